@@ -1,0 +1,69 @@
+"""Everything this program raises on purpose: one sentence and one exit code each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_OK = 0
+EXIT_USAGE = 64
+EXIT_DATA = 65
+EXIT_BUG = 70
+EXIT_TEMPORARY = 75
+EXIT_REFUSED = 77
+EXIT_CONFIGURATION = 78
+
+
+class HeatmapError(Exception):
+    """A fault that was foreseen. `str()` of it is one sentence: what failed, why, what to do."""
+
+    exit_code = EXIT_BUG
+
+
+class UsageError(HeatmapError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(HeatmapError):
+    """The configuration, or a file it names, cannot be used. Carries every problem found."""
+
+    exit_code = EXIT_CONFIGURATION
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class LockedError(HeatmapError):
+    """Another run holds the state directory."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class SourceError(HeatmapError):
+    """No quotes could be had. The base class: network or server trouble that may pass."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class SourceBlocked(SourceError):
+    """The source answers, but not this address: 401, 403, 421, a hang, HTML where JSON was due."""
+
+
+class SourceNonsense(SourceError):
+    """The source's answer made no sense: changed shape, renamed endpoint, failed a gate."""
+
+    exit_code = EXIT_DATA
+
+
+class PublishError(HeatmapError):
+    """A target does not have the pages. The base class: trouble that may pass."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class PublishRefused(PublishError):
+    """A target refused us, or we refused it: login, host key, certificate."""
+
+    exit_code = EXIT_REFUSED

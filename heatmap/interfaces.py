@@ -1,0 +1,57 @@
+"""The three interfaces: where quotes come from, what is drawn, where the pages go.
+
+A plugin is a frozen, slotted dataclass whose fields are its configuration table (`type` and, for
+publishers, the scheme of `url` choose the class). Third-party and costly modules are imported inside
+the method that needs them: building a plugin must stay cheap, since a closed market builds them too.
+A plugin raises ConfigError from `__post_init__` for values that cannot be. Where it holds relative
+paths it has a method `located(base: Path) -> Self`, the same plugin with its paths taken from `base`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from heatmap.model import Page, Snapshot, Table
+
+
+class Source(Protocol):
+    """A place quotes come from."""
+
+    def fetch(self, *, now: datetime) -> Snapshot:
+        """Return the newest quotes there are. `now` is the run's clock. Raises SourceError."""
+        ...
+
+
+class View(Protocol):
+    """A picture of a market. Pure."""
+
+    def draw(self, snapshot: Snapshot) -> Table:
+        """Return the snapshot set in order and coloured."""
+        ...
+
+
+class Publisher(Protocol):
+    """A way to put files on a web server."""
+
+    @property
+    def name(self) -> str:
+        """What messages call this target: its address without any secret."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Say what would keep `publish` from starting, such as a missing secret; touches no network."""
+        ...
+
+    def publish(self, pages: Sequence[Page]) -> None:
+        """Put every page in place, in the order given, each by upload under a temporary name and rename.
+
+        A visitor sees the old file or the new one, whole. Raises PublishError; what was already in
+        place stays.
+        """
+        ...
+
+    def check(self) -> str:
+        """Write, rename and delete a probe file; return what was found, in a few words. Raises PublishError."""
+        ...

@@ -1,0 +1,114 @@
+"""What travels between the stages of a tick: frozen values without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heatmap.session import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A percent change over a longer period. None: the source does not know."""
+
+    percent: float | None
+    since: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One instrument's figures. None means that the source does not know; it never stands for 0."""
+
+    symbol: str
+    percent_change: float  # 1.5 means +1.5 %; the source's own figure, as given
+    name: str | None = None
+    sector: str | None = None
+    last_price: float | None = None
+    previous_close: float | None = None
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    volume: float | None = None  # shares
+    turnover: float | None = None  # money traded, in the market's currency
+    free_float_market_cap: float | None = None  # in the market's currency
+    year_high: float | None = None
+    year_low: float | None = None
+    changes: Mapping[str, Change] = field(default_factory=dict)  # by period: "1mo", "1y"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole market at one moment, in the order the source gave it."""
+
+    source: str  # the plugin's name; of a relayed snapshot, the name of its origin
+    as_of: datetime  # when the figures were true at the source; aware
+    quotes: tuple[Quote, ...]  # at least one; symbols are unique
+    currency: str | None = None  # ISO 4217
+    is_open: bool | None = None  # what the body says of itself; None where it says nothing
+    dropped: int = 0  # rows left out: duplicates, no usable percent change or symbol
+    recording: bool = False  # True for a recorded day replayed: never to be taken for live figures
+
+
+@dataclass(frozen=True, slots=True)
+class Breadth:
+    """How many instruments rose, fell and stood still."""
+
+    advances: int
+    declines: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One instrument as it is drawn: its quote, its fill and an ink readable on it (#rrggbb)."""
+
+    quote: Quote
+    fill: str
+    ink: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegendStop:
+    """One swatch of the legend and what it stands for, in percent; None where only the sign counts."""
+
+    fill: str
+    percent_change: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A market set in rows: percent change descending, ties by symbol, left to right, then down."""
+
+    rows: tuple[tuple[Cell, ...], ...]
+    columns: int
+    breadth: Breadth
+    legend: tuple[LegendStop, ...]  # from the strongest loser to the strongest gainer
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells in drawing order."""
+        return tuple(cell for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The circumstances of one drawing: what a page must know beyond the figures."""
+
+    market: str  # its name in the configuration, which is also its folder
+    title: str
+    time_zone: str  # IANA name
+    generated_at: datetime  # aware
+    verdict: Verdict
+    interval_minutes: int  # how often a new page is to be expected
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file to be published, by its path relative to the target's folder ("nse-fno/index.html")."""
+
+    path: str
+    content: bytes

@@ -1,0 +1,45 @@
+"""Which class answers to which name in a configuration; each is imported on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heatmap.interfaces import Publisher, Source, View
+
+SOURCES = {
+    "nse": "heatmap.sources.nse:Nse",
+    "file": "heatmap.sources.file:File",
+    "recording": "heatmap.sources.recording:Recording",
+}
+VIEWS = {
+    "table": "heatmap.views.table:TableView",
+}
+PUBLISHERS = {  # by the scheme of the target's URL
+    "file": "heatmap.publishers.file:FilePublisher",
+    "ftp": "heatmap.publishers.ftp:FtpPublisher",
+    "ftps": "heatmap.publishers.ftp:FtpsPublisher",
+    "sftp": "heatmap.publishers.sftp:SftpPublisher",
+}
+
+
+def source(name: str) -> type[Source]:
+    """Return the source class called `name`. Raises KeyError."""
+    return _load(SOURCES, name)
+
+
+def view(name: str) -> type[View]:
+    """Return the view class called `name`. Raises KeyError."""
+    return _load(VIEWS, name)
+
+
+def publisher(scheme: str) -> type[Publisher]:
+    """Return the publisher class for a URL scheme. Raises KeyError."""
+    return _load(PUBLISHERS, scheme)
+
+
+def _load(index: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the three callers give it its type
+    module, _, attribute = index[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,69 @@
+"""What a market's day is made of: phases, windows, sessions, and the guard's verdict on a moment.
+
+Apart from `model`, because a tick in a closed market needs these and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a market is doing at one moment.
+
+    CLOSED: before the open, between two windows of a day, on closed days.
+    OPEN: continuous trading. AUCTION: the closing auction, whose single price comes at its end.
+    SETTLING: trading is over, prices may still be corrected.
+    FINAL: from the session's settle time to midnight in the market's zone.
+    UNKNOWN: past the calendar's end, or a listed session whose hours are not known.
+    """
+
+    CLOSED = "closed"
+    OPEN = "open"
+    AUCTION = "auction"
+    SETTLING = "settling"
+    FINAL = "final"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One stretch of trading, half-open: `opens` belongs to it, `closes` does not. Both aware."""
+
+    opens: datetime
+    closes: datetime
+    phase: Phase  # OPEN or AUCTION
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading session, known by the date on which it opens in the market's zone.
+
+    `windows` stand in time order and do not overlap; none where the session is announced but its
+    hours are not known, and then `settles` is None.
+    """
+
+    date: date
+    windows: tuple[Window, ...]
+    settles: datetime | None
+    name: str | None = None  # what makes it special; None for an ordinary day
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The guard's answer for one moment.
+
+    `session` is the session the phase speaks of (that of today in the market's zone, or the
+    overnight one still running); None on a day without one and past the calendar's end.
+    `next_open` is when trading starts next, strictly later than the moment asked about; None where
+    the calendar does not know, and in a market that never closes.
+    `reason` is a sentence for a person. `past_calendar` is True where the calendar has run out.
+    """
+
+    phase: Phase
+    session: Session | None
+    next_open: datetime | None
+    reason: str
+    past_calendar: bool = False
