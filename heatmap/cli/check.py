@@ -1,0 +1,83 @@
+"""`heatmap check`: tries everything a tick will need, for real."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.cli.clock import parse_now
+from heatmap.config import FILE_NAME, load
+from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceError
+from heatmap.state import lock
+from heatmap.tick import Report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from heatmap.config import Config, Market
+    from heatmap.interfaces import Publisher
+
+HELP = "try the configuration, the source and every target, and say what to mend"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add no options of its own."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line a thing; return the code that a tick would fail with, 0 where all is well."""
+    config = load(arguments.config)
+    report = Report(print)
+    _tell("configuration", str(config.path or f"none found, so the defaults hold ({FILE_NAME} would be read)"))
+    _check_state(config, report)
+    for market in config.markets:
+        _check_market(market, parse_now(None), report)
+    for target in config.publishers:
+        _check_target(target, report)
+    return report.exit_code
+
+
+def _check_state(config: Config, report: Report) -> None:
+    try:
+        with lock(config.state_directory):
+            _tell("state", f"{config.state_directory} is writable")
+    except LockedError:
+        _tell("state", f"{config.state_directory} is in use by a run at this moment")
+    except ConfigError as error:
+        _fail("state", error, report)
+
+
+def _check_market(market: Market, now: datetime, report: Report) -> None:
+    verdict = guard.judge(market.calendar, now)
+    _tell(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
+    try:
+        snapshot = market.source.fetch(now=now)
+    except SourceError as error:
+        _fail(f"{market.name} source", error, report)
+        return
+    as_of = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone))
+    answer = f"{market.source_name} answers: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
+    _tell(f"{market.name} source", answer)
+
+
+def _check_target(target: Publisher, report: Report) -> None:
+    report.targets += 1
+    problems = target.problems()
+    try:
+        if problems:
+            raise ConfigError([*problems])
+        _tell(target.name, target.check())
+    except (ConfigError, PublishError) as error:
+        report.failed_targets += 1
+        _fail(target.name, error, report)
+
+
+def _tell(what: str, found: str) -> None:
+    print(f"  ok    {what}: {found}", flush=True)
+
+
+def _fail(what: str, error: HeatmapError, report: Report) -> None:
+    report.errors.append(error)
+    print(f"  FAIL  {what}: {error}", flush=True)

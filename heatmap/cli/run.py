@@ -1,0 +1,53 @@
+"""`heatmap run`: one tick."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from heatmap import cli, tick
+from heatmap.cli.clock import parse_now
+from heatmap.config import load
+from heatmap.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "fetch the quotes, draw the page and publish it, if the market is open"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap run`."""
+    parser.add_argument("--force", action="store_true", help="whatever the calendar and the source's date say")
+    parser.add_argument("--dry-run", action="store_true", help="draw, but publish nothing")
+    parser.add_argument("--market", metavar="NAME", help="only this market")
+    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is done, even without a terminal")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors, even on a terminal")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one tick; silent without a terminal unless something is wrong."""
+    config = load(arguments.config)
+    names = [market.name for market in config.markets]
+    if arguments.market not in (None, *names):
+        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {', '.join(names)}")
+    terminal = sys.stdout.isatty()
+    talk = arguments.verbose or (terminal and not arguments.quiet)
+
+    def say(sentence: str) -> None:
+        if talk:
+            print(sentence, flush=True)
+
+    report = tick.run(
+        config,
+        now=parse_now(arguments.now),
+        only=arguments.market,
+        force=arguments.force,
+        dry_run=arguments.dry_run,
+        interactive=terminal,
+        say=say,
+    )
+    for error in report.errors:
+        cli.complain(error)
+    return report.exit_code

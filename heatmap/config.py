@@ -1,0 +1,275 @@
+"""Reads heatmap.toml into frozen dataclasses; every problem found is reported at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heatmap import calendars, plugins
+from heatmap.errors import ConfigError
+from heatmap.render import PageOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from heatmap.guard import Calendar
+    from heatmap.interfaces import Publisher, Source
+
+FILE_NAME = "heatmap.toml"
+DEFAULT_TITLE = "NSE F&O heatmap"
+MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market: its name, which is also its folder, its page's title, source and calendar."""
+
+    name: str
+    title: str
+    source: Source
+    source_name: str  # the source's `type`
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole installation. All paths are absolute."""
+
+    path: Path | None  # None where no file was read and the defaults hold
+    title: str
+    state_directory: Path
+    interval_minutes: int
+    public_url: str | None  # with a slash at its end; None where it is not known
+    markets: tuple[Market, ...]  # at least one; the first is the default page
+    page: PageOptions
+    publishers: tuple[Publisher, ...]  # at least one
+
+
+def load(path: Path | None = None) -> Config:
+    """Read `path`; without one, heatmap.toml in the current directory, or the defaults if there is none.
+
+    Raises ConfigError with every problem found.
+    """
+    if path is None:
+        path = Path(FILE_NAME)
+        if not path.exists():
+            return read({}, base=Path.cwd())
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError([f"{path} cannot be read ({why}): give a readable file with --config"]) from error
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
+    return read(document, base=path.absolute().parent, path=path.absolute())
+
+
+def read(document: Mapping[str, Any], *, base: Path, path: Path | None = None) -> Config:
+    """Build a configuration from a parsed document; relative paths start at `base`. Raises ConfigError."""
+    reader = _Reader(base, str(path.name if path else FILE_NAME))
+    config = reader.config(document, path)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return config
+
+
+class _Reader:
+    """Walks the tables of one document and keeps every problem it meets."""
+
+    def __init__(self, base: Path, file_name: str) -> None:
+        self.base = base
+        self.file_name = file_name
+        self.problems: list[str] = []
+
+    def config(self, document: Mapping[str, Any], path: Path | None) -> Config:
+        values = dict(document)
+        market_tables = self._tables(values.pop("market", [{"name": "nse-fno"}]), "market")
+        publish_tables = self._tables(values.pop("publish", [{"url": "file:site"}]), "publish")
+        page_table = values.pop("page", {})
+        top = self._build(_TopLevel, values, "", also=("market", "page", "publish")) or _TopLevel()
+        if not market_tables or not publish_tables:
+            self._problem("", "there must be at least one [[market]] and one [[publish]]")
+        markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
+        names = [market.name for market in markets if market]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._problem("market", f"the name {name!r} is used twice")
+        publishers = [self._publisher(table, f"publish {n}") for n, table in enumerate(publish_tables, 1)]
+        return Config(
+            path=path,
+            title=top.title,
+            state_directory=self.base / top.state_directory,
+            interval_minutes=top.interval_minutes,
+            public_url=top.public_url.rstrip("/") + "/" if top.public_url else None,
+            markets=tuple(market for market in markets if market),
+            page=self._build(PageOptions, page_table, "page") or PageOptions(),
+            publishers=tuple(publisher for publisher in publishers if publisher),
+        )
+
+    def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
+        values = dict(table)
+        name = values.get("name")
+        if isinstance(name, str) and MARKET_NAME.fullmatch(name):
+            where = f"market {name!r}"
+        source_table = values.pop("source", {})
+        session_table = values.pop("session", {})
+        own = self._build(_MarketTable, values, where, also=("source", "session"))
+        source_name, source = self._source(source_table, f"{where} source")
+        options = self._build(calendars.SessionOptions, session_table, f"{where} session")
+        calendar = None
+        if options is not None:
+            calendar = self._try(f"{where} session", lambda: calendars.load(options, self.base))
+        if own is None or source is None or calendar is None:
+            return None
+        return Market(own.name, own.title or title, source, source_name, calendar)
+
+    def _source(self, table: object, where: str) -> tuple[str, Source | None]:
+        if not isinstance(table, dict):
+            self._problem(where, "must be a table")
+            return "", None
+        values = dict(table)
+        name = values.pop("type", "nse")
+        if name not in plugins.SOURCES:
+            self._problem(where, f"type {name!r} is not known{_nearest(name, plugins.SOURCES)}")
+            return "", None
+        return name, self._located(self._build(plugins.source(name), values, where, also=("type",)))
+
+    def _publisher(self, table: Mapping[str, Any], where: str) -> Publisher | None:
+        url = table.get("url")
+        if not isinstance(url, str):
+            self._problem(where, 'needs a url, such as url = "file:site"')
+            return None
+        scheme = url.partition(":")[0].lower()
+        if scheme not in plugins.PUBLISHERS:
+            known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
+            self._problem(where, f"url must begin with one of {known}")
+            return None
+        return self._located(self._build(plugins.publisher(scheme), table, where))
+
+    def _located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
+        return plugin.located(self.base) if hasattr(plugin, "located") else plugin
+
+    def _tables(self, value: object, where: str) -> list[Mapping[str, Any]]:
+        if isinstance(value, dict):
+            value = [value]
+        if isinstance(value, list) and all(isinstance(table, dict) for table in value):
+            return value
+        self._problem(where, f"must be written as [[{where}]]")
+        return [{}]
+
+    def _build(
+        self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()
+    ) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
+        """Return `cls` made of the table's values, or None after noting what is wrong with them."""
+        if not isinstance(table, dict):
+            self._problem(where, "must be a table")
+            return None
+        known = {field.name: field for field in fields(cls)}
+        values: dict[str, Any] = {}
+        before = len(self.problems)
+        for key, value in table.items():
+            if key not in known:
+                self._problem(where, f"key {key!r} is not known{_nearest(key, [*known, *also])}")
+                continue
+            try:
+                values[key] = _converted(known[key], value)
+            except TypeError as error:
+                self._problem(where, f"{key} must be {error}, not {_shown(value)}")
+        for field in known.values():
+            required = field.default is MISSING and field.default_factory is MISSING
+            if required and field.name not in table:
+                self._problem(where, f"{field.name} is missing")
+        if len(self.problems) > before:
+            return None
+        return self._try(where, lambda: cls(**values))
+
+    def _try(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
+        try:
+            return make()
+        except ConfigError as error:
+            for problem in error.problems:
+                self._problem(where, problem)
+            return None
+
+    def _problem(self, where: str, what: str) -> None:
+        place = f"[{where}] " if where else ""
+        self.problems.append(f"{self.file_name}: {place}{what}")
+
+
+@dataclass(frozen=True, slots=True)
+class _TopLevel:
+    """The keys above the first table."""
+
+    title: str = DEFAULT_TITLE
+    state_directory: Path = Path("state")
+    interval_minutes: int = 5
+    public_url: str | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 1 <= self.interval_minutes <= 24 * 60:
+            problems.append("interval_minutes must be 1 to 1440")
+        if not 1 <= len(self.title) <= 200:
+            problems.append("title must have 1 to 200 characters")
+        if self.public_url is not None and not re.match(r"https?://[^/\s]+", self.public_url):
+            problems.append("public_url must begin with https:// or http:// and a host")
+        if problems:
+            raise ConfigError(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _MarketTable:
+    """The keys of `[[market]]` that are not tables."""
+
+    name: str
+    title: str | None = None
+
+    def __post_init__(self) -> None:
+        if not MARKET_NAME.fullmatch(self.name):
+            raise ConfigError([f"name must be lower-case letters, digits and hyphens, not {self.name!r}"])
+
+
+# How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "Path": ((str,), "a path"),
+    "tuple[str, ...]": ((list,), "a list of texts"),
+}
+
+
+def _converted(field: Field[Any], value: Any) -> Any:  # noqa: ANN401 -- whatever TOML holds
+    """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
+    kind = str(field.type).removesuffix(" | None")
+    types, called = _KINDS[kind]
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise TypeError(called)
+    if kind == "float":
+        return float(value)
+    if kind == "Path":
+        return Path(os.path.expanduser(value))
+    if kind == "tuple[str, ...]":
+        if not all(isinstance(item, str) for item in value):
+            raise TypeError(called)
+        return tuple(value)
+    return value
+
+
+def _nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

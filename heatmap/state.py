@@ -1,0 +1,102 @@
+"""What an installation remembers between ticks, and the lock that keeps two runs apart."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.errors import ConfigError, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of one market: ISO dates and times in its own zone; None for never."""
+
+    published_at: str | None = None  # when a page of it last reached a target
+    final_date: str | None = None  # the last session whose final page every target has
+    warned_on: str | None = None  # the last date on which the end of the calendar was reported
+
+
+class State:
+    """The memories of all markets, kept in `<directory>/state.json`.
+
+    A damaged file is set aside and forgotten: the worst that follows is one final run too many.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / "state.json"
+        self._memories = self._read()
+
+    def __getitem__(self, market: str) -> Memory:
+        return self._memories.get(market, Memory())
+
+    def remember(self, market: str, **changes: str) -> None:
+        """Change what is remembered of a market and write it down at once. Raises ConfigError."""
+        self._memories[market] = replace(self[market], **changes)
+        document = {
+            "version": VERSION,
+            "markets": {name: asdict(memory) for name, memory in sorted(self._memories.items())},
+        }
+        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(document, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+
+    def _read(self) -> dict[str, Memory]:
+        try:
+            markets = json.loads(self._path.read_text("utf-8"))["markets"]
+            return {
+                name: Memory(**{key: kept.get(key) for key in Memory.__slots__})
+                for name, kept in markets.items()
+            }
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise _unusable(self.directory, error) from error
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._path.replace(self._path.with_suffix(".damaged.json"))
+            return {}
+
+
+@contextmanager
+def lock(directory: Path) -> Iterator[None]:
+    """Hold the state directory, made if need be; released at the latest when the process ends.
+
+    Raises LockedError where another run holds it, ConfigError where it cannot be written.
+    """
+    # flock, not lockf: the latter is lost as soon as any other handle of the file is closed.
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    path = directory / "lock"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    with file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another run holds {path}: this one leaves; if that happens often, run it less often"
+            raise LockedError(message) from error
+        yield
+
+
+def _unusable(directory: Path, error: OSError) -> ConfigError:
+    why = error.strerror or str(error)
+    return ConfigError([f"state_directory {directory} cannot be used ({why}): make it writable or name another"])

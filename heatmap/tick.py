@@ -1,0 +1,258 @@
+"""One run: guard, fetch, measure, colour, render, publish, for every market, from top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.errors import (
+    EXIT_BUG,
+    EXIT_OK,
+    EXIT_TEMPORARY,
+    ConfigError,
+    HeatmapError,
+    PublishError,
+    SourceError,
+    SourceNonsense,
+)
+from heatmap.session import Phase
+from heatmap.state import State, lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date, datetime
+
+    from heatmap.config import Config, Market
+    from heatmap.model import Page, Snapshot
+    from heatmap.session import Verdict
+    from heatmap.state import Memory
+
+FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
+
+
+@dataclass
+class Report:
+    """What a run did, in the order it happened: one sentence each, and the errors among them."""
+
+    say: Callable[[str], None]  # called with each sentence as it happens
+    errors: list[BaseException] = field(default_factory=list)
+    targets: int = 0  # how many targets were tried
+    failed_targets: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
+        codes = {error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG for error in self.errors}
+        if EXIT_BUG in codes:
+            return EXIT_BUG
+        if 0 < self.failed_targets < self.targets or len(codes) > 1:
+            return EXIT_TEMPORARY
+        return codes.pop() if codes else EXIT_OK
+
+
+def run(
+    config: Config,
+    *,
+    now: datetime,
+    only: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    interactive: bool = False,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Report:
+    """Do one tick at `now` for every market, or the one called `only`.
+
+    `interactive` is True on a terminal: then a market that is closed and has no page yet gets one.
+    Faults of a source or a target are in the report. Raises ConfigError, LockedError.
+    """
+    report = Report(say)
+    verdicts = [
+        (market, guard.judge(market.calendar, now)) for market in config.markets if only in (None, market.name)
+    ]
+    for market, verdict in verdicts:
+        say(f"{market.name}: {verdict.phase}. {verdict.reason}")
+
+    def due(state: State) -> list[tuple[Market, Verdict]]:
+        return [
+            (market, verdict)
+            for market, verdict in verdicts
+            if force or _is_due(verdict, state[market.name], interactive=interactive)
+        ]
+
+    state = State(config.state_directory)
+    for market, verdict in verdicts:
+        if verdict.past_calendar and (market, verdict) not in due(state):
+            _warn_of_calendar(state, market, verdict, now, report)
+    if not due(state):
+        return report
+    problems = [f"{target.name}: {problem}" for target in config.publishers for problem in target.problems()]
+    if problems:
+        raise ConfigError(problems)
+    with lock(config.state_directory):
+        state = State(config.state_directory)  # a run that has just ended may have changed it
+        drawn: list[tuple[Market, Verdict]] = []
+        pages: list[Page] = []
+        for market, verdict in due(state):
+            first = interactive and state[market.name].published_at is None
+            try:
+                result = _draw(config, market, verdict, now, whatever_date=force or first, say=say)
+            except SourceError as error:
+                report.errors.append(_of_market(market, error))
+                continue
+            if result is not None:
+                drawn.append((market, result[0]))
+                pages += result[1]
+        if dry_run:
+            for page in pages:
+                say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
+        elif pages:
+            _publish(config, pages, report)
+            _remember(state, drawn, now, report)
+    return report
+
+
+def _is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
+    """Whether to ask the source at all."""
+    if verdict.phase in (Phase.OPEN, Phase.AUCTION):
+        return True
+    if verdict.phase is Phase.FINAL and verdict.session:
+        return memory.final_date != verdict.session.date.isoformat()
+    if verdict.phase is Phase.UNKNOWN and not verdict.past_calendar:
+        return True
+    return interactive and memory.published_at is None
+
+
+def _draw(
+    config: Config,
+    market: Market,
+    verdict: Verdict,
+    now: datetime,
+    *,
+    whatever_date: bool,
+    say: Callable[[str], None],
+) -> tuple[Verdict, Sequence[Page]] | None:
+    """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
+
+    With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh.
+    """
+    say(f"{market.name}: asking {market.source_name}")
+    snapshot = market.source.fetch(now=now)
+    zone = ZoneInfo(market.calendar.time_zone)
+    as_of = snapshot.as_of.astimezone(zone)
+    say(
+        f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
+        + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
+    )
+    if snapshot.as_of > now + FUTURE_TOLERANCE:
+        message = f"its figures are dated {as_of:%d %b %Y %H:%M %Z}, which is still to come: check this machine's clock"
+        raise SourceNonsense(message)
+    objection = _veto(verdict, snapshot, now, zone)
+    if objection:
+        if not whatever_date:
+            say(f"{market.name}: skipped, {objection}")
+            return None
+        say(f"{market.name}: {objection}; drawn all the same, marked closed")
+        verdict = replace(verdict, phase=Phase.CLOSED)
+    return verdict, _pages(config, market, snapshot, verdict, now)
+
+
+def _veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
+    """Say why these figures do not belong to this phase; None where they do."""
+    if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or verdict.past_calendar:
+        return f"the market is {verdict.phase}"
+    dated = snapshot.as_of.astimezone(zone).date()
+    if verdict.session is None:
+        if now - snapshot.as_of > ALWAYS_OPEN_TOLERANCE:
+            return f"the figures are of {dated}, not of today"
+    elif dated not in _dates(verdict, zone):
+        return f"the figures are of {dated}, not of the session of {verdict.session.date}"
+    # After the close every body says closed, so its status counts only where trading is continuous.
+    if verdict.phase is Phase.OPEN and snapshot.is_open is False:
+        return "the source says that the market is not open"
+    if verdict.phase is Phase.UNKNOWN and not snapshot.is_open:
+        return "the source does not confirm that the market is open"
+    return None
+
+
+def _dates(verdict: Verdict, zone: ZoneInfo) -> set[date]:
+    """The dates on which figures of this session may be stamped: two where it runs over midnight."""
+    session = verdict.session
+    if session is None:
+        return set()
+    return {session.date, *(window.closes.astimezone(zone).date() for window in session.windows)}
+
+
+def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
+    """Draw one market's files, parts before the page that refers to them."""
+    from heatmap import plugins, render, snapshots
+    from heatmap.model import Occasion, Page
+
+    look = config.page
+    draw = plugins.view("table")(  # type: ignore[call-arg] -- a Protocol does not speak of its fields
+        columns=look.columns, gradient=look.gradient, scale=look.scale, clamp_percent=look.clamp_percent
+    ).draw
+    table = draw(snapshot)
+    occasion = Occasion(
+        market=market.name,
+        title=market.title,
+        time_zone=market.calendar.time_zone,
+        generated_at=now.astimezone(ZoneInfo(market.calendar.time_zone)),
+        verdict=verdict,
+        interval_minutes=config.interval_minutes,
+    )
+    pages = [
+        Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
+        Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
+        Page(f"{market.name}/index.html", render.render(table, snapshot, occasion, look, root=False)),
+    ]
+    if market is config.markets[0]:
+        pages.append(Page("index.html", render.render(table, snapshot, occasion, look, root=True)))
+    return pages
+
+
+def _publish(config: Config, pages: Sequence[Page], report: Report) -> None:
+    """Bring the pages to every target; one that fails does not stop the others."""
+    for target in config.publishers:
+        report.targets += 1
+        try:
+            target.publish(pages)
+        except PublishError as error:
+            report.failed_targets += 1
+            report.errors.append(error)
+        except Exception as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
+            report.failed_targets += 1
+            report.errors.append(error)
+        else:
+            report.say(f"{target.name}: {len(pages)} files published")
+
+
+def _remember(state: State, drawn: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
+    if report.failed_targets == report.targets:
+        return
+    for market, verdict in drawn:
+        changes = {"published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()}
+        # A final page counts only once every target has it, so that the next tick heals the rest.
+        if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
+            changes["final_date"] = verdict.session.date.isoformat()
+        state.remember(market.name, **changes)
+
+
+def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datetime, report: Report) -> None:
+    """Report the end of a calendar once a date; cron would otherwise mail it with every tick."""
+    today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
+    if state[market.name].warned_on == today:
+        return
+    with lock(state.directory):
+        State(state.directory).remember(market.name, warned_on=today)
+    report.errors.append(ConfigError([f"{market.name}: {verdict.reason}"]))
+
+
+def _of_market(market: Market, error: SourceError) -> SourceError:
+    """The same error, telling whose source failed."""
+    named = type(error)(f"{market.name}: {error}")
+    named.__cause__ = error
+    return named
