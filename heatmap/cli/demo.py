@@ -1,0 +1,64 @@
+"""`heatmap demo`: the recorded day, without network or account."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heatmap.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "draw the bundled recorded trading day: no network, no account"
+MINIMUM_SECONDS = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap demo`."""
+    parser.add_argument("--once", action="store_true", help="write the day's final page into a folder, and end")
+    parser.add_argument("--directory", type=Path, default=Path("site"), help="that folder (default: site)")
+    parser.add_argument("--force", action="store_true", help="overwrite a page that is not a recording")
+    parser.add_argument("--port", type=int, default=8000, help="where to serve it on localhost (default: 8000)")
+    parser.add_argument("--seconds", type=float, default=3, help="how long each moment stays (default: 3)")
+    parser.add_argument("--days", type=int, help="how often to replay the day (default: until Ctrl-C)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw once, or serve until interrupted."""
+    from heatmap import demo
+
+    if arguments.once:
+        page = demo.once(arguments.directory, overwrite=arguments.force)
+        command = _command()
+        print(f"The heatmap of 17 September 2026, a recorded day, is drawn: {page}")
+        print(f"  look at it    {page.absolute().as_uri()}")
+        print(f"  see it live   {command} demo")
+        print(f"  make it yours {command} init, then {command} check, then {command} run")
+        return 0
+    if not 0 <= arguments.port <= 65535:
+        raise UsageError(f"--port must be 0 to 65535, not {arguments.port}")
+    if arguments.seconds < MINIMUM_SECONDS:
+        raise UsageError(f"--seconds must be at least {MINIMUM_SECONDS}, not {arguments.seconds:g}")
+    from threading import Event
+
+    demo.live(
+        port=arguments.port,
+        seconds=arguments.seconds,
+        days=arguments.days,
+        say=lambda sentence: print(sentence, flush=True),
+        stop=Event(),
+    )
+    return 0
+
+
+def _command() -> str:
+    """How the user called this program, so that what is printed can be typed."""
+    import shutil
+
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{sys.executable} -m heatmap"
+    found = shutil.which("heatmap")
+    return "heatmap" if found and Path(found).samefile(called) else str(called)

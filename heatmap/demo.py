@@ -1,0 +1,125 @@
+"""The recorded trading day, drawn by the whole pipeline: once into a folder, or live on localhost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from heatmap import config as configuration
+from heatmap import guard, render, tick
+from heatmap.errors import PublishError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from heatmap.config import Config
+
+MARKET = "nse-fno"
+DATE = datetime.fromisoformat("2026-09-17").date()
+STEP = timedelta(minutes=5)  # between two moments of the recorded day
+FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")  # when the recorded closing figures were there
+RECORDING_MARK = b'name="heatmap-recording"'
+
+
+def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
+    """Return the configuration of a demo: the recording as its source, `site` as its only target."""
+    config = configuration.read(
+        {
+            "title": "NSE F&O heatmap",
+            "state_directory": str(state.absolute()),
+            "market": [{"name": MARKET, "source": {"type": "recording"}}],
+            "publish": [{"url": f"file:{site.absolute()}"}],
+        },
+        base=Path.cwd(),
+    )
+    return replace(config, page=replace(config.page, refresh_seconds=refresh_seconds))
+
+
+def moments(config: Config) -> Iterator[datetime]:
+    """Yield the moments of the recorded day that a tick would publish, the final one last."""
+    session = guard.session_on(config.markets[0].calendar, DATE)
+    if session is not None:
+        for window in session.windows:
+            moment = window.opens
+            while moment < window.closes:
+                yield moment
+                moment += STEP
+    yield FINAL
+
+
+def publish(config: Config, moment: datetime) -> None:
+    """Run one tick of the recorded day. Raises what the tick reports."""
+    report = tick.run(config, now=moment)
+    for error in report.errors:
+        raise error
+
+
+def once(site: Path, *, overwrite: bool) -> Path:
+    """Draw the day's final page into `site` and return it.
+
+    Raises UsageError where a page of live figures lies there, unless `overwrite` is set.
+    """
+    page = site / "index.html"
+    try:
+        if not overwrite and RECORDING_MARK not in page.read_bytes():
+            message = f"{page} is not a recording: this would overwrite it; give another --directory, or --force"
+            raise UsageError(message)
+    except FileNotFoundError:
+        pass  # nothing there that could be lost
+    except OSError as error:
+        raise PublishError(f"{page} cannot be read ({error.strerror}): give another --directory") from error
+    with TemporaryDirectory(prefix="heatmap-demo-") as state:
+        publish(settings(site, Path(state), refresh_seconds=300), FINAL)
+    return page
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves as the shipped server snippets do, so that a sandboxed frame can refresh itself."""
+
+    def end_headers(self) -> None:
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep the terminal for the demo's own words."""
+
+
+def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], None], stop: Event) -> None:
+    """Serve the day on localhost, a moment every `seconds`, `days` times over (None: until `stop` is set).
+
+    Raises UsageError where the port is taken.
+    """
+    with TemporaryDirectory(prefix="heatmap-demo-") as folder:
+        site = Path(folder) / "site"
+        (site / "blog").mkdir(parents=True)
+        blog = render.render_template("blog.html.j2", url=f"../{MARKET}/", title="NSE F&O heatmap")
+        (site / "blog" / "index.html").write_text(blog, "utf-8")
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(site)))
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from error
+        with server:
+            day = 0
+            while not stop.is_set() and day != days:
+                day += 1
+                # A day has one final page: each begins with nothing remembered.
+                config = settings(site, Path(folder) / f"state-{day}", refresh_seconds=max(1, round(seconds)))
+                for number, moment in enumerate(moments(config)):
+                    publish(config, moment)
+                    if day == 1 and number == 0:
+                        Thread(target=server.serve_forever, daemon=True).start()
+                        address = f"http://127.0.0.1:{server.server_address[1]}"
+                        say(f"The sample blog with the heatmap in it: {address}/blog/")
+                        say(f"The heatmap by itself:                  {address}/{MARKET}/")
+                        say(f"A recorded day, five minutes every {seconds:g} s. Ctrl-C ends it.")
+                    say(f"  {moment:%H:%M}")
+                    if stop.wait(seconds):
+                        break
+            server.shutdown()
