@@ -1,0 +1,93 @@
+"""A source and a target in memory, and a configuration made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from heatmap import calendars
+from heatmap.config import Config, Market
+from heatmap.errors import HeatmapError, PublishError
+from heatmap.model import Page, Quote, Snapshot
+from heatmap.render import PageOptions
+
+
+@dataclass
+class MemorySource:
+    """Answers with a snapshot as of `as_of`, by default of the moment asked; or raises `error`."""
+
+    as_of: datetime | None = None
+    is_open: bool | None = True
+    quotes: tuple[Quote, ...] = (Quote("UP", 2.0, last_price=102.0), Quote("DOWN", -1.0, last_price=99.0))
+    error: Exception | None = None
+    asked: int = 0
+    before: Callable[[], None] = field(default=lambda: None)
+
+    def fetch(self, *, now: datetime) -> Snapshot:
+        """Count the call, then answer or raise."""
+        self.asked += 1
+        self.before()
+        if self.error:
+            raise self.error
+        return Snapshot("memory", self.as_of or now, self.quotes, currency="INR", is_open=self.is_open)
+
+
+@dataclass
+class MemoryPublisher:
+    """Keeps what it is given; or raises `error`."""
+
+    name: str = "memory:"
+    error: Exception | None = None
+    missing: tuple[str, ...] = ()
+    pages: dict[str, bytes] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    runs: int = 0
+
+    def problems(self) -> Sequence[str]:
+        """Say what it was told to say."""
+        return self.missing
+
+    def publish(self, pages: Sequence[Page]) -> None:
+        """Keep the pages, or raise."""
+        if self.error:
+            raise self.error
+        self.runs += 1
+        for page in pages:
+            self.pages[page.path] = page.content
+            self.order.append(page.path)
+
+    def check(self) -> str:
+        """Find all well, or raise."""
+        if isinstance(self.error, PublishError):
+            raise self.error
+        return "writes, replaces and deletes"
+
+
+def configuration(
+    tmp_path: Path,
+    source: MemorySource,
+    *publishers: MemoryPublisher,
+    session: calendars.SessionOptions | None = None,
+    more: tuple[tuple[str, MemorySource], ...] = (),
+) -> Config:
+    """A configuration of one market "nse-fno" with these parts, and `more` markets beside it."""
+    calendar = calendars.load(session or calendars.SessionOptions(), tmp_path)
+    return Config(
+        path=None,
+        title="Test",
+        state_directory=tmp_path / "state",
+        interval_minutes=5,
+        public_url=None,
+        markets=tuple(
+            Market(name, name, each, "memory", calendar) for name, each in (("nse-fno", source), *more)
+        ),
+        page=PageOptions(),
+        publishers=publishers,
+    )
+
+
+def failure(kind: type[HeatmapError]) -> HeatmapError:
+    """An error of this kind with a recognisable sentence."""
+    return kind("it broke, because the test wants it: mend the test")

@@ -1,0 +1,160 @@
+"""Fills and inks, compared with what `colour` itself says and with the WCAG formula written anew."""
+
+from __future__ import annotations
+
+import pytest
+from colour import Color
+
+from heatmap import colours
+
+CONTRAST = colours.GRADIENTS["contrast"]
+SIDES = [
+    (name, *side)
+    for name, gradient in colours.GRADIENTS.items()
+    for side in (
+        (gradient.strongest_gain, gradient.weakest_gain),
+        (gradient.weakest_loss, gradient.strongest_loss),
+    )
+]
+
+
+def channels(fill: str) -> list[int]:
+    """The three channels of #rrggbb."""
+    return [int(fill[start : start + 2], 16) for start in (1, 3, 5)]
+
+
+def contrast(first: str, second: str) -> float:
+    """The contrast ratio of two colours, after WCAG 2.2."""
+
+    def level(fill: str) -> float:
+        parts = [value / 255 for value in channels(fill)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    bright, dark = sorted((level(first), level(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_the_original_look() -> None:
+    """Gainers run from green to #BDD051, losers from #DFA4A4 to red, a step each, to the digit."""
+    changes = [5.0, 2.5, 0.0, -0.1, -7.0]
+
+    expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), 3)]
+    expected += [c.hex_l for c in Color("#DFA4A4").range_to(Color("red"), 2)]
+    assert expected == colours.rank_fills(changes, CONTRAST)
+    assert ["#008000", "#bdd051", "#dfa4a4", "#ff0000"] == [expected[0], *expected[2:]]
+
+
+@pytest.mark.parametrize("count", [2, 48, 162, 210, 1024])
+@pytest.mark.parametrize(("name", "first", "last"), SIDES)
+def test_steps_equal_colours_own(name: str, first: str, last: str, count: int) -> None:
+    """Every gradient is exactly that of `colour` up to 1,024 steps."""
+    assert [c.hex_l for c in Color(first).range_to(Color(last), count)] == colours.steps(first, last, count)
+
+
+@pytest.mark.parametrize("count", [1025, 3000, 10_000])
+def test_long_gradients_stay_within_one_step_a_channel(count: int) -> None:
+    """Beyond 1,024 steps no channel is off by more than 1/255."""
+    exact = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), count)]
+
+    actual = colours.steps("green", "#BDD051", count)
+
+    assert count == len(actual)
+    assert max(abs(a - b) for x, y in zip(exact, actual, strict=True) for a, b in zip(channels(x), channels(y), strict=True)) <= 1
+
+
+def test_long_gradients_cost_a_bounded_number_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`colour` is asked for 1,024 steps at most, however many stocks there are."""
+    asked: list[int] = []
+    original = Color.range_to
+    monkeypatch.setattr(Color, "range_to", lambda self, value, count: (asked.append(count), original(self, value, count))[1])
+
+    colours.steps("green", "#BDD051", 100_000)
+
+    assert [1024] == asked
+
+
+@pytest.mark.parametrize("name", colours.GRADIENTS)
+@pytest.mark.parametrize(
+    ("changes", "gains", "losses"),
+    [([], 0, 0), ([3.0], 1, 0), ([-3.0], 0, 1), ([2.0, 1.0], 2, 0), ([-1.0, -2.0], 0, 2), ([0.0] * 5, 5, 0)],
+)
+def test_one_sided_markets(name: str, changes: list[float], gains: int, losses: int) -> None:
+    """No stock, one stock, all green, all red and all unchanged are days like any other."""
+    gradient = colours.GRADIENTS[name]
+
+    expected = colours.steps(gradient.strongest_gain, gradient.weakest_gain, gains)
+    expected += colours.steps(gradient.weakest_loss, gradient.strongest_loss, losses)
+    assert expected == colours.rank_fills(changes, gradient)
+    assert len(changes) == len(expected)
+
+
+def test_value_scale_is_clamped_and_symmetric() -> None:
+    """At the clamp and beyond stand the strongest shades, at 0 the weakest gain."""
+    fills = colours.value_fills([9.0, 3.0, 0.0, -3.0, -9.0], CONTRAST, 3.0)
+
+    assert ["#008000", "#008000", "#bdd051", "#ff0000", "#ff0000"] == fills
+
+
+def test_value_scale_depends_on_size_alone() -> None:
+    """Equal changes have equal fills, and a stronger change a fill nearer to the end."""
+    fills = colours.value_fills([2.0, 1.0, 1.0, 0.1], CONTRAST, 3.0)
+    distances = [sum(abs(a - b) for a, b in zip(channels(f), channels("#008000"), strict=True)) for f in fills]
+
+    assert fills[1] == fills[2]
+    assert distances[0] < distances[1] < distances[3]
+
+
+@pytest.mark.parametrize(("name", "first", "last"), SIDES)
+def test_ink_meets_aa_on_every_fill_of_every_gradient(name: str, first: str, last: str) -> None:
+    """Text contrasts by 4.5 : 1 or more on each of the 1,024 shades."""
+    assert min(contrast(fill, colours.ink(fill)) for fill in colours.steps(first, last, 1024)) >= 4.5
+
+
+def test_ink_is_the_better_of_black_and_white_on_any_colour() -> None:
+    """Over the whole cube of colours the chosen ink is the one that contrasts more, 4.5 at least."""
+    cube = [f"#{r:02x}{g:02x}{b:02x}" for r in range(0, 256, 15) for g in range(0, 256, 15) for b in range(0, 256, 15)]
+
+    for fill in cube:
+        best = max(contrast(fill, colours.BLACK), contrast(fill, colours.WHITE))
+        assert contrast(fill, colours.ink(fill)) == pytest.approx(best)
+        assert best >= 4.5
+
+
+# How a person without one kind of cone sees linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
+BLINDNESS = {
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+def lab(fill: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
+    """CIE L*a*b* (D65) of a colour as seen through `matrix`."""
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in (v / 255 for v in channels(fill))]
+    r, g, b = (min(max(sum(m * v for m, v in zip(row, linear, strict=True)), 0), 1) for row in matrix)
+    xyz = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.08883,
+    )
+    x, y, z = (t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+def test_colour_blind_gradient_tells_up_from_down(blindness: str) -> None:
+    """Even the weakest gain and the weakest loss differ by a CIE76 distance of 20 or more.
+
+    The red and green of the default fall below that for the commonest kind of colour blindness at some
+    pair of shades; sign and glyph carry the difference there.
+    """
+    gradient = colours.GRADIENTS["colour-blind"]
+    gains = colours.steps(gradient.strongest_gain, gradient.weakest_gain, 16)
+    losses = colours.steps(gradient.weakest_loss, gradient.strongest_loss, 16)
+    seen_gains = [lab(fill, BLINDNESS[blindness]) for fill in gains]
+    seen_losses = [lab(fill, BLINDNESS[blindness]) for fill in losses]
+
+    nearest = min(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5 for x in seen_gains for y in seen_losses)
+
+    assert nearest >= 20
