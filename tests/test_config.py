@@ -1,0 +1,182 @@
+"""heatmap.toml: what it means, and what is said where it cannot be meant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from heatmap import calendars, config, plugins
+from heatmap.errors import ConfigError
+from heatmap.publishers.file import FilePublisher
+from heatmap.render import PageOptions
+
+EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
+README = Path(__file__).parent.parent / "README.md"
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    """What is wrong with a file of this text, without the file's name."""
+    path = tmp_path / "heatmap.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    return [problem.removeprefix("heatmap.toml: ") for problem in caught.value.problems]
+
+
+def test_without_a_file_one_market_goes_into_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NSE F&O, published into ./site, state in ./state."""
+    monkeypatch.chdir(tmp_path)
+
+    loaded = config.load()
+
+    assert (None, tmp_path / "state", 5) == (loaded.path, loaded.state_directory, loaded.interval_minutes)
+    assert ["nse-fno"] == [market.name for market in loaded.markets]
+    assert [f"file:{tmp_path}/site"] == [target.name for target in loaded.publishers]
+
+
+def test_a_file_here_is_read_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """heatmap.toml in the current directory holds without --config."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "heatmap.toml").write_text('title = "Mine"')
+
+    assert ("Mine", tmp_path / "heatmap.toml") == (config.load().title, config.load().path)
+
+
+def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cron runs from anywhere; the state, a folder target and the overrides stay where the file is."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "holidays.toml").write_text('[[closed]]\ndate = 2026-09-17\nname = "Late"\n')
+    path = tmp_path / "conf" / "heatmap.toml"
+    path.write_text(
+        '[[market]]\nname = "nse-fno"\n[market.session]\noverrides = "holidays.toml"\n[[publish]]\nurl = "file:out"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+
+    loaded = config.load(Path("conf/heatmap.toml"))
+
+    assert tmp_path / "conf" / "state" == loaded.state_directory
+    assert isinstance(loaded.publishers[0], FilePublisher)
+    assert f"file:{tmp_path}/conf/out" == loaded.publishers[0].name
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    """An unknown key names its table and the nearest valid key; wrong types say what was due."""
+    text = """
+titel = "x"
+interval_minutes = "5"
+[[market]]
+name = "nse-fno"
+[market.source]
+type = "nsee"
+[market.session]
+calender = "nse-equity-fno"
+[page]
+columms = 13
+scale = true
+[[publish]]
+url = "gopher://example.org"
+[[publish]]
+password_env = "X"
+"""
+
+    assert [
+        "key 'titel' is not known: did you mean 'title'?",
+        "interval_minutes must be a whole number, not '5'",
+        "[market 'nse-fno' source] type 'nsee' is not known: did you mean 'nse'?",
+        "[market 'nse-fno' session] key 'calender' is not known: did you mean 'calendar'?",
+        "[publish 1] url must begin with one of file:, ftp:, ftps:, sftp:",
+        '[publish 2] needs a url, such as url = "file:site"',
+        "[page] key 'columms' is not known: did you mean 'columns'?",
+        "[page] scale must be text, not True",
+    ] == problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = ", "is not valid TOML"),
+        ("interval_minutes = 0", "interval_minutes must be 1 to 1440"),
+        ('public_url = "www.example.org"', "public_url must begin with https://"),
+        ('[[market]]\nname = "../etc"', "name must be lower-case letters, digits and hyphens"),
+        ('[[market]]\ntitle = "x"', "name is missing"),
+        ('[[market]]\nname = "a"\n[[market]]\nname = "a"', "the name 'a' is used twice"),
+        ("market = 3", "must be written as [[market]]"),
+        ("page = 3", "[page] must be a table"),
+        ("market = []", "at least one [[market]]"),
+        ('[[market]]\nname = "a"\nsource = 3', "[market 'a' source] must be a table"),
+        ('[market]\nname = "a"\n[market.session]\ncalendar = "nyse"', "nyse"),
+        ('[page]\ngradient = "rainbow"', "gradient"),
+        ('[page]\nscale = "log"', "scale"),
+        ("[page]\ncolumns = 0", "columns"),
+        ("[page]\nclamp_percent = 0", "clamp_percent"),
+        ('[page]\nchart_url = "javascript:alert(1)"', "chart_url"),
+        ('[[publish]]\nurl = "ftp://user:hunter2@example.org/x"', "password_env"),
+    ],
+)
+def test_values_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
+    """Each is one sentence that says what must change, and never shows a secret."""
+    found = problems(tmp_path, text)
+
+    assert any(said in problem for problem in found), found
+    assert not any("hunter2" in problem for problem in found)
+
+
+def test_a_secret_in_the_configuration_is_not_repeated(tmp_path: Path) -> None:
+    """A key `password` is unknown; the error names the key, and not what it holds."""
+    found = problems(tmp_path, '[[publish]]\nurl = "ftp://user@example.org/x"\npassword = "hunter2"\n')
+
+    assert 1 == len(found)
+    assert "'password' is not known" in found[0]
+    assert "hunter2" not in found[0]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    """A missing file, a folder or something that is no text: one sentence that says what to do."""
+    path = tmp_path / "other.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"cannot be read \(.*\): give a readable file"):
+        config.load(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        config.load(tmp_path)
+
+
+def example_lines() -> str:
+    """The example with every commented key in force."""
+    return re.sub(r"^# (?=[a-z_]+ = )", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
+
+
+def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is written it works, and means what having no file means."""
+    monkeypatch.chdir(tmp_path)
+    defaults = config.load()
+    (tmp_path / "heatmap.toml").write_bytes(EXAMPLE.read_bytes())
+    written = config.load()
+
+    assert (defaults.title, defaults.page, defaults.publishers) == (written.title, written.page, written.publishers)
+    assert (defaults.markets, defaults.state_directory) == (written.markets, written.state_directory)
+
+
+OPTIONS = {
+    "the top level": config._TopLevel,
+    "[[market]]": config._MarketTable,
+    "[market.session]": calendars.SessionOptions,
+    "[page]": PageOptions,
+    **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
+    **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
+}
+
+
+@pytest.mark.parametrize("where", OPTIONS)
+def test_every_key_is_documented(where: str) -> None:
+    """The example and the README's reference name every key there is."""
+    keys = [field.name for field in fields(OPTIONS[where])]  # type: ignore[arg-type]
+    example = example_lines()
+
+    assert [] == [key for key in keys if not re.search(rf"^{key} = ", example, re.MULTILINE)]
+    assert [] == [key for key in keys if f"`{key}`" not in README.read_text("utf-8")]
