@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port must be 0 to 65535, not {arguments.port}")
+    if arguments.days is not None and arguments.days < 1:
+        raise UsageError(f"--days must be at least 1, not {arguments.days}")
     if arguments.seconds < MINIMUM_SECONDS:
         raise UsageError(f"--seconds must be at least {MINIMUM_SECONDS}, not {arguments.seconds:g}")
     from threading import Event
