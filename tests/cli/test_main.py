@@ -1,0 +1,181 @@
+"""The command line as a person or cron meets it: what is said where, and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heatmap import cli, tick
+
+README = Path(__file__).parents[2] / "README.md"
+RECORDED = """
+[[market]]
+name = "nse-fno"
+[market.source]
+type = "recording"
+"""
+DURING, AFTER, NIGHT = "2026-09-17T11:00:00+05:30", "2026-09-17T16:05:00+05:30", "2026-09-17T03:00:00+05:30"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration that draws the recorded day, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "heatmap.toml").write_text(RECORDED)
+    return tmp_path
+
+
+def on_a_terminal(*argv: str) -> tuple[int, str]:
+    """Run the program with a terminal for its output; return its code and what stood on the screen."""
+    master, slave = os.openpty()
+    with subprocess.Popen([sys.executable, "-m", "heatmap", *argv], stdout=slave, stderr=slave, stdin=slave) as process:
+        os.close(slave)
+        screen = b""
+        while True:
+            try:
+                block = os.read(master, 65536)
+            except OSError:  # Linux says EIO once the other end is closed
+                break
+            if not block:
+                break
+            screen += block
+    os.close(master)
+    return process.returncode, screen.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["fly"], ["run", "--fast"], ["run", "--now", "10:00"], ["run", "--now", "2026-09-17T11:00:00"], ["run", "--market", "nyse"],
+     ["session", "--now", "tomorrow"], ["demo", "--port", "99999"], ["demo", "--seconds", "0"], ["demo", "--days", "0"]],
+)
+def test_wrong_usage_is_one_sentence_and_64(here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
+    """No usage page, no traceback: what was wrong, and where to look."""
+    assert 64 == cli.main(argv)
+
+    out, err = capsys.readouterr()
+    assert ("", 1) == (out, err.count("\n"))
+    assert err.startswith("heatmap: ")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """`heatmap --help` lists all of them, each with its line."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+
+    out = capsys.readouterr().out
+    assert 0 == caught.value.code
+    assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """The README names each command, and in its row each option."""
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--config", "--verbose"}
+    row = next(line for line in README.read_text("utf-8").splitlines() if line.startswith(f"| `heatmap {command}`"))
+
+    assert [] == sorted(option for option in options if f"`{option}" not in row)
+
+
+def test_a_run_without_a_terminal_is_silent(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Cron mails whatever is said: a published page, a closed market and a second final run say nothing."""
+    codes = [cli.main(["run", "--now", now]) for now in (DURING, NIGHT, AFTER, AFTER)]
+
+    assert ([0, 0, 0, 0], ("", "")) == (codes, capfd.readouterr())
+    assert (here / "site" / "index.html").exists()
+
+
+def test_a_body_of_another_day_is_silent_under_cron(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A holiday announced late must not mail seventy-five times; asked to, the run tells."""
+    assert 0 == cli.main(["run", "--now", "2026-09-18T11:00:00+05:30"])
+    assert ("", "") == capfd.readouterr()
+    assert 0 == cli.main(["run", "-v", "--now", "2026-09-18T11:00:00+05:30"])
+    assert "skipped, the figures are of 2026-09-17, not of the session of 2026-09-18" in capfd.readouterr().out
+    assert not (here / "site").exists()
+
+
+def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
+    """Guard, source and target have a line each; --quiet silences them."""
+    code, screen = on_a_terminal("run", "--now", DURING)
+
+    assert 0 == code
+    assert ["nse-fno: open.", "nse-fno: asking recording", "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST", f"file:{here}/site: 4 files"] == [
+        line[: len(start)] for line, start in zip(
+            screen.splitlines(),
+            ["nse-fno: open.", "nse-fno: asking recording", "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST", f"file:{here}/site: 4 files"],
+            strict=True,
+        )
+    ]
+    assert (0, "") == on_a_terminal("run", "--quiet", "--now", DURING)
+
+
+def test_a_newcomer_at_night_sees_a_map(here: Path) -> None:
+    """On a terminal the first run draws the last quotes whatever the hour, marked closed."""
+    code, screen = on_a_terminal("run", "--now", "2026-09-19T23:00:00+05:30")
+
+    assert (0, True) == (code, "marked closed" in screen)
+    assert '"phase": "closed"' in (here / "site" / "nse-fno" / "snapshot.json").read_text("utf-8")
+
+
+def test_a_wrong_configuration_says_everything_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line a problem on stderr, exit 78, nothing written."""
+    (here / "heatmap.toml").write_text("titel = 1\n[page]\ncolumns = true\n")
+
+    assert 78 == cli.main(["run", "--now", DURING])
+    assert [
+        "heatmap: heatmap.toml: key 'titel' is not known: did you mean 'title'?",
+        "heatmap: heatmap.toml: [page] columns must be a whole number, not True",
+    ] == capsys.readouterr().err.splitlines()
+    assert ["heatmap.toml"] == [path.name for path in here.iterdir()]
+
+
+def test_a_bug_is_shown_whole(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw has its traceback, a request to report it, and exit 70."""
+    monkeypatch.setattr(tick, "run", lambda *_, **__: 1 / 0)
+
+    assert 70 == cli.main(["run", "--now", DURING])
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError" in err
+    assert "this is a bug, please report it" in err
+
+
+def test_init_writes_the_example_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is there is kept unless --force says otherwise; what was written works."""
+    monkeypatch.chdir(tmp_path)
+
+    assert 0 == cli.main(["init"])
+    (tmp_path / "heatmap.toml").write_text("mine")
+    assert 64 == cli.main(["init"])
+    assert "heatmap.toml is already there" in capsys.readouterr().err
+    assert "mine" == (tmp_path / "heatmap.toml").read_text()
+    assert 0 == cli.main(["init", "--force"])
+    assert 0 == cli.main(["session", "--now", NIGHT])
+    assert 78 == cli.main(["init", "--config", "nowhere/heatmap.toml"])
+
+
+def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a thing; where all is well the code is 0, and nothing is left behind on the target."""
+    assert 0 == cli.main(["check"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert ["configuration", "state", "nse-fno calendar", "nse-fno source", f"file:{here}/site"] == [
+        re.sub(r"^  ok    (.*?): (?!.*/site: ).*$", r"\1", line).partition(": ")[0].removeprefix("  ok    ") for line in lines
+    ]
+    assert [] == [path.name for path in (here / "site").rglob("*") if path.is_file()]
+
+
+def test_check_says_what_to_mend(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each fault has its line and its advice, and the code is that of the tick it would spoil."""
+    (here / "site").write_text("in the way")
+    (here / "heatmap.toml").write_text(
+        '[[market]]\nname = "x"\n[market.source]\ntype = "file"\npath = "nowhere.json"\n'
+    )
+
+    assert 75 == cli.main(["check"])
+    assert 2 == sum(line.startswith("  FAIL  ") for line in capsys.readouterr().out.splitlines())

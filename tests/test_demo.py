@@ -1,0 +1,97 @@
+"""The recorded day: once into a folder, and live."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from threading import Event, Thread
+from urllib.request import urlopen
+
+import pytest
+
+from heatmap import cli, demo
+from heatmap.errors import UsageError
+
+
+def breadth(site: Path) -> dict[str, int]:
+    """The breadth of the page published into `site`."""
+    document = json.loads((site / "nse-fno" / "snapshot.json").read_text("utf-8"))
+    return dict(document["breadth"])
+
+
+def test_once_writes_the_days_final_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """All 210 real closing figures, labelled as a recording, and the way on from there; twice in a row."""
+    monkeypatch.chdir(tmp_path)
+
+    assert [0, 0] == [cli.main(["demo", "--once"]), cli.main(["demo", "--once"])]
+    out = capsys.readouterr().out
+    page = (tmp_path / "site" / "index.html").read_text("utf-8")
+    assert {"advances": 162, "declines": 48, "unchanged": 0} == breadth(tmp_path / "site")
+    assert 210 == page.count("data-percent-change=")
+    assert "recording" in page.lower()
+    assert (tmp_path / "site" / "index.html").as_uri() in out
+    assert ["site"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_live_page_is_not_overwritten(tmp_path: Path) -> None:
+    """A page that is not a recording stays, unless the user insists."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("live figures")
+
+    with pytest.raises(UsageError, match="is not a recording"):
+        demo.once(site, overwrite=False)
+    assert "live figures" == (site / "index.html").read_text()
+    demo.once(site, overwrite=True)
+    assert demo.RECORDING_MARK in (site / "index.html").read_bytes()
+
+
+def test_moments_are_those_of_the_guard(tmp_path: Path) -> None:
+    """Every five minutes of continuous trading and of the auction, then the final one."""
+    moments = list(demo.moments(demo.settings(tmp_path / "site", tmp_path / "state", 3)))
+
+    assert ["09:15", "15:10", "15:30", "16:01"] == [f"{moments[n]:%H:%M}" for n in (0, 71, 75, -1)]
+    assert 77 == len(moments)
+
+
+def test_live_serves_the_blog_and_the_days_moments(tmp_path: Path) -> None:
+    """The blog embeds the page, the page changes with each moment, and the day ends with the real close."""
+    said: list[str] = []
+    seen: list[tuple[str, str]] = []
+    stop = Event()
+    addresses: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        found = re.search(r"http://\S+", sentence)
+        if found:
+            addresses.append(found[0])
+        if re.fullmatch(r"  \d\d:\d\d", sentence):
+            with urlopen(addresses[1] + "snapshot.json", timeout=10) as answer:  # noqa: S310 -- loopback
+                document = json.load(answer)
+                seen.append((document["as_of"][11:16], document["session"]["phase"]))
+                assert "*" == answer.headers["Access-Control-Allow-Origin"]
+        if len(seen) == 1 and len(addresses) == 2:
+            with urlopen(addresses[0], timeout=10) as answer:  # noqa: S310 -- loopback
+                assert b"<iframe" in answer.read()
+
+    runner = Thread(target=demo.live, kwargs={"port": 0, "seconds": 0.001, "days": 1, "say": say, "stop": stop})
+    runner.start()
+    runner.join(120)
+
+    assert not runner.is_alive()
+    assert [("09:15", "open"), ("15:20", "auction"), ("16:00", "final")] == [seen[0], seen[73], seen[-1]]
+    assert len({time for time, _ in seen}) == len(seen) == 77
+    assert said[0].startswith("The sample blog")
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    """Another program on the port: choose another."""
+    from socket import socket
+
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UsageError, match="choose another with --port"):
+            demo.live(port=taken.getsockname()[1], seconds=1, days=1, say=print, stop=Event())
