@@ -57,6 +57,20 @@ class SourceNonsense(SourceError):
     exit_code = EXIT_DATA
 
 
+class SourceRenamed(SourceNonsense):
+    """The address asked is gone: 404 or 410."""
+
+
+class SourceThrottled(SourceError):
+    """The source asks for fewer questions: 429. Nothing more may be asked of it in this run."""
+
+
+class SourceUntrusted(SourceError):
+    """The source's certificate was not accepted."""
+
+    exit_code = EXIT_REFUSED
+
+
 class PublishError(HeatmapError):
     """A target does not have the pages. The base class: trouble that may pass."""
 

@@ -1,0 +1,150 @@
+"""The National Stock Exchange of India: how to get through to it, and whom to believe when it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heatmap.errors import (
+    ConfigError,
+    SourceBlocked,
+    SourceError,
+    SourceNonsense,
+    SourceRenamed,
+    SourceThrottled,
+    SourceUntrusted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from heatmap.model import Snapshot
+
+PAGE = "/market-data/live-equity-market"  # visited first, for its cookies
+ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encoded
+    "/api/NextApi/apiClient/marketWatchApi?functionName=getIndicesData&symbol={index}",
+    "/api/equity-stockIndex?index={index}",
+    "/api/equity-stock-indices?index={index}",
+)
+SECONDS_BETWEEN_REQUESTS = 1 / 3  # the polite ceiling
+PAGE_SHARE = 0.3  # of the time for the whole fetch: the page may hang where the figures do not
+# The exchange answers browsers only.
+BROWSER_HEADERS = {
+    "User-Agent": (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+    ),
+    "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-GB,en;q=0.9",
+}
+# When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
+# elsewhere, and trouble that may pass explains more than an alternative that is long gone.
+TELLING = (SourceThrottled, SourceUntrusted, SourceBlocked, SourceError, SourceNonsense, SourceRenamed)
+ADVICE: Mapping[type[SourceError], str] = {
+    SourceThrottled: "run it less often",
+    SourceUntrusted: "check base_url and this machine's clock",
+    SourceBlocked: (
+        "cloud addresses are often blocked: run it from another address, or draw from the snapshot.json "
+        'of an installation that is let in (source type "file")'
+    ),
+    SourceError: "the next run tries again",
+    SourceNonsense: "the exchange seems to have changed its answer: look for a newer version of this program",
+    SourceRenamed: "the exchange seems to have renamed it: look for a newer version of this program",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Nse:
+    """Live quotes of an index's stocks; "SECURITIES IN F&O" are those with futures and options.
+
+    `base_url` differs for a relay or a test. `fetch_timeout_seconds` limits the whole fetch.
+    """
+
+    index: str = "SECURITIES IN F&O"
+    base_url: str = "https://www.nseindia.com"
+    connect_timeout_seconds: float = 5
+    read_timeout_seconds: float = 10
+    fetch_timeout_seconds: float = 25
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = []
+        if not self.index.strip() or len(self.index) > 100 or not self.index.isprintable():
+            problems.append('index must be the name of an index of the exchange, such as "NIFTY 50"')
+        if not _is_base(self.base_url):
+            problems.append(
+                "base_url must be https:// and a host, without user, password or query (http:// only for localhost)"
+            )
+        for name in ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds"):
+            if not 0 < getattr(self, name) <= 300:
+                problems.append(f"{name} must be more than 0 and at most 300")
+        if problems:
+            raise ConfigError(problems)
+
+    def fetch(self, *, now: datetime) -> Snapshot:  # noqa: ARG002 -- the exchange has a clock of its own
+        """Return the first good answer of `ENDPOINTS`. Raises SourceError, telling what each answered."""
+        from time import monotonic, sleep
+        from urllib.parse import quote
+
+        import requests
+
+        from heatmap import web
+        from heatmap.sources.nse_body import parse
+
+        base = self.base_url.rstrip("/")
+        page = web.shown(base + PAGE)
+        ends = monotonic() + self.fetch_timeout_seconds
+        failures: dict[str, SourceError] = {}
+        session = requests.Session()  # a new one each time: stale cookies make connections fail
+        session.headers.update(BROWSER_HEADERS)
+        for path in (PAGE, *ENDPOINTS):
+            url = base + path.format(index=quote(self.index, safe=""))
+            asked = monotonic()
+            seconds = ends - asked
+            try:
+                answer = web.get(
+                    url,
+                    session=session,
+                    connect_timeout_seconds=self.connect_timeout_seconds,
+                    read_timeout_seconds=self.read_timeout_seconds,
+                    deadline_seconds=seconds * PAGE_SHARE if path == PAGE else seconds,
+                )
+                if path != PAGE:
+                    return parse(answer.body, index=self.index)
+            except SourceError as error:  # of the page no loss by itself: figures may come without cookies
+                failures[web.shown(url)] = error
+                if isinstance(error, SourceThrottled):
+                    break
+            session.headers["Referer"] = page
+            rest = asked + SECONDS_BETWEEN_REQUESTS - monotonic()
+            if ends - monotonic() <= max(rest, 0):
+                break
+            sleep(max(rest, 0))
+        raise _verdict(failures, page)
+
+
+def _is_base(url: str) -> bool:
+    """Whether an address can stand before an endpoint's path, and is not read by others on its way."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        plain = parts.username is None and not parts.query and not parts.fragment and parts.port != 0
+    except ValueError:
+        return False
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return plain and bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+
+
+def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:
+    """Return one error for all: of the most telling kind, with what each address answered."""
+    # What the page answered counts only where no endpoint was asked.
+    heard = {url: error for url, error in failures.items() if url != page} or failures
+    kind = next(kind for kind in TELLING if any(type(error) is kind for error in heard.values()))
+    told = "; ".join(
+        f"{url.rpartition('/')[2]} {str(error).removeprefix(url).strip().partition(':')[0]}"
+        for url, error in failures.items()
+    )
+    verdict = kind(f"the exchange gave no quotes ({told}): {ADVICE[kind]}")
+    verdict.__cause__ = next(error for error in heard.values() if type(error) is kind)
+    return verdict

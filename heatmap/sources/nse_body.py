@@ -1,0 +1,203 @@
+"""What the National Stock Exchange answers: one parser for every form its figures have had since 2019."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from heatmap import snapshots, values
+from heatmap.errors import SourceBlocked, SourceNonsense
+from heatmap.model import Change, Quote, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ZONE = ZoneInfo("Asia/Kolkata")
+CURRENCY = "INR"
+LAKH = 1e5
+CRORE = 1e7
+MOST_UNUSABLE = 0.5  # of the rows: beyond that the form has changed, and half a market is no market
+SEGMENTS = ("capital market", "cm")  # the equity segment, as bodies of different forms call it
+
+# Strictly these, since a lenient parser turns "10" into a date and 2 March into 3 February.
+TIME_FORMATS = (
+    "%d-%b-%Y %H:%M:%S",
+    "%d-%b-%Y %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%b %d, %Y %H:%M:%S",  # legacy
+    "%d-%b-%Y",
+)
+PERIODS = {  # ours: percent, the day it counts from, and the legacy form's percent, which names no day
+    "1mo": ("perChange30d", "date30dAgo", "mPC"),
+    "1y": ("perChange365d", "date365dAgo", "yPC"),
+}
+
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&._-]{0,31}", re.ASCII | re.IGNORECASE)
+
+
+def parse(
+    body: object, *, index: str | None = None, industries: Mapping[str, str] | None = None
+) -> Snapshot:
+    """Return the quotes in a body, given as bytes or decoded.
+
+    `index` is the name of the index asked for, whose own row is no stock's. `industries` is by symbol;
+    by default the packaged table. Raises SourceBlocked for a web page, SourceNonsense.
+    """
+    if isinstance(body, bytes):
+        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            message = "holds a web page where figures were due: the exchange may not let this address in"
+            raise SourceBlocked(message)
+        body = snapshots.decode(body)
+    outer = body if isinstance(body, dict) else {}
+    inner = outer.get("data")
+    content = inner if isinstance(inner, dict) else outer  # today's form has an envelope
+    if isinstance(inner, dict) and not inner:
+        raise SourceNonsense("holds no figures at all: the exchange may not know this index, or has none yet")
+    rows = content.get("data")
+    if not isinstance(rows, list):
+        raise SourceNonsense("holds no list of stocks: the form of the answer is not known")
+    as_of = _as_of(content)
+    table = packaged_industries() if industries is None else industries
+    names = {name for name in (index, content.get("name")) if isinstance(name, str)}
+    stocks = [row for row in rows if not _is_index(row, names)]
+    quotes: dict[str, Quote] = {}
+    for row in stocks:
+        quote = _quote(row, table)
+        if quote is not None:
+            quotes.setdefault(quote.symbol, quote)
+    dropped = len(stocks) - len(quotes)
+    if not stocks:
+        raise SourceNonsense("holds a list without a single stock: the exchange may not know this index")
+    if dropped > MOST_UNUSABLE * len(stocks) or not quotes:
+        message = f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
+        raise SourceNonsense(message)
+    return Snapshot("nse", as_of, tuple(quotes.values()), CURRENCY, _is_open(content), dropped)
+
+
+@cache
+def packaged_industries() -> Mapping[str, str]:
+    """Return the exchange's industry of each stock, by symbol."""
+    path = Path(__file__).parent.parent / "data" / "nse_industries.json"
+    table = json.loads(path.read_text("utf-8"))["symbols"]
+    return {symbol: industry for industry, symbols in table.items() for symbol in symbols.split()}
+
+
+def _as_of(content: Mapping[str, Any]) -> datetime:
+    metadata = content.get("metadata")
+    candidates = [content.get("timestamp"), content.get("time")]
+    if isinstance(metadata, dict):
+        candidates.append(metadata.get("timeVal"))
+    for text in candidates:
+        moment = _time(text)
+        if moment is not None:
+            return moment
+    raise SourceNonsense("holds no time that can be read: how old its figures are cannot be told")
+
+
+def _time(text: object) -> datetime | None:
+    return _parsed_time(text) if isinstance(text, str) and text.isascii() and len(text) <= 30 else None
+
+
+@lru_cache(maxsize=64)  # the rows of a body repeat a few days hundreds of times
+def _parsed_time(text: str) -> datetime | None:
+    for form in TIME_FORMATS:
+        try:
+            moment = datetime.strptime(text, form).replace(tzinfo=ZONE)
+        except ValueError:
+            continue
+        return moment if 1990 < moment.year < 9000 else None
+    return None
+
+
+def _is_open(content: Mapping[str, Any]) -> bool | None:
+    """Whether the equity segment says that it is open; None where the body says nothing of it."""
+    found = content.get("marketStatus")
+    for segment in found if isinstance(found, list) else [found]:
+        if not isinstance(segment, dict):
+            continue
+        name, status = segment.get("market"), segment.get("marketStatus")
+        if isinstance(name, str) and isinstance(status, str) and name.strip().casefold() in SEGMENTS:
+            return status.strip().casefold() == "open"  # "Pre-Open" is not
+    return None
+
+
+def _is_index(row: object, names: set[str]) -> bool:
+    """Whether a row is the index itself, which the F&O forms do not have and the index forms put first."""
+    if not isinstance(row, dict):
+        return False
+    symbol = row.get("symbol")
+    priority = values.number(row.get("priority"))
+    return priority == 1 or (isinstance(symbol, str) and (symbol in names or symbol == row.get("identifier")))
+
+
+def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
+    """Return a row's quote; None for a row without a usable symbol or percent change."""
+    if not isinstance(row, dict):
+        return None
+    symbol = row.get("symbol")
+    symbol = symbol.strip() if isinstance(symbol, str) else ""
+    last = _first(row, ("lastPrice", "ltP"), values.positive)
+    previous = _first(row, ("previousClose", "prevClose"), values.positive)
+    percent = _first(row, ("pChange", "per"), values.number)
+    if percent is None and last is not None and previous is not None:
+        percent = round((last / previous - 1) * 100, 2)
+    percent = values.percent(percent)
+    if not _SYMBOL.fullmatch(symbol) or ".." in symbol or percent is None:
+        return None
+    about = row.get("meta")
+    about = about if isinstance(about, dict) else {}
+    return Quote(
+        symbol=symbol,
+        percent_change=percent,
+        name=values.words(row.get("companyName")) or values.words(about.get("companyName")),
+        sector=industries.get(symbol) or values.words(about.get("industry")),
+        last_price=last,
+        previous_close=previous,
+        open=values.positive(row.get("open")),
+        high=_first(row, ("dayHigh", "high"), values.positive),
+        low=_first(row, ("dayLow", "low"), values.positive),
+        volume=_amount(row, "totalTradedVolume", "trdVol", LAKH),
+        turnover=_amount(row, "totalTradedValue", "ntP", CRORE),
+        free_float_market_cap=values.positive(row.get("ffmc")),
+        year_high=_first(row, ("yearHigh", "wkhi"), values.positive),
+        year_low=_first(row, ("yearLow", "wklo"), values.positive),
+        changes=_changes(row),
+    )
+
+
+def _first(
+    row: Mapping[str, Any], names: Sequence[str], check: Callable[[object], float | None]
+) -> float | None:
+    return next((value for name in names if (value := check(row.get(name))) is not None), None)
+
+
+def _amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_unit: float) -> float | None:
+    """Return shares or rupees; the legacy form gives them in lakhs or crores with two decimals."""
+    value = values.count(row.get(name))
+    if value is None:
+        value = values.count(row.get(legacy_name))
+        return None if value is None else values.count(round(value * legacy_unit))
+    return value
+
+
+def _changes(row: Mapping[str, Any]) -> dict[str, Change]:
+    """Return the changes over longer periods that the row speaks of; they are not adjusted for splits."""
+    result = {}
+    for period, (name, since_name, legacy_name) in PERIODS.items():
+        if name in row:
+            since = _day(row.get(since_name))
+            # Beside a percent change of 0, no day means that it is not known, not that it is 0.
+            result[period] = Change(values.percent(row[name]) if since else None, since)
+        elif legacy_name in row:
+            result[period] = Change(values.percent(row[legacy_name]), None)
+    return result
+
+
+def _day(text: object) -> date | None:
+    moment = _time(text)
+    return moment.date() if moment else None

@@ -1,0 +1,86 @@
+"""Figures, words and times from outside, made safe: each comes back clean, or as None."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+from math import isfinite
+
+LARGEST = 1e18  # above any price, volume or market value in any currency
+LONGEST_NUMBER = 40  # characters
+LONGEST_NAME = 120  # characters
+LOWEST_PERCENT = -100.0  # a price cannot fall below nothing
+HIGHEST_PERCENT = 100_000.0
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:,\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, also from text such as "1,894.10"; None for anything else: "-", True, 1e999."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+            return None
+        result = float(text.replace(",", ""))
+    elif isinstance(value, (int, float)):
+        try:
+            result = float(value)
+        except OverflowError:
+            return None
+    else:
+        return None
+    return result if isfinite(result) and abs(result) < LARGEST else None
+
+
+def positive(value: object) -> float | None:
+    """Return a number above 0, as every price is; None for anything else."""
+    result = number(value)
+    return result if result is not None and result > 0 else None
+
+
+def count(value: object) -> float | None:
+    """Return a number of 0 or more, as every volume is; None for anything else."""
+    result = number(value)
+    return result if result is not None and result >= 0 else None
+
+
+def percent(value: object) -> float | None:
+    """Return a percent change that can be (1.5 means +1.5 %); None for anything else."""
+    result = number(value)
+    if result is None or not LOWEST_PERCENT <= result <= HIGHEST_PERCENT:
+        return None
+    return result + 0.0  # -0.0 becomes 0.0, which no page should call a loss
+
+
+def words(value: object, longest: int = LONGEST_NAME) -> str | None:
+    """Return text on one line without control, formatting and unpaired characters; None if that is nothing."""
+    if not isinstance(value, str):
+        return None
+    # Twice what may stay is read: enough for white space, and no more work than that for a hostile text.
+    visible = (" " if c.isspace() else c for c in value[: 2 * longest])
+    text = "".join(c for c in visible if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return " ".join(text.split())[:longest].rstrip() or None
+
+
+def day(value: object) -> date | None:
+    """Return a date from its ISO form; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def moment(value: object) -> datetime | None:
+    """Return an aware time from its ISO form; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        result = datetime.fromisoformat(value)
+        return result if result.utcoffset() is not None and 1900 < result.year < 9000 else None
+    except (ValueError, OverflowError):
+        return None
