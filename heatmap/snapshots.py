@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from dataclasses import fields
 from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -40,6 +39,7 @@ _FIGURES: dict[str, Callable[[object], float | None]] = {
     "year_high": values.positive,
     "year_low": values.positive,
 }
+_COLUMNS = ("symbol", "name", "sector", *_FIGURES)
 
 
 def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
@@ -108,15 +108,14 @@ def from_json(document: object) -> Snapshot:
 
 def to_csv(table: Table) -> bytes:
     """Return snapshot.csv: RFC 4180 in UTF-8, a header row, cells in drawing order, empty where unknown."""
-    names = [field.name for field in fields(Quote) if field.name != "changes"]
     periods = sorted({period for cell in table.cells for period in cell.quote.changes})
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     extra = [heading for period in periods for heading in (f"change_{period}", f"change_{period}_since")]
-    writer.writerow([*names, *extra])
+    writer.writerow([*_COLUMNS, *extra])
     for cell in table.cells:
         quote = cell.quote
-        row = [getattr(quote, name) for name in names]
+        row = [getattr(quote, name) for name in _COLUMNS]
         for period in periods:
             change = quote.changes.get(period)
             row += [change.percent, change.since] if change else [None, None]
@@ -161,9 +160,7 @@ def _finite(text: str) -> float:
 
 def _row(cell: Cell) -> dict[str, Any]:
     quote = cell.quote
-    row: dict[str, Any] = {
-        field.name: getattr(quote, field.name) for field in fields(quote) if field.name != "changes"
-    }
+    row: dict[str, Any] = {name: getattr(quote, name) for name in _COLUMNS}
     if quote.volume is not None and quote.volume.is_integer():
         row["volume"] = int(quote.volume)  # shares are counted: 9374431 reads better than 9374431.0
     row["changes"] = {

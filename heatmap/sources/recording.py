@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import ConfigError
 
@@ -37,11 +37,10 @@ class Recording:
 
         from heatmap import snapshots
 
-        document = snapshots.decode(self._path().read_bytes())
+        document: Any = snapshots.decode(self._path().read_bytes())
         snapshot = snapshots.from_json(document)
         if now >= snapshot.as_of:
             return snapshot
-        assert isinstance(document, dict)  # from_json has seen it
         hours = {name: datetime.fromisoformat(text) for name, text in document["hours"].items()}
         return _at(snapshot, now.astimezone(snapshot.as_of.tzinfo), **hours)
 
