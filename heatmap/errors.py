@@ -71,6 +71,12 @@ class SourceUntrusted(SourceError):
     exit_code = EXIT_REFUSED
 
 
+class SourceUnreadable(SourceError):
+    """The configuration names a file that is there but cannot be read."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
 class PublishError(HeatmapError):
     """A target does not have the pages. The base class: trouble that may pass."""
 

@@ -115,6 +115,7 @@ def _ask(session: requests.Session, url: str, headers: Mapping[str, str], limits
     """Ask, follow redirects within the site, and read the body; messages lack their subject."""
     import requests
     from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import TimeoutError as TimeoutError_
 
     try:
         for _ in range(MAX_REDIRECTS + 1):
@@ -136,13 +137,14 @@ def _ask(session: requests.Session, url: str, headers: Mapping[str, str], limits
     except requests.exceptions.SSLError as error:
         message = "shows a certificate that is not accepted: check the address, the clock and the proxy"
         raise SourceUntrusted(message) from error
-    except requests.exceptions.Timeout as error:
+    except (requests.exceptions.Timeout, TimeoutError_) as error:
         raise SourceBlocked("does not answer (it hangs): this address may be blocked there") from error
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
         raise SourceNonsense("is no address that can be asked: correct it") from error
-    except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
-        message = "cannot be reached, or broke off: check the network and the address, or try again later"
-        raise SourceError(message) from error
+    except (requests.exceptions.RequestException, OSError, ValueError) as error:
+        raise SourceError("cannot be reached: check the network and the address") from error
+    except HTTPError as error:
+        raise SourceError("broke off in the middle of its answer: try again later") from error
     raise SourceError(f"redirects more than {MAX_REDIRECTS} times, in a circle: look at it in a browser")
 
 
@@ -167,11 +169,11 @@ def _judge(response: requests.Response) -> None:
     if status in (404, 410):
         raise SourceRenamed(f"answered {status}: there is nothing at this address any more")
     wait = response.headers.get("Retry-After", "").strip()
-    wait = f"after {wait} seconds" if wait.isascii() and wait.isdigit() and len(wait) < 8 else "later"
+    later = f" and asks to wait {wait} seconds" if wait.isascii() and wait.isdigit() and len(wait) < 8 else ""
     if status == 429:
-        raise SourceThrottled(f"answered 429: it was asked too often; try again {wait}")
+        raise SourceThrottled(f"answered 429{later}: it was asked too often, so run this less often")
     if status >= 500 or status == 408:
-        raise SourceError(f"answered {status}: the server has trouble; try again {wait}")
+        raise SourceError(f"answered {status}{later}: the server has trouble; try again later")
     raise SourceNonsense(f"answered {status}, where 200 was due: the address or what it serves has changed")
 
 

@@ -48,7 +48,10 @@ ADVICE: Mapping[type[SourceError], str] = {
         'of an installation that is let in (source type "file")'
     ),
     SourceError: "the next run tries again",
-    SourceNonsense: "the exchange seems to have changed its answer: look for a newer version of this program",
+    SourceNonsense: (
+        "check the index's name; if that is right, the exchange has changed its answer: "
+        "look for a newer version of this program"
+    ),
     SourceRenamed: "the exchange seems to have renamed it: look for a newer version of this program",
 }
 
@@ -76,8 +79,8 @@ class Nse:
                 "base_url must be https:// and a host, without user, password or query (http:// only for localhost)"
             )
         for name in ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds"):
-            if not 0 < getattr(self, name) <= 300:
-                problems.append(f"{name} must be more than 0 and at most 300")
+            if not 1 <= getattr(self, name) <= 300:
+                problems.append(f"{name} must be 1 to 300")
         if problems:
             raise ConfigError(problems)
 
@@ -101,6 +104,8 @@ class Nse:
             url = base + path.format(index=quote(self.index, safe=""))
             asked = monotonic()
             seconds = ends - asked
+            if seconds < SECONDS_BETWEEN_REQUESTS:
+                break
             try:
                 answer = web.get(
                     url,
@@ -116,10 +121,7 @@ class Nse:
                 if isinstance(error, SourceThrottled):
                     break
             session.headers["Referer"] = page
-            rest = asked + SECONDS_BETWEEN_REQUESTS - monotonic()
-            if ends - monotonic() <= max(rest, 0):
-                break
-            sleep(max(rest, 0))
+            sleep(max(asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
         raise _verdict(failures, page)
 
 
@@ -141,10 +143,11 @@ def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:
     # What the page answered counts only where no endpoint was asked.
     heard = {url: error for url, error in failures.items() if url != page} or failures
     kind = next(kind for kind in TELLING if any(type(error) is kind for error in heard.values()))
-    told = "; ".join(
-        f"{url.rpartition('/')[2]} {str(error).removeprefix(url).strip().partition(':')[0]}"
-        for url, error in failures.items()
-    )
-    verdict = kind(f"the exchange gave no quotes ({told}): {ADVICE[kind]}")
+    told: dict[str, list[str]] = {}  # who answered alike stands together
+    for url, error in failures.items():
+        what = str(error).removeprefix(url).strip().partition(":")[0]
+        told.setdefault(what, []).append(url.rpartition("/")[2])
+    summary = "; ".join(f"{', '.join(names)}: {what}" for what, names in told.items())
+    verdict = kind(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")
     verdict.__cause__ = next(error for error in heard.values() if type(error) is kind)
     return verdict

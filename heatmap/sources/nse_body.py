@@ -40,16 +40,15 @@ PERIODS = {  # ours: percent, the day it counts from, and the legacy form's perc
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&._-]{0,31}", re.ASCII | re.IGNORECASE)
 
 
-def parse(
-    body: object, *, index: str | None = None, industries: Mapping[str, str] | None = None
-) -> Snapshot:
+def parse(body: object, *, index: str | None = None, industries: Mapping[str, str] | None = None) -> Snapshot:
     """Return the quotes in a body, given as bytes or decoded.
 
     `index` is the name of the index asked for, whose own row is no stock's. `industries` is by symbol;
-    by default the packaged table. Raises SourceBlocked for a web page, SourceNonsense.
+    by default the packaged table. Messages lack their subject. Raises SourceBlocked for a web page,
+    SourceNonsense.
     """
     if isinstance(body, bytes):
-        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        if is_web_page(body):
             message = "holds a web page where figures were due: the exchange may not let this address in"
             raise SourceBlocked(message)
         body = snapshots.decode(body)
@@ -77,6 +76,11 @@ def parse(
         message = f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
         raise SourceNonsense(message)
     return Snapshot("nse", as_of, tuple(quotes.values()), CURRENCY, _is_open(content), dropped)
+
+
+def is_web_page(body: bytes) -> bool:
+    """Whether a body is HTML, as it comes where somebody is kept out, even with status 200."""
+    return body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 @cache

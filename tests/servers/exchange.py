@@ -82,9 +82,7 @@ class Exchange:
         self.alternatives = False
         self.seen: list[tuple[str, Mapping[str, str]]] = []
         self.held = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
         self._thread = threading.Thread(target=partial(self._server.serve_forever, 0.05), daemon=True)
 
     @property
@@ -138,6 +136,16 @@ class Exchange:
                 "timestamp": stamp,
             }
         }
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that leave early: that is what some faults are for."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
