@@ -115,7 +115,7 @@ def to_csv(table: Table) -> bytes:
     writer.writerow([*_COLUMNS, *extra])
     for cell in table.cells:
         quote = cell.quote
-        row = [getattr(quote, name) for name in _COLUMNS]
+        row = _written(quote)
         for period in periods:
             change = quote.changes.get(period)
             row += [change.percent, change.since] if change else [None, None]
@@ -160,14 +160,18 @@ def _finite(text: str) -> float:
 
 def _row(cell: Cell) -> dict[str, Any]:
     quote = cell.quote
-    row: dict[str, Any] = {name: getattr(quote, name) for name in _COLUMNS}
-    if quote.volume is not None and quote.volume.is_integer():
-        row["volume"] = int(quote.volume)  # shares are counted: 9374431 reads better than 9374431.0
+    row: dict[str, Any] = dict(zip(_COLUMNS, _written(quote), strict=True))
     row["changes"] = {
         period: {"percent": change.percent, "since": change.since.isoformat() if change.since else None}
         for period, change in quote.changes.items()
     }
     return {**row, "fill": cell.fill, "ink": cell.ink}
+
+
+def _written(quote: Quote) -> list[Any]:
+    """Return a quote's values in the order of the columns; shares are counted, so 9374431 and not 9374431.0."""
+    volume = int(quote.volume) if quote.volume is not None and quote.volume.is_integer() else quote.volume
+    return [volume if name == "volume" else getattr(quote, name) for name in _COLUMNS]
 
 
 def _quote(row: object) -> Quote:
