@@ -1,0 +1,149 @@
+"""What phase is a market in at one moment? Pure: the moment and the calendar are passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap.session import Phase, Session, Verdict, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ONE_DAY = timedelta(days=1)
+LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The hours of one date, as wall times of the market's zone.
+
+    `windows` are (opens, closes, phase), half-open, in time order; one that does not close later than it
+    opens runs over midnight. `settles` is when closing prices are final; None where hours are not known.
+    """
+
+    windows: tuple[tuple[time, time, Phase], ...]
+    settles: time | None
+    name: str | None = None  # of a special session
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a market trades. `first` and `last` bound what is known; None means without end.
+
+    `eras` hold the regular hours from a date on, latest first. `special` replaces or adds a session,
+    `closed` names the dates without one. A calendar that is `always` open has nothing of these.
+    """
+
+    name: str
+    time_zone: str  # IANA
+    first: date | None = None
+    last: date | None = None
+    weekdays: frozenset[int] = frozenset()  # of regular sessions; Monday is 0
+    eras: tuple[tuple[date, Hours], ...] = ()
+    closed: Mapping[date, str] = field(default_factory=dict)
+    special: Mapping[date, Hours] = field(default_factory=dict)
+    always: bool = False
+
+
+def judge(calendar: Calendar, now: datetime) -> Verdict:
+    """Return the market's phase at `now`, which must be aware, or ValueError is raised."""
+    if now.utcoffset() is None:
+        message = "now must be aware"
+        raise ValueError(message)
+    if calendar.always:
+        return Verdict(Phase.OPEN, None, None, "This market never closes.")
+    now = now.astimezone(UTC)  # comparing within one zone would go by wall time, which repeats an hour a year
+    local = now.astimezone(ZoneInfo(calendar.time_zone))
+    today = local.date()
+    if not _covers(calendar, today):
+        return Verdict(Phase.UNKNOWN, None, None, _beyond(calendar), past_calendar=True)
+    next_open = _next_open(calendar, now, today)
+    yesterday = session_on(calendar, today - ONE_DAY)
+    session = session_on(calendar, today)
+    if yesterday and yesterday.settles and _reaches_into(yesterday, today, now, session):
+        session = yesterday
+    if session is None:
+        name = calendar.closed.get(today)
+        return Verdict(Phase.CLOSED, None, next_open, f"Closed for {name}." if name else f"No session on a {today:%A}.")
+    if session.settles is None:
+        return Verdict(Phase.UNKNOWN, session, next_open, f"{session.name}: the hours are not known.")
+    phase, reason = _phase(session, now, ZoneInfo(calendar.time_zone))
+    return Verdict(phase, session, next_open, reason)
+
+
+def session_on(calendar: Calendar, day: date) -> Session | None:
+    """Return the session that opens on `day`; None where there is none, or the calendar does not know."""
+    if calendar.always or not _covers(calendar, day):
+        return None
+    hours = calendar.special.get(day)
+    if hours is None:
+        if day.weekday() not in calendar.weekdays or day in calendar.closed:
+            return None
+        hours = next((hours for since, hours in calendar.eras if since <= day), None)
+        if hours is None:
+            return None
+    zone = ZoneInfo(calendar.time_zone)
+    windows = []
+    previous = datetime.combine(day, time(0), zone)
+    for opens, closes, phase in hours.windows:
+        start = _at_or_after(previous, opens)
+        previous = _at_or_after(start, closes, later=True)
+        windows.append(Window(start, previous, phase))
+    settles = _at_or_after(previous, hours.settles) if hours.settles and windows else None
+    return Session(day, tuple(windows), settles, hours.name)
+
+
+def _at_or_after(moment: datetime, wall: time, *, later: bool = False) -> datetime:
+    """The first time the wall clock shows `wall` from `moment` on; strictly `later` if so asked."""
+    found = moment.replace(hour=wall.hour, minute=wall.minute, second=wall.second, microsecond=0)
+    return found + ONE_DAY if found < moment or (later and found == moment) else found
+
+
+def _phase(session: Session, now: datetime, zone: ZoneInfo) -> tuple[Phase, str]:
+    for window in session.windows:
+        if now < window.opens:
+            return Phase.CLOSED, f"Opens at {window.opens.astimezone(zone):%H:%M}."
+        if now < window.closes:
+            until = f"until {window.closes.astimezone(zone):%H:%M}."
+            what = "Closing auction" if window.phase is Phase.AUCTION else session.name or "Trading"
+            return window.phase, f"{what} {until}"
+    if session.settles and now < session.settles:
+        return Phase.SETTLING, f"Closing prices settle until {session.settles.astimezone(zone):%H:%M}."
+    return Phase.FINAL, f"The session of {session.date:%d %b %Y} is over."
+
+
+def _reaches_into(session: Session, today: date, now: datetime, todays: Session | None) -> bool:
+    """Whether a session that opened yesterday still speaks for `now`: it runs over midnight, and no newer one began."""
+    if session.settles is None or session.settles.date() < today:
+        return False
+    return not (todays and todays.windows and now >= todays.windows[0].opens)
+
+
+def _covers(calendar: Calendar, day: date) -> bool:
+    return (calendar.first is None or calendar.first <= day) and (calendar.last is None or day <= calendar.last)
+
+
+def _next_open(calendar: Calendar, now: datetime, today: date) -> datetime | None:
+    """When trading starts next; None past the calendar's end, or where the next session's hours are not known."""
+    for days in range(-1, LONGEST_BREAK_DAYS):
+        day = today + timedelta(days=days)
+        session = session_on(calendar, day)
+        if session is None:
+            continue
+        if not session.windows and day >= today:
+            return None
+        for number, window in enumerate(session.windows):
+            # An auction that follows without a gap opens nothing.
+            if window.opens > now and (number == 0 or session.windows[number - 1].closes < window.opens):
+                return window.opens
+    return None
+
+
+def _beyond(calendar: Calendar) -> str:
+    return (
+        f"The calendar {calendar.name} covers {calendar.first} to {calendar.last} only: install a newer version of "
+        "this program, or add the year to your overrides file."
+    )
