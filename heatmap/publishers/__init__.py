@@ -1,0 +1,1 @@
+"""Ways to put files on a web server: one file a way, each by temporary name and rename."""
