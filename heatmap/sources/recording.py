@@ -28,7 +28,7 @@ class Recording:
     def __post_init__(self) -> None:
         """Raise ConfigError where there is no such recording."""
         if not self.name.replace("-", "").isalnum() or not self._path().is_file():
-            known = ", ".join(sorted(path.stem for path in self._path().parent.glob("*.json")))
+            known = ", ".join(sorted(path.stem for path in _folder().glob("*.json")))
             raise ConfigError([f"name must be that of a packaged recording ({known})"])
 
     def fetch(self, *, now: datetime) -> Snapshot:
@@ -45,9 +45,13 @@ class Recording:
         return _at(snapshot, now.astimezone(snapshot.as_of.tzinfo), **hours)
 
     def _path(self) -> Path:
-        from pathlib import Path
+        return _folder() / f"{self.name}.json"
 
-        return Path(__file__).parent.parent / "data" / "recordings" / f"{self.name}.json"
+
+def _folder() -> Path:
+    from pathlib import Path
+
+    return Path(__file__).parent.parent / "data" / "recordings"
 
 
 def _at(snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime) -> Snapshot:

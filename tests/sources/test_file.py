@@ -1,0 +1,136 @@
+"""Quotes from files and other installations."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from heatmap.errors import ConfigError, SourceBlocked, SourceError, SourceNonsense, SourceUnreadable
+from heatmap.sources.file import MAX_BYTES, File
+from heatmap.sources.recording import Recording
+from tests.servers.exchange import RECORDING, Exchange
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
+NOW = datetime(2026, 9, 18, 11, 0, tzinfo=INDIA)
+
+
+def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
+    """A saved answer of the exchange is understood."""
+    (tmp_path / "saved.json").write_bytes(Exchange(now=NOW).body())
+    snapshot = File(path="saved.json").located(tmp_path).fetch(now=NOW)
+    assert (snapshot.source, snapshot.as_of, len(snapshot.quotes)) == ("nse", NOW, 210)
+
+
+def test_snapshot_of_ours() -> None:
+    """Our own format is told by its content."""
+    assert File(path=str(RECORDING)).fetch(now=NOW) == Recording().fetch(now=NOW)
+
+
+def test_over_http(tmp_path: Path) -> None:
+    """One installation draws from another's snapshot.json, and says where it was missing."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (tmp_path / "snapshot.json").write_bytes(RECORDING.read_bytes())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path)))
+    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        assert File(url=f"{base}/snapshot.json?x=1").fetch(now=NOW) == Recording().fetch(now=NOW)
+        with pytest.raises(SourceNonsense, match=f"^{base}/gone.json answered 404"):
+            File(url=f"{base}/gone.json").fetch(now=NOW)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_missing_file_is_temporary(tmp_path: Path) -> None:
+    """A file that is not there may come: exit code 75, with its whole path."""
+    with pytest.raises(SourceError, match=str(tmp_path)) as caught:
+        File(path="gone.json").located(tmp_path).fetch(now=NOW)
+    assert caught.value.exit_code == 75
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A folder and a pipe are the configuration's fault, and keep nobody waiting."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(SourceUnreadable, match="is no file") as caught:
+            File(path=str(path)).fetch(now=NOW)
+        assert caught.value.exit_code == 78
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    """A file that may not be read is the configuration's fault."""
+    file = tmp_path / "secret.json"
+    file.write_text("{}")
+    file.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # root may read every file; nobody may not
+    try:
+        with pytest.raises(SourceUnreadable, match="cannot be read"):
+            File(path=str(file)).fetch(now=NOW)
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", SourceNonsense),
+        (b"<!doctype html>", SourceBlocked),
+        (b'{"schema": "market-heatmap/9"}', SourceNonsense),
+        (b'{"data": {}}', SourceNonsense),
+        (b" " * (MAX_BYTES + 1), SourceNonsense),
+    ],
+    ids=["empty", "a web page", "a later schema", "no data", "too large"],
+)
+def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> None:
+    """What holds no quotes is refused with the file's name in front."""
+    file = tmp_path / "x.json"
+    file.write_bytes(content)
+    with pytest.raises(kind) as caught:
+        File(path=str(file)).fetch(now=NOW)
+    assert str(caught.value).startswith(f"{file} holds")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {},
+        {"path": "a", "url": "https://a.example/"},
+        {"path": ""},
+        {"path": "a\0b"},
+        {"url": "file:///etc/passwd"},
+        {"url": "https://me:pw@a.example/"},
+        {"url": "https://"},
+        {"url": "https://[::1"},
+        {"path": "a", "fetch_timeout_seconds": 0.0},
+    ],
+    ids=str,
+)
+def test_configuration(table: dict[str, str]) -> None:
+    """Exactly one place, and an address without a password in it, which is not repeated."""
+    with pytest.raises(ConfigError) as caught:
+        File(**table)  # type: ignore[arg-type] -- wrong on purpose
+    assert "pw" not in str(caught.value)
+
+
+def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths start at the given folder, ~ at home; absolute ones and addresses stay."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert File(path="a/b.json").located(tmp_path).path == str(tmp_path / "a/b.json")
+    assert File(path="/a/b.json").located(tmp_path).path == "/a/b.json"
+    assert File(path="~/b.json").located(tmp_path).path == "/home/me/b.json"
+    assert File(url="https://a.example/b").located(tmp_path) == File(url="https://a.example/b")
