@@ -212,7 +212,8 @@ def _clock(text: object, what: str, problems: list[str]) -> time | None:
     found = CLOCK.fullmatch(text) if isinstance(text, str) else None
     try:
         if found:
-            return time(*(int(part) for part in found.groups(default="0")))
+            hour, minute, second = (int(part) for part in found.groups(default="0"))
+            return time(hour, minute, second)
     except ValueError:
         found = None
     problems.append(f'{what} must be a time such as "09:15", not {text!r}')
@@ -224,8 +225,8 @@ def _day(value: object, what: str, problems: list[str]) -> date | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
-        return date.fromisoformat(value)  # type: ignore[arg-type] -- a TypeError is an answer here
-    except (TypeError, ValueError):
+        return date.fromisoformat(str(value))
+    except ValueError:
         problems.append(f"{what} must be a date such as 2026-12-25, not {value!r}")
         return None
 

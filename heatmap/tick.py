@@ -192,7 +192,7 @@ def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict,
     from heatmap.model import Occasion, Page
 
     look = config.page
-    draw = plugins.view("table")(  # type: ignore[call-arg] -- a Protocol does not speak of its fields
+    draw = plugins.view("table")(  # type: ignore[call-arg]  # a Protocol does not tell its fields
         columns=look.columns, gradient=look.gradient, scale=look.scale, clamp_percent=look.clamp_percent
     ).draw
     table = draw(snapshot)

@@ -27,9 +27,10 @@ class ReusingFtpTls(FTP_TLS):
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         """Open a data connection, under TLS once `prot_p` was called."""
         connection, size = FTP.ntransfercmd(self, cmd, rest)
-        if self._prot_p:  # type: ignore[attr-defined] -- ftplib keeps it so, and offers no other way
-            session = self.sock.session  # type: ignore[union-attr] -- TLS by now
-            connection = self.context.wrap_socket(connection, server_hostname=self.host, session=session)
+        if isinstance(self.sock, ssl.SSLSocket) and self._prot_p:  # type: ignore[attr-defined]  # ftplib's own
+            connection = self.context.wrap_socket(
+                connection, server_hostname=self.host, session=self.sock.session
+            )
         return connection, size
 
 
