@@ -1,0 +1,74 @@
+"""`heatmap session`: is the market open, when is it next, and why."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.cli.clock import parse_now
+from heatmap.config import load
+from heatmap.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import datetime
+
+    from heatmap.config import Market
+
+HELP = "tell whether the market is open, when it is next, and why"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap session`."""
+    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument("--market", metavar="NAME", help="only this market")
+    parser.add_argument("--json", action="store_true", help="as a list for programs, one object a market")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print each market's phase."""
+    config = load(arguments.config)
+    now = parse_now(arguments.now)
+    markets = [market for market in config.markets if arguments.market in (None, market.name)]
+    if not markets:
+        known = ", ".join(market.name for market in config.markets)
+        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {known}")
+    if arguments.json:
+        print(json.dumps([_document(market, now) for market in markets], indent=1))
+        return 0
+    for market in markets:
+        _tell(market, now)
+    return 0
+
+
+def _document(market: Market, now: datetime) -> dict[str, str | None]:
+    verdict = guard.judge(market.calendar, now)
+    return {
+        "market": market.name,
+        "phase": str(verdict.phase),
+        "session_date": verdict.session.date.isoformat() if verdict.session else None,
+        "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
+        "reason": verdict.reason,
+    }
+
+
+def _tell(market: Market, now: datetime) -> None:
+    verdict = guard.judge(market.calendar, now)
+    zone = ZoneInfo(market.calendar.time_zone)
+    print(f"{market.name}: {verdict.phase}")
+    print(f"  why        {verdict.reason}")
+    print(f"  now        {_shown(now.astimezone(zone))}")
+    if verdict.session:
+        print(f"  session    {verdict.session.date:%a %d %b %Y}")
+    if verdict.next_open:
+        there, here = verdict.next_open.astimezone(zone), verdict.next_open.astimezone()
+        local = f", here {_shown(here)}" if here.utcoffset() != there.utcoffset() else ""
+        print(f"  next open  {_shown(there)}{local}")
+    elif not market.calendar.always:
+        print("  next open  not known to the calendar")
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%a %d %b %Y %H:%M %Z}"
