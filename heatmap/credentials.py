@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 4096
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 OTHERS = 0o077  # the permission bits of group and others
 
 
@@ -31,6 +33,8 @@ def _resolve(variable: str | None, file: Path | None) -> tuple[str | None, list[
     if variable is not None and file is not None:
         return None, ["password_env and password_file are both given: keep one of them"]
     if variable is not None:
+        if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
+            return None, ["password_env must be the NAME of an environment variable, never the password itself"]
         where = f"the environment variable {variable}, which password_env names,"
         secret = os.environ.get(variable)
         if not secret:
