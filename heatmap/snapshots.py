@@ -169,7 +169,7 @@ def _row(cell: Cell) -> dict[str, Any]:
 
 
 def _written(quote: Quote) -> list[Any]:
-    """Return a quote's values in the order of the columns; shares are counted, so 9374431 and not 9374431.0."""
+    """Return a quote's values in the order of the columns; shares are counted: 9374431, not 9374431.0."""
     volume = int(quote.volume) if quote.volume is not None and quote.volume.is_integer() else quote.volume
     return [volume if name == "volume" else getattr(quote, name) for name in _COLUMNS]
 

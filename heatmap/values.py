@@ -56,7 +56,7 @@ def percent(value: object) -> float | None:
 
 
 def words(value: object, longest: int = LONGEST_NAME) -> str | None:
-    """Return text on one line without control, formatting and unpaired characters; None if that is nothing."""
+    """Return text on one line without control, formatting and unpaired characters; None for nothing."""
     if not isinstance(value, str):
         return None
     # Twice what may stay is read: enough for white space, and no more work than that for a hostile text.

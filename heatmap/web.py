@@ -196,7 +196,9 @@ def _body(response: requests.Response, limits: _Limits) -> bytes:
     else:
         raise SourceNonsense("packs its answer in a way that was not asked for (not gzip, not deflate)")
     if len(decoded) > limits.decoded_bytes:
-        raise SourceNonsense(f"unpacks to more than {limits.decoded_bytes:,} bytes: that is no list of quotes")
+        raise SourceNonsense(
+            f"unpacks to more than {limits.decoded_bytes:,} bytes: that is no list of quotes"
+        )
     return decoded
 
 

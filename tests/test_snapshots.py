@@ -41,19 +41,21 @@ BARE = Quote(symbol="BAJAJ-AUTO", percent_change=-1.0)
 
 
 def table(*quotes: Quote) -> Table:
-    """These quotes as one row."""
+    """Return these quotes as one row."""
     return Table((tuple(Cell(quote, "#008000", "#ffffff") for quote in quotes),), 13, Breadth(1, 1, 0), ())
 
 
 def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> Occasion:
-    """A drawing in this phase of the session of 17 September 2026."""
+    """Return a drawing in this phase of the session of 17 September 2026."""
     verdict = Verdict(phase, Session(date(2026, 9, 17), (), None), next_open, "")
     return Occasion("nse-fno", 'A "title"', "Asia/Kolkata", AS_OF + timedelta(seconds=32), verdict, 5)
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """A sound document, with changes."""
-    made = snapshots.to_json(Snapshot("nse", AS_OF, (FULL, BARE), "INR", False), table(FULL, BARE), occasion())
+    """Return a sound document, with changes."""
+    made = snapshots.to_json(
+        Snapshot("nse", AS_OF, (FULL, BARE), "INR", False), table(FULL, BARE), occasion()
+    )
     return {**json.loads(made), **changes}
 
 
@@ -92,7 +94,10 @@ def test_shape() -> None:
         ("free_float_market_cap", 601571169812.24),
         ("year_high", 796.9),
         ("year_low", 508.7),
-        ("changes", {"1mo": {"percent": 2.58, "since": "2026-08-17"}, "1y": {"percent": None, "since": None}}),
+        (
+            "changes",
+            {"1mo": {"percent": 2.58, "since": "2026-08-17"}, "1y": {"percent": None, "since": None}},
+        ),
         ("fill", "#008000"),
         ("ink", "#ffffff"),
     ]
@@ -153,7 +158,12 @@ quotes_of_any_kind = st.lists(
     currency=st.sampled_from(["INR", None]),
 )
 def test_nothing_is_lost(
-    quotes: list[Quote], phase: Phase, is_open: bool | None, dropped: int, recording: bool, currency: str | None
+    quotes: list[Quote],
+    phase: Phase,
+    is_open: bool | None,
+    dropped: int,
+    recording: bool,
+    currency: str | None,
 ) -> None:
     """Whatever was drawn comes back equal, to the last digit."""
     snapshot = Snapshot("nse", AS_OF, tuple(quotes), currency, is_open, dropped, recording)

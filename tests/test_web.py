@@ -27,7 +27,7 @@ PAGE = "/market-data/live-equity-market"
 
 @contextmanager
 def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """A server that answers every GET so; gives its address."""
+    """Serve every GET so, and give the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -79,7 +79,10 @@ def raw_deflate(body: bytes) -> bytes:
 )
 def test_body(coding: str, wire: bytes) -> None:
     """The body comes unpacked, with its media type and address."""
-    headers = {"Content_Type": "Application/JSON; charset=utf-8", **({"Content_Encoding": coding} if coding else {})}
+    headers = {
+        "Content_Type": "Application/JSON; charset=utf-8",
+        **({"Content_Encoding": coding} if coding else {}),
+    }
     with serving(plain(wire, **headers)) as url:
         assert web.get(url + "/x") == web.Answer(b"[1]", "application/json", url + "/x")
 

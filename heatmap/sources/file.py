@@ -1,4 +1,4 @@
-"""Quotes from a file or an address: another installation's snapshot.json, or a recorded answer of the exchange."""
+"""Quotes from a file or an address: another installation's snapshot.json, or an answer of the exchange."""
 
 from __future__ import annotations
 
@@ -35,17 +35,16 @@ class File:
             problems.append("path must be that of a file")
         if self.url is not None and not _is_web_address(self.url):
             problems.append("url must begin with https:// or http:// and a host, without user and password")
-        for name in ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds"):
-            if not 1 <= getattr(self, name) <= 300:
-                problems.append(f"{name} must be 1 to 300")
+        timeouts = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
+        problems += [f"{name} must be 1 to 300" for name in timeouts if not 1 <= getattr(self, name) <= 300]
         if problems:
             raise ConfigError(problems)
 
     def located(self, base: Path) -> File:
         """Return the same source with a relative path taken from `base`."""
-        from os.path import expanduser
+        from pathlib import Path
 
-        return replace(self, path=str(base / expanduser(self.path))) if self.path else self
+        return replace(self, path=str(base / Path(self.path).expanduser())) if self.path else self
 
     def fetch(self, *, now: datetime) -> Snapshot:  # noqa: ARG002 -- figures carry their own time
         """Return what the file holds now. Raises SourceError."""

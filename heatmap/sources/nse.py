@@ -32,7 +32,8 @@ PAGE_SHARE = 0.3  # of the time for the whole fetch: the page may hang where the
 # The exchange answers browsers only.
 BROWSER_HEADERS = {
     "User-Agent": (
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/142.0.0.0 Safari/537.36"
     ),
     "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
     "Accept-Language": "en-GB,en;q=0.9",
@@ -76,11 +77,11 @@ class Nse:
             problems.append('index must be the name of an index of the exchange, such as "NIFTY 50"')
         if not _is_base(self.base_url):
             problems.append(
-                "base_url must be https:// and a host, without user, password or query (http:// only for localhost)"
+                "base_url must be https:// and a host, without user, password and query; "
+                "http:// is for this machine only"
             )
-        for name in ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds"):
-            if not 1 <= getattr(self, name) <= 300:
-                problems.append(f"{name} must be 1 to 300")
+        timeouts = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
+        problems += [f"{name} must be 1 to 300" for name in timeouts if not 1 <= getattr(self, name) <= 300]
         if problems:
             raise ConfigError(problems)
 

@@ -73,7 +73,9 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
     if not stocks:
         raise SourceNonsense("holds a list without a single stock: the exchange may not know this index")
     if dropped > MOST_UNUSABLE * len(stocks) or not quotes:
-        message = f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
+        message = (
+            f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
+        )
         raise SourceNonsense(message)
     return Snapshot("nse", as_of, tuple(quotes.values()), CURRENCY, _is_open(content), dropped)
 

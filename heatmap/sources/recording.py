@@ -1,4 +1,4 @@
-"""A recorded trading day played back: real opening, highest, lowest and closing prices, and a path between them."""
+"""A recorded trading day played back: real open, high, low and last prices, and a path between them."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ def _quote_at(quote: Quote, elapsed: float) -> Quote:
     seen = [price, *(there for when, there in path if when <= elapsed)]
     traded = OPENING_SHARE + (CONTINUOUS_SHARE - OPENING_SHARE) * elapsed**EARLY_TRADING
     against_last = price / quote.last_price
+    value = quote.free_float_market_cap
     return replace(
         quote,
         last_price=price,
@@ -86,9 +87,7 @@ def _quote_at(quote: Quote, elapsed: float) -> Quote:
         low=min(seen),
         volume=None if quote.volume is None else float(int(quote.volume * traded)),
         turnover=None if quote.turnover is None else round(quote.turnover * traded, 2),
-        free_float_market_cap=(
-            None if quote.free_float_market_cap is None else round(quote.free_float_market_cap * against_last, 2)
-        ),
+        free_float_market_cap=None if value is None else round(value * against_last, 2),
         changes={period: _moved(change, against_last) for period, change in quote.changes.items()},
     )
 
@@ -109,7 +108,9 @@ def _path(symbol: str, first: float, high: float, low: float, last: float) -> li
 
 def _on(path: list[tuple[float, float]], elapsed: float) -> float:
     """Return the price on a path of straight lines."""
-    for (start, before), (end, after) in zip(path, path[1:], strict=False):
+    from itertools import pairwise
+
+    for (start, before), (end, after) in pairwise(path):
         if elapsed <= end:
             lowest, highest = sorted((before, after))
             price = before + (after - before) * (elapsed - start) / (end - start)

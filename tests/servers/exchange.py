@@ -30,7 +30,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -95,7 +95,7 @@ class Exchange:
         """The paths asked for, in order, without their queries."""
         return [path.partition("?")[0] for path, _ in self.seen]
 
-    def __enter__(self) -> Exchange:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -119,7 +119,9 @@ class Exchange:
         stamp = f"{moment:%d-%b-%Y %H:%M:%S}"
         shift = moment.date() - RECORDED_AT.date()
         chosen = self.rows if rows is None else rows
-        percents = [row["pChange"] for row in chosen if isinstance(row, dict) and _is_number(row.get("pChange"))]
+        percents = [
+            row["pChange"] for row in chosen if isinstance(row, dict) and _is_number(row.get("pChange"))
+        ]
         return {
             "data": {
                 "aduCount": {
@@ -192,7 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         packed = kind.startswith("application/json") and "gzip" in self.headers.get("Accept-Encoding", "")
         body = gzip.compress(body) if packed else body
         more = {"Content-Encoding": "gzip"} if packed else {}
-        self.start(status, {"Content-Type": kind, "Content-Length": str(len(body)), **more, **(headers or {})})
+        self.start(
+            status, {"Content-Type": kind, "Content-Length": str(len(body)), **more, **(headers or {})}
+        )
         self.wfile.write(body)
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
@@ -254,7 +258,11 @@ def _oversized(handler: _Handler) -> None:
 
 def _gzip_bomb(handler: _Handler) -> None:
     packed = gzip.compress(b"0" * 200 * 1024 * 1024, 6)
-    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+        "Content-Length": str(len(packed)),
+    }
     handler.start(200, headers)
     handler.wfile.write(packed)
 
@@ -304,11 +312,15 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "NaN": _replaced(b'"pChange": ', b'"pChange": NaN, "was": '),
     "1e999": _replaced(b'"pChange": ', b'"pChange": 1e999, "was": '),
     "no data": _text(b'{"data": {}}'),
-    "zero rows": lambda handler: handler.changed(lambda rows: []),
-    "wrong rows": lambda handler: handler.changed(lambda rows: [7, "x", None, [], {}]),
+    "zero rows": lambda handler: handler.changed(lambda _: []),
+    "wrong rows": lambda handler: handler.changed(lambda _: [7, "x", None, [], {}]),
     "missing fields": lambda handler: handler.changed(lambda rows: [{"symbol": r["symbol"]} for r in rows]),
-    "wrong types": lambda handler: handler.changed(lambda rows: [{**r, "pChange": [1], "lastPrice": {}} for r in rows]),
-    "one bad row": lambda handler: handler.changed(lambda rows: [{**rows[0], "pChange": "-", "lastPrice": "-"}, *rows[1:]]),
+    "wrong types": lambda handler: handler.changed(
+        lambda rows: [{**r, "pChange": [1], "lastPrice": {}} for r in rows]
+    ),
+    "one bad row": lambda handler: handler.changed(
+        lambda rows: [{**rows[0], "pChange": "-", "lastPrice": "-"}, *rows[1:]]
+    ),
     "hostile symbols": lambda handler: handler.changed(
         lambda rows: [
             {**rows[0], "symbol": "<script>alert(1)</script>"},

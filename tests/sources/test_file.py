@@ -123,7 +123,7 @@ def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> Non
 def test_configuration(table: dict[str, str]) -> None:
     """Exactly one place, and an address without a password in it, which is not repeated."""
     with pytest.raises(ConfigError) as caught:
-        File(**table)  # type: ignore[arg-type] -- wrong on purpose
+        File(**table)  # type: ignore[arg-type]  # wrong on purpose
     assert "pw" not in str(caught.value)
 
 

@@ -163,7 +163,7 @@ def test_three_requests_a_second() -> None:
 def test_configuration(table: dict[str, object], words: str) -> None:
     """Values that cannot be are named, and nothing secret is repeated."""
     with pytest.raises(ConfigError, match=words) as caught:
-        Nse(**table)  # type: ignore[arg-type] -- wrong on purpose
+        Nse(**table)  # type: ignore[arg-type]  # wrong on purpose
     assert "pw" not in str(caught.value)
 
 

@@ -21,19 +21,19 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def body(name: str) -> Any:
-    """A fixture, decoded."""
+    """Return a fixture, decoded."""
     return json.loads((FIXTURES / f"nse_{name}.json").read_text("utf-8"))
 
 
 def today(**row: Any) -> dict[str, Any]:
-    """Today's form with its first row changed so."""
+    """Return today's form with its first row changed so."""
     made: dict[str, Any] = body("today")
     made["data"]["data"][0].update(row)
     return made
 
 
 def test_today() -> None:
-    """Numbers, no index row, no industry; a day that is null beside a change of 0 is unknown; so is "-"."""
+    """Numbers, no index row, no industry; a change of 0 since no day is unknown, and so is "-"."""
     snapshot = parse((FIXTURES / "nse_today.json").read_bytes(), index="SECURITIES IN F&O")
 
     assert snapshot == Snapshot(
@@ -87,7 +87,12 @@ def test_former_fno() -> None:
     snapshot = parse(body("former_fno"))
     first, second = snapshot.quotes
 
-    assert (first.symbol, first.last_price, first.previous_close, first.percent_change) == ("BSE", 4232.0, 4190.8, 0.98)
+    assert (first.symbol, first.last_price, first.previous_close, first.percent_change) == (
+        "BSE",
+        4232.0,
+        4190.8,
+        0.98,
+    )
     assert (first.name, first.sector) == ("BSE Limited", "Financial Services")
     assert (second.symbol, second.sector) == ("NOTLISTED", "Exchange and Data Platform")
     assert snapshot.as_of == datetime(2026, 5, 20, 15, 32, 31, tzinfo=INDIA)
@@ -106,12 +111,16 @@ def test_former_index() -> None:
 def test_index_row_without_priority() -> None:
     """A row named as the index asked for is the index, whatever else it lacks."""
     made = today(symbol="NIFTY 50", priority=0)
-    assert [quote.symbol for quote in parse(made, index="NIFTY 50").quotes] == ["TMPV", "FEDERALBNK", "POLICYBZR"]
+    assert [quote.symbol for quote in parse(made, index="NIFTY 50").quotes] == [
+        "TMPV",
+        "FEDERALBNK",
+        "POLICYBZR",
+    ]
     assert parse(made, index="NIFTY 50").dropped == 0
 
 
 def test_legacy() -> None:
-    """Text with commas and dashes, lakhs of shares and crores of rupees; a row without a change computes it not."""
+    """Text with commas and dashes, lakhs of shares, crores of rupees; a missing change is computed."""
     snapshot = parse(body("legacy"))
     first, second = snapshot.quotes
 
@@ -159,7 +168,8 @@ def test_times(text: str, expected: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10", "02-03-2026", "17-Sep-2026 16:00:28 IST", "32-Sep-2026 10:00:00", "", "-", None, 5, [], "1" * 99]
+    "text",
+    ["10", "02-03-2026", "17-Sep-2026 16:00:28 IST", "32-Sep-2026 10:00:00", "", "-", None, 5, [], "1" * 99],
 )
 def test_times_that_are_none(text: object) -> None:
     """No time is guessed: figures of unknown age are refused."""
@@ -176,7 +186,13 @@ def test_times_that_are_none(text: object) -> None:
         ({"market": "Capital Market", "marketStatus": "OPEN "}, True),
         ({"market": "CM", "marketStatus": "Pre-Open"}, False),
         ({"market": "CM", "marketStatus": "Closed"}, False),
-        ([{"market": "Currency", "marketStatus": "Open"}, {"market": "Capital Market", "marketStatus": "Closed"}], False),
+        (
+            [
+                {"market": "Currency", "marketStatus": "Open"},
+                {"market": "Capital Market", "marketStatus": "Closed"},
+            ],
+            False,
+        ),
         ({"market": "Currency", "marketStatus": "Open"}, None),
         ({"market": "CM", "marketStatus": 1}, None),
         ("Open", None),

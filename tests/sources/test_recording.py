@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,12 @@ END = datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
 
 
 def at(hour: int, minute: int, second: int = 0) -> Snapshot:
-    """The recorded day at this time of it."""
+    """Return the recorded day at this time of it."""
     return Recording().fetch(now=datetime(2026, 9, 17, hour, minute, second, tzinfo=INDIA))
 
 
 def by_symbol(snapshot: Snapshot) -> dict[str, Quote]:
-    """The quotes by symbol."""
+    """Return the quotes by symbol."""
     return {quote.symbol: quote for quote in snapshot.quotes}
 
 
@@ -99,7 +99,9 @@ def test_percent_change_goes_with_the_price() -> None:
     """Between the corners the percent change is that of last price against previous close."""
     for quote in at(12, 0).quotes:
         assert quote.last_price and quote.previous_close
-        assert quote.percent_change == pytest.approx(100 * quote.last_price / quote.previous_close - 100, abs=0.0051)
+        assert quote.percent_change == pytest.approx(
+            100 * quote.last_price / quote.previous_close - 100, abs=0.0051
+        )
 
 
 def test_auction() -> None:
@@ -124,7 +126,7 @@ def test_same_every_time() -> None:
 
 def test_times_of_other_zones() -> None:
     """05:30 UTC is 11:00 in India, and told so."""
-    snapshot = Recording().fetch(now=datetime(2026, 9, 17, 5, 30, tzinfo=timezone.utc))
+    snapshot = Recording().fetch(now=datetime(2026, 9, 17, 5, 30, tzinfo=UTC))
     assert snapshot == at(11, 0)
     assert snapshot.as_of.isoformat() == "2026-09-17T11:00:00+05:30"
 
