@@ -58,12 +58,16 @@ def get(
     """
     import requests
 
-    own = session or requests.Session()
     limits = _Limits((connect_timeout_seconds, read_timeout_seconds), max_wire_bytes, max_decoded_bytes)
+    asked = {**BASE_HEADERS, **(headers or {})}
+    own = session or requests.Session()
     try:
-        return _within(deadline_seconds, lambda: _ask(own, url, {**BASE_HEADERS, **(headers or {})}, limits))
+        return _within(deadline_seconds, lambda: _ask(own, url, asked, limits))
     except SourceError as error:
         raise type(error)(f"{shown(url)} {error}") from error.__cause__
+    finally:
+        if session is None:
+            own.close()
 
 
 def shown(url: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -19,14 +22,44 @@ from heatmap.errors import (
     SourceNonsense,
     SourceRenamed,
     SourceThrottled,
+    SourceUntrusted,
 )
 from tests.servers.exchange import Exchange
 
 PAGE = "/market-data/live-equity-market"
 
 
+def self_signed(folder: Path) -> Path:
+    """Write a key and a certificate for 127.0.0.1 that nobody else has signed, and return the file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    traditional = serialization.PrivateFormat.TraditionalOpenSSL
+    secret = key.private_bytes(pem, traditional, serialization.NoEncryption())
+    file = folder / "server.pem"
+    file.write_bytes(secret + certificate.public_bytes(pem))
+    return file
+
+
 @contextmanager
-def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def serving(
+    answer: Callable[[BaseHTTPRequestHandler], None], certificate: Path | None = None
+) -> Iterator[str]:
     """Serve every GET so, and give the address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,10 +71,14 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -161,6 +198,14 @@ def test_nobody_there() -> None:
     with pytest.raises(SourceError, match="cannot be reached") as caught:
         web.get(url)
     assert type(caught.value) is SourceError
+
+
+def test_certificate_of_nobody(tmp_path: Path) -> None:
+    """A certificate that no authority has signed is not accepted: exit code 77."""
+    with serving(plain(b"[1]"), certificate=self_signed(tmp_path)) as url:
+        with pytest.raises(SourceUntrusted, match="certificate") as caught:
+            web.get(url)
+    assert caught.value.exit_code == 77
 
 
 def test_redirect_within_the_site() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from heatmap.model import Snapshot
 
+BASE_URL = "https://www.nseindia.com"
 PAGE = "/market-data/live-equity-market"  # visited first, for its cookies
 ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encoded
     "/api/NextApi/apiClient/marketWatchApi?functionName=getIndicesData&symbol={index}",
@@ -65,7 +66,7 @@ class Nse:
     """
 
     index: str = "SECURITIES IN F&O"
-    base_url: str = "https://www.nseindia.com"
+    base_url: str = BASE_URL
     connect_timeout_seconds: float = 5
     read_timeout_seconds: float = 10
     fetch_timeout_seconds: float = 25
@@ -75,7 +76,7 @@ class Nse:
         problems = []
         if not self.index.strip() or len(self.index) > 100 or not self.index.isprintable():
             problems.append('index must be the name of an index of the exchange, such as "NIFTY 50"')
-        if not _is_base(self.base_url):
+        if self.base_url != BASE_URL and not _is_base(self.base_url):
             problems.append(
                 "base_url must be https:// and a host, without user, password and query; "
                 "http:// is for this machine only"
@@ -99,30 +100,35 @@ class Nse:
         page = web.shown(base + PAGE)
         ends = monotonic() + self.fetch_timeout_seconds
         failures: dict[str, SourceError] = {}
-        session = requests.Session()  # a new one each time: stale cookies make connections fail
-        session.headers.update(BROWSER_HEADERS)
-        for path in (PAGE, *ENDPOINTS):
-            url = base + path.format(index=quote(self.index, safe=""))
-            asked = monotonic()
-            seconds = ends - asked
-            if seconds < SECONDS_BETWEEN_REQUESTS:
-                break
-            try:
-                answer = web.get(
-                    url,
-                    session=session,
-                    connect_timeout_seconds=self.connect_timeout_seconds,
-                    read_timeout_seconds=self.read_timeout_seconds,
-                    deadline_seconds=seconds * PAGE_SHARE if path == PAGE else seconds,
-                )
-                if path != PAGE:
-                    return parse(answer.body, index=self.index)
-            except SourceError as error:  # of the page no loss by itself: figures may come without cookies
-                failures[web.shown(url)] = error
-                if isinstance(error, SourceThrottled):
+        with requests.Session() as session:  # a new one each time: stale cookies make connections fail
+            session.headers.update(BROWSER_HEADERS)
+            for path in (PAGE, *ENDPOINTS):
+                url = base + path.format(index=quote(self.index, safe=""))
+                asked = monotonic()
+                seconds = ends - asked
+                if seconds < SECONDS_BETWEEN_REQUESTS:
                     break
-            session.headers["Referer"] = page
-            sleep(max(asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
+                try:
+                    answer = web.get(
+                        url,
+                        session=session,
+                        connect_timeout_seconds=self.connect_timeout_seconds,
+                        read_timeout_seconds=self.read_timeout_seconds,
+                        deadline_seconds=seconds * PAGE_SHARE if path == PAGE else seconds,
+                    )
+                    if path != PAGE:
+                        return parse(answer.body, index=self.index)
+                except (
+                    SourceError
+                ) as error:  # of the page no loss by itself: figures may come without cookies
+                    failures[web.shown(url)] = error
+                    if isinstance(error, SourceThrottled):
+                        break
+                session.headers["Referer"] = page
+                sleep(max(asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
+        if not failures:
+            message = "the exchange answered too slowly to be asked for figures: raise fetch_timeout_seconds"
+            raise SourceBlocked(message)
         raise _verdict(failures, page)
 
 

@@ -9,8 +9,8 @@
 - `now`: an aware time, a function returning one, or None for the recorded day's own time.
 - `status`: "Open", "Closed", or None to go by the time of day (open from 09:15 to 15:15).
 - `rows`: the stocks in the exchange's own spelling; set it, or use `moved(rows, ...)`, for a second tick.
-- `fault`: one of `FAULTS` for every endpoint, or `faults[part of a path]` for some ("market-data" is
-  the page, "marketWatchApi" today's endpoint). None is well.
+- `fault`: one of `FAULTS` (exchange_faults.py) for every endpoint, or `faults[part of a path]` for
+  some: "market-data" is the page, "marketWatchApi" today's endpoint. None is well.
 - `seen`: the requests that came, as (path, headers). `held` is released when the server stops.
 
 As a process: `python -m tests.servers.exchange [--port N] [--now ISO]` prints its address and serves
@@ -33,12 +33,13 @@ from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from tests.servers.exchange_faults import DENIED, FAULTS
+
 ZONE = ZoneInfo("Asia/Kolkata")
 RECORDING = Path(__file__).parents[2] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
 RECORDED_AT = datetime(2026, 9, 17, 16, 0, 28, tzinfo=ZONE)
 TODAY = "/api/NextApi/apiClient/marketWatchApi"
 ALTERNATIVES = ("/api/equity-stockIndex", "/api/equity-stock-indices")
-DENIED = b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY><H1>Access Denied</H1></BODY></HTML>"
 DRIP_SECONDS = 0.05
 
 Row = dict[str, Any]
@@ -82,13 +83,18 @@ class Exchange:
         self.alternatives = False
         self.seen: list[tuple[str, Mapping[str, str]]] = []
         self.held = threading.Event()
-        self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
+        self._server = _Server(("127.0.0.1", port), partial(Handler, self))
         self._thread = threading.Thread(target=partial(self._server.serve_forever, 0.05), daemon=True)
 
     @property
     def url(self) -> str:
         """Its address, as `base_url` wants it."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def moment(self) -> datetime:
+        """The moment pretended."""
+        return (self.now() if callable(self.now) else self.now) or RECORDED_AT
 
     @property
     def paths(self) -> list[str]:
@@ -113,7 +119,7 @@ class Exchange:
 
     def document(self, *, rows: Sequence[Any] | None = None, at: datetime | None = None) -> dict[str, Any]:
         """Return what today's endpoint would answer, decoded, restamped to the moment pretended."""
-        moment = (at or (self.now() if callable(self.now) else self.now) or RECORDED_AT).astimezone(ZONE)
+        moment = (at or self.moment).astimezone(ZONE)
         is_open = time(9, 15) <= moment.time() < time(15, 15)
         status = self.status or ("Open" if is_open else "Closed")
         stamp = f"{moment:%d-%b-%Y %H:%M:%S}"
@@ -150,11 +156,11 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __init__(self, exchange: Exchange, *arguments: Any) -> None:
-        self.exchange = exchange
+        self.exchange: Exchange = exchange
         super().__init__(*arguments)
 
     def log_message(self, *_: object) -> None:
@@ -218,121 +224,6 @@ class _Handler(BaseHTTPRequestHandler):
     def changed(self, change: Callable[[list[Row]], Sequence[Any]]) -> None:
         """Answer with changed rows."""
         self.answer(self.exchange.body(rows=change([dict(row) for row in self.exchange.rows])))
-
-
-def _hang(handler: _Handler) -> None:
-    handler.exchange.held.wait()
-    handler.close_connection = True
-
-
-def _redirect_loop(handler: _Handler) -> None:
-    handler.start(302, {"Location": handler.path, "Content-Length": "0"})
-
-
-def _redirect_away(handler: _Handler) -> None:
-    handler.start(302, {"Location": "http://localhost.invalid/", "Content-Length": "0"})
-
-
-def _header_drip(handler: _Handler) -> None:
-    handler.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 10_000)
-
-
-def _body_drip(handler: _Handler) -> None:
-    body = handler.exchange.body()
-    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
-    handler.drip(body)
-
-
-def _short(handler: _Handler) -> None:
-    body = handler.exchange.body()
-    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
-    handler.wfile.write(body[: len(body) // 2])
-    handler.close_connection = True
-
-
-def _oversized(handler: _Handler) -> None:
-    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(64 * 1024 * 1024)})
-    for _ in range(64):
-        handler.wfile.write(b" " * 1024 * 1024)
-
-
-def _gzip_bomb(handler: _Handler) -> None:
-    packed = gzip.compress(b"0" * 200 * 1024 * 1024, 6)
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Encoding": "gzip",
-        "Content-Length": str(len(packed)),
-    }
-    handler.start(200, headers)
-    handler.wfile.write(packed)
-
-
-def _status(status: int, headers: Mapping[str, str] | None = None) -> Callable[[_Handler], None]:
-    return lambda handler: handler.answer(DENIED, status, "text/html", headers)
-
-
-def _text(body: bytes) -> Callable[[_Handler], None]:
-    return lambda handler: handler.answer(body)
-
-
-def _stamped(shift: timedelta) -> Callable[[_Handler], None]:
-    def answer(handler: _Handler) -> None:
-        now = handler.exchange.now
-        moment = (now() if callable(now) else now) or RECORDED_AT
-        handler.answer(handler.exchange.body(at=moment + shift))
-
-    return answer
-
-
-def _replaced(old: bytes, new: bytes) -> Callable[[_Handler], None]:
-    return lambda handler: handler.answer(handler.exchange.body().replace(old, new, 1))
-
-
-FAULTS: dict[str, Callable[[_Handler], None]] = {
-    "html": lambda handler: handler.answer(DENIED, 200, "text/html"),
-    "401": _status(401),
-    "403": _status(403),
-    "404": _status(404),
-    "421": _status(421),
-    "429": _status(429, {"Retry-After": "120"}),
-    "500": _status(500),
-    "503": _status(503, {"Retry-After": "60"}),
-    "redirect loop": _redirect_loop,
-    "redirect away": _redirect_away,
-    "hang": _hang,
-    "header drip": _header_drip,
-    "body drip": _body_drip,
-    "short body": _short,
-    "truncated JSON": lambda handler: handler.answer(handler.exchange.body()[:-1000]),
-    "not JSON": _text(b"Service temporarily in maintenance"),
-    "empty": _text(b""),
-    "oversized": _oversized,
-    "gzip bomb": _gzip_bomb,
-    "deep nesting": _text(b'{"data":' * 100_000),
-    "NaN": _replaced(b'"pChange": ', b'"pChange": NaN, "was": '),
-    "1e999": _replaced(b'"pChange": ', b'"pChange": 1e999, "was": '),
-    "no data": _text(b'{"data": {}}'),
-    "zero rows": lambda handler: handler.changed(lambda _: []),
-    "wrong rows": lambda handler: handler.changed(lambda _: [7, "x", None, [], {}]),
-    "missing fields": lambda handler: handler.changed(lambda rows: [{"symbol": r["symbol"]} for r in rows]),
-    "wrong types": lambda handler: handler.changed(
-        lambda rows: [{**r, "pChange": [1], "lastPrice": {}} for r in rows]
-    ),
-    "one bad row": lambda handler: handler.changed(
-        lambda rows: [{**rows[0], "pChange": "-", "lastPrice": "-"}, *rows[1:]]
-    ),
-    "hostile symbols": lambda handler: handler.changed(
-        lambda rows: [
-            {**rows[0], "symbol": "<script>alert(1)</script>"},
-            {**rows[1], "symbol": "../../etc"},
-            {**rows[2], "companyName": "<img src=x onerror=alert(1)>"},
-            *rows[3:],
-        ]
-    ),
-    "tomorrow": _stamped(timedelta(days=1)),
-    "another day": _stamped(timedelta(days=-1)),
-    "no timestamp": _replaced(b'"timestamp"', b'"somewhen"'),
-}
 
 
 def _wire(quote: Mapping[str, Any]) -> Row:

@@ -47,8 +47,9 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             yield Nse(base_url=exchange.url), lambda: setattr(exchange, "fault", "truncated JSON")
     elif request.param == "file":
         file = tmp_path / "saved.json"
-        file.write_bytes(Exchange(now=NOW).body())
-        yield File(path=str(file)), lambda: file.write_text('{"data"') and None
+        with Exchange(now=NOW) as exchange:
+            file.write_bytes(exchange.body())
+        yield File(path=str(file)), file.unlink
     elif request.param == "recording":
         broken = tmp_path / "broken.json"
         broken.write_bytes(b'{"schema"')

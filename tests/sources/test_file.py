@@ -22,7 +22,8 @@ NOW = datetime(2026, 9, 18, 11, 0, tzinfo=INDIA)
 
 def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
     """A saved answer of the exchange is understood."""
-    (tmp_path / "saved.json").write_bytes(Exchange(now=NOW).body())
+    with Exchange(now=NOW) as exchange:
+        (tmp_path / "saved.json").write_bytes(exchange.body())
     snapshot = File(path="saved.json").located(tmp_path).fetch(now=NOW)
     assert (snapshot.source, snapshot.as_of, len(snapshot.quotes)) == ("nse", NOW, 210)
 

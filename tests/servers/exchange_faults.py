@@ -1,0 +1,126 @@
+"""What can go wrong with the stand-in exchange, by name."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.servers.exchange import Handler
+
+DENIED = b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY><H1>Access Denied</H1></BODY></HTML>"
+
+
+def _hang(handler: Handler) -> None:
+    handler.exchange.held.wait()
+    handler.close_connection = True
+
+
+def _redirect_loop(handler: Handler) -> None:
+    handler.start(302, {"Location": handler.path, "Content-Length": "0"})
+
+
+def _redirect_away(handler: Handler) -> None:
+    handler.start(302, {"Location": "http://localhost.invalid/", "Content-Length": "0"})
+
+
+def _header_drip(handler: Handler) -> None:
+    handler.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 10_000)
+
+
+def _body_drip(handler: Handler) -> None:
+    body = handler.exchange.body()
+    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+    handler.drip(body)
+
+
+def _short(handler: Handler) -> None:
+    body = handler.exchange.body()
+    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
+def _oversized(handler: Handler) -> None:
+    handler.start(200, {"Content-Type": "application/json", "Content-Length": str(64 * 1024 * 1024)})
+    for _ in range(64):
+        handler.wfile.write(b" " * 1024 * 1024)
+
+
+def _gzip_bomb(handler: Handler) -> None:
+    packed = gzip.compress(b"0" * 200 * 1024 * 1024, 6)
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+        "Content-Length": str(len(packed)),
+    }
+    handler.start(200, headers)
+    handler.wfile.write(packed)
+
+
+def _status(status: int, headers: Mapping[str, str] | None = None) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(DENIED, status, "text/html", headers)
+
+
+def _text(body: bytes) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(body)
+
+
+def _stamped(shift: timedelta) -> Callable[[Handler], None]:
+    def answer(handler: Handler) -> None:
+        handler.answer(handler.exchange.body(at=handler.exchange.moment + shift))
+
+    return answer
+
+
+def _replaced(old: bytes, new: bytes) -> Callable[[Handler], None]:
+    return lambda handler: handler.answer(handler.exchange.body().replace(old, new, 1))
+
+
+FAULTS: dict[str, Callable[[Handler], None]] = {
+    "html": lambda handler: handler.answer(DENIED, 200, "text/html"),
+    "401": _status(401),
+    "403": _status(403),
+    "404": _status(404),
+    "421": _status(421),
+    "429": _status(429, {"Retry-After": "120"}),
+    "500": _status(500),
+    "503": _status(503, {"Retry-After": "60"}),
+    "redirect loop": _redirect_loop,
+    "redirect away": _redirect_away,
+    "hang": _hang,
+    "header drip": _header_drip,
+    "body drip": _body_drip,
+    "short body": _short,
+    "truncated JSON": lambda handler: handler.answer(handler.exchange.body()[:-1000]),
+    "not JSON": _text(b"Service temporarily in maintenance"),
+    "empty": _text(b""),
+    "oversized": _oversized,
+    "gzip bomb": _gzip_bomb,
+    "deep nesting": _text(b'{"data":' * 100_000),
+    "NaN": _replaced(b'"pChange": ', b'"pChange": NaN, "was": '),
+    "1e999": _replaced(b'"pChange": ', b'"pChange": 1e999, "was": '),
+    "no data": _text(b'{"data": {}}'),
+    "zero rows": lambda handler: handler.changed(lambda _: []),
+    "wrong rows": lambda handler: handler.changed(lambda _: [7, "x", None, [], {}]),
+    "missing fields": lambda handler: handler.changed(lambda rows: [{"symbol": r["symbol"]} for r in rows]),
+    "wrong types": lambda handler: handler.changed(
+        lambda rows: [{**r, "pChange": [1], "lastPrice": {}} for r in rows]
+    ),
+    "one bad row": lambda handler: handler.changed(
+        lambda rows: [{**rows[0], "pChange": "-", "lastPrice": "-"}, *rows[1:]]
+    ),
+    "hostile symbols": lambda handler: handler.changed(
+        lambda rows: [
+            {**rows[0], "symbol": "<script>alert(1)</script>"},
+            {**rows[1], "symbol": "../../etc"},
+            {**rows[2], "companyName": "<img src=x onerror=alert(1)>"},
+            *rows[3:],
+        ]
+    ),
+    "tomorrow": _stamped(timedelta(days=1)),
+    "another day": _stamped(timedelta(days=-1)),
+    "no timestamp": _replaced(b'"timestamp"', b'"somewhen"'),
+}
