@@ -34,6 +34,7 @@ FOLDER = Path(__file__).parent / "data" / "calendars"
 ALWAYS = "always"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SETTLE_MINUTES = 15
+LONGEST_SETTLE_MINUTES = 240
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -51,16 +52,25 @@ class SessionOptions:
     settle_minutes: int = SETTLE_MINUTES
 
 
+DEFAULTS = SessionOptions()
+OWN_HOURS_ONLY = ("time_zone", "weekdays", "holidays", "settle_minutes")
+
+
 def load(options: SessionOptions, base: Path) -> Calendar:
     """Return the calendar these options speak of; relative paths start at `base`. Raises ConfigError."""
     problems: list[str] = []
     if options.open is not None or options.close is not None:
         calendar = _own(options, problems)
+    elif stray := [name for name in OWN_HOURS_ONLY if getattr(options, name) != getattr(DEFAULTS, name)]:
+        problems.append(f"{', '.join(stray)}: only for hours of your own; give open and close too, or leave it out")
+        calendar = Calendar(options.calendar, "UTC")
     elif options.calendar == ALWAYS:
         calendar = Calendar(ALWAYS, "UTC", always=True)
     else:
         calendar = _packaged(options.calendar, problems)
-    if options.overrides is not None and not problems:
+    if options.overrides is not None and calendar.always:
+        problems.append("overrides change nothing in a market that never closes: leave them out")
+    elif options.overrides is not None and not problems:
         calendar = _overridden(calendar, base / options.overrides, problems)
     if problems:
         raise ConfigError(problems)
@@ -73,7 +83,11 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
     path = FOLDER / f"{name}.json"
     known = {file.stem for file in FOLDER.glob("*.json")} | {ALWAYS}
     if name not in known:
-        problems.append(f"calendar {name!r} is not known (known: {', '.join(sorted(known))})")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, sorted(known), n=1, cutoff=0.4)
+        hint = f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(sorted(known))})"
+        problems.append(f"calendar {name!r} is not known{hint}")
         return Calendar(name, "UTC")
     document = json.loads(path.read_text("utf-8"))
     eras = [(date.fromisoformat(era["from"]), _hours(era)) for era in document["eras"]]
@@ -101,6 +115,8 @@ def _hours(entry: Mapping[str, Any]) -> Hours:
 
 
 def _own(options: SessionOptions, problems: list[str]) -> Calendar:
+    if options.calendar != DEFAULTS.calendar:
+        problems.append(f"calendar {options.calendar!r} and open, close are both given: leave one of them out")
     opens = _clock(options.open, "open", problems)
     closes = _clock(options.close, "close", problems)
     if not _is_zone(options.time_zone):
@@ -108,8 +124,8 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
     unknown = [day for day in options.weekdays if day not in WEEKDAYS]
     if unknown or not options.weekdays:
         problems.append(f"weekdays must be some of {', '.join(WEEKDAYS)}, not {', '.join(unknown) or 'none'}")
-    if not 0 <= options.settle_minutes <= 240:
-        problems.append("settle_minutes must be 0 to 240")
+    if not 0 <= options.settle_minutes <= LONGEST_SETTLE_MINUTES:
+        problems.append(f"settle_minutes must be 0 to {LONGEST_SETTLE_MINUTES}")
     holidays = [_day(text, "holidays", problems) for text in options.holidays]
     if opens == closes and opens is not None:
         problems.append('open and close are the same: a market that never closes is calendar = "always"')
@@ -179,7 +195,8 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours
     if not windows:
         problems.append(f"{where}: windows are missing; a day without a session is [[closed]]")
         return None
-    if any(a[0] >= a[1] or a[1] > b[0] for a, b in zip(windows, windows[1:], strict=False)):
+    backwards = any(a[0] >= a[1] or a[1] > b[0] for a, b in zip(windows, windows[1:], strict=False))
+    if backwards or windows[-1][0] == windows[-1][1]:  # only the last may run over midnight
         problems.append(f"{where}: windows overlap or run backwards")
         return None
     settles = (datetime.combine(date.min, windows[-1][1]) + timedelta(minutes=SETTLE_MINUTES)).time()
@@ -188,6 +205,10 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours
         if given is None:
             return None
         settles = given
+    until_settled = datetime.combine(date.min, settles) - datetime.combine(date.min, windows[-1][1])
+    if until_settled % timedelta(days=1) > timedelta(minutes=LONGEST_SETTLE_MINUTES):
+        problems.append(f"{where}: settles must lie 0 to {LONGEST_SETTLE_MINUTES} minutes after the last window")
+        return None
     return Hours(tuple(windows), settles, str(entry.get("name", "Special session")))
 
 

@@ -58,13 +58,13 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
     now = now.astimezone(UTC)  # comparing within one zone would go by wall time, which repeats an hour a year
     local = now.astimezone(ZoneInfo(calendar.time_zone))
     today = local.date()
-    if not _covers(calendar, today):
-        return Verdict(Phase.UNKNOWN, None, None, _beyond(calendar), past_calendar=True)
-    next_open = _next_open(calendar, now, today)
     yesterday = session_on(calendar, today - ONE_DAY)
     session = session_on(calendar, today)
-    if yesterday and yesterday.settles and _reaches_into(yesterday, today, now, session):
+    if yesterday and _reaches_into(yesterday, today, now, session):
         session = yesterday
+    elif not _covers(calendar, today):
+        return Verdict(Phase.UNKNOWN, None, None, _beyond(calendar), past_calendar=True)
+    next_open = _next_open(calendar, now, today)
     if session is None:
         name = calendar.closed.get(today)
         return Verdict(Phase.CLOSED, None, next_open, f"Closed for {name}." if name else f"No session on a {today:%A}.")

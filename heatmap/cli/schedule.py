@@ -1,0 +1,129 @@
+"""`heatmap schedule`: prints what makes this installation run by itself, and when it will."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import schedule
+from heatmap.cli.clock import parse_now
+from heatmap.config import load
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import datetime
+
+    from heatmap.config import Config
+
+HELP = "print the cron line, or the systemd units, for this machine, and the next runs"
+NEXT_RUNS = 5
+LAST_RESORT_SECONDS = 240  # a run bounds itself well below this
+KILL_AFTER_SECONDS = 10
+LOCAL_TIME = Path("/etc/localtime")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--systemd", action="store_true", help="print a systemd service and timer instead")
+    parser.add_argument("--now", metavar="ISO-8601", help="reckon the next runs from this moment")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the schedule, then the next runs."""
+    config = load(arguments.config)
+    now = parse_now(arguments.now)
+    zone = ZoneInfo("UTC") if arguments.systemd else server_zone()
+    print(systemd_units(config, now) if arguments.systemd else crontab(config, zone, now))
+    print()
+    calendars = {market.name: market.calendar for market in config.markets}
+    runs = schedule.next_runs(calendars, zone, now, config.interval_minutes, NEXT_RUNS)
+    print("# Next runs:" if runs else "# No next run is known: see heatmap session for why.")
+    for moment, market, phase in runs:
+        theirs = moment.astimezone(ZoneInfo(calendars[market].time_zone))
+        print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {theirs:%a %H:%M %Z}  {market} ({phase})")
+    return 0
+
+
+def server_zone() -> ZoneInfo:
+    """Return the zone that cron goes by: the machine's, whatever TZ says in this shell."""
+    _, found, name = str(LOCAL_TIME.resolve()).partition("/zoneinfo/")
+    if found:
+        return ZoneInfo(name)
+    if not LOCAL_TIME.exists():
+        return ZoneInfo("UTC")
+    with LOCAL_TIME.open("rb") as file:  # a copy, not a link: the rules are there, the name is not
+        return ZoneInfo.from_file(file, key="local time")
+
+
+def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
+    """Return the lines for `crontab -e` on a machine in `zone`."""
+    calendars = [market.calendar for market in config.markets]
+    interval = config.interval_minutes
+    minute = schedule.cron_field(schedule.minutes(interval), schedule.HOUR_MINUTES)
+    hour = schedule.cron_field(schedule.hours(calendars, zone, now, interval), schedule.DAY_HOURS)
+    command = " ".join([*_folder(config), *_command(config)]).replace("%", r"\%")
+    return (
+        f"# Hours are on this machine's clock ({zone.key}); the program itself knows sessions and holidays.\n"
+        "# Errors are mailed to the address in MAILTO; without a mail agent, append: 2>>/path/to/heatmap.log\n"
+        "# MAILTO=you@example.org\n"
+        f"{minute} {hour} * * * {command}"
+    )
+
+
+def systemd_units(config: Config, now: datetime) -> str:
+    """Return a service and a timer, each headed by the file it belongs into."""
+    calendars = [market.calendar for market in config.markets]
+    interval = config.interval_minutes
+    at_minutes = ",".join(f"{minute:02}" for minute in schedule.minutes(interval))
+    at_hours = ",".join(f"{hour:02}" for hour in schedule.hours(calendars, UTC, now, interval))
+    command = " ".join(_systemd_quoted(part) for part in _arguments(config))
+    folder = str(config.path.parent if config.path else Path.cwd()).replace("%", "%%")
+    return f"""\
+# ~/.config/systemd/user/heatmap.service
+[Unit]
+Description=Draw and publish the market heatmap
+[Service]
+Type=oneshot
+WorkingDirectory={folder}
+ExecStart={command}
+TimeoutStartSec={LAST_RESORT_SECONDS}
+
+# ~/.config/systemd/user/heatmap.timer
+[Unit]
+Description=Run the market heatmap in every session
+[Timer]
+OnCalendar=*-*-* {at_hours}:{at_minutes}:00 UTC
+AccuracySec=1s
+[Install]
+WantedBy=timers.target
+
+# Then: systemctl --user daemon-reload && systemctl --user enable --now heatmap.timer && loginctl enable-linger"""
+
+
+def _folder(config: Config) -> list[str]:
+    """Without a configuration file, relative paths start at the current directory: cron must go there."""
+    return [] if config.path else ["cd", shlex.quote(str(Path.cwd())), "&&"]
+
+
+def _command(config: Config) -> list[str]:
+    guarded = ["timeout", "-k", str(KILL_AFTER_SECONDS), str(LAST_RESORT_SECONDS), *_arguments(config)]
+    return [shlex.quote(part) for part in guarded]
+
+
+def _arguments(config: Config) -> list[str]:
+    """Return the command of one run, with absolute paths."""
+    script = Path(sys.executable).with_name("heatmap")
+    command = [str(script)] if script.exists() else [sys.executable, "-m", "heatmap"]
+    checkout = Path(__file__).parents[2]
+    if not script.exists() and (checkout / "pyproject.toml").exists():
+        command = ["/usr/bin/env", f"PYTHONPATH={checkout}", *command]
+    return [*command, "run", *(["--config", str(config.path)] if config.path else [])]
+
+
+def _systemd_quoted(part: str) -> str:
+    escaped = part.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if any(character in escaped for character in " \t'\"") else escaped
