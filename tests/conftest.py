@@ -1,0 +1,102 @@
+"""Fixtures for all tests: real servers, and the recorded bodies that may lie beside a checkout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.servers import certificates
+from tests.servers.certificates import Certificate
+from tests.servers.crond import Cron
+from tests.servers.ftp import Proftpd, Vsftpd
+from tests.servers.process import Missing, Server
+from tests.servers.ssh import Sshd
+from tests.servers.web import Nginx
+
+RECORDED = Path(__file__).parents[2] / "shared/nse"
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Where CI=true every test must run: a skip is a failure there."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+def started(make: Callable[[], AnyServer]) -> AnyServer:
+    """Start a server, or skip the test that needs it, saying how to get it."""
+    try:
+        return make()
+    except Missing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def recorded_bodies() -> Path:
+    """The folder of further recorded bodies, beside the checkout; tests go without where it is missing."""
+    if not RECORDED.is_dir():
+        pytest.skip("no further recorded bodies beside the checkout")
+    return RECORDED
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for 127.0.0.1 and localhost."""
+    return certificates.make(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def vsftpd(tmp_path: Path) -> Iterator[Vsftpd]:
+    """vsftpd without TLS: url(path), root, user, password."""
+    with started(lambda: Vsftpd(tmp_path / "vsftpd")) as server:
+        yield server
+
+
+@pytest.fixture
+def vsftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Vsftpd]:
+    """vsftpd with TLS that demands session reuse: also ca_file."""
+    with started(lambda: Vsftpd(tmp_path / "vsftpd_tls", certificate)) as server:
+        yield server
+
+
+@pytest.fixture
+def proftpd(tmp_path: Path) -> Iterator[Proftpd]:
+    """proftpd without TLS: url(path), root, user, password."""
+    with started(lambda: Proftpd(tmp_path / "proftpd")) as server:
+        yield server
+
+
+@pytest.fixture
+def proftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Proftpd]:
+    """proftpd with TLS: also ca_file."""
+    with started(lambda: Proftpd(tmp_path / "proftpd_tls", certificate)) as server:
+        yield server
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """OpenSSH: url(path), root, user, identity_file, known_hosts_file."""
+    with started(lambda: Sshd(tmp_path / "sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    """nginx with the shipped snippet: url(path), root."""
+    with started(lambda: Nginx(tmp_path / "nginx")) as server:
+        yield server
+
+
+@pytest.fixture
+def cron(tmp_path: Path) -> Iterator[Cron]:
+    """A cron daemon, not yet running: run(crontab)."""
+    with started(lambda: Cron(tmp_path / "cron")) as server:
+        yield server

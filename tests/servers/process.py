@@ -1,0 +1,87 @@
+"""One server process of the tests: started, waited for until it listens, stopped by its process id."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.servers import unpack
+
+READY_SECONDS = 15
+PACKAGES = {"proftpd": "proftpd-core", "sshd": "openssh-server"}
+
+
+class Missing(Exception):
+    """A server that is not on this machine."""
+
+
+def needed(name: str) -> Path:
+    """Return a server's path. Raises Missing, saying how to get it."""
+    found = unpack.program(name)
+    if found is None:
+        package = PACKAGES.get(name, name)
+        raise Missing(f"{name} is not here: run python tests/servers/unpack.py, or install {package}")
+    return found
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Server:
+    """The base of all: `start` runs a command in `folder`, its words go to `folder`/log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "root"  # what is served, or uploaded into
+        self.root.mkdir(parents=True)
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """What the server said so far."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def start(self, *command: str | Path, listens: bool = True) -> None:
+        """Run the server; return once it accepts connections."""
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=unpack.environment(), start_new_session=True
+            )
+        until = time.monotonic() + READY_SECONDS
+        while listens:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    self.stop()
+                    raise RuntimeError(f"{command[0]} did not start: {self.log}") from None
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the server and what it started."""
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, signal.SIGTERM)
+                self._process.wait(5)
+            except ProcessLookupError:
+                pass
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
