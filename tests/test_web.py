@@ -173,7 +173,7 @@ def test_deadline(fault: str) -> None:
         started = time.monotonic()
         with pytest.raises(SourceBlocked):
             web.get(f"{exchange.url}/api/x", read_timeout_seconds=30, deadline_seconds=0.5)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
 
 
 def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with pytest.raises(SourceBlocked):
             web.get("http://quotes.example/", deadline_seconds=0.5)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
     finally:
         over.set()
 

@@ -11,9 +11,20 @@ from threading import Thread
 
 import pytest
 
-from heatmap.errors import ConfigError, SourceBlocked, SourceError, SourceNonsense, SourceUnreadable
+from heatmap import snapshots
+from heatmap.errors import (
+    ConfigError,
+    SourceBlocked,
+    SourceError,
+    SourceNonsense,
+    SourceUnreadable,
+)
+from heatmap.model import Occasion
+from heatmap.session import Phase, Verdict
 from heatmap.sources.file import MAX_BYTES, File
+from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording
+from heatmap.views.table import TableView
 from tests.servers.exchange import RECORDING, Exchange
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -31,6 +42,22 @@ def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
 def test_snapshot_of_ours() -> None:
     """Our own format is told by its content."""
     assert File(path=str(RECORDING)).fetch(now=NOW) == Recording().fetch(now=NOW)
+
+
+def test_second_hand(tmp_path: Path) -> None:
+    """What is drawn from another installation's snapshot.json is what that one drew, unknowns included."""
+    with Exchange(now=NOW, fault="one bad row") as exchange:
+        first = Nse(base_url=exchange.url).fetch(now=NOW)
+    view = TableView()
+    verdict = Verdict(Phase.OPEN, None, None, "")
+    occasion = Occasion("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
+    published = snapshots.to_json(first, view.draw(first), occasion)
+    (tmp_path / "snapshot.json").write_bytes(published)
+    second = File(path="snapshot.json").located(tmp_path).fetch(now=NOW)
+
+    assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
+    assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
+    assert snapshots.to_json(second, view.draw(second), occasion) == published
 
 
 def test_over_http(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_whole_fetch_is_limited(fault: str) -> None:
         started = time.monotonic()
         with pytest.raises(SourceBlocked):
             Nse(base_url=exchange.url, fetch_timeout_seconds=1.5).fetch(now=NOW)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 6
 
 
 def test_page_that_hangs_leaves_time_for_the_figures() -> None:
