@@ -290,6 +290,25 @@ def test_industries() -> None:
     assert parse(today(), industries={}).quotes[0].sector is None
 
 
+@pytest.mark.parametrize(
+    ("name", "stocks", "as_of"),
+    [
+        ("getIndicesData_SECURITIES-IN-FO_2026-09-17", 210, "2026-09-17T16:00:28+05:30"),
+        ("equity-stockIndices_SECURITIES-IN-FO_2026-05-20_excerpt11of209", 11, "2026-05-20T15:32:31+05:30"),
+        ("equity-stockIndices_NIFTY-BANK_2026-05-20", 14, "2026-05-20T16:00:00+05:30"),
+        ("nseapi_listEquityStocksByIndex_oldform_3rows", 1, "2025-01-01T16:00:00+05:30"),
+        ("nseapi_listFnoStocks_oldform", 1, "2023-10-16T15:30:11+05:30"),
+    ],
+)
+def test_recorded_bodies(recorded_bodies: Path, name: str, stocks: int, as_of: str) -> None:
+    """Whole answers of the exchange, of each form, lose no stock and gain no index."""
+    snapshot = parse((recorded_bodies / "snapshot" / f"{name}.json").read_bytes())
+    assert (len(snapshot.quotes), snapshot.dropped) == (stocks, 0)
+    assert snapshot.as_of == datetime.fromisoformat(as_of)
+    assert snapshot.is_open is False
+    assert all(quote.last_price and quote.previous_close and quote.sector for quote in snapshot.quotes)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
