@@ -1,4 +1,4 @@
-"""`--now`: the one clock of a run, the system's or one that is pretended."""
+"""The run's one clock: the system's, or the one the user pretends."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from heatmap.errors import UsageError
 
 
 def parse_now(text: str | None) -> datetime:
-    """Return the moment that `text` names, in UTC; the system's clock where it is None.
+    """Return the time that `text` tells, in ISO 8601 with its offset; the system's time where it is None.
 
-    Raises UsageError for what is not ISO 8601 or does not say its offset from UTC.
+    Raises UsageError for anything else: a time without an offset could mean two things.
     """
     if text is None:
         return datetime.now(UTC)
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    message = f"--now must be a time with its offset, such as 2026-09-17T11:00:00+05:30, not {text!r}"
-    raise UsageError(message)
+        now = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--now {text!r} is no time: write it like 2026-11-20T11:30:00+05:30") from error
+    if now.utcoffset() is None:
+        raise UsageError(f"--now {text!r} does not tell its offset: add Z or one like +05:30")
+    return now

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import UTC
+from datetime import UTC, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,12 +16,14 @@ from heatmap.config import load
 
 if TYPE_CHECKING:
     import argparse
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
-    from heatmap.config import Config
+    from heatmap.config import Config, Market
 
 HELP = "print the cron line, or the systemd units, for this machine, and the next runs"
 NEXT_RUNS = 5
+JITTER_MINUTES = 2  # everybody's cron fires on the round minutes
+TICKS_AFTER_SETTLING = 2  # the final run, and one more in case it fails
 LAST_RESORT_SECONDS = 240  # a run bounds itself well below this
 KILL_AFTER_SECONDS = 10
 LOCAL_TIME = Path("/etc/localtime")
@@ -39,13 +42,19 @@ def run(arguments: argparse.Namespace) -> int:
     zone = ZoneInfo("UTC") if arguments.systemd else server_zone()
     print(systemd_units(config, now) if arguments.systemd else crontab(config, zone, now))
     print()
-    calendars = {market.name: market.calendar for market in config.markets}
-    runs = schedule.next_runs(calendars, zone, now, config.interval_minutes, NEXT_RUNS)
-    print("# Next runs:" if runs else "# No next run is known: see heatmap session for why.")
-    for moment, market, phase in runs:
-        theirs = moment.astimezone(ZoneInfo(calendars[market].time_zone))
-        print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {theirs:%a %H:%M %Z}  {market} ({phase})")
+    for market in config.markets:
+        _tell_next_runs(market, config, zone, now)
     return 0
+
+
+def _tell_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetime) -> None:
+    at = _hours(config, zone, now)
+    ticks = schedule.next_ticks(market.calendar, now, at, _minutes(config), zone)
+    known = [(moment, verdict.phase) for moment, verdict in islice(ticks, NEXT_RUNS)]
+    print(f"# Next runs of {market.name}:" if known else f"# {market.name}: no next run is known, see heatmap session")
+    for moment, phase in known:
+        theirs = moment.astimezone(ZoneInfo(market.calendar.time_zone))
+        print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {theirs:%a %H:%M %Z}  ({phase})")
 
 
 def server_zone() -> ZoneInfo:
@@ -61,10 +70,8 @@ def server_zone() -> ZoneInfo:
 
 def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
     """Return the lines for `crontab -e` on a machine in `zone`."""
-    calendars = [market.calendar for market in config.markets]
-    interval = config.interval_minutes
-    minute = schedule.cron_field(schedule.minutes(interval), schedule.HOUR_MINUTES)
-    hour = schedule.cron_field(schedule.hours(calendars, zone, now, interval), schedule.DAY_HOURS)
+    minute = _minute_field(config)
+    hour = schedule.cron_field(_hours(config, zone, now), schedule.HOURS_A_DAY)
     command = " ".join([*_folder(config), *_command(config)]).replace("%", r"\%")
     return (
         f"# Hours are on this machine's clock ({zone.key}); the program itself knows sessions and holidays.\n"
@@ -76,10 +83,8 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
 
 def systemd_units(config: Config, now: datetime) -> str:
     """Return a service and a timer, each headed by the file it belongs into."""
-    calendars = [market.calendar for market in config.markets]
-    interval = config.interval_minutes
-    at_minutes = ",".join(f"{minute:02}" for minute in schedule.minutes(interval))
-    at_hours = ",".join(f"{hour:02}" for hour in schedule.hours(calendars, UTC, now, interval))
+    at_minutes = ",".join(f"{minute:02}" for minute in _minutes(config))
+    at_hours = ",".join(f"{hour:02}" for hour in sorted(_hours(config, UTC, now)))
     command = " ".join(_systemd_quoted(part) for part in _arguments(config))
     folder = str(config.path.parent if config.path else Path.cwd()).replace("%", "%%")
     return f"""\
@@ -102,6 +107,29 @@ AccuracySec=1s
 WantedBy=timers.target
 
 # Then: systemctl --user daemon-reload && systemctl --user enable --now heatmap.timer && loginctl enable-linger"""
+
+
+def _minutes(config: Config) -> tuple[int, ...]:
+    return schedule.minutes(config.interval_minutes, JITTER_MINUTES)
+
+
+def _minute_field(config: Config) -> str:
+    """Return the minutes as `2-57/5` where they are evenly spaced, as a list elsewhere."""
+    at = _minutes(config)
+    if len(at) > 2 and config.interval_minutes > 1:  # minutes() spaces them so
+        return f"{at[0]}-{at[-1]}/{config.interval_minutes}"
+    return schedule.cron_field(at, schedule.MINUTES_AN_HOUR)
+
+
+def _hours(config: Config, zone: tzinfo, now: datetime) -> frozenset[int]:
+    spare = timedelta(minutes=config.interval_minutes * TICKS_AFTER_SETTLING)
+    found = sorted(schedule.hours([market.calendar for market in config.markets], zone, now.date(), spare))
+    if not found:
+        return frozenset(range(schedule.HOURS_A_DAY))
+    # One unbroken stretch round the clock: a session announced late is likely to fall between those known.
+    pairs = zip(found, [*found[1:], found[0] + schedule.HOURS_A_DAY], strict=True)
+    gap, first = max((after - before, after % schedule.HOURS_A_DAY) for before, after in pairs)
+    return frozenset((first + n) % schedule.HOURS_A_DAY for n in range(schedule.HOURS_A_DAY - gap + 1))
 
 
 def _folder(config: Config) -> list[str]:

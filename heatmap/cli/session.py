@@ -1,8 +1,8 @@
-"""`heatmap session`: says what phase each market is in, and why."""
+"""`heatmap session`: is the market open, when is it next, and why."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,67 +13,62 @@ from heatmap.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from datetime import datetime
 
     from heatmap.config import Market
-    from heatmap.session import Verdict
 
-HELP = "say what phase each market is in, when it opens next, and why"
+HELP = "tell whether the market is open, when it is next, and why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
-    parser.add_argument("--now", metavar="ISO-8601", help="pretend this moment; its offset from UTC must be given")
-    parser.add_argument("--market", metavar="NAME", help="this market only")
-    parser.add_argument("--json", action="store_true", help="print a list for machines, one object a market")
+    """Add the options of `heatmap session`."""
+    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument("--market", metavar="NAME", help="only this market")
+    parser.add_argument("--json", action="store_true", help="as a list for programs, one object a market")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the verdict on each market. Raises UsageError for a market that is not configured."""
+    """Print each market's phase."""
+    config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = _chosen(load(arguments.config).markets, arguments.market)
-    verdicts = [(market, guard.judge(market.calendar, now)) for market in markets]
+    markets = [market for market in config.markets if arguments.market in (None, market.name)]
+    if not markets:
+        known = ", ".join(market.name for market in config.markets)
+        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {known}")
     if arguments.json:
-        import json
-
-        print(json.dumps([_record(market, verdict) for market, verdict in verdicts], ensure_ascii=False, indent=2))
+        print(json.dumps([_document(market, now) for market in markets], indent=1))
         return 0
-    for market, verdict in verdicts:
-        _tell(market, verdict)
+    for market in markets:
+        _tell(market, now)
     return 0
 
 
-def _chosen(markets: Iterable[Market], name: str | None) -> list[Market]:
-    chosen = [market for market in markets if name in (None, market.name)]
-    if not chosen:
-        known = ", ".join(market.name for market in markets)
-        message = f"market {name!r} is not configured (known: {known})"
-        raise UsageError(message)
-    return chosen
-
-
-def _record(market: Market, verdict: Verdict) -> dict[str, str | None]:
+def _document(market: Market, now: datetime) -> dict[str, str | None]:
+    verdict = guard.judge(market.calendar, now)
     return {
         "market": market.name,
-        "phase": verdict.phase.value,
+        "phase": str(verdict.phase),
         "session_date": verdict.session.date.isoformat() if verdict.session else None,
         "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
         "reason": verdict.reason,
     }
 
 
-def _tell(market: Market, verdict: Verdict) -> None:
-    print(f"{market.name}: {verdict.phase}. {verdict.reason}")
+def _tell(market: Market, now: datetime) -> None:
+    verdict = guard.judge(market.calendar, now)
+    zone = ZoneInfo(market.calendar.time_zone)
+    print(f"{market.name}: {verdict.phase}")
+    print(f"  why        {verdict.reason}")
+    print(f"  now        {_shown(now.astimezone(zone))}")
     if verdict.session:
         print(f"  session    {verdict.session.date:%a %d %b %Y}")
     if verdict.next_open:
-        print(f"  next open  {_both(verdict.next_open, ZoneInfo(market.calendar.time_zone))}")
+        there, here = verdict.next_open.astimezone(zone), verdict.next_open.astimezone()
+        local = f", here {_shown(here)}" if here.utcoffset() != there.utcoffset() else ""
+        print(f"  next open  {_shown(there)}{local}")
     elif not market.calendar.always:
-        print("  next open  not known")
+        print("  next open  not known to the calendar")
 
 
-def _both(moment: datetime, zone: ZoneInfo) -> str:
-    """Return a moment on the market's clock and, where that differs, on this machine's."""
-    theirs, ours = moment.astimezone(zone), moment.astimezone()
-    text = f"{theirs:%a %d %b %Y %H:%M %Z}"
-    return text if theirs.utcoffset() == ours.utcoffset() else f"{text} ({ours:%a %H:%M %Z} here)"
+def _shown(moment: datetime) -> str:
+    return f"{moment:%a %d %b %Y %H:%M %Z}"
