@@ -66,7 +66,8 @@ class Session:
             self._ftp: ftplib.FTP = _Tls(context=context, timeout=timeout_seconds)
         else:
             self._ftp = ftplib.FTP(timeout=timeout_seconds)  # noqa: S321 -- what ftp: asks for
-        self._ftp.trust_server_pasv_ipv4_address = False  # servers behind NAT name an address inside it
+        # Servers behind NAT name an address inside it. (ftplib's annotations lack the attribute.)
+        self._ftp.trust_server_pasv_ipv4_address = False  # type: ignore[attr-defined]
 
     def __enter__(self) -> Self:
         """Return the session itself."""
