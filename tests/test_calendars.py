@@ -1,0 +1,112 @@
+"""Calendars: the packaged one is whole and sourced, hours of one's own, overrides, and every mistake told at once."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from heatmap.calendars import FOLDER, SessionOptions, load
+from heatmap.errors import ConfigError
+from heatmap.guard import judge
+
+OVERRIDES = """
+coverage_to = 2027-12-31
+[[closed]]
+date = 2026-12-01
+name = "Election"
+[[closed]]
+date = 2027-01-26
+name = "Republic Day"
+[[session]]
+date = 2026-11-08
+name = "Diwali Muhurat session"
+windows = [["18:00", "19:00"]]
+auction = [["19:00", "19:10"]]
+[[session]]
+date = 2026-11-24
+windows = [["9:15", "12:30"]]
+settles = "12:40"
+"""
+
+
+def ist(text: str) -> datetime:
+    """Return a moment written as India's wall clock shows it."""
+    return datetime.fromisoformat(f"{text}+05:30")
+
+
+def problems(base: Path, text: str | None = None, **options: object) -> str:
+    """Return what loading complains of."""
+    if text is not None:
+        (base / "own.toml").write_text(text)
+        options["overrides"] = Path("own.toml")
+    with pytest.raises(ConfigError) as caught:
+        load(SessionOptions(**options), base)  # type: ignore[arg-type] -- mistakes are the point
+    return "\n".join(caught.value.problems)
+
+
+def test_every_packaged_entry_cites_a_source() -> None:
+    """62 closures, nine special sessions, three eras; each cites sources that the table explains."""
+    document = json.loads((FOLDER / "nse-equity-fno.json").read_text("utf-8"))
+    entries = [*document["closed"], *document["special"], *document["eras"]]
+
+    assert (9, 3) == (len(document["special"]), len(document["eras"]))
+    assert {2023: 15, 2024: 17, 2025: 14, 2026: 16} == {
+        year: sum(entry["date"].startswith(str(year)) for entry in document["closed"]) for year in range(2023, 2027)
+    }
+    assert all(entry["sources"] and set(entry["sources"]) <= set(document["sources"]) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("at", "phase"),
+    [
+        ("2026-12-01T11:00", "closed"), ("2026-11-08T18:30", "open"), ("2026-11-08T19:05", "auction"),
+        ("2026-11-08T19:24", "settling"), ("2026-11-08T19:25", "final"), ("2026-11-24T12:00", "open"),
+        ("2026-11-24T12:40", "final"), ("2027-01-26T11:00", "closed"), ("2027-01-27T11:00", "open"),
+        ("2028-01-03T11:00", "unknown"), ("2026-11-23T11:00", "open"),
+    ],
+)  # fmt: skip
+def test_overrides_are_merged_over_the_packaged_calendar(tmp_path: Path, at: str, phase: str) -> None:
+    """A late closure, hours for a listed session, a closed date re-opened, a further year; all else stays."""
+    (tmp_path / "own.toml").write_text(OVERRIDES)
+
+    assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
+
+
+def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
+    """Four mistakes, four sentences."""
+    found = problems(tmp_path, open="25:00", close="9.30", time_zone="Asia/Kolkatta", holidays=("2026-02-30",))
+
+    assert 4 == found.count("\n") + 1
+    assert all(part in found for part in ("25:00", "9.30", "Asia/Kolkatta", "2026-02-30"))
+
+
+def test_options_that_would_be_ignored_are_refused(tmp_path: Path) -> None:
+    """A packaged calendar beside own hours, or holidays without hours, would silently do nothing."""
+    assert "both given" in problems(tmp_path, calendar="always", open="9:00", close="10:00")
+    assert "holidays" in problems(tmp_path, holidays=("2026-12-01",))
+    assert "did you mean 'nse-equity-fno'" in problems(tmp_path, calendar="nse-equity-fo")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[[close]]", "'close'"), ("[[closed]]\nday = 1", "'day'"), ("[[closed]]\ndate = 'soon'", "'soon'"),
+        ("x = [", "not valid TOML"), ("coverage_to = 2025-01-01", "before the calendar's own end"),
+        ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00'], ['11:00', '13:00']]", "overlap"),
+        ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00']]\nsettles = '11:00'", "settles"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_overrides_are_named(tmp_path: Path, text: str, part: str) -> None:
+    """Each says what is wrong with which file."""
+    found = problems(tmp_path, text)
+
+    assert part in found
+    assert "own.toml" in found
+
+
+def test_an_overrides_file_that_is_missing(tmp_path: Path) -> None:
+    """It is named with its path."""
+    assert str(tmp_path / "none.toml") in problems(tmp_path, overrides=Path("none.toml"))
