@@ -1,0 +1,34 @@
+"""`heatmap session` as it is read by people and by machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from heatmap import cli
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_json_is_a_list_of_one_object_a_market(capsys: pytest.CaptureFixture[str]) -> None:
+    """The five keys of the contract; next_open is null where the calendar does not know."""
+    assert 0 == cli.main(["session", "--json", "--now", "2026-11-08T10:00:00+05:30"])
+
+    (found,) = json.loads(capsys.readouterr().out)
+    assert {"market", "phase", "session_date", "next_open", "reason"} == set(found)
+    assert ("nse-fno", "unknown", "2026-11-08", None) == tuple(list(found.values())[:4])
+
+
+def test_a_holiday_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """People learn why, and when trading starts again on the market's clock."""
+    assert 0 == cli.main(["session", "--now", "2026-11-24T11:00:00+05:30"])
+
+    out = capsys.readouterr().out
+    assert "closed" in out
+    assert "Prakash Gurpurb Sri Guru Nanak Dev" in out
+    assert "Wed 25 Nov 2026 09:15 IST" in out
