@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import subprocess
@@ -100,6 +101,7 @@ class Proftpd(Server):
             "UseIPv6 off",
             "SocketBindTight on",
             f"User {me}",
+            f"Group {grp.getgrgid(os.getegid()).gr_name}",
             f"ScoreboardFile {folder}/scoreboard",
             f"PidFile {folder}/pid",
             "DelayEngine off",
