@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from heatmap import config as configuration
-from heatmap import guard, render, tick
+from heatmap import embed, guard, tick
 from heatmap.errors import PublishError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from heatmap.config import Config
 
 MARKET = "nse-fno"
+TITLE = "NSE F&O heatmap"
 DATE = datetime.fromisoformat("2026-09-17").date()
 STEP = timedelta(minutes=5)  # between two moments of the recorded day
 FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")  # when the recorded closing figures were there
@@ -31,7 +32,7 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
     """Return the configuration of a demo: the recording as its source, `site` as its only target."""
     config = configuration.read(
         {
-            "title": "NSE F&O heatmap",
+            "title": TITLE,
             "state_directory": str(state.absolute()),
             "market": [{"name": MARKET, "source": {"type": "recording"}}],
             "publish": [{"url": f"file:{site.absolute()}"}],
@@ -99,7 +100,7 @@ def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], No
     with TemporaryDirectory(prefix="heatmap-demo-") as folder:
         site = Path(folder) / "site"
         (site / "blog").mkdir(parents=True)
-        blog = render.render_template("blog.html.j2", url=f"../{MARKET}/", title="NSE F&O heatmap")
+        blog = embed.blog(f"../{MARKET}/", TITLE, market=MARKET)
         (site / "blog" / "index.html").write_text(blog, "utf-8")
         try:
             server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(site)))

@@ -1,0 +1,53 @@
+"""`heatmap embed`: the `<iframe>` for a blog."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from heatmap import embed
+from heatmap.config import load
+from heatmap.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "print the <iframe> that shows the page on a blog"
+LEAST_PIXELS, MOST_PIXELS = 100, 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap embed`."""
+    parser.add_argument("--auto-height", action="store_true", help="with a script, so that it grows with the page")
+    parser.add_argument("--height", type=int, default=embed.HEIGHT_PIXELS, metavar="PIXELS", help="without it")
+    parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
+    parser.add_argument("--url", help="where the pages are (default: public_url of the configuration)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the snippet. Raises ConfigError where nothing says where the page is."""
+    config = load(arguments.config)
+    markets = {market.name: market for market in config.markets}
+    market = markets.get(arguments.market) if arguments.market else config.markets[0]
+    if market is None:
+        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {', '.join(markets)}")
+    url = arguments.url or config.public_url
+    if url is None:
+        problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'
+        raise ConfigError([f"{problem}, or give --url"])
+    if not re.match(r"https?://[^/\s]", url):
+        raise UsageError(f"--url must begin with https:// or http:// and a host, not {url!r}")
+    if not LEAST_PIXELS <= arguments.height <= MOST_PIXELS:
+        raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {arguments.height}")
+    address = f"{url.rstrip('/')}/{market.name}/"
+    print(
+        embed.snippet(
+            address,
+            market.title,
+            market=market.name,
+            height_pixels=arguments.height,
+            auto_height=arguments.auto_height,
+        ),
+        end="",
+    )
+    return 0
