@@ -6,7 +6,7 @@ An overrides file is TOML:
     [[closed]]
     date = 2026-12-01
     name = "Election"
-    [[session]]                       # adds a session, replaces the regular one, or gives a listed one its hours
+    [[session]]                       # adds one, replaces the regular one, or gives a listed one its hours
     date = 2026-11-08
     name = "Diwali Muhurat session"
     windows = [["18:00", "19:00"]]
@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -62,7 +63,9 @@ def load(options: SessionOptions, base: Path) -> Calendar:
     if options.open is not None or options.close is not None:
         calendar = _own(options, problems)
     elif stray := [name for name in OWN_HOURS_ONLY if getattr(options, name) != getattr(DEFAULTS, name)]:
-        problems.append(f"{', '.join(stray)}: only for hours of your own; give open and close too, or leave it out")
+        problems.append(
+            f"{', '.join(stray)}: only for hours of your own; give open and close too, or leave it out"
+        )
         calendar = Calendar(options.calendar, "UTC")
     elif options.calendar == ALWAYS:
         calendar = Calendar(ALWAYS, "UTC", always=True)
@@ -106,7 +109,11 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
 def _hours(entry: Mapping[str, Any]) -> Hours:
     return Hours(
         tuple(
-            (time.fromisoformat(window["opens"]), time.fromisoformat(window["closes"]), Phase(window["phase"]))
+            (
+                time.fromisoformat(window["opens"]),
+                time.fromisoformat(window["closes"]),
+                Phase(window["phase"]),
+            )
             for window in entry["windows"]
         ),
         time.fromisoformat(entry["settles"]) if entry["settles"] else None,
@@ -116,7 +123,9 @@ def _hours(entry: Mapping[str, Any]) -> Hours:
 
 def _own(options: SessionOptions, problems: list[str]) -> Calendar:
     if options.calendar != DEFAULTS.calendar:
-        problems.append(f"calendar {options.calendar!r} and open, close are both given: leave one of them out")
+        problems.append(
+            f"calendar {options.calendar!r} and open, close are both given: leave one of them out"
+        )
     opens = _clock(options.open, "open", problems)
     closes = _clock(options.close, "close", problems)
     if not _is_zone(options.time_zone):
@@ -177,12 +186,14 @@ def _overridden(calendar: Calendar, path: Path, problems: list[str]) -> Calendar
     return replace(calendar, closed=closed, special=special, last=last)
 
 
-def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:
+def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line
     before = len(problems)
     windows: list[tuple[time, time, Phase]] = []
     for key, phase in (("windows", Phase.OPEN), ("auction", Phase.AUCTION)):
         pairs = entry.get(key, [])
-        if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in pairs
+        ):
             problems.append(f'{where}: {key} must be pairs of times, such as [["18:00", "19:00"]]')
             continue
         for pair in pairs:
@@ -195,7 +206,7 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours
     if not windows:
         problems.append(f"{where}: windows are missing; a day without a session is [[closed]]")
         return None
-    backwards = any(a[0] >= a[1] or a[1] > b[0] for a, b in zip(windows, windows[1:], strict=False))
+    backwards = any(a[0] >= a[1] or a[1] > b[0] for a, b in pairwise(windows))
     if backwards or windows[-1][0] == windows[-1][1]:  # only the last may run over midnight
         problems.append(f"{where}: windows overlap or run backwards")
         return None
@@ -207,7 +218,9 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours
         settles = given
     until_settled = datetime.combine(date.min, settles) - datetime.combine(date.min, windows[-1][1])
     if until_settled % timedelta(days=1) > timedelta(minutes=LONGEST_SETTLE_MINUTES):
-        problems.append(f"{where}: settles must lie 0 to {LONGEST_SETTLE_MINUTES} minutes after the last window")
+        problems.append(
+            f"{where}: settles must lie 0 to {LONGEST_SETTLE_MINUTES} minutes after the last window"
+        )
         return None
     return Hours(tuple(windows), settles, str(entry.get("name", "Special session")))
 
@@ -225,7 +238,9 @@ def _entries(
 
 
 def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str, problems: list[str]) -> None:
-    problems += [f"{where} key {key!r} is not known (known: {', '.join(known)})" for key in table if key not in known]
+    problems += [
+        f"{where} key {key!r} is not known (known: {', '.join(known)})" for key in table if key not in known
+    ]
 
 
 def _clock(text: object, what: str, problems: list[str]) -> time | None:

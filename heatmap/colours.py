@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # `colour` takes 20 to 80 µs a step: longer gradients are read off one of this many steps.
 EXACT_STEPS = 1024

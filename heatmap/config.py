@@ -150,7 +150,8 @@ class _Reader:
             known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
             self._problem(where, f"url must begin with one of {known}")
             return None
-        return self._located(self._build(plugins.publisher(scheme), table, where))
+        found: Publisher | None = self._located(self._build(plugins.publisher(scheme), table, where))
+        return found
 
     def _located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
         return plugin.located(self.base) if hasattr(plugin, "located") else plugin
@@ -163,9 +164,7 @@ class _Reader:
         self._problem(where, f"must be written as [[{where}]]")
         return [{}]
 
-    def _build(
-        self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()
-    ) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
+    def _build(self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
         """Return `cls` made of the table's values, or None after noting what is wrong with them."""
         if not isinstance(table, dict):
             self._problem(where, "must be a table")
@@ -246,11 +245,12 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def _converted(field: Field[Any], value: Any) -> Any:  # noqa: ANN401 -- whatever TOML holds
+def _converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
     """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
     kind = str(field.type).removesuffix(" | None")
     types, called = _KINDS[kind]
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+    fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+    if not fits:
         raise TypeError(called)
     if kind == "float":
         return float(value)

@@ -34,7 +34,9 @@ def _resolve(variable: str | None, file: Path | None) -> tuple[str | None, list[
         return None, ["password_env and password_file are both given: keep one of them"]
     if variable is not None:
         if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
-            return None, ["password_env must be the NAME of an environment variable, never the password itself"]
+            return None, [
+                "password_env must be the NAME of an environment variable, never the password itself"
+            ]
         where = f"the environment variable {variable}, which password_env names,"
         secret = os.environ.get(variable)
         if not secret:
@@ -50,7 +52,9 @@ def _resolve(variable: str | None, file: Path | None) -> tuple[str | None, list[
     else:
         return None, []
     if not secret.isprintable():
-        return None, [f"{where} holds a line break or another control character: leave the password alone in it"]
+        return None, [
+            f"{where} holds a line break or another control character: leave the password alone in it"
+        ]
     return secret, []
 
 

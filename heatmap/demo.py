@@ -69,7 +69,9 @@ def once(site: Path, *, overwrite: bool) -> Path:
     page = site / "index.html"
     try:
         if not overwrite and RECORDING_MARK not in page.read_bytes():
-            message = f"{page} is not a recording: this would overwrite it; give another --directory, or --force"
+            message = (
+                f"{page} is not a recording: this would overwrite it; give another --directory, or --force"
+            )
             raise UsageError(message)
     except FileNotFoundError:
         pass  # nothing there that could be lost
@@ -105,7 +107,9 @@ def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], No
         try:
             server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(site)))
         except OSError as error:
-            raise UsageError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from error
+            raise UsageError(
+                f"port {port} cannot be used ({error.strerror}): choose another with --port"
+            ) from error
         with server:
             day = 0
             while not stop.is_set() and day != days:

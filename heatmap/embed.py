@@ -7,14 +7,18 @@ from heatmap import render
 HEIGHT_PIXELS = 900  # of a frame that cannot grow: 17 rows and the header on a wide screen
 
 
-def snippet(url: str, title: str, *, market: str, height_pixels: int = HEIGHT_PIXELS, auto_height: bool = False) -> str:
+def snippet(
+    url: str, title: str, *, market: str, height_pixels: int = HEIGHT_PIXELS, auto_height: bool = False
+) -> str:
     """Return the `<iframe>`; with `auto_height`, and the script by which it takes the page's own height."""
     return render.render_template("embed.html.j2", **context(url, title, market, height_pixels, auto_height))
 
 
 def blog(url: str, title: str, *, market: str) -> str:
     """Return a sample blog page with the heatmap in it."""
-    return render.render_template("blog.html.j2", **context(url, title, market, HEIGHT_PIXELS, auto_height=True))
+    return render.render_template(
+        "blog.html.j2", **context(url, title, market, HEIGHT_PIXELS, auto_height=True)
+    )
 
 
 def context(url: str, title: str, market: str, height_pixels: int, auto_height: bool) -> dict[str, object]:

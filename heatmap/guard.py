@@ -67,7 +67,9 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
     next_open = _next_open(calendar, now, today)
     if session is None:
         name = calendar.closed.get(today)
-        return Verdict(Phase.CLOSED, None, next_open, f"Closed for {name}." if name else f"No session on a {today:%A}.")
+        return Verdict(
+            Phase.CLOSED, None, next_open, f"Closed for {name}." if name else f"No session on a {today:%A}."
+        )
     if session.settles is None:
         return Verdict(Phase.UNKNOWN, session, next_open, f"{session.name}: the hours are not known.")
     phase, reason = _phase(session, now, ZoneInfo(calendar.time_zone))
@@ -97,7 +99,7 @@ def session_on(calendar: Calendar, day: date) -> Session | None:
 
 
 def _at_or_after(moment: datetime, wall: time, *, later: bool = False) -> datetime:
-    """The first time the wall clock shows `wall` from `moment` on; strictly `later` if so asked."""
+    """Return the first time the wall clock shows `wall` from `moment` on; strictly `later` if so asked."""
     found = moment.replace(hour=wall.hour, minute=wall.minute, second=wall.second, microsecond=0)
     return found + ONE_DAY if found < moment or (later and found == moment) else found
 
@@ -116,18 +118,20 @@ def _phase(session: Session, now: datetime, zone: ZoneInfo) -> tuple[Phase, str]
 
 
 def _reaches_into(session: Session, today: date, now: datetime, todays: Session | None) -> bool:
-    """Whether a session that opened yesterday still speaks for `now`: it runs over midnight, and no newer one began."""
+    """Whether yesterday's session still speaks for `now`: it ran over midnight, and no newer one began."""
     if session.settles is None or session.settles.date() < today:
         return False
     return not (todays and todays.windows and now >= todays.windows[0].opens)
 
 
 def _covers(calendar: Calendar, day: date) -> bool:
-    return (calendar.first is None or calendar.first <= day) and (calendar.last is None or day <= calendar.last)
+    return (calendar.first is None or calendar.first <= day) and (
+        calendar.last is None or day <= calendar.last
+    )
 
 
 def _next_open(calendar: Calendar, now: datetime, today: date) -> datetime | None:
-    """When trading starts next; None past the calendar's end, or where the next session's hours are not known."""
+    """Return when trading starts next; None past the calendar's end, or before a session of unknown hours."""
     for days in range(-1, LONGEST_BREAK_DAYS):
         day = today + timedelta(days=days)
         session = session_on(calendar, day)
@@ -144,6 +148,6 @@ def _next_open(calendar: Calendar, now: datetime, today: date) -> datetime | Non
 
 def _beyond(calendar: Calendar) -> str:
     return (
-        f"The calendar {calendar.name} covers {calendar.first} to {calendar.last} only: install a newer version of "
-        "this program, or add the year to your overrides file."
+        f"The calendar {calendar.name} covers {calendar.first} to {calendar.last} only: "
+        "install a newer version of this program, or add the year to your overrides file."
     )

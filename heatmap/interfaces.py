@@ -9,11 +9,13 @@ paths it has a method `located(base: Path) -> Self`, the same plugin with its pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from heatmap.model import Page, Snapshot, Table
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from heatmap.model import Page, Snapshot, Table
 
 
 class Source(Protocol):
@@ -53,5 +55,5 @@ class Publisher(Protocol):
         ...
 
     def check(self) -> str:
-        """Write, rename and delete a probe file; return what was found, in a few words. Raises PublishError."""
+        """Write, rename and delete a probe file; say what was found. Raises PublishError."""
         ...

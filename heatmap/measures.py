@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from heatmap.model import Breadth, Quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def in_order(quotes: Iterable[Quote]) -> list[Quote]:

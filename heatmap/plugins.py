@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from heatmap.interfaces import Publisher, Source, View
 
 SOURCES = {
@@ -27,19 +28,20 @@ PUBLISHERS = {  # by the scheme of the target's URL
 
 def source(name: str) -> type[Source]:
     """Return the source class called `name`. Raises KeyError."""
-    return _load(SOURCES, name)
+    return cast("type[Source]", _load(SOURCES, name))
 
 
 def view(name: str) -> type[View]:
     """Return the view class called `name`. Raises KeyError."""
-    return _load(VIEWS, name)
+    return cast("type[View]", _load(VIEWS, name))
 
 
 def publisher(scheme: str) -> type[Publisher]:
     """Return the publisher class for a URL scheme. Raises KeyError."""
-    return _load(PUBLISHERS, scheme)
+    return cast("type[Publisher]", _load(PUBLISHERS, scheme))
 
 
-def _load(index: Mapping[str, str], name: str) -> Any:  # noqa: ANN401 -- the three callers give it its type
+def _load(index: Mapping[str, str], name: str) -> object:
     module, _, attribute = index[name].partition(":")
-    return getattr(import_module(module), attribute)
+    found: object = getattr(import_module(module), attribute)
+    return found

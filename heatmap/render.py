@@ -78,7 +78,9 @@ def find_templates() -> Path:
     return inside if inside.is_dir() else package.parent / "templates"
 
 
-def render(table: Table, snapshot: Snapshot, occasion: Occasion, options: PageOptions, *, root: bool) -> bytes:
+def render(
+    table: Table, snapshot: Snapshot, occasion: Occasion, options: PageOptions, *, root: bool
+) -> bytes:
     """Return the page as UTF-8: for the top folder if `root`, else for the market's own."""
     from base64 import b64encode
     from hashlib import sha256
@@ -94,7 +96,10 @@ def render(table: Table, snapshot: Snapshot, occasion: Occasion, options: PageOp
         columns=table.columns,
         breadth=table.breadth,
         shares=_shares(table),
-        legend=[(stop.fill, "" if stop.percent_change is None else signed(stop.percent_change)) for stop in table.legend],
+        legend=[
+            (stop.fill, "" if stop.percent_change is None else signed(stop.percent_change))
+            for stop in table.legend
+        ],
         as_of=snapshot.as_of.astimezone(zone),
         generated_at=occasion.generated_at.astimezone(zone),
         phase=_phase(occasion),
@@ -112,7 +117,7 @@ def render_template(template: str, **context: object) -> str:
 
 
 def signed(value: float) -> str:
-    """Return a number with two decimals and its sign: +1.50, −0.30, 0.00."""
+    """Return a number with two decimals and its sign; 0 has none."""
     text = f"{abs(value):.2f}"
     return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
 
@@ -181,7 +186,7 @@ def _texts(cell: Cell, currency: str | None, chart_url: str) -> CellText:
 
 
 def _shares(table: Table) -> tuple[float, float]:
-    """What percentage of the market rose, and what fell."""
+    """Return what percentage of the market rose, and what fell."""
     breadth = table.breadth
     total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
     return round(breadth.advances / total * 100, 2), round(breadth.declines / total * 100, 2)
@@ -199,7 +204,7 @@ def _phase(occasion: Occasion) -> str:
 
 
 def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict[str, Any]:
-    """The times from which a page works out by itself that it has aged, or that there is nothing to ask for."""
+    """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
     verdict = occasion.verdict
     session = verdict.session
     return {
@@ -209,7 +214,11 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
         "phase": str(verdict.phase),
         "session_date": session.date.isoformat() if session else None,
         "windows": [
-            {"opens": window.opens.isoformat(), "closes": window.closes.isoformat(), "phase": str(window.phase)}
+            {
+                "opens": window.opens.isoformat(),
+                "closes": window.closes.isoformat(),
+                "phase": str(window.phase),
+            }
             for window in (session.windows if session else ())
         ],
         "settles": session.settles.isoformat() if session and session.settles else None,

@@ -20,7 +20,9 @@ YEAR_DAYS = 370  # a calendar without end is looked at for a year: both sides of
 HORIZON_DAYS = 14  # how far ahead the next ticks are searched
 
 
-def hours(calendars: Iterable[Calendar], zone: tzinfo | None, today: date, spare: timedelta) -> frozenset[int]:
+def hours(
+    calendars: Iterable[Calendar], zone: tzinfo | None, today: date, spare: timedelta
+) -> frozenset[int]:
     """Return the hours of the day in `zone` (None: this machine's) in which any session needs a tick.
 
     A session needs one from its first opening until `spare` after its settle time. Special sessions count,
@@ -59,7 +61,11 @@ def cron_field(values: Iterable[int], everything: int) -> str:
 
 
 def next_ticks(
-    calendar: Calendar, now: datetime, hours: frozenset[int], minutes: Iterable[int], zone: tzinfo | None = None
+    calendar: Calendar,
+    now: datetime,
+    hours: frozenset[int],
+    minutes: Iterable[int],
+    zone: tzinfo | None = None,
 ) -> Iterator[tuple[datetime, Verdict]]:
     """Yield the coming ticks that have something to do, in UTC, with the guard's verdict on each.
 

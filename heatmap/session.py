@@ -6,8 +6,11 @@ Apart from `model`, because a tick in a closed market needs these and nothing el
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
 
 
 class Phase(StrEnum):

@@ -99,4 +99,6 @@ def lock(directory: Path) -> Iterator[None]:
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:
     why = error.strerror or str(error)
-    return ConfigError([f"state_directory {directory} cannot be used ({why}): make it writable or name another"])
+    return ConfigError(
+        [f"state_directory {directory} cannot be used ({why}): make it writable or name another"]
+    )

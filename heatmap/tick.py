@@ -54,6 +54,10 @@ class Report:
         return codes.pop() if codes else EXIT_OK
 
 
+def _keep_quiet(_: str) -> None:
+    """Say nothing: what a run does is of interest on a terminal alone."""
+
+
 def run(
     config: Config,
     *,
@@ -62,7 +66,7 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     interactive: bool = False,
-    say: Callable[[str], None] = lambda sentence: None,
+    say: Callable[[str], None] = _keep_quiet,
 ) -> Report:
     """Do one tick at `now` for every market, or the one called `only`.
 
@@ -71,7 +75,9 @@ def run(
     """
     report = Report(say)
     verdicts = [
-        (market, guard.judge(market.calendar, now)) for market in config.markets if only in (None, market.name)
+        (market, guard.judge(market.calendar, now))
+        for market in config.markets
+        if only in (None, market.name)
     ]
     for market, verdict in verdicts:
         say(f"{market.name}: {verdict.phase}. {verdict.reason}")
@@ -84,28 +90,23 @@ def run(
         ]
 
     state = State(config.state_directory)
+    to_draw = due(state)
     for market, verdict in verdicts:
-        if verdict.past_calendar and (market, verdict) not in due(state):
+        if verdict.past_calendar and (market, verdict) not in to_draw:
             _warn_of_calendar(state, market, verdict, now, report)
-    if not due(state):
+    if not to_draw:
         return report
     problems = [f"{target.name}: {problem}" for target in config.publishers for problem in target.problems()]
     if problems:
         raise ConfigError(problems)
     with lock(config.state_directory):
         state = State(config.state_directory)  # a run that has just ended may have changed it
-        drawn: list[tuple[Market, Verdict]] = []
-        pages: list[Page] = []
-        for market, verdict in due(state):
-            first = interactive and state[market.name].published_at is None
-            try:
-                result = _draw(config, market, verdict, now, whatever_date=force or first, say=say)
-            except SourceError as error:
-                report.errors.append(_of_market(market, error))
-                continue
-            if result is not None:
-                drawn.append((market, result[0]))
-                pages += result[1]
+        unheeded = {
+            market.name
+            for market, _ in verdicts
+            if force or (interactive and state[market.name].published_at is None)
+        }
+        drawn, pages = _draw_all(config, due(state), now, unheeded, report)
         if dry_run:
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
@@ -113,6 +114,29 @@ def run(
             _publish(config, pages, report)
             _remember(state, drawn, now, report)
     return report
+
+
+def _draw_all(
+    config: Config, due: Sequence[tuple[Market, Verdict]], now: datetime, unheeded: set[str], report: Report
+) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
+    """Draw every market that can be; one whose source fails does not stop the others.
+
+    `unheeded` names the markets whose veto is told but not heeded.
+    """
+    drawn: list[tuple[Market, Verdict]] = []
+    pages: list[Page] = []
+    for market, verdict in due:
+        try:
+            result = _draw(
+                config, market, verdict, now, whatever_date=market.name in unheeded, say=report.say
+            )
+        except SourceError as error:
+            report.errors.append(_of_market(market, error))
+            continue
+        if result is not None:
+            drawn.append((market, result[0]))
+            pages += result[1]
+    return drawn, pages
 
 
 def _is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
@@ -148,7 +172,8 @@ def _draw(
         + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
     )
     if snapshot.as_of > now + FUTURE_TOLERANCE:
-        message = f"its figures are dated {as_of:%d %b %Y %H:%M %Z}, which is still to come: check this machine's clock"
+        when = f"{as_of:%d %b %Y %H:%M %Z}"
+        message = f"its figures are dated {when}, which is still to come: check this machine's clock"
         raise SourceNonsense(message)
     objection = _veto(verdict, snapshot, now, zone)
     if objection:
@@ -179,7 +204,7 @@ def _veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -
 
 
 def _dates(verdict: Verdict, zone: ZoneInfo) -> set[date]:
-    """The dates on which figures of this session may be stamped: two where it runs over midnight."""
+    """Return the dates on which figures of this session may be stamped: two where it runs over midnight."""
     session = verdict.session
     if session is None:
         return set()
@@ -252,7 +277,7 @@ def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datet
 
 
 def _of_market(market: Market, error: SourceError) -> SourceError:
-    """The same error, telling whose source failed."""
+    """Return the same error, telling whose source failed."""
     named = type(error)(f"{market.name}: {error}")
     named.__cause__ = error
     return named

@@ -32,6 +32,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+REAL = {"vsftpd", "vsftpd_tls", "proftpd", "proftpd_tls", "sshd", "nginx", "cron", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a real server or browser, so that it can be left out."""
+    for item in items:
+        if REAL & set(getattr(item, "fixturenames", ())):
+            item.add_marker("real")
+
+
 def started(make: Callable[[], AnyServer]) -> AnyServer:
     """Start a server, or skip the test that needs it, saying how to get it."""
     try:

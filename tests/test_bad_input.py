@@ -63,7 +63,11 @@ def configure(here: Path, exchange: Exchange) -> None:
 
 def published(here: Path) -> dict[str, bytes]:
     """Every file of the site."""
-    return {str(path.relative_to(here)): path.read_bytes() for path in (here / "site").rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(here)): path.read_bytes()
+        for path in (here / "site").rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
@@ -90,7 +94,9 @@ def test_a_refused_answer(here: Path, capfd: pytest.CaptureFixture[str], fault: 
 
 
 @pytest.mark.parametrize(("fault", "left_out"), [("one bad row", 1), ("hostile symbols", 2)])
-def test_a_bad_row_costs_itself_alone(here: Path, capfd: pytest.CaptureFixture[str], fault: str, left_out: int) -> None:
+def test_a_bad_row_costs_itself_alone(
+    here: Path, capfd: pytest.CaptureFixture[str], fault: str, left_out: int
+) -> None:
     """A row without figures, a symbol that is markup or a path: left out and counted, the rest is drawn."""
     with Exchange(now=datetime.fromisoformat(NOW)) as exchange:
         configure(here, exchange)

@@ -54,7 +54,8 @@ def test_every_packaged_entry_cites_a_source() -> None:
 
     assert (9, 3) == (len(document["special"]), len(document["eras"]))
     assert {2023: 15, 2024: 17, 2025: 14, 2026: 16} == {
-        year: sum(entry["date"].startswith(str(year)) for entry in document["closed"]) for year in range(2023, 2027)
+        year: sum(entry["date"].startswith(str(year)) for entry in document["closed"])
+        for year in range(2023, 2027)
     }
     assert all(entry["sources"] and set(entry["sources"]) <= set(document["sources"]) for entry in entries)
 
@@ -77,7 +78,9 @@ def test_overrides_are_merged_over_the_packaged_calendar(tmp_path: Path, at: str
 
 def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
     """Four mistakes, four sentences."""
-    found = problems(tmp_path, open="25:00", close="9.30", time_zone="Asia/Kolkatta", holidays=("2026-02-30",))
+    found = problems(
+        tmp_path, open="25:00", close="9.30", time_zone="Asia/Kolkatta", holidays=("2026-02-30",)
+    )
 
     assert 4 == found.count("\n") + 1
     assert all(part in found for part in ("25:00", "9.30", "Asia/Kolkatta", "2026-02-30"))

@@ -60,14 +60,23 @@ def test_long_gradients_stay_within_one_step_a_channel(count: int) -> None:
     actual = colours.steps("green", "#BDD051", count)
 
     assert count == len(actual)
-    assert max(abs(a - b) for x, y in zip(exact, actual, strict=True) for a, b in zip(channels(x), channels(y), strict=True)) <= 1
+    assert (
+        max(
+            abs(a - b)
+            for x, y in zip(exact, actual, strict=True)
+            for a, b in zip(channels(x), channels(y), strict=True)
+        )
+        <= 1
+    )
 
 
 def test_long_gradients_cost_a_bounded_number_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """`colour` is asked for 1,024 steps at most, however many stocks there are."""
     asked: list[int] = []
     original = Color.range_to
-    monkeypatch.setattr(Color, "range_to", lambda self, value, count: (asked.append(count), original(self, value, count))[1])
+    monkeypatch.setattr(
+        Color, "range_to", lambda self, value, count: (asked.append(count), original(self, value, count))[1]
+    )
 
     colours.steps("green", "#BDD051", 100_000)
 
@@ -99,7 +108,9 @@ def test_value_scale_is_clamped_and_symmetric() -> None:
 def test_value_scale_depends_on_size_alone() -> None:
     """Equal changes have equal fills, and a stronger change a fill nearer to the end."""
     fills = colours.value_fills([2.0, 1.0, 1.0, 0.1], CONTRAST, 3.0)
-    distances = [sum(abs(a - b) for a, b in zip(channels(f), channels("#008000"), strict=True)) for f in fills]
+    distances = [
+        sum(abs(a - b) for a, b in zip(channels(f), channels("#008000"), strict=True)) for f in fills
+    ]
 
     assert fills[1] == fills[2]
     assert distances[0] < distances[1] < distances[3]
@@ -113,7 +124,12 @@ def test_ink_meets_aa_on_every_fill_of_every_gradient(name: str, first: str, las
 
 def test_ink_is_the_better_of_black_and_white_on_any_colour() -> None:
     """Over the whole cube of colours the chosen ink is the one that contrasts more, 4.5 at least."""
-    cube = [f"#{r:02x}{g:02x}{b:02x}" for r in range(0, 256, 15) for g in range(0, 256, 15) for b in range(0, 256, 15)]
+    cube = [
+        f"#{r:02x}{g:02x}{b:02x}"
+        for r in range(0, 256, 15)
+        for g in range(0, 256, 15)
+        for b in range(0, 256, 15)
+    ]
 
     for fill in cube:
         best = max(contrast(fill, colours.BLACK), contrast(fill, colours.WHITE))
@@ -123,15 +139,29 @@ def test_ink_is_the_better_of_black_and_white_on_any_colour() -> None:
 
 # How a person without one kind of cone sees linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 BLINDNESS = {
-    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
-    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
-    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
 }
 
 
 def lab(fill: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
     """CIE L*a*b* (D65) of a colour as seen through `matrix`."""
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in (v / 255 for v in channels(fill))]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in (v / 255 for v in channels(fill))
+    ]
     r, g, b = (min(max(sum(m * v for m, v in zip(row, linear, strict=True)), 0), 1) for row in matrix)
     xyz = (
         (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047,
@@ -155,6 +185,8 @@ def test_colour_blind_gradient_tells_up_from_down(blindness: str) -> None:
     seen_gains = [lab(fill, BLINDNESS[blindness]) for fill in gains]
     seen_losses = [lab(fill, BLINDNESS[blindness]) for fill in losses]
 
-    nearest = min(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5 for x in seen_gains for y in seen_losses)
+    nearest = min(
+        sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) ** 0.5 for x in seen_gains for y in seen_losses
+    )
 
     assert nearest >= 20

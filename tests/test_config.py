@@ -26,7 +26,9 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return [problem.removeprefix("heatmap.toml: ") for problem in caught.value.problems]
 
 
-def test_without_a_file_one_market_goes_into_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_one_market_goes_into_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """NSE F&O, published into ./site, state in ./state."""
     monkeypatch.chdir(tmp_path)
 
@@ -158,7 +160,11 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "heatmap.toml").write_bytes(EXAMPLE.read_bytes())
     written = config.load()
 
-    assert (defaults.title, defaults.page, defaults.publishers) == (written.title, written.page, written.publishers)
+    assert (defaults.title, defaults.page, defaults.publishers) == (
+        written.title,
+        written.page,
+        written.publishers,
+    )
     assert (defaults.markets, defaults.state_directory) == (written.markets, written.state_directory)
 
 

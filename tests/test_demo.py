@@ -20,7 +20,9 @@ def breadth(site: Path) -> dict[str, int]:
     return dict(document["breadth"])
 
 
-def test_once_writes_the_days_final_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_once_writes_the_days_final_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All 210 real closing figures, labelled as a recording, and the way on from there; twice in a row."""
     monkeypatch.chdir(tmp_path)
 
@@ -76,7 +78,9 @@ def test_live_serves_the_blog_and_the_days_moments(tmp_path: Path) -> None:
             with urlopen(addresses[0], timeout=10) as answer:  # noqa: S310 -- loopback
                 assert b"<iframe" in answer.read()
 
-    runner = Thread(target=demo.live, kwargs={"port": 0, "seconds": 0.001, "days": 1, "say": say, "stop": stop})
+    runner = Thread(
+        target=demo.live, kwargs={"port": 0, "seconds": 0.001, "days": 1, "say": say, "stop": stop}
+    )
     runner.start()
     runner.join(120)
 

@@ -124,7 +124,9 @@ def cells(frame: Frame) -> list[tuple[str, float, str]]:
 
 def in_order(rows: list[dict[str, object]]) -> list[tuple[object, object]]:
     """Symbol and percent change as they must be drawn."""
-    return sorted(((row["symbol"], row["pChange"]) for row in rows), key=lambda row: (-float(str(row[1])), str(row[0])))
+    return sorted(
+        ((row["symbol"], row["pChange"]) for row in rows), key=lambda row: (-float(str(row[1])), str(row[0]))
+    )
 
 
 def test_from_the_exchange_to_an_iframe(
@@ -141,7 +143,7 @@ def test_from_the_exchange_to_an_iframe(
     """Cron's first tick reaches all three servers and a visitor's frame; its second appears there by itself."""
     log, moment = tmp_path / "cron.log", tmp_path / "moment"
     moment.write_text(FIRST.isoformat())
-    tick = f"{quote(sys.executable)} -m heatmap run --config {configuration} --now \"$(cat {moment})\""
+    tick = f'{quote(sys.executable)} -m heatmap run --config {configuration} --now "$(cat {moment})"'
     (nginx.root / "heatmap").symlink_to(sshd.root / "heatmap")
     (nginx.root / "blog").mkdir()
     (nginx.root / "blog/index.html").write_text(BLOG.format(url="/heatmap/nse-fno/"))
@@ -171,7 +173,11 @@ def test_from_the_exchange_to_an_iframe(
     changes = {"RELIANCE": 7.77, "HDFCLIFE": -8.88}
     exchange.now, exchange.rows = SECOND, moved(rows, changes)
     moment.write_text(SECOND.isoformat())
-    wait_until(lambda: {generated_at(folder) for folder in targets.values()} == {SECOND.isoformat()}, CRON_SECONDS, said)
+    wait_until(
+        lambda: {generated_at(folder) for folder in targets.values()} == {SECOND.isoformat()},
+        CRON_SECONDS,
+        said,
+    )
     page.clock.fast_forward(5 * 60 * 1000)
     frame.wait_for_function("() => document.querySelector('td[data-symbol]').dataset.symbol === 'RELIANCE'")
 

@@ -55,7 +55,17 @@ def test_phase_changes_at_this_microsecond(at: str, before: str, after: str) -> 
 
 
 @pytest.mark.parametrize(
-    "day", ["2024-01-22", "2024-05-20", "2024-11-20", "2026-01-15", "2023-06-29", "2026-11-24", "2026-11-21", "2026-11-22"]
+    "day",
+    [
+        "2024-01-22",
+        "2024-05-20",
+        "2024-11-20",
+        "2026-01-15",
+        "2023-06-29",
+        "2026-11-24",
+        "2026-11-21",
+        "2026-11-22",
+    ],
 )
 def test_closed_the_whole_day(day: str) -> None:
     """Late closures, holidays and weekends have no session at any hour."""
@@ -103,7 +113,9 @@ def test_naive_time_is_refused() -> None:
         (SHORT, "2026-09-17T17:29", "open", "2026-09-17"), (SHORT, "2026-09-17T17:45", "final", "2026-09-17"),
     ],
 )  # fmt: skip
-def test_windows_over_midnight_and_within_an_hour(calendar: object, now: str, phase: str, session_date: str) -> None:
+def test_windows_over_midnight_and_within_an_hour(
+    calendar: object, now: str, phase: str, session_date: str
+) -> None:
     """A session belongs to the date it opens on, however short it is or wherever midnight falls."""
     verdict = judge(calendar, ist(now))  # type: ignore[arg-type] -- parametrised
 

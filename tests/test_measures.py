@@ -24,7 +24,14 @@ def test_breadth_counts_the_unchanged_apart() -> None:
 
 @pytest.mark.parametrize(
     ("last", "previous", "expected"),
-    [(557.0, 530.2, 5.05), (1765.0, 1827.1, -3.4), (10.0, 10.0, 0.0), (None, 1.0, None), (1.0, None, None), (1.0, 0.0, None)],
+    [
+        (557.0, 530.2, 5.05),
+        (1765.0, 1827.1, -3.4),
+        (10.0, 10.0, 0.0),
+        (None, 1.0, None),
+        (1.0, None, None),
+        (1.0, 0.0, None),
+    ],
 )
 def test_percent_change(last: float | None, previous: float | None, expected: float | None) -> None:
     """Two decimals as the exchange gives them; unknown where a price is missing or not positive."""

@@ -71,7 +71,10 @@ def test_faults_3_to_8_the_wrong_moments(fault: int, at: str, *, flawed_says: bo
 
 def test_fault_7_a_sunday_session_is_meant() -> None:
     """The budget Sunday is open because it is listed; the Sunday after it is closed."""
-    assert ("open", "closed") == (judge(NSE, ist("2026-02-01T11:00")).phase, judge(NSE, ist("2026-02-08T11:00")).phase)
+    assert ("open", "closed") == (
+        judge(NSE, ist("2026-02-01T11:00")).phase,
+        judge(NSE, ist("2026-02-08T11:00")).phase,
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,9 @@ def test_faults_9_and_10_short_and_overnight_windows(
 ) -> None:
     """A window within one hour ends in it; one over midnight is open."""
     now = ist(f"2026-07-15T{at}")
-    own = SessionOptions(open="{}:{:02}".format(*opens), close="{}:{:02}".format(*closes), time_zone="Asia/Kolkata")
+    own = SessionOptions(
+        open="{}:{:02}".format(*opens), close="{}:{:02}".format(*closes), time_zone="Asia/Kolkata"
+    )
 
     if opens[0] == closes[0]:
         assert flawed_says is flawed(now, opens, closes)
@@ -96,20 +101,27 @@ def test_fault_11_times_as_people_write_them() -> None:
     """9:15 is a time, and seconds count."""
     calendar = load(SessionOptions(open="9:15:30", close="15:30", time_zone="Asia/Kolkata"), Path())
 
-    assert ("closed", "open") == tuple(judge(calendar, ist(f"2026-07-15T09:15:{second}")).phase for second in (29, 30))
+    assert ("closed", "open") == tuple(
+        judge(calendar, ist(f"2026-07-15T09:15:{second}")).phase for second in (29, 30)
+    )
 
 
 def test_faults_12_and_14_the_clock_is_passed_in_once_and_aware() -> None:
     """Two moments give two answers in one process, and the guard reads no clock of its own."""
     source = (ROOT / "heatmap" / "guard.py").read_text("utf-8")
 
-    assert ("open", "closed") == (judge(NSE, ist("2026-07-15T11:00")).phase, judge(NSE, ist("2026-07-15T09:00")).phase)
+    assert ("open", "closed") == (
+        judge(NSE, ist("2026-07-15T11:00")).phase,
+        judge(NSE, ist("2026-07-15T09:00")).phase,
+    )
     assert not re.search(r"\.now\(|utcnow|today\(\)|import time", source)
 
 
 def test_faults_13_15_16_cron_runs_a_command_every_five_minutes() -> None:
     """The example's line calls `heatmap run` itself, every five minutes."""
-    lines = [line for line in (ROOT / "crontab.example").read_text("utf-8").splitlines() if re.match(r"#?\d", line)]
+    lines = [
+        line for line in (ROOT / "crontab.example").read_text("utf-8").splitlines() if re.match(r"#?\d", line)
+    ]
     minutes = [re.fullmatch(r"(\d+)-(\d+)/5", line.lstrip("#").split()[0]) for line in lines]
 
     assert 2 == len(lines)

@@ -71,10 +71,14 @@ def test_crontab_example_covers_every_session(line: int, zone: str) -> None:
     assert "%" not in lines[line]
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is missing: apt install systemd")
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is missing: apt install systemd"
+)
 def test_systemd_understands_the_timer() -> None:
     """Its first start after 03:00 UTC is 03:02."""
-    calendar = re.search("^OnCalendar=(.+)$", (ROOT / "deploy" / "heatmap.timer").read_text("utf-8"), re.MULTILINE)
+    calendar = re.search(
+        "^OnCalendar=(.+)$", (ROOT / "deploy" / "heatmap.timer").read_text("utf-8"), re.MULTILINE
+    )
 
     assert calendar
     command = ["systemd-analyze", "calendar", "--base-time=2026-11-23 03:00:00 UTC", calendar[1]]

@@ -33,7 +33,9 @@ def test_memories_outlive_the_process(tmp_path: Path) -> None:
     assert ["state.json"] == [path.name for path in tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}']
+)
 def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: bytes) -> None:
     """The run goes on with nothing remembered, and the damaged file is kept for whoever wants to look."""
     (tmp_path / "state.json").write_bytes(damage)
@@ -55,18 +57,15 @@ def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
     """While one process holds the lock another gets LockedError; afterwards it may have it."""
-    attempt = "\n".join(
-        [
-            "import sys; from pathlib import Path; from heatmap.errors import LockedError; from heatmap.state import lock",
-            "try:",
-            "    with lock(Path(sys.argv[1])): print('held')",
-            "except LockedError as error: print(error)",
-        ]
-    )
+    attempt = "import sys; from pathlib import Path; from heatmap.errors import LockedError; from heatmap.state import lock\ntry:\n    with lock(Path(sys.argv[1])): print('held')\nexcept LockedError as error: print(error)"
 
     def other() -> str:
         return subprocess.run(
-            [sys.executable, "-c", attempt, str(tmp_path)], capture_output=True, text=True, check=True, timeout=30
+            [sys.executable, "-c", attempt, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
         ).stdout.strip()
 
     with lock(tmp_path):
@@ -82,7 +81,9 @@ def test_a_dead_holder_frees_the_lock(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from heatmap.state import lock\n"
         "with lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout is not None
         assert "held\n" == holder.stdout.readline()
         holder.kill()
@@ -94,5 +95,8 @@ def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
     """A file in its place is a fault of the configuration that says what to do."""
     (tmp_path / "state").write_text("")
 
-    with pytest.raises(ConfigError, match=r"state_directory .* cannot be used .*: make it writable"), lock(tmp_path / "state"):
+    with (
+        pytest.raises(ConfigError, match=r"state_directory .* cannot be used .*: make it writable"),
+        lock(tmp_path / "state"),
+    ):
         pass

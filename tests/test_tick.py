@@ -77,7 +77,9 @@ def test_a_closed_market_is_left_alone(tmp_path: Path, now: datetime) -> None:
         (MUHURAT, MUHURAT - timedelta(days=2), True, False),
     ],
 )
-def test_the_body_may_veto(tmp_path: Path, now: datetime, as_of: datetime, is_open: bool | None, published: bool) -> None:
+def test_the_body_may_veto(
+    tmp_path: Path, now: datetime, as_of: datetime, is_open: bool | None, published: bool
+) -> None:
     """While open by status or date; in the auction and after the close by date; unknown hours need a yes."""
     source, target = MemorySource(as_of=as_of, is_open=is_open), MemoryPublisher()
 
@@ -188,7 +190,9 @@ def test_a_dry_run_publishes_and_remembers_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "code"), [(SourceBlocked, 75), (SourceNonsense, 65)])
-def test_a_failing_source_leaves_the_last_good_page(tmp_path: Path, kind: type[SourceBlocked], code: int) -> None:
+def test_a_failing_source_leaves_the_last_good_page(
+    tmp_path: Path, kind: type[SourceBlocked], code: int
+) -> None:
     """The page stays as it was, the error names the market, and the next run works."""
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
@@ -207,7 +211,11 @@ def test_a_failing_source_leaves_the_last_good_page(tmp_path: Path, kind: type[S
 
 def test_one_failing_target_does_not_stop_the_others(tmp_path: Path) -> None:
     """Before and after it in the list the pages arrive; the code says that not all is well."""
-    targets = MemoryPublisher("a:"), MemoryPublisher("b:", error=failure(PublishRefused)), MemoryPublisher("c:")
+    targets = (
+        MemoryPublisher("a:"),
+        MemoryPublisher("b:", error=failure(PublishRefused)),
+        MemoryPublisher("c:"),
+    )
 
     report = tick.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
 
@@ -286,7 +294,7 @@ def test_a_market_that_never_closes(tmp_path: Path) -> None:
 
 def test_figures_of_a_session_over_midnight(tmp_path: Path) -> None:
     """A session that opened yesterday evening accepts figures stamped after midnight."""
-    hours = SessionOptions(calendar="", open="22:00", close="04:00", time_zone="Asia/Kolkata")
+    hours = SessionOptions(open="22:00", close="04:00", time_zone="Asia/Kolkata")
     source, target = MemorySource(), MemoryPublisher()
 
     tick.run(configuration(tmp_path, source, target, session=hours), now=at("2026-09-18T01:00:00"))
@@ -314,7 +322,10 @@ def test_a_run_that_ended_meanwhile_is_seen(tmp_path: Path) -> None:
 
 def test_hostile_figures_reach_the_page_escaped(tmp_path: Path) -> None:
     """A symbol and a title are text, never markup."""
-    source, target = MemorySource(quotes=(Quote("<script>alert(1)</script>", 1.0, name='"><img src=x>'),)), MemoryPublisher()
+    source, target = (
+        MemorySource(quotes=(Quote("<script>alert(1)</script>", 1.0, name='"><img src=x>'),)),
+        MemoryPublisher(),
+    )
 
     tick.run(configuration(tmp_path, source, target), now=OPEN)
 

@@ -56,7 +56,9 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser. Only the command that is asked for is imported: the others would cost a tick time."""
-    parser = _Parser(prog="heatmap", description="Draws a market as one web page and puts it on a web server.")
+    parser = _Parser(
+        prog="heatmap", description="Draws a market as one web page and puts it on a web server."
+    )
     parser.add_argument("--version", action="version", version=f"heatmap {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     asked = [name for name in COMMANDS if name in argv[:1]]
@@ -64,7 +66,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         module = import_module(f"heatmap.cli.{name}")
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)
         command.add_argument(
-            "--config", type=Path, metavar="FILE", help="the configuration (default: heatmap.toml here, if any)"
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="the configuration (default: heatmap.toml here, if any)",
         )
         module.add_arguments(command)
         command.set_defaults(command=module)

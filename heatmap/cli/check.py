@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from heatmap.tick import Report
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
     from heatmap.config import Config, Market
     from heatmap.interfaces import Publisher
@@ -30,7 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line a thing; return the code that a tick would fail with, 0 where all is well."""
     config = load(arguments.config)
     report = Report(print)
-    _tell("configuration", str(config.path or f"none found, so the defaults hold ({FILE_NAME} would be read)"))
+    _tell(
+        "configuration", str(config.path or f"none found, so the defaults hold ({FILE_NAME} would be read)")
+    )
     _check_state(config, report)
     for market in config.markets:
         _check_market(market, parse_now(None), report)

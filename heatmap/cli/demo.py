@@ -17,10 +17,14 @@ MINIMUM_SECONDS = 0.2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap demo`."""
-    parser.add_argument("--once", action="store_true", help="write the day's final page into a folder, and end")
+    parser.add_argument(
+        "--once", action="store_true", help="write the day's final page into a folder, and end"
+    )
     parser.add_argument("--directory", type=Path, default=Path("site"), help="that folder (default: site)")
     parser.add_argument("--force", action="store_true", help="overwrite a page that is not a recording")
-    parser.add_argument("--port", type=int, default=8000, help="where to serve it on localhost (default: 8000)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="where to serve it on localhost (default: 8000)"
+    )
     parser.add_argument("--seconds", type=float, default=3, help="how long each moment stays (default: 3)")
     parser.add_argument("--days", type=int, help="how often to replay the day (default: until Ctrl-C)")
 

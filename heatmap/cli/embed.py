@@ -18,8 +18,12 @@ LEAST_PIXELS, MOST_PIXELS = 100, 10_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap embed`."""
-    parser.add_argument("--auto-height", action="store_true", help="with a script, so that it grows with the page")
-    parser.add_argument("--height", type=int, default=embed.HEIGHT_PIXELS, metavar="PIXELS", help="without it")
+    parser.add_argument(
+        "--auto-height", action="store_true", help="with a script, so that it grows with the page"
+    )
+    parser.add_argument(
+        "--height", type=int, default=embed.HEIGHT_PIXELS, metavar="PIXELS", help="without it"
+    )
     parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
     parser.add_argument("--url", help="where the pages are (default: public_url of the configuration)")
 
@@ -30,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     markets = {market.name: market for market in config.markets}
     market = markets.get(arguments.market) if arguments.market else config.markets[0]
     if market is None:
-        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {', '.join(markets)}")
+        raise UsageError(
+            f"there is no market {arguments.market!r}: the configuration has {', '.join(markets)}"
+        )
     url = arguments.url or config.public_url
     if url is None:
         problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'

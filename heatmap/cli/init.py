@@ -30,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     except FileExistsError as error:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force") from error
     except OSError as error:
-        raise ConfigError([f"{path} cannot be written ({error.strerror}): choose another with --config"]) from error
+        raise ConfigError(
+            [f"{path} cannot be written ({error.strerror}): choose another with --config"]
+        ) from error
     print(f"{path} is written. Read it, fill in where the page goes, then: heatmap check, heatmap run")
     return 0

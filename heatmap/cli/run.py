@@ -18,11 +18,15 @@ HELP = "fetch the quotes, draw the page and publish it, if the market is open"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap run`."""
-    parser.add_argument("--force", action="store_true", help="whatever the calendar and the source's date say")
+    parser.add_argument(
+        "--force", action="store_true", help="whatever the calendar and the source's date say"
+    )
     parser.add_argument("--dry-run", action="store_true", help="draw, but publish nothing")
     parser.add_argument("--market", metavar="NAME", help="only this market")
     parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say what is done, even without a terminal")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="say what is done, even without a terminal"
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors, even on a terminal")
 
 

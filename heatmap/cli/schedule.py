@@ -51,7 +51,11 @@ def _tell_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetim
     at = _hours(config, zone, now)
     ticks = schedule.next_ticks(market.calendar, now, at, _minutes(config), zone)
     known = [(moment, verdict.phase) for moment, verdict in islice(ticks, NEXT_RUNS)]
-    print(f"# Next runs of {market.name}:" if known else f"# {market.name}: no next run is known, see heatmap session")
+    print(
+        f"# Next runs of {market.name}:"
+        if known
+        else f"# {market.name}: no next run is known, see heatmap session"
+    )
     for moment, phase in known:
         theirs = moment.astimezone(ZoneInfo(market.calendar.time_zone))
         print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {theirs:%a %H:%M %Z}  ({phase})")
@@ -75,7 +79,7 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
     command = " ".join([*_folder(config), *_command(config)]).replace("%", r"\%")
     return (
         f"# Hours are on this machine's clock ({zone.key}); the program itself knows sessions and holidays.\n"
-        "# Errors are mailed to the address in MAILTO; without a mail agent, append: 2>>/path/to/heatmap.log\n"
+        "# Errors are mailed to MAILTO; without a mail agent, append: 2>>/path/to/heatmap.log\n"
         "# MAILTO=you@example.org\n"
         f"{minute} {hour} * * * {command}"
     )
@@ -106,7 +110,8 @@ AccuracySec=1s
 [Install]
 WantedBy=timers.target
 
-# Then: systemctl --user daemon-reload && systemctl --user enable --now heatmap.timer && loginctl enable-linger"""
+# Then: systemctl --user daemon-reload && systemctl --user enable --now heatmap.timer
+# and, so that it runs without you logged in: loginctl enable-linger"""
 
 
 def _minutes(config: Config) -> tuple[int, ...]:

@@ -58,7 +58,9 @@ def parse(url: str) -> Address:
     if port == 0:
         problems.append("url has port 0: ports are 1 to 65535")
     if parts.query or parts.fragment:
-        problems.append("url must not hold ? or #: write them as %3F and %23 where the folder's name has them")
+        problems.append(
+            "url must not hold ? or #: write them as %3F and %23 where the folder's name has them"
+        )
     if not (folder + (user or "")).isprintable():
         problems.append("url holds an encoded line break or another control character: remove it")
     if ".." in folder.split("/"):

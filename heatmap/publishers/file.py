@@ -80,13 +80,17 @@ class FilePublisher:
             _make_folders(address.parent(target))
             if os.path.islink(target) or os.path.isdir(target):
                 what = "a symbolic link" if os.path.islink(target) else "a folder"
-                raise PublishError(f"{self.name}: {target} is {what}, where a file is to be put: remove or rename it")
+                raise PublishError(
+                    f"{self.name}: {target} is {what}, where a file is to be put: remove or rename it"
+                )
             if not _is_there(target, content):
                 _write(target, content)
         except OSError as error:
             where = error.filename or target
             advice = "make room, or let this user write into the folder"
-            raise PublishError(f"{self.name}: {where} cannot be written ({error.strerror}): {advice}") from error
+            raise PublishError(
+                f"{self.name}: {where} cannot be written ({error.strerror}): {advice}"
+            ) from error
 
 
 def _make_folders(folder: str) -> None:

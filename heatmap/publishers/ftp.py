@@ -54,7 +54,9 @@ class FtpPublisher:
         """Say what is missing: a password for a user."""
         found = credentials.problems(self.password_env, self.password_file)
         if address.parse(self.url).user and not self.password_env and not self.password_file:
-            found.append("url names a user but no password: name its variable in password_env, or a password_file")
+            found.append(
+                "url names a user but no password: name its variable in password_env, or a password_file"
+            )
         return found
 
     def publish(self, pages: Sequence[Page]) -> None:
@@ -141,5 +143,3 @@ class FtpsPublisher(FtpPublisher):
 
     def _tls(self) -> tuple[bool, Path | None]:
         return True, self.ca_file
-
-

@@ -6,7 +6,6 @@ Loads ftplib and ssl, so it is imported by the method that publishes.
 from __future__ import annotations
 
 import ftplib
-import socket
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -15,6 +14,7 @@ from heatmap.errors import PublishError, PublishRefused
 from heatmap.publishers import address
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
     from types import TracebackType
 
@@ -47,7 +47,7 @@ class _Tls(ftplib.FTP_TLS):
 
 
 class Session:
-    """A connection to one target. `unfinished` is the temporary file on the server, "" where there is none."""
+    """A connection to one target. `unfinished` is the temporary file on the server, "" for none."""
 
     def __init__(
         self, where: Address, secret: str | None, timeout_seconds: float, tls: bool, ca_file: Path | None
@@ -65,7 +65,7 @@ class Session:
             context = ssl.create_default_context(cafile=ca_file)
             self._ftp: ftplib.FTP = _Tls(context=context, timeout=timeout_seconds)
         else:
-            self._ftp = ftplib.FTP(timeout=timeout_seconds)  # noqa: S321 -- what ftp: asks for
+            self._ftp = ftplib.FTP(timeout=timeout_seconds)
         # Servers behind NAT name an address inside it. (ftplib's annotations lack the attribute.)
         self._ftp.trust_server_pasv_ipv4_address = False  # type: ignore[attr-defined]
 
@@ -139,11 +139,15 @@ class Session:
             said = said.replace(self._secret, "***")
         name, what = self._where.name, self._what
         if isinstance(error, ssl.SSLCertVerificationError):
-            advice = f"check the host's name, or give the authority that signed it as ca_file ({error.verify_message})"
-            return PublishRefused, f"{name}: the server's certificate is not accepted: {advice}"
+            advice = "check the host's name, or give the authority that signed it as ca_file"
+            why = error.verify_message
+            return PublishRefused, f"{name}: the server's certificate is not accepted ({why}): {advice}"
         refused = isinstance(error, ftplib.error_perm)
         if refused and self._step == "tls":
-            return PublishRefused, f"{name}: the server offers no TLS ({said}), and without it nothing is sent"
+            return (
+                PublishRefused,
+                f"{name}: the server offers no TLS ({said}), and without it nothing is sent",
+            )
         if refused and self._step == "login":
             advice = "check user and password, and whether the server wants ftps:"
             return PublishRefused, f"{name}: the login was refused ({said}): {advice}"
@@ -159,11 +163,19 @@ class Session:
             "tls": f"no TLS connection ({said}): check that the server offers explicit TLS on this port",
             "login": f"the login failed ({said}): the next run tries again",
             "find": f"{what} cannot be found ({said})",
-            "enter": f"the folder {what} cannot be entered or made ({said}): make it and let the user write into it",
+            "enter": f"the folder {what} cannot be entered or made ({said}): make it and let the user write",
             "store": f"{what} cannot be stored ({said})"
-            + (": look at the folder's permissions and the space left" if answered else ": the next run tries again"),
+            + (
+                ": look at the folder's permissions and the space left"
+                if answered
+                else ": the next run tries again"
+            ),
             "replace": f"{what} cannot be replaced by renaming ({said})"
-            + (": let the server overwrite (proftpd: AllowOverwrite on)" if answered else ": the next run tries again"),
+            + (
+                ": let the server overwrite (proftpd: AllowOverwrite on)"
+                if answered
+                else ": the next run tries again"
+            ),
             "delete": f"{what} cannot be deleted ({said}): let the user delete in this folder",
         }[self._step]
         return PublishError, f"{name}: {sentence}"

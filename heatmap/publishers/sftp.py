@@ -39,9 +39,15 @@ class SftpPublisher:
         try:
             address.parse(self.url)
         except ConfigError as error:
-            by_key = (problem.replace("name a variable in password_env", "log in by key") for problem in error.problems)
+            by_key = (
+                problem.replace("name a variable in password_env", "log in by key")
+                for problem in error.problems
+            )
             problems.extend(by_key)
-        for name, file in (("identity_file", self.identity_file), ("known_hosts_file", self.known_hosts_file)):
+        for name, file in (
+            ("identity_file", self.identity_file),
+            ("known_hosts_file", self.known_hosts_file),
+        ):
             if file and (not str(file).isprintable() or '"' in str(file)):
                 problems.append(f"{name} must not hold quotation marks or control characters")
         if problems:
@@ -66,8 +72,13 @@ class SftpPublisher:
 
         found = []
         if which(CLIENT) is None:
-            found.append("the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)")
-        for name, file in (("identity_file", self.identity_file), ("known_hosts_file", self.known_hosts_file)):
+            found.append(
+                "the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)"
+            )
+        for name, file in (
+            ("identity_file", self.identity_file),
+            ("known_hosts_file", self.known_hosts_file),
+        ):
             if file and not file.is_file():
                 found.append(f"the {name} {file} is not there: name an existing file")
         return found
@@ -119,7 +130,7 @@ class SftpPublisher:
             (
                 f"{target} cannot be stored: look at the folder's permissions and the space left",
                 f"{target} cannot be made readable: let the user change modes",
-                f"{target} cannot be replaced by renaming: remove what stands there, or let the server overwrite",
+                f"{target} cannot be replaced by renaming: remove what stands there",
             )[step],
         )
 
@@ -134,13 +145,13 @@ class SftpPublisher:
             raise self._fault(code, said, otherwise)
 
     def _talk(self, commands: Sequence[str]) -> tuple[int, int, str]:
-        """Run a batch that ends at its first fault. Return exit code, commands begun, and the client's words."""
+        """Run a batch up to its first fault. Return exit code, commands begun, and the client's words."""
         import os
         import signal
         from subprocess import PIPE, Popen, TimeoutExpired
 
         try:
-            client = Popen(  # noqa: S603 -- fixed options; the host is the user's own
+            client = Popen(
                 [CLIENT, *self._arguments()], stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
             )
         except OSError as error:
@@ -184,7 +195,9 @@ class SftpPublisher:
         if "Host key verification failed" in said:
             changed = "IDENTIFICATION HAS CHANGED" in said
             what = "has changed: find out why before you replace it" if changed else "is not known: add it"
-            return PublishRefused(f"{self.name}: the host's key {what} in known_hosts (ssh-keyscan shows the key)")
+            return PublishRefused(
+                f"{self.name}: the host's key {what} in known_hosts (ssh-keyscan shows the key)"
+            )
         if "Permission denied (" in said:
             advice = "check the user, and that its authorized_keys on the server has your key"
             reason = next(line for line in said.splitlines() if "Permission denied (" in line)

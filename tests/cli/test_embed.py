@@ -28,7 +28,9 @@ def test_the_sample_page_holds_what_embed_prints(capsys: pytest.CaptureFixture[s
 
 def test_the_address_comes_from_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """public_url, with or without its slash, and the market's folder; no script unless it is asked for."""
-    (here / "heatmap.toml").write_text('title = "A \\"title\\""\npublic_url = "https://www.example.org/heatmap"\n')
+    (here / "heatmap.toml").write_text(
+        'title = "A \\"title\\""\npublic_url = "https://www.example.org/heatmap"\n'
+    )
 
     assert 0 == cli.main(["embed", "--height", "640"])
     out = capsys.readouterr().out
@@ -44,7 +46,9 @@ def test_the_frame_is_sandboxed(capsys: pytest.CaptureFixture[str]) -> None:
 
     found = re.search(r'sandbox="([^"]*)"', capsys.readouterr().out)
     assert found is not None
-    assert {"allow-scripts", "allow-popups", "allow-popups-to-escape-sandbox", "allow-downloads"} == set(found[1].split())
+    assert {"allow-scripts", "allow-popups", "allow-popups-to-escape-sandbox", "allow-downloads"} == set(
+        found[1].split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def on_a_terminal(*argv: str) -> tuple[int, str]:
     """Run the program with a terminal for its output; return its code and what stood on the screen."""
     master, slave = os.openpty()
-    with subprocess.Popen([sys.executable, "-m", "heatmap", *argv], stdout=slave, stderr=slave, stdin=slave) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "heatmap", *argv], stdout=slave, stderr=slave, stdin=slave
+    ) as process:
         os.close(slave)
         screen = b""
         while True:
@@ -50,10 +52,22 @@ def on_a_terminal(*argv: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "argv",
-    [[], ["fly"], ["run", "--fast"], ["run", "--now", "10:00"], ["run", "--now", "2026-09-17T11:00:00"], ["run", "--market", "nyse"],
-     ["session", "--now", "tomorrow"], ["demo", "--port", "99999"], ["demo", "--seconds", "0"], ["demo", "--days", "0"]],
+    [
+        [],
+        ["fly"],
+        ["run", "--fast"],
+        ["run", "--now", "10:00"],
+        ["run", "--now", "2026-09-17T11:00:00"],
+        ["run", "--market", "nyse"],
+        ["session", "--now", "tomorrow"],
+        ["demo", "--port", "99999"],
+        ["demo", "--seconds", "0"],
+        ["demo", "--days", "0"],
+    ],
 )
-def test_wrong_usage_is_one_sentence_and_64(here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
+def test_wrong_usage_is_one_sentence_and_64(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
     """No usage page, no traceback: what was wrong, and where to look."""
     assert 64 == cli.main(argv)
 
@@ -78,7 +92,9 @@ def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--config", "--verbose"}
-    row = next(line for line in README.read_text("utf-8").splitlines() if line.startswith(f"| `heatmap {command}`"))
+    row = next(
+        line for line in README.read_text("utf-8").splitlines() if line.startswith(f"| `heatmap {command}`")
+    )
 
     assert [] == sorted(option for option in options if f"`{option}" not in row)
 
@@ -96,7 +112,9 @@ def test_a_body_of_another_day_is_silent_under_cron(here: Path, capfd: pytest.Ca
     assert 0 == cli.main(["run", "--now", "2026-09-18T11:00:00+05:30"])
     assert ("", "") == capfd.readouterr()
     assert 0 == cli.main(["run", "-v", "--now", "2026-09-18T11:00:00+05:30"])
-    assert "skipped, the figures are of 2026-09-17, not of the session of 2026-09-18" in capfd.readouterr().out
+    assert (
+        "skipped, the figures are of 2026-09-17, not of the session of 2026-09-18" in capfd.readouterr().out
+    )
     assert not (here / "site").exists()
 
 
@@ -105,10 +123,21 @@ def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
     code, screen = on_a_terminal("run", "--now", DURING)
 
     assert 0 == code
-    assert ["nse-fno: open.", "nse-fno: asking recording", "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST", f"file:{here}/site: 4 files"] == [
-        line[: len(start)] for line, start in zip(
+    assert [
+        "nse-fno: open.",
+        "nse-fno: asking recording",
+        "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST",
+        f"file:{here}/site: 4 files",
+    ] == [
+        line[: len(start)]
+        for line, start in zip(
             screen.splitlines(),
-            ["nse-fno: open.", "nse-fno: asking recording", "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST", f"file:{here}/site: 4 files"],
+            [
+                "nse-fno: open.",
+                "nse-fno: asking recording",
+                "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST",
+                f"file:{here}/site: 4 files",
+            ],
             strict=True,
         )
     ]
@@ -123,7 +152,9 @@ def test_a_newcomer_at_night_sees_a_map(here: Path) -> None:
     assert '"phase": "closed"' in (here / "site" / "nse-fno" / "snapshot.json").read_text("utf-8")
 
 
-def test_a_wrong_configuration_says_everything_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_configuration_says_everything_at_once(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One line a problem on stderr, exit 78, nothing written."""
     (here / "heatmap.toml").write_text("titel = 1\n[page]\ncolumns = true\n")
 
@@ -135,7 +166,9 @@ def test_a_wrong_configuration_says_everything_at_once(here: Path, capsys: pytes
     assert ["heatmap.toml"] == [path.name for path in here.iterdir()]
 
 
-def test_a_bug_is_shown_whole(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_shown_whole(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What nobody foresaw has its traceback, a request to report it, and exit 70."""
     monkeypatch.setattr(tick, "run", lambda *_, **__: 1 / 0)
 
@@ -145,7 +178,9 @@ def test_a_bug_is_shown_whole(here: Path, capsys: pytest.CaptureFixture[str], mo
     assert "this is a bug, please report it" in err
 
 
-def test_init_writes_the_example_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_writes_the_example_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file that is there is kept unless --force says otherwise; what was written works."""
     monkeypatch.chdir(tmp_path)
 
@@ -165,7 +200,8 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
 
     lines = capsys.readouterr().out.splitlines()
     assert ["configuration", "state", "nse-fno calendar", "nse-fno source", f"file:{here}/site"] == [
-        re.sub(r"^  ok    (.*?): (?!.*/site: ).*$", r"\1", line).partition(": ")[0].removeprefix("  ok    ") for line in lines
+        re.sub(r"^  ok    (.*?): (?!.*/site: ).*$", r"\1", line).partition(": ")[0].removeprefix("  ok    ")
+        for line in lines
     ]
     assert [] == [path.name for path in (here / "site").rglob("*") if path.is_file()]
 

@@ -32,7 +32,9 @@ def test_the_cron_line(
     assert line.endswith(f"heatmap run --config '{escaped}'")
 
 
-def test_the_next_runs_in_both_zones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_runs_in_both_zones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Monday's auction and one final run, then Wednesday: Tuesday is a holiday."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(schedule, "server_zone", lambda: ZoneInfo("UTC"))
@@ -40,11 +42,15 @@ def test_the_next_runs_in_both_zones(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 0 == cli.main(["schedule", "--now", MONDAY])
 
     out = capsys.readouterr().out
-    assert out.index("Mon 23 Nov 2026 10:02 UTC  =  Mon 15:32 IST") < out.index("10:17 UTC  =  Mon 15:47 IST  (final)")
+    assert out.index("Mon 23 Nov 2026 10:02 UTC  =  Mon 15:32 IST") < out.index(
+        "10:17 UTC  =  Mon 15:47 IST  (final)"
+    )
     assert "Wed 25 Nov 2026 03:47 UTC  =  Wed 09:17 IST" in out
 
 
-def test_systemd_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_systemd_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The timer says its zone, so the server's own does not matter."""
     monkeypatch.chdir(tmp_path)
 

@@ -90,7 +90,9 @@ def test_a_data_connection_cut_halfway(tmp_path: Path) -> None:
         with Cutter(server.port) as port:
             url = server.url().replace(str(server.port), str(port))
             with pytest.raises(PublishError, match="cannot be stored"):
-                FtpPublisher(url, password_env=SECRET, timeout_seconds=2).publish([Page("index.html", b"x" * 5_000_000)])
+                FtpPublisher(url, password_env=SECRET, timeout_seconds=2).publish(
+                    [Page("index.html", b"x" * 5_000_000)]
+                )
 
         assert b"old" == (server.root / "index.html").read_bytes()
 

@@ -34,7 +34,10 @@ class Cron(Server):
         pam = self.folder / "pam.d"
         if not pam.exists():
             shutil.copytree("/etc/pam.d", pam)
-            (pam / "cron").write_text("account required pam_permit.so\nsession required pam_permit.so\nauth required pam_permit.so\n", "utf-8")
+            (pam / "cron").write_text(
+                "account required pam_permit.so\nsession required pam_permit.so\nauth required pam_permit.so\n",
+                "utf-8",
+            )
         steps = [
             "mkdir -p /var/spool/cron/crontabs /etc/cron.d",
             f"mount --bind {shlex.quote(str(spool))} /var/spool/cron/crontabs",

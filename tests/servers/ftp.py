@@ -92,7 +92,9 @@ class Proftpd(Server):
             ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
         ).stdout.strip()
         users = folder / "users"
-        users.write_text(f"{self.user}:{hashed}:{os.geteuid()}:{os.getegid()}::{self.root}:/bin/sh\n", "utf-8")
+        users.write_text(
+            f"{self.user}:{hashed}:{os.geteuid()}:{os.getegid()}::{self.root}:/bin/sh\n", "utf-8"
+        )
         users.chmod(0o600)
         me = pwd.getpwuid(os.geteuid()).pw_name
         lines = [

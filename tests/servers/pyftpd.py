@@ -26,7 +26,9 @@ class Pyftpd:
         self.root.mkdir(parents=True)
         accounts = DummyAuthorizer()
         accounts.add_user(self.user, self.password, str(self.root), perm="elradfmwMT")
-        handler = type("Handler", (FTPHandler,), {"authorizer": accounts, "auth_failed_timeout": 0, **settings})
+        handler = type(
+            "Handler", (FTPHandler,), {"authorizer": accounts, "auth_failed_timeout": 0, **settings}
+        )
         self._loop = IOLoop()
         self._server = FTPServer((host, 0), handler, ioloop=self._loop)
         self.host, self.port = self._server.address[:2]

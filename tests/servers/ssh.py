@@ -32,7 +32,7 @@ class Sshd(Server):
             f"AuthorizedKeysFile {folder}/client_key.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
             "Subsystem sftp internal-sftp\n"
-            f'ForceCommand internal-sftp -u 077 -d {self.root}\n',
+            f"ForceCommand internal-sftp -u 077 -d {self.root}\n",
             "utf-8",
         )
         command: list[str | Path] = [program, "-D", "-e", "-f", config]

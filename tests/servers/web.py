@@ -17,7 +17,10 @@ class Nginx(Server):
         super().__init__(folder)
         program = needed("nginx")
         user = "user root;" if os.geteuid() == 0 else ""  # the tests' folders are closed to others
-        kinds = "\n".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        kinds = "\n".join(
+            f"{name}_temp_path {folder}/{name};"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         config = folder / "nginx.conf"
         config.write_text(
             f"{user}\ndaemon off;\nmaster_process on;\nworker_processes 1;\npid {folder}/pid;\nerror_log stderr;\n"

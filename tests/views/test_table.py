@@ -23,7 +23,9 @@ def test_rows_are_filled_left_to_right_then_down() -> None:
     table = TableView().draw(snapshot(*range(210, 0, -1)))
 
     assert [13] * 16 + [2] == [len(row) for row in table.rows]
-    assert [float(change) for change in range(210, 0, -1)] == [cell.quote.percent_change for cell in table.cells]
+    assert [float(change) for change in range(210, 0, -1)] == [
+        cell.quote.percent_change for cell in table.cells
+    ]
 
 
 def test_fills_follow_the_order_of_drawing() -> None:
@@ -39,7 +41,9 @@ def test_legend_runs_from_the_strongest_loser_to_the_strongest_gainer() -> None:
     """Its ends say what the strongest shades stand for today."""
     legend = TableView().draw(snapshot(5.05, -3.4)).legend
 
-    assert [("#ff0000", -3.4), ("#008000", 5.05)] == [(s.fill, s.percent_change) for s in (legend[0], legend[-1])]
+    assert [("#ff0000", -3.4), ("#008000", 5.05)] == [
+        (s.fill, s.percent_change) for s in (legend[0], legend[-1])
+    ]
     assert all(stop.percent_change is None for stop in legend[1:-1])
 
 
