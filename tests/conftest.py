@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -18,7 +19,10 @@ from tests.servers.process import Missing, Server
 from tests.servers.ssh import Sshd
 from tests.servers.web import Nginx
 
-AnyServer = TypeVar("AnyServer", bound=Server)
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+AnyServer = TypeVar("AnyServer")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -111,3 +115,17 @@ def cron(tmp_path: Path) -> Iterator[Cron]:
     """A cron daemon, not yet running: run(crontab)."""
     with started(lambda: Cron(tmp_path / "cron")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's own Chromium."""
+    with ExitStack() as stack:
+        yield started(lambda: stack.enter_context(_chromium()))
+
+
+def _chromium() -> AbstractContextManager[Browser]:
+    # Playwright is not among the lowest versions' tests, which need no browser.
+    from tests.servers.chromium import chromium
+
+    return chromium()

@@ -41,6 +41,7 @@ RECORDED_AT = datetime(2026, 9, 17, 16, 0, 28, tzinfo=ZONE)
 TODAY = "/api/NextApi/apiClient/marketWatchApi"
 ALTERNATIVES = ("/api/equity-stockIndex", "/api/equity-stock-indices")
 DRIP_SECONDS = 0.05
+DATE = "%d-%b-%Y"
 
 Row = dict[str, Any]
 
@@ -246,11 +247,16 @@ def _wire(quote: Mapping[str, Any]) -> Row:
         "yearHigh": quote["year_high"],
         "yearLow": quote["year_low"],
         "perChange30d": month["percent"] or 0,
-        "date30dAgo": month["since"],
+        "date30dAgo": _date(month["since"]),
         "perChange365d": year["percent"] or 0,
-        "date365dAgo": year["since"],
+        "date365dAgo": _date(year["since"]),
         "lastUpdateTime": "",
     }
+
+
+def _date(since: str | None) -> str | None:
+    """Return a date as the exchange writes it."""
+    return f"{datetime.fromisoformat(since):{DATE}}" if since else None
 
 
 def _restamped(row: Any, stamp: str, shift: timedelta) -> Any:
@@ -260,7 +266,7 @@ def _restamped(row: Any, stamp: str, shift: timedelta) -> Any:
     moved_days = {}
     for name in ("date30dAgo", "date365dAgo"):
         if isinstance(row.get(name), str):
-            moved_days[name] = f"{datetime.fromisoformat(row[name]) + shift:%d-%b-%Y}"
+            moved_days[name] = f"{datetime.strptime(row[name], DATE) + shift:{DATE}}"
     return {**row, "lastUpdateTime": stamp, **moved_days}
 
 

@@ -1,0 +1,66 @@
+"""What each command may import: imports are the cost of a cold tick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CLOSED = "2026-09-19T03:00:00+05:30"
+OPEN = "2026-09-17T11:00:00+05:30"
+# Modules worth milliseconds, each with all it brings along.
+HEAVY = {"requests", "urllib3", "jinja2", "colour", "dateutil", "ftplib", "subprocess", "http.client", "email.message", "logging",
+         "asyncio", "ssl", "socket", "tempfile", "urllib.parse", "typing_extensions", "hashlib", "ast", "csv"}  # fmt: skip
+RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
+FTP = '[[publish]]\nurl = "ftps://me@127.0.0.1/x"\npassword_env = "X"\n[[publish]]\nurl = "sftp://me@127.0.0.1/x"\n'
+
+# command → which of the heavy modules it may load; dataclasses load ast, tomllib none of them
+ALLOWED: dict[tuple[str, ...], set[str]] = {
+    ("run", "--now", CLOSED): {"ast"},
+    ("session", "--now", CLOSED): {"ast"},
+    ("init",): {"ast"},
+    ("schedule", "--now", CLOSED): {"ast", "dateutil"},
+    ("embed", "--url", "https://www.example.org/"): {"ast", "jinja2", "urllib.parse", "hashlib", "tempfile", "logging", "asyncio"},
+}
+
+
+def loaded(folder: Path, *argv: str) -> set[str]:
+    """The heavy modules that a command has loaded by the time it is done."""
+    script = (
+        "import sys\nfrom heatmap.cli import main\ncode = main(sys.argv[1:])\n"
+        "print('\\n'.join(sorted(sys.modules)), file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *argv], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    return HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("argv", ALLOWED, ids=" ".join)
+def test_what_a_command_may_import(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    """No command loads more of the heavy modules than the list allows it."""
+    if argv != ("init",):
+        (tmp_path / "heatmap.toml").write_text(RECORDED)
+
+    assert set() == loaded(tmp_path, *argv) - ALLOWED[argv]
+
+
+@pytest.mark.parametrize("configured", ["", '[[market]]\nname = "nse-fno"\n' + FTP])
+def test_a_closed_tick_is_light(tmp_path: Path, configured: str) -> None:
+    """Three of four ticks find the market closed: with any source and target they load nothing heavy."""
+    if configured:
+        (tmp_path / "heatmap.toml").write_text(configured)
+
+    assert set() == loaded(tmp_path, "run", "--now", CLOSED) - {"ast"}
+
+
+def test_an_open_tick_shows_that_the_list_can_tell(tmp_path: Path) -> None:
+    """The same look at an open tick finds the renderer and the colours, but no network where none is needed."""
+    (tmp_path / "heatmap.toml").write_text(RECORDED)
+
+    found = loaded(tmp_path, "run", "--now", OPEN)
+
+    assert {"jinja2", "colour"} <= found
+    assert set() == found & {"requests", "ftplib", "dateutil", "http.client"}
