@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +12,7 @@ EXACT_STEPS = 1024
 BLACK, WHITE = "#000000", "#ffffff"
 
 
-@dataclass(frozen=True, slots=True)
-class Gradient:
+class Gradient(NamedTuple):
     """The four ends of a pair of gradients, in any spelling that `colour` understands.
 
     Gainers run from `strongest_gain` to `weakest_gain`, losers from `weakest_loss` to `strongest_loss`.

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import calendars, plugins
 from heatmap.errors import ConfigError
@@ -23,8 +23,7 @@ DEFAULT_TITLE = "NSE F&O heatmap"
 MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """One market: its name, which is also its folder, its page's title, source and calendar."""
 
     name: str
@@ -34,8 +33,7 @@ class Market:
     calendar: Calendar
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """A whole installation. All paths are absolute."""
 
     path: Path | None  # None where no file was read and the defaults hold

@@ -39,7 +39,7 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
         },
         base=Path.cwd(),
     )
-    return replace(config, page=replace(config.page, refresh_seconds=refresh_seconds))
+    return config._replace(page=replace(config.page, refresh_seconds=refresh_seconds))
 
 
 def moments(config: Config) -> Iterator[datetime]:

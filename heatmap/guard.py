@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.session import Phase, Session, Verdict, Window
@@ -16,8 +16,7 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(NamedTuple):
     """The hours of one date, as wall times of the market's zone.
 
     `windows` are (opens, closes, phase), half-open, in time order; one that does not close later than it

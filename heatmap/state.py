@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, LockedError
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What is remembered of one market: ISO dates and times in its own zone; None for never."""
 
     published_at: str | None = None  # when a page of it last reached a target
@@ -42,10 +40,10 @@ class State:
 
     def remember(self, market: str, **changes: str) -> None:
         """Change what is remembered of a market and write it down at once. Raises ConfigError."""
-        self._memories[market] = replace(self[market], **changes)
+        self._memories[market] = self[market]._replace(**changes)
         document = {
             "version": VERSION,
-            "markets": {name: asdict(memory) for name, memory in sorted(self._memories.items())},
+            "markets": {name: memory._asdict() for name, memory in sorted(self._memories.items())},
         }
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
         try:
@@ -61,7 +59,7 @@ class State:
         try:
             markets = json.loads(self._path.read_text("utf-8"))["markets"]
             return {
-                name: Memory(**{key: kept.get(key) for key in Memory.__slots__})
+                name: Memory(**{key: kept.get(key) for key in Memory._fields})
                 for name, kept in markets.items()
             }
         except FileNotFoundError:

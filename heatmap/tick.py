@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -181,7 +181,7 @@ def _draw(
             say(f"{market.name}: skipped, {objection}")
             return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
-        verdict = replace(verdict, phase=Phase.CLOSED)
+        verdict = verdict._replace(phase=Phase.CLOSED)
     return verdict, _pages(config, market, snapshot, verdict, now)
 
 

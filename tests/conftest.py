@@ -15,7 +15,7 @@ from tests.servers import certificates
 from tests.servers.certificates import Certificate
 from tests.servers.crond import Cron
 from tests.servers.ftp import Proftpd, Vsftpd
-from tests.servers.process import Missing, Server
+from tests.servers.process import Missing
 from tests.servers.ssh import Sshd
 from tests.servers.web import Nginx
 

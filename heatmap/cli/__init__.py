@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = ("run", "demo", "init", "check", "session", "embed", "schedule")
 EXIT_INTERRUPTED = 130
+HELP_WIDTH = 100  # columns
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +50,10 @@ def complain(error: BaseException) -> None:
 
 class _Parser(argparse.ArgumentParser):
     """Argparse whose errors are ours: one sentence, exit 64."""
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # Argparse makes one for each option it is given. Told the width, it need not import shutil to ask.
+        return argparse.HelpFormatter(self.prog, width=HELP_WIDTH)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
