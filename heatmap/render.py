@@ -12,7 +12,7 @@ from heatmap.colours import GRADIENTS
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from jinja2 import Environment
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PAGE, SCRIPT = "page.html.j2", "heatmap.js"
 SCALES = ("rank", "value")
 MINUS = "\N{MINUS SIGN}"
+TILE_PIXELS = 85  # the narrowest a tile may be for ten letters to stay readable
+USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
 
 
@@ -62,12 +64,9 @@ class CellText:
     percent_change: float
     percent: str
     style: str
-    name: str
     sector: str
-    last: str
-    change: str
-    low: str
-    high: str
+    title: str  # name, then last price and change, on lines of their own
+    day: str  # the day's range
     chart: str
 
 
@@ -94,6 +93,7 @@ def render(
         options=options,
         rows=[[_texts(cell, snapshot.currency, options.chart_url) for cell in row] for row in table.rows],
         columns=table.columns,
+        narrower=[(count * TILE_PIXELS, count - 1) for count in range(table.columns, 2, -1)],
         breadth=table.breadth,
         shares=_shares(table),
         legend=[
@@ -102,7 +102,7 @@ def render(
         ],
         as_of=snapshot.as_of.astimezone(zone),
         generated_at=occasion.generated_at.astimezone(zone),
-        phase=_phase(occasion),
+        phase=_phase(occasion, zone),
         recording=snapshot.recording,
         clock=_clock(snapshot, occasion, options),
         folder=f"{occasion.market}/" if root else "",
@@ -166,6 +166,8 @@ def _texts(cell: Cell, currency: str | None, chart_url: str) -> CellText:
     from urllib.parse import quote
 
     figures = cell.quote
+    letters = len(figures.symbol)
+    last, low, high = (money(price, currency) for price in (figures.last_price, figures.low, figures.high))
     change = ""
     if figures.last_price is not None and figures.previous_close is not None:
         moved = figures.last_price - figures.previous_close
@@ -174,13 +176,11 @@ def _texts(cell: Cell, currency: str | None, chart_url: str) -> CellText:
         symbol=figures.symbol,
         percent_change=figures.percent_change,
         percent=signed(figures.percent_change),
-        style=f"background:{cell.fill};color:{cell.ink}",
-        name=figures.name or "",
+        style=f"background:{cell.fill};color:{cell.ink}"
+        + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
         sector=figures.sector or "",
-        last=money(figures.last_price, currency),
-        change=change,
-        low=money(figures.low, currency),
-        high=money(figures.high, currency),
+        title="\n".join(filter(None, [figures.name, "  ".join(filter(None, [last, change]))])),
+        day=f"{low} to {high}" if low and high else "",
         chart=chart_url.replace("{symbol}", quote(figures.symbol, safe="")),
     )
 
@@ -192,7 +192,11 @@ def _shares(table: Table) -> tuple[float, float]:
     return round(breadth.advances / total * 100, 2), round(breadth.declines / total * 100, 2)
 
 
-def _phase(occasion: Occasion) -> str:
+def _phase(occasion: Occasion, zone: tzinfo) -> str:
+    """Return the phase in a visitor's words; while closed, with the next opening."""
+    verdict = occasion.verdict
+    if verdict.phase == "closed" and verdict.next_open:
+        return f"Closed, opens {verdict.next_open.astimezone(zone):%a %d %b %H:%M}"
     return {
         "open": "Open",
         "auction": "Closing auction",
@@ -200,7 +204,7 @@ def _phase(occasion: Occasion) -> str:
         "final": "Closing prices",
         "closed": "Closed",
         "unknown": "Open",  # drawn only because the source itself says so
-    }[occasion.verdict.phase]
+    }[verdict.phase]
 
 
 def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict[str, Any]:

@@ -29,6 +29,7 @@
   let paused = false;
   let asking = false;
   let chosen = ""; // the symbol whose panel is open
+  const patience = 5000 + Math.random() * 20_000; // all readers' pages must not ask in the same second
   let pinned = false; // opened by a tap: stays until the next one
 
   /** The time: a recording runs on the recorded day's own clock. */
@@ -68,13 +69,17 @@
     const over = clock.phase === "final" || clock.phase === "closed" || at > time(clock.settles) + HOUR;
     if (!over || at >= next) return regular;
     if (Number.isNaN(next)) return Math.max(regular, asked + HOUR);
-    return Math.max(regular, next + 5000);
+    return Math.max(regular, next + patience);
   }
 
   function tellAge() {
     const notice = byId("old");
     const old = isOld();
-    if (old) notice.textContent = `These figures are old: they are of ${wallTime(clock.as_of)}, and the page has not been updated since.`;
+    const over = now() >= time(clock.settles) && !(now() >= time(clock.next_open));
+    if (old) {
+      notice.textContent = `These figures are old: they are of ${wallTime(clock.as_of)}, and ${
+        over ? "the closing prices have not arrived" : "the page has not been updated since"}.`;
+    }
     notice.hidden = !old;
     document.documentElement.classList.toggle("is-old", old);
   }
@@ -115,9 +120,9 @@
   /** Put the new figures in place of the old, and leave the reader where they were. */
   function swap(/** @type {Document} */ page) {
     const fresh = readClock(page);
-    received = Date.now();
     say("");
-    if (fresh.generated_at === clock.generated_at) return;
+    if (fresh.generated_at === clock.generated_at) return; // and the page goes on ageing
+    received = Date.now();
     const focused = cellOf(document.activeElement)?.dataset.symbol;
     const [left, top] = [window.scrollX, window.scrollY];
     for (const part of document.querySelectorAll("[data-live]")) {
@@ -126,11 +131,21 @@
     }
     byId("heatmap-clock").textContent = page.getElementById("heatmap-clock")?.textContent ?? "";
     clock = fresh;
+    quietTitles();
     if (focused) findCell(focused)?.querySelector("a")?.focus({ preventScroll: true });
     window.scrollTo(left, top);
     if (chosen) open(findCell(chosen), pinned);
     tellAge();
     if (!clock.recording) say(`updated, as of ${wallTime(clock.as_of)}`);
+  }
+
+  /** The panel takes the place of the browser's own tooltips, which are there for readers without script. */
+  function quietTitles() {
+    for (const link of document.querySelectorAll("td a[title]")) {
+      const cell = cellOf(link);
+      if (cell) cell.dataset.title = link.getAttribute("title") ?? "";
+      link.removeAttribute("title");
+    }
   }
 
   function reload() {
@@ -155,7 +170,8 @@
 
   function setPaused(/** @type {boolean} */ value) {
     paused = value;
-    byId("pause").textContent = paused ? "Resume" : "Pause";
+    const words = paused ? "Resume refreshing" : "Pause refreshing";
+    for (const name of ["aria-label", "title"]) byId("pause").setAttribute(name, words);
     byId("pause").setAttribute("aria-pressed", String(paused));
   }
 
@@ -171,7 +187,9 @@
     document.querySelector("td.chosen")?.classList.remove("chosen");
     const panel = byId("panel");
     if (!cell) return close();
-    const { symbol = "", name, sector, last, change, low, high } = cell.dataset;
+    const { symbol = "", sector, day, title = "" } = cell.dataset;
+    const words = title.split("\n");
+    const figures = words.pop() ?? "";
     const link = /** @type {HTMLAnchorElement} */ (cell.querySelector("a"));
     const line = (/** @type {string} */ words, quiet = false) => {
       const part = document.createElement("p");
@@ -179,16 +197,14 @@
       part.className = quiet ? "quiet" : "";
       return part;
     };
-    const title = document.createElement("b");
-    title.textContent = symbol;
-    panel.replaceChildren(title);
-    if (name) panel.append(line(name));
+    const heading = document.createElement("b");
+    heading.textContent = symbol;
+    panel.replaceChildren(heading, ...words.map((name) => line(name)));
     if (sector) panel.append(line(sector, true));
-    panel.append(line([last, change, `${cell.querySelector("span")?.textContent} %`].filter(Boolean).join("   ")));
-    if (low && high) panel.append(line(`Day ${low} to ${high}`, true));
+    panel.append(line(`${figures}  ${cell.querySelector("span")?.textContent} %`));
+    if (day) panel.append(line(`Day ${day}`, true));
     if (stay) {
       const chart = /** @type {HTMLAnchorElement} */ (link.cloneNode(false));
-      chart.removeAttribute("title");
       chart.textContent = "Open the chart";
       panel.append(chart);
     }
@@ -244,6 +260,7 @@
   const theme = new URLSearchParams(location.search).get("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   byId("tools").hidden = false;
+  quietTitles();
   listen();
   restore();
   tellAge();

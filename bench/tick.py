@@ -1,0 +1,105 @@
+"""What a tick costs, in ratios: cold processes in turn, the median of each, all in one run.
+
+    python bench/tick.py [--runs N]
+
+An open tick (HTTP JSON of 210 quotes to a page on disk) against the floor and the original approach, and a
+tick in a closed market against a bare interpreter. CPU is user plus system time of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(CHECKOUT))
+
+from tests.servers.exchange import Exchange  # noqa: E402 -- after the path that leads to it
+
+OPEN, CLOSED = "2026-09-17T11:00:00+05:30", "2026-09-19T03:00:00+05:30"
+GOALS = (("open tick", "original", 1.5), ("closed tick", "bare python", 5.0))  # CPU, at most
+
+
+class Cost(NamedTuple):
+    """One process: seconds of wall clock and of CPU, and its peak memory in MiB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(command: list[str], folder: Path) -> Cost:
+    """Run a command and return what it cost. Raises CalledProcessError."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=15)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as name, Exchange(now=datetime.fromisoformat(OPEN)) as exchange:
+        folder = Path(name)
+        (folder / "heatmap.toml").write_text(
+            f'[[market]]\nname = "nse-fno"\n[market.source]\nbase_url = "{exchange.url}"\n', "utf-8"
+        )
+        python, heatmap = sys.executable, [sys.executable, "-m", "heatmap", "run", "--now"]
+        commands = {
+            "bare python": [python, "-c", "pass"],
+            "closed tick": [*heatmap, CLOSED],
+            "floor": [python, str(CHECKOUT / "bench/floor.py"), exchange.url, "floor.txt"],
+            "original": [python, str(CHECKOUT / "bench/original.py"), exchange.url, "original.html"],
+            "open tick": [*heatmap, OPEN],
+        }
+        costs: dict[str, list[Cost]] = {what: [] for what in commands}
+        for number in range(runs + 1):
+            if sys.stderr.isatty():
+                print(f"\rround {number} of {runs} ", end="", file=sys.stderr, flush=True)
+            for what, command in commands.items():
+                cost = measure(command, folder)
+                if number:  # the first round warms the caches
+                    costs[what].append(cost)
+        medians = {
+            what: Cost(*map(statistics.median, zip(*list_, strict=True))) for what, list_ in costs.items()
+        }
+        print(f"\n{runs} cold processes each, in turn; medians")
+        print(f"{'':14}{'wall ms':>9}{'CPU ms':>9}{'MiB':>7}   times the wall, CPU, memory of")
+        for what, cost in medians.items():
+            against = {
+                "closed tick": ["bare python"],
+                "original": ["floor"],
+                "open tick": ["floor", "original"],
+            }
+            ratios = "; ".join(
+                f"{other}: " + ", ".join(f"{a / b:.2f}" for a, b in zip(cost, medians[other], strict=True))
+                for other in against.get(what, [])
+            )
+            print(f"{what:14}{cost.wall * 1000:9.1f}{cost.cpu * 1000:9.1f}{cost.memory:7.1f}   {ratios}")
+        for what, other, goal in GOALS:
+            ratio = medians[what].cpu / medians[other].cpu
+            verdict = "holds" if ratio <= goal else "is missed"
+            print(f"goal: {what} at most {goal:g} x the CPU of {other}: {ratio:.2f}, {verdict}")
+        page = (folder / "site/nse-fno/index.html").read_bytes()
+        print(f"page: {len(page):,} bytes, {len(gzip.compress(page, 9)):,} gzip")
+
+
+if __name__ == "__main__":
+    main()
