@@ -30,10 +30,10 @@ lint: $(DEV)   ## ruff, mypy --strict, and the floors of ARCHITECTURE.md
 	$(BIN)/lint-imports
 
 bench: $(DEV)  ## a tick against the original approach, in ratios
-	$(BIN)/python bench/tick.py
+	$(BIN)/python -m bench.tick
 
 screenshots: $(DEV) ## draw docs/screenshots anew
-	$(BIN)/python tests/screenshots.py
+	$(BIN)/python -m tests.screenshots
 
 build: $(DEV)  ## the wheel and the source distribution, into dist/
 	$(BIN)/python -m hatchling build

@@ -1,6 +1,6 @@
 """What a tick costs, in ratios: cold processes in turn, the median of each, all in one run.
 
-    python bench/tick.py [--runs N]
+    python -m bench.tick [--runs N]
 
 An open tick (HTTP JSON of 210 quotes to a page on disk) against the floor and the original approach, and a
 tick in a closed market against a bare interpreter. CPU is user plus system time of the whole process.
@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
-
-from tests.servers.exchange import Exchange  # noqa: E402 -- after the path that leads to it
+from tests.servers.exchange import Exchange
 
 OPEN, CLOSED = "2026-09-17T11:00:00+05:30", "2026-09-19T03:00:00+05:30"
 GOALS = (("open tick", "original", 1.5), ("closed tick", "bare python", 5.0))  # CPU, at most

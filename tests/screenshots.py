@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT))
-
 from heatmap import demo
 from tests.servers.chromium import chromium
 
-TARGET = CHECKOUT / "docs/screenshots"
+TARGET = Path(__file__).resolve().parents[1] / "docs/screenshots"
 # name → width, height, colour scheme, gradient, simulated colour blindness
 PICTURES = {
     "wide": (1280, 880, "light", "contrast", "none"),

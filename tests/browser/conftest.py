@@ -1,0 +1,141 @@
+"""A page made by the whole program, a server that can misbehave, and a visitor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from heatmap import tick
+from heatmap.model import Quote
+from tests.doubles import MemoryPublisher, MemorySource, configuration
+
+REFRESH_SECONDS = 60
+
+
+def at(text: str) -> datetime:
+    """A moment of the market's clock, in India."""
+    return datetime.fromisoformat(f"{text}+05:30")
+
+
+OPEN = at("2026-11-20T11:00:00")
+
+
+def quotes(count: int = 210, shift: float = 0.0) -> tuple[Quote, ...]:
+    """A market of stocks with names of up to ten wide letters."""
+    return tuple(
+        Quote(
+            f"W{'MOTOCOWMO'[: number % 10]}"[:7] + f"{number:03}",
+            round(5 - number * 0.05 + shift, 2),
+            name=f"Stock {number} Limited",
+            sector="Services",
+            last_price=1234.5 + number,
+            previous_close=1200.0,
+            high=1300.0,
+            low=1190.0,
+        )
+        for number in range(count)
+    )
+
+
+class Site:
+    """A web server of one page. `headers` go with it, `status` is its answer, `hits` counts those who asked."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.page = b""
+        self.other: dict[str, bytes] = {}
+        self.headers: dict[str, str] = {}
+        self.status = 200
+        self.hits = 0
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                found = site.other.get(path)
+                if found is None and path == "/map/":
+                    site.hits += 1
+                    found = site.page
+                self.send_response((site.status if path == "/map/" else 200) if found is not None else 404)
+                for name, value in {"Content-Type": "text/html; charset=utf-8", **site.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(found or b"")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def url(self, path: str = "/map/") -> str:
+        """The address of a path."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+
+    def stop(self) -> None:
+        """End the server, if it has not been ended."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+
+    def draw(
+        self, now: datetime = OPEN, *, as_of: datetime | None = None, columns: int = 13, **market: object
+    ) -> bytes:
+        """Make the page of one tick, put it on the server, and return it."""
+        source = MemorySource(as_of=as_of, quotes=quotes(**market))  # type: ignore[arg-type]
+        target = MemoryPublisher()
+        folder = self.tmp_path / f"state-{self.hits}-{now:%d%H%M%S}"
+        config = configuration(folder, source, target)
+        config = config._replace(page=replace(config.page, refresh_seconds=REFRESH_SECONDS, columns=columns))
+        report = tick.run(config, now=now, force=True)
+        assert not report.errors
+        self.page = target.pages["nse-fno/index.html"]
+        return self.page
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A server with the page of an open market at OPEN."""
+    server = Site(tmp_path)
+    server.draw()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Open an address in a window of its own, with the browser's clock at `now`; it must not complain."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(
+        path: str = "/map/", *, now: datetime = OPEN, quiet: bool = True, **options: object
+    ) -> Page:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.clock.install(time=now + timedelta(seconds=1))
+        if quiet:
+            page.on(
+                "console",
+                lambda message: (
+                    complaints.append(message.text) if message.type in ("error", "warning") else None
+                ),
+            )
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(site.url(path))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [] == complaints

@@ -1,0 +1,283 @@
+"""The page as time passes: it refreshes in place, survives faults, and says when it is old."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from playwright.sync_api import Frame, Page, expect
+
+from heatmap import embed
+from tests.browser.conftest import OPEN, Site, at
+
+MINUTE = 60_000
+FRAME = '<!DOCTYPE html><title>A blog</title><link rel="icon" href="data:,"><p>Hello</p><iframe src="/map/" title="map" width="900" height="400" sandbox="allow-scripts allow-popups"></iframe>'
+MARK = "() => { window.sameDocument = true; }"
+MARKED = "() => window.sameDocument === true"
+
+
+def frame_of(page: Page) -> Frame:
+    """The map within a blog page."""
+    frame = page.frames[1]
+    frame.wait_for_selector("td[data-symbol]")
+    return frame
+
+
+def test_new_figures_appear_in_place(site: Site, visit: Callable[..., Page]) -> None:
+    """After refresh_seconds, without a reload; scroll, focus and panel stay with the reader."""
+    page = visit(viewport={"width": 1280, "height": 400})
+    page.evaluate(MARK)
+    page.evaluate("() => scrollTo(0, 200)")
+    page.locator('td a:has(b:text-is("WMOTOCO077"))').focus()
+    page.evaluate("() => scrollTo(0, 200)")
+    page.locator('td a:has(b:text-is("WMOTOCO077"))').evaluate(
+        "link => { link.blur(); link.focus({preventScroll: true}); }"
+    )
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("td").first).to_contain_text("+6.00")
+    assert page.evaluate(MARKED)
+    assert 200 == page.evaluate("() => Math.round(scrollY)")
+    assert "WMOTOCO077" == page.evaluate("() => document.activeElement.closest('td').dataset.symbol")
+    expect(page.locator("#panel")).to_contain_text("Stock 77 Limited")
+    expect(page.locator("header")).to_contain_text("11:05:00 IST")
+
+
+def test_another_script_reloads_the_page(site: Site, visit: Callable[..., Page]) -> None:
+    """When the program was updated, the page comes anew."""
+    page = visit()
+    page.evaluate(MARK)
+    site.page = site.page.replace(b'"use strict";', b'"use strict"; ')
+    fresh = site.page
+    script = re.search(rb"<script>(.*?)</script>\n</body>", fresh, re.DOTALL)
+    assert script is not None
+    old = re.search(rb"sha256-[^']+", fresh)
+    assert old is not None
+    site.page = fresh.replace(old[0], b"sha256-" + b64encode(sha256(script[1]).digest()))
+
+    with page.expect_navigation():
+        page.clock.run_for(2 * MINUTE)
+
+    page.wait_for_function("() => window.sameDocument === undefined")
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_error_page_never_replaces_the_map(site: Site, visit: Callable[..., Page], status: int) -> None:
+    """What is not our page is not shown; the next good one is."""
+    page = visit(quiet=False)
+    page.evaluate(MARK)
+    good, site.page, site.status = site.page, b"<h1>Not here</h1>", status
+
+    page.clock.run_for(2 * MINUTE)
+    expect(page.locator("#status")).to_contain_text("trying again")
+    assert 210 == page.locator("td[data-symbol]").count()
+    site.page, site.status = good, 200
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+    page.clock.run_for(2 * MINUTE)
+    expect(page.locator("td").first).to_contain_text("+6.00")
+    assert page.evaluate(MARKED)
+
+
+def test_a_lost_network_keeps_the_map(site: Site, visit: Callable[..., Page]) -> None:
+    """No browser error in the place of the figures, and a calm word about it."""
+    page = visit(quiet=False)
+    page.evaluate(MARK)
+    site.stop()
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("#status")).to_contain_text("connection lost")
+    assert page.evaluate(MARKED)
+    assert 210 == page.locator("td[data-symbol]").count()
+
+
+def test_in_a_sandbox_with_the_shipped_headers_it_swaps(site: Site, visit: Callable[..., Page]) -> None:
+    """A frame without an origin of its own may fetch where the server allows any origin."""
+    site.headers["Access-Control-Allow-Origin"] = "*"
+    site.other["/blog/"] = FRAME.encode()
+    frame = frame_of(page := visit("/blog/"))
+    frame.evaluate(MARK)
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(frame.locator("td").first).to_contain_text("+6.00")
+    assert frame.evaluate(MARKED)
+
+
+def test_in_a_sandbox_without_them_it_reloads_where_it_was(site: Site, visit: Callable[..., Page]) -> None:
+    """Refused to fetch, it reloads; the scroll travels in the address, and leaves it again."""
+    site.other["/blog/"] = FRAME.encode()
+    frame = frame_of(page := visit("/blog/", quiet=False))
+    frame.evaluate(MARK)
+    frame.evaluate("() => scrollTo(0, 120)")
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(frame.locator("td").first).to_contain_text("+6.00")
+    assert not frame.evaluate(MARKED)
+    frame.wait_for_function("() => Math.round(scrollY) === 120 && location.hash === ''")
+
+
+def test_pause_stops_asking_and_resume_asks(site: Site, visit: Callable[..., Page]) -> None:
+    """A visible control; pressed, nothing is asked until it is pressed again or a refresh is asked for."""
+    page = visit()
+    before = site.hits
+    page.get_by_role("button", name="Pause refreshing").click()
+
+    page.clock.run_for(10 * MINUTE)
+    assert before == site.hits
+    with page.expect_response("**/map/"):
+        page.get_by_role("button", name="Refresh now").click()
+    page.get_by_role("button", name="Resume refreshing").click()
+    with page.expect_response("**/map/"):
+        page.clock.run_for(2 * MINUTE)
+    assert site.hits > before
+
+
+def test_a_hidden_page_does_not_ask(site: Site, visit: Callable[..., Page]) -> None:
+    """While nobody looks nothing is asked; on return it catches up at once."""
+    page = visit()
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    before = site.hits
+
+    page.clock.run_for(10 * MINUTE)
+    assert before == site.hits
+    with page.expect_response("**/map/"):
+        page.evaluate(hide, False)
+
+
+@pytest.mark.parametrize(
+    ("made", "as_of", "seen", "old"),
+    [
+        ("11:00:00", "11:00:00", "11:11:30", False),  # two intervals and two minutes are allowed
+        ("11:00:00", "11:00:00", "11:12:30", True),
+        ("11:10:00", "11:00:00", "11:12:30", True),  # a page made anew from old figures is old
+        (
+            "15:20:00",
+            "15:15:00",
+            "15:31:00",
+            False,
+        ),  # in the auction prices stand still: the page's age counts
+        ("15:20:00", "15:15:00", "15:33:00", True),
+        ("15:10:00", "15:10:00", "15:40:00", False),  # settling: the closing page is yet to come
+        ("15:10:00", "15:10:00", "15:58:00", True),  # it did not come
+        ("15:46:00", "15:40:00", "23:00:00", False),  # the closing page is good all night
+    ],
+)
+def test_the_page_knows_its_age(
+    site: Site, visit: Callable[..., Page], made: str, as_of: str, seen: str, old: bool
+) -> None:
+    """A frozen upload is visible to a reader, by times written into the page and the reader's own clock."""
+    site.draw(at(f"2026-11-20T{made}"), as_of=at(f"2026-11-20T{as_of}"))
+
+    page = visit(now=at(f"2026-11-20T{seen}"))
+
+    assert old is page.locator("#old").is_visible()
+
+
+def test_an_evening_page_is_old_in_the_morning(site: Site, visit: Callable[..., Page]) -> None:
+    """Once the next session has begun, yesterday's closing prices are old: not at once, but after the limit."""
+    site.draw(at("2026-11-20T15:46:00"))
+
+    page = visit(now=at("2026-11-23T09:20:00"))
+    assert page.locator("#old").is_hidden()
+    page.clock.run_for(9 * MINUTE)
+    assert page.locator("#old").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("made", "wait", "asks"),
+    [
+        ("2026-11-20T15:46:00", timedelta(hours=12), 0),  # the closing page: nothing new before the next open
+        ("2026-11-20T11:00:00", timedelta(minutes=10), 10),  # open: every refresh_seconds
+    ],
+)
+def test_how_often_it_asks(
+    site: Site, visit: Callable[..., Page], made: str, wait: timedelta, asks: int
+) -> None:
+    """No request that cannot bring anything."""
+    site.draw(at(made))
+    page = visit(now=at(made))
+    before = site.hits
+
+    for _ in range(10):
+        page.clock.run_for(int(wait.total_seconds() * 100))
+        page.evaluate(
+            "() => new Promise((done) => { const c = new MessageChannel(); c.port1.onmessage = () => done(1); c.port2.postMessage(0); })"
+        )
+    assert abs(site.hits - before - asks) <= (2 if asks else 0)
+
+
+def test_it_asks_again_when_the_market_opens(site: Site, visit: Callable[..., Page]) -> None:
+    """The closing page sleeps through the weekend and wakes at the next open."""
+    site.draw(at("2026-11-20T15:46:00"))
+    page = visit(now=at("2026-11-23T09:14:00"))
+
+    with page.expect_response("**/map/"):
+        page.clock.run_for(3 * MINUTE)
+
+
+def test_where_the_next_open_is_unknown_it_asks_hourly(site: Site, visit: Callable[..., Page]) -> None:
+    """At the calendar's end nobody knows when to ask: once an hour will do."""
+    site.draw(at("2026-12-31T15:55:00"))
+    page = visit(now=at("2026-12-31T15:55:00"))
+    before = site.hits
+
+    page.clock.run_for(50 * MINUTE)
+    assert before == site.hits
+    with page.expect_response("**/map/"):
+        page.clock.run_for(12 * MINUTE)
+
+
+def test_the_frame_grows_with_the_page_and_only_for_it(site: Site, visit: Callable[..., Page]) -> None:
+    """The snippet's script takes the height from its own frame alone, and within bounds."""
+    snippet = embed.snippet("/map/", "map", market="nse-fno", auto_height=True)
+    site.other["/blog/"] = (
+        f"<!DOCTYPE html><title>A blog</title><link rel=icon href=data:,><body>{snippet}".encode()
+    )
+    page = visit("/blog/", viewport={"width": 1280, "height": 700})
+    frame = page.locator("iframe")
+    frame_of(page)
+
+    page.wait_for_function(
+        "() => { const h = parseFloat(document.querySelector('iframe').style.height); return h > 600 && h < 1000; }"
+    )
+    before = frame.evaluate("frame => frame.style.height")
+    page.evaluate("() => postMessage({type: 'market-heatmap:height', height: 3000}, '*')")
+    page.evaluate(
+        "() => new Promise((done) => { addEventListener('message', () => done(1), {once: true}); postMessage(0, '*'); })"
+    )
+    assert before == frame.evaluate("frame => frame.style.height")
+    for told, taken in ((1, "200px"), (1_000_000, "4000px")):
+        page.frames[1].evaluate(
+            "height => parent.postMessage({type: 'market-heatmap:height', height}, '*')", told
+        )
+        page.wait_for_function("taken => document.querySelector('iframe').style.height === taken", arg=taken)
+
+
+def test_a_recording_runs_on_its_own_clock(site: Site, visit: Callable[..., Page]) -> None:
+    """Seen months later it is not old; left alone on its own clock it is."""
+    from heatmap import demo
+
+    folder = site.tmp_path / "recorded"
+    demo.publish(
+        demo.settings(folder, site.tmp_path / "demo-state", 60),
+        datetime.fromisoformat("2026-09-17T11:00:00+05:30"),
+    )
+    site.page = (folder / "nse-fno/index.html").read_bytes()
+
+    page = visit(now=at("2027-03-01T20:00:00"))
+
+    expect(page.get_by_text("A recording of 17 Sep 2026")).to_be_visible()
+    assert page.locator("#old").is_hidden()
+    page.clock.run_for(20 * MINUTE)
+    assert page.locator("#old").is_visible()
