@@ -20,9 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 from tests.servers.exchange import Exchange
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 OPEN, CLOSED = "2026-09-17T11:00:00+05:30", "2026-09-19T03:00:00+05:30"
 GOALS = (("open tick", "original", 1.5), ("closed tick", "bare python", 5.0))  # CPU, at most
 
@@ -59,7 +59,8 @@ def main() -> None:
         (folder / "heatmap.toml").write_text(
             f'[[market]]\nname = "nse-fno"\n[market.source]\nbase_url = "{exchange.url}"\n', "utf-8"
         )
-        python, heatmap = sys.executable, [sys.executable, "-m", "heatmap", "run", "--now"]
+        python = sys.executable
+        heatmap = [str(Path(python).with_name("heatmap")), "run", "--now"]
         commands = {
             "bare python": [python, "-c", "pass"],
             "closed tick": [*heatmap, CLOSED],

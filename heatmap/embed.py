@@ -11,22 +11,20 @@ def snippet(
     url: str, title: str, *, market: str, height_pixels: int = HEIGHT_PIXELS, auto_height: bool = False
 ) -> str:
     """Return the `<iframe>`; with `auto_height`, and the script by which it takes the page's own height."""
-    return render.render_template("embed.html.j2", **context(url, title, market, height_pixels, auto_height))
+    return _filled("embed.html.j2", url, title, market, height_pixels, auto_height)
 
 
 def blog(url: str, title: str, *, market: str) -> str:
     """Return a sample blog page with the heatmap in it."""
+    return _filled("blog.html.j2", url, title, market, HEIGHT_PIXELS, True)
+
+
+def _filled(template: str, url: str, title: str, market: str, height_pixels: int, auto_height: bool) -> str:
     return render.render_template(
-        "blog.html.j2", **context(url, title, market, HEIGHT_PIXELS, auto_height=True)
+        template,
+        url=url,
+        title=title,
+        id=f"heatmap-{market}",
+        height=height_pixels,
+        auto_height=auto_height,
     )
-
-
-def context(url: str, title: str, market: str, height_pixels: int, auto_height: bool) -> dict[str, object]:
-    """Return what the snippet's template needs."""
-    return {
-        "url": url,
-        "title": title,
-        "id": f"heatmap-{market}",
-        "height": height_pixels,
-        "auto_height": auto_height,
-    }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE, SCRIPT = "page.html.j2", "heatmap.js"
 SCALES = ("rank", "value")
+FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
 MINUS = "\N{MINUS SIGN}"
 TILE_PIXELS = 85  # the narrowest a tile may be for ten letters to stay readable
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
@@ -78,17 +79,21 @@ def find_templates() -> Path:
 
 
 def render(
-    table: Table, snapshot: Snapshot, occasion: Occasion, options: PageOptions, *, root: bool
-) -> bytes:
-    """Return the page as UTF-8: for the top folder if `root`, else for the market's own."""
+    table: Table, snapshot: Snapshot, occasion: Occasion, options: PageOptions, cache: Path | None = None
+) -> tuple[bytes, bytes]:
+    """Return the page as UTF-8, once for the market's own folder and once for the one above it.
+
+    In the folder `cache`, if given, the compiled template is kept for the next tick.
+    """
     from base64 import b64encode
     from hashlib import sha256
     from zoneinfo import ZoneInfo
 
     script = (find_templates() / SCRIPT).read_text("utf-8")
     zone = ZoneInfo(occasion.time_zone)
-    return render_template(
+    page = render_template(
         PAGE,
+        cache,
         occasion=occasion,
         options=options,
         rows=[[_texts(cell, snapshot.currency, options.chart_url) for cell in row] for row in table.rows],
@@ -105,15 +110,17 @@ def render(
         phase=_phase(occasion, zone),
         recording=snapshot.recording,
         clock=_clock(snapshot, occasion, options),
-        folder=f"{occasion.market}/" if root else "",
+        folder=FOLDER,
         script=script,
         script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
-    ).encode()
+    )
+    # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
+    return page.replace(FOLDER, "").encode(), page.replace(FOLDER, f"{occasion.market}/").encode()
 
 
-def render_template(template: str, **context: object) -> str:
+def render_template(template: str, cache: Path | None = None, **context: object) -> str:
     """Return any template filled in."""
-    return _environment().get_template(template).render(context)
+    return _environment(cache).get_template(template).render(context)
 
 
 def signed(value: float) -> str:
@@ -138,12 +145,13 @@ def money(value: float | None, currency: str | None) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+def _environment(cache: Path | None) -> Environment:
+    from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(find_templates()),
         autoescape=True,
+        bytecode_cache=FileSystemBytecodeCache(str(cache)) if cache else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

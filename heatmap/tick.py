@@ -229,13 +229,14 @@ def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict,
         verdict=verdict,
         interval_minutes=config.interval_minutes,
     )
+    page, page_above = render.render(table, snapshot, occasion, look, cache=config.state_directory)
     pages = [
         Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
-        Page(f"{market.name}/index.html", render.render(table, snapshot, occasion, look, root=False)),
+        Page(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:
-        pages.append(Page("index.html", render.render(table, snapshot, occasion, look, root=True)))
+        pages.append(Page("index.html", page_above))
     return pages
 
 
