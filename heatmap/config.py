@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "heatmap.toml"
 DEFAULT_TITLE = "NSE F&O heatmap"
+LONGEST_TITLE = 200  # characters
 MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
 
 
@@ -212,8 +213,7 @@ class _TopLevel:
         problems = []
         if not 1 <= self.interval_minutes <= 24 * 60:
             problems.append("interval_minutes must be 1 to 1440")
-        if not 1 <= len(self.title) <= 200:
-            problems.append("title must have 1 to 200 characters")
+        problems += _title_problems(self.title)
         if self.public_url is not None and not re.match(r"https?://[^/\s]+", self.public_url):
             problems.append("public_url must begin with https:// or http:// and a host")
         if problems:
@@ -228,8 +228,11 @@ class _MarketTable:
     title: str | None = None
 
     def __post_init__(self) -> None:
+        problems = [] if self.title is None else _title_problems(self.title)
         if not MARKET_NAME.fullmatch(self.name):
-            raise ConfigError([f"name must be lower-case letters, digits and hyphens, not {self.name!r}"])
+            problems.append(f"name must be lower-case letters, digits and hyphens, not {self.name!r}")
+        if problems:
+            raise ConfigError(problems)
 
 
 # How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
@@ -259,6 +262,11 @@ def _converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- what
             raise TypeError(called)
         return tuple(value)
     return value
+
+
+def _title_problems(title: str) -> list[str]:
+    fits = 1 <= len(title) <= LONGEST_TITLE and title.isprintable()
+    return [] if fits else [f"title must be 1 to {LONGEST_TITLE} characters on one line"]
 
 
 def _nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:

@@ -100,6 +100,8 @@ password_env = "X"
     ("text", "said"),
     [
         ("title = ", "is not valid TOML"),
+        ('title = ""', "title must be 1 to 200 characters on one line"),
+        ('title = "a\\u0000b"', "title must be 1 to 200 characters on one line"),
         ("interval_minutes = 0", "interval_minutes must be 1 to 1440"),
         ('public_url = "www.example.org"', "public_url must begin with https://"),
         ('[[market]]\nname = "../etc"', "name must be lower-case letters, digits and hyphens"),
