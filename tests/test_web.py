@@ -9,7 +9,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,35 +23,17 @@ from heatmap.errors import (
     SourceThrottled,
     SourceUntrusted,
 )
+from tests.servers import certificates
 from tests.servers.exchange import Exchange
 
 PAGE = "/market-data/live-equity-market"
 
 
 def self_signed(folder: Path) -> Path:
-    """Write a key and a certificate for 127.0.0.1 that nobody else has signed, and return the file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    traditional = serialization.PrivateFormat.TraditionalOpenSSL
-    secret = key.private_bytes(pem, traditional, serialization.NoEncryption())
-    file = folder / "server.pem"
-    file.write_bytes(secret + certificate.public_bytes(pem))
+    """Write a key and a certificate for 127.0.0.1, signed by an authority nobody knows; return the file."""
+    made = certificates.make(folder / "certificate")
+    file = folder / "both.pem"
+    file.write_bytes(made.key.read_bytes() + made.certificate.read_bytes())
     return file
 
 
