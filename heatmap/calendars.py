@@ -80,6 +80,12 @@ def load(options: SessionOptions, base: Path) -> Calendar:
     return calendar
 
 
+def files(options: SessionOptions, base: Path) -> list[Path]:
+    """Return the files that `load` reads for these options."""
+    packaged = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
+    return packaged + ([base / options.overrides] if options.overrides else [])
+
+
 def _packaged(name: str, problems: list[str]) -> Calendar:
     import json
 

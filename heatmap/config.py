@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from heatmap import calendars, plugins
 from heatmap.errors import ConfigError
 from heatmap.render import PageOptions
+from heatmap.state import FILE_NAME as STATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ class Config(NamedTuple):
     markets: tuple[Market, ...]  # at least one; the first is the default page
     page: PageOptions
     publishers: tuple[Publisher, ...]  # at least one
+    files: tuple[Path, ...] = ()  # all that this was read from, or would have been
 
 
 def load(path: Path | None = None) -> Config:
@@ -86,6 +88,7 @@ class _Reader:
         self.base = base
         self.file_name = file_name
         self.problems: list[str] = []
+        self.files: list[Path] = []
 
     def config(self, document: Mapping[str, Any], path: Path | None) -> Config:
         values = dict(document)
@@ -100,15 +103,17 @@ class _Reader:
         for name in sorted({name for name in names if names.count(name) > 1}):
             self._problem("market", f"the name {name!r} is used twice")
         publishers = [self._publisher(table, f"publish {n}") for n, table in enumerate(publish_tables, 1)]
+        state_directory = self.base / top.state_directory
         return Config(
             path=path,
             title=top.title,
-            state_directory=self.base / top.state_directory,
+            state_directory=state_directory,
             interval_minutes=top.interval_minutes,
             public_url=top.public_url.rstrip("/") + "/" if top.public_url else None,
             markets=tuple(market for market in markets if market),
             page=self._build(PageOptions, page_table, "page") or PageOptions(),
             publishers=tuple(publisher for publisher in publishers if publisher),
+            files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
@@ -124,6 +129,7 @@ class _Reader:
         calendar = None
         if options is not None:
             calendar = self._try(f"{where} session", lambda: calendars.load(options, self.base))
+            self.files += calendars.files(options, self.base)
         if own is None or source is None or calendar is None:
             return None
         return Market(own.name, own.title or title, source, source_name, calendar)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
+FILE_NAME = "state.json"
 
 
 class Memory(NamedTuple):
@@ -32,7 +33,7 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._path = directory / "state.json"
+        self._path = directory / FILE_NAME
         self._memories = self._read()
 
     def __getitem__(self, market: str) -> Memory:

@@ -42,6 +42,7 @@ class Report:
     errors: list[BaseException] = field(default_factory=list)
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
+    idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
     @property
     def exit_code(self) -> int:
@@ -95,6 +96,7 @@ def run(
         if verdict.past_calendar and (market, verdict) not in to_draw:
             _warn_of_calendar(state, market, verdict, now, report)
     if not to_draw:
+        report.idle_until = _idle_until([verdict for _, verdict in verdicts])
         return report
     problems = [f"{target.name}: {problem}" for target in config.publishers for problem in target.problems()]
     if problems:
@@ -114,6 +116,20 @@ def run(
             _publish(config, pages, report)
             _remember(state, drawn, now, report)
     return report
+
+
+def _idle_until(verdicts: Sequence[Verdict]) -> datetime | None:
+    """Return when the first of some markets may be due that are not now; None where that is not known."""
+    ends = []
+    for verdict in verdicts:
+        if verdict.phase is Phase.SETTLING and verdict.session:
+            ends.append(verdict.session.settles)
+        elif verdict.phase in (Phase.CLOSED, Phase.FINAL):
+            ends.append(verdict.next_open)
+        else:
+            return None
+    known = [end for end in ends if end is not None]
+    return min(known) if len(known) == len(verdicts) else None
 
 
 def _draw_all(

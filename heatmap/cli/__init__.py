@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from heatmap import __version__
-from heatmap.errors import EXIT_BUG, ConfigError, HeatmapError, UsageError
+from heatmap import nap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-COMMANDS = ("run", "demo", "init", "check", "session", "embed", "schedule")
-EXIT_INTERRUPTED = 130
-HELP_WIDTH = 100  # columns
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; argparse alone exits, after --help and --version."""
     argv = sys.argv[1:] if argv is None else argv
-    try:
-        arguments = _parser(argv).parse_args(argv)
-        return int(arguments.command.run(arguments))
-    except HeatmapError as error:
-        complain(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
-        complain(error)
-        return EXIT_BUG
+    if nap.lasts(argv):
+        return 0
+    from heatmap.cli import parser
 
-
-def complain(error: BaseException) -> None:
-    """Tell of an error on stderr: its sentence; a bug with its traceback."""
-    if isinstance(error, HeatmapError):
-        problems = error.problems if isinstance(error, ConfigError) else (str(error),)
-        for problem in problems:
-            print(f"heatmap: {problem}", file=sys.stderr)
-        return
-    from traceback import print_exception
-
-    print_exception(error)
-    print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Argparse whose errors are ours: one sentence, exit 64."""
-
-    def _get_formatter(self) -> argparse.HelpFormatter:
-        # Argparse makes one for each option it is given. Told the width, it need not import shutil to ask.
-        return argparse.HelpFormatter(self.prog, width=HELP_WIDTH)
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser. Only the command that is asked for is imported: the others would cost a tick time."""
-    parser = _Parser(
-        prog="heatmap", description="Draws a market as one web page and puts it on a web server."
-    )
-    parser.add_argument("--version", action="version", version=f"heatmap {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    asked = [name for name in COMMANDS if name in argv[:1]]
-    for name in asked or COMMANDS:
-        module = import_module(f"heatmap.cli.{name}")
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        command.add_argument(
-            "--config",
-            type=Path,
-            metavar="FILE",
-            help="the configuration (default: heatmap.toml here, if any)",
-        )
-        module.add_arguments(command)
-        command.set_defaults(command=module)
-    return parser
+    return parser.obey(argv)

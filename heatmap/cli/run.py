@@ -6,8 +6,9 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import cli, tick
+from heatmap import nap, tick
 from heatmap.cli.clock import parse_now
+from heatmap.cli.parser import complain
 from heatmap.config import load
 from heatmap.errors import UsageError
 
@@ -45,9 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         if talk:
             print(sentence, flush=True)
 
+    now = parse_now(arguments.now)
     report = tick.run(
         config,
-        now=parse_now(arguments.now),
+        now=now,
         only=arguments.market,
         force=arguments.force,
         dry_run=arguments.dry_run,
@@ -55,5 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         say=say,
     )
     for error in report.errors:
-        cli.complain(error)
+        complain(error)
+    if report.idle_until and not terminal and arguments.market is None:
+        given = str(arguments.config) if arguments.config else None
+        nap.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code

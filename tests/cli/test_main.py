@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli, tick
+from heatmap.cli import parser
 
 README = Path(__file__).parents[2] / "README.md"
 RECORDED = """
@@ -83,10 +84,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
     out = capsys.readouterr().out
     assert 0 == caught.value.code
-    assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in cli.COMMANDS)
+    assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in parser.COMMANDS)
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", parser.COMMANDS)
 def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """The README names each command, and in its row each option."""
     with pytest.raises(SystemExit):
