@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
+from heatmap import duty, guard
 from heatmap.errors import (
     EXIT_BUG,
     EXIT_OK,
@@ -23,15 +23,13 @@ from heatmap.state import State, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from heatmap.config import Config, Market
     from heatmap.model import Page, Snapshot
     from heatmap.session import Verdict
-    from heatmap.state import Memory
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
-ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
 
 
 @dataclass
@@ -87,7 +85,7 @@ def run(
         return [
             (market, verdict)
             for market, verdict in verdicts
-            if force or _is_due(verdict, state[market.name], interactive=interactive)
+            if force or duty.is_due(verdict, state[market.name], interactive=interactive)
         ]
 
     state = State(config.state_directory)
@@ -96,7 +94,7 @@ def run(
         if verdict.past_calendar and (market, verdict) not in to_draw:
             _warn_of_calendar(state, market, verdict, now, report)
     if not to_draw:
-        report.idle_until = _idle_until([verdict for _, verdict in verdicts])
+        report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
         return report
     problems = [f"{target.name}: {problem}" for target in config.publishers for problem in target.problems()]
     if problems:
@@ -116,20 +114,6 @@ def run(
             _publish(config, pages, report)
             _remember(state, drawn, now, report)
     return report
-
-
-def _idle_until(verdicts: Sequence[Verdict]) -> datetime | None:
-    """Return when the first of some markets may be due that are not now; None where that is not known."""
-    ends = []
-    for verdict in verdicts:
-        if verdict.phase is Phase.SETTLING and verdict.session:
-            ends.append(verdict.session.settles)
-        elif verdict.phase in (Phase.CLOSED, Phase.FINAL):
-            ends.append(verdict.next_open)
-        else:
-            return None
-    known = [end for end in ends if end is not None]
-    return min(known) if len(known) == len(verdicts) else None
 
 
 def _draw_all(
@@ -153,17 +137,6 @@ def _draw_all(
             drawn.append((market, result[0]))
             pages += result[1]
     return drawn, pages
-
-
-def _is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
-    """Whether to ask the source at all."""
-    if verdict.phase in (Phase.OPEN, Phase.AUCTION):
-        return True
-    if verdict.phase is Phase.FINAL and verdict.session:
-        return memory.final_date != verdict.session.date.isoformat()
-    if verdict.phase is Phase.UNKNOWN and not verdict.past_calendar:
-        return True
-    return interactive and memory.published_at is None
 
 
 def _draw(
@@ -191,7 +164,7 @@ def _draw(
         when = f"{as_of:%d %b %Y %H:%M %Z}"
         message = f"its figures are dated {when}, which is still to come: check this machine's clock"
         raise SourceNonsense(message)
-    objection = _veto(verdict, snapshot, now, zone)
+    objection = duty.veto(verdict, snapshot, now, zone)
     if objection:
         if not whatever_date:
             say(f"{market.name}: skipped, {objection}")
@@ -199,32 +172,6 @@ def _draw(
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
     return verdict, _pages(config, market, snapshot, verdict, now)
-
-
-def _veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
-    """Say why these figures do not belong to this phase; None where they do."""
-    if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or verdict.past_calendar:
-        return f"the market is {verdict.phase}"
-    dated = snapshot.as_of.astimezone(zone).date()
-    if verdict.session is None:
-        if now - snapshot.as_of > ALWAYS_OPEN_TOLERANCE:
-            return f"the figures are of {dated}, not of today"
-    elif dated not in _dates(verdict, zone):
-        return f"the figures are of {dated}, not of the session of {verdict.session.date}"
-    # After the close every body says closed, so its status counts only where trading is continuous.
-    if verdict.phase is Phase.OPEN and snapshot.is_open is False:
-        return "the source says that the market is not open"
-    if verdict.phase is Phase.UNKNOWN and not snapshot.is_open:
-        return "the source does not confirm that the market is open"
-    return None
-
-
-def _dates(verdict: Verdict, zone: ZoneInfo) -> set[date]:
-    """Return the dates on which figures of this session may be stamped: two where it runs over midnight."""
-    session = verdict.session
-    if session is None:
-        return set()
-    return {session.date, *(window.closes.astimezone(zone).date() for window in session.windows)}
 
 
 def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
