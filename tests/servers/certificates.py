@@ -22,9 +22,21 @@ def make(folder: Path, name: str = "IP:127.0.0.1,DNS:localhost") -> Certificate:
     made = Certificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
     new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     ca_key, request, extensions = folder / "ca.key", folder / "server.csr", folder / "extensions"
-    _openssl(*new, "-x509", "-days", "30", "-subj", "/CN=Test CA", "-keyout", ca_key, "-out", made.ca_file)
+    authority = [
+        "-x509",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=Test CA",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+    ]
+    _openssl(*new, *authority, "-keyout", ca_key, "-out", made.ca_file)
     _openssl(*new, "-subj", "/CN=server", "-keyout", made.key, "-out", request)
-    extensions.write_text(f"subjectAltName={name}\n", "utf-8")
+    # Newer Pythons verify strictly: an authority must say what its key is for, and a certificate whose it is.
+    extensions.write_text(
+        f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n", "utf-8"
+    )
     signed_by = ["-CA", made.ca_file, "-CAkey", ca_key, "-CAcreateserial", "-extfile", extensions]
     _openssl("x509", "-req", "-days", "30", "-in", request, *signed_by, "-out", made.certificate)
     return made
