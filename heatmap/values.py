@@ -59,6 +59,8 @@ def words(value: object, longest: int = LONGEST_NAME) -> str | None:
     """Return text on one line without control, formatting and unpaired characters; None for nothing."""
     if not isinstance(value, str):
         return None
+    if value.isascii() and value.isprintable():  # as nearly every name is
+        return " ".join(value[: 2 * longest].split())[:longest].rstrip() or None
     # Twice what may stay is read: enough for white space, and no more work than that for a hostile text.
     visible = (" " if c.isspace() else c for c in value[: 2 * longest])
     text = "".join(c for c in visible if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
