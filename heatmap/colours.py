@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from colour import Color
+
 # `colour` takes 20 to 80 µs a step: longer gradients are read off one of this many steps.
 EXACT_STEPS = 1024
+SHADES = 64  # of each side of a ramp: more than an eye can tell apart
 BLACK, WHITE = "#000000", "#ffffff"
 
 
@@ -24,13 +27,30 @@ class Gradient(NamedTuple):
     strongest_loss: str
 
 
+# By palette, then by how up is shown: "green" (Europe, America, India), "red" (China, Japan, Taiwan),
+# or "red-blue" (Korea: up is red, down is blue).
 GRADIENTS = {
-    "contrast": Gradient("green", "#BDD051", "#DFA4A4", "red"),  # the original article's Image B
-    "classic": Gradient("green", "yellow", "yellow", "red"),  # its Image A
+    "contrast": {  # the original article's Image B
+        "green": Gradient("green", "#BDD051", "#DFA4A4", "red"),
+        "red": Gradient("red", "#DFA4A4", "#BDD051", "green"),
+        "red-blue": Gradient("red", "#DFA4A4", "#A4B8DF", "#0032C8"),
+    },
+    "classic": {  # its Image A
+        "green": Gradient("green", "yellow", "yellow", "red"),
+        "red": Gradient("red", "yellow", "yellow", "green"),
+        "red-blue": Gradient("red", "#fff0f0", "#f0f4ff", "blue"),
+    },
     # Blue and orange stay apart under deuteranopia, protanopia and tritanopia, and both grow darker
     # with strength, so that lightness alone orders each side.
-    "colour-blind": Gradient("#08519c", "#c6dbef", "#fdd0a2", "#b35806"),
+    "colour-blind": {
+        "green": Gradient("#08519c", "#c6dbef", "#fdd0a2", "#b35806"),
+        "red": Gradient("#b35806", "#fdd0a2", "#c6dbef", "#08519c"),
+        "red-blue": Gradient("#b35806", "#fdd0a2", "#c6dbef", "#08519c"),
+    },
 }
+UPS = ("green", "red", "red-blue")
+ONE_SIDED = {"orange": ("#a63603", "#fee6ce"), "blue": ("#08306b", "#deebf7")}  # deepest to lightest
+UNKNOWN = "#6e7781"  # the fill of what no source knows
 
 
 def steps(first: str, last: str, count: int) -> list[str]:
@@ -38,16 +58,14 @@ def steps(first: str, last: str, count: int) -> list[str]:
 
     Up to EXACT_STEPS they are those of `colour.Color.range_to`; beyond, within 1/255 a channel of them.
     """
-    from colour import Color, rgb2hex
+    from colour import Color
 
     if count <= 0:
         return []
     exact = list(Color(first).range_to(Color(last), min(count, EXACT_STEPS)))
     if count <= EXACT_STEPS:
         return [colour.hex_l for colour in exact]
-    channels = [colour.rgb for colour in exact]
-    scale = (EXACT_STEPS - 1) / (count - 1)
-    return [rgb2hex(_between(channels, position * scale), force_long=True) for position in range(count)]
+    return _read_off(exact, count)
 
 
 def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
@@ -61,15 +79,36 @@ def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
     )
 
 
-def value_fills(changes: Sequence[float], gradient: Gradient, clamp_percent: float) -> list[str]:
-    """Colour by size: the weakest shade at 0, the strongest at ±`clamp_percent` and beyond."""
-    shades = 256  # as many as a channel can tell apart
-    gains = steps(gradient.weakest_gain, gradient.strongest_gain, shades)
-    losses = steps(gradient.weakest_loss, gradient.strongest_loss, shades)
-    return [
-        (gains if change >= 0 else losses)[round(min(abs(change) / clamp_percent, 1) * (shades - 1))]
-        for change in changes
-    ]
+def ramp(gradient: Gradient) -> list[str]:
+    """Return the 2 x SHADES fills of a two-sided scale, from the strongest gain to the strongest loss."""
+    return steps(gradient.strongest_gain, gradient.weakest_gain, SHADES) + steps(
+        gradient.weakest_loss, gradient.strongest_loss, SHADES
+    )
+
+
+def one_sided_ramp(name: str) -> list[str]:
+    """Return the SHADES fills of a one-sided scale of ONE_SIDED, from the deepest to the lightest."""
+    return steps(*ONE_SIDED[name], SHADES)
+
+
+def rank_shades(values: Sequence[float]) -> list[int]:
+    """Return each value's place in a `ramp` by rank: a side's members spread evenly over its shades.
+
+    `values` are in descending order; those of 0 and more count as gains.
+    """
+    gains = sum(value >= 0 for value in values)
+    return _spread(gains, 0) + _spread(len(values) - gains, SHADES)
+
+
+def value_shade(offset: float, clamp: float) -> int:
+    """Return a value's place in a `ramp` by its size: weakest at an `offset` of 0, strongest from ±`clamp`."""
+    strength = round(min(abs(offset) / clamp, 1.0) * (SHADES - 1))
+    return SHADES - 1 - strength if offset >= 0 else SHADES + strength
+
+
+def share_shade(percentile: float) -> int:
+    """Return a percentile's place in a `one_sided_ramp`: deepest at 100, lightest at 0."""
+    return SHADES - 1 - round(percentile / 100 * (SHADES - 1))
 
 
 def ink(fill: str) -> str:
@@ -92,7 +131,24 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 
-def _between(colours: Sequence[tuple[float, ...]], position: float) -> tuple[float, ...]:
+def swatches(count: int, *, two_sided: bool) -> list[int]:
+    """Return `count` places a side of a ramp, from its first shade to its last, for a legend."""
+    return _spread(count, 0) + (_spread(count, SHADES) if two_sided else [])
+
+
+def _spread(count: int, first: int) -> list[int]:
+    """Return `count` shades, evenly from `first` to the last of its side."""
+    return [first + round(place * (SHADES - 1) / max(count - 1, 1)) for place in range(count)]
+
+
+def _read_off(exact: Sequence[Color], count: int) -> list[str]:
+    """Return `count` colours on straight lines between those given, ends included."""
+    channels = [[channel * 255 for channel in colour.rgb] for colour in exact]
+    scale = (len(channels) - 1) / (count - 1)
+    return ["#{:02x}{:02x}{:02x}".format(*_between(channels, place * scale)) for place in range(count)]
+
+
+def _between(colours: Sequence[Sequence[float]], position: float) -> list[int]:
     lower = min(int(position), len(colours) - 2)
     share = position - lower
-    return tuple(a + (b - a) * share for a, b in zip(colours[lower], colours[lower + 1], strict=True))
+    return [round(a + (b - a) * share) for a, b in zip(colours[lower], colours[lower + 1], strict=True)]

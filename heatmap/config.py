@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import calendars, plugins
 from heatmap.errors import ConfigError
-from heatmap.render import PageOptions
+from heatmap.render.options import PageOptions
 from heatmap.state import FILE_NAME as STATE_FILE
 
 if TYPE_CHECKING:
@@ -249,6 +249,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
     "Path": ((str,), "a path"),
     "tuple[str, ...]": ((list,), "a list of texts"),
+    "Mapping[str, float]": ((dict,), "a table of numbers"),
 }
 
 
@@ -263,6 +264,10 @@ def _converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- what
         return float(value)
     if kind == "Path":
         return Path(os.path.expanduser(value))
+    if kind == "Mapping[str, float]":
+        if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value.values()):
+            raise TypeError(called)
+        return {name: float(item) for name, item in value.items()}
     if kind == "tuple[str, ...]":
         if not all(isinstance(item, str) for item in value):
             raise TypeError(called)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heatmap import render
+from heatmap.render.templates import render_template
 
 HEIGHT_PIXELS = 900  # of a frame that cannot grow: 17 rows and the header on a wide screen
 
@@ -20,7 +20,7 @@ def blog(url: str, title: str, *, market: str) -> str:
 
 
 def _filled(template: str, url: str, title: str, market: str, height_pixels: int, auto_height: bool) -> str:
-    return render.render_template(
+    return render_template(
         template,
         url=url,
         title=title,

@@ -9,13 +9,13 @@ paths it has a method `located(base: Path) -> Self`, the same plugin with its pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.model import Page, Snapshot, Table
+    from heatmap.model import Page, Reading, Snapshot
 
 
 class Source(Protocol):
@@ -29,8 +29,8 @@ class Source(Protocol):
 class View(Protocol):
     """A picture of a market. Pure."""
 
-    def draw(self, snapshot: Snapshot) -> Table:
-        """Return the snapshot set in order and coloured."""
+    def draw(self, snapshot: Snapshot, reading: Reading) -> Any:  # noqa: ANN401 -- each view's own picture
+        """Return a reading of the snapshot, set in order, in places, or in colours: what the view is about."""
         ...
 
 

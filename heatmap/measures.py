@@ -1,18 +1,176 @@
-"""Numbers about a market: the order of its instruments and its breadth. Pure."""
+"""Numbers about a market: one function for each way to read it, and the statistics they share. Pure.
+
+Every measure returns a value for each quote, in the order of the quotes; None means unknown. What is
+unknown is left out of every statistic. Conventions: standard deviation over the population (n); the
+median absolute deviation times 1.4826, which estimates it for a normal distribution; fewer than
+FEWEST known values give unknown; a spread of 0 gives 0 for every member.
+"""
 
 from __future__ import annotations
 
+from math import fsum, isfinite, sqrt
 from typing import TYPE_CHECKING
 
-from heatmap.model import Breadth, Quote
+from heatmap.model import Breadth
+from heatmap.periods import DAY, YEAR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from heatmap.model import Quote
+
+FEWEST = 3  # known values, below which a statistic says nothing
+FEWEST_IN_SECTOR = 4  # known values, below which a sector is compared with the market instead
+MAD_TO_DEVIATION = 1.4826  # 1 / the 75th percentile of the standard normal distribution
+
+Values = list["float | None"]
 
 
-def in_order(quotes: Iterable[Quote]) -> list[Quote]:
-    """Return the quotes as they are drawn: percent change descending, ties by symbol."""
-    return sorted(quotes, key=lambda quote: (-quote.percent_change, quote.symbol))
+# --- The ways to read a market ---------------------------------------------------------------------
+
+
+def percent_changes(quotes: Sequence[Quote], period: str = DAY) -> Values:
+    """Percent change over the period, in % (1.5 means +1.5 %): the source's own figures, as given."""
+    if period == DAY:
+        return [quote.percent_change for quote in quotes]
+    changes = (quote.changes.get(period) for quote in quotes)
+    return [change.percent if change else None for change in changes]
+
+
+def relative_strengths(quotes: Sequence[Quote], period: str = DAY) -> Values:
+    """Relative strength: (percent change - mean) / standard deviation over the market, in σ.
+
+    The standard score; 0 is the market's arithmetic mean. It is relative: a stock at -2 % is strong on a
+    day of -5 %. A cluster of limit moves shifts the mean, so trust it beyond ±1.5 σ only.
+    """
+    return standard_scores(percent_changes(quotes, period))
+
+
+def turnover_rates(quotes: Sequence[Quote], _: str = DAY) -> Values:
+    """Liquidity: today's volume / free-float shares x 100, in %. Always the day's, never cumulative.
+
+    Where the source does not count the free-float shares, they are the free-float market
+    capitalisation / last price.
+    """
+    found: Values = []
+    for quote in quotes:
+        shares = quote.free_float_shares
+        if shares is None and quote.free_float_market_cap and quote.last_price:
+            shares = quote.free_float_market_cap / quote.last_price
+        found.append(_finite(quote.volume / shares * 100) if quote.volume is not None and shares else None)
+    return found
+
+
+def traded_amounts(quotes: Sequence[Quote], _: str = DAY) -> Values:
+    """Amount: the money traded today, in the market's currency. Never cumulative."""
+    return [quote.turnover for quote in quotes]
+
+
+def sector_scores(quotes: Sequence[Quote], period: str = DAY) -> Values:
+    """(Percent change - the sector's median) / the sector's median absolute deviation x 1.4826.
+
+    A robust standard score (Iglewicz and Hoaglin 1993): it finds the stock that stood still while its
+    sector moved. Stocks without a sector, and of sectors with fewer than FEWEST_IN_SECTOR known values,
+    are measured against the whole market.
+    """
+    values = percent_changes(quotes, period)
+    market = _centre_and_spread(_known(values))
+    members: dict[str | None, list[float]] = {}
+    for quote, value in zip(quotes, values, strict=True):
+        if value is not None:
+            members.setdefault(quote.sector, []).append(value)
+    against = {
+        sector: market if sector is None or len(changes) < FEWEST_IN_SECTOR else _centre_and_spread(changes)
+        for sector, changes in members.items()
+    }
+    scores: Values = []
+    for quote, value in zip(quotes, values, strict=True):
+        found = None if value is None else against[quote.sector]
+        scores.append(None if found is None or value is None else _score(value, *found))
+    return scores
+
+
+def range_positions(quotes: Sequence[Quote], period: str = DAY) -> Values:
+    """Where the last price stands: (last - low) / (high - low) x 100, from 0 at the low to 100 at the high.
+
+    Of the day, or with the period "1y" of the last 52 weeks (the stochastic oscillator's %K, Lane). A
+    price outside a range that the source has not widened yet counts as at its end. None for any other
+    period, and where high and low are the same.
+    """
+    if period not in (DAY, YEAR):
+        return [None] * len(quotes)
+    found: Values = []
+    for quote in quotes:
+        low, high = (quote.low, quote.high) if period == DAY else (quote.year_low, quote.year_high)
+        if quote.last_price is None or low is None or high is None or high <= low:
+            found.append(None)
+        else:
+            found.append(min(max((quote.last_price - low) / (high - low) * 100, 0.0), 100.0))
+    return found
+
+
+# --- Statistics ------------------------------------------------------------------------------------
+
+
+def standard_scores(values: Sequence[float | None]) -> Values:
+    """Return (value - mean) / population standard deviation, in σ."""
+    known = _known(values)
+    if len(known) < FEWEST:
+        return [None] * len(values)
+    mean = fsum(known) / len(known)
+    deviation = sqrt(fsum((value - mean) ** 2 for value in known) / len(known))
+    return [None if value is None else _score(value, mean, deviation) for value in values]
+
+
+def percentiles(values: Sequence[float | None]) -> Values:
+    """Return the mid-rank percentile, 0 to 100: (values below + half of the equal ones) / n x 100."""
+    known = sorted(_known(values))
+    if len(known) < FEWEST:
+        return [None] * len(values)
+    found: dict[float, float] = {}
+    start = 0
+    while start < len(known):
+        end = start
+        while end < len(known) and known[end] == known[start]:
+            end += 1
+        found[known[start]] = (start + end) / 2 / len(known) * 100
+        start = end
+    return [None if value is None else found[value] for value in values]
+
+
+def median(values: Sequence[float]) -> float | None:
+    """Return the middle value, or the mean of the middle two; None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _centre_and_spread(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the median and the scaled median absolute deviation; None of fewer than FEWEST values."""
+    centre = median(values) if len(values) >= FEWEST else None
+    if centre is None:
+        return None
+    return centre, (median([abs(value - centre) for value in values]) or 0.0) * MAD_TO_DEVIATION
+
+
+def _score(value: float, centre: float, spread: float) -> float | None:
+    # Equal numbers may differ from their own mean in the last bit: that is no spread.
+    if spread <= 1e-12 * max(abs(centre), 1.0):
+        return 0.0
+    return _finite((value - centre) / spread)
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+# --- The day ---------------------------------------------------------------------------------------
 
 
 def percent_change(last_price: float | None, previous_close: float | None) -> float | None:
@@ -22,9 +180,18 @@ def percent_change(last_price: float | None, previous_close: float | None) -> fl
     return round((last_price / previous_close - 1) * 100, 2)
 
 
-def breadth(quotes: Iterable[Quote]) -> Breadth:
-    """Count the quotes above, below and at 0 percent change."""
-    changes = [quote.percent_change for quote in quotes]
-    advances = sum(change > 0 for change in changes)
-    declines = sum(change < 0 for change in changes)
-    return Breadth(advances, declines, len(changes) - advances - declines)
+def breadth(changes: Iterable[float | None]) -> Breadth:
+    """Count the percent changes above, below and at 0."""
+    known = _known(changes)
+    advances = sum(change > 0 for change in known)
+    declines = sum(change < 0 for change in known)
+    return Breadth(advances, declines, len(known) - advances - declines)
+
+
+def in_order(quotes: Sequence[Quote], values: Sequence[float | None]) -> list[int]:
+    """Return the quotes' positions as they are drawn: value descending, ties by symbol, unknown last."""
+    key = [
+        (value is None, 0.0 if value is None else -value, quote.symbol)
+        for quote, value in zip(quotes, values, strict=True)
+    ]
+    return sorted(range(len(quotes)), key=key.__getitem__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,7 @@ class Quote:
     volume: float | None = None  # shares
     turnover: float | None = None  # money traded, in the market's currency
     free_float_market_cap: float | None = None  # in the market's currency
+    free_float_shares: float | None = None
     year_high: float | None = None
     year_low: float | None = None
     changes: Mapping[str, Change] = field(default_factory=dict)  # by period: "1mo", "1y"
@@ -64,35 +65,97 @@ class Breadth:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """One way to shade a reading. Shades are places in a ramp of `colours`, in the reading's order."""
+
+    name: str  # "rank", "percentile", or how many times the usual clamp: "0.5", "1", "2"
+    shades: tuple[int, ...]  # of the known values only
+    clamp: float | None = None  # how far from the centre the strongest shades begin; None: never clipped
+    clipped: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A market read in one mode over one period, in that reading's own order.
+
+    `order` are positions in the snapshot's quotes: value descending, ties by symbol, unknown last.
+    `values`, `percentiles` (0 to 100), `scores` (σ) and the scales' shades follow it, of the known
+    values only; where fewer than three are known, there are no percentiles and scores.
+    """
+
+    mode: str
+    period: str
+    order: tuple[int, ...]
+    values: tuple[float, ...]
+    percentiles: tuple[float, ...]
+    scores: tuple[float, ...]
+    scales: tuple[Scale, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One instrument as it is drawn: its quote, its fill and an ink readable on it (#rrggbb)."""
+    """One instrument as it is drawn: its value in the mode, its fill and an ink readable on it (#rrggbb)."""
 
     quote: Quote
+    value: float | None
     fill: str
     ink: str
 
 
 @dataclass(frozen=True, slots=True)
 class LegendStop:
-    """One swatch of the legend and what it stands for, in percent; None where only the sign counts."""
+    """One swatch of the legend and what it stands for, in the mode's unit; None where only the side counts."""
 
     fill: str
-    percent_change: float | None
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A market set in rows: percent change descending, ties by symbol, left to right, then down."""
+    """A market set in rows in a reading's order, left to right, then down."""
 
     rows: tuple[tuple[Cell, ...], ...]
     columns: int
-    breadth: Breadth
-    legend: tuple[LegendStop, ...]  # from the strongest loser to the strongest gainer
+    breadth: Breadth  # of the day
+    legend: tuple[LegendStop, ...]  # from the lowest value to the highest
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """All cells in drawing order."""
         return tuple(cell for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One sector of a reading. `members` are places in the reading's order; the sector None has no name."""
+
+    sector: str | None
+    members: tuple[int, ...]
+    median: float | None  # of the known values, in the mode's unit
+    breadth: Breadth  # of the reading's period
+
+
+class Rectangle(NamedTuple):
+    """A place on a picture, from its top left corner; in the unit that the picture says."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Treemap:
+    """Rectangles, in units of which the picture is 1 wide and 1 / aspect high.
+
+    `tiles` are positions in the snapshot's quotes, `places` their rectangles; `headings` are the strips
+    that name a sector, where there is room for one.
+    """
+
+    aspect: float  # width / height
+    tiles: tuple[int, ...]
+    places: tuple[Rectangle, ...]
+    headings: tuple[tuple[str, Rectangle], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +168,8 @@ class Occasion:
     generated_at: datetime  # aware
     verdict: Verdict
     interval_minutes: int  # how often a new page is to be expected
+    markets: tuple[str, ...] = ()  # the names of all markets there are pages of, this one among them
+    public_url: str | None = None  # where visitors find the pages, with a slash at the end; None: not known
 
 
 @dataclass(frozen=True, slots=True)

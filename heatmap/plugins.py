@@ -17,6 +17,8 @@ SOURCES = {
 }
 VIEWS = {
     "table": "heatmap.views.table:TableView",
+    "sectors": "heatmap.views.sectors:SectorsView",
+    "treemap": "heatmap.views.treemap:TreemapView",
 }
 PUBLISHERS = {  # by the scheme of the target's URL
     "file": "heatmap.publishers.file:FilePublisher",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.model import Page, Snapshot
+    from heatmap.model import Page, Snapshot, Table
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
@@ -176,14 +176,16 @@ def _draw(
 
 def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
     """Draw one market's files, parts before the page that refers to them."""
-    from heatmap import plugins, render, snapshots
+    from heatmap import plugins, readings, snapshots
     from heatmap.model import Occasion, Page
+    from heatmap.render.page import render
 
     look = config.page
-    draw = plugins.view("table")(  # type: ignore[call-arg]  # a Protocol does not tell its fields
-        columns=look.columns, gradient=look.gradient, scale=look.scale, clamp_percent=look.clamp_percent
-    ).draw
-    table = draw(snapshot)
+    found = readings.read_all(snapshot, look.clamp_percent, look.period_clamps)
+    view = plugins.view("table")(  # type: ignore[call-arg]  # a Protocol does not tell its fields
+        columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
+    )
+    table: Table = view.draw(snapshot, next(iter(found.values())))
     occasion = Occasion(
         market=market.name,
         title=market.title,
@@ -191,8 +193,10 @@ def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict,
         generated_at=now.astimezone(ZoneInfo(market.calendar.time_zone)),
         verdict=verdict,
         interval_minutes=config.interval_minutes,
+        markets=tuple(each.name for each in config.markets),
+        public_url=config.public_url,
     )
-    page, page_above = render.render(table, snapshot, occasion, look, cache=config.state_directory)
+    page, page_above = render(table, snapshot, found, occasion, look, cache=config.state_directory)
     pages = [
         Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),

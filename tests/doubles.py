@@ -11,7 +11,7 @@ from heatmap import calendars
 from heatmap.config import Config, Market
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.model import Page, Quote, Snapshot
-from heatmap.render import PageOptions
+from heatmap.render.options import PageOptions
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from heatmap import calendars, config, plugins
 from heatmap.errors import ConfigError
 from heatmap.publishers.file import FilePublisher
-from heatmap.render import PageOptions
+from heatmap.render.options import PageOptions
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
 README = Path(__file__).parent.parent / "README.md"

@@ -14,7 +14,7 @@ import pytest
 from heatmap import calendars, guard, render
 from heatmap.errors import ConfigError
 from heatmap.model import Occasion, Quote, Snapshot
-from heatmap.render import PageOptions
+from heatmap.render.options import PageOptions
 from heatmap.views.table import TableView
 
 FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap import render
+from heatmap.render.templates import find_templates
 from heatmap.config import FILE_NAME
 from heatmap.errors import ConfigError, UsageError
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the example configuration. Raises UsageError where a file is in the way."""
     path: Path = arguments.config or Path(FILE_NAME)
-    example = (render.find_templates() / FILE_NAME).read_text("utf-8")
+    example = (find_templates() / FILE_NAME).read_text("utf-8")
     try:
         with path.open("w" if arguments.force else "x", encoding="utf-8") as file:
             file.write(example)

@@ -1,4 +1,4 @@
-"""The market as a table, sorted by percent change: the original article's map."""
+"""The market as a table in a reading's order: by percent change, the original article's map."""
 
 from __future__ import annotations
 
@@ -7,53 +7,83 @@ from typing import TYPE_CHECKING
 
 from heatmap import colours, measures
 from heatmap.model import Cell, LegendStop, Table
+from heatmap.modes import MODES
 
 if TYPE_CHECKING:
-    from heatmap.model import Snapshot
+    from collections.abc import Sequence
+
+    from heatmap.model import Reading, Scale, Snapshot
+
+LEGEND_SWATCHES = 5  # a side
 
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """Sets `columns` cells a row and colours them on a `gradient` of `colours.GRADIENTS`.
+    """Sets `columns` cells a row and colours them from a palette of `colours.GRADIENTS`.
 
-    `scale` "rank" gives every instrument a step of its own; "value" goes by the size of the change,
-    with the strongest shade from ±`clamp_percent` on.
+    `scale` is one of the reading's; where it has none of that name, its first. `up` is how the palette
+    shows a gain: "green", "red" or "red-blue".
     """
 
     columns: int = 13
     gradient: str = "contrast"
+    up: str = "green"
     scale: str = "rank"
-    clamp_percent: float = 3.0
 
-    def draw(self, snapshot: Snapshot) -> Table:
-        """Return the snapshot's cells in rows, the last one as long as it comes out."""
-        quotes = measures.in_order(snapshot.quotes)
-        changes = [quote.percent_change for quote in quotes]
-        gradient = colours.GRADIENTS[self.gradient]
-        if self.scale == "value":
-            fills = colours.value_fills(changes, gradient, self.clamp_percent)
-        else:
-            fills = colours.rank_fills(changes, gradient)
-        cells = [Cell(quote, fill, colours.ink(fill)) for quote, fill in zip(quotes, fills, strict=True)]
+    def draw(self, snapshot: Snapshot, reading: Reading) -> Table:
+        """Return the reading's cells in rows, the last one as long as it comes out."""
+        scales = {scale.name: scale for scale in reading.scales}
+        scale = scales.get(self.scale, reading.scales[0])
+        ramp = self._ramp(reading)
+        fills = self._fills(reading, scale, ramp)
+        inks = {fill: colours.ink(fill) for fill in set(fills)}
+        unknown: list[float | None] = [None] * (len(reading.order) - len(reading.values))
+        cells = [
+            Cell(snapshot.quotes[index], value, fill, inks[fill])
+            for index, value, fill in zip(reading.order, [*reading.values, *unknown], fills, strict=True)
+        ]
         starts = range(0, len(cells), self.columns)
         return Table(
             rows=tuple(tuple(cells[start : start + self.columns]) for start in starts),
             columns=self.columns,
-            breadth=measures.breadth(quotes),
-            legend=self._legend(changes),
+            breadth=measures.breadth(measures.percent_changes(snapshot.quotes)),
+            legend=_legend(reading, scale, ramp),
         )
 
-    def _legend(self, changes: list[float]) -> tuple[LegendStop, ...]:
-        """Return five swatches a side; the ends carry what the strongest shades stand for."""
-        gradient = colours.GRADIENTS[self.gradient]
-        losses = colours.steps(gradient.strongest_loss, gradient.weakest_loss, 5)
-        gains = colours.steps(gradient.weakest_gain, gradient.strongest_gain, 5)
-        stops = [LegendStop(fill, None) for fill in losses + gains]
-        lowest, highest = min(changes, default=0.0), max(changes, default=0.0)
-        if self.scale == "value":
-            lowest, highest = -self.clamp_percent, self.clamp_percent
-        if lowest < 0:
-            stops[0] = LegendStop(stops[0].fill, lowest)
-        if highest > 0:
-            stops[-1] = LegendStop(stops[-1].fill, highest)
-        return tuple(stops)
+    def _ramp(self, reading: Reading) -> list[str]:
+        mode = MODES[reading.mode]
+        if mode.two_sided:
+            return colours.ramp(colours.GRADIENTS[self.gradient][self.up])
+        return colours.one_sided_ramp(mode.ramp)
+
+    def _fills(self, reading: Reading, scale: Scale, ramp: Sequence[str]) -> list[str]:
+        """Return a fill for each cell, in order. By rank, every member of a side has a step of its own."""
+        if scale.name == "rank":
+            known = colours.rank_fills(reading.values, colours.GRADIENTS[self.gradient][self.up])
+        else:
+            known = [ramp[shade] for shade in scale.shades]
+        return known + [colours.UNKNOWN] * (len(reading.order) - len(known))
+
+
+def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:
+    """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
+    mode = MODES[reading.mode]
+    places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
+    low, high = ends(reading, scale)
+    stops = [LegendStop(ramp[place], None) for place in reversed(places)]
+    stops[0] = LegendStop(stops[0].fill, low)
+    stops[-1] = LegendStop(stops[-1].fill, high)
+    return tuple(stops)
+
+
+def ends(reading: Reading, scale: Scale) -> tuple[float | None, float | None]:
+    """Return the values at which a scale's strongest shades begin, lowest first; None: there is no such side."""
+    centre = MODES[reading.mode].centre
+    if scale.clamp is not None:
+        return centre - scale.clamp, centre + scale.clamp
+    if not reading.values:
+        return None, None
+    low, high = reading.values[-1], reading.values[0]
+    if MODES[reading.mode].two_sided:
+        return (low if low < centre else None), (high if high > centre else None)
+    return low, high

@@ -1,0 +1,119 @@
+"""The ways to read a market: each names its measure, its colours, and its formula for the reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from heatmap import measures
+from heatmap.periods import DAY, YEAR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heatmap.model import Quote
+
+DEFAULT = "change"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way to read a market. `formula`, `caveat` and `needs` are sentences for its reader."""
+
+    name: str
+    label: str
+    unit: str  # "currency" is the market's own
+    ramp: Literal["two-sided", "orange", "blue"]
+    measure: Callable[[Sequence[Quote], str], measures.Values]
+    formula: str
+    caveat: str
+    needs: str  # what the source must supply
+    centre: float = 0.0  # of a two-sided mode: where gains and losses meet
+    clamp: float | None = None  # how far from the centre the strongest shades begin; None: by period
+    periods: tuple[str, ...] | None = None  # the only ones it can be read over; None: any
+
+    @property
+    def signed(self) -> bool:
+        """Whether its values are written with their sign."""
+        return self.two_sided and not self.centre
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether its values have two sides: better and worse than the centre."""
+        return self.ramp == "two-sided"
+
+
+MODES = {
+    mode.name: mode
+    for mode in (
+        Mode(
+            name="change",
+            label="Percent change",
+            unit="%",
+            ramp="two-sided",
+            measure=measures.percent_changes,
+            formula="(last price / the close before the period - 1) x 100, as the source gives it.",
+            caveat="Longer periods are not adjusted for splits and bonuses.",
+            needs="a percent change over this period",
+        ),
+        Mode(
+            name="rs",
+            label="Relative strength",
+            unit="σ",
+            ramp="two-sided",
+            measure=measures.relative_strengths,
+            formula="(percent change - mean of the market) / standard deviation of the market (population).",
+            caveat="It is relative: on a day of -5 % a stock at -2 % is strong and still losing. "
+            "Trust it beyond ±1.5 σ only.",
+            needs="a percent change over this period, of three stocks or more",
+            clamp=2.0,
+        ),
+        Mode(
+            name="sector",
+            label="Against its sector",
+            unit="σ",
+            ramp="two-sided",
+            measure=measures.sector_scores,
+            formula="(percent change - median of the sector) / (median absolute deviation of the sector x 1.4826).",
+            caveat="Sectors of fewer than four stocks are measured against the whole market. "
+            "Near 0 in a sector that moved is a stock that moved with it; far from 0, one that did not.",
+            needs="a percent change over this period, of three stocks or more",
+            clamp=2.0,
+        ),
+        Mode(
+            name="liquidity",
+            label="Liquidity",
+            unit="%",
+            ramp="orange",
+            measure=measures.turnover_rates,
+            formula="volume of the day / free-float shares x 100. Shaded by percentile.",
+            caveat="Always today's, never cumulative. Depths do not compare across markets.",
+            needs="volume and free-float shares or market capitalisation",
+            periods=(DAY,),
+        ),
+        Mode(
+            name="amount",
+            label="Traded amount",
+            unit="currency",
+            ramp="blue",
+            measure=measures.traded_amounts,
+            formula="money traded during the day. Shaded by percentile.",
+            caveat="Always today's, never cumulative. Depths do not compare across markets.",
+            needs="the money traded",
+            periods=(DAY,),
+        ),
+        Mode(
+            name="range",
+            label="Place in range",
+            unit="%",
+            ramp="two-sided",
+            measure=measures.range_positions,
+            formula="(last price - low) / (high - low) x 100, of the day or of the last 52 weeks.",
+            caveat="0 is the low, 100 the high. Without a range there is no place in it.",
+            needs="last price, high and low",
+            centre=50.0,
+            clamp=50.0,
+            periods=(DAY, YEAR),
+        ),
+    )
+}

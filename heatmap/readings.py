@@ -1,0 +1,76 @@
+"""A snapshot read in every mode over every period: order, values, statistics and shades. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from heatmap import colours, measures
+from heatmap.model import Reading, Scale
+from heatmap.modes import MODES
+from heatmap.periods import DAY, YEAR, Period, period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heatmap.model import Snapshot
+    from heatmap.modes import Mode
+
+RANK, PERCENTILE = "rank", "percentile"
+HEATS = (0.5, 1.0, 2.0)  # how many times the usual clamp a reader may choose
+MOST_PERIODS = 12  # of a source; what is beyond them is not drawn
+
+
+def periods(snapshot: Snapshot) -> list[Period]:
+    """Return the periods that the snapshot's quotes have a percent change for, shortest first."""
+    names = {name for quote in snapshot.quotes for name in quote.changes} - {DAY}
+    known = sorted(filter(None, map(period, names)), key=lambda found: (found.sessions, found.name))
+    day = period(DAY)
+    return ([day] if day else []) + known[: MOST_PERIODS - 1]
+
+
+def read(
+    snapshot: Snapshot, mode: Mode, over: Period, day_clamp: float, clamps: Mapping[str, float]
+) -> Reading:
+    """Return one reading. `day_clamp` is the day's clamp in percent, `clamps` those of other periods."""
+    values = mode.measure(snapshot.quotes, over.name)
+    order = measures.in_order(snapshot.quotes, values)
+    known = [value for index in order if (value := values[index]) is not None]
+    percentiles = [value for value in measures.percentiles(known) if value is not None]
+    scores = [value for value in measures.standard_scores(known) if value is not None]
+    if mode.two_sided:
+        usual = mode.clamp or clamps.get(over.name) or over.clamp(day_clamp)
+        offsets = [value - mode.centre for value in known]
+        scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]
+        if mode.clamp is None:
+            scales.insert(0, Scale(RANK, tuple(colours.rank_shades(known))))
+    else:
+        scales = [Scale(PERCENTILE, tuple(map(colours.share_shade, percentiles)))]
+    return Reading(
+        mode.name, over.name, tuple(order), tuple(known), tuple(percentiles), tuple(scores), tuple(scales)
+    )
+
+
+def read_all(
+    snapshot: Snapshot, day_clamp: float, clamps: Mapping[str, float]
+) -> dict[tuple[str, str], Reading]:
+    """Return the readings by mode and period, of every period that a mode can be read over."""
+    found = periods(snapshot)
+    year = period(YEAR)
+    everywhere = [*found, *([year] if year and year not in found else [])]
+    return {
+        (mode.name, over.name): read(snapshot, mode, over, day_clamp, clamps)
+        for mode in MODES.values()
+        for over in (found if mode.periods is None else everywhere)
+        if mode.periods is None or over.name in mode.periods
+    }
+
+
+def _by_value(offsets: Sequence[float], clamp: float, heat: float) -> Scale:
+    """Shade by size: the weakest shade at the centre, the strongest at ±`clamp` and beyond."""
+    shades = tuple(colours.value_shade(offset, clamp) for offset in offsets)
+    # In descending order, what is above the clamp comes first and what is below it last.
+    ascending = offsets[::-1]
+    above = len(offsets) - bisect_right(ascending, clamp)
+    below = bisect_left(ascending, -clamp)
+    return Scale(f"{heat:g}", shades, clamp, (above, below))

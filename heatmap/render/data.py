@@ -1,0 +1,262 @@
+"""What the page's script picks from: every number, shade and rectangle, as compact JSON.
+
+Stocks are named by their place in the page. What belongs to a reading follows its order, in which most
+sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ, much as in source maps
+(`_packed`), mostly as its steps: the whole page has to fit in a few round trips.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+from heatmap import colours, readings
+from heatmap.modes import MODES
+from heatmap.render import words
+from heatmap.views.sectors import SectorsView
+from heatmap.views.table import LEGEND_SWATCHES, ends
+from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, tile_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from heatmap.model import Quote, Reading, Rectangle, Scale, Snapshot, Treemap
+    from heatmap.modes import Mode
+    from heatmap.periods import Period
+    from heatmap.render.options import PageOptions
+
+MAP_UNITS = 500  # across a treemap: rectangles are whole numbers of these
+DECIMALS = 2  # of values and scores
+SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
+PRICES = {  # by the name they have in the page
+    "last": "last_price",
+    "close": "previous_close",
+    "low": "low",
+    "high": "high",
+    "year_low": "year_low",
+    "year_high": "year_high",
+}
+PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # where no price is below 1; where one is
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # 5 bits, then 5 bits with more to come
+
+
+def page_data(
+    snapshot: Snapshot, found: Mapping[tuple[str, str], Reading], options: PageOptions
+) -> dict[str, Any]:
+    """Return the data of one page, whose cells stand in the order of its first reading."""
+    shown = next(iter(found.values())).order
+    place_of = {index: place for place, index in enumerate(shown)}
+    quotes = [snapshot.quotes[index] for index in shown]
+    sectors = sorted({quote.sector for quote in quotes if quote.sector})
+    sector_places = {sector: place for place, sector in enumerate(sectors)}
+    currency = snapshot.currency
+    return {
+        "palette": options.gradient,
+        "heat": options.heat,
+        "columns": options.columns,
+        "palettes": {
+            **{name: _ramp(colours.ramp(by_up[options.up])) for name, by_up in colours.GRADIENTS.items()},
+            **{name: _ramp(colours.one_sided_ramp(name)) for name in colours.ONE_SIDED},
+        },
+        "unknown": [colours.UNKNOWN, colours.ink(colours.UNKNOWN)],
+        "modes": {mode.name: _mode(mode, currency) for mode in MODES.values()},
+        "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
+        "readings": {
+            f"{mode} {over}": _reading(snapshot, reading, place_of, sector_places)
+            for (mode, over), reading in found.items()
+        },
+        "sectors": sectors,
+        "sector": _packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
+        "prices": _prices(quotes, currency),
+        "by_cap": _order(place_of, tile_order(snapshot, "market-cap")),
+        "volumes": "|".join(words.about(quote.volume, None) for quote in quotes),
+        "caps": "|".join(words.about(quote.free_float_market_cap, currency) for quote in quotes),
+        "large": words.large_unit(currency),
+        "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
+    }
+
+
+def _packed(numbers: Iterable[int]) -> str:
+    """Return numbers of 0 or more as base64 VLQ: five bits a digit, lowest first."""
+    digits = []
+    for number in numbers:
+        rest = number
+        while rest >= 32:
+            digits.append(_DIGITS[rest & 31 | 32])
+            rest >>= 5
+        digits.append(_DIGITS[rest])
+    return "".join(digits)
+
+
+def _signed(number: int) -> int:
+    """Return a number of 0 or more for any number: 0, -1, 1, -2, … are 0, 1, 2, 3, …."""
+    return 2 * number if number >= 0 else -2 * number - 1
+
+
+def _falling(numbers: Sequence[int]) -> str:
+    """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
+    falls = [before - number for before, number in pairwise(numbers)]
+    return _packed([_signed(numbers[0]), *falls] if numbers else [])
+
+
+def _order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
+    """Return the places of the quotes at `indexes` as base64 of as many bits each as the last one needs."""
+    width = max((len(place_of) - 1).bit_length(), 1)
+    bits = "".join(f"{place_of[index]:0{width}b}" for index in indexes)
+    bits += "0" * (-len(bits) % 6)
+    return "".join(_DIGITS[int(bits[start : start + 6], 2)] for start in range(0, len(bits), 6))
+
+
+def _ramp(fills: Sequence[str]) -> list[str]:
+    """Return the steps of the fills' red, green and blue, and of their inks: black is 0, white 1."""
+    channels = [[int(fill[start : start + 2], 16) for fill in fills] for start in (1, 3, 5)]
+    inks = [int(colours.ink(fill) == colours.WHITE) for fill in fills]
+    return [
+        _packed(_signed(number - before) for before, number in pairwise([0, *column]))
+        for column in (*channels, inks)
+    ]
+
+
+def _mode(mode: Mode, currency: str | None) -> dict[str, Any]:
+    return {
+        "unit": words.unit_of(mode, currency),
+        "ramp": mode.ramp,
+        "centre": mode.centre,
+        "signed": mode.signed,
+        "needs": mode.needs,
+        "periods": mode.periods,
+        "swatches": colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)[::-1],
+    }
+
+
+def _period(snapshot: Snapshot, over: Period) -> dict[str, Any]:
+    """Return when a period began for most stocks, and each sector's advances and declines over it."""
+    starts = Counter(
+        change.since for quote in snapshot.quotes if (change := quote.changes.get(over.name)) and change.since
+    )
+    return {"since": words.day(starts.most_common(1)[0][0] if starts else None)}
+
+
+def _reading(
+    snapshot: Snapshot, reading: Reading, place_of: Mapping[int, int], sector_places: Mapping[str, int]
+) -> dict[str, Any]:
+    mode = MODES[reading.mode]
+    currency = snapshot.currency
+    decimals = 0 if mode.centre else DECIMALS
+    in_words = mode.unit == "currency"
+    groups = SectorsView().draw(snapshot, reading)
+    return {
+        "order": _order(place_of, reading.order),
+        "decimals": decimals,
+        "values": "|".join(words.in_mode(value, mode, currency) for value in reading.values)
+        if in_words
+        else _falling([round(value * 10**decimals) for value in reading.values]),
+        "percentiles": _falling([round(value * 10) for value in reading.percentiles]),
+        # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
+        "scores": "" if mode.name in SCORED else _falling([round(value * 10**DECIMALS) for value in reading.scores]),
+        "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
+        "groups": _packed(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
+        "medians": "|".join(
+            "" if group.median is None else words.in_mode(group.median, mode, currency) for group in groups
+        ),
+        "breadths": _packed(
+            count for group in groups for count in (group.breadth.advances, group.breadth.declines)
+        ),
+    }
+
+
+def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
+    low, high = ends(reading, scale)
+    return {
+        "name": scale.name,
+        "low": "" if low is None else words.in_mode(low, mode, currency),
+        "high": "" if high is None else words.in_mode(high, mode, currency),
+        "clipped": scale.clipped,
+        "shades": _falling([-shade for shade in scale.shades]),
+    }
+
+
+def _treemaps(snapshot: Snapshot, weight: str, sector_places: Mapping[str, int]) -> dict[str, Any]:
+    """Return the maps of a weight. Their tiles are sector by sector, in each in the order of the weight."""
+    drawn = [TreemapView(weight, aspect).draw(snapshot) for aspect in ASPECTS]
+    sectors = dict.fromkeys(snapshot.quotes[index].sector or "" for index in drawn[0].tiles)
+    return {
+        "sectors": _packed(sector_places.get(sector, len(sector_places)) for sector in sectors),
+        "maps": [[treemap.aspect, *_places(treemap)] for treemap in drawn],
+    }
+
+
+def _places(treemap: Treemap) -> tuple[str, str]:
+    """Return how each rectangle follows from the one before, a digit each, and the numbers it takes, packed.
+
+    0: below it, as wide; takes the height. 1: to its right, as high; takes the width. 2: right of the
+    strip that began last, from its top; 3: below that strip, from its left; both take width and height.
+    4: anywhere; takes x, y, width and height; 5: so does a heading. All but 0 and 1 begin a strip.
+    """
+    headings = {(place.x, place.y + place.height): _edges(place) for _, place in treemap.headings}
+    kinds: list[str] = []
+    numbers: list[int] = []
+    start = before = (-1, -1, -1, -1)
+    for rectangle in treemap.places:
+        heading = headings.get((rectangle.x, rectangle.y))
+        if heading:
+            kinds.append("5")
+            numbers += heading
+            start = before = heading
+        place = x, y, width, height = _edges(rectangle)
+        if (x, y, width) == (before[0], before[1] + before[3], before[2]) and not heading:
+            kind, taken = "0", [height]
+        elif (x, y, height) == (before[0] + before[2], before[1], before[3]):
+            kind, taken = "1", [width]
+        elif (x, y) == (start[0] + start[2], start[1]):
+            kind, taken, start = "2", [width, height], place
+        elif (x, y) == (start[0], start[1] + start[3]):
+            kind, taken, start = "3", [width, height], place
+        else:
+            kind, taken, start = "4", list(place), place
+        kinds.append(kind)
+        numbers += taken
+        before = place
+    return "".join(kinds), _packed(numbers)
+
+
+def _edges(rectangle: Rectangle) -> tuple[int, int, int, int]:
+    """Return x, y, width and height in MAP_UNITS. The edges are rounded, so that neighbours still meet."""
+    left, top = round(rectangle.x * MAP_UNITS), round(rectangle.y * MAP_UNITS)
+    right = round((rectangle.x + rectangle.width) * MAP_UNITS)
+    bottom = round((rectangle.y + rectangle.height) * MAP_UNITS)
+    return left, top, max(right - left, 1), max(bottom - top, 1)
+
+
+def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
+    """Return each stock's tick, the largest step all its prices are multiples of, and the prices in ticks.
+
+    A tick counts units of the last decimal. All but the last price are given by how far below it they
+    are. 0 is unknown; numbers from 0 up are given as one more.
+    """
+    lowest = min((quote.last_price for quote in quotes if quote.last_price), default=1.0)
+    decimals = PRICE_DECIMALS if lowest >= 1 else SMALL_PRICE_DECIMALS
+    ticks: list[int] = []
+    columns: dict[str, list[int]] = {name: [] for name in PRICES}
+    for quote in quotes:
+        units = {
+            name: None if (price := getattr(quote, field)) is None else round(price * 10**decimals)
+            for name, field in PRICES.items()
+        }
+        tick = gcd(*(unit for unit in units.values() if unit is not None)) or 1
+        last = units["last"]
+        ticks.append(tick)
+        for name, unit in units.items():
+            if unit is None or last is None:
+                columns[name].append(0)
+            else:
+                number = (unit if name == "last" else last - unit) // tick
+                columns[name].append(number + (number >= 0))
+    return {
+        "currency": currency,
+        "decimals": decimals,
+        "ticks": _packed(ticks),
+        **{name: _packed(map(_signed, numbers)) for name, numbers in columns.items()},
+    }

@@ -1,0 +1,170 @@
+"""A table and its circumstances become a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from heatmap.colours import BLACK, GRADIENTS
+from heatmap.modes import MODES
+from heatmap.readings import periods
+from heatmap.render import words
+from heatmap.render.data import page_data
+from heatmap.render.templates import page_script, page_style, render_template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, tzinfo
+    from pathlib import Path
+
+    from heatmap.model import Cell, Occasion, Reading, Snapshot, Table
+    from heatmap.render.options import PageOptions
+
+PAGE = "page.html.j2"
+FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
+UP = "\0up\0"  # and where the way from a page to the folder of all markets will
+TILE_PIXELS = 85  # the narrowest a tile may be for ten letters to stay readable
+USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
+
+
+@dataclass(frozen=True, slots=True)
+class CellText:
+    """A cell's words, ready for the page; "" where the source does not know."""
+
+    symbol: str
+    percent_change: float
+    percent: str
+    style: str
+    name: str
+    chart: str
+
+
+def render(
+    table: Table,
+    snapshot: Snapshot,
+    found: Mapping[tuple[str, str], Reading],
+    occasion: Occasion,
+    options: PageOptions,
+    cache: Path | None = None,
+) -> tuple[bytes, bytes]:
+    """Return the page as UTF-8, once for the market's own folder and once for the one above it.
+
+    The table's cells are in the order of the first reading `found`. In the folder `cache`, if given,
+    the compiled template is kept for the next tick.
+    """
+    from base64 import b64encode
+    from hashlib import sha256
+    from zoneinfo import ZoneInfo
+
+    script = page_script()
+    zone = ZoneInfo(occasion.time_zone)
+    page = render_template(
+        PAGE,
+        cache,
+        occasion=occasion,
+        options=options,
+        rows=[[_texts(cell, options.chart_url) for cell in row] for row in table.rows],
+        columns=table.columns,
+        narrower=[(count * TILE_PIXELS, count - 1) for count in range(table.columns, 2, -1)],
+        breadth=table.breadth,
+        shares=_shares(table),
+        legend=[(stop.fill, "" if stop.value is None else words.signed(stop.value)) for stop in table.legend],
+        modes=[
+            {
+                "name": mode.name,
+                "label": mode.label,
+                "unit": words.unit_of(mode, snapshot.currency),
+                "formula": mode.formula,
+                "caveat": mode.caveat,
+            }
+            for mode in MODES.values()
+        ],
+        periods=periods(snapshot),
+        palettes=list(GRADIENTS),
+        markets=[{"name": name, "link": f"{UP}{name}/"} for name in occasion.markets],
+        image=None,
+        as_of=snapshot.as_of.astimezone(zone),
+        generated_at=occasion.generated_at.astimezone(zone),
+        phase=_phase(occasion, zone),
+        recording=snapshot.recording,
+        clock=_clock(snapshot, occasion, options),
+        data=page_data(snapshot, found, options)
+        | {"market": occasion.market, "public_url": occasion.public_url},
+        folder=FOLDER,
+        script=script,
+        style=page_style(),
+        script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
+    )
+    # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
+    own = page.replace(FOLDER, "").replace(UP, "../")
+    above = page.replace(FOLDER, f"{occasion.market}/").replace(UP, "")
+    return own.encode(), above.encode()
+
+
+def _texts(cell: Cell, chart_url: str) -> CellText:
+    from urllib.parse import quote
+
+    figures = cell.quote
+    letters = len(figures.symbol)
+    return CellText(
+        symbol=figures.symbol,
+        percent_change=figures.percent_change,
+        percent=words.signed(figures.percent_change),
+        style=f"background:{cell.fill};color:{_short(cell.ink)}"
+        + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
+        name=figures.name or "",
+        chart=chart_url.replace("{symbol}", quote(figures.symbol, safe="")),
+    )
+
+
+def _short(ink: str) -> str:
+    """Return black or white in as few characters as there are for it."""
+    return "#000" if ink == BLACK else "#fff"
+
+
+def _shares(table: Table) -> tuple[float, float]:
+    """Return what percentage of the market rose, and what fell."""
+    breadth = table.breadth
+    total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
+    return round(breadth.advances / total * 100, 2), round(breadth.declines / total * 100, 2)
+
+
+def _phase(occasion: Occasion, zone: tzinfo) -> str:
+    """Return the phase in a visitor's words; while closed, with the next opening."""
+    verdict = occasion.verdict
+    if verdict.phase == "closed" and verdict.next_open:
+        return f"Closed, opens {verdict.next_open.astimezone(zone):%a %d %b %H:%M}"
+    return {
+        "open": "Open",
+        "auction": "Closing auction",
+        "settling": "Settling",
+        "final": "Closing prices",
+        "closed": "Closed",
+        "unknown": "Open",  # drawn only because the source itself says so
+    }[verdict.phase]
+
+
+def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict[str, Any]:
+    """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
+    verdict = occasion.verdict
+    session = verdict.session
+    return {
+        "as_of": snapshot.as_of.isoformat(),
+        "generated_at": occasion.generated_at.isoformat(),
+        "time_zone": occasion.time_zone,
+        "phase": str(verdict.phase),
+        "session_date": session.date.isoformat() if session else None,
+        "windows": [
+            {
+                "opens": window.opens.isoformat(),
+                "closes": window.closes.isoformat(),
+                "phase": str(window.phase),
+            }
+            for window in (session.windows if session else ())
+        ],
+        "settles": session.settles.isoformat() if session and session.settles else None,
+        "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
+        "interval_minutes": occasion.interval_minutes,
+        "refresh_seconds": options.refresh_seconds,
+        "recording": snapshot.recording,
+    }

@@ -1,0 +1,89 @@
+"""Numbers in a reader's words: signs, money, amounts and times."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from heatmap.modes import Mode
+
+MINUS = "\N{MINUS SIGN}"
+SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
+# Large amounts are told in what their readers count in.
+LARGE_UNITS = {"INR": (1e7, "crore")}
+LARGE_UNIT = (1e6, "million")
+
+
+def signed(value: float) -> str:
+    """Return a number with two decimals and its sign; 0 has none."""
+    text = f"{abs(value):.2f}"
+    return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """Return an amount as its readers write it, rupees in lakhs and crores: ₹1,23,456.70; "" for None."""
+    if value is None:
+        return ""
+    whole, _, fraction = f"{abs(value):.2f}".partition(".")
+    unit = SYMBOLS.get(currency or "", f"{currency} " if currency else "")
+    return f"{MINUS if value < 0 else ''}{unit}{_grouped(whole, currency)}.{fraction}"
+
+
+def large(value: float | None, currency: str | None) -> str:
+    """Return an amount in crores of rupees, or in millions, to about three digits; "" for None."""
+    if value is None:
+        return ""
+    share = value / LARGE_UNITS.get(currency or "", LARGE_UNIT)[0]
+    decimals = 0 if share >= 99.95 else 1 if share >= 9.995 else 2
+    whole, point, fraction = f"{share:.{decimals}f}".partition(".")
+    return _grouped(whole, currency) + point + fraction
+
+
+def about(value: float | None, currency: str | None) -> str:
+    """Return an amount as `large` does, to three digits that count."""
+    return "" if value is None else large(float(f"{value:.3g}"), currency)
+
+
+def large_unit(currency: str | None) -> str:
+    """Return what `large` counts in: "₹ crore", "$ million"."""
+    unit = LARGE_UNITS.get(currency or "", LARGE_UNIT)[1]
+    return " ".join(filter(None, [SYMBOLS.get(currency or "", currency or ""), unit]))
+
+
+def in_mode(value: float, mode: Mode, currency: str | None) -> str:
+    """Return a value as the mode's tiles show it, without its unit."""
+    if mode.unit == "currency":
+        return large(value, currency)
+    if mode.centre:
+        return f"{value:.0f}"
+    return signed(value) if mode.signed else f"{value:.2f}"
+
+
+def unit_of(mode: Mode, currency: str | None) -> str:
+    """Return the unit of a mode's values."""
+    return large_unit(currency) if mode.unit == "currency" else mode.unit
+
+
+def moment(value: datetime) -> str:
+    """Return a day and a time with its zone."""
+    return f"{value.day} {value:%b %Y, %H:%M:%S %Z}"
+
+
+def clock_time(value: datetime) -> str:
+    """Return a time with its zone."""
+    return f"{value:%H:%M:%S %Z}"
+
+
+def day(value: date | None) -> str:
+    """Return a day; "" for None."""
+    return f"{value.day} {value:%b %Y}" if value else ""
+
+
+def _grouped(digits: str, currency: str | None) -> str:
+    if currency == "INR" and len(digits) > 3:
+        head = re.sub(r"(?<=\d)(?=(\d\d)+$)", ",", digits[:-3])
+        return f"{head},{digits[-3:]}"
+    return f"{int(digits):,}"

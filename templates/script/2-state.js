@@ -1,0 +1,60 @@
+// What the reader has chosen. It lives in the page's address, so that a link shows what its sender saw.
+
+/** @typedef {{mode: string, period: string, layout: string, theme: string, palette: string, heat: string, sort: string,
+    area: string, sector: string, q: string, watch: string}} State */
+
+const WATCHLIST = "watchlist";
+
+/** What is shown where the address says nothing, and what else each key may be; null: any text. */
+const choices = () => /** @type {Record<string, [string, string[] | null]>} */ ({
+  mode: ["change", Object.keys(data.modes)],
+  period: ["1d", Object.keys(data.periods)],
+  layout: ["table", ["table", "sectors", "treemap", "bars"]],
+  theme: ["", ["", "light", "dark"]],
+  palette: [data.palette, Object.keys(data.palettes).filter((name) => !Object.values(data.modes).some((mode) => mode.ramp === name))],
+  heat: [data.heat, data.readings["change 1d"].scales.map((scale) => scale.name)],
+  sort: ["mode", ["mode", "symbol", "change", "amount"]],
+  area: ["market-cap", Object.keys(data.treemaps)],
+  sector: ["", ["", WATCHLIST, ...data.sectors]],
+  q: ["", null],
+  watch: ["", null],
+});
+
+/** The state of an address, and a word on each value in it that is not known. */
+function readState(/** @type {string} */ search) {
+  const parameters = new URLSearchParams(search);
+  /** @type {Record<string, string>} */
+  const found = {};
+  const unknown = [];
+  for (const [key, [usual, allowed]] of Object.entries(choices())) {
+    const value = (parameters.get(key) ?? usual).slice(0, 4000);
+    const fits = !allowed || allowed.includes(value);
+    found[key] = fits ? value : usual;
+    if (!fits) unknown.push(`There is no ${key} “${value.slice(0, 40)}” here: this is ${usual || "the usual one"}.`);
+  }
+  return { state: /** @type {State} */ (found), unknown };
+}
+
+/** The query of a state: what is not as usual. Parameters that are none of ours stay. */
+function queryOf(/** @type {State} */ state, names = Object.keys(choices())) {
+  const parameters = new URLSearchParams(location.search);
+  parameters.delete("market");
+  for (const [key, [usual]] of Object.entries(choices())) {
+    const value = /** @type {Record<string, string>} */ (state)[key];
+    if (value === usual || !names.includes(key)) parameters.delete(key);
+    else parameters.set(key, value);
+  }
+  const query = parameters.toString();
+  return query ? `?${query}` : "";
+}
+
+const { state, unknown: unknownValues } = readState(location.search);
+const watched = () => new Set(state.watch.split(",").filter(Boolean));
+
+/** Take over some choices, draw them, and carry them in the address. */
+function choose(/** @type {Partial<State>} */ changes) {
+  Object.assign(state, changes);
+  history.replaceState(null, "", (queryOf(state) || location.pathname) + location.hash);
+  byId("notice").hidden = true;
+  draw();
+}

@@ -1,0 +1,121 @@
+// The map as it was chosen: which stocks, in which order, in which colours, in which layout.
+
+/** How the chosen mode shades its values: the scale that was asked for, or the only one it has. */
+const scaleOf = (/** @type {Picked} */ reading) =>
+  reading.scales.find((scale) => scale.name === state.heat) ?? reading.scales[0];
+
+const labelOf = (/** @type {string} */ id, /** @type {string} */ value) =>
+  [...byId(id).querySelectorAll("option")].find((option) => option.value === value)?.textContent ?? value;
+
+/** The tiles in the reading's order. */
+function tilesOf(/** @type {Picked} */ reading) {
+  const { ramp } = data.modes[reading.mode];
+  const scale = scaleOf(reading);
+  const shades = falling(scale.shades); // as negative numbers: a ramp begins with the highest value
+  const colours = rampOf(ramp === "two-sided" ? state.palette : ramp);
+  // The page came with the exact gradient of its own scale: there is none nearer.
+  const own = reading.mode === "change" && reading.over === "1d" && state.palette === data.palette && scale.name === data.heat;
+  const [fill, ink] = data.unknown;
+  return reading.order.map((stock, place) => {
+    const known = place < reading.texts.length;
+    const colour = !known ? { fill, ink } : own ? stock : colours[-shades[place]];
+    return { stock, known, text: known ? reading.texts[place] : "–", number: reading.numbers[place], fill: colour.fill, ink: colour.ink };
+  });
+}
+
+/** The tiles in the order the reader asked for. */
+function sorted(/** @type {Tile[]} */ tiles) {
+  if (state.sort === "symbol") return tiles.toSorted((a, b) => (a.stock.symbol < b.stock.symbol ? -1 : 1));
+  if (state.sort === "mode") return tiles;
+  const byStock = new Map(tiles.map((tile) => [tile.stock, tile]));
+  return readingOf(state.sort, state.period).order.map((stock) => /** @type {Tile} */ (byStock.get(stock)));
+}
+
+/** Whether a stock is one of the chosen sector or watchlist. */
+function isIn(/** @type {Stock} */ stock) {
+  if (state.sector === WATCHLIST) return watched().has(stock.symbol);
+  return !state.sector || data.sectors[sectorOf[stock.place]] === state.sector;
+}
+
+let shown = readingOf("change", "1d"); // the reading that is on the map
+let tiles = /** @type {Tile[]} */ ([]); // in the order drawn
+
+function draw() {
+  const focused = tileOf(document.activeElement);
+  const [left, top] = [window.scrollX, window.scrollY];
+  shown = readingOf(state.mode, state.period);
+  tiles = sorted(tilesOf(shown)).filter(({ stock }) => isIn(stock));
+  const layout = layouts[state.layout](tiles, shown);
+  if (state.layout !== "sectors") layout.setAttribute("aria-labelledby", "caption");
+  byId("map").replaceChildren(layout);
+  mark();
+  caption();
+  legend();
+  for (const id of ["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]) {
+    /** @type {HTMLSelectElement} */ (byId(id)).value = /** @type {any} */ (state)[id];
+  }
+  document.documentElement.dataset.theme = state.theme;
+  window.scrollTo(left, top);
+  const again = focused && bySymbol.get(focused)?.link;
+  if (again?.isConnected) again.focus({ preventScroll: true });
+  if (chosen) showPanel(chosen, pinned);
+}
+
+/** Mark what was searched for and what is watched, and let the keyboard in by one tile. */
+function mark() {
+  const words = state.q.trim().toLocaleLowerCase();
+  const watch = watched();
+  let hits = 0;
+  for (const { stock } of tiles) {
+    const element = /** @type {HTMLElement} */ (stock.link.parentElement);
+    const hit = words !== "" && `${stock.symbol} ${stock.name}`.toLocaleLowerCase().includes(words);
+    hits += Number(hit);
+    element.classList.toggle("hit", hit);
+    element.classList.toggle("watched", watch.has(stock.symbol));
+    stock.link.tabIndex = -1;
+  }
+  byId("map").classList.toggle("searching", words !== "");
+  byId("found").textContent = words === "" ? "" : `${hits} found`;
+  const entry = bySymbol.get(chosen) ?? tiles[0]?.stock;
+  if (entry) entry.link.tabIndex = 0;
+}
+
+/** Say what is shown, in what unit, since when, and what it cannot show. */
+function caption() {
+  const mode = data.modes[shown.mode];
+  const since = data.periods[shown.over]?.since;
+  const over = shown.mode === "range" ? (shown.over === "1y" ? "52 weeks" : "1 day") : labelOf("period", shown.over);
+  const parts = [labelOf("mode", shown.mode), over + (since ? ` since ${since}` : "")];
+  if (state.layout === "treemap") parts.push(`area: ${labelOf("area", state.area).toLowerCase()}`);
+  if (mode.periods && shown.over !== state.period) parts.push(mode.periods.length > 1 ? "of the day, whatever the period" : "always today's, whatever the period");
+  const missing = shown.order.length - shown.texts.length;
+  if (missing === shown.order.length) parts.push(`not available: the source does not give ${mode.needs}`);
+  else if (missing) parts.push(`${missing} not known`);
+  if (!tiles.length) parts.push("none chosen");
+  byId("caption").textContent = parts.join(" · ");
+  const order = state.layout === "treemap" ? "Grouped by sector, the largest first." : state.sort === "mode" ? `Sorted by ${parts[0].toLowerCase()}.` : `Sorted by ${labelOf("sort", state.sort).toLowerCase()}.`;
+  byId("order").textContent = order;
+}
+
+/** Show what the colours stand for, and which shades there are to choose from. */
+function legend() {
+  const { ramp, swatches, unit } = data.modes[shown.mode];
+  const scale = scaleOf(shown);
+  const colours = rampOf(ramp === "two-sided" ? state.palette : ramp);
+  const swatch = (/** @type {number} */ shade) => {
+    const element = make("i");
+    element.style.background = colours[shade].fill;
+    return element;
+  };
+  const low = scale.low || (ramp === "two-sided" ? "falling" : "low");
+  const high = scale.high || (ramp === "two-sided" ? "rising" : "high");
+  byId("legend").replaceChildren(make("span", "", low), ...swatches.map(swatch), make("span", "", `${high} ${unit}`));
+  const options = shown.scales.map(({ name, high: limit }) => {
+    const words = { rank: "By rank", percentile: "By percentile" }[name] ?? `±${limit.replace("+", "")} ${unit}`;
+    return new Option(words, name);
+  });
+  const heat = /** @type {HTMLSelectElement} */ (byId("heat"));
+  heat.replaceChildren(...options);
+  heat.disabled = options.length < 2;
+  heat.value = scale.name;
+}

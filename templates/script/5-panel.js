@@ -1,0 +1,91 @@
+// The panel: what is known of a stock, and how its value, its shade and its place came about.
+
+let chosen = ""; // the symbol whose panel is open
+let pinned = false; // opened by a tap: it stays until the next one
+
+const tileOf = (/** @type {EventTarget | null} */ target) =>
+  target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-symbol]"))?.dataset.symbol ?? "" : "";
+
+/** How a stock stands in the reading shown: percentile, z, and how its shade came about. */
+function standing(/** @type {Stock} */ stock) {
+  const place = shown.order.indexOf(stock);
+  const count = shown.texts.length;
+  const mode = data.modes[shown.mode];
+  if (place >= count) return [`${labelOf("mode", shown.mode)}: not known`, `It takes ${mode.needs}.`];
+  const lines = [`${labelOf("mode", shown.mode)} ${shown.texts[place]} ${mode.unit}`];
+  if (shown.percentiles) {
+    // The z of a percent change is the relative strength; that and the sector's are scores themselves.
+    const scores = shown.mode === "change" ? data.readings[`rs ${shown.over}`].values : shown.scores || shown.values;
+    const score = falling(scores)[place] / 100;
+    const percentile = (falling(shown.percentiles)[place] / 10).toFixed(1);
+    lines.push(`percentile ${percentile} · z ${write(score, Math.abs(score).toFixed(2), true)} · of ${count} stocks`);
+  }
+  const { name, low, high, clipped } = scaleOf(shown);
+  const gains = shown.numbers.filter((number) => number >= mode.centre).length;
+  if (name === "rank") lines.push(`Shade by rank: ${place < gains ? `${place + 1} of ${gains} up` : `${place - gains + 1} of ${count - gains} down`}`);
+  else if (name === "percentile") lines.push("Shade by percentile");
+  else lines.push(`Shade from ${low} to ${high} ${mode.unit}${place < clipped[0] || place >= count - clipped[1] ? ", clipped" : ""}`);
+  return lines;
+}
+
+/** Show what is known of a stock beside its tile; `stay` until it is closed. */
+function showPanel(/** @type {string} */ symbol, stay = false) {
+  hidePanel();
+  const stock = bySymbol.get(symbol);
+  const tile = stock?.link.parentElement;
+  if (!stock || !tile?.isConnected) return;
+  const { place, link } = stock;
+  const line = (/** @type {string} */ words, className = "") => make("p", className, words);
+  const [value, ...how] = standing(stock);
+  const from = (/** @type {string} */ words, /** @type {string} */ low, /** @type {string} */ high) =>
+    low && high ? [line(`${words} ${low} to ${high}`)] : [];
+  const facts = [
+    ["volume", data.volumes.split("|")[place], "million"],
+    ["free float", data.caps.split("|")[place], data.large],
+  ].filter(([, figure]) => figure).map((fact) => fact.join(" "));
+  const panel = byId("panel");
+  panel.replaceChildren(
+    make("b", "", symbol), line(stock.name, "strong"),
+    line(data.sectors[sectorOf[place]] ?? ""),
+    line([priceOf(stock, "last"), priceOf(stock, "moved"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
+    ...from("Day", priceOf(stock, "low"), priceOf(stock, "high")), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
+    ...(facts.length ? [line(facts.join(" · "))] : []),
+    ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),
+  );
+  for (const part of [...panel.children]) if (!part.textContent) part.remove();
+  if (stay) {
+    const chart = /** @type {HTMLAnchorElement} */ (link.cloneNode(false));
+    chart.textContent = "Open the chart";
+    chart.removeAttribute("aria-describedby");
+    chart.tabIndex = 0;
+    const pin = make("button", "", watched().has(symbol) ? "Take off the watchlist" : "Watch");
+    pin.addEventListener("click", () => watch(symbol));
+    panel.append(make("div", "", chart, pin));
+  }
+  [chosen, pinned] = [symbol, stay];
+  tile.classList.add("chosen");
+  panel.classList.toggle("pinned", stay);
+  panel.hidden = false;
+  link.setAttribute("aria-describedby", "panel");
+  const edge = tile.getBoundingClientRect();
+  const below = edge.bottom + panel.offsetHeight + 8 <= window.innerHeight;
+  const top = below ? edge.bottom + 6 : edge.top - panel.offsetHeight - 6;
+  panel.style.top = `${Math.max(4, Math.min(top, window.innerHeight - panel.offsetHeight - 4))}px`;
+  panel.style.left = `${Math.max(4, Math.min(edge.left, document.documentElement.clientWidth - panel.offsetWidth - 4))}px`;
+}
+
+function hidePanel() {
+  const stock = bySymbol.get(chosen);
+  stock?.link.parentElement?.classList.remove("chosen");
+  stock?.link.removeAttribute("aria-describedby");
+  byId("panel").hidden = true;
+  [chosen, pinned] = ["", false];
+}
+
+/** Put a stock on the watchlist, or take it off. */
+function watch(/** @type {string} */ symbol) {
+  const list = watched();
+  if (!list.delete(symbol)) list.add(symbol);
+  choose({ watch: [...list].join(",") });
+  announce(`${symbol} is ${list.has(symbol) ? "on" : "off"} the watchlist`);
+}

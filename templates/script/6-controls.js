@@ -1,0 +1,122 @@
+// What the reader does: choices, search, keys, pointers.
+
+const announce = (/** @type {string} */ words) => { byId("status").textContent = words; };
+
+/** The nearest tile in a direction, from the middle of one to the middle of the other. */
+function neighbour(/** @type {Element} */ from, /** @type {string} */ key) {
+  const upright = key === "ArrowUp" || key === "ArrowDown";
+  const forward = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
+  const middle = (/** @type {Element} */ element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const [x, y] = [left + width / 2, top + height / 2];
+    return upright ? [y, x] : [x, y]; // along the direction, then across it
+  };
+  const [along, across] = middle(from);
+  let [best, least] = [/** @type {Stock | null} */ (null), Infinity];
+  for (const { stock } of tiles) {
+    const [a, b] = middle(stock.link);
+    const ahead = (a - along) * forward;
+    const distance = ahead + 4 * Math.abs(b - across);
+    if (ahead > 1 && distance < least) [best, least] = [stock, distance];
+  }
+  return best;
+}
+
+/** Choose the next value of a list. */
+function next(/** @type {"mode" | "period" | "layout"} */ key) {
+  const values = /** @type {string[]} */ (choices()[key][1]);
+  const value = values[(values.indexOf(state[key]) + 1) % values.length];
+  choose({ [key]: value });
+  announce(labelOf(key, value));
+}
+
+/** @type {Record<string, () => void>} */
+const keys = {
+  "/": () => byId("search").focus(),
+  "?": () => /** @type {HTMLDialogElement} */ (byId("help")).showModal(),
+  m: () => next("mode"),
+  p: () => next("period"),
+  l: () => next("layout"),
+  w: () => chosen && watch(chosen),
+};
+
+function press(/** @type {KeyboardEvent} */ event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.key === "Escape") {
+    hidePanel();
+    if (target.id === "search") choose({ q: "" }), (/** @type {HTMLInputElement} */ (target).value = ""), target.blur();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, dialog *")) return;
+  if (event.key.startsWith("Arrow") && tileOf(target)) {
+    event.preventDefault();
+    const stock = neighbour(target, event.key);
+    if (!stock) return;
+    for (const tile of tiles) tile.stock.link.tabIndex = -1;
+    stock.link.tabIndex = 0;
+    stock.link.focus();
+  } else if (keys[event.key]) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+}
+
+/** The address of what is shown, for others. */
+const linkOf = () => new URL(queryOf(state), data.public_url ? `${data.public_url}${data.market}/` : location.href.split(/[?#]/)[0]).href;
+
+async function copyLink() {
+  const field = /** @type {HTMLInputElement} */ (byId("link"));
+  field.value = linkOf();
+  field.hidden = false;
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    announce("link copied");
+  } catch {
+    // A frame of another site may not write there: the link stands selected, ready to be copied.
+    announce(document.execCommand("copy") ? "link copied" : "press Ctrl+C to copy the link");
+  }
+}
+
+function listen() {
+  let touch = false;
+  for (const id of ["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]) {
+    byId(id).addEventListener("change", () => choose({ [id]: /** @type {HTMLSelectElement} */ (byId(id)).value }));
+  }
+  byId("tools").addEventListener("submit", (event) => event.preventDefault());
+  byId("search").addEventListener("input", () => {
+    state.q = /** @type {HTMLInputElement} */ (byId("search")).value;
+    history.replaceState(null, "", (queryOf(state) || location.pathname) + location.hash);
+    mark();
+  });
+  document.addEventListener("pointerdown", (event) => { touch = event.pointerType === "touch"; });
+  document.addEventListener("mouseover", (event) => {
+    if (touch || pinned) return;
+    const symbol = tileOf(event.target);
+    if (symbol !== chosen) symbol ? showPanel(symbol) : hidePanel();
+  });
+  document.addEventListener("focusin", (event) => { if (!touch && tileOf(event.target)) showPanel(tileOf(event.target)); });
+  document.addEventListener("focusout", () => { if (!pinned) hidePanel(); });
+  document.addEventListener("click", (event) => {
+    const symbol = tileOf(event.target);
+    if (!symbol && event.target instanceof Node && !byId("panel").contains(event.target)) hidePanel();
+    if (!symbol || !touch) return;
+    event.preventDefault(); // a finger cannot hover: the first tap shows, the panel leads on
+    showPanel(symbol, true);
+  });
+  document.addEventListener("keydown", press);
+  window.addEventListener("scroll", () => { if (chosen && !pinned && !document.activeElement?.closest("main")) hidePanel(); }, { passive: true });
+  window.addEventListener("resize", () => { if (state.layout === "treemap") draw(); });
+  document.addEventListener("visibilitychange", look);
+  byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
+  byId("refresh").addEventListener("click", () => void refresh());
+  byId("help-button").addEventListener("click", keys["?"]);
+  byId("copy").addEventListener("click", () => void copyLink());
+  byId("print").addEventListener("click", () => window.print());
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => void save(button.getAttribute("data-save") ?? ""));
+  }
+  const full = byId("fullscreen");
+  full.hidden = !document.fullscreenEnabled; // as in most frames of other sites
+  full.addEventListener("click", () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
+}
