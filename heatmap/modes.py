@@ -30,6 +30,7 @@ class Mode:
     needs: str  # what the source must supply
     centre: float = 0.0  # of a two-sided mode: where gains and losses meet
     clamp: float | None = None  # how far from the centre the strongest shades begin; None: by period
+    decimals: int = 2  # that its values are written with, but for amounts of money
     periods: tuple[str, ...] | None = None  # the only ones it can be read over; None: any
 
     @property
@@ -112,6 +113,7 @@ MODES = {
             caveat="0 is the low, 100 the high. Without a range there is no place in it.",
             needs="last price, high and low",
             centre=50.0,
+            decimals=0,
             clamp=50.0,
             periods=(DAY, YEAR),
         ),

@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from heatmap.render.options import PageOptions
 
 MAP_UNITS = 500  # across a treemap: rectangles are whole numbers of these
-DECIMALS = 2  # of values and scores
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
 PRICES = {  # by the name they have in the page
     "last": "last_price",
-    "close": "previous_close",
     "low": "low",
     "high": "high",
     "year_low": "year_low",
@@ -52,6 +50,8 @@ def page_data(
     sectors = sorted({quote.sector for quote in quotes if quote.sector})
     sector_places = {sector: place for place, sector in enumerate(sectors)}
     currency = snapshot.currency
+    by_cap = tile_order(snapshot, "market-cap")
+    caps = [snapshot.quotes[index].free_float_market_cap for index in by_cap]
     return {
         "palette": options.gradient,
         "heat": options.heat,
@@ -70,10 +70,11 @@ def page_data(
         "sectors": sectors,
         "sector": _packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
         "prices": _prices(quotes, currency),
-        "by_cap": _order(place_of, tile_order(snapshot, "market-cap")),
-        "volumes": "|".join(words.about(quote.volume, None) for quote in quotes),
-        "caps": "|".join(words.about(quote.free_float_market_cap, currency) for quote in quotes),
+        "by_cap": _order(place_of, by_cap),
+        "caps": _falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
+        "volumes": _packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "large": words.large_unit(currency),
+        "large_exponent": words.large_exponent(currency),
         "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
     }
 
@@ -101,6 +102,15 @@ def _falling(numbers: Sequence[int]) -> str:
     return _packed([_signed(numbers[0]), *falls] if numbers else [])
 
 
+def _three_digits(value: float) -> int:
+    """Return which of all numbers of three digits an amount comes nearest to, 900 of them a decade.
+
+    1.00 is number 0, 9.99 number 899, 10.0 number 900; nothing is below 1.
+    """
+    mantissa, exponent = f"{max(value, 1.0):.2e}".split("e")
+    return round(float(mantissa) * 100) - 100 + 900 * int(exponent)
+
+
 def _order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
     """Return the places of the quotes at `indexes` as base64 of as many bits each as the last one needs."""
     width = max((len(place_of) - 1).bit_length(), 1)
@@ -125,6 +135,7 @@ def _mode(mode: Mode, currency: str | None) -> dict[str, Any]:
         "ramp": mode.ramp,
         "centre": mode.centre,
         "signed": mode.signed,
+        "decimals": mode.decimals,
         "needs": mode.needs,
         "periods": mode.periods,
         "swatches": colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)[::-1],
@@ -144,27 +155,29 @@ def _reading(
 ) -> dict[str, Any]:
     mode = MODES[reading.mode]
     currency = snapshot.currency
-    decimals = 0 if mode.centre else DECIMALS
-    in_words = mode.unit == "currency"
     groups = SectorsView().draw(snapshot, reading)
+    medians = [group.median for group in groups if group.median is not None]
     return {
         "order": _order(place_of, reading.order),
-        "decimals": decimals,
-        "values": "|".join(words.in_mode(value, mode, currency) for value in reading.values)
-        if in_words
-        else _falling([round(value * 10**decimals) for value in reading.values]),
-        "percentiles": _falling([round(value * 10) for value in reading.percentiles]),
+        "values": _values(reading.values, mode),
+        # In halves of a place, in which they fall evenly but for ties.
+        "percentiles": _falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
         # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
-        "scores": "" if mode.name in SCORED else _falling([round(value * 10**DECIMALS) for value in reading.scores]),
+        "scores": "" if mode.name in SCORED else _values(reading.scores, MODES["rs"]),
         "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
         "groups": _packed(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
-        "medians": "|".join(
-            "" if group.median is None else words.in_mode(group.median, mode, currency) for group in groups
-        ),
+        "medians": _values(medians, mode),
         "breadths": _packed(
             count for group in groups for count in (group.breadth.advances, group.breadth.declines)
         ),
     }
+
+
+def _values(values: Sequence[float], mode: Mode) -> str:
+    """Return falling values of a mode as whole numbers, packed: of the last decimal, or amounts as three digits."""
+    if mode.unit == "currency":
+        return _falling([_three_digits(value) for value in values])
+    return _falling([round(value * 10**mode.decimals) for value in values])
 
 
 def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PAGE = "page.html.j2"
 FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
 UP = "\0up\0"  # and where the way from a page to the folder of all markets will
-TILE_PIXELS = 85  # the narrowest a tile may be for ten letters to stay readable
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 
 
@@ -65,7 +64,6 @@ def render(
         options=options,
         rows=[[_texts(cell, options.chart_url) for cell in row] for row in table.rows],
         columns=table.columns,
-        narrower=[(count * TILE_PIXELS, count - 1) for count in range(table.columns, 2, -1)],
         breadth=table.breadth,
         shares=_shares(table),
         legend=[(stop.fill, "" if stop.value is None else words.signed(stop.value)) for stop in table.legend],

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
 STYLE = "heatmap.css"
-# Block comments, comments to the end of a line (after a space or alone), and what a line is indented by.
-_COMMENTS = re.compile(r"/\*[\s\S]*?\*/ ?|(?:^|(?<=\s))//[ \t].*$|^\s+", re.MULTILINE)
+_COMMENTS = re.compile(r"/\*[\s\S]*?\*/ ?|(?:^|(?<=\s))//[ \t].*$", re.MULTILINE)
+_INDENTS = re.compile(r"\s*\n\s*")
 
 
 def find_templates() -> Path:
@@ -37,13 +37,18 @@ def page_script() -> str:
     """
     parts = sorted((find_templates() / SCRIPTS).glob("*.js"))
     body = "".join(part.read_text("utf-8") for part in parts)
-    return f'"use strict";\n{{\n{_COMMENTS.sub("", body)}}}\n'
+    return f'"use strict";\n{{\n{_bare(body)}}}\n'
 
 
 def page_style() -> str:
     """Return the page's style, without comments and indentation."""
     style = (find_templates() / STYLE).read_text("utf-8")
-    return _COMMENTS.sub("", style)
+    return _bare(style)
+
+
+def _bare(text: str) -> str:
+    """Return a script or a style without comments, indentation and empty lines."""
+    return _INDENTS.sub("\n", _COMMENTS.sub("", text))
 
 
 @cache

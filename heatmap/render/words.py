@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 MINUS = "\N{MINUS SIGN}"
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
 # Large amounts are told in what their readers count in.
-LARGE_UNITS = {"INR": (1e7, "crore")}
-LARGE_UNIT = (1e6, "million")
+LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called
+LARGE_UNIT = (6, "million")
 
 
 def signed(value: float) -> str:
@@ -32,19 +32,17 @@ def money(value: float | None, currency: str | None) -> str:
     return f"{MINUS if value < 0 else ''}{unit}{_grouped(whole, currency)}.{fraction}"
 
 
-def large(value: float | None, currency: str | None) -> str:
-    """Return an amount in crores of rupees, or in millions, to about three digits; "" for None."""
-    if value is None:
-        return ""
-    share = value / LARGE_UNITS.get(currency or "", LARGE_UNIT)[0]
-    decimals = 0 if share >= 99.95 else 1 if share >= 9.995 else 2
+def large(value: float, currency: str | None) -> str:
+    """Return an amount in crores of rupees, or in millions, to three digits."""
+    share = float(f"{value / 10 ** large_exponent(currency):.2e}")
+    decimals = 0 if share >= 100 else 1 if share >= 10 else 2
     whole, point, fraction = f"{share:.{decimals}f}".partition(".")
     return _grouped(whole, currency) + point + fraction
 
 
-def about(value: float | None, currency: str | None) -> str:
-    """Return an amount as `large` does, to three digits that count."""
-    return "" if value is None else large(float(f"{value:.3g}"), currency)
+def large_exponent(currency: str | None) -> int:
+    """Return how many zeros what `large` counts in has."""
+    return LARGE_UNITS.get(currency or "", LARGE_UNIT)[0]
 
 
 def large_unit(currency: str | None) -> str:
@@ -57,9 +55,7 @@ def in_mode(value: float, mode: Mode, currency: str | None) -> str:
     """Return a value as the mode's tiles show it, without its unit."""
     if mode.unit == "currency":
         return large(value, currency)
-    if mode.centre:
-        return f"{value:.0f}"
-    return signed(value) if mode.signed else f"{value:.2f}"
+    return signed(value) if mode.signed else f"{value:.{mode.decimals}f}"
 
 
 def unit_of(mode: Mode, currency: str | None) -> str:

@@ -3,14 +3,15 @@
 
 /** @typedef {{symbol: string, link: HTMLAnchorElement, name: string, percent: string, fill: string, ink: string, place: number}} Stock */
 /** @typedef {{name: string, low: string, high: string, clipped: [number, number], shades: string}} Scale */
-/** @typedef {{order: string, decimals: number, values: string, percentiles: string, scores: string, scales: Scale[],
+/** @typedef {{order: string, values: string, percentiles: string, scores: string, scales: Scale[],
     groups: string, medians: string, breadths: string}} Reading */
-/** @typedef {{unit: string, ramp: string, centre: number, signed: boolean, needs: string, periods: string[] | null, swatches: number[]}} Mode */
+/** @typedef {{unit: string, ramp: string, centre: number, signed: boolean, decimals: number, needs: string, periods: string[] | null, swatches: number[]}} Mode */
 /** @typedef {{sectors: string, maps: [number, string, string][]}} Treemap */
 /** @typedef {{palette: string, heat: string, palettes: Record<string, string[]>, unknown: [string, string], modes: Record<string, Mode>,
     periods: Record<string, {since: string}>, readings: Record<string, Reading>, sectors: string[], sector: string, volumes: string,
-    caps: string, by_cap: string, large: string, columns: number, treemaps: Record<string, Treemap>, market: string, up: string, public_url: string | null,
-    prices: {decimals: number, currency: string | null, ticks: string}}} Data */
+    caps: string, by_cap: string, large: string, large_exponent: number, columns: number, treemaps: Record<string, Treemap>, market: string, up: string, public_url: string | null,
+    prices: {decimals: number, currency: string | null, ticks: string,
+    last: string, low: string, high: string, year_low: string, year_high: string}}} Data */
 
 const MINUS = "\u2212";
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -82,22 +83,21 @@ function write(/** @type {number} */ number, /** @type {string} */ size, plus = 
   return (number < 0 ? MINUS : plus && number > 0 ? "+" : "") + size;
 }
 
-/** A price of a stock in words, or with "moved" how far it has moved; "" where it is not known. */
-function priceOf(/** @type {Stock} */ stock, /** @type {string} */ which) {
-  const { decimals, currency, ticks } = data.prices;
-  const numberOf = (/** @type {string} */ name) => {
-    const number = signed(unpack(/** @type {any} */ (data.prices)[name])[stock.place]);
-    return number > 0 ? number - 1 : number || NaN;
-  };
-  // All but the last price are given by how far below it they are.
-  const number = which === "moved" ? numberOf("close") : numberOf("last") - (which === "last" ? 0 : numberOf(which));
-  if (Number.isNaN(number)) return "";
-  const amount = (number * unpack(ticks)[stock.place]) / 10 ** decimals;
-  const size = Math.abs(amount).toLocaleString(currency === "INR" ? "en-IN" : "en-US", {
+const locale = () => (data.prices.currency === "INR" ? "en-IN" : "en-US");
+const threeDigits = new Intl.NumberFormat(locale(), { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+const large = (/** @type {number} */ amount) => threeDigits.format(amount);
+
+/** A price of a stock in words; "" where it is not known. */
+function priceOf(/** @type {Stock} */ { place }, /** @type {"last" | "low" | "high" | "year_low" | "year_high"} */ which) {
+  const { decimals, currency, ticks, last, [which]: packed } = data.prices;
+  const [number, below] = [last, packed].map((column) => signed(unpack(column)[place]));
+  if (!number || !below) return "";
+  // All but the last price are given by how far below it they are, and numbers from 0 up as one more.
+  const inTicks = number - 1 - (which === "last" ? 0 : below > 0 ? below - 1 : below);
+  return ((inTicks * unpack(ticks)[place]) / 10 ** decimals).toLocaleString(locale(), {
     minimumFractionDigits: Math.min(decimals, 2), maximumFractionDigits: decimals,
     ...(currency && { style: "currency", currency, currencyDisplay: "narrowSymbol" }),
   });
-  return write(amount, size, which === "moved");
 }
 
 /** The reading of a mode: over the period, or where the mode has none of it over the first that it has. */
@@ -105,13 +105,21 @@ function readingOf(/** @type {string} */ mode, /** @type {string} */ period) {
   const { periods } = data.modes[mode];
   const over = periods && !periods.includes(period) ? periods[0] : period;
   const reading = data.readings[`${mode} ${over}`];
-  const { decimals, values } = reading;
-  const inWords = data.modes[mode].unit === data.large; // amounts, which differ too much for one number of decimals
-  const words = inWords ? values.split("|").filter(Boolean) : [];
-  const numbers = inWords ? words.map((text) => Number(text.replaceAll(",", ""))) : falling(values).map((value) => value / 10 ** decimals);
-  const texts = inWords ? words : numbers.map((value) => write(value, Math.abs(value).toFixed(decimals), data.modes[mode].signed));
-  return { ...reading, mode, over, order: ordered(reading.order), numbers, texts };
+  const numbers = valuesOf(mode, reading.values);
+  return { ...reading, mode, over, order: ordered(reading.order), numbers, texts: numbers.map((number) => inMode(mode, number)) };
 }
+
+/** The number that stands for one of three digits, of which there are 900 a decade; in large units. */
+const fromThreeDigits = (/** @type {number} */ place) =>
+  (100 + (place % 900)) * 10 ** (Math.floor(place / 900) - 2 - data.large_exponent);
+
+/** The values packed for a mode. */
+const valuesOf = (/** @type {string} */ mode, /** @type {string} */ packed) =>
+  falling(packed).map(mode === "amount" ? fromThreeDigits : (number) => number / 10 ** data.modes[mode].decimals);
+
+/** A value as the mode's tiles show it. */
+const inMode = (/** @type {string} */ mode, /** @type {number} */ number) =>
+  mode === "amount" ? large(number) : write(number, Math.abs(number).toFixed(data.modes[mode].decimals), data.modes[mode].signed);
 
 /** The fills of a palette, and the inks readable on them, by shade. */
 function rampOf(/** @type {string} */ palette) {

@@ -4,6 +4,7 @@
     area: string, sector: string, q: string, watch: string}} State */
 
 const WATCHLIST = "watchlist";
+const SELECTS = /** @type {const} */ (["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]);
 
 /** What is shown where the address says nothing, and what else each key may be; null: any text. */
 const choices = () => /** @type {Record<string, [string, string[] | null]>} */ ({
@@ -35,26 +36,30 @@ function readState(/** @type {string} */ search) {
   return { state: /** @type {State} */ (found), unknown };
 }
 
-/** The query of a state: what is not as usual. Parameters that are none of ours stay. */
-function queryOf(/** @type {State} */ state, names = Object.keys(choices())) {
+/** The query of the state: what is not as usual. Parameters that are none of ours stay. */
+function query(keys = Object.keys(choices())) {
   const parameters = new URLSearchParams(location.search);
   parameters.delete("market");
   for (const [key, [usual]] of Object.entries(choices())) {
-    const value = /** @type {Record<string, string>} */ (state)[key];
-    if (value === usual || !names.includes(key)) parameters.delete(key);
+    const value = state[/** @type {keyof State} */ (key)];
+    if (value === usual || !keys.includes(key)) parameters.delete(key);
     else parameters.set(key, value);
   }
-  const query = parameters.toString();
-  return query ? `?${query}` : "";
+  return parameters.size ? `?${parameters}` : "";
 }
 
 const { state, unknown: unknownValues } = readState(location.search);
 const watched = () => new Set(state.watch.split(",").filter(Boolean));
 
-/** Take over some choices, draw them, and carry them in the address. */
-function choose(/** @type {Partial<State>} */ changes) {
+/** Take over some choices, and carry them in the address. */
+function carry(/** @type {Partial<State>} */ changes) {
   Object.assign(state, changes);
-  history.replaceState(null, "", (queryOf(state) || location.pathname) + location.hash);
+  history.replaceState(null, "", (query() || location.pathname) + location.hash);
+}
+
+/** Take over some choices, and draw them. */
+function choose(/** @type {Partial<State>} */ changes) {
+  carry(changes);
   byId("notice").hidden = true;
   draw();
 }

@@ -48,15 +48,15 @@ const layouts = {
 
   sectors(tiles, reading) {
     const members = Map.groupBy(tiles, (tile) => sectorOf[tile.stock.place]);
-    const medians = reading.medians.split("|");
+    const mode = reading.mode === "sector" ? "change" : reading.mode; // the sectors' own scores are 0
+    const medians = valuesOf(mode, reading.medians);
     const breadths = unpack(reading.breadths);
-    const unit = reading.mode === "sector" ? "%" : data.modes[reading.mode].unit;
     const all = make("div");
     unpack(reading.groups).forEach((sector, place) => {
       const inside = members.get(sector);
       if (!inside) return;
       const [advances, declines] = breadths.slice(2 * place, 2 * place + 2);
-      const median = medians[place] ? `median ${medians[place]} ${unit} · ` : "";
+      const median = place < medians.length ? `median ${inMode(mode, medians[place])} ${data.modes[mode].unit} · ` : "";
       const heading = make("h2", "", data.sectors[sector] ?? "Without a sector",
         make("small", "", `${median}${advances} up, ${declines} down`));
       all.append(make("section", "", heading, make("ul", "grid", ...inside.map((tile) => box("li", tile)))));
@@ -71,7 +71,6 @@ const layouts = {
     const [aspect, kinds, numbers] = maps[width >= 800 ? 0 : width >= 480 ? 1 : 2];
     const map = make("ul", "treemap");
     map.style.aspectRatio = String(aspect);
-    const scale = width / MAP_UNITS;
     const put = (/** @type {HTMLElement} */ element, /** @type {number[]} */ [x, y, w, h]) => {
       const percent = (/** @type {number} */ units, share = 1) => `${(units * share * 100) / MAP_UNITS}%`;
       element.style.left = percent(x);
@@ -92,20 +91,21 @@ const layouts = {
       }
       const stock = members.next().value;
       if (strip && stock) {
-        const heading = put(make("li", "heading", data.sectors[sectorOf[stock.place]]), strip);
-        heading.setAttribute("aria-hidden", "true"); // the order of the tiles does not follow it
+        const name = data.sectors[sectorOf[stock.place]];
+        const fits = widthOf(name) * HEADING < (strip[2] * width) / MAP_UNITS - 6;
+        const heading = put(make("li", "heading", fits ? name : ""), strip);
+        heading.ariaHidden = "true"; // the order of the tiles does not follow it
         map.append(heading);
         strip = null;
       }
       const tile = stock && drawn.get(stock);
       if (!tile) continue;
       const element = put(box("li", tile), rectangle);
-      const [room, tall] = [rectangle[2] * scale - 6, rectangle[3] * scale - 4];
-      const longest = Math.max(tile.stock.symbol.length, tile.text.length);
-      const size = Math.min(room / (longest * 0.84), tall / 1.25, 22);
-      const both = Math.min(size, tall / 2.5) >= 8.5;
-      element.style.setProperty("--size", `${both ? Math.min(size, tall / 2.5) : size}px`);
-      if (!both) element.classList.add(size >= 8.5 ? "short" : "tiny");
+      const [wide, tall] = [(rectangle[2] * width) / MAP_UNITS - 9, (rectangle[3] * width) / MAP_UNITS - 6];
+      const one = Math.min(wide / widthOf(tile.stock.symbol), tall / 1.25, 22);
+      const two = Math.min(one, wide / widthOf(tile.text), tall / 2.5);
+      element.style.setProperty("--size", `${two < LEAST ? one : two}px`);
+      if (two < LEAST) element.classList.add(one < LEAST ? "tiny" : "short");
       map.append(element);
     }
     return map;
@@ -120,9 +120,8 @@ const layouts = {
       const element = box("li", tile);
       const bar = make("i");
       const width = tile.known ? (Math.abs(tile.number - centre) / longest) * (sided ? 50 : 100) : 0;
-      bar.style.setProperty("--width", `${width}%`);
-      bar.style.setProperty("--from", sided ? `${tile.number < centre ? 50 - width : 50}%` : "0");
-      bar.style.setProperty("--fill", tile.fill);
+      const start = sided ? 50 - (tile.number < centre ? width : 0) : 0;
+      bar.style.cssText = `margin-left:${start}%;width:${width}%;background:${tile.fill}`;
       tile.stock.link.firstElementChild?.after(bar);
       list.append(element);
     }
@@ -131,6 +130,15 @@ const layouts = {
 };
 
 const MAP_UNITS = 500; // across a treemap
+const LEAST = 8; // pixels of a letter's size: below it a label is left out
+const HEADING = 11;
+
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+pen.font = `600 100px ${getComputedStyle(document.body).fontFamily}`;
+/** How wide words are in the page's bold letters, for each pixel of their size. */
+function widthOf(/** @type {string} */ words) {
+  return pen.measureText(words).width / 100;
+}
 
 /** The rectangles (x, y, width, height) of a treemap: how each follows from the one before, and the numbers it takes. */
 function unpackPlaces(/** @type {string} */ kinds, /** @type {string} */ packed) {

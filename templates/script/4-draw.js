@@ -51,9 +51,7 @@ function draw() {
   mark();
   caption();
   legend();
-  for (const id of ["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]) {
-    /** @type {HTMLSelectElement} */ (byId(id)).value = /** @type {any} */ (state)[id];
-  }
+  for (const id of SELECTS) /** @type {HTMLSelectElement} */ (byId(id)).value = state[id];
   document.documentElement.dataset.theme = state.theme;
   window.scrollTo(left, top);
   const again = focused && bySymbol.get(focused)?.link;

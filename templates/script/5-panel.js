@@ -17,7 +17,7 @@ function standing(/** @type {Stock} */ stock) {
     // The z of a percent change is the relative strength; that and the sector's are scores themselves.
     const scores = shown.mode === "change" ? data.readings[`rs ${shown.over}`].values : shown.scores || shown.values;
     const score = falling(scores)[place] / 100;
-    const percentile = (falling(shown.percentiles)[place] / 10).toFixed(1);
+    const percentile = ((falling(shown.percentiles)[place] / count) * 50).toFixed(1);
     lines.push(`percentile ${percentile} · z ${write(score, Math.abs(score).toFixed(2), true)} · of ${count} stocks`);
   }
   const { name, low, high, clipped } = scaleOf(shown);
@@ -39,15 +39,17 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   const [value, ...how] = standing(stock);
   const from = (/** @type {string} */ words, /** @type {string} */ low, /** @type {string} */ high) =>
     low && high ? [line(`${words} ${low} to ${high}`)] : [];
+  const volume = unpack(data.volumes)[place];
+  const cap = falling(data.caps)[ordered(data.by_cap).indexOf(stock)];
   const facts = [
-    ["volume", data.volumes.split("|")[place], "million"],
-    ["free float", data.caps.split("|")[place], data.large],
-  ].filter(([, figure]) => figure).map((fact) => fact.join(" "));
+    ...(volume ? [`volume ${large(fromThreeDigits(volume - 1) * 10 ** (data.large_exponent - 6))} million`] : []),
+    ...(cap === undefined ? [] : [`free float ${large(fromThreeDigits(cap))} ${data.large}`]),
+  ];
   const panel = byId("panel");
   panel.replaceChildren(
     make("b", "", symbol), line(stock.name, "strong"),
     line(data.sectors[sectorOf[place]] ?? ""),
-    line([priceOf(stock, "last"), priceOf(stock, "moved"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
+    line([priceOf(stock, "last"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
     ...from("Day", priceOf(stock, "low"), priceOf(stock, "high")), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
     ...(facts.length ? [line(facts.join(" · "))] : []),
     ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),

@@ -2,21 +2,18 @@
 
 const announce = (/** @type {string} */ words) => { byId("status").textContent = words; };
 
-/** The nearest tile in a direction, from the middle of one to the middle of the other. */
+/** The nearest tile in a direction: what lies aside counts four times. */
 function neighbour(/** @type {Element} */ from, /** @type {string} */ key) {
   const upright = key === "ArrowUp" || key === "ArrowDown";
   const forward = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
-  const middle = (/** @type {Element} */ element) => {
-    const { left, top, width, height } = element.getBoundingClientRect();
-    const [x, y] = [left + width / 2, top + height / 2];
-    return upright ? [y, x] : [x, y]; // along the direction, then across it
-  };
-  const [along, across] = middle(from);
+  const start = from.getBoundingClientRect();
   let [best, least] = [/** @type {Stock | null} */ (null), Infinity];
   for (const { stock } of tiles) {
-    const [a, b] = middle(stock.link);
-    const ahead = (a - along) * forward;
-    const distance = ahead + 4 * Math.abs(b - across);
+    const { x, y, width, height } = stock.link.getBoundingClientRect();
+    const right = x - start.x + (width - start.width) / 2;
+    const down = y - start.y + (height - start.height) / 2;
+    const [ahead, aside] = upright ? [down * forward, right] : [right * forward, down];
+    const distance = ahead + 4 * Math.abs(aside);
     if (ahead > 1 && distance < least) [best, least] = [stock, distance];
   }
   return best;
@@ -62,7 +59,7 @@ function press(/** @type {KeyboardEvent} */ event) {
 }
 
 /** The address of what is shown, for others. */
-const linkOf = () => new URL(queryOf(state), data.public_url ? `${data.public_url}${data.market}/` : location.href.split(/[?#]/)[0]).href;
+const linkOf = () => new URL(query(), data.public_url ? `${data.public_url}${data.market}/` : location.href.split(/[?#]/)[0]).href;
 
 async function copyLink() {
   const field = /** @type {HTMLInputElement} */ (byId("link"));
@@ -80,13 +77,12 @@ async function copyLink() {
 
 function listen() {
   let touch = false;
-  for (const id of ["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]) {
+  for (const id of SELECTS) {
     byId(id).addEventListener("change", () => choose({ [id]: /** @type {HTMLSelectElement} */ (byId(id)).value }));
   }
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("search").addEventListener("input", () => {
-    state.q = /** @type {HTMLInputElement} */ (byId("search")).value;
-    history.replaceState(null, "", (queryOf(state) || location.pathname) + location.hash);
+    carry({ q: /** @type {HTMLInputElement} */ (byId("search")).value });
     mark();
   });
   document.addEventListener("pointerdown", (event) => { touch = event.pointerType === "touch"; });

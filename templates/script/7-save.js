@@ -1,92 +1,74 @@
 // What is shown, as a file: figures as CSV or JSON, the picture as SVG or PNG.
 
-function offer(/** @type {Blob} */ content, /** @type {string} */ extension) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = `${data.market}-${shown.mode}-${shown.over}.${extension}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 /** The figures shown, a row a stock; null where one is not known. */
 const figures = () => tiles.map(({ stock, known, number }) => ({
-  symbol: stock.symbol, name: stock.name, sector: data.sectors[sectorOf[stock.place]] ?? null,
-  percent_change: Number(stock.percent), mode: shown.mode, period: shown.over,
-  value: known ? number : null, unit: data.modes[shown.mode].unit,
+  symbol: stock.symbol, name: stock.name, sector: data.sectors[sectorOf[stock.place]] ?? null, percent_change: Number(stock.percent),
+  mode: shown.mode, period: shown.over, value: known ? number : null, unit: data.modes[shown.mode].unit,
 }));
 
 function csv() {
   const rows = figures();
   // Text that a spreadsheet would run as a formula is led by an apostrophe; numbers may begin with a minus.
-  const cell = (/** @type {string | number | null} */ value) => {
-    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  const cell = (/** @type {string | number | null} */ value) =>
+    typeof value === "string" ? `"${value.replace(/^[=+@\t-]/, "'$&").replaceAll('"', '""')}"` : value;
+  return [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(cell).join()}\r\n`).join("");
 }
 
-/** The map as it stands on the screen, each tile a rectangle with its words. */
-function svg() {
-  const map = byId("map").getBoundingClientRect();
-  const paper = getComputedStyle(document.body);
-  const top = 26; // for the caption
-  const drawing = new DOMParser().parseFromString(`<svg xmlns="http://www.w3.org/2000/svg"/>`, "image/svg+xml");
-  const add = (/** @type {string} */ tag, /** @type {Record<string, string | number>} */ attributes, words = "") => {
-    const element = drawing.createElementNS("http://www.w3.org/2000/svg", tag);
+/** The map as it stands on the screen, and its size in pixels. */
+function picture() {
+  const map = byId("map");
+  const { x: left, y: top, width, height } = map.getBoundingClientRect();
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  const add = (/** @type {Element} */ parent, /** @type {string} */ tag, /** @type {Record<string, unknown>} */ attributes, words = "") => {
+    const element = tag ? parent.appendChild(document.createElementNS(space, tag)) : parent;
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-    element.textContent = words;
-    drawing.documentElement.append(element);
+    element.append(words);
   };
-  const [width, height] = [Math.ceil(map.width), Math.ceil(map.height) + top];
-  for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "sans-serif" })) {
-    drawing.documentElement.setAttribute(name, String(value));
+  const caption = 26;
+  const page = getComputedStyle(document.body);
+  add(svg, "", { width, height: height + caption, viewBox: `0 ${-caption} ${width} ${height + caption}`, "font-family": "sans-serif" });
+  add(svg, "rect", { y: -caption, width, height: height + caption, fill: page.backgroundColor });
+  add(svg, "text", { x: 2, y: -9, "font-size": 13, fill: page.color }, [document.title, byId("caption").textContent, document.querySelector(".times")?.textContent].join(" · "));
+  for (const element of map.querySelectorAll("li, td, i")) {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    add(svg, "rect", { x: x - left, y: y - top, width, height, fill: getComputedStyle(element).backgroundColor });
   }
-  const time = document.querySelector(".times")?.textContent ?? "";
-  add("rect", { width, height, fill: paper.backgroundColor });
-  add("text", { x: 2, y: 17, "font-size": 13, "font-weight": 600, fill: paper.color }, `${document.title} · ${byId("caption").textContent} · ${time}`);
-  for (const element of document.querySelectorAll("main li, main td, main h2, main i, main b, main span")) {
-    const box = element.getBoundingClientRect();
-    const style = getComputedStyle(element);
-    const [x, y] = [box.x - map.x, box.y - map.y + top];
-    if (!box.width || !box.height) continue;
-    if (element.matches("li, td, i")) {
-      const bar = element.matches("i") ? getComputedStyle(element, "::before") : style;
-      const place = element.matches("i") ? [x + parseFloat(bar.left), parseFloat(bar.width)] : [x, box.width];
-      add("rect", { x: place[0], y, width: place[1], height: box.height, fill: bar.backgroundColor });
+  const range = document.createRange();
+  const words = document.createTreeWalker(map, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    range.selectNode(words.currentNode);
+    const { x, y, width, height } = range.getBoundingClientRect();
+    const { color, fontSize, fontWeight, opacity } = getComputedStyle(/** @type {Element} */ (words.currentNode.parentElement));
+    if (width && opacity !== "0") {
+      add(svg, "text", {
+        x: x - left + width / 2, y: y - top + height / 2, "text-anchor": "middle", "dominant-baseline": "central",
+        "font-size": fontSize, "font-weight": fontWeight, fill: color,
+      }, words.currentNode.textContent ?? "");
     }
-    if (!element.matches("h2, b, span, .heading") || style.opacity === "0") continue;
-    const end = element.closest(".bars") && element.matches("span");
-    const middle = !element.matches("h2, .heading, .bars b") && !end;
-    add("text", {
-      x: middle ? x + box.width / 2 : end ? x + box.width : x, y: y + box.height / 2, "dominant-baseline": "central",
-      "text-anchor": middle ? "middle" : end ? "end" : "start", "font-size": parseFloat(style.fontSize), "font-weight": style.fontWeight, fill: style.color,
-    }, element.matches("h2") ? [...element.childNodes].map((node) => node.textContent).join("  ") : element.textContent ?? "");
   }
-  return { text: new XMLSerializer().serializeToString(drawing), width, height };
+  return { text: new XMLSerializer().serializeToString(svg), width, height: height + caption };
 }
 
+/** The picture in dots, two a pixel. */
 async function png() {
-  const { text, width, height } = svg();
-  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  const { text, width, height } = picture();
   const image = new Image(width, height);
-  image.src = address;
+  image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
   await image.decode();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width * 2, height * 2];
-  canvas.getContext("2d")?.drawImage(image, 0, 0, width * 2, height * 2);
-  URL.revokeObjectURL(address);
-  return /** @type {Promise<Blob>} */ (new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))))));
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return /** @type {Promise<Blob | null>} */ (new Promise((resolve) => canvas.toBlob(resolve)));
 }
 
+/** Hand over what is shown as a file of one of these kinds. */
 async function save(/** @type {string} */ kind) {
-  const text = (/** @type {string} */ words, /** @type {string} */ type) => new Blob([words], { type: `${type};charset=utf-8` });
-  try {
-    if (kind === "csv") offer(text(csv(), "text/csv"), kind);
-    else if (kind === "json") offer(text(`${JSON.stringify(figures(), null, 1)}\n`, "application/json"), kind);
-    else if (kind === "svg") offer(text(svg().text, "image/svg+xml"), kind);
-    else offer(await png(), kind);
-    announce("saved");
-  } catch {
-    announce("this browser would not save it");
-  }
+  /** @type {Record<string, () => string | Promise<Blob | null>>} */
+  const kinds = { csv, json: () => `${JSON.stringify(figures(), null, 1)}\n`, svg: () => picture().text, png };
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (await kinds[kind]())]));
+  link.download = `${data.market}-${shown.mode}-${shown.over}.${kind}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

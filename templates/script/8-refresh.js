@@ -117,7 +117,7 @@ function swap(/** @type {Document} */ page) {
   bySymbol = new Map(stocks.map((stock) => [stock.symbol, stock]));
   sectorOf = unpack(data.sector);
   listSectors();
-  Object.assign(state, readState(queryOf(state)).state); // what there is to choose from may have changed
+  Object.assign(state, readState(query()).state); // what there is to choose from may have changed
   draw();
   tellAge();
   if (!clock.recording) announce(`updated, as of ${wallTime(clock.as_of)}`);
@@ -146,8 +146,7 @@ function restore() {
 
 function setPaused(/** @type {boolean} */ value) {
   paused = value;
-  const words = paused ? "Resume refreshing" : "Pause refreshing";
-  for (const name of ["aria-label", "title"]) byId("pause").setAttribute(name, words);
+  byId("pause").title = paused ? "Resume refreshing" : "Pause refreshing";
   byId("pause").setAttribute("aria-pressed", String(paused));
 }
 

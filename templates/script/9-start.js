@@ -5,25 +5,21 @@ function listSectors() {
   byId("sector").replaceChildren(...names.map(([value, words]) => new Option(words, value)));
 }
 
-/** Go to another market's page, with the rest of the address. */
-function goToMarket() {
-  const wanted = new URLSearchParams(location.search).get("market");
-  const links = [...document.querySelectorAll("nav a[data-market]")];
-  const carried = queryOf(state, ["mode", "period", "layout", "theme", "palette", "heat"]);
-  for (const link of /** @type {HTMLAnchorElement[]} */ (links)) {
-    link.addEventListener("click", () => { link.search = queryOf(state, ["mode", "period", "layout", "theme", "palette", "heat"]); });
-    if (link.dataset.market === wanted && wanted !== data.market) {
-      link.search = carried;
-      location.replace(link.href);
-    }
+/** Links to other markets carry what both have; an address that names another market leads there. */
+function linkMarkets() {
+  const wanted = new URLSearchParams(location.search).get("market") ?? data.market;
+  let found = wanted === data.market;
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("nav a"))) {
+    link.addEventListener("click", () => { link.search = query(["mode", "period", "layout", "theme", "palette"]); });
+    if (link.textContent !== wanted || found) continue;
+    found = true;
+    link.click();
   }
-  if (wanted && wanted !== data.market && !links.some((link) => link.getAttribute("data-market") === wanted)) {
-    unknownValues.push(`There is no market “${wanted.slice(0, 40)}” here.`);
-  }
+  if (!found) unknownValues.push(`There is no market “${wanted.slice(0, 40)}” here.`);
 }
 
 listSectors();
-goToMarket();
+linkMarkets();
 /** @type {HTMLInputElement} */ (byId("search")).value = state.q;
 listen();
 draw();
