@@ -101,7 +101,7 @@ def rank_shades(values: Sequence[float]) -> list[int]:
 
 
 def value_shade(offset: float, clamp: float) -> int:
-    """Return a value's place in a `ramp` by its size: weakest at an `offset` of 0, strongest from ±`clamp`."""
+    """Return a value's place in a `ramp`: weakest at an `offset` of 0, strongest from ±`clamp` on."""
     strength = round(min(abs(offset) / clamp, 1.0) * (SHADES - 1))
     return SHADES - 1 - strength if offset >= 0 else SHADES + strength
 

@@ -30,7 +30,7 @@ class View(Protocol):
     """A picture of a market. Pure."""
 
     def draw(self, snapshot: Snapshot, reading: Reading) -> Any:  # noqa: ANN401 -- each view's own picture
-        """Return a reading of the snapshot, set in order, in places, or in colours: what the view is about."""
+        """Return a reading of the snapshot set in order, in places or in colours, as the view has it."""
         ...
 
 

@@ -49,16 +49,14 @@ def relative_strengths(quotes: Sequence[Quote], period: str = DAY) -> Values:
 def turnover_rates(quotes: Sequence[Quote], _: str = DAY) -> Values:
     """Liquidity: today's volume / free-float shares x 100, in %. Always the day's, never cumulative.
 
-    Where the source does not count the free-float shares, they are the free-float market
-    capitalisation / last price.
+    Free-float shares are the free-float market capitalisation / last price: no source here counts them.
     """
-    found: Values = []
-    for quote in quotes:
-        shares = quote.free_float_shares
-        if shares is None and quote.free_float_market_cap and quote.last_price:
-            shares = quote.free_float_market_cap / quote.last_price
-        found.append(_finite(quote.volume / shares * 100) if quote.volume is not None and shares else None)
-    return found
+    return [
+        _finite(quote.volume * quote.last_price / quote.free_float_market_cap * 100)
+        if quote.volume is not None and quote.last_price and quote.free_float_market_cap
+        else None
+        for quote in quotes
+    ]
 
 
 def traded_amounts(quotes: Sequence[Quote], _: str = DAY) -> Values:

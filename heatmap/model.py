@@ -36,7 +36,6 @@ class Quote:
     volume: float | None = None  # shares
     turnover: float | None = None  # money traded, in the market's currency
     free_float_market_cap: float | None = None  # in the market's currency
-    free_float_shares: float | None = None
     year_high: float | None = None
     year_low: float | None = None
     changes: Mapping[str, Change] = field(default_factory=dict)  # by period: "1mo", "1y"
@@ -104,7 +103,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class LegendStop:
-    """One swatch of the legend and what it stands for, in the mode's unit; None where only the side counts."""
+    """One swatch of the legend and the value it stands for; None where only the side counts."""
 
     fill: str
     value: float | None

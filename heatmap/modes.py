@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from heatmap.model import Quote
 
-DEFAULT = "change"
-
 
 @dataclass(frozen=True, slots=True)
 class Mode:
@@ -53,7 +51,7 @@ MODES = {
             unit="%",
             ramp="two-sided",
             measure=measures.percent_changes,
-            formula="(last price / the close before the period - 1) x 100, as the source gives it.",
+            formula="(last price / the close before the period − 1) × 100, as the source gives it.",
             caveat="Longer periods are not adjusted for splits and bonuses.",
             needs="a percent change over this period",
         ),
@@ -63,8 +61,8 @@ MODES = {
             unit="σ",
             ramp="two-sided",
             measure=measures.relative_strengths,
-            formula="(percent change - mean of the market) / standard deviation of the market (population).",
-            caveat="It is relative: on a day of -5 % a stock at -2 % is strong and still losing. "
+            formula="(percent change − mean of the market) / standard deviation of the market (population).",
+            caveat="It is relative: on a day of −5 % a stock at −2 % is strong and still losing. "
             "Trust it beyond ±1.5 σ only.",
             needs="a percent change over this period, of three stocks or more",
             clamp=2.0,
@@ -75,7 +73,8 @@ MODES = {
             unit="σ",
             ramp="two-sided",
             measure=measures.sector_scores,
-            formula="(percent change - median of the sector) / (median absolute deviation of the sector x 1.4826).",
+            formula="(percent change − median of the sector) / "
+            "(median absolute deviation of the sector × 1.4826).",
             caveat="Sectors of fewer than four stocks are measured against the whole market. "
             "Near 0 in a sector that moved is a stock that moved with it; far from 0, one that did not.",
             needs="a percent change over this period, of three stocks or more",
@@ -87,9 +86,9 @@ MODES = {
             unit="%",
             ramp="orange",
             measure=measures.turnover_rates,
-            formula="volume of the day / free-float shares x 100. Shaded by percentile.",
+            formula="Volume of the day / free-float shares × 100. Shaded by percentile.",
             caveat="Always today's, never cumulative. Depths do not compare across markets.",
-            needs="volume and free-float shares or market capitalisation",
+            needs="volume, last price and free-float market capitalisation",
             periods=(DAY,),
         ),
         Mode(
@@ -98,7 +97,7 @@ MODES = {
             unit="currency",
             ramp="blue",
             measure=measures.traded_amounts,
-            formula="money traded during the day. Shaded by percentile.",
+            formula="Money traded during the day. Shaded by percentile.",
             caveat="Always today's, never cumulative. Depths do not compare across markets.",
             needs="the money traded",
             periods=(DAY,),
@@ -109,7 +108,7 @@ MODES = {
             unit="%",
             ramp="two-sided",
             measure=measures.range_positions,
-            formula="(last price - low) / (high - low) x 100, of the day or of the last 52 weeks.",
+            formula="(last price − low) / (high − low) × 100, of the day or of the last 52 weeks.",
             caveat="0 is the low, 100 the high. Without a range there is no place in it.",
             needs="last price, high and low",
             centre=50.0,

@@ -36,7 +36,6 @@ _FIGURES: dict[str, Callable[[object], float | None]] = {
     "volume": values.count,
     "turnover": values.count,
     "free_float_market_cap": values.positive,
-    "free_float_shares": values.positive,
     "year_high": values.positive,
     "year_low": values.positive,
 }

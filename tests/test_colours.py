@@ -7,10 +7,11 @@ from colour import Color
 
 from heatmap import colours
 
-CONTRAST = colours.GRADIENTS["contrast"]
+CONTRAST = colours.GRADIENTS["contrast"]["green"]
 SIDES = [
-    (name, *side)
-    for name, gradient in colours.GRADIENTS.items()
+    (f"{name} {up}", *side)
+    for name, by_up in colours.GRADIENTS.items()
+    for up, gradient in by_up.items()
     for side in (
         (gradient.strongest_gain, gradient.weakest_gain),
         (gradient.weakest_loss, gradient.strongest_loss),
@@ -90,7 +91,7 @@ def test_long_gradients_cost_a_bounded_number_of_steps(monkeypatch: pytest.Monke
 )
 def test_one_sided_markets(name: str, changes: list[float], gains: int, losses: int) -> None:
     """No stock, one stock, all green, all red and all unchanged are days like any other."""
-    gradient = colours.GRADIENTS[name]
+    gradient = colours.GRADIENTS[name]["green"]
 
     expected = colours.steps(gradient.strongest_gain, gradient.weakest_gain, gains)
     expected += colours.steps(gradient.weakest_loss, gradient.strongest_loss, losses)
@@ -100,20 +101,59 @@ def test_one_sided_markets(name: str, changes: list[float], gains: int, losses: 
 
 def test_value_scale_is_clamped_and_symmetric() -> None:
     """At the clamp and beyond stand the strongest shades, at 0 the weakest gain."""
-    fills = colours.value_fills([9.0, 3.0, 0.0, -3.0, -9.0], CONTRAST, 3.0)
+    ramp = colours.ramp(CONTRAST)
 
+    fills = [ramp[colours.value_shade(offset, 3.0)] for offset in (9.0, 3.0, 0.0, -3.0, -9.0)]
     assert ["#008000", "#008000", "#bdd051", "#ff0000", "#ff0000"] == fills
 
 
 def test_value_scale_depends_on_size_alone() -> None:
-    """Equal changes have equal fills, and a stronger change a fill nearer to the end."""
-    fills = colours.value_fills([2.0, 1.0, 1.0, 0.1], CONTRAST, 3.0)
-    distances = [
-        sum(abs(a - b) for a, b in zip(channels(f), channels("#008000"), strict=True)) for f in fills
-    ]
+    """Equal changes have equal shades, and a stronger change one nearer to the end."""
+    shades = [colours.value_shade(offset, 3.0) for offset in (2.0, 1.0, 1.0, 0.1, -0.1, -2.0)]
 
-    assert fills[1] == fills[2]
-    assert distances[0] < distances[1] < distances[3]
+    assert shades[1] == shades[2]
+    assert sorted(shades) == shades
+
+
+def test_a_ramp_is_its_two_gradients() -> None:
+    """As `colour` makes them, from the strongest gain to the strongest loss."""
+    expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), colours.SHADES)]
+    expected += [c.hex_l for c in Color("#DFA4A4").range_to(Color("red"), colours.SHADES)]
+
+    assert expected == colours.ramp(CONTRAST)
+
+
+def test_rank_shades_spread_each_side_evenly() -> None:
+    """The first of a side has its strongest or weakest shade, the last the other; nobody crosses over."""
+    shades = colours.rank_shades([3.0, 2.0, 1.0, -1.0, -2.0])
+
+    assert [0, colours.SHADES - 1, colours.SHADES, 2 * colours.SHADES - 1] == [*shades[::2][:2], *shades[3:]]
+    assert [] == colours.rank_shades([])
+    assert [0] == colours.rank_shades([1.0])
+
+
+@pytest.mark.parametrize("name", colours.ONE_SIDED)
+def test_one_sided_ramps_run_from_deep_to_light(name: str) -> None:
+    """Percentile 100 has the deepest shade and 0 the lightest, and it grows lighter all the way."""
+    ramp = colours.one_sided_ramp(name)
+    levels = [colours.luminance(fill) for fill in ramp]
+
+    assert (0, colours.SHADES - 1) == (colours.share_shade(100.0), colours.share_shade(0.0))
+    assert sorted(levels) == levels
+    assert min(contrast(fill, colours.ink(fill)) for fill in ramp) >= 4.5
+
+
+@pytest.mark.parametrize("name", colours.GRADIENTS)
+def test_up_can_be_red(name: str) -> None:
+    """With up = "red" the sides change places; with "red-blue" no gain or loss is green."""
+    by_up = colours.GRADIENTS[name]
+    green, red = by_up["green"], by_up["red"]
+
+    assert (green.strongest_gain, green.weakest_gain) == (red.strongest_loss, red.weakest_loss)
+    assert (green.strongest_loss, green.weakest_loss) == (red.strongest_gain, red.weakest_gain)
+    for fill in colours.ramp(by_up["red-blue"]):
+        red_channel, green_channel, blue_channel = channels(fill)
+        assert green_channel <= max(red_channel, blue_channel)
 
 
 @pytest.mark.parametrize(("name", "first", "last"), SIDES)
@@ -179,7 +219,7 @@ def test_colour_blind_gradient_tells_up_from_down(blindness: str) -> None:
     The red and green of the default fall below that for the commonest kind of colour blindness at some
     pair of shades; sign and glyph carry the difference there.
     """
-    gradient = colours.GRADIENTS["colour-blind"]
+    gradient = colours.GRADIENTS["colour-blind"]["green"]
     gains = colours.steps(gradient.strongest_gain, gradient.weakest_gain, 16)
     losses = colours.steps(gradient.weakest_loss, gradient.strongest_loss, 16)
     seen_gains = [lab(fill, BLINDNESS[blindness]) for fill in gains]

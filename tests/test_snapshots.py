@@ -42,7 +42,12 @@ BARE = Quote(symbol="BAJAJ-AUTO", percent_change=-1.0)
 
 def table(*quotes: Quote) -> Table:
     """Return these quotes as one row."""
-    return Table((tuple(Cell(quote, "#008000", "#ffffff") for quote in quotes),), 13, Breadth(1, 1, 0), ())
+    return Table(
+        (tuple(Cell(quote, quote.percent_change, "#008000", "#ffffff") for quote in quotes),),
+        13,
+        Breadth(1, 1, 0),
+        (),
+    )
 
 
 def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> Occasion:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap.render.templates import find_templates
 from heatmap.config import FILE_NAME
 from heatmap.errors import ConfigError, UsageError
+from heatmap.render.templates import find_templates
 
 if TYPE_CHECKING:
     import argparse

@@ -20,7 +20,7 @@ from heatmap.views.table import LEGEND_SWATCHES, ends
 from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, tile_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from heatmap.model import Quote, Reading, Rectangle, Scale, Snapshot, Treemap
     from heatmap.modes import Mode
@@ -37,7 +37,7 @@ PRICES = {  # by the name they have in the page
     "year_high": "year_high",
 }
 PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # where no price is below 1; where one is
-_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # 5 bits, then 5 bits with more to come
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # base64
 
 
 def page_data(
@@ -73,7 +73,7 @@ def page_data(
         "by_cap": _order(place_of, by_cap),
         "caps": _falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
         "volumes": _packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
-        "large": words.large_unit(currency),
+        "money": words.large_unit(currency),
         "large_exponent": words.large_exponent(currency),
         "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
     }
@@ -174,7 +174,7 @@ def _reading(
 
 
 def _values(values: Sequence[float], mode: Mode) -> str:
-    """Return falling values of a mode as whole numbers, packed: of the last decimal, or amounts as three digits."""
+    """Return a mode's falling values, packed: in units of its last decimal, or amounts as three digits."""
     if mode.unit == "currency":
         return _falling([_three_digits(value) for value in values])
     return _falling([round(value * 10**mode.decimals) for value in values])

@@ -11,7 +11,7 @@ from heatmap.errors import ConfigError
 from heatmap.periods import DAY, period
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SCALES = ("rank", "value")
 
@@ -31,26 +31,30 @@ class PageOptions:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        problems = []
-        if not 1 <= self.columns <= 60:
-            problems.append("columns must be 1 to 60")
-        if self.gradient not in GRADIENTS:
-            problems.append(f"gradient must be one of {', '.join(GRADIENTS)}, not {self.gradient!r}")
-        if self.up not in UPS:
-            problems.append(f"up must be one of {', '.join(UPS)}, not {self.up!r}")
-        if self.scale not in SCALES:
-            problems.append(f"scale must be one of {', '.join(SCALES)}, not {self.scale!r}")
-        if not 0 < self.clamp_percent <= 1000:
-            problems.append("clamp_percent must be more than 0 and at most 1000")
-        for name, clamp in self.period_clamps.items():
-            if period(name) is None or name == DAY:
-                problems.append(f"period_clamps: {name!r} is no period: write 1mo, 1y or 20d (sessions)")
-            if not 0 < clamp <= 1000:
-                problems.append("period_clamps must be more than 0 and at most 1000")
-        if not 1 <= self.refresh_seconds <= 86400:
-            problems.append("refresh_seconds must be 1 to 86400")
-        if not re.match(r"https?://[^/\s]", self.chart_url):
-            problems.append("chart_url must begin with https:// or http:// and a host")
+        checks = [
+            (1 <= self.columns <= 60, "columns must be 1 to 60"),
+            (self.gradient in GRADIENTS, _one_of("gradient", GRADIENTS, self.gradient)),
+            (self.up in UPS, _one_of("up", UPS, self.up)),
+            (self.scale in SCALES, _one_of("scale", SCALES, self.scale)),
+            (0 < self.clamp_percent <= 1000, "clamp_percent must be more than 0 and at most 1000"),
+            *(
+                check
+                for name, clamp in self.period_clamps.items()
+                for check in (
+                    (
+                        name != DAY and period(name) is not None,
+                        f"period_clamps: {name!r} is no period: write 1mo, 1y or 20d (sessions)",
+                    ),
+                    (0 < clamp <= 1000, "period_clamps must be more than 0 and at most 1000"),
+                )
+            ),
+            (1 <= self.refresh_seconds <= 86400, "refresh_seconds must be 1 to 86400"),
+            (
+                re.match(r"https?://[^/\s]", self.chart_url) is not None,
+                "chart_url must begin with https:// or http:// and a host",
+            ),
+        ]
+        problems = [problem for holds, problem in checks if not holds]
         if problems:
             raise ConfigError(problems)
 
@@ -58,3 +62,7 @@ class PageOptions:
     def heat(self) -> str:
         """The name of the scale that a page shows first: by rank, or by value at its usual clamp."""
         return "1" if self.scale == "value" else self.scale
+
+
+def _one_of(key: str, known: Iterable[str], value: str) -> str:
+    return f"{key} must be one of {', '.join(known)}, not {value!r}"

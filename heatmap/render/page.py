@@ -14,7 +14,7 @@ from heatmap.render.templates import page_script, page_style, render_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
     from pathlib import Path
 
     from heatmap.model import Cell, Occasion, Reading, Snapshot, Table
@@ -45,11 +45,13 @@ def render(
     occasion: Occasion,
     options: PageOptions,
     cache: Path | None = None,
+    picture: str = "svg",
 ) -> tuple[bytes, bytes]:
     """Return the page as UTF-8, once for the market's own folder and once for the one above it.
 
-    The table's cells are in the order of the first reading `found`. In the folder `cache`, if given,
-    the compiled template is kept for the next tick.
+    The table's cells are in the order of the first reading `found`. `picture` is the kind of the image that
+    goes with the page, for previews. In the folder `cache`, if given, the compiled template is kept for the
+    next tick.
     """
     from base64 import b64encode
     from hashlib import sha256
@@ -80,7 +82,7 @@ def render(
         periods=periods(snapshot),
         palettes=list(GRADIENTS),
         markets=[{"name": name, "link": f"{UP}{name}/"} for name in occasion.markets],
-        image=None,
+        image=f"{occasion.public_url}{occasion.market}/heatmap.{picture}" if occasion.public_url else None,
         as_of=snapshot.as_of.astimezone(zone),
         generated_at=occasion.generated_at.astimezone(zone),
         phase=_phase(occasion, zone),

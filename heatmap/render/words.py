@@ -23,15 +23,6 @@ def signed(value: float) -> str:
     return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
 
 
-def money(value: float | None, currency: str | None) -> str:
-    """Return an amount as its readers write it, rupees in lakhs and crores: ₹1,23,456.70; "" for None."""
-    if value is None:
-        return ""
-    whole, _, fraction = f"{abs(value):.2f}".partition(".")
-    unit = SYMBOLS.get(currency or "", f"{currency} " if currency else "")
-    return f"{MINUS if value < 0 else ''}{unit}{_grouped(whole, currency)}.{fraction}"
-
-
 def large(value: float, currency: str | None) -> str:
     """Return an amount in crores of rupees, or in millions, to three digits."""
     share = float(f"{value / 10 ** large_exponent(currency):.2e}")
@@ -45,10 +36,9 @@ def large_exponent(currency: str | None) -> int:
     return LARGE_UNITS.get(currency or "", LARGE_UNIT)[0]
 
 
-def large_unit(currency: str | None) -> str:
-    """Return what `large` counts in: "₹ crore", "$ million"."""
-    unit = LARGE_UNITS.get(currency or "", LARGE_UNIT)[1]
-    return " ".join(filter(None, [SYMBOLS.get(currency or "", currency or ""), unit]))
+def large_unit(currency: str | None) -> tuple[str, str]:
+    """Return what `large` counts in, the sign before a number and the word after it: "₹", "crore"."""
+    return SYMBOLS.get(currency or "", currency or ""), LARGE_UNITS.get(currency or "", LARGE_UNIT)[1]
 
 
 def in_mode(value: float, mode: Mode, currency: str | None) -> str:
@@ -60,7 +50,7 @@ def in_mode(value: float, mode: Mode, currency: str | None) -> str:
 
 def unit_of(mode: Mode, currency: str | None) -> str:
     """Return the unit of a mode's values."""
-    return large_unit(currency) if mode.unit == "currency" else mode.unit
+    return " ".join(filter(None, large_unit(currency))) if mode.unit == "currency" else mode.unit
 
 
 def moment(value: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The market by sector: the sectors sorted as the reading sorts their medians, the tiles within as it does."""
+"""The market by sector: sectors by their median, tiles within as the reading sorts them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ class SectorsView:
     """Groups the members of a reading by sector."""
 
     def draw(self, snapshot: Snapshot, reading: Reading) -> tuple[Group, ...]:
-        """Return the sectors, highest median first, ties by name; the unknown and the nameless last.
+        """Return the sectors, highest median first, ties by name, unknown last.
 
         The median is that of the reading; in the mode "sector", whose medians are 0 by their making, it
         is the percent change's: how the sector itself moved.
         """
         mode = MODES[reading.mode]
-        changes = measures.percent_changes(
-            snapshot.quotes, reading.period if mode.periods is None else DAY
-        )
+        changes = measures.percent_changes(snapshot.quotes, reading.period if mode.periods is None else DAY)
         values: dict[int, float | None] = dict(zip(reading.order, reading.values, strict=False))
         if mode.name == "sector":
             values = dict(enumerate(changes))
@@ -43,5 +41,5 @@ class SectorsView:
         return tuple(sorted(groups, key=_sort_key))
 
 
-def _sort_key(group: Group) -> tuple[bool, bool, float, str]:
-    return group.sector is None, group.median is None, -(group.median or 0.0), group.sector or ""
+def _sort_key(group: Group) -> tuple[bool, float, str]:
+    return group.median is None, -(group.median or 0.0), group.sector or ""

@@ -77,7 +77,7 @@ def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[Legend
 
 
 def ends(reading: Reading, scale: Scale) -> tuple[float | None, float | None]:
-    """Return the values at which a scale's strongest shades begin, lowest first; None: there is no such side."""
+    """Return where a scale's strongest shades begin, lowest first; None: there is no such side."""
     centre = MODES[reading.mode].centre
     if scale.clamp is not None:
         return centre - scale.clamp, centre + scale.clamp

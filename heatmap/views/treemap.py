@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heatmap.model import Quote, Reading, Snapshot
 
 ASPECTS = (1.9, 1.0, 0.5)  # width / height: a wide screen, a narrow column, a phone held upright
-SMALLEST = 0.25  # of the mean weight: no tile is smaller, so that none disappears
+SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
 HEADING_PIXELS = 15.0
 NOMINAL_WIDTHS = {1.9: 1000.0, 1.0: 600.0, 0.5: 360.0}  # pixels a picture of each aspect is drawn at, about
 FEWEST_IN_HEADING = 2.6  # headings' heights that a sector must have for one

@@ -50,8 +50,8 @@ function draw() {
   byId("map").replaceChildren(layout);
   mark();
   caption();
-  legend();
   for (const id of SELECTS) /** @type {HTMLSelectElement} */ (byId(id)).value = state[id];
+  legend();
   document.documentElement.dataset.theme = state.theme;
   window.scrollTo(left, top);
   const again = focused && bySymbol.get(focused)?.link;

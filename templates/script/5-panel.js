@@ -43,7 +43,7 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   const cap = falling(data.caps)[ordered(data.by_cap).indexOf(stock)];
   const facts = [
     ...(volume ? [`volume ${large(fromThreeDigits(volume - 1) * 10 ** (data.large_exponent - 6))} million`] : []),
-    ...(cap === undefined ? [] : [`free float ${large(fromThreeDigits(cap))} ${data.large}`]),
+    ...(cap === undefined ? [] : [`free float ${data.money[0]}${large(fromThreeDigits(cap))} ${data.money[1]}`]),
   ];
   const panel = byId("panel");
   panel.replaceChildren(

@@ -25,6 +25,7 @@ from heatmap.sources.file import MAX_BYTES, File
 from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording
 from heatmap.views.table import TableView
+from tests.drawings import reading_of
 from tests.servers.exchange import RECORDING, Exchange
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -51,13 +52,13 @@ def test_second_hand(tmp_path: Path) -> None:
     view = TableView()
     verdict = Verdict(Phase.OPEN, None, None, "")
     occasion = Occasion("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
-    published = snapshots.to_json(first, view.draw(first), occasion)
+    published = snapshots.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
     (tmp_path / "snapshot.json").write_bytes(published)
     second = File(path="snapshot.json").located(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
-    assert snapshots.to_json(second, view.draw(second), occasion) == published
+    assert snapshots.to_json(second, view.draw(second, reading_of(second, "change")), occasion) == published
 
 
 def test_over_http(tmp_path: Path) -> None:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from heatmap.colours import GRADIENTS
-from heatmap.model import Quote, Snapshot
+from heatmap.colours import GRADIENTS, UNKNOWN, UPS
+from heatmap.model import Quote, Table
 from heatmap.views.table import TableView
+from tests.drawings import reading_of, recorded, snapshot_of
 
-NOON = datetime(2026, 9, 17, 12, tzinfo=UTC)
 
-
-def snapshot(*changes: float) -> Snapshot:
-    """A snapshot of stocks S0, S1, … with these changes."""
-    return Snapshot("test", NOON, tuple(Quote(f"S{n}", change) for n, change in enumerate(changes)))
+def drawn(*changes: float, mode: str = "change", **view: object) -> Table:
+    """The table of stocks S0, S1, … with these changes."""
+    snapshot = snapshot_of(*(Quote(f"S{n}", change) for n, change in enumerate(changes)))
+    return TableView(**view).draw(snapshot, reading_of(snapshot, mode))  # type: ignore[arg-type]
 
 
 def test_rows_are_filled_left_to_right_then_down() -> None:
     """Thirteen columns, a new row after every thirteenth, the last as long as it comes out."""
-    table = TableView().draw(snapshot(*range(210, 0, -1)))
+    table = drawn(*range(210, 0, -1))
 
     assert [13] * 16 + [2] == [len(row) for row in table.rows]
-    assert [float(change) for change in range(210, 0, -1)] == [
-        cell.quote.percent_change for cell in table.cells
-    ]
+    assert [float(change) for change in range(210, 0, -1)] == [cell.value for cell in table.cells]
 
 
 def test_fills_follow_the_order_of_drawing() -> None:
     """The strongest gainer is green, the strongest loser red, wherever they stood in the source."""
-    table = TableView().draw(snapshot(-1.0, 4.0, 2.0, -3.0))
+    table = drawn(-1.0, 4.0, 2.0, -3.0)
 
     assert [("S1", "#008000"), ("S2", "#bdd051"), ("S0", "#dfa4a4"), ("S3", "#ff0000")] == [
         (cell.quote.symbol, cell.fill) for cell in table.cells
@@ -39,26 +35,56 @@ def test_fills_follow_the_order_of_drawing() -> None:
 
 def test_legend_runs_from_the_strongest_loser_to_the_strongest_gainer() -> None:
     """Its ends say what the strongest shades stand for today."""
-    legend = TableView().draw(snapshot(5.05, -3.4)).legend
+    legend = drawn(5.05, -3.4).legend
 
-    assert [("#ff0000", -3.4), ("#008000", 5.05)] == [
-        (s.fill, s.percent_change) for s in (legend[0], legend[-1])
-    ]
-    assert all(stop.percent_change is None for stop in legend[1:-1])
+    assert [("#ff0000", -3.4), ("#008000", 5.05)] == [(s.fill, s.value) for s in (legend[0], legend[-1])]
+    assert all(stop.value is None for stop in legend[1:-1])
 
 
 def test_legend_of_the_value_scale_names_the_clamp() -> None:
-    """With scale "value" the strongest shades stand for the clamp, not for the day's extremes."""
-    legend = TableView(scale="value", clamp_percent=2.0).draw(snapshot(5.0, -3.0)).legend
+    """With a scale by value the strongest shades stand for the clamp, not for the day's extremes."""
+    legend = drawn(5.0, -3.0, scale="2").legend
 
-    assert (-2.0, 2.0) == (legend[0].percent_change, legend[-1].percent_change)
+    assert (-6.0, 6.0) == (legend[0].value, legend[-1].value)
 
 
+def test_a_one_sided_day_has_one_end() -> None:
+    """Where nothing fell, the legend names no lowest value."""
+    legend = drawn(1.0, 2.0).legend
+
+    assert (None, 2.0) == (legend[0].value, legend[-1].value)
+
+
+def test_what_is_unknown_is_grey_and_last() -> None:
+    """A market without traded amounts has tiles, all of the same grey, and no value is 0."""
+    table = drawn(1.0, 2.0, 3.0, mode="amount")
+
+    assert [(None, UNKNOWN)] * 3 == [(cell.value, cell.fill) for cell in table.cells]
+
+
+@pytest.mark.parametrize(("mode", "deepest"), [("liquidity", "#a63603"), ("amount", "#08306b")])
+def test_one_sided_modes_have_ramps_of_their_own(mode: str, deepest: str) -> None:
+    """Orange for liquidity, blue for amounts, deep for much."""
+    snapshot = recorded()
+    table = TableView().draw(snapshot, reading_of(snapshot, mode))
+
+    assert deepest == table.cells[0].fill == table.legend[-1].fill
+
+
+@pytest.mark.parametrize("up", UPS)
 @pytest.mark.parametrize("gradient", GRADIENTS)
-@pytest.mark.parametrize("scale", ["rank", "value"])
-def test_ten_thousand_stocks_and_none(gradient: str, scale: str) -> None:
-    """Every stock has a cell, and an empty market is an empty table."""
-    view = TableView(gradient=gradient, scale=scale)
+@pytest.mark.parametrize("scale", ["rank", "1"])
+def test_ten_thousand_stocks_and_none(gradient: str, scale: str, up: str) -> None:
+    """Every stock has a cell, in every palette and with either way up."""
+    table = drawn(*range(-5000, 5000), gradient=gradient, scale=scale, up=up)
 
-    assert 10_000 == len(view.draw(snapshot(*range(10_000))).cells)
-    assert () == view.draw(snapshot()).rows
+    assert 10_000 == len(table.cells)
+    colours = GRADIENTS[gradient][up]
+    assert (
+        TableView(gradient=gradient, up=up, scale="rank")
+        .draw(snapshot_of(Quote("A", 1.0)), reading_of(snapshot_of(Quote("A", 1.0)), "change"))
+        .cells[0]
+        .fill
+        == drawn(1.0, gradient=gradient, up=up).cells[0].fill
+    )
+    assert colours.strongest_gain != colours.strongest_loss

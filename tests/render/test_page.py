@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from base64 import b64encode
-from datetime import datetime
 from hashlib import sha256
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-from heatmap import calendars, guard, render
-from heatmap.errors import ConfigError
-from heatmap.model import Occasion, Quote, Snapshot
+from heatmap.model import Occasion, Quote
 from heatmap.render.options import PageOptions
-from heatmap.views.table import TableView
-
-FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")
-AS_OF = datetime.fromisoformat("2026-09-17T10:30:28+00:00")
-QUOTES = (
-    Quote("M&M", -1.5, "Mahindra", "Autos", 1234567.5, 1250000.0, low=1230000.0, high=1260000.0),
-    Quote("UP", 2.0, last_price=102.0, previous_close=100.0),
-    Quote("BARE", 0.0),
-)
+from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of
 
 
 def drawn(*quotes: Quote, root: bool = True, recording: bool = False, title: str = "A market") -> str:
     """The page of these quotes after the close of 17 September 2026."""
-    verdict = guard.judge(calendars.load(calendars.SessionOptions(), Path()), FINAL)
-    occasion = Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5)
-    snapshot = Snapshot("memory", AS_OF, quotes or QUOTES, "INR", recording=recording)
-    table = TableView().draw(snapshot)
-    page, page_above = render.render(table, snapshot, occasion, PageOptions())
-    return (page_above if root else page).decode()
+    return page_of(snapshot_of(*quotes, recording=recording), root=root, where=occasion(title))
 
 
 class _Cells(HTMLParser):
@@ -68,36 +53,6 @@ def test_a_chart_opens_apart_with_its_symbol_encoded() -> None:
 
     assert "https://www.tradingview.com/chart/?symbol=NSE:M%26M" == link["href"]
     assert "noopener noreferrer" == link["rel"]
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "expected"),
-    [
-        (None, "INR", ""),
-        (999.5, "INR", "₹999.50"),
-        (1234.5, "INR", "₹1,234.50"),
-        (123456.7, "INR", "₹1,23,456.70"),
-        (12345678.0, "INR", "₹1,23,45,678.00"),
-        (-1234.5, "INR", "\N{MINUS SIGN}₹1,234.50"),
-        (1234567.0, "USD", "$1,234,567.00"),
-        (1234567.0, "CHF", "CHF 1,234,567.00"),
-        (1.0, None, "1.00"),
-    ],
-)
-def test_money_is_written_as_its_readers_write_it(
-    amount: float | None, currency: str | None, expected: str
-) -> None:
-    """Rupees in lakhs and crores, others in thousands; an unknown amount is no words at all."""
-    assert expected == render.money(amount, currency)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(1.5, "+1.50"), (-1.5, "\N{MINUS SIGN}1.50"), (0.0, "0.00"), (-0.001, "0.00"), (0.004, "0.00")],
-)
-def test_every_change_has_its_sign(value: float, expected: str) -> None:
-    """What rounds to nothing has none."""
-    assert expected == render.signed(value)
 
 
 def test_only_its_own_script_may_run() -> None:
@@ -156,10 +111,58 @@ def test_a_recording_is_labelled(*, recording: bool) -> None:
     assert recording == ('<meta name="heatmap-recording" content="2026-09-17">' in page)
 
 
-def test_every_problem_of_the_options_is_told_at_once() -> None:
-    """Each begins with the name of its key."""
-    with pytest.raises(ConfigError) as caught:
-        PageOptions(0, "rainbow", "size", 0.0, 0, "javascript:alert(1)")
+def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
+    """Plain links to each market's own page, from the folder above and from beside it."""
+    assert "<nav" not in drawn()
+    markets = occasion()
+    several = Occasion(
+        markets.market, "A", "Asia/Kolkata", markets.generated_at, markets.verdict, 5, ("nse-fno", "crypto")
+    )
+    own = page_of(snapshot_of(), where=several)
+    above = page_of(snapshot_of(), where=several, root=True)
 
-    keys = ["columns", "gradient", "scale", "clamp_percent", "refresh_seconds", "chart_url"]
-    assert keys == [problem.split()[0] for problem in caught.value.problems]
+    assert '<a href="../crypto/">crypto</a>' in own
+    assert '<a href="../nse-fno/" aria-current="page">nse-fno</a>' in own
+    assert '<a href="crypto/">crypto</a>' in above
+
+
+def test_a_preview_needs_a_public_address() -> None:
+    """Chats and mails take the picture by its full address; without one there is none to give."""
+    assert "og:image" not in drawn()
+    page = page_of(snapshot_of(), where=occasion(public_url="https://www.example.org/heatmap/"))
+    assert 'og:image" content="https://www.example.org/heatmap/nse-fno/heatmap.' in page
+
+
+@pytest.mark.parametrize("up", ["green", "red", "red-blue"])
+def test_up_follows_the_configuration_everywhere(up: str) -> None:
+    """The strongest gainer, the legend's end and the breadth's share of gainers have the same colour."""
+    page = page_of(snapshot_of(), options=PageOptions(up=up))
+    strongest = "#008000" if up == "green" else "#ff0000"
+
+    assert f'data-symbol="UP" data-percent-change="2.0" style="background:{strongest}' in page
+    legend = re.search(r'id="legend">.*?</p>', page)
+    assert legend is not None
+    assert strongest == re.findall(r"background:(#\w{6})", legend[0])[-1]
+    assert f'<i style="width:33.33%;background:{strongest}"></i>' in page
+
+
+def test_the_budget_holds() -> None:
+    """210 stocks with everything: 40 KiB compressed, the script 12 of them, the default map in the first 14."""
+    page = page_of(recorded(), where=occasion(title="NSE F&O heatmap"), root=True).encode()
+    squeezed = gzip.compress(page, 9)
+    scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    first = zlib.decompressobj(wbits=31).decompress(squeezed[: 14 * 1024])
+
+    assert len(squeezed) <= 40 * 1024
+    assert len(gzip.compress(scripts[0], 9)) <= 12 * 1024
+    assert b"</table>" in first
+    assert b"heatmap-data" not in first[: first.index(b"</table>")]
+    assert 210 == len(re.findall(rb"<td ", first))
+
+
+def test_the_first_map_needs_no_data() -> None:
+    """What the script picks from stands behind the map, and names its stocks by their place there."""
+    page = drawn()
+
+    assert page.index("</table>") < page.index('id="heatmap-data"') < page.index("<script>")
+    assert ["change 1d", "rs 1d"] == list(data_of(page)["readings"])[:2]

@@ -1,0 +1,69 @@
+"""Markets to draw in tests, and their pages."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from heatmap import calendars, guard, readings
+from heatmap.model import Occasion, Quote, Reading, Snapshot
+from heatmap.render.options import PageOptions
+from heatmap.render.page import render
+from heatmap.sources.recording import Recording
+from heatmap.views.table import TableView
+
+FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")
+AS_OF = datetime.fromisoformat("2026-09-17T10:30:28+00:00")
+SMALL = (
+    Quote("M&M", -1.5, "Mahindra", "Autos", 1234567.5, 1250000.0, low=1230000.0, high=1260000.0),
+    Quote("UP", 2.0, last_price=102.0, previous_close=100.0),
+    Quote("BARE", 0.0),
+)
+
+
+def snapshot_of(*quotes: Quote, currency: str | None = "INR", recording: bool = False) -> Snapshot:
+    """A market of these quotes after the close of 17 September 2026."""
+    return Snapshot("memory", AS_OF, quotes or SMALL, currency, recording=recording)
+
+
+def recorded(now: datetime = FINAL) -> Snapshot:
+    """The bundled recorded day, at a moment of it."""
+    return Recording().fetch(now=now)
+
+
+def occasion(title: str = "A market", **more: Any) -> Occasion:
+    """A drawing after the close of 17 September 2026."""
+    verdict = guard.judge(calendars.load(calendars.SessionOptions(), Path()), FINAL)
+    return Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **more)
+
+
+def page_of(
+    snapshot: Snapshot,
+    *,
+    root: bool = False,
+    options: PageOptions | None = None,
+    where: Occasion | None = None,
+) -> str:
+    """The page of a market, in its own folder or in the one above."""
+    options = options or PageOptions()
+    found = readings.read_all(snapshot, options.clamp_percent, options.period_clamps)
+    view = TableView(options.columns, options.gradient, options.up, options.heat)
+    table = view.draw(snapshot, found["change", "1d"])
+    page, page_above = render(table, snapshot, found, where or occasion(), options)
+    return (page_above if root else page).decode()
+
+
+def data_of(page: str) -> dict[str, Any]:
+    """What a page's script picks from."""
+    found = re.search(r'id="heatmap-data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def reading_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Reading:
+    """One reading of a market, with the usual clamps."""
+    return readings.read_all(snapshot, 3.0, {})[mode, period]

@@ -1,0 +1,252 @@
+"""What the page's script picks from, unpacked by a reader of its own and compared with what was packed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+import pytest
+
+from heatmap import colours
+from heatmap.model import Change, Quote, Snapshot
+from heatmap.modes import MODES
+from heatmap.render.data import MAP_UNITS
+from heatmap.render.options import PageOptions
+from heatmap.views.sectors import SectorsView
+from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView
+from tests.drawings import data_of, page_of, reading_of, recorded, snapshot_of
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def unpack(text: str) -> list[int]:
+    """Base64 VLQ: five bits a digit, lowest first."""
+    numbers, digits = [], []
+    for letter in text:
+        digits.append(LETTERS.index(letter) % 32)
+        if LETTERS.index(letter) < 32:
+            numbers.append(sum(digit << 5 * place for place, digit in enumerate(digits)))
+            digits = []
+    return numbers
+
+
+def signed(number: int) -> int:
+    """0, -1, 1, -2, … from 0, 1, 2, 3, …."""
+    return -(number + 1) // 2 if number % 2 else number // 2
+
+
+def falling(text: str) -> list[int]:
+    """The first number, then by how much each is less."""
+    first, *falls = unpack(text) or [0]
+    return list(accumulate(falls, lambda before, fall: before - fall, initial=signed(first))) if text else []
+
+
+def ordered(text: str, count: int) -> list[int]:
+    """As many bits a place as the last one needs."""
+    width = max((count - 1).bit_length(), 1)
+    bits = "".join(f"{LETTERS.index(letter):06b}" for letter in text)
+    return [int(bits[start : start + width], 2) for start in range(0, count * width, width)]
+
+
+def rectangles(kinds: str, packed: str) -> list[tuple[str, tuple[int, ...]]]:
+    """How each follows from the one before."""
+    numbers = iter(unpack(packed))
+    x = y = w = h = 0
+    strip = (0, 0, 0, 0)
+    found = []
+    for kind in kinds:
+        if kind == "0":
+            y, h = y + h, next(numbers)
+        elif kind == "1":
+            x, w = x + w, next(numbers)
+        else:
+            if kind == "2":
+                x, y = strip[0] + strip[2], strip[1]
+            elif kind == "3":
+                x, y = strip[0], strip[1] + strip[3]
+            else:
+                x, y = next(numbers), next(numbers)
+            w, h = next(numbers), next(numbers)
+            strip = (x, y, w, h)
+        found.append((kind, (x, y, w, h)))
+    assert next(numbers, None) is None
+    return found
+
+
+@pytest.fixture(scope="module")
+def market() -> Snapshot:
+    """The recorded day at its close."""
+    return recorded()
+
+
+@pytest.fixture(scope="module")
+def data(market: Snapshot) -> dict[str, Any]:
+    """The data in its page."""
+    return data_of(page_of(market))
+
+
+ALL = [(mode, over) for mode in ("change", "rs", "sector") for over in ("1d", "1mo", "1y")]
+ALL += [("liquidity", "1d"), ("amount", "1d"), ("range", "1d"), ("range", "1y")]
+
+
+@pytest.mark.parametrize(("mode", "over"), ALL)
+def test_readings_come_out_as_they_went_in(
+    market: Snapshot, data: dict[str, Any], mode: str, over: str
+) -> None:
+    """Order, values, percentiles and shades of every mode over every period."""
+    reading = reading_of(market, mode, over)
+    packed = data["readings"][f"{mode} {over}"]
+    shown = reading_of(market, "change").order
+    count = len(reading.values)
+
+    assert list(reading.order) == [shown[place] for place in ordered(packed["order"], 210)]
+    decimals = MODES[mode].decimals
+    if mode == "amount":
+        values = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(packed["values"])]
+        assert [pytest.approx(value, rel=0.005) for value in reading.values] == values
+    else:
+        assert [round(value * 10**decimals) for value in reading.values] == falling(packed["values"])
+    assert list(reading.percentiles) == [
+        pytest.approx(number * 50 / count) for number in falling(packed["percentiles"])
+    ]
+    for scale, other in zip(reading.scales, packed["scales"], strict=True):
+        assert scale.name == other["name"]
+        assert list(scale.shades) == [-shade for shade in falling(other["shades"])]
+        assert list(scale.clipped) == other["clipped"]
+
+
+@pytest.mark.parametrize(("mode", "over"), ALL)
+def test_every_value_has_its_score(market: Snapshot, data: dict[str, Any], mode: str, over: str) -> None:
+    """z of a percent change is the relative strength; strength and sector are scores themselves."""
+    reading = reading_of(market, mode, over)
+    packed = data["readings"][f"{mode} {over}"]
+    found = (
+        data["readings"][f"rs {over}"]["values"] if mode == "change" else packed["scores"] or packed["values"]
+    )
+    expected = reading.values if mode == "sector" else reading.scores
+
+    assert [round(score * 100) for score in expected] == falling(found)
+
+
+@pytest.mark.parametrize(("mode", "over"), ALL)
+def test_sectors_come_out_as_they_went_in(
+    market: Snapshot, data: dict[str, Any], mode: str, over: str
+) -> None:
+    """Order, medians and breadth."""
+    groups = SectorsView().draw(market, reading_of(market, mode, over))
+    packed = data["readings"][f"{mode} {over}"]
+    breadths = unpack(packed["breadths"])
+
+    assert [group.sector for group in groups] == [data["sectors"][n] for n in unpack(packed["groups"])]
+    assert [(g.breadth.advances, g.breadth.declines) for g in groups] == list(
+        zip(breadths[::2], breadths[1::2], strict=True)
+    )
+    if mode != "amount":
+        decimals = MODES[mode].decimals
+        assert [round((group.median or 0) * 10**decimals) for group in groups] == falling(packed["medians"])
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_treemaps_come_out_as_they_went_in(
+    market: Snapshot, data: dict[str, Any], weight: str, aspect: float
+) -> None:
+    """Every edge within half a unit, tile by tile, and the headings where they belong."""
+    treemap = TreemapView(weight, aspect).draw(market)
+    packed = data["treemaps"][weight]
+    found = rectangles(*packed["maps"][ASPECTS.index(aspect)][1:])
+    tiles = [place for kind, place in found if kind != "5"]
+    headings = [place for kind, place in found if kind == "5"]
+
+    for expected, (x, y, w, h) in zip(treemap.places, tiles, strict=True):
+        edges = (expected.x, expected.y, expected.x + expected.width, expected.y + expected.height)
+        assert [pytest.approx(edge * MAP_UNITS, abs=0.51) for edge in edges] == [x, y, x + w, y + h]
+    assert len(treemap.headings) == len(headings)
+    shown = reading_of(market, "change").order
+    by_weight = data["readings"]["amount 1d"]["order"] if weight == "amount" else data["by_cap"]
+    order = [shown[place] for place in ordered(by_weight, 210)]
+    sectors = [data["sectors"][n] for n in unpack(packed["sectors"])]
+    assert list(treemap.tiles) == [n for name in sectors for n in order if market.quotes[n].sector == name]
+
+
+def test_prices_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:
+    """To the last decimal."""
+    prices = data["prices"]
+    ticks = unpack(prices["ticks"])
+    columns = {
+        name: [
+            (n > 0 and n - 1) or (n < 0 and n) or (None if n == 0 else 0)
+            for n in map(signed, unpack(prices[name]))
+        ]
+        for name in ("last", "low", "high", "year_low", "year_high")
+    }
+    for place, index in enumerate(reading_of(market, "change").order):
+        quote = market.quotes[index]
+        last = columns["last"][place]
+        assert last is not None
+        assert quote.last_price == pytest.approx(last * ticks[place] / 100)
+        for name in ("low", "high", "year_low", "year_high"):
+            below = columns[name][place]
+            assert below is not None
+            assert getattr(quote, name) == pytest.approx((last - below) * ticks[place] / 100)
+
+
+@pytest.mark.parametrize("palette", [*colours.GRADIENTS, *colours.ONE_SIDED])
+def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -> None:
+    """Every shade and its ink."""
+    red, green, blue, ink = (
+        list(accumulate(map(signed, unpack(column)))) for column in data["palettes"][palette]
+    )
+    expected = (
+        colours.ramp(colours.GRADIENTS[palette]["green"])
+        if palette in colours.GRADIENTS
+        else colours.one_sided_ramp(palette)
+    )
+
+    assert expected == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]
+    assert [colours.ink(fill) for fill in expected] == [("#000000", "#ffffff")[number] for number in ink]
+
+
+def test_what_a_source_does_not_know_is_not_there() -> None:
+    """Bare quotes have readings without values, prices that are 0 for unknown, and no sector."""
+    data = data_of(page_of(snapshot_of(Quote("A", 1.0), Quote("B", 2.0), currency=None)))
+
+    assert "" == data["readings"]["amount 1d"]["values"] == data["caps"]
+    assert ["", "million"] == data["money"]
+    assert [0, 0] == unpack(data["prices"]["last"]) == unpack(data["volumes"])
+    assert ([], [0, 0]) == (data["sectors"], unpack(data["sector"]))
+
+
+def test_small_prices_keep_their_digits() -> None:
+    """A coin of a hundred-thousandth of a dollar."""
+    coin = Quote("COIN", 1.0, last_price=0.00001234, low=0.000012, high=0.000013)
+    prices = data_of(page_of(snapshot_of(coin, currency="USD")))["prices"]
+
+    assert 8 == prices["decimals"]
+    assert 1234 == (signed(unpack(prices["last"])[0]) - 1) * unpack(prices["ticks"])[0]
+
+
+def test_the_day_a_period_began_is_that_of_most(market: Snapshot, data: dict[str, Any]) -> None:
+    """And the page says it; the day itself begins with the previous close."""
+    assert {"1d": "", "1mo": "17 Aug 2026", "1y": "16 Sep 2025"} == {
+        name: over["since"] for name, over in data["periods"].items()
+    }
+    later = replace(market.quotes[0], changes={"1mo": Change(1.0, None)})
+    odd = replace(market, quotes=(later, *market.quotes[1:]))
+    assert "17 Aug 2026" == data_of(page_of(odd))["periods"]["1mo"]["since"]
+
+
+def test_names_cannot_break_out_of_the_data() -> None:
+    """A sector named like the end of a script stays a name."""
+    page = page_of(snapshot_of(Quote("A", 1.0, sector="</script><b>"), Quote("B", 1.0)))
+
+    assert ["</script><b>"] == data_of(page)["sectors"]
+    assert "</script><b>" not in page
+
+
+def test_what_is_first_shown_is_the_configuration() -> None:
+    """Palette, scale and columns."""
+    page = page_of(snapshot_of(), options=PageOptions(5, "colour-blind", scale="value"))
+
+    assert ("colour-blind", "1", 5) == tuple(data_of(page)[key] for key in ("palette", "heat", "columns"))

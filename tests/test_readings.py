@@ -1,0 +1,121 @@
+"""A market read in every mode over every period."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from heatmap import colours, readings
+from heatmap.model import Change, Quote
+from heatmap.modes import MODES
+from tests.drawings import reading_of, recorded, snapshot_of
+
+
+def test_all_modes_over_the_periods_the_source_has() -> None:
+    """Change, strength and sector over each; liquidity and amount of the day; the range of day and year."""
+    expected = {(mode, over) for mode in ("change", "rs", "sector") for over in ("1d", "1mo", "1y")}
+    expected |= {("liquidity", "1d"), ("amount", "1d"), ("range", "1d"), ("range", "1y")}
+
+    assert expected == set(readings.read_all(recorded(), 3.0, {}))
+
+
+def test_any_period_is_taken_and_nonsense_is_not() -> None:
+    """Sessions stand by their length; names that are no period, and more than a page could offer, stay out."""
+    changes = {f"{n}d": Change(1.0, None) for n in (60, 5, 20)} | {"week": Change(1.0, None)}
+    few = snapshot_of(Quote("A", 1.0, changes=changes), Quote("B", 2.0, changes={"1mo": Change(None, None)}))
+    many = snapshot_of(Quote("A", 1.0, changes={f"{n}d": Change(1.0, None) for n in range(2, 60)}))
+
+    assert ["1d", "5d", "20d", "1mo", "60d"] == [over.name for over in readings.periods(few)]
+    assert readings.MOST_PERIODS == len(readings.periods(many))
+
+
+def test_each_mode_sorts_by_its_own_value() -> None:
+    """Descending, ties by symbol, unknown last; every stock once."""
+    snapshot = recorded()
+    for (mode, over), reading in readings.read_all(snapshot, 3.0, {}).items():
+        values = MODES[mode].measure(snapshot.quotes, over)
+        expected = sorted(
+            range(210),
+            key=lambda n, v=values: (v[n] is None, -(v[n] or 0.0), snapshot.quotes[n].symbol),
+        )
+        assert tuple(expected) == reading.order
+        assert [values[n] for n in expected if values[n] is not None] == list(reading.values)
+
+
+def test_nothing_known_is_a_reading_of_nothing() -> None:
+    """Not of zeros: a source without turnover has no traded amounts."""
+    reading = reading_of(snapshot_of(), "amount")
+
+    assert ((), (), (), ()) == (reading.values, reading.percentiles, reading.scores, reading.scales[0].shades)
+    assert 3 == len(reading.order)
+
+
+def test_the_heats_of_a_day_and_a_year() -> None:
+    """By rank, or by value up to half, once and twice the period's usual clamp."""
+    found = readings.read_all(recorded(), 3.0, {})
+
+    assert [("rank", None), ("0.5", 1.5), ("1", 3.0), ("2", 6.0)] == [
+        (scale.name, scale.clamp) for scale in found["change", "1d"].scales
+    ]
+    assert [None, 20.0, 40.0, 80.0] == [scale.clamp for scale in found["change", "1y"].scales]
+
+
+def test_clamps_can_be_set_by_period() -> None:
+    """The configured one goes before the rule."""
+    found = readings.read_all(recorded(), 2.0, {"1mo": 9.0})
+
+    assert 9.0 == found["change", "1mo"].scales[2].clamp
+    assert 2.0 == found["change", "1d"].scales[2].clamp
+
+
+def test_what_is_clipped_is_counted() -> None:
+    """Beyond the clamp, not at it, on either side."""
+    quotes = [
+        Quote(f"S{n}", change) for n, change in enumerate((6.0, 3.01, 3.0, 0.0, -2.9, -3.0, -3.5, -4, -9))
+    ]
+    scale = reading_of(snapshot_of(*quotes), "change").scales[2]
+
+    assert (3.0, (2, 3)) == (scale.clamp, scale.clipped)
+    assert [0, 0, 0] == list(scale.shades[:3])
+    assert [2 * colours.SHADES - 1] * 4 == list(scale.shades[-4:])
+
+
+@pytest.mark.parametrize(("mode", "clamp"), [("rs", 2.0), ("sector", 2.0), ("range", 50.0)])
+def test_scores_and_ranges_have_one_scale(mode: str, clamp: float) -> None:
+    """±2 σ, and 50 around the middle."""
+    assert [("1", clamp)] == [(scale.name, scale.clamp) for scale in reading_of(recorded(), mode).scales]
+
+
+def test_a_range_is_two_sided_around_50() -> None:
+    """In the middle the weakest shades meet, at the ends stand the strongest."""
+    quotes = [
+        Quote(symbol, 0.0, last_price=last, low=100.0, high=200.0)
+        for symbol, last in (("TOP", 200.0), ("MIDDLE", 150.0), ("UNDER", 149.0), ("BOTTOM", 100.0))
+    ]
+    reading = reading_of(snapshot_of(*quotes), "range")
+
+    last = colours.SHADES - 1
+    assert (0, last, colours.SHADES + 1, 2 * last + 1) == reading.scales[0].shades
+
+
+@pytest.mark.parametrize("mode", ["liquidity", "amount"])
+def test_one_sided_modes_are_shaded_by_percentile(mode: str) -> None:
+    """The deepest shade for the highest, the lightest for the lowest, evenly between, however they are spread."""
+    shades = reading_of(recorded(), mode).scales[0].shades
+
+    assert (0, colours.SHADES - 1) == (shades[0], shades[-1])
+    assert abs(shades[105] - colours.SHADES // 2) <= 1
+
+
+def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
+    """A market turned upside down reads the same."""
+    snapshot = recorded()
+    turned = replace(snapshot, quotes=snapshot.quotes[::-1])
+    for key, reading in readings.read_all(snapshot, 3.0, {}).items():
+        other = readings.read_all(turned, 3.0, {})[key]
+        assert [snapshot.quotes[n].symbol for n in reading.order] == [
+            turned.quotes[n].symbol for n in other.order
+        ]
+        assert reading.values == pytest.approx(other.values)
+        assert reading.scales == other.scales

@@ -1,0 +1,140 @@
+"""The treemap view: its areas, its floor, its calm, and what its first readers disliked in treemaps."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heatmap.model import Quote, Rectangle, Snapshot, Treemap
+from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, floored, squarify
+from tests.drawings import FINAL, recorded, snapshot_of
+
+WHOLE = Rectangle(0.0, 0.0, 1.0, 1.0)
+
+
+def overlap(a: Rectangle, b: Rectangle) -> float:
+    """The area that two rectangles share."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return max(width, 0.0) * max(height, 0.0)
+
+
+@given(st.lists(st.floats(0.001, 1000.0), min_size=1, max_size=60), st.floats(0.2, 5.0))
+def test_rectangles_fill_the_room_in_proportion(weights: list[float], height: float) -> None:
+    """Each has its share of the area, none overlaps another, none leaves the room."""
+    weights.sort(reverse=True)
+    placed = squarify(weights, Rectangle(2.0, 3.0, 1.0, height))
+
+    assert [height * weight / sum(weights) for weight in weights] == [
+        pytest.approx(place.width * place.height, rel=1e-6) for place in placed
+    ]
+    for number, place in enumerate(placed):
+        assert 2.0 - 1e-9 <= place.x <= place.x + place.width <= 3.0 + 1e-9
+        assert 3.0 - 1e-9 <= place.y <= place.y + place.height <= 3.0 + height + 1e-9
+        assert all(overlap(place, other) < 1e-9 for other in placed[:number])
+
+
+def test_the_published_example() -> None:
+    """6, 6, 4, 3, 2, 2, 1 in a room of 6 x 4, as drawn in the paper of Bruls, Huizing and van Wijk."""
+    placed = squarify([6, 6, 4, 3, 2, 2, 1], Rectangle(0, 0, 6, 4))
+
+    expected = [(0, 0, 3, 2), (0, 2, 3, 2), (3, 0, 12 / 7, 7 / 3), (3 + 12 / 7, 0, 9 / 7, 7 / 3)]
+    assert [pytest.approx(place) for place in expected] == [tuple(place) for place in placed[:4]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 2000, 10_000])
+def test_any_number_of_stocks(count: int) -> None:
+    """One fills the map; thousands take no recursion and no long time."""
+    placed = squarify([1.0 + 1.0 / (n + 1) for n in range(count)], WHOLE)
+
+    assert count == len(placed)
+    assert sum(place.width * place.height for place in placed) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_every_stock_has_a_tile_that_can_be_seen(weight: str, aspect: float) -> None:
+    """No unmoved or small stock disappears: a tile is a quarter of the mean at least, and no mere line."""
+    treemap = TreemapView(weight, aspect).draw(recorded())
+
+    assert sorted(treemap.tiles) == list(range(210))
+    areas = [place.width * place.height * aspect for place in treemap.places]
+    assert 210 * min(areas) > 0.25
+    assert all(1 / 8 < place.width / place.height < 8 for place in treemap.places)
+
+
+def test_size_does_not_depend_on_the_change() -> None:
+    """A stock that stood still keeps its tile, and one map holds gainers and losers."""
+    snapshot = recorded()
+    still = replace(snapshot, quotes=tuple(replace(quote, percent_change=0.0) for quote in snapshot.quotes))
+
+    for weight in WEIGHTS:
+        assert TreemapView(weight).draw(snapshot) == TreemapView(weight).draw(still)
+    assert {-1, 1} == {1 if quote.percent_change >= 0 else -1 for quote in snapshot.quotes}
+
+
+def moved(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list[float]:
+    """How far each stock's tile moved, in widths of the map."""
+    before = {one.quotes[n].symbol: place for n, place in zip(first.tiles, first.places, strict=True)}
+    after = {two.quotes[n].symbol: place for n, place in zip(second.tiles, second.places, strict=True)}
+    return [
+        ((after[symbol].x - place.x) ** 2 + (after[symbol].y - place.y) ** 2) ** 0.5
+        for symbol, place in before.items()
+    ]
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_the_map_is_calm(weight: str, aspect: float) -> None:
+    """Between two moments of the recorded day the median tile moves less than 5 % of the map's width."""
+    view = TreemapView(weight, aspect)
+    start = FINAL.replace(hour=9, minute=16)
+    moments = [recorded(start + timedelta(minutes=5 * step)) for step in range(73)]
+    maps = [view.draw(moment) for moment in moments]
+
+    pairs = zip(maps, maps[1:], moments, moments[1:], strict=False)
+    assert max(statistics.median(moved(*pair)) for pair in pairs) < 0.05
+
+
+def test_headings_stand_above_their_sector() -> None:
+    """Each is as wide as its sector, right above its first tile, and on no tile."""
+    snapshot = recorded()
+    treemap = TreemapView().draw(snapshot)
+
+    assert len(treemap.headings) > 10
+    for name, strip in treemap.headings:
+        first = next(
+            place
+            for n, place in zip(treemap.tiles, treemap.places, strict=True)
+            if snapshot.quotes[n].sector == name
+        )
+        assert (strip.x, strip.y + strip.height) == (first.x, first.y)
+        assert all(overlap(strip, place) < 1e-9 for place in treemap.places)
+
+
+def test_tiles_of_a_sector_stand_together() -> None:
+    """Sector by sector, the heaviest first in each; without weights, by symbol."""
+    snapshot = recorded()
+    sectors = [snapshot.quotes[n].sector for n in TreemapView("amount").draw(snapshot).tiles]
+    banks = [
+        snapshot.quotes[n].turnover or 0.0
+        for n in TreemapView("amount").draw(snapshot).tiles
+        if snapshot.quotes[n].sector == "Financial Services"
+    ]
+    bare = snapshot_of(Quote("B", 1.0), Quote("A", 2.0), Quote("C", -1.0))
+
+    assert len(set(sectors)) == 1 + sum(a != b for a, b in zip(sectors, sectors[1:], strict=False))
+    assert sorted(banks, reverse=True) == banks
+    assert (1, 0, 2) == TreemapView().draw(bare).tiles
+    assert () == TreemapView().draw(bare).headings
+
+
+def test_unknown_weights_get_the_smallest_tile() -> None:
+    """And where none is known all are equal."""
+    assert [100.0, 20.16, 20.16] == pytest.approx(floored([100.0, 0.8, None]))
+    assert [1.0, 1.0] == floored([None, 0.0])
