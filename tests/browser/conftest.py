@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from heatmap import tick
 from heatmap.model import Quote
+from tests.drawings import page_of, recorded
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 REFRESH_SECONDS = 60
@@ -112,8 +113,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Open an address in a window of its own, with the browser's clock at `now`; it must not complain."""
+def market(tmp_path: Path) -> Iterator[Site]:
+    """A server with the page of the bundled recorded day at its close."""
+    server = Site(tmp_path)
+    server.page = page_of(recorded()).encode()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Open an address in a window of its own, with the browser's clock at `now`; it must not complain.
+
+    The address is on the server of the test: `site`, or `market` where the test has that.
+    """
+    site: Site = request.getfixturevalue("market" if "market" in request.fixturenames else "site")
     complaints: list[str] = []
     contexts = []
 
