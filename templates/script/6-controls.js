@@ -61,18 +61,13 @@ function press(/** @type {KeyboardEvent} */ event) {
 /** The address of what is shown, for others. */
 const linkOf = () => new URL(query(), data.public_url ? `${data.public_url}${data.market}/` : location.href.split(/[?#]/)[0]).href;
 
-async function copyLink() {
+function copyLink() {
   const field = /** @type {HTMLInputElement} */ (byId("link"));
   field.value = linkOf();
   field.hidden = false;
   field.select();
-  try {
-    await navigator.clipboard.writeText(field.value);
-    announce("link copied");
-  } catch {
-    // A frame of another site may not write there: the link stands selected, ready to be copied.
-    announce(document.execCommand("copy") ? "link copied" : "press Ctrl+C to copy the link");
-  }
+  // The newer way to the clipboard is closed to frames of other sites. Where this one is too, the link stands selected.
+  announce(document.execCommand("copy") ? "link copied" : "press Ctrl+C to copy the link");
 }
 
 function listen() {
@@ -95,7 +90,7 @@ function listen() {
   document.addEventListener("focusout", () => { if (!pinned) hidePanel(); });
   document.addEventListener("click", (event) => {
     const symbol = tileOf(event.target);
-    if (!symbol && event.target instanceof Node && !byId("panel").contains(event.target)) hidePanel();
+    if (!symbol && !event.composedPath().includes(byId("panel"))) hidePanel();
     if (!symbol || !touch) return;
     event.preventDefault(); // a finger cannot hover: the first tap shows, the panel leads on
     showPanel(symbol, true);
@@ -107,7 +102,7 @@ function listen() {
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
   byId("help-button").addEventListener("click", keys["?"]);
-  byId("copy").addEventListener("click", () => void copyLink());
+  byId("copy").addEventListener("click", copyLink);
   byId("print").addEventListener("click", () => window.print());
   for (const button of document.querySelectorAll("[data-save]")) {
     button.addEventListener("click", () => void save(button.getAttribute("data-save") ?? ""));

@@ -1,0 +1,257 @@
+"""Mouse, thumb and keyboard: search, filter, order, watchlist, panel, and what survives a refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OPEN, Site
+from tests.drawings import recorded
+
+MINUTE = 60_000
+FOCUSED = "() => document.activeElement.closest('[data-symbol]')?.dataset.symbol ?? ''"
+SYMBOLS = "() => [...document.querySelectorAll('main [data-symbol]')].map((tile) => tile.dataset.symbol)"
+
+
+def test_search_highlights_and_counts(market: Site, visit: Callable[..., Page]) -> None:
+    """By symbol and by name, in any case; the others step back; Escape ends it."""
+    page = visit("/map/")
+    page.keyboard.press("/")
+    page.keyboard.type("tata")
+
+    named = {q.symbol for q in recorded().quotes if "tata" in f"{q.symbol} {q.name}".lower()}
+    assert f"{len(named)} found" == page.locator("#found").inner_text()
+    assert named == set(
+        page.evaluate("() => [...document.querySelectorAll('.hit')].map((t) => t.dataset.symbol)")
+    )
+    assert "0.25" == page.locator('td[data-symbol="INFY"]').evaluate(
+        "(tile) => getComputedStyle(tile).opacity"
+    )
+    page.keyboard.press("Escape")
+    assert 0 == page.locator(".hit").count()
+    assert "" == page.locator("#search").input_value()
+    assert "q=" not in page.url
+
+
+@pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])
+def test_one_sector(market: Site, visit: Callable[..., Page], layout: str) -> None:
+    """Only its stocks, in every layout."""
+    page = visit(f"/map/?layout={layout}&sector=Realty")
+
+    expected = {q.symbol for q in recorded().quotes if q.sector == "Realty"}
+    assert expected == set(page.evaluate(SYMBOLS))
+
+
+def test_order_by_symbol_change_and_amount(market: Site, visit: Callable[..., Page]) -> None:
+    """Whatever is shown; the tiles keep their values."""
+    page = visit("/map/?mode=liquidity&sort=symbol")
+    quotes = recorded().quotes
+
+    assert sorted(q.symbol for q in quotes) == page.evaluate(SYMBOLS)
+    for key, value in (("change", lambda q: q.percent_change), ("amount", lambda q: q.turnover)):
+        page.evaluate(f"() => {{ document.getElementById('sort').value = '{key}'; }}")
+        page.locator("#sort").dispatch_event("change")
+        assert [q.symbol for q in sorted(quotes, key=lambda q, v=value: (-v(q), q.symbol))] == page.evaluate(
+            SYMBOLS
+        )
+    assert "Sorted by traded amount." == page.locator("#order").inner_text()
+
+
+def test_a_watchlist_lives_in_the_address(market: Site, visit: Callable[..., Page]) -> None:
+    """Put on by key, marked, chosen as a filter, taken off again."""
+    page = visit("/map/")
+    for symbol in ("M&M", "INFY"):
+        page.locator(f'a:has(b:text-is("{symbol}"))').focus()
+        page.keyboard.press("w")
+    assert "watch=M%26M%2CINFY" in page.url
+    assert 2 == page.locator(".watched").count()
+    page.select_option("#sector", "watchlist")
+    assert ["M&M", "INFY"] == page.evaluate(SYMBOLS)
+    page.locator('a:has(b:text-is("INFY"))').focus()
+    page.keyboard.press("w")
+    assert ["M&M"] == page.evaluate(SYMBOLS)
+
+
+def test_arrows_walk_the_table(market: Site, visit: Callable[..., Page]) -> None:
+    """One tile is reached by Tab; from there the arrows go where they point, and the panel follows."""
+    page = visit("/map/", viewport={"width": 1280, "height": 900})
+    symbols = page.evaluate(SYMBOLS)
+    page.locator("#help-button").focus()
+    page.keyboard.press("Tab")
+
+    assert symbols[0] == page.evaluate(FOCUSED)
+    for key, place in (
+        ("ArrowRight", 1),
+        ("ArrowDown", 14),
+        ("ArrowDown", 27),
+        ("ArrowLeft", 26),
+        ("ArrowUp", 13),
+        ("ArrowLeft", 13),
+    ):
+        page.keyboard.press(key)
+        assert symbols[place] == page.evaluate(FOCUSED), key
+    assert symbols[13] in page.locator("#panel").inner_text()
+    assert "panel" == page.evaluate("() => document.activeElement.getAttribute('aria-describedby')")
+    page.keyboard.press("Tab")
+    assert "A" == page.evaluate("() => document.activeElement.tagName")
+    assert "" == page.evaluate(FOCUSED)
+
+
+@pytest.mark.parametrize("layout", ["sectors", "treemap", "bars"])
+def test_arrows_reach_every_tile(market: Site, visit: Callable[..., Page], layout: str) -> None:
+    """From the first tile, by arrows alone, each of the 210 can be reached."""
+    page = visit(f"/map/?layout={layout}", viewport={"width": 1280, "height": 900})
+    reached = page.evaluate("""async () => {
+      const tiles = [...document.querySelectorAll("main [data-symbol] a")], seen = new Set([tiles[0]]), queue = [tiles[0]];
+      while (queue.length) {
+        const from = queue.pop();
+        for (const key of ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]) {
+          from.focus();
+          from.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+          const to = document.activeElement;
+          if (!seen.has(to)) { seen.add(to); queue.push(to); }
+        }
+      }
+      return seen.size; }""")
+
+    assert 210 == reached
+
+
+def test_everything_by_keyboard_alone(market: Site, visit: Callable[..., Page]) -> None:
+    """Mode, period and layout by key and told; help opens and closes; focus comes back."""
+    page = visit("/map/")
+    page.locator('a:has(b:text-is("INFY"))').focus()
+    page.keyboard.press("m")
+    assert "Relative strength" == page.locator("#status").inner_text().strip(" ·")
+    page.keyboard.press("p")
+    page.keyboard.press("l")
+    assert "INFY" == page.evaluate(FOCUSED)
+    assert page.url.endswith("?mode=rs&period=1mo&layout=sectors")
+    page.keyboard.press("?")
+    assert page.locator("#help").is_visible()
+    page.keyboard.press("m")  # within the help it is a letter like any other
+    page.keyboard.press("Escape")
+    assert page.locator("#help").is_hidden()
+    assert "INFY" == page.evaluate(FOCUSED)
+    assert "mode=rs" in page.url
+
+
+def test_the_panel_follows_a_finger_and_leads_on(market: Site, visit: Callable[..., Page]) -> None:
+    """A tap shows and stays; its buttons are large enough to hit; another tap beside it closes."""
+    page = visit("/map/", viewport={"width": 360, "height": 740}, has_touch=True)
+    page.locator('[data-symbol="BHEL"]').tap()
+
+    panel = page.locator("#panel")
+    assert "Open the chart" in panel.inner_text()
+    panel.get_by_role("button", name="Watch").tap()
+    assert "watch=BHEL" in page.url
+    assert "Take off the watchlist" in panel.inner_text()
+    box = panel.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    page.locator("h1").tap()
+    assert panel.is_hidden()
+
+
+@pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])
+def test_everything_survives_a_refresh(site: Site, visit: Callable[..., Page], layout: str) -> None:
+    """Mode, filter, search, watchlist, scroll, focus and panel are as they were, with new figures."""
+    page = visit(
+        f"/map/?layout={layout}&mode=rs&q=5&watch=W000&sector=Services",
+        viewport={"width": 900, "height": 400},
+    )
+    page.evaluate("() => { window.sameDocument = true; }")
+    page.locator('a:has(b:text-is("WMOTOCO077"))').evaluate("link => link.focus({ preventScroll: true })")
+    page.evaluate("() => scrollTo(0, 150)")
+    address = page.url
+    hits = page.locator(".hit").count()
+    link = page.locator('a:has(b:text-is("WMOTOCO077"))').element_handle()
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("header")).to_contain_text("11:05:00 IST")
+    assert page.evaluate("() => window.sameDocument === true")
+    assert address == page.url
+    assert hits == page.locator(".hit").count() > 0
+    assert 1 == page.locator(".watched").count()
+    assert 150 == page.evaluate("() => Math.round(scrollY)")
+    assert "WMOTOCO077" == page.evaluate(FOCUSED)
+    assert page.evaluate("(link) => link === document.activeElement", link)
+    expect(page.locator("#panel")).to_contain_text("+2.15 %")
+    assert "5" == page.locator("#search").input_value()
+
+
+def test_stocks_that_join_and_leave(site: Site, visit: Callable[..., Page]) -> None:
+    """The universe changes monthly: new tiles appear, old ones go, in whatever is shown."""
+    page = visit("/map/?layout=bars")
+    site.draw(OPEN + timedelta(minutes=5), count=150)
+    page.clock.run_for(2 * MINUTE)
+    expect(page.locator("main [data-symbol]")).to_have_count(150)
+    site.draw(OPEN + timedelta(minutes=10), count=205)
+    page.clock.run_for(6 * MINUTE)
+    expect(page.locator("main [data-symbol]")).to_have_count(205)
+
+
+def test_a_refresh_leaves_nothing_behind(site: Site, visit: Callable[..., Page]) -> None:
+    """After 1,000 refreshes of a treemap there are as many elements as after one, and no more memory held."""
+    page = visit("/map/?layout=treemap&mode=rs")
+    first, second = site.draw(), site.draw(OPEN + timedelta(minutes=5), shift=0.5)
+    session = page.context.new_cdp_session(page)
+    page.evaluate(
+        """(pages) => { window.pages = pages; window.rounds = async (count) => {
+      for (let n = 0; n < count; n++) {
+        window.fetch = async () => new Response(window.pages[n % 2]);
+        document.getElementById("refresh").click();
+        for (let waited = 0; waited < 4; waited++) await new Promise((resolve) => { const c = new MessageChannel(); c.port1.onmessage = resolve; c.port2.postMessage(0); });
+      } } }""",
+        [first.decode(), second.decode()],
+    )
+
+    def held() -> tuple[int, float]:
+        session.send("HeapProfiler.collectGarbage")
+        counters = session.send("Memory.getDOMCounters")
+        return counters["nodes"], session.send("Runtime.getHeapUsage")["usedSize"]
+
+    page.evaluate("() => window.rounds(40)")
+    nodes, heap = held()
+    elements = page.evaluate("() => document.querySelectorAll('*').length")
+    page.evaluate("() => window.rounds(1000)")
+    after_nodes, after_heap = held()
+
+    assert elements == page.evaluate("() => document.querySelectorAll('*').length")
+    assert after_nodes <= nodes * 1.5 + 5000  # a document or two may wait to be collected, never a thousand
+    assert after_heap <= heap * 1.5 + 4_000_000
+
+
+def test_fullscreen_and_print(market: Site, visit: Callable[..., Page]) -> None:
+    """The whole screen by a button; on paper the controls are gone and the colours stay."""
+    page = visit("/map/")
+    page.locator("#fullscreen").click()
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    page.evaluate("() => document.exitFullscreen()")
+    page.emulate_media(media="print")
+
+    assert page.locator("#tools").is_hidden()
+    assert page.locator("footer").is_hidden()
+    assert "exact" == page.locator("td[data-symbol]").first.evaluate(
+        "(t) => getComputedStyle(t).printColorAdjust"
+    )
+    assert 210 == page.locator("td[data-symbol]").count()
+
+
+def test_pause_and_refresh_now(site: Site, visit: Callable[..., Page]) -> None:
+    """Paused, it asks for nothing; the other button asks at once."""
+    page = visit("/map/")
+    page.locator("#pause").click()
+    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+    before = site.hits
+    page.clock.run_for(10 * MINUTE)
+    assert before == site.hits
+    assert "Resume refreshing" == page.locator("#pause").get_attribute("title")
+    page.locator("#refresh").click()
+    expect(page.locator("td").first).to_contain_text("+6.00")
