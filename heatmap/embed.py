@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from urllib.parse import urlencode
+
 from heatmap.render.templates import render_template
 
 HEIGHT_PIXELS = 900  # of a frame that cannot grow: 17 rows and the header on a wide screen
+LAYOUTS = ("table", "sectors", "treemap", "bars")
+PERIODS = ("1d", "1mo", "1y")
+THEMES = ("light", "dark")
+
+
+class Choices(NamedTuple):
+    """What the page in a frame shows first, in the order of its address. None: what it usually shows."""
+
+    mode: str | None = None
+    layout: str | None = None
+    period: str | None = None
+    theme: str | None = None  # None: the reader's own
+    palette: str | None = None
+
+    def made(self) -> dict[str, str]:
+        """Return those that were made."""
+        return {key: value for key, value in self._asdict().items() if value is not None}
+
+
+USUAL = Choices()
 
 
 def snippet(
-    url: str, title: str, *, market: str, height_pixels: int = HEIGHT_PIXELS, auto_height: bool = False
+    url: str,
+    title: str,
+    *,
+    market: str,
+    choices: Choices = USUAL,
+    height_pixels: int = HEIGHT_PIXELS,
+    auto_height: bool = False,
 ) -> str:
-    """Return the `<iframe>`; with `auto_height`, and the script by which it takes the page's own height."""
-    return _filled("embed.html.j2", url, title, market, height_pixels, auto_height)
+    """Return the `<iframe>`; with `auto_height`, and the script by which it takes the page's own height.
+
+    Snippets with different markets or choices stand beside each other on a page, and so do two of the same.
+    """
+    return _filled("embed.html.j2", url, title, market, choices, height_pixels, auto_height)
 
 
 def blog(url: str, title: str, *, market: str) -> str:
     """Return a sample blog page with the heatmap in it."""
-    return _filled("blog.html.j2", url, title, market, HEIGHT_PIXELS, True)
+    return _filled("blog.html.j2", url, title, market, USUAL, HEIGHT_PIXELS, True)
 
 
-def _filled(template: str, url: str, title: str, market: str, height_pixels: int, auto_height: bool) -> str:
+def _filled(
+    template: str,
+    url: str,
+    title: str,
+    market: str,
+    choices: Choices,
+    height_pixels: int,
+    auto_height: bool,
+) -> str:
+    made = choices.made()
     return render_template(
         template,
-        url=url,
+        url=f"{url}?{urlencode(made)}" if made else url,
         title=title,
-        id=f"heatmap-{market}",
+        # No market's name holds an underscore: no two frames of different content share an id.
+        id="_".join((f"heatmap-{market}", *made.values())),
         height=height_pixels,
         auto_height=auto_height,
+        # A frame whose scheme is not that of its page would be given an opaque ground of its own.
+        color_scheme=choices.theme or "light dark",
     )

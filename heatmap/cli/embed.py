@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from heatmap import embed
+from heatmap.colours import GRADIENTS
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
+from heatmap.modes import MODES
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--height", type=int, default=embed.HEIGHT_PIXELS, metavar="PIXELS", help="without it"
     )
     parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
+    parser.add_argument("--mode", choices=MODES, help="what is measured (default: change)")
+    parser.add_argument("--layout", choices=embed.LAYOUTS, help="how it is drawn (default: table)")
+    parser.add_argument("--period", choices=embed.PERIODS, help="over which time (default: 1d)")
+    parser.add_argument("--theme", choices=embed.THEMES, help="your blog's, if it has but one")
+    parser.add_argument(
+        "--palette", choices=GRADIENTS, help="the colours (default: those of the configuration)"
+    )
     parser.add_argument("--url", help="where the pages are (default: public_url of the configuration)")
 
 
@@ -41,16 +50,25 @@ def run(arguments: argparse.Namespace) -> int:
     if url is None:
         problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'
         raise ConfigError([f"{problem}, or give --url"])
-    if not re.match(r"https?://[^/\s]", url):
-        raise UsageError(f"--url must begin with https:// or http:// and a host, not {url!r}")
+    if not re.fullmatch(r"https?://[^/\s?#][^\s?#]*", url):
+        name = "--url" if arguments.url else "public_url"
+        raise UsageError(
+            f"{name} must begin with https:// or http:// and a host, and end before any ?, not {url!r}"
+        )
     if not LEAST_PIXELS <= arguments.height <= MOST_PIXELS:
         raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {arguments.height}")
+    usual = embed.Choices("change", "table", "1d", palette=config.page.gradient)
+    asked = (getattr(arguments, key) for key in usual._fields)
+    choices = embed.Choices(
+        *(value if value != default else None for value, default in zip(asked, usual, strict=True))
+    )
     address = f"{url.rstrip('/')}/{market.name}/"
     print(
         embed.snippet(
             address,
             market.title,
             market=market.name,
+            choices=choices,
             height_pixels=arguments.height,
             auto_height=arguments.auto_height,
         ),
