@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv/dev.stamp
+NODE := tests/script/node_modules
+NODE_DEV := $(NODE)/dev.stamp
+SCRIPTS := $(shell find templates -name '*.js')
+BIOME := $(NODE)/.bin/biome lint --config-path=tests/script --error-on-warnings --no-errors-on-unmatched
 
 .PHONY: help run demo test test-lowest lint bench screenshots build clean
 
@@ -14,7 +18,8 @@ run: $(BIN)/heatmap ## draw the recorded trading day into site/index.html
 demo: $(BIN)/heatmap ## serve the recorded day live, beside a sample blog
 	@$(BIN)/heatmap demo
 
-test: $(DEV)   ## set up the test servers, and run all tests
+# Who has no Node.js can do without the accessibility tests.
+test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test servers, and run all tests
 	@$(BIN)/python tests/servers/unpack.py
 	$(BIN)/python -m pytest
 
@@ -24,11 +29,15 @@ test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest v
 	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest -m "not real" --ignore=tests/browser --ignore=tests/publishers \
 	 --ignore=tests/test_end_to_end.py --ignore=tests/test_install.py
 
-lint: $(DEV)   ## ruff, mypy --strict, and the floors of ARCHITECTURE.md
+lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, and the page's script by biome and tsc
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIOME) templates
+	@mkdir -p build && cat /dev/null $(sort $(SCRIPTS)) >build/script.js
+	$(BIOME) --only=correctness/noUnusedVariables --only=style/useConst build/script.js
+	$(if $(SCRIPTS),$(NODE)/.bin/tsc --project tests/script)
 
 bench: $(DEV)  ## a tick against the original approach, in ratios
 	$(BIN)/python -m bench.tick
@@ -40,7 +49,7 @@ build: $(DEV)  ## the wheel and the source distribution, into dist/
 	$(BIN)/python -m hatchling build
 
 clean:         ## forget what was set up
-	rm -rf .venv .venv-lowest tests/.servers build dist
+	rm -rf .venv .venv-lowest tests/.servers $(NODE) build dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,4 +67,11 @@ $(DEV): requirements-dev.txt pyproject.toml | .venv/bin/python
 	@echo 'Setting up .venv for development (once) ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NODE_DEV): tests/script/package.json tests/script/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+	 { echo "The page's script is checked with Node.js: install it with npm (Debian: apt-get install nodejs npm)"; exit 1; }
+	@echo 'Setting up $(NODE) (once) ...'
+	@npm ci --prefix tests/script --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

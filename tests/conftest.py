@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 AnyServer = TypeVar("AnyServer")
+AXE = Path(__file__).parent / "script/node_modules/axe-core/axe.min.js"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,6 +116,16 @@ def cron(tmp_path: Path) -> Iterator[Cron]:
     """A cron daemon, not yet running: run(crontab)."""
     with started(lambda: Cron(tmp_path / "cron")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def axe() -> Path:
+    """axe-core, the accessibility checker, as a script to run in a page."""
+    if not AXE.is_file():
+        pytest.skip(
+            "axe-core is not here: install Node.js and npm (Debian: apt-get install nodejs npm), then make test"
+        )
+    return AXE
 
 
 @pytest.fixture(scope="session")
