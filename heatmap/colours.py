@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -79,16 +80,17 @@ def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
     )
 
 
-def ramp(gradient: Gradient) -> list[str]:
+@cache
+def ramp(gradient: Gradient) -> tuple[str, ...]:
     """Return the 2 x SHADES fills of a two-sided scale, from the strongest gain to the strongest loss."""
-    return steps(gradient.strongest_gain, gradient.weakest_gain, SHADES) + steps(
-        gradient.weakest_loss, gradient.strongest_loss, SHADES
-    )
+    gains = steps(gradient.strongest_gain, gradient.weakest_gain, SHADES)
+    losses = steps(gradient.weakest_loss, gradient.strongest_loss, SHADES)
+    return (*gains, *losses)
 
 
-def one_sided_ramp(name: str) -> list[str]:
+def one_sided_ramp(name: str) -> tuple[str, ...]:
     """Return the SHADES fills of a one-sided scale of ONE_SIDED, from the deepest to the lightest."""
-    return steps(*ONE_SIDED[name], SHADES)
+    return tuple(steps(*ONE_SIDED[name], SHADES))
 
 
 def rank_shades(values: Sequence[float]) -> list[int]:

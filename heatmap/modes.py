@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from heatmap import measures
 from heatmap.periods import DAY, YEAR
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from heatmap.model import Quote
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(NamedTuple):
     """One way to read a market. `formula`, `caveat` and `needs` are sentences for its reader."""
 
     name: str

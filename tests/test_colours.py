@@ -120,7 +120,7 @@ def test_a_ramp_is_its_two_gradients() -> None:
     expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), colours.SHADES)]
     expected += [c.hex_l for c in Color("#DFA4A4").range_to(Color("red"), colours.SHADES)]
 
-    assert expected == colours.ramp(CONTRAST)
+    assert tuple(expected) == colours.ramp(CONTRAST)
 
 
 def test_rank_shades_spread_each_side_evenly() -> None:

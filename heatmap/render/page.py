@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.colours import BLACK, GRADIENTS
 from heatmap.modes import MODES
@@ -26,8 +25,7 @@ UP = "\0up\0"  # and where the way from a page to the folder of all markets will
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 
 
-@dataclass(frozen=True, slots=True)
-class CellText:
+class CellText(NamedTuple):
     """A cell's words, ready for the page; "" where the source does not know."""
 
     symbol: str

@@ -50,7 +50,7 @@ class TableView:
             legend=_legend(reading, scale, ramp),
         )
 
-    def _ramp(self, reading: Reading) -> list[str]:
+    def _ramp(self, reading: Reading) -> tuple[str, ...]:
         mode = MODES[reading.mode]
         if mode.two_sided:
             return colours.ramp(colours.GRADIENTS[self.gradient][self.up])

@@ -204,7 +204,7 @@ def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -
         else colours.one_sided_ramp(palette)
     )
 
-    assert expected == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]
+    assert list(expected) == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]
     assert [colours.ink(fill) for fill in expected] == [("#000000", "#ffffff")[number] for number in ink]
 
 
