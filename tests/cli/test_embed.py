@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
+from json import dumps
 from pathlib import Path
 
 import pytest
 
 from heatmap import cli
 
-SAMPLE = Path(__file__).parents[2] / "deploy/blog.html"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 URL = "https://www.example.org/heatmap/"
 
 
@@ -20,10 +22,150 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_sample_page_holds_what_embed_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """deploy/blog.html stays true."""
-    assert 0 == cli.main(["embed", "--auto-height", "--url", URL])
-    assert capsys.readouterr().out in SAMPLE.read_text("utf-8")
+class Frames(HTMLParser):
+    """The frames of a snippet or a page: their attributes, as a browser reads them, and the text of scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.frames: list[dict[str, str | None]] = []
+        self.scripts: list[str] = []
+        self.tags: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "iframe":
+            self.frames.append(dict(attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(f"/{tag}")
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] == ["script"]:
+            self.scripts.append(data)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What `heatmap embed` prints."""
+    assert 0 == cli.main(["embed", *argv])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "argv"),
+    [("blog.html", ["--auto-height"]), ("ghost.html", ["--auto-height"]), ("wordpress.html", [])],
+)
+def test_the_samples_hold_what_embed_prints(
+    capsys: pytest.CaptureFixture[str], name: str, argv: list[str]
+) -> None:
+    """The files of deploy/ stay true, and have no other frame or script."""
+    text = (DEPLOY / name).read_text("utf-8")
+    out = printed(capsys, *argv, "--url", URL)
+
+    assert 1 == text.count(out)
+    rest = Frames(text.replace(out, ""))
+    assert not {"iframe", "script"} & set(rest.tags)
+
+
+def test_the_samples_are_marked_as_their_editors_mark_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """A Custom HTML block of WordPress, an HTML card of Ghost."""
+    frame, grows = printed(capsys, "--url", URL), printed(capsys, "--auto-height", "--url", URL)
+
+    assert f"<!-- wp:html -->\n{frame}<!-- /wp:html -->" in (DEPLOY / "wordpress.html").read_text("utf-8")
+    assert f"<!--kg-card-begin: html-->\n{grows}<!--kg-card-end: html-->" in (
+        DEPLOY / "ghost.html"
+    ).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("argv", "query"),
+    [
+        ([], ""),
+        (["--mode", "rs"], "?mode=rs"),
+        (["--layout", "treemap"], "?layout=treemap"),
+        (["--period", "1mo"], "?period=1mo"),
+        (["--theme", "light"], "?theme=light"),
+        (["--palette", "colour-blind"], "?palette=colour-blind"),
+        (["--mode", "change", "--layout", "table", "--period", "1d", "--palette", "contrast"], ""),
+        (
+            [
+                "--palette",
+                "classic",
+                "--theme",
+                "dark",
+                "--period",
+                "1y",
+                "--layout",
+                "bars",
+                "--mode",
+                "sector",
+            ],
+            "?mode=sector&layout=bars&period=1y&theme=dark&palette=classic",
+        ),
+    ],
+)
+@pytest.mark.parametrize("script", [[], ["--auto-height"]])
+def test_choices_are_in_the_address(
+    capsys: pytest.CaptureFixture[str], argv: list[str], query: str, script: list[str]
+) -> None:
+    """In one order whatever that of the options, and what the page shows anyway left out; in both snippets."""
+    found = Frames(printed(capsys, "--url", URL, *argv, *script))
+
+    assert [f"{URL}nse-fno/{query}"] == [frame["src"] for frame in found.frames]
+    assert len(script) == len(found.scripts)
+
+
+def test_the_palette_of_the_page_is_left_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the configuration has another, it is the usual one, and `contrast` must be asked for."""
+    (here / "heatmap.toml").write_text('[page]\ngradient = "classic"\n')
+
+    assert "palette" not in printed(capsys, "--url", URL, "--palette", "classic")
+    assert "?palette=contrast" in printed(capsys, "--url", URL, "--palette", "contrast")
+
+
+@pytest.mark.parametrize(
+    ("argv", "scheme"), [([], "light dark"), (["--theme", "light"], "light"), (["--theme", "dark"], "dark")]
+)
+def test_the_frame_has_the_scheme_of_its_page(
+    capsys: pytest.CaptureFixture[str], argv: list[str], scheme: str
+) -> None:
+    """Else the browser paints an opaque ground."""
+    (frame,) = Frames(printed(capsys, "--url", URL, *argv)).frames
+
+    assert f"border:0;color-scheme:{scheme}" == frame["style"]
+
+
+def test_each_frame_has_an_id_of_its_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By market and choices, and its script speaks of that one only; markets whose names continue each other too."""
+    names = ("nse", "nse-rs", "nse-rs-dark")
+    markets = (f'[[market]]\nname = "{name}"\n[market.source]\ntype = "recording"\n' for name in names)
+    (here / "heatmap.toml").write_text("".join(markets))
+    shown = [
+        ["--market", market, *choices]
+        for market in names
+        for choices in ([], ["--mode", "rs"], ["--mode", "rs", "--theme", "dark"], ["--theme", "dark"])
+    ]
+    ids = []
+    for argv in shown:
+        found = Frames(printed(capsys, "--auto-height", "--url", URL, *argv))
+        ids.append(found.frames[0]["id"])
+        assert re.findall(r"iframe#([\w-]+)", found.scripts[0]) == ids[-1:]
+
+    assert len(shown) == len(set(ids))
+
+
+def test_everything_is_escaped(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A title or an address that could end its attribute is the same text in it, and no tag of its own."""
+    title = """</iframe><script>alert("1 & 2")</script>'"""
+    url = """https://www.example.org/"><script>alert('1&2')</script>/"""
+    (here / "heatmap.toml").write_text(f"title = {dumps(title)}\n")
+
+    found = Frames(printed(capsys, "--url", url, "--mode", "rs", "--theme", "dark"))
+
+    assert ["iframe", "/iframe"] == found.tags
+    assert title == found.frames[0]["title"]
+    assert f"{url}nse-fno/?mode=rs&theme=dark" == found.frames[0]["src"]
 
 
 def test_the_address_comes_from_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,10 +199,21 @@ def test_the_frame_is_sandboxed(capsys: pytest.CaptureFixture[str]) -> None:
         ([], 78, "public_url is not set"),
         (["--url", "ftp://x"], 64, "--url must begin with"),
         (["--url", URL, "--market", "nyse"], 64, "there is no market 'nyse'"),
+        (["--url", f"{URL}?a=b"], 64, "--url must begin with"),
+        (["--url", "https://www.example.org/a b"], 64, "--url must begin with"),
         (["--url", URL, "--height", "1"], 64, "--height must be"),
+        (["--url", URL, "--height", "tall"], 64, "--height: invalid int value: 'tall'"),
+        (["--url", URL, "--mode", "volume"], 64, "--mode: invalid choice: 'volume'"),
+        (["--url", URL, "--layout", "pie"], 64, "--layout: invalid choice: 'pie'"),
+        (["--url", URL, "--period", "1w"], 64, "--period: invalid choice: '1w'"),
+        (["--url", URL, "--theme", "blue"], 64, "--theme: invalid choice: 'blue'"),
+        (["--url", URL, "--palette", "grey"], 64, "--palette: invalid choice: 'grey'"),
     ],
 )
 def test_what_cannot_be(capsys: pytest.CaptureFixture[str], argv: list[str], code: int, said: str) -> None:
     """One sentence that says what to give."""
     assert code == cli.main(["embed", *argv])
-    assert said in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert said in told.err
+    assert 1 == told.err.count("\n")
+    assert "" == told.out
