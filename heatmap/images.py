@@ -9,30 +9,53 @@ from heatmap.render import words
 from heatmap.render.templates import render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from heatmap.model import Cell, Occasion, Snapshot, Table
+    from PIL.ImageDraw import ImageDraw
+
+    from heatmap.model import Breadth, Cell, Occasion, Snapshot, Table
 
 TEMPLATE = "heatmap.svg.j2"
-WIDTH, HEIGHT = 1200, 630  # pixels: what previews of links ask for
+GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
+NOTICE, NOTICE_GROUND, NOTICE_TEXT = "recording", "#fff3cd", "#5c4400"
+
+# All lengths are pixels of the picture.
+WIDTH, HEIGHT = 1200, 630  # what previews of links ask for
 MARGIN = 24
 MAP_TOP = 104
-GROUND, TEXT, QUIET, FLAT = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
-NOTICE_GROUND, NOTICE_TEXT = "#fff3cd", "#5c4400"  # of the word "recording"
+FIRST_LINE, SECOND_LINE = 54, 86  # baselines
+TITLE_SIZES = range(36, 19, -1)  # the first that fits; a title too long for the last is cut
+CAPTION_SIZE, COUNTS_SIZE, NOTICE_SIZE = 20, 24, 18
+COUNTS_WIDTH = 360  # kept for breadth, right of the title
+BAR_WIDTH, BAR_HEIGHT = 300, 12
+NOTICE_WIDTH, NOTICE_HEIGHT = 112, 28
+TILE_SHAPE = 1.9  # width / height at which a symbol above a percent change sits well
+LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; what would have to be smaller is left out
+USUAL_LETTERS_WIDTH = 8 * 0.72  # a symbol's, in its size: up to it, all symbols have the same size
+LINE_HEIGHT = 1.2  # of a line's size
+ROOM = 0.9  # of a tile's width and height, for text: fonts are not all equally wide
 
-TITLE_SIZES = range(36, 19, -1)  # pixels, the first that fits; a title too long for the last is cut
-CAPTION_SIZE, BREADTH_SIZE, NOTICE_SIZE = 20, 24, 18
-TILE_SHAPE = 2.0  # width / height at which a symbol and a percent change sit well
-LARGEST, SMALLEST = 96, 7  # pixels: sizes of text on tiles; what would have to be smaller is left out
-SIDE_ROOM = 0.07  # of a tile's width, kept free at either side: fonts are not all equally wide
-USUAL_LETTERS = 8  # of a symbol
-LINE_HEIGHT = 1.2  # of its size
+# How wide letters are, in their size: those of Arial Bold and a little more. Whoever looks at the picture has
+# the fonts he has, so text is fitted without asking one.
+LETTER_WIDTHS = {
+    letter: width
+    for letters, width in (
+        (" .,:;|!'`-()[]fijlrtI", 0.36),
+        ("EFJLPSTVXYZ", 0.68),
+        ("ABCDGHKNOQRU&", 0.76),
+        ("@%MWmw", 0.94),
+        (words.MINUS, 0.62),
+    )
+    for letter in letters
+}
+ASCII_WIDTH, FOREIGN_WIDTH = 0.62, 1.0  # of letters not listed
 
-# How wide characters are, in their size: those of Arial Bold, and a little more. A picture's reader has
-# whatever font he has, so text is fitted without asking one.
-NARROW, WIDE = frozenset(" .,:;|!'`-()[]fijlrtI·"), frozenset("@%MWmw…")
-NARROW_WIDTH, CAPITAL_WIDTH, WIDE_WIDTH, OTHER_WIDTH, FOREIGN_WIDTH = 0.36, 0.72, 0.93, 0.6, 1.0
+PALETTE_COLOURS = 256
+GROUND_COLOURS = 224  # of the palette; the rest is for text and its smooth edges
+EDGES = 4  # steps from the ground to the ink: they look as good as 255 and make the file a fifth smaller
+ANCHORS = {"start": 0, "middle": 0.5, "end": 1}  # how much of a line lies left of its place
+EMBOLDENING = 0.03  # of a line's size, by which its second drawing is moved
 
 PHASES = {
     "open": "Open",
@@ -44,20 +67,20 @@ PHASES = {
 }
 
 
-class Text(NamedTuple):
-    """One line: `x` is its start, middle or end, as `anchor` says, `y` its baseline; all in pixels."""
+class Line(NamedTuple):
+    """A line of text: `x` is its start, middle or end, as `anchor` says, and `y` its baseline."""
 
     x: int
     y: int
-    size: int
+    size: float
     anchor: str
     bold: bool
     colour: str
-    words: str
+    text: str
 
 
 class Box(NamedTuple):
-    """A filled rectangle, in pixels."""
+    """A filled rectangle."""
 
     x: int
     y: int
@@ -67,19 +90,19 @@ class Box(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """One instrument: its box, and of its symbol and its percent change what has room."""
+    """One instrument: its box, and of its symbol and its percent change what has room there."""
 
     box: Box
-    lines: tuple[Text, ...]
+    lines: tuple[Line, ...]
 
 
 class Picture(NamedTuple):
-    """Everything to be drawn, in drawing order, on GROUND. `title` and `description` are for ears."""
+    """Everything to be drawn on GROUND, in drawing order. `title` and `description` are read aloud."""
 
     title: str
     description: str
     boxes: tuple[Box, ...]
-    lines: tuple[Text, ...]
+    lines: tuple[Line, ...]
     tiles: tuple[Tile, ...]
 
 
@@ -92,9 +115,8 @@ def svg(table: Table, snapshot: Snapshot, occasion: Occasion, cache: Path | None
     In the folder `cache`, if given, the compiled template is kept for the next tick.
     """
     picture = compose(table, snapshot, occasion)
-    return render_template(
-        TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND
-    ).encode()
+    text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)
+    return text.encode()
 
 
 def png_is_possible() -> bool:
@@ -105,104 +127,127 @@ def png_is_possible() -> bool:
 
 
 def png(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
+    """Return the picture with a palette. Raises ModuleNotFoundError where `png_is_possible` is False.
+
+    Fills are exact where there are no more than GROUND_COLOURS, else off by as little as that allows.
+    The font is Pillow's own, which knows ASCII alone: accents are dropped, and so are other scripts; a title
+    of which nothing would be left gives way to the market's name.
+    """
+    from dataclasses import replace
     from io import BytesIO
 
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageChops, ImageDraw
 
+    if not _ascii(occasion.title):
+        occasion = replace(occasion, title=occasion.market)
     picture = compose(table, snapshot, occasion)
-    image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
-    draw = ImageDraw.Draw(image)
-    fonts = {}
-    for x, y, width, height, fill in [*picture.boxes, *(tile.box for tile in picture.tiles)]:
-        draw.rectangle((x, y, x + width - 1, y + height - 1), fill)
-    for line in [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]:
-        font = fonts.get(line.size) or fonts.setdefault(line.size, ImageFont.load_default(line.size))
-        where = {"start": "ls", "middle": "ms", "end": "rs"}[line.anchor]
-        text = line.words.replace(words.MINUS, "-")
-        for shift in (-0.02, 0.02) if line.bold else (0,):
-            draw.text((line.x + shift * line.size, line.y), text, line.colour, font, where)
-    out = BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+    boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
+    lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
+    merged = _merge([box.fill for box in boxes], GROUND_COLOURS)
+    palette = _palette(picture, merged)
+    places = {colour: place for place, colour in enumerate(palette)}
+
+    # Grounds are drawn as places in the palette, and thus exact. Text is blended with the grounds' colours,
+    # and what it touches is looked up in the palette.
+    grounds, touched = Image.new("L", (WIDTH, HEIGHT)), Image.new("L", (WIDTH, HEIGHT))
+    colours = Image.new("RGB", (WIDTH, HEIGHT))
+    on_grounds, on_colours = ImageDraw.Draw(grounds), ImageDraw.Draw(colours)
+    for box in boxes:
+        corners = (box.x, box.y, box.x + box.width - 1, box.y + box.height - 1)
+        on_grounds.rectangle(corners, places[merged[box.fill]])
+        on_colours.rectangle(corners, box.fill)
+    for ink in dict.fromkeys(line.colour for line in lines):
+        coverage = Image.new("L", (WIDTH, HEIGHT))
+        _write(ImageDraw.Draw(coverage), [line for line in lines if line.colour == ink])
+        coverage = coverage.point([round(round(level / 255 * EDGES) * 255 / EDGES) for level in range(256)])
+        colours.paste(ink, mask=coverage)
+        touched = ImageChops.lighter(touched, coverage)
+    guide = Image.new("P", (1, 1))
+    guide.putpalette([channel for colour in palette for channel in _channels(colour)])
+    image = colours.quantize(palette=guide, dither=Image.Dither.NONE)
+    image.paste(grounds, mask=touched.point([255, *[0] * 255]))
+    file = BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
-# --- What they draw --------------------------------------------------------------------------------
+# --- Where everything stands -----------------------------------------------------------------------
 
 
 def compose(table: Table, snapshot: Snapshot, occasion: Occasion) -> Picture:
-    """Return where everything stands, of what size and in which colour."""
+    """Return where everything stands, how large and in which colour."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
-    title = _printable(occasion.title)
+    title = printable(occasion.title)
     moment = words.moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
     caption = f"{PHASES[occasion.verdict.phase]}, as of {moment}"
     counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
-    boxes, lines = _head(title, caption, counts, snapshot, table)
+    lines = [
+        _title(title),
+        Line(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
+    ]
+    boxes = _bar(breadth, fall=table.legend[0].fill, rise=table.legend[-1].fill)
+    left = MARGIN
     cells = table.cells
     places = grid(len(cells))
-    size = _usual_size(places[0]) if places else 0
+    usual = _usual_size(places)
+    if snapshot.recording:
+        boxes.append(Box(left, SECOND_LINE - 20, NOTICE_WIDTH, NOTICE_HEIGHT, NOTICE_GROUND))
+        middle = left + NOTICE_WIDTH // 2
+        lines.append(
+            Line(middle, SECOND_LINE, NOTICE_SIZE, "middle", bold=True, colour=NOTICE_TEXT, text=NOTICE)
+        )
+        left += NOTICE_WIDTH + 12
+    lines.append(Line(left, SECOND_LINE, CAPTION_SIZE, "start", bold=False, colour=QUIET, text=caption))
     return Picture(
         title=title,
-        description=" ".join(
-            filter(None, [f"{caption}: {counts}.", "A recording." if snapshot.recording else ""])
-        ),
-        boxes=boxes,
-        lines=lines,
-        tiles=tuple(_tile(cell, place, size) for cell, place in zip(cells, places, strict=True)),
+        description=f"{caption}{' (recording)' if snapshot.recording else ''}: {counts}.",
+        boxes=tuple(boxes),
+        lines=tuple(lines),
+        tiles=tuple(_tile(cell, place, usual) for cell, place in zip(cells, places, strict=True)),
     )
 
 
-def _head(
-    title: str, caption: str, counts: str, snapshot: Snapshot, table: Table
-) -> tuple[tuple[Box, ...], tuple[Text, ...]]:
-    """Return the title above the time at the left, and at the right breadth above its bar."""
-    right = WIDTH - MARGIN
-    breadth = table.breadth
-    bar = 300
-    lines = [
-        Text(MARGIN, 86, CAPTION_SIZE, "start", False, QUIET, caption),
-        Text(right, 54, BREADTH_SIZE, "end", True, TEXT, counts),
-    ]
-    room = right - bar - 2 * MARGIN
-    boxes = []
-    if snapshot.recording:
-        wide = 112
-        room -= wide
-    size = next((size for size in TITLE_SIZES if width(title) * size <= room), TITLE_SIZES[-1])
-    title = _cut(title, room / size)
-    lines.insert(0, Text(MARGIN, 54, size, "start", True, TEXT, title))
-    if snapshot.recording:
-        left = MARGIN + ceil(width(caption) * CAPTION_SIZE) + 4
-        boxes.append(Box(left, 66, wide, 28, NOTICE_GROUND))
-        lines.append(Text(left + wide // 2, 86, NOTICE_SIZE, "middle", True, NOTICE_TEXT, "recording"))
+def _title(title: str) -> Line:
+    room = WIDTH - 2 * MARGIN - COUNTS_WIDTH
+    size = next((size for size in TITLE_SIZES if width_of(title) * size <= room), TITLE_SIZES[-1])
+    if width_of(title) * size > room:
+        while width_of(title + "…") * size > room:
+            title = title[:-1]
+        title = title.rstrip() + "…"
+    return Line(MARGIN, FIRST_LINE, size, "start", bold=True, colour=TEXT, text=title)
+
+
+def _bar(breadth: Breadth, fall: str, rise: str) -> list[Box]:
+    """Return breadth as a bar: what rose from the left, what fell from the right, the rest between."""
     total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
-    rise, fall = round(breadth.advances / total * bar), round(breadth.declines / total * bar)
-    stops = table.legend
-    boxes += [
-        Box(right - bar, 72, bar, 12, FLAT),
-        Box(right - bar, 72, rise, 12, stops[-1].fill),
-        Box(right - fall, 72, fall, 12, stops[0].fill),
-    ]
-    return tuple(box for box in boxes if box.width), tuple(lines)
+    risen = round(breadth.advances / total * BAR_WIDTH)
+    fallen = round(breadth.declines / total * BAR_WIDTH)
+    right = WIDTH - MARGIN
+    top = SECOND_LINE - BAR_HEIGHT - 2
+    parts = (
+        (right - BAR_WIDTH, BAR_WIDTH, LINE),
+        (right - BAR_WIDTH, risen, rise),
+        (right - fallen, fallen, fall),
+    )
+    return [Box(x, top, width, BAR_HEIGHT, fill) for x, width, fill in parts if width]
 
 
 def grid(count: int) -> list[tuple[int, int, int, int]]:
-    """Return x, y, width and height of so many tiles, left to right, then down, in whole pixels.
+    """Return x, y, width and height of so many tiles, left to right, then down.
 
-    Of all numbers of columns the one whose tiles come nearest to TILE_SHAPE with the fewest places left
-    over.
+    Of all numbers of columns it takes the one whose tiles come nearest to TILE_SHAPE with the fewest places
+    left over.
     """
-    if not count:
-        return []
     across, down = WIDTH - 2 * MARGIN, HEIGHT - MAP_TOP - MARGIN
 
     def badness(columns: int) -> float:
         rows = ceil(count / columns)
-        shape = (across / columns) / (down / rows)
-        return abs(log(shape / TILE_SHAPE)) + 3 * (columns * rows - count) / (columns * rows)
+        shape = across * rows / (columns * down)
+        return abs(log(shape / TILE_SHAPE)) + 3 * (1 - count / (columns * rows))
 
-    columns = min(range(1, min(count, across // 2) + 1), key=badness)
+    columns = min(range(1, min(count, across // 2) + 1), key=badness, default=1)
     rows = ceil(count / columns)
     gap = 2 if across / columns >= 16 else 1
     xs = [MARGIN + round(place * (across + gap) / columns) for place in range(columns + 1)]
@@ -214,59 +259,120 @@ def grid(count: int) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def _usual_size(place: tuple[int, int, int, int]) -> int:
-    """Return the size at which two lines and a symbol of the usual length fit a tile."""
-    _, _, wide, high = place
-    return min(LARGEST, int(high * 0.8 / 2 / LINE_HEIGHT), int(_room(wide) / (USUAL_LETTERS * CAPITAL_WIDTH)))
+def _usual_size(places: list[tuple[int, int, int, int]]) -> float:
+    """Return the size at which two lines fit every tile, and a symbol of the usual length."""
+    width, height = (min(sizes, default=0) for sizes in list(zip(*places, strict=True))[2:] or [(), ()])
+    by_width = max(width * ROOM / USUAL_LETTERS_WIDTH, SMALLEST)
+    return _in_halves(min(LARGEST, height * ROOM / 2 / LINE_HEIGHT, by_width))
 
 
-def _tile(cell: Cell, place: tuple[int, int, int, int], usual: int) -> Tile:
-    x, y, wide, high = place
-    box = Box(x, y, wide, high, cell.fill)
+def _tile(cell: Cell, place: tuple[int, int, int, int], usual: float) -> Tile:
+    x, y, width, height = place
+    box = Box(x, y, width, height, cell.fill)
+    if usual < SMALLEST:
+        return Tile(box, ())
+    middle, centre = x + width // 2, y + height / 2
     lines = []
-    symbol, percent = _printable(cell.quote.symbol), words.signed(cell.quote.percent_change) + "%"
-    middle = x + wide // 2
-    centre = y + high / 2
-    for text, bold, baseline in ((symbol, True, -0.16), (percent, False, 1.0)):
-        size = min(usual, int(_room(wide) / max(width(text), 1)))
-        if size >= SMALLEST and text:
-            lines.append(
-                Text(middle, round(centre + baseline * usual), size, "middle", bold, cell.ink, text)
-            )
+    # Capitals and digits rise to 0.72 of their size: together the two lines stand in the middle.
+    for text, bold, below in (
+        (printable(cell.quote.symbol), True, -0.18),
+        (f"{words.signed(cell.quote.percent_change)}%", False, 0.9),
+    ):
+        size = _in_halves(min(usual, width * ROOM / (width_of(text) or 1)))
+        if text and size >= SMALLEST:
+            baseline = round(centre + below * usual)
+            lines.append(Line(middle, baseline, size, "middle", bold, cell.ink, text))
     return Tile(box, tuple(lines))
 
 
-def _room(wide: int) -> float:
-    return wide * (1 - 2 * SIDE_ROOM)
+def _in_halves(size: float) -> float:
+    """Return the largest half below a size: few sizes are few fonts to be made."""
+    halves = int(size * 2)
+    return halves / 2 if halves % 2 else halves // 2
 
 
-# --- Text ------------------------------------------------------------------------------------------
-
-
-def width(text: str) -> float:
+def width_of(text: str) -> float:
     """Return how wide a line is at most in the usual fonts, bold, in its size."""
-    return sum(
-        NARROW_WIDTH
-        if letter in NARROW
-        else WIDE_WIDTH
-        if letter in WIDE
-        else CAPITAL_WIDTH
-        if letter.isupper() or letter == "&"
-        else OTHER_WIDTH
-        if letter.isascii() or letter == words.MINUS
-        else FOREIGN_WIDTH
-        for letter in text
+    widths = LETTER_WIDTHS
+    return sum(widths.get(letter) or (ASCII_WIDTH if letter.isascii() else FOREIGN_WIDTH) for letter in text)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what XML forbids and without what turns other letters around."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
+
+
+# --- Pixels ----------------------------------------------------------------------------------------
+
+
+def _merge(fills: Iterable[str], most: int) -> dict[str, str]:
+    """Return what each fill becomes so that at most `most` are left: itself, or one before it.
+
+    Fills come in the order of a ramp, so that one near in the order is near in colour.
+    """
+    distinct = {fill: _channels(fill) for fill in fills}
+    tolerance = 0
+    while True:
+        merged: dict[str, str] = {}
+        kept, last = 0, None
+        for fill, channels in distinct.items():
+            if (
+                last is None
+                or max(abs(a - b) for a, b in zip(channels, distinct[last], strict=True)) > tolerance
+            ):
+                kept, last = kept + 1, fill
+            merged[fill] = last
+        if kept <= most:
+            return merged
+        tolerance = tolerance * 2 or 1
+
+
+def _palette(picture: Picture, merged: dict[str, str]) -> list[str]:
+    """Return the grounds, the inks, and the steps between as many pairs of the two as there is room for."""
+    inks = dict.fromkeys(line.colour for line in picture.lines)
+    pairs = list(
+        dict.fromkeys((merged[tile.box.fill], line.colour) for tile in picture.tiles for line in tile.lines)
+    )
+    palette = dict.fromkeys([*merged.values(), *inks, *(ink for _, ink in pairs)])
+    for ink in inks:
+        palette |= _steps(NOTICE_GROUND if ink == NOTICE_TEXT else GROUND, ink)
+    room = max((PALETTE_COLOURS - len(palette)) // (EDGES - 1), 1)
+    for pair in pairs[:: max(ceil(len(pairs) / room), 1)]:
+        palette |= _steps(*pair)
+    return list(palette)[:PALETTE_COLOURS]
+
+
+def _steps(ground: str, ink: str) -> dict[str, None]:
+    """Return the colours between two, without them."""
+    ends = list(zip(_channels(ground), _channels(ink), strict=True))
+    return dict.fromkeys(
+        "#" + bytes(round(start + (end - start) * step / EDGES) for start, end in ends).hex()
+        for step in range(1, EDGES)
     )
 
 
-def _cut(text: str, room: float) -> str:
-    if width(text) <= room:
-        return text
-    while text and width(text + "…") > room:
-        text = text[:-1]
-    return text.rstrip() + "…"
+def _channels(colour: str) -> bytes:
+    """Return red, green and blue of #rrggbb."""
+    return bytes.fromhex(colour[1:])
 
 
-def _printable(text: str) -> str:
-    """Return a text on one line, without characters that XML forbids or that turn others around."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
+def _write(draw: ImageDraw, lines: Iterable[Line]) -> None:
+    """Draw lines of text, the bold ones twice, a little apart: the font has no bold of its own."""
+    from PIL import ImageFont
+
+    fonts = {}
+    for line in lines:
+        if line.size not in fonts:
+            fonts[line.size] = ImageFont.load_default(line.size)
+        font, text = fonts[line.size], _ascii(line.text)
+        left = line.x - ANCHORS[line.anchor] * font.getlength(text)
+        apart = EMBOLDENING * line.size / 2 if line.bold else 0
+        for x in dict.fromkeys((left - apart, left + apart)):
+            draw.text((x, line.y), text, 255, font, "ls")
+
+
+def _ascii(text: str) -> str:
+    """Return what the font can draw of a text."""
+    from unicodedata import normalize
+
+    return normalize("NFKD", text.replace(words.MINUS, "-")).encode("ascii", "ignore").decode()
