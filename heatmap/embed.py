@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from heatmap.render.templates import render_template
 
-HEIGHT_PIXELS = 900  # of a frame that cannot grow: 17 rows and the header on a wide screen
+HEIGHT_PIXELS = 960  # of a frame that cannot grow: the header, 17 rows and the footer on a wide screen
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 PERIODS = ("1d", "1mo", "1y")
 THEMES = ("light", "dark")

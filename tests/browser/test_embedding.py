@@ -143,6 +143,15 @@ def test_the_frame_grows_with_the_map(site: Site, visit: Callable[..., Page], na
     assert grown(page) != first
 
 
+@pytest.mark.parametrize("width", [1280, 2000])
+def test_a_frame_that_cannot_grow_holds_the_map(market: Site, visit: Callable[..., Page], width: int) -> None:
+    """On a wide screen the fixed height shows a whole market of 210, without a scroll bar and with little to spare."""
+    market.other["/blog/"] = post(embed.snippet("/map/", "map", market="nse-fno"))
+    page = visit("/blog/", viewport={"width": width, "height": 1000})
+
+    assert 0 <= embed.HEIGHT_PIXELS - int(map_in(page).evaluate(WANTED)) < 80
+
+
 def test_nothing_is_taller_or_shorter_than_a_map_can_be(site: Site, visit: Callable[..., Page]) -> None:
     """Whatever the page in the frame says, the blog's own text stays within reach."""
     site.other["/blog/"] = post(sample("ghost.html"))
