@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from heatmap.render.templates import render_template
 
 HEIGHT_PIXELS = 960  # of a frame that cannot grow: the header, 17 rows and the footer on a wide screen
-LAYOUTS = ("table", "sectors", "treemap", "bars")
 PERIODS = ("1d", "1mo", "1y")
-THEMES = ("light", "dark")
 
 
 class Choices(NamedTuple):
@@ -44,6 +42,11 @@ def snippet(
     Snippets with different markets or choices stand beside each other on a page, and so do two of the same.
     """
     return _filled("embed.html.j2", url, title, market, choices, height_pixels, auto_height)
+
+
+def include(url: str, fragment: str) -> str:
+    """Return the lines by which a server includes the fragment of that name; `url` is the market's folder."""
+    return render_template("include.html.j2", path=f"{urlsplit(url).path}fragment-{fragment}.html")
 
 
 def blog(url: str, title: str, *, market: str) -> str:

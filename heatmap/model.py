@@ -1,6 +1,6 @@
 """What travels between the stages of a tick: frozen values without behaviour of their own.
 
-What a source gives are dataclasses; what is made of it are tuples, which cost a tick a fifth as much to define.
+What a source gives are dataclasses; what is made of it are tuples, which are cheaper to define.
 """
 
 from __future__ import annotations

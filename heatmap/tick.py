@@ -176,8 +176,9 @@ def _draw(
 
 def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
     """Draw one market's files, parts before the page that refers to them."""
-    from heatmap import plugins, readings, snapshots
+    from heatmap import images, plugins, readings, snapshots
     from heatmap.model import Occasion, Page
+    from heatmap.render.fragment import fragment, named
     from heatmap.render.page import render
 
     look = config.page
@@ -196,10 +197,24 @@ def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict,
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
     )
-    page, page_above = render(table, snapshot, found, occasion, look, cache=config.state_directory)
+    cache = config.state_directory
+    pictures = [Page(f"{market.name}/heatmap.svg", images.svg(table, snapshot, occasion, cache))]
+    if look.png and images.png_is_possible():
+        pictures.append(Page(f"{market.name}/heatmap.png", images.png(table, snapshot, occasion)))
+    parts = [
+        Page(
+            f"{market.name}/fragment-{wanted.name}.html",
+            fragment(wanted, snapshot, found[wanted.mode, "1d"], occasion, look, cache),
+        )
+        for wanted in filter(None, map(named, look.fragments))
+    ]
+    picture = pictures[-1].path.rpartition(".")[2]
+    page, page_above = render(table, snapshot, found, occasion, look, cache, picture)
     pages = [
         Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
+        *pictures,
+        *parts,
         Page(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:

@@ -83,7 +83,7 @@ def configuration(
         markets=tuple(
             Market(name, name, each, "memory", calendar) for name, each in (("nse-fno", source), *more)
         ),
-        page=PageOptions(),
+        page=PageOptions(png=False),
         publishers=publishers,
     )
 

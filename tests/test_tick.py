@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from heatmap import tick
+from heatmap import images, tick
 from heatmap.calendars import SessionOptions
 from heatmap.errors import (
     ConfigError,
@@ -18,10 +19,14 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.model import Quote
+from heatmap.render.options import PageOptions
 from heatmap.state import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
-FILES = ["nse-fno/snapshot.json", "nse-fno/snapshot.csv", "nse-fno/index.html", "index.html"]
+FILES = [
+    *("nse-fno/snapshot.json", "nse-fno/snapshot.csv", "nse-fno/heatmap.svg"),
+    *("nse-fno/index.html", "index.html"),
+]
 
 
 def at(text: str) -> datetime:
@@ -39,7 +44,7 @@ BEYOND = at("2027-01-04T11:00:00")
 
 
 def test_an_open_market_is_published_parts_first(tmp_path: Path) -> None:
-    """One tick brings four files to the target, the pages after what they refer to."""
+    """One tick brings five files to the target, the pages after what they refer to."""
     source, target = MemorySource(), MemoryPublisher()
 
     report = tick.run(configuration(tmp_path, source, target), now=OPEN)
@@ -47,6 +52,41 @@ def test_an_open_market_is_published_parts_first(tmp_path: Path) -> None:
     assert FILES == target.order
     assert (0, 1, 1) == (report.exit_code, source.asked, report.targets)
     assert b"UP" in target.pages["index.html"]
+
+
+def test_fragments_that_are_configured_are_published(tmp_path: Path) -> None:
+    """Before the page, each under its name."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+    look = replace(config.page, fragments=("rs-sectors", "change-bars-dark"))
+
+    tick.run(config._replace(page=look), now=OPEN)
+
+    assert [
+        *FILES[:3],
+        "nse-fno/fragment-rs-sectors.html",
+        "nse-fno/fragment-change-bars-dark.html",
+    ] == target.order[:5]
+    assert b"UP" in target.pages["nse-fno/fragment-rs-sectors.html"]
+
+
+@pytest.mark.parametrize("possible", [True, False])
+def test_the_picture_is_png_too_where_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, possible: bool
+) -> None:
+    """With Pillow; without it the SVG is the picture, of which previews are told."""
+    monkeypatch.setattr(images, "png_is_possible", lambda: possible)
+    monkeypatch.setattr(images, "png", lambda *_: b"a picture")
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)._replace(
+        page=PageOptions(), public_url="https://www.example.org/heatmap/"
+    )
+
+    tick.run(config, now=OPEN)
+
+    assert possible == ("nse-fno/heatmap.png" in target.pages)
+    kind = b"png" if possible else b"svg"
+    assert b"https://www.example.org/heatmap/nse-fno/heatmap." + kind in target.pages["index.html"]
 
 
 @pytest.mark.parametrize("now", [NIGHT, SATURDAY, at("2026-09-17T15:40:00"), at("2026-11-24T11:00:00")])
@@ -185,7 +225,7 @@ def test_a_dry_run_publishes_and_remembers_nothing(tmp_path: Path) -> None:
     tick.run(configuration(tmp_path, source, target), now=OPEN, dry_run=True, say=said.append)
 
     assert [] == target.order
-    assert 4 == sum(line.startswith("dry run: ") for line in said)
+    assert len(FILES) == sum(line.startswith("dry run: ") for line in said)
     assert State(tmp_path / "state")["nse-fno"].published_at is None
 
 
@@ -267,7 +307,9 @@ def test_a_failing_market_does_not_stop_the_others(tmp_path: Path) -> None:
 
     report = tick.run(configuration(tmp_path, bad, target, more=(("other", good),)), now=OPEN)
 
-    assert ["other/snapshot.json", "other/snapshot.csv", "other/index.html"] == target.order
+    assert [
+        *("other/snapshot.json", "other/snapshot.csv", "other/heatmap.svg", "other/index.html")
+    ] == target.order
     assert 65 == report.exit_code
 
 

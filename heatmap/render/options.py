@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SCALES = ("rank", "value")
+LAYOUTS = ("table", "sectors", "treemap", "bars")
+THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class PageOptions:
     clamp_percent: float = 3.0  # of a day: where the strongest shades of the value scale begin
     period_clamps: Mapping[str, float] = field(default_factory=dict)  # of other periods, in percent
     refresh_seconds: int = 300
+    png: bool = True  # the picture as PNG too, where Pillow is installed
+    fragments: tuple[str, ...] = ()  # what other pages include: "rs-sectors", "change-table-dark"
     chart_url: str = "https://www.tradingview.com/chart/?symbol=NSE:{symbol}"
 
     def __post_init__(self) -> None:
@@ -48,6 +52,13 @@ class PageOptions:
                     (0 < clamp <= 1000, "period_clamps must be more than 0 and at most 1000"),
                 )
             ),
+            *(
+                (
+                    _is_fragment(name),
+                    f"fragments: {name!r} is no mode, layout and perhaps theme, such as rs-sectors-dark",
+                )
+                for name in self.fragments
+            ),
             (1 <= self.refresh_seconds <= 86400, "refresh_seconds must be 1 to 86400"),
             (
                 re.match(r"https?://[^/\s]", self.chart_url) is not None,
@@ -62,6 +73,12 @@ class PageOptions:
     def heat(self) -> str:
         """The name of the scale that a page shows first: by rank, or by value at its usual clamp."""
         return "1" if self.scale == "value" else self.scale
+
+
+def _is_fragment(name: str) -> bool:
+    from heatmap.render.fragment import named
+
+    return named(name) is not None
 
 
 def _one_of(key: str, known: Iterable[str], value: str) -> str:

@@ -100,8 +100,6 @@ def render(
 
 
 def _texts(cell: Cell, chart_url: str) -> CellText:
-    from urllib.parse import quote
-
     figures = cell.quote
     letters = len(figures.symbol)
     return CellText(
@@ -111,7 +109,7 @@ def _texts(cell: Cell, chart_url: str) -> CellText:
         style=f"background:{cell.fill};color:{_short(cell.ink)}"
         + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
         name=figures.name or "",
-        chart=chart_url.replace("{symbol}", quote(figures.symbol, safe="")),
+        chart=words.chart(chart_url, figures.symbol),
     )
 
 

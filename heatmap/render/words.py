@@ -53,6 +53,13 @@ def unit_of(mode: Mode, currency: str | None) -> str:
     return " ".join(filter(None, large_unit(currency))) if mode.unit == "currency" else mode.unit
 
 
+def chart(chart_url: str, symbol: str) -> str:
+    """Return the address of a symbol's chart; {symbol} in `chart_url` stands for it, URL-encoded."""
+    from urllib.parse import quote
+
+    return chart_url.replace("{symbol}", quote(symbol, safe=""))
+
+
 def moment(value: datetime) -> str:
     """Return a day and a time with its zone."""
     return f"{value.day} {value:%b %Y, %H:%M:%S %Z}"

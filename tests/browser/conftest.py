@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page
 
 from heatmap import tick
 from heatmap.model import Quote
-from tests.drawings import page_of, recorded
 from tests.doubles import MemoryPublisher, MemorySource, configuration
+from tests.drawings import page_of, recorded
 
 REFRESH_SECONDS = 60
 

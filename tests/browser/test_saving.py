@@ -8,7 +8,7 @@ import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from playwright.sync_api import Page
@@ -58,7 +58,7 @@ def test_a_name_is_no_formula(market: Site, visit: Callable[..., Page], tmp_path
 def test_the_picture_as_svg(market: Site, visit: Callable[..., Page], tmp_path: Path, layout: str) -> None:
     """All tiles where they stand, in their colours, with their words; readable as XML."""
     page = visit(f"/map/?layout={layout}&mode=rs")
-    root = ElementTree.fromstring(saved(page, "svg", tmp_path))
+    root = ET.fromstring(saved(page, "svg", tmp_path))
     words = [text.text for text in root.iter(f"{SVG}text")]
     fills = {rect.get("fill") for rect in root.iter(f"{SVG}rect")}
 
@@ -84,9 +84,9 @@ def test_saving_works_in_a_sandboxed_frame(market: Site, visit: Callable[..., Pa
     """Without an origin of its own the page still hands over files, as the embed snippet allows downloads."""
     market.headers["Access-Control-Allow-Origin"] = "*"
     market.other["/blog/"] = (
-        '<!DOCTYPE html><title>Blog</title><link rel="icon" href="data:,"><iframe src="/map/" title="map" width="1000" '
-        'height="500" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"></iframe>'
-    ).encode()
+        b'<!DOCTYPE html><title>Blog</title><link rel="icon" href="data:,"><iframe src="/map/" title="map" width="1000" '
+        b'height="500" sandbox="allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"></iframe>'
+    )
     page = visit("/blog/")
     frame = page.frames[1]
     frame.wait_for_selector("td[data-symbol]")

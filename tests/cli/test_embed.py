@@ -217,3 +217,29 @@ def test_what_cannot_be(capsys: pytest.CaptureFixture[str], argv: list[str], cod
     assert said in told.err
     assert 1 == told.err.count("\n")
     assert "" == told.out
+
+
+def test_a_fragment_is_a_line_for_the_server(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The path as visitors see it, for nginx and Apache, and for PHP."""
+    (here / "heatmap.toml").write_text('[page]\nfragments = ["change-table", "rs-sectors-dark"]\n')
+
+    assert "/heatmap/nse-fno/fragment-change-table.html" in printed(capsys, "--fragment", "--url", URL)
+    out = printed(
+        capsys, "--fragment", "--url", URL, "--mode", "rs", "--layout", "sectors", "--theme", "dark"
+    )
+    path = "/heatmap/nse-fno/fragment-rs-sectors-dark.html"
+    assert f'<!--#include virtual="{path}" -->' in out
+    assert f'readfile($_SERVER["DOCUMENT_ROOT"] . "{path}")' in out
+
+
+def test_a_fragment_that_is_not_published_is_told_how(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line for the configuration, ready to be pasted."""
+    assert 78 == cli.main(["embed", "--fragment", "--url", URL, "--mode", "rs"])
+    assert 'set fragments = ["rs-table"] under [page]' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("other", [["--auto-height"], ["--period", "1mo"], ["--palette", "classic"]])
+def test_a_fragment_has_few_options(capsys: pytest.CaptureFixture[str], other: list[str]) -> None:
+    """It is drawn by the server, over a day, in the configured colours."""
+    assert 64 == cli.main(["embed", "--fragment", "--url", URL, *other])
+    assert "--fragment goes with" in capsys.readouterr().err

@@ -11,11 +11,15 @@ from heatmap.render.options import PageOptions
 def test_every_problem_of_the_options_is_told_at_once() -> None:
     """Each begins with the name of its key."""
     with pytest.raises(ConfigError) as caught:
-        PageOptions(0, "rainbow", "sideways", "size", 0.0, {"week": 0.0}, 0, "javascript:alert(1)")
+        PageOptions(
+            *(0, "rainbow", "sideways", "size", 0.0, {"week": 0.0}, 0),
+            fragments=("rs-pie",),
+            chart_url="javascript:alert(1)",
+        )
 
     keys = [
         *("columns", "gradient", "up", "scale", "clamp_percent", "period_clamps:", "period_clamps"),
-        *("refresh_seconds", "chart_url"),
+        *("fragments:", "refresh_seconds", "chart_url"),
     ]
     assert keys == [problem.split()[0] for problem in caught.value.problems]
 

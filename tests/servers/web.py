@@ -25,8 +25,8 @@ class Nginx(Server):
         config.write_text(
             f"{user}\ndaemon off;\nmaster_process on;\nworker_processes 1;\npid {folder}/pid;\nerror_log stderr;\n"
             "events {}\nhttp {\naccess_log off;\n"
-            "types { text/html html; application/json json; text/csv csv; }\n"
-            f"{kinds}\nserver {{\nlisten 127.0.0.1:{self.port};\nroot {self.root};\ninclude {SNIPPET};\n}}\n}}\n",
+            "types { text/html html; application/json json; text/csv csv; image/svg+xml svg; image/png png; }\n"
+            f"{kinds}\nserver {{\nlisten 127.0.0.1:{self.port};\nroot {self.root};\ninclude {SNIPPET};\nlocation /blog/ {{ ssi on; }}\n}}\n}}\n",
             "utf-8",
         )
         self.start(program, "-c", config, "-p", f"{folder}/", "-e", "stderr")

@@ -1,0 +1,119 @@
+"""The map as a piece of another page."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from playwright.sync_api import Browser
+
+from heatmap.model import Quote, Snapshot
+from heatmap.render.fragment import Fragment, fragment, named
+from heatmap.render.options import LAYOUTS, PageOptions
+from tests.drawings import occasion, reading_of, recorded, snapshot_of
+
+VOID = {"br"}
+
+
+def made(name: str, snapshot: Snapshot) -> str:
+    """The fragment of that name."""
+    wanted = named(name)
+    assert wanted is not None
+    reading = reading_of(snapshot, wanted.mode)
+    return fragment(wanted, snapshot, reading, occasion("NSE <F&O>"), PageOptions()).decode()
+
+
+class _Tags(HTMLParser):
+    """Collects tags and attributes, and checks that what opens closes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(text)
+        assert [] == self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember it."""
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """It must be the last one opened."""
+        assert tag == self.open.pop()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rs-sectors", Fragment("rs", "sectors", None)),
+        ("change-table-dark", Fragment("change", "table", "dark")),
+        ("rs", None),
+        ("rs-pie", None),
+        ("heat-table", None),
+        ("rs-table-pink", None),
+        ("", None),
+        ("rs-table-dark-dark", None),
+    ],
+)
+def test_names(name: str, expected: Fragment | None) -> None:
+    """A mode, a layout and perhaps a theme; its name is what it was asked by."""
+    found = named(name)
+
+    assert expected == found
+    assert found is None or found.name == name
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_stock_is_there_and_nothing_that_runs(layout: str) -> None:
+    """210 links to charts; no script, style sheet, frame, id, class or handler that could meet the host's own."""
+    text = made(f"rs-{layout}-dark", recorded())
+    tags = _Tags(text)
+
+    assert 210 == text.count("https://www.tradingview.com/chart/?symbol=NSE:")
+    assert {"script", "style", "iframe", "link", "img"}.isdisjoint(tags.tags)
+    assert {"id", "class"}.isdisjoint(tags.attributes)
+    assert not [name for name in tags.attributes if name.startswith("on")]
+    assert "NSE &lt;F&amp;O&gt;</b> · Relative strength, σ" in text
+    assert "a recording" in text
+    assert "color-scheme:dark" in text
+
+
+def test_the_order_and_the_words_are_the_modes() -> None:
+    """Highest first; what is not known says so."""
+    snapshot = snapshot_of(
+        Quote("LOW", 1.0, turnover=2e7), Quote("M&M", 2.0, turnover=5e9), Quote("NONE", 3.0)
+    )
+    text = made("amount-table", snapshot)
+
+    assert ["M&amp;M", "LOW", "NONE"] == re.findall(r"<b>([^<]*)</b><br>", text)
+    assert ["500", "2.00", "–"] == re.findall(r"<br>([^<]*)</a>", text)  # noqa: RUF001 -- as the page shows it
+    assert "NSE:M%26M" in text
+
+
+def test_sectors_have_headings() -> None:
+    """Those without one, too."""
+    text = made("change-sectors", snapshot_of(Quote("A", 1.0, sector="Autos"), Quote("B", 2.0)))
+
+    assert ["Without a sector", "Autos"] == re.findall(r"<p style=\"margin:8px 0 4px\"><b>([^<]*)", text)
+
+
+@pytest.mark.parametrize("width", [1000, 360])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_it_fits_a_page_of_any_width(browser: Browser, layout: str, width: int) -> None:
+    """Without sideways scrolling, every link where it can be seen."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.set_content(f"<!DOCTYPE html><title>Blog</title><body>{made(f'change-{layout}', recorded())}")
+
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    boxes = page.eval_on_selector_all(
+        "a",
+        "links => links.map((link) => { const b = link.getBoundingClientRect(); return [b.width, b.height]; })",
+    )
+    assert 210 == len(boxes)
+    assert min(min(box) for box in boxes) > 4
+    page.close()
