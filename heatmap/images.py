@@ -55,7 +55,7 @@ PALETTE_COLOURS = 256
 GROUND_COLOURS = 224  # of the palette; the rest is for text and its smooth edges
 EDGES = 4  # steps from the ground to the ink: they look as good as 255 and make the file a fifth smaller
 ANCHORS = {"start": 0, "middle": 0.5, "end": 1}  # how much of a line lies left of its place
-EMBOLDENING = 0.05  # of a line's size, by which a bold line's strokes are wider
+EMBOLDENING = 0.06  # of a line's size, by which a bold line's strokes are wider
 
 PHASES = {
     "open": "Open",
