@@ -54,7 +54,7 @@ function draw() {
   legend();
   document.documentElement.dataset.theme = state.theme;
   window.scrollTo(left, top);
-  const again = focused && bySymbol.get(focused)?.link;
+  const again = bySymbol.get(focused)?.link;
   if (again?.isConnected) again.focus({ preventScroll: true });
   if (chosen) showPanel(chosen, pinned);
 }

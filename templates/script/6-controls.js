@@ -41,8 +41,10 @@ function press(/** @type {KeyboardEvent} */ event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if (event.key === "Escape") {
     hidePanel();
-    if (target.id === "search") choose({ q: "" }), (/** @type {HTMLInputElement} */ (target).value = ""), target.blur();
-    return;
+    if (target.id !== "search") return;
+    /** @type {HTMLInputElement} */ (target).value = "";
+    target.blur();
+    return choose({ q: "" });
   }
   if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, dialog *")) return;
   if (event.key.startsWith("Arrow") && tileOf(target)) {
