@@ -27,29 +27,29 @@ MAP_TOP = 104
 FIRST_LINE, SECOND_LINE = 54, 86  # baselines
 TITLE_SIZES = range(36, 19, -1)  # the first that fits; a title too long for the last is cut
 CAPTION_SIZE, COUNTS_SIZE, NOTICE_SIZE = 20, 24, 18
-COUNTS_WIDTH = 360  # kept for breadth, right of the title
 BAR_WIDTH, BAR_HEIGHT = 300, 12
 NOTICE_WIDTH, NOTICE_HEIGHT = 112, 28
 TILE_SHAPE = 1.9  # width / height at which a symbol above a percent change sits well
 LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; what would have to be smaller is left out
 USUAL_LETTERS_WIDTH = 8 * 0.72  # a symbol's, in its size: up to it, all symbols have the same size
 LINE_HEIGHT = 1.2  # of a line's size
-ROOM = 0.9  # of a tile's width and height, for text: fonts are not all equally wide
+ROOM = 0.9  # of a width or height, for text
 
-# How wide letters are, in their size: those of Arial Bold and a little more. Whoever looks at the picture has
-# the fonts he has, so text is fitted without asking one.
+# How wide letters are, in their size: those of Arial Bold and a little more, so that with what ROOM leaves
+# even DejaVu Sans Bold fits. Whoever looks at the picture has the fonts he has: no font is asked.
 LETTER_WIDTHS = {
     letter: width
     for letters, width in (
-        (" .,:;|!'`-()[]fijlrtI", 0.36),
-        ("EFJLPSTVXYZ", 0.68),
-        ("ABCDGHKNOQRU&", 0.76),
-        ("@%MWmw", 0.94),
-        (words.MINUS, 0.62),
+        (" .,:;|'ijlI-", 0.37),
+        ("!`()[]frt/\\", 0.44),
+        ("EFJLPSTYZ", 0.67),
+        ("ABCDGHKNOQRUVX", 0.77),
+        ("&+<=>^~#" + words.MINUS, 0.8),
+        ("@%MWmw…", 1.0),
     )
     for letter in letters
 }
-ASCII_WIDTH, FOREIGN_WIDTH = 0.62, 1.0  # of letters not listed
+ASCII_WIDTH, FOREIGN_WIDTH = 0.65, 1.0  # of letters not listed
 
 PALETTE_COLOURS = 256
 GROUND_COLOURS = 224  # of the palette; the rest is for text and its smooth edges
@@ -114,7 +114,7 @@ def svg(table: Table, snapshot: Snapshot, occasion: Occasion, cache: Path | None
 
     In the folder `cache`, if given, the compiled template is kept for the next tick.
     """
-    picture = compose(table, snapshot, occasion)
+    picture = compose(table, snapshot, occasion, occasion.title)
     text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)
     return text.encode()
 
@@ -133,14 +133,12 @@ def png(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
     The font is Pillow's own, which knows ASCII alone: accents are dropped, and so are other scripts; a title
     of which nothing would be left gives way to the market's name.
     """
-    from dataclasses import replace
     from io import BytesIO
 
     from PIL import Image, ImageChops, ImageDraw
 
-    if not _ascii(occasion.title):
-        occasion = replace(occasion, title=occasion.market)
-    picture = compose(table, snapshot, occasion)
+    title = occasion.title if _ascii(printable(occasion.title)).strip() else occasion.market
+    picture = compose(table, snapshot, occasion, title)
     boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
     lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
     merged = _merge([box.fill for box in boxes], GROUND_COLOURS)
@@ -174,17 +172,17 @@ def png(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
 # --- Where everything stands -----------------------------------------------------------------------
 
 
-def compose(table: Table, snapshot: Snapshot, occasion: Occasion) -> Picture:
-    """Return where everything stands, how large and in which colour."""
+def compose(table: Table, snapshot: Snapshot, occasion: Occasion, title: str) -> Picture:
+    """Return where everything stands under this title, how large and in which colour."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
-    title = printable(occasion.title)
+    title = printable(title)
     moment = words.moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
     caption = f"{PHASES[occasion.verdict.phase]}, as of {moment}"
     counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
     lines = [
-        _title(title),
+        _title(title, WIDTH - 2 * MARGIN - width_of(counts) * COUNTS_SIZE),
         Line(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
     ]
     boxes = _bar(breadth, fall=table.legend[0].fill, rise=table.legend[-1].fill)
@@ -209,8 +207,9 @@ def compose(table: Table, snapshot: Snapshot, occasion: Occasion) -> Picture:
     )
 
 
-def _title(title: str) -> Line:
-    room = WIDTH - 2 * MARGIN - COUNTS_WIDTH
+def _title(title: str, free: float) -> Line:
+    """Return the title in the free width, smaller where it is long, and cut where it is too long."""
+    room = free * ROOM
     size = next((size for size in TITLE_SIZES if width_of(title) * size <= room), TITLE_SIZES[-1])
     if width_of(title) * size > room:
         while width_of(title + "…") * size > room:
@@ -240,6 +239,8 @@ def grid(count: int) -> list[tuple[int, int, int, int]]:
     Of all numbers of columns it takes the one whose tiles come nearest to TILE_SHAPE with the fewest places
     left over.
     """
+    if not count:
+        return []
     across, down = WIDTH - 2 * MARGIN, HEIGHT - MAP_TOP - MARGIN
 
     def badness(columns: int) -> float:
@@ -247,7 +248,7 @@ def grid(count: int) -> list[tuple[int, int, int, int]]:
         shape = across * rows / (columns * down)
         return abs(log(shape / TILE_SHAPE)) + 3 * (1 - count / (columns * rows))
 
-    columns = min(range(1, min(count, across // 2) + 1), key=badness, default=1)
+    columns = min(range(1, min(count, across // 2) + 1), key=badness)
     rows = ceil(count / columns)
     gap = 2 if across / columns >= 16 else 1
     xs = [MARGIN + round(place * (across + gap) / columns) for place in range(columns + 1)]
