@@ -213,9 +213,9 @@ def test_frames_stand_beside_each_other(site: Site, visit: Callable[..., Page]) 
     plain = visit("/plain/").evaluate(names)
     page = visit("/blog/", viewport={"width": 1280, "height": 700})
 
-    assert set(plain) == set(page.evaluate(names))
     heights = [grown(page, number) for number in range(3)]
     assert 3 == len(set(heights))
+    assert set(plain) == set(page.evaluate(names))
     tell(map_in(page, 1), TALL)
     assert [f"{heights[0]}px", "3000px", f"{heights[2]}px"] == [
         height_of(page, number) for number in range(3)
