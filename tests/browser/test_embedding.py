@@ -17,6 +17,7 @@ from heatmap import embed
 from heatmap.colours import GRADIENTS
 from heatmap.embed import Choices
 from heatmap.modes import MODES
+from heatmap.render.options import LAYOUTS, THEMES
 from tests.browser.conftest import Site
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -369,9 +370,9 @@ def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page]) -
         list(Choices._fields),
     )
     assert set(MODES) == set(offered["mode"])
-    assert set(embed.LAYOUTS) == set(offered["layout"])
+    assert set(LAYOUTS) == set(offered["layout"])
     assert set(embed.PERIODS) == set(offered["period"])
-    assert {"", *embed.THEMES} == set(offered["theme"])
+    assert {"", *THEMES} == set(offered["theme"])
     assert set(GRADIENTS) == set(offered["palette"])
     for key, value in choices.made().items():
         assert value == inside.locator(f"#{key}").input_value()
