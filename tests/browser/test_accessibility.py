@@ -21,6 +21,7 @@ STAY_WITHOUT_SCRIPT = """() => {
   for (const sheet of document.styleSheets)
     for (const rule of sheet.cssRules)
       if (rule.media?.mediaText === "(scripting: none)") rule.media.mediaText = "all";
+  document.head.insertAdjacentHTML("beforeend", "<style>noscript { display: inline !important; }</style>");
 }"""
 
 
@@ -39,14 +40,19 @@ def test_every_mode_in_every_layout(
 ) -> None:
     """No violation in any mode, layout, theme and palette, and the page shows what was asked for."""
     page = visit(f"/map/?palette={palette}&theme={theme}", bypass_csp=True)
+    found: dict[str, list[str]] = {}
     for mode in MODES:
         page.select_option("#mode", mode)
         for layout in LAYOUTS:
             page.select_option("#layout", layout)
+            chosen = page.locator("#mode, #layout, #palette, #theme")
+            assert {mode, layout, palette, theme} == set(
+                chosen.evaluate_all("all => all.map((one) => one.value)")
+            )
+            for violation in violations(axe, page):
+                found.setdefault(violation, []).append(f"{mode} {layout}")
 
-            assert [] == violations(axe, page), f"{mode} {layout}"
-            for part in (mode, layout, palette, theme):
-                assert part in page.url or part in ("change", "table", "contrast")
+    assert {} == found
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -169,8 +175,10 @@ def test_a_blog_with_the_heatmap_in_it(
 def test_a_violation_is_found(site: Site, visit: Callable[..., Page], axe: Path) -> None:
     """The checker can fail: an image without words, and grey on white, are named."""
     page = visit(bypass_csp=True)
-    assert [] == violations(axe, page)
+    before = violations(axe, page)
     page.evaluate("""() => document.querySelector("main").insertAdjacentHTML("beforeend",
       '<img src="data:,"><p style="color:#bbb;background:#fff">Faint</p>')""")
 
-    assert {"image-alt", "color-contrast"} == {found.split(":")[0] for found in violations(axe, page)}
+    assert {"image-alt", "color-contrast"} == {
+        found.split(":")[0] for found in violations(axe, page) if found not in before
+    }
