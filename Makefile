@@ -73,5 +73,5 @@ $(NODE_DEV): tests/script/package.json tests/script/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || \
 	 { echo "The page's script is checked with Node.js: install it with npm (Debian: apt-get install nodejs npm)"; exit 1; }
 	@echo 'Setting up $(NODE) (once) ...'
-	@npm install --no-save --prefix tests/script --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@npm ci --prefix tests/script --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
