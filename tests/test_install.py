@@ -35,6 +35,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     copy = tmp_path_factory.mktemp("checkout") / "heatmap"
     left_out = shutil.ignore_patterns(
+        "node_modules",
         ".git",
         ".venv*",
         ".servers",

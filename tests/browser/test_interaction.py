@@ -27,8 +27,8 @@ def test_search_highlights_and_counts(market: Site, visit: Callable[..., Page]) 
     assert named == set(
         page.evaluate("() => [...document.querySelectorAll('.hit')].map((t) => t.dataset.symbol)")
     )
-    assert "0.25" == page.locator('td[data-symbol="INFY"]').evaluate(
-        "(tile) => getComputedStyle(tile).opacity"
+    assert "grayscale(0.9)" == page.locator('td[data-symbol="INFY"]').evaluate(
+        "(tile) => getComputedStyle(tile).filter"
     )
     page.keyboard.press("Escape")
     assert 0 == page.locator(".hit").count()
