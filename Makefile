@@ -39,8 +39,9 @@ lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, 
 	$(BIOME) --only=correctness/noUnusedVariables --only=style/useConst build/script.js
 	$(if $(SCRIPTS),$(NODE)/.bin/tsc --project tests/script)
 
-bench: $(DEV)  ## a tick against the original approach, in ratios
+bench: $(DEV)  ## a tick against the original approach, in ratios; a page's weight, and its speed in the browser
 	$(BIN)/python -m bench.tick
+	$(BIN)/python -m bench.page
 
 screenshots: $(DEV) ## draw docs/screenshots anew
 	$(BIN)/python -m tests.screenshots

@@ -176,7 +176,8 @@ def _draw(
 
 def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
     """Draw one market's files, parts before the page that refers to them."""
-    from heatmap import images, plugins, readings, snapshots
+    from heatmap import plugins, readings, snapshots
+    from heatmap.images import png, svg
     from heatmap.model import Occasion, Page
     from heatmap.render.fragment import fragment, named
     from heatmap.render.page import render
@@ -198,9 +199,9 @@ def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict,
         public_url=config.public_url,
     )
     cache = config.state_directory
-    pictures = [Page(f"{market.name}/heatmap.svg", images.svg(table, snapshot, occasion, cache))]
-    if look.png and images.png_is_possible():
-        pictures.append(Page(f"{market.name}/heatmap.png", images.png(table, snapshot, occasion)))
+    pictures = [Page(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]
+    if look.png and png.is_possible():
+        pictures.append(Page(f"{market.name}/heatmap.png", png.draw(table, snapshot, occasion)))
     parts = [
         Page(
             f"{market.name}/fragment-{wanted.name}.html",

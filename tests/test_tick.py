@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import images, tick
+from heatmap import tick
 from heatmap.calendars import SessionOptions
 from heatmap.errors import (
     ConfigError,
@@ -18,6 +18,7 @@ from heatmap.errors import (
     SourceBlocked,
     SourceNonsense,
 )
+from heatmap.images import png
 from heatmap.model import Quote
 from heatmap.render.options import PageOptions
 from heatmap.state import State, lock
@@ -75,8 +76,8 @@ def test_the_picture_is_png_too_where_it_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, possible: bool
 ) -> None:
     """With Pillow; without it the SVG is the picture, of which previews are told."""
-    monkeypatch.setattr(images, "png_is_possible", lambda: possible)
-    monkeypatch.setattr(images, "png", lambda *_: b"a picture")
+    monkeypatch.setattr(png, "is_possible", lambda: possible)
+    monkeypatch.setattr(png, "draw", lambda *_: b"a picture")
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target)._replace(
         page=PageOptions(), public_url="https://www.example.org/heatmap/"

@@ -130,14 +130,7 @@ def _phase(occasion: Occasion, zone: tzinfo) -> str:
     verdict = occasion.verdict
     if verdict.phase == "closed" and verdict.next_open:
         return f"Closed, opens {verdict.next_open.astimezone(zone):%a %d %b %H:%M}"
-    return {
-        "open": "Open",
-        "auction": "Closing auction",
-        "settling": "Settling",
-        "final": "Closing prices",
-        "closed": "Closed",
-        "unknown": "Open",  # drawn only because the source itself says so
-    }[verdict.phase]
+    return words.PHASES[verdict.phase]
 
 
 def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict[str, Any]:

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from heatmap.modes import Mode
 
 MINUS = "\N{MINUS SIGN}"
+PHASES = {
+    "open": "Open",
+    "auction": "Closing auction",
+    "settling": "Settling",
+    "final": "Closing prices",
+    "closed": "Closed",
+    "unknown": "Open",  # drawn only because the source itself says so
+}
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
 # Large amounts are told in what their readers count in.
 LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from heatmap import images
+from heatmap.images import picture, png, svg
 from heatmap.model import Quote, Snapshot, Table
 from heatmap.views.table import TableView
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
@@ -53,17 +53,17 @@ def market(count: int) -> Snapshot:
 
 
 def parsed(snapshot: Snapshot, title: str = "A market") -> ET.Element:
-    return ET.fromstring(images.svg(drawn(snapshot), snapshot, occasion(title)))
+    return ET.fromstring(svg.draw(drawn(snapshot), snapshot, occasion(title)))
 
 
-def tiles_of(picture: ET.Element) -> list[ET.Element]:
-    found = picture.find(f"{SVG}g[@id='map']")
+def tiles_of(drawing: ET.Element) -> list[ET.Element]:
+    found = drawing.find(f"{SVG}g[@id='map']")
     assert found is not None
     return list(found)
 
 
-def words_of(picture: ET.Element, part: str = "head") -> list[str]:
-    found = picture.find(f"{SVG}g[@id='{part}']")
+def words_of(drawing: ET.Element, part: str = "head") -> list[str]:
+    found = drawing.find(f"{SVG}g[@id='{part}']")
     assert found is not None
     return [text.text or "" for text in found.iter(f"{SVG}text")]
 
@@ -71,7 +71,7 @@ def words_of(picture: ET.Element, part: str = "head") -> list[str]:
 def opened(snapshot: Snapshot, table: Table | None = None, title: str = "A market") -> Image:
     """The PNG, decoded."""
     image = pytest.importorskip("PIL.Image", reason="Pillow is not here: pip install market-heatmap[png]")
-    found: Image = image.open(io.BytesIO(images.png(table or drawn(snapshot), snapshot, occasion(title))))
+    found: Image = image.open(io.BytesIO(png.draw(table or drawn(snapshot), snapshot, occasion(title))))
     return found
 
 
@@ -81,8 +81,8 @@ def opened(snapshot: Snapshot, table: Table | None = None, title: str = "A marke
 @pytest.mark.parametrize("count", COUNTS)
 def test_tiles_cover_the_map_without_overlap(count: int) -> None:
     """Every tile has pixels of its own, all inside the margins, below the head, in reading order."""
-    places = images.grid(count)
-    taken = [bytearray(images.WIDTH) for _ in range(images.HEIGHT)]
+    places = picture.grid(count)
+    taken = [bytearray(picture.WIDTH) for _ in range(picture.HEIGHT)]
     for x, y, width, height in places:
         assert width > 0
         assert height > 0
@@ -101,7 +101,7 @@ def test_tiles_cover_the_map_without_overlap(count: int) -> None:
 @pytest.mark.parametrize("count", COUNTS[2:])
 def test_tiles_have_a_readable_shape(count: int) -> None:
     """From three tiles on none is a tower or a ribbon, and few places in the last row stay empty."""
-    places = images.grid(count)
+    places = picture.grid(count)
     _, _, width, height = places[0]
     columns = sum(y == places[0][1] for _, y, _, _ in places)
 
@@ -111,7 +111,7 @@ def test_tiles_have_a_readable_shape(count: int) -> None:
 
 def test_a_market_of_nothing_has_no_tiles() -> None:
     """Zero tiles are no error."""
-    assert [] == images.grid(0)
+    assert [] == picture.grid(0)
 
 
 # --- SVG -------------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ def test_a_market_of_nothing_has_no_tiles() -> None:
 def test_the_recorded_day() -> None:
     """The recorded day's 210 tiles stand in order, with the table's fills and inks, symbols and percents."""
     table = drawn(recorded())
-    picture = parsed(recorded(), "NSE F&O heatmap")
-    tiles = tiles_of(picture)
+    drawing = parsed(recorded(), "NSE F&O heatmap")
+    tiles = tiles_of(drawing)
 
     assert [cell.fill for cell in table.cells] == [tile[0].get("fill") for tile in tiles]
     assert [cell.ink for cell in table.cells] == [tile[1].get("fill") for tile in tiles]
@@ -133,26 +133,26 @@ def test_the_recorded_day() -> None:
         "162 up, 48 down, 0 flat",
         "recording",
         "Closing prices, as of 17 Sep 2026, 16:00:28 IST",
-    ] == words_of(picture)
+    ] == words_of(drawing)
 
 
 def test_it_says_what_it_is_to_those_who_listen() -> None:
     """The picture is one image with a title and a description, which names a recording as such."""
-    picture = parsed(recorded(), "NSE F&O heatmap")
+    drawing = parsed(recorded(), "NSE F&O heatmap")
 
-    assert "img" == picture.get("role")
-    assert "NSE F&O heatmap" == picture.findtext(f"{SVG}title")
+    assert "img" == drawing.get("role")
+    assert "NSE F&O heatmap" == drawing.findtext(f"{SVG}title")
     assert (
         "Closing prices, as of 17 Sep 2026, 16:00:28 IST (recording): 162 up, 48 down, 0 flat."
-        == picture.findtext(f"{SVG}desc")
+        == drawing.findtext(f"{SVG}desc")
     )
-    labels = (picture.get("aria-labelledby") or "").split()
-    assert [child.get("id") for child in picture[:2]] == labels
+    labels = (drawing.get("aria-labelledby") or "").split()
+    assert [child.get("id") for child in drawing[:2]] == labels
 
 
 def test_live_figures_are_not_called_a_recording() -> None:
     """The word stands on recordings alone."""
-    assert b"recording" not in images.svg(drawn(market(5)), market(5), occasion())
+    assert b"recording" not in svg.draw(drawn(market(5)), market(5), occasion())
 
 
 def test_a_rise_and_a_fall_share_the_bar() -> None:
@@ -177,7 +177,7 @@ def test_a_rise_and_a_fall_share_the_bar() -> None:
 def test_hostile_texts_stay_texts(title: str) -> None:
     """Nothing that a title or a symbol says becomes markup, breaks the document or reaches outside."""
     snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = images.svg(drawn(snapshot), snapshot, occasion(title)).decode()
+    document = svg.draw(drawn(snapshot), snapshot, occasion(title)).decode()
     picture = ET.fromstring(document)
     symbols = [tile[1].text for tile in tiles_of(picture)]
 
@@ -199,12 +199,12 @@ def test_hostile_texts_stay_texts(title: str) -> None:
 
 def test_a_title_too_long_is_cut_with_a_sign() -> None:
     """A title becomes smaller first, then it ends in an ellipsis; in the picture's title it is whole."""
-    picture = parsed(market(3), "A very long title " * 10)
+    drawing = parsed(market(3), "A very long title " * 10)
 
-    shown = words_of(picture)[0]
+    shown = words_of(drawing)[0]
     assert shown.endswith("…")
     assert ("A very long title " * 10).startswith(shown[:-1])
-    assert ("A very long title " * 10).strip() == picture.findtext(f"{SVG}title")
+    assert ("A very long title " * 10).strip() == drawing.findtext(f"{SVG}title")
 
 
 def test_text_that_cannot_fit_is_left_out() -> None:
@@ -230,7 +230,7 @@ def pixel(image: Image, x: int, y: int) -> tuple[int, int, int]:
     return found
 
 
-def corners(tile: images.Tile) -> Iterable[tuple[int, int]]:
+def corners(tile: picture.Tile) -> Iterable[tuple[int, int]]:
     x, y, width, height, _ = tile.box
     return ((x, y), (x + width - 1, y), (x, y + height - 1), (x + width - 1, y + height - 1))
 
@@ -245,7 +245,7 @@ def test_each_tile_has_its_fill(count: int) -> None:
     allowed = 0 if count <= 210 else 4
 
     assert ((1200, 630), "P", "PNG") == (image.size, image.mode, image.format)
-    for tile, cell in zip(images.compose(table, snapshot, occasion(), "").tiles, table.cells, strict=True):
+    for tile, cell in zip(picture.compose(table, snapshot, occasion(), "").tiles, table.cells, strict=True):
         wanted = bytes.fromhex(cell.fill[1:])
         for corner in corners(tile):
             found = pixel(shown, *corner)
@@ -260,7 +260,7 @@ def test_no_text_reaches_the_edge_of_its_tile(count: int, letters: str) -> None:
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
 
-    for tile in images.compose(table, snapshot, occasion(), "").tiles:
+    for tile in picture.compose(table, snapshot, occasion(), "").tiles:
         x, y, width, height, fill = tile.box
         edges = ((x, y, x + 1, y + height), (x + width - 1, y, x + width, y + height))
         rims = ((x, y, x + width, y + 1), (x, y + height - 1, x + width, y + height))
@@ -274,7 +274,7 @@ def test_text_is_drawn_in_its_ink() -> None:
     snapshot = market(11)
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
-    tiles = images.compose(table, snapshot, occasion(), "").tiles
+    tiles = picture.compose(table, snapshot, occasion(), "").tiles
 
     for tile, cell in zip(tiles, table.cells, strict=True):
         x, y, width, height, _ = tile.box
@@ -288,14 +288,14 @@ def test_the_file_is_small() -> None:
     """The recorded day takes no more than 64 KB."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
 
-    assert len(images.png(drawn(recorded()), recorded(), occasion())) <= 64_000
+    assert len(png.draw(drawn(recorded()), recorded(), occasion())) <= 64_000
 
 
 def test_a_minus_is_seen() -> None:
     """The font has no minus sign, so another stands for it: a stroke before the digits, not a box or nothing."""
     fall = snapshot_of(Quote("A", -1.5))
     table = drawn(fall)
-    symbol, percent = images.compose(table, fall, occasion(), "").tiles[0].lines
+    symbol, percent = picture.compose(table, fall, occasion(), "").tiles[0].lines
     below = opened(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
     ink = bytes.fromhex(percent.colour[1:])
     columns = [
@@ -319,7 +319,7 @@ def test_a_title_the_font_cannot_draw() -> None:
     snapshot, table = market(3), drawn(market(3))
 
     def with_title(title: str) -> bytes:
-        return images.png(table, snapshot, occasion(title))
+        return png.draw(table, snapshot, occasion(title))
 
     assert with_title("nse-fno") == with_title("日本株")
     assert with_title("Marche") != with_title("nse-fno")
@@ -337,9 +337,9 @@ def test_the_same_market_gives_the_same_bytes() -> None:
     """Both pictures are the same in another process, whatever its hashes are."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
     script = (
-        "import sys; sys.path.insert(0, '.')\nfrom hashlib import sha256\nfrom tests.test_images import *\n"
+        "import sys; sys.path.insert(0, '.')\nfrom hashlib import sha256\nfrom tests.images.test_images import *\n"
         "table, snapshot = drawn(recorded()), recorded()\n"
-        "for draw in images.svg, images.png: print(sha256(draw(table, snapshot, occasion())).hexdigest())"
+        "for draw in svg.draw, png.draw: print(sha256(draw(table, snapshot, occasion())).hexdigest())"
     )
     found = {
         subprocess.run(
@@ -365,16 +365,16 @@ def test_without_pillow_there_is_no_png(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "PIL", None)
 
-    assert not images.png_is_possible()
+    assert not png.is_possible()
     with pytest.raises(ModuleNotFoundError):
-        images.png(drawn(market(3)), market(3), occasion())
-    assert images.svg(drawn(market(3)), market(3), occasion())
+        png.draw(drawn(market(3)), market(3), occasion())
+    assert svg.draw(drawn(market(3)), market(3), occasion())
 
 
 def test_with_pillow_there_is() -> None:
     """Where Pillow can be imported, a PNG is possible; asking does not import it."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
-    script = "import sys\nfrom heatmap import images\nassert images.png_is_possible()\nassert 'PIL' not in sys.modules"
+    script = "import sys\nfrom heatmap.images import png\nassert png.is_possible()\nassert 'PIL' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
@@ -401,7 +401,7 @@ def test_no_text_leaves_its_tile(browser: Browser, count: int, family: str | Non
     snapshot = recorded() if count == 210 else market(count)
     if count == 11:
         snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = images.svg(drawn(snapshot), snapshot, occasion("Ein Titel, WWW & mehr " * 6)).decode()
+    document = svg.draw(drawn(snapshot), snapshot, occasion("Ein Titel, WWW & mehr " * 6)).decode()
     if family:
         document = re.sub('font-family="[^"]*"', f'font-family="{family}"', document)
     page = browser.new_page(viewport={"width": 1200, "height": 630})
@@ -424,7 +424,7 @@ def test_it_opens_as_a_document_of_its_own(
 ) -> None:
     """Opened by itself it is a picture of 1200 x 630, without errors and without a request."""
     path = tmp_path_factory.mktemp("picture") / "heatmap.svg"
-    path.write_bytes(images.svg(drawn(recorded()), recorded(), occasion()))
+    path.write_bytes(svg.draw(drawn(recorded()), recorded(), occasion()))
     page = browser.new_page(viewport={"width": 1200, "height": 630})
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
