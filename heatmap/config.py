@@ -8,8 +8,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, plugins
-from heatmap.errors import ConfigError
+from heatmap import calendars, nap, plugins
+from heatmap.errors import ConfigError, UsageError
 from heatmap.render.options import PageOptions
 from heatmap.state import FILE_NAME as STATE_FILE
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heatmap.guard import Calendar
     from heatmap.interfaces import Publisher, Source
 
-FILE_NAME = "heatmap.toml"
+FILE_NAME = nap.CONFIGURATION
 DEFAULT_TITLE = "NSE F&O heatmap"
 LONGEST_TITLE = 200  # characters
 MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
@@ -47,6 +47,14 @@ class Config(NamedTuple):
     page: PageOptions
     publishers: tuple[Publisher, ...]  # at least one
     files: tuple[Path, ...] = ()  # all that this was read from, or would have been
+
+    def named(self, name: str | None) -> tuple[Market, ...]:
+        """Return the market of that name, or all for None. Raises UsageError where there is none."""
+        found = tuple(market for market in self.markets if name in (None, market.name))
+        if not found:
+            known = ", ".join(market.name for market in self.markets)
+            raise UsageError(f"there is no market {name!r}: the configuration has {known}")
+        return found
 
 
 def load(path: Path | None = None) -> Config:
@@ -211,7 +219,7 @@ class _TopLevel:
     """The keys above the first table."""
 
     title: str = DEFAULT_TITLE
-    state_directory: Path = Path("state")
+    state_directory: Path = Path(nap.STATE_DIRECTORY)
     interval_minutes: int = 5
     public_url: str | None = None
 

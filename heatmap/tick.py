@@ -70,14 +70,11 @@ def run(
     """Do one tick at `now` for every market, or the one called `only`.
 
     `interactive` is True on a terminal: then a market that is closed and has no page yet gets one.
-    Faults of a source or a target are in the report. Raises ConfigError, LockedError.
+    Faults of a source or a target are in the report. Raises ConfigError, LockedError, and UsageError
+    where no market is called `only`.
     """
     report = Report(say)
-    verdicts = [
-        (market, guard.judge(market.calendar, now))
-        for market in config.markets
-        if only in (None, market.name)
-    ]
+    verdicts = [(market, guard.judge(market.calendar, now)) for market in config.named(only)]
     for market, verdict in verdicts:
         say(f"{market.name}: {verdict.phase}. {verdict.reason}")
 

@@ -48,12 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the snippet. Raises ConfigError where nothing says where the page is."""
     config = load(arguments.config)
-    markets = {market.name: market for market in config.markets}
-    market = markets.get(arguments.market) if arguments.market else config.markets[0]
-    if market is None:
-        raise UsageError(
-            f"there is no market {arguments.market!r}: the configuration has {', '.join(markets)}"
-        )
+    market = config.named(arguments.market)[0]
     url = arguments.url or config.public_url
     if url is None:
         problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'

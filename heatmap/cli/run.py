@@ -10,7 +10,6 @@ from heatmap import nap, tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.parser import complain
 from heatmap.config import load
-from heatmap.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,9 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one tick; silent without a terminal unless something is wrong."""
     gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
     config = load(arguments.config)
-    names = [market.name for market in config.markets]
-    if arguments.market not in (None, *names):
-        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {', '.join(names)}")
     terminal = sys.stdout.isatty()
     talk = arguments.verbose or (terminal and not arguments.quiet)
 

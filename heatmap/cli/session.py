@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from heatmap import guard
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
-from heatmap.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -31,10 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print each market's phase."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = [market for market in config.markets if arguments.market in (None, market.name)]
-    if not markets:
-        known = ", ".join(market.name for market in config.markets)
-        raise UsageError(f"there is no market {arguments.market!r}: the configuration has {known}")
+    markets = config.named(arguments.market)
     if arguments.json:
         print(json.dumps([_document(market, now) for market in markets], indent=1))
         return 0

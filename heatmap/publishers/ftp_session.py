@@ -66,8 +66,8 @@ class Session:
             self._ftp: ftplib.FTP = _Tls(context=context, timeout=timeout_seconds)
         else:
             self._ftp = ftplib.FTP(timeout=timeout_seconds)
-        # Servers behind NAT name an address inside it. (ftplib's annotations lack the attribute.)
-        self._ftp.trust_server_pasv_ipv4_address = False  # type: ignore[attr-defined]
+        # Servers behind NAT name an address inside it.
+        self._ftp.trust_server_pasv_ipv4_address = False  # type: ignore[attr-defined]  # ftplib's stubs lack it
 
     def __enter__(self) -> Self:
         """Return the session itself."""
