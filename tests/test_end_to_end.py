@@ -97,11 +97,13 @@ def wait_until(condition: Callable[[], bool], seconds: float, why: Callable[[], 
 
 
 def generated_at(folder: Path) -> str | None:
-    """The time at which the page published into `folder` was made; None before the first."""
+    """The time at which the page published into `folder` was made, its last file included; None before the first."""
     try:
-        return str(json.loads((folder / "nse-fno/snapshot.json").read_text("utf-8"))["generated_at"])
+        page = (folder / "index.html").read_text("utf-8")
+        made = str(json.loads((folder / "nse-fno/snapshot.json").read_text("utf-8"))["generated_at"])
     except FileNotFoundError:
         return None
+    return made if made in page else None
 
 
 def expected_fills(changes: list[float]) -> list[str]:

@@ -7,9 +7,11 @@ sequences fall or rise steadily. A sequence of whole numbers is written as base6
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 from math import gcd
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heatmap import colours, readings
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 MAP_UNITS = 500  # across a treemap: rectangles are whole numbers of these
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
+# Made by `python -m tests.palettes`: asking `colour` anew would be a tenth of what a tick costs.
+PALETTES = Path(__file__).parents[1] / "data/palettes.json"
 PRICES = {  # by the name they have in the page
     "last": "last_price",
     "low": "low",
@@ -56,10 +60,7 @@ def page_data(
         "palette": options.gradient,
         "heat": options.heat,
         "columns": options.columns,
-        "palettes": {
-            **{name: _ramp(colours.ramp(by_up[options.up])) for name, by_up in colours.GRADIENTS.items()},
-            **{name: _ramp(colours.one_sided_ramp(name)) for name in colours.ONE_SIDED},
-        },
+        "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.ink(colours.UNKNOWN)],
         "modes": {mode.name: _mode(mode, currency) for mode in MODES.values()},
         "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
@@ -117,6 +118,13 @@ def _order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
     bits = "".join(f"{place_of[index]:0{width}b}" for index in indexes)
     bits += "0" * (-len(bits) % 6)
     return "".join(_DIGITS[int(bits[start : start + 6], 2)] for start in range(0, len(bits), 6))
+
+
+def packed_palettes(up: str) -> dict[str, list[str]]:
+    """Return every palette, packed, with a gain shown as `up` says: what PALETTES holds."""
+    ramps = {name: colours.ramp(by_up[up]) for name, by_up in colours.GRADIENTS.items()}
+    ramps |= {name: colours.one_sided_ramp(name) for name in colours.ONE_SIDED}
+    return {name: _ramp(fills) for name, fills in ramps.items()}
 
 
 def _ramp(fills: Sequence[str]) -> list[str]:

@@ -11,10 +11,11 @@ import pytest
 from heatmap import colours
 from heatmap.model import Change, Quote, Snapshot
 from heatmap.modes import MODES
-from heatmap.render.data import MAP_UNITS
+from heatmap.render.data import MAP_UNITS, PALETTES
 from heatmap.render.options import PageOptions
 from heatmap.views.sectors import SectorsView
 from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView
+from tests import palettes
 from tests.drawings import data_of, page_of, reading_of, recorded, snapshot_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -206,6 +207,11 @@ def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -
 
     assert list(expected) == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]
     assert [colours.ink(fill) for fill in expected] == [("#000000", "#ffffff")[number] for number in ink]
+
+
+def test_the_palettes_that_were_made_are_those_of_today() -> None:
+    """The file is what `colour` says, for every way to show a gain; `python -m tests.palettes` makes it anew."""
+    assert palettes.content() == PALETTES.read_text("utf-8")
 
 
 def test_what_a_source_does_not_know_is_not_there() -> None:
