@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from heatmap.periods import Period
     from heatmap.render.options import PageOptions
 
-MAP_UNITS = 500  # across a treemap: rectangles are whole numbers of these
+MAP_UNITS = 400  # across a treemap: rectangles are whole numbers of these
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
 # Made by `python -m tests.palettes`: asking `colour` anew would be a tenth of what a tick costs.
 PALETTES = Path(__file__).parents[1] / "data/palettes.json"

@@ -129,7 +129,7 @@ const layouts = {
   },
 };
 
-const MAP_UNITS = 500; // across a treemap
+const MAP_UNITS = 400; // across a treemap
 const LEAST = 8; // pixels of a letter's size: below it a label is left out
 const HEADING = 11;
 

@@ -105,6 +105,10 @@ function legend() {
     element.style.background = colours[shade].fill;
     return element;
   };
+  const ends = rampOf(state.palette);
+  document.querySelectorAll(".bar i").forEach((part, place) => {
+    /** @type {HTMLElement} */ (part).style.background = ends[place ? ends.length - 1 : 0].fill; // what rose, what fell
+  });
   const low = scale.low || (ramp === "two-sided" ? "falling" : "low");
   const high = scale.high || (ramp === "two-sided" ? "rising" : "high");
   byId("legend").replaceChildren(make("span", "", low), ...swatches.map(swatch), make("span", "", `${high} ${unit}`));

@@ -42,8 +42,8 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   const volume = unpack(data.volumes)[place];
   const cap = falling(data.caps)[ordered(data.by_cap).indexOf(stock)];
   const facts = [
-    ...(volume ? [`volume ${large(fromThreeDigits(volume - 1) * 10 ** (data.large_exponent - 6))} million`] : []),
-    ...(cap === undefined ? [] : [`free float ${data.money[0]}${large(fromThreeDigits(cap))} ${data.money[1]}`]),
+    ...(volume ? [`Volume ${large(fromThreeDigits(volume - 1) * 10 ** (data.large_exponent - 6))} million`] : []),
+    ...(cap === undefined ? [] : [`Free float ${data.money[0]}${large(fromThreeDigits(cap))} ${data.money[1]}`]),
   ];
   const panel = byId("panel");
   panel.replaceChildren(
@@ -51,7 +51,7 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
     line(data.sectors[sectorOf[place]] ?? ""),
     line([priceOf(stock, "last"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
     ...from("Day", priceOf(stock, "low"), priceOf(stock, "high")), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
-    ...(facts.length ? [line(facts.join(" · "))] : []),
+    ...facts.map((fact) => line(fact)),
     ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),
   );
   for (const part of [...panel.children]) if (!part.textContent) part.remove();

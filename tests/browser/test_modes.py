@@ -229,3 +229,12 @@ def test_markets_of_any_size(market: Site, visit: Callable[..., Page], count: in
         for mode in MODES:
             page.select_option("#mode", mode)
             assert count == page.locator("main [data-symbol]").count()
+
+
+def test_the_breadth_has_the_colours_of_the_palette(market: Site, visit: Callable[..., Page]) -> None:
+    """Who cannot tell red from green must not meet them anywhere on the page."""
+    page = visit("/map/?palette=colour-blind")
+
+    assert [rgb("#08519c"), rgb("#b35806")] == page.eval_on_selector_all(
+        ".bar i", "parts => parts.map((part) => getComputedStyle(part).backgroundColor)"
+    )

@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -148,7 +149,9 @@ def test_up_follows_the_configuration_everywhere(up: str) -> None:
 
 def test_the_budget_holds() -> None:
     """210 stocks with everything: 40 KiB compressed, the script 12 of them, the default map in the first 14."""
-    page = page_of(recorded(), where=occasion(title="NSE F&O heatmap"), root=True).encode()
+    where = occasion(title="NSE F&O heatmap", public_url="https://www.example.org/heatmap/")
+    where = replace(where, markets=("nse-fno", "crypto", "forex"))
+    page = page_of(recorded(), where=where, root=True).encode()
     squeezed = gzip.compress(page, 9)
     scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     first = zlib.decompressobj(wbits=31).decompress(squeezed[: 14 * 1024])
