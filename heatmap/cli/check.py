@@ -9,6 +9,7 @@ from heatmap import guard
 from heatmap.cli.clock import parse_now
 from heatmap.config import FILE_NAME, load
 from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceError
+from heatmap.images import png
 from heatmap.state import lock
 from heatmap.tick import Report
 
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         "configuration", str(config.path or f"none found, so the defaults hold ({FILE_NAME} would be read)")
     )
     _check_state(config, report)
+    _tell("picture", _pictures(config))
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     for target in config.publishers:
@@ -49,6 +51,15 @@ def _check_state(config: Config, report: Report) -> None:
         _tell("state", f"{config.state_directory} is in use by a run at this moment")
     except ConfigError as error:
         _fail("state", error, report)
+
+
+def _pictures(config: Config) -> str:
+    """Say which pictures a tick publishes, and how to get the other."""
+    if not config.page.png:
+        return "heatmap.svg"
+    if png.is_possible():
+        return "heatmap.svg and heatmap.png"
+    return "heatmap.svg (for heatmap.png too: pip install 'market-heatmap[png]')"
 
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from heatmap import cli, tick
 from heatmap.cli import parser
+from heatmap.images import png
 
 README = Path(__file__).parents[2] / "README.md"
 RECORDED = """
@@ -200,11 +201,39 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert 0 == cli.main(["check"])
 
     lines = capsys.readouterr().out.splitlines()
-    assert ["configuration", "state", "nse-fno calendar", "nse-fno source", f"file:{here}/site"] == [
+    assert [
+        *("configuration", "state", "picture", "nse-fno calendar", "nse-fno source"),
+        f"file:{here}/site",
+    ] == [
         re.sub(r"^  ok    (.*?): (?!.*/site: ).*$", r"\1", line).partition(": ")[0].removeprefix("  ok    ")
         for line in lines
     ]
     assert [] == [path.name for path in (here / "site").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("page", "possible", "expected"),
+    [
+        ("", True, "heatmap.svg and heatmap.png"),
+        ("", False, "heatmap.svg (for heatmap.png too: pip install 'market-heatmap[png]')"),
+        ("[page]\npng = false\n", True, "heatmap.svg"),
+    ],
+)
+def test_check_tells_which_pictures_there_will_be(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    page: str,
+    possible: bool,
+    expected: str,
+) -> None:
+    """And how to get the other one."""
+    monkeypatch.setattr(png, "is_possible", lambda: possible)
+    config = here / "heatmap.toml"
+    config.write_text(config.read_text() + page)
+
+    cli.main(["check"])
+    assert f"  ok    picture: {expected}\n" in capsys.readouterr().out
 
 
 def test_check_says_what_to_mend(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
