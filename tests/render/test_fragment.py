@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from heatmap.model import Quote, Snapshot
 from heatmap.render.fragment import Fragment, fragment, named
 from heatmap.render.options import LAYOUTS, PageOptions
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 VOID = {"br"}
 
