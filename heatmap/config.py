@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heatmap.interfaces import Publisher, Source
 
 FILE_NAME = nap.CONFIGURATION
+DEADLINE_SECONDS = 90.0
 DEFAULT_TITLE = "NSE F&O heatmap"
 LONGEST_TITLE = 200  # characters
 MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
@@ -42,6 +43,7 @@ class Config(NamedTuple):
     title: str
     state_directory: Path
     interval_minutes: int
+    deadline_seconds: float  # how long a run may take in all
     public_url: str | None  # with a slash at its end; None where it is not known
     markets: tuple[Market, ...]  # at least one; the first is the default page
     page: PageOptions
@@ -117,6 +119,7 @@ class _Reader:
             title=top.title,
             state_directory=state_directory,
             interval_minutes=top.interval_minutes,
+            deadline_seconds=top.deadline_seconds or min(DEADLINE_SECONDS, top.interval_minutes * 45.0),
             public_url=top.public_url.rstrip("/") + "/" if top.public_url else None,
             markets=tuple(market for market in markets if market),
             page=self._build(PageOptions, page_table, "page") or PageOptions(),
@@ -221,12 +224,15 @@ class _TopLevel:
     title: str = DEFAULT_TITLE
     state_directory: Path = Path(nap.STATE_DIRECTORY)
     interval_minutes: int = 5
+    deadline_seconds: float | None = None  # None: DEADLINE_SECONDS, or 3/4 of the interval if that is less
     public_url: str | None = None
 
     def __post_init__(self) -> None:
         problems = []
         if not 1 <= self.interval_minutes <= 24 * 60:
             problems.append("interval_minutes must be 1 to 1440")
+        elif self.deadline_seconds and not 5 <= self.deadline_seconds < self.interval_minutes * 60:
+            problems.append("deadline_seconds must be 5 or more, and less than the interval")
         problems += _title_problems(self.title)
         if self.public_url is not None and not re.match(r"https?://[^/\s]+", self.public_url):
             problems.append("public_url must begin with https:// or http:// and a host")

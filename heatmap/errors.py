@@ -44,6 +44,18 @@ class LockedError(HeatmapError):
     exit_code = EXIT_TEMPORARY
 
 
+class DeadlineError(HeatmapError):
+    """The time a run may take is over."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class StoppedError(HeatmapError):
+    """The system asked the run to end."""
+
+    exit_code = EXIT_TEMPORARY
+
+
 class SourceError(HeatmapError):
     """No quotes could be had. The base class: network or server trouble that may pass."""
 
@@ -90,3 +102,9 @@ class PublishRefused(PublishError):
     """A target refused us, or we refused it: login, host key, certificate."""
 
     exit_code = EXIT_REFUSED
+
+
+class PublishImpossible(PublishError):
+    """A target can never take the pages like this: its server or the configuration must change."""
+
+    exit_code = EXIT_CONFIGURATION

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from heatmap.deadline import Deadline
     from heatmap.model import Page, Reading, Snapshot
+    from heatmap.publishers.delivery import Delivery
 
 
 class Source(Protocol):
@@ -46,14 +48,14 @@ class Publisher(Protocol):
         """Say what would keep `publish` from starting, such as a missing secret; touches no network."""
         ...
 
-    def publish(self, pages: Sequence[Page]) -> None:
-        """Put every page in place, in the order given, each by upload under a temporary name and rename.
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Put every page in place, in the order given, and see that it is; end by the deadline.
 
         A visitor sees the old file or the new one, whole. Raises PublishError; what was already in
         place stays.
         """
         ...
 
-    def check(self) -> str:
-        """Write, rename and delete a probe file; say what was found. Raises PublishError."""
+    def check(self, deadline: Deadline) -> str:
+        """Write, replace, read back and delete a probe file; say what was found. Raises PublishError."""
         ...

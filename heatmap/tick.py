@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, guard
+from heatmap import dispatch, duty, guard
+from heatmap.deadline import Deadline
 from heatmap.errors import (
     EXIT_BUG,
     EXIT_OK,
     EXIT_TEMPORARY,
     ConfigError,
     HeatmapError,
-    PublishError,
     SourceError,
     SourceNonsense,
 )
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.model import Page, Snapshot, Table
+    from heatmap.model import Page
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
 
 @dataclass
@@ -65,11 +67,13 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     interactive: bool = False,
+    give_up: Callable[[], None] | None = None,
     say: Callable[[str], None] = _keep_quiet,
 ) -> Report:
     """Do one tick at `now` for every market, or the one called `only`.
 
     `interactive` is True on a terminal: then a market that is closed and has no page yet gets one.
+    `give_up` is called, from another thread, where the run hangs beyond its deadline: it should end it.
     Faults of a source or a target are in the report. Raises ConfigError, LockedError, and UsageError
     where no market is called `only`.
     """
@@ -93,10 +97,12 @@ def run(
     if not to_draw:
         report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
         return report
-    problems = [f"{target.name}: {problem}" for target in config.publishers for problem in target.problems()]
-    if problems:
-        raise ConfigError(problems)
-    with lock(config.state_directory):
+    _refuse_if_no_target_can_be_tried(config)
+    deadline = Deadline(config.deadline_seconds)
+    with ExitStack() as stack:
+        if give_up:
+            stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
+        stack.enter_context(lock(config.state_directory))
         state = State(config.state_directory)  # a run that has just ended may have changed it
         unheeded = {
             market.name
@@ -108,9 +114,16 @@ def run(
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
         elif pages:
-            _publish(config, pages, report)
+            _publish(config, pages, deadline, report)
             _remember(state, drawn, now, report)
     return report
+
+
+def _refuse_if_no_target_can_be_tried(config: Config) -> None:
+    """Raise ConfigError before anything is fetched; while one target is left, the run goes on."""
+    problems = [dispatch.problems(target) for target in config.publishers]
+    if all(problems):
+        raise ConfigError([problem for found in problems for problem in found])
 
 
 def _draw_all(
@@ -149,6 +162,8 @@ def _draw(
 
     With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh.
     """
+    from heatmap import pages
+
     say(f"{market.name}: asking {market.source_name}")
     snapshot = market.source.fetch(now=now)
     zone = ZoneInfo(market.calendar.time_zone)
@@ -168,72 +183,18 @@ def _draw(
             return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
-    return verdict, _pages(config, market, snapshot, verdict, now)
+    return verdict, pages.draw(config, market, snapshot, verdict, now)
 
 
-def _pages(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
-    """Draw one market's files, parts before the page that refers to them."""
-    from heatmap import plugins, readings, snapshots
-    from heatmap.images import png, svg
-    from heatmap.model import Occasion, Page
-    from heatmap.render.fragment import fragment, named
-    from heatmap.render.page import render
-
-    look = config.page
-    found = readings.read_all(snapshot, look.clamp_percent, look.period_clamps)
-    view = plugins.view("table")(  # type: ignore[call-arg]  # a Protocol does not tell its fields
-        columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
-    )
-    table: Table = view.draw(snapshot, next(iter(found.values())))
-    occasion = Occasion(
-        market=market.name,
-        title=market.title,
-        time_zone=market.calendar.time_zone,
-        generated_at=now.astimezone(ZoneInfo(market.calendar.time_zone)),
-        verdict=verdict,
-        interval_minutes=config.interval_minutes,
-        markets=tuple(each.name for each in config.markets),
-        public_url=config.public_url,
-    )
-    cache = config.state_directory
-    pictures = [Page(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]
-    if look.png and png.is_possible():
-        pictures.append(Page(f"{market.name}/heatmap.png", png.draw(table, snapshot, occasion)))
-    parts = [
-        Page(
-            f"{market.name}/fragment-{wanted.name}.html",
-            fragment(wanted, snapshot, found[wanted.mode, "1d"], occasion, look, cache),
-        )
-        for wanted in filter(None, map(named, look.fragments))
-    ]
-    picture = pictures[-1].path.rpartition(".")[2]
-    page, page_above = render(table, snapshot, found, occasion, look, cache, picture)
-    pages = [
-        Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
-        Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
-        *pictures,
-        *parts,
-        Page(f"{market.name}/index.html", page),
-    ]
-    if market is config.markets[0]:
-        pages.append(Page("index.html", page_above))
-    return pages
-
-
-def _publish(config: Config, pages: Sequence[Page], report: Report) -> None:
-    """Bring the pages to every target; one that fails does not stop the others."""
-    for target in config.publishers:
-        report.targets += 1
-        try:
-            target.publish(pages)
-        except PublishError as error:
-            report.failed_targets += 1
-            report.errors.append(error)
-        except Exception as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
-            report.failed_targets += 1
-            report.errors.append(error)
+def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:
+    """Bring the pages to every target at once; one that fails neither stops nor delays the others."""
+    report.targets = len(config.publishers)
+    for outcome in dispatch.bring(config.publishers, pages, deadline):
+        if outcome.error is None:
+            report.say(f"{outcome.target}: {outcome.delivery}")
         else:
-            report.say(f"{target.name}: {len(pages)} files published")
+            report.failed_targets += 1
+            report.errors.append(outcome.error)
 
 
 def _remember(state: State, drawn: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:

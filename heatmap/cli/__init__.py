@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from heatmap import nap
@@ -18,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from heatmap.cli import parser
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal may know fewer letters than folders and names have
+            stream.reconfigure(errors="backslashreplace")
     code = parser.obey(argv)
     import gc
 

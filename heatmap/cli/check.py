@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from heatmap import guard
 from heatmap.cli.clock import parse_now
 from heatmap.config import FILE_NAME, load
+from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceError
 from heatmap.images import png
 from heatmap.state import lock
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     for target in config.publishers:
-        _check_target(target, report)
+        _check_target(target, config.deadline_seconds, report)
     return report.exit_code
 
 
@@ -75,13 +76,13 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
     _tell(f"{market.name} source", answer)
 
 
-def _check_target(target: Publisher, report: Report) -> None:
+def _check_target(target: Publisher, seconds: float, report: Report) -> None:
     report.targets += 1
     problems = target.problems()
     try:
         if problems:
             raise ConfigError([*problems])
-        _tell(target.name, target.check())
+        _tell(target.name, target.check(Deadline(seconds)))
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1
         _fail(target.name, error, report)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap import nap, tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.parser import complain
 from heatmap.config import load
+from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,14 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one tick; silent without a terminal unless something is wrong."""
     gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
     config = load(arguments.config)
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
     talk = arguments.verbose or (terminal and not arguments.quiet)
 
     def say(sentence: str) -> None:
         if talk:
-            print(sentence, flush=True)
+            with suppress(OSError):  # who reads along may leave; the page goes on its way all the same
+                print(sentence, flush=True)
 
     now = parse_now(arguments.now)
+    signal.signal(signal.SIGTERM, _stop)
     report = tick.run(
         config,
         now=now,
@@ -50,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         dry_run=arguments.dry_run,
         interactive=terminal,
+        give_up=_give_up,
         say=say,
     )
     for error in report.errors:
@@ -58,3 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
         given = str(arguments.config) if arguments.config else None
         nap.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
+
+
+def _give_up() -> None:
+    """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
+    complain(DeadlineError("the run hung and was ended at its deadline: the next run tries again"))
+    os._exit(EXIT_TEMPORARY)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    """Leave in good order when the system asks for it."""
+    raise StoppedError("stopped by a signal before its end: visitors keep the last good pages")

@@ -9,10 +9,10 @@ from heatmap.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHECKED = "writes, replaces and deletes"
 FILE_MODE = 0o644  # the web server must be able to read what another user wrote
 FOLDER_MODE = 0o755
 MAX_TIMEOUT_SECONDS = 300
+STALE_SECONDS = 3600  # no run takes that long, on whatever machine
 
 
 class Address(NamedTuple):
@@ -104,15 +104,31 @@ def levels(folder: str) -> Iterator[str]:
 def temporary(path: str) -> str:
     """Return a new name in the same folder, one that nothing else bears and that is known as ours."""
     folder, slash, _ = path.rpartition("/")
-    return f"{folder}{slash}{_random_name()}.tmp"
+    return f"{folder}{slash}{_own_name()}.tmp"
 
 
 def probe() -> str:
     """Return a name for a file that only tries whether a target works."""
-    return f"{_random_name()}.probe"
+    return f"{_own_name()}.probe"
 
 
-def _random_name() -> str:
+def is_stale(name: str, now: float) -> bool:
+    """Whether a file of this bare name is one of ours that a run left behind. `now`: seconds since 1970.
+
+    The age is told by the name, that is by the clocks of those who publish, for a server's own clock and its
+    lists of files are not to be relied on. Some servers add `.1` to a name, or put `.in.` before it and a
+    dot behind, while or after they store.
+    """
+    import re
+
+    found = re.fullmatch(
+        r"(?:\.in\.)?\.heatmap-([0-9a-f]{8})-[0-9a-f]{16}\.(?:tmp|probe)(?:\.\d{0,3})?", name
+    )
+    return found is not None and now - int(found[1], 16) > STALE_SECONDS
+
+
+def _own_name() -> str:
     import os
+    import time
 
-    return f".heatmap-{os.urandom(8).hex()}"
+    return f".heatmap-{int(time.time()):08x}-{os.urandom(8).hex()}"

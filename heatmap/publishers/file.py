@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from heatmap.deadline import Deadline
     from heatmap.model import Page
+    from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.steps import Session
 
 FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
@@ -47,6 +51,21 @@ class FilePublisher:
         """What messages call this target."""
         return f"file:{self.folder}"
 
+    @property
+    def verify(self) -> str:
+        """Every file is read back: here it costs nothing."""
+        return "all"
+
+    @property
+    def replace(self) -> str:
+        """Every file system renames over what is there."""
+        return "rename"
+
+    @property
+    def attempts(self) -> int:
+        """A folder that refuses once will not think better of it a second later."""
+        return 1
+
     def located(self, base: Path) -> FilePublisher:
         """Return the same target with a relative folder taken from `base`."""
         from urllib.parse import quote
@@ -57,40 +76,104 @@ class FilePublisher:
         """Nothing can be missing: the folder is made on first use."""
         return ()
 
-    def publish(self, pages: Sequence[Page]) -> None:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
-        for page in pages:
-            self._put(page.path, page.content)
+    def session(self, deadline: Deadline) -> Session:  # noqa: ARG002 -- nothing here can be hurried
+        """Return the primitive steps."""
+        return _Session(self.name)
 
-    def check(self) -> str:
-        """Write, replace and delete a probe file. Raises PublishError."""
-        name = address.probe()
-        self._put(name, b"first")
-        self._put(name, b"second")
-        path = os.path.join(self.folder, name)
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
+        from heatmap.publishers.delivery import deliver
+
+        return deliver(self, pages, deadline)
+
+    def check(self, deadline: Deadline) -> str:
+        """Write, replace, read back and delete a probe file. Raises PublishError."""
+        from heatmap.publishers.delivery import probe
+
+        return probe(self, deadline)
+
+
+class _Session:
+    """A `steps.Session` on this machine's own file system."""
+
+    atomic = False
+    faults = (OSError,)
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def open(self) -> None:
+        """Connect nothing."""
+
+    def size(self, path: str) -> int:
+        from heatmap.publishers.steps import Missing
+
+        self._refuse_other_things(path)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            raise Missing from None
+        if found.st_mode & 0o777 != address.FILE_MODE:
+            raise Missing  # as visitors see it, or nearly: it is put anew
+        return found.st_size
+
+    def read(self, path: str) -> bytes:
+        from heatmap.publishers.steps import Missing
+
+        try:
+            with open(path, "rb") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            raise Missing from None
+
+    def put(self, path: str, content: bytes) -> None:
+        _make_folders(address.parent(path))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(descriptor, address.FILE_MODE)
+            os.fsync(descriptor)  # or a power cut could leave the new name with nothing in it
+
+    def replace(self, temporary: str, path: str) -> None:
+        self._refuse_other_things(path)
+        os.replace(temporary, path)
+
+    def remove(self, path: str) -> None:
+        from heatmap.publishers.steps import Missing
+
         try:
             os.unlink(path)
-        except OSError as error:
-            raise PublishError(f"{self.name}: {path} cannot be deleted ({error.strerror})") from error
-        return address.CHECKED
+        except FileNotFoundError:
+            raise Missing from None
 
-    def _put(self, path: str, content: bytes) -> None:
-        target = address.join(self.folder, path)
-        try:
-            _make_folders(address.parent(target))
-            if os.path.islink(target) or os.path.isdir(target):
-                what = "a symbolic link" if os.path.islink(target) else "a folder"
-                raise PublishError(
-                    f"{self.name}: {target} is {what}, where a file is to be put: remove or rename it"
-                )
-            if not _is_there(target, content):
-                _write(target, content)
-        except OSError as error:
-            where = error.filename or target
-            advice = "make room, or let this user write into the folder"
+    def names(self, folder: str) -> Sequence[str]:
+        with suppress(FileNotFoundError):
+            return os.listdir(folder or os.curdir)
+        return ()
+
+    def describe(self) -> str:
+        return "a folder of this machine"
+
+    def explain(self, error: BaseException) -> PublishError:
+        if not isinstance(error, OSError):
+            return PublishError(f"{self._target}: not done in time ({error})")
+        where, why = error.filename or "a file", error.strerror or str(error)
+        advice = "make room, or let this user write into the folder"
+        return PublishError(f"{self._target}: {where} cannot be written ({why}): {advice}")
+
+    def abort(self) -> None:
+        """Do nothing: a file system cannot be interrupted, and who waits for it is left behind."""
+
+    def close(self) -> None:
+        """Hold nothing open."""
+
+    def _refuse_other_things(self, path: str) -> None:
+        if os.path.islink(path) or os.path.isdir(path):
+            what = "a symbolic link" if os.path.islink(path) else "a folder"
             raise PublishError(
-                f"{self.name}: {where} cannot be written ({error.strerror}): {advice}"
-            ) from error
+                f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
+            )
 
 
 def _make_folders(folder: str) -> None:
@@ -102,29 +185,3 @@ def _make_folders(folder: str) -> None:
                 raise
         else:
             os.chmod(level, address.FOLDER_MODE)  # whatever the umask
-
-
-def _is_there(target: str, content: bytes) -> bool:
-    try:
-        found = os.stat(target)
-        if found.st_size != len(content) or found.st_mode & 0o777 != address.FILE_MODE:
-            return False
-        with open(target, "rb") as stream:
-            return stream.read() == content
-    except OSError:
-        return False
-
-
-def _write(target: str, content: bytes) -> None:
-    temporary = address.temporary(target)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchmod(descriptor, address.FILE_MODE)
-            os.fsync(descriptor)  # or a power cut could leave the new name with nothing in it
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -1,0 +1,70 @@
+"""Brings pages to all targets at once, each in a thread of its own, so that none waits for another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.errors import ConfigError, PublishError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from heatmap.deadline import Deadline
+    from heatmap.interfaces import Publisher
+    from heatmap.model import Page
+    from heatmap.publishers.delivery import Delivery
+
+WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
+STOP_SECONDS = 2.0  # the same after a signal
+
+
+class Outcome(NamedTuple):
+    """How it went with one target. Either what it took, or why it did not."""
+
+    number: int  # its place in the configuration, from 0
+    target: str
+    delivery: Delivery | None
+    error: BaseException | None
+
+
+def problems(target: Publisher) -> list[str]:
+    """Say what keeps a target from being tried, such as a missing secret."""
+    return [f"{target.name}: {problem}" for problem in target.problems()]
+
+
+def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline) -> Iterator[Outcome]:
+    """Yield each target's outcome as it comes. One that does not end is left behind at the deadline."""
+    from queue import Empty, SimpleQueue
+    from threading import Thread
+
+    outcomes: SimpleQueue[Outcome] = SimpleQueue()
+
+    def work(number: int, target: Publisher) -> None:
+        try:
+            found = problems(target)
+            if found:
+                raise ConfigError(found)
+            outcomes.put(Outcome(number, target.name, target.publish(pages, deadline), None))
+        except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
+            outcomes.put(Outcome(number, target.name, None, error))
+
+    threads = []
+    for number, target in enumerate(targets):
+        # A daemon does not keep the process from ending: nothing else ends the wait for a silent name server.
+        threads.append(Thread(target=work, args=(number, target), name=f"heatmap-{number}", daemon=True))
+        threads[-1].start()
+    pending = dict(enumerate(targets))
+    try:
+        while pending:
+            outcome = outcomes.get(timeout=deadline.remaining() + WAIT_SECONDS)
+            del pending[outcome.number]
+            yield outcome
+    except Empty:
+        for number, target in pending.items():
+            sentence = f"{target.name}: no end after {deadline.seconds:.3g} seconds: the next run tries again"
+            yield Outcome(number, target.name, None, PublishError(sentence))
+    except BaseException:  # a signal: nothing may be under way any more when the process ends
+        deadline.expire()
+        for thread in threads:
+            thread.join(STOP_SECONDS)
+        raise

@@ -1,0 +1,243 @@
+"""Brings pages to a target so that no visitor ever meets a broken one: what all kinds of servers share.
+
+Each kind of target offers its primitive steps; only here is anything retried, compared, swept or given up.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
+from heatmap.publishers import address
+from heatmap.publishers.steps import CannotReplace, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heatmap.deadline import Deadline
+    from heatmap.model import Page
+    from heatmap.publishers.steps import Session, Target
+
+ATTEMPTS = 3
+BACKOFF_SECONDS = (
+    1.0  # before the second attempt; twice as long before the third; each by chance half as much or more
+)
+CLEANING_SECONDS = 10  # what tidying up after a failure may take
+VERIFY = ("page", "all", "size")  # what is read back: each page itself, every file, none
+REPLACE = ("rename", "delete-then-rename")
+PAGE_NAME = "index.html"
+
+
+T = TypeVar("T")
+
+
+class _Damaged(Exception):
+    """What the server holds is not what it was sent."""
+
+
+class Delivery(NamedTuple):
+    """What a target took: files put, files that were there already, and how many attempts it needed."""
+
+    put: int
+    kept: int
+    attempts: int = 1
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        kept = f", {self.kept} unchanged" if self.kept else ""
+        attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
+        return f"{self.put} files published{kept}{attempts}"
+
+
+def option_problems(verify: str, replace: str, timeout_seconds: float) -> list[str]:
+    """Say what is wrong with the options that all remote targets share."""
+    problems = address.timeout_problems(timeout_seconds)
+    for name, value, known in (("verify", verify, VERIFY), ("replace", replace, REPLACE)):
+        if value not in known:
+            problems.append(f"{name} must be one of {', '.join(known)}")
+    return problems
+
+
+def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    """Put every page in place, in order, each whole at every instant. Raises PublishError.
+
+    After a fault that may pass everything begins anew, on a new connection and under new names, while
+    there is time; what is in place by then is kept. So a lost reply is settled by looking, not by guessing.
+    """
+    work = _Work(target, deadline)
+    for attempt in range(1, target.attempts + 1):
+        try:
+            work.attempt(pages)
+            return Delivery(len(work.put), len(pages) - len(work.put), attempt)
+        except PublishError as error:
+            lost = isinstance(error, PublishRefused | PublishImpossible) or attempt == target.attempts
+            if lost or not _backed_off(attempt, deadline):
+                work.tidy()
+                raise
+    raise AssertionError("an attempt either delivers or raises")
+
+
+def probe(target: Target, deadline: Deadline) -> str:
+    """Write, replace, read back and delete a file; say what server that was. Raises PublishError."""
+    from heatmap.model import Page
+
+    work = _Work(target, deadline)
+    name = address.probe()
+    path = address.join(target.folder, name)
+
+    def try_out(session: Session) -> str:
+        work.bring(session, Page(name, b"first"), read_back=True)
+        work.bring(session, Page(name, b"second"), read_back=True)
+        session.remove(path)
+        return session.describe()
+
+    try:
+        return work.within_session(try_out)
+    except PublishError:
+        work.leftovers.append(path)
+        work.tidy()
+        raise
+
+
+class _Work:
+    """One delivery: what has been brought, and what failed attempts have left on the server."""
+
+    def __init__(self, target: Target, deadline: Deadline) -> None:
+        self.target = target
+        self.deadline = deadline
+        self.put: set[str] = set()  # files whose replacement was begun, whether or not we heard more
+        self.leftovers: list[str] = []
+        self._settled: set[str] = set()  # the files known to be in place
+
+    def attempt(self, pages: Sequence[Page]) -> None:
+        """Bring all pages that are not in place yet, in one session. Raises PublishError."""
+
+        def bring_all(session: Session) -> None:
+            self._remove_leftovers(session)
+            for page in pages:
+                if page.path not in self._settled:
+                    self.bring(session, page, read_back=self._is_read_back(page))
+                    self._settled.add(page.path)
+            if not session.atomic:
+                self._sweep(session, pages)
+
+        self.within_session(bring_all)
+
+    def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
+        """See that a file is in place, whole. Raises one of the session's faults, PublishError, _Damaged."""
+        path = address.join(self.target.folder, page.path)
+        if _holds(session, path, page.content):
+            return
+        if session.atomic:
+            self.put.add(page.path)
+            session.put(path, page.content)
+        else:
+            temporary = address.temporary(path)
+            self.leftovers.append(temporary)
+            session.put(temporary, page.content)
+            _compare(session, temporary, page.content, read_back=False)
+            self.put.add(page.path)
+            self._replace(session, temporary, path)
+            self.leftovers.remove(temporary)
+        _compare(session, path, page.content, read_back=read_back)
+
+    def tidy(self) -> None:
+        """Remove what failed attempts have left, on a new connection, as well as can be."""
+        from heatmap.deadline import Deadline
+
+        left = min(CLEANING_SECONDS, self.deadline.remaining())
+        if self.leftovers and left:
+            self.deadline = Deadline(left)
+            with suppress(PublishError):
+                self.within_session(self._remove_leftovers)
+
+    def within_session(self, do: Callable[[Session], T]) -> T:
+        """Return what `do` returns; a fault becomes a PublishError, and its session is thrown away."""
+        session = self.target.session(self.deadline)
+        faults = (DeadlineError, *session.faults)
+        try:
+            with self.deadline.interrupting(session.abort):
+                session.open()
+                return do(session)
+        except _Damaged as damage:
+            raise PublishError(f"{self.target.name}: {damage}: the next run tries again") from damage
+        except faults as error:
+            if self.deadline.remaining():
+                fault = session.explain(error)
+            else:  # then the error is only how the session took it
+                fault = session.explain(
+                    DeadlineError(f"the run's {self.deadline.seconds:.3g} seconds are over")
+                )
+            raise fault from None  # what the library raised may hold a secret
+        finally:
+            session.close()
+
+    def _replace(self, session: Session, temporary: str, path: str) -> None:
+        try:
+            session.replace(temporary, path)
+        except CannotReplace as refusal:
+            if self.target.replace != "delete-then-rename":
+                raise PublishImpossible(
+                    f"{self.target.name}: the server does not let a file take another's place by renaming "
+                    f"({refusal}): let it (proftpd: AllowOverwrite on), or set "
+                    'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
+                ) from refusal
+            with suppress(Missing):
+                session.remove(path)
+            session.replace(temporary, path)
+
+    def _is_read_back(self, page: Page) -> bool:
+        is_page = page.path.rpartition("/")[2] == PAGE_NAME
+        return self.target.verify == "all" or (self.target.verify == "page" and is_page)
+
+    def _remove_leftovers(self, session: Session) -> None:
+        while self.leftovers:
+            with suppress(Missing):
+                session.remove(self.leftovers[-1])
+            self.leftovers.pop()
+
+    def _sweep(self, session: Session, pages: Sequence[Page]) -> None:
+        """Remove what earlier runs left. As all pages are in place, no fault matters."""
+        import time
+
+        now = time.time()
+        paths = [address.join(self.target.folder, page.path) for page in pages]
+        with suppress(PublishError, *session.faults):
+            for folder in dict.fromkeys(map(address.parent, paths)):
+                for name in session.names(folder):
+                    if address.is_stale(name, now):
+                        with suppress(Missing):
+                            session.remove(address.join(folder, name))
+
+
+def _holds(session: Session, path: str, content: bytes) -> bool:
+    """Whether a file is in place already; it is only read where its size does not tell."""
+    try:
+        return session.size(path) in (None, len(content)) and session.read(path) == content
+    except Missing:
+        return False
+
+
+def _compare(session: Session, path: str, content: bytes, *, read_back: bool) -> None:
+    """Raise _Damaged where the server holds anything but `content`; without a size to go by, read it."""
+    try:
+        size = session.size(path)
+        if size is not None and size != len(content):
+            raise _Damaged(f"{size:,} of {len(content):,} bytes arrived")
+        if (read_back or size is None) and session.read(path) != content:
+            raise _Damaged("other bytes came back than were sent")
+    except Missing:
+        raise _Damaged("the server took it, and does not have it under its name") from None
+
+
+def _backed_off(attempt: int, deadline: Deadline) -> bool:
+    """Wait before another attempt, never twice the same time; False where the deadline leaves none for it."""
+    import random
+    import time
+
+    seconds = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
+    if deadline.remaining() <= seconds:
+        return False
+    time.sleep(seconds)
+    return True

@@ -1,0 +1,114 @@
+"""The primitive steps that every kind of target offers, for `delivery` to make its promises of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heatmap.deadline import Deadline
+    from heatmap.errors import PublishError
+
+
+class Missing(Exception):
+    """There is no such file on the server, or none that visitors can read."""
+
+
+class CannotReplace(Exception):
+    """The server does not rename over a file that is there. `str()` of it is what the server said."""
+
+
+class Session(Protocol):
+    """A connection to a target, in primitive steps, with whole paths as the server has them.
+
+    Whatever a step raises beside Missing and CannotReplace is one of `faults` or a PublishError, and ends the
+    session: its connection may be one reply behind.
+    """
+
+    @property
+    def atomic(self) -> bool:
+        """Whether `put` replaces a file in one step: then nothing bears a temporary name."""
+        ...
+
+    @property
+    def faults(self) -> tuple[type[BaseException], ...]:
+        """What the steps raise when something goes wrong on the way."""
+        ...
+
+    def open(self) -> None:
+        """Connect and log in."""
+        ...
+
+    def size(self, path: str) -> int | None:
+        """Return a file's size in bytes; None where the server does not tell sizes. Raises Missing."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return what a file holds. Raises Missing."""
+        ...
+
+    def put(self, path: str, content: bytes) -> None:
+        """Store under exactly this name, readable for visitors, in folders made where they are missing."""
+        ...
+
+    def replace(self, temporary: str, path: str) -> None:
+        """Rename over what is there, in one step. Raises CannotReplace."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Delete a file. Raises Missing."""
+        ...
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
+        ...
+
+    def describe(self) -> str:
+        """Say which server this is, and what it can and cannot do, as far as it has told."""
+        ...
+
+    def explain(self, error: BaseException) -> PublishError:
+        """Return one of `faults` as a sentence, by the step it came at: the same refusal bears many codes."""
+        ...
+
+    def abort(self) -> None:
+        """Make whatever the session waits for fail at once. Called from another thread; never raises."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection, whatever its state. Never raises, never waits."""
+        ...
+
+
+class Target(Protocol):
+    """What a delivery must know of a publisher."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """The folder of the pages, as the server has it."""
+        ...
+
+    @property
+    def verify(self) -> str:
+        """What is read back once it is in place, one of VERIFY."""
+        ...
+
+    @property
+    def replace(self) -> str:
+        """How a file takes another's place, one of REPLACE."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How often a fault that may pass is worth another try."""
+        ...
+
+    def session(self, deadline: Deadline) -> Session:
+        """Return a new session, not yet open. Raises PublishError."""
+        ...
