@@ -16,7 +16,7 @@ class Certificate:
     ca_file: Path
 
 
-def make(folder: Path, name: str = "IP:127.0.0.1,DNS:localhost") -> Certificate:
+def make(folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost") -> Certificate:
     """Make an authority and a certificate for `name`, as openssl's subjectAltName has it."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Certificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")

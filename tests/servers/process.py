@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from tests.servers import unpack
 
 READY_SECONDS = 15
-PACKAGES = {"proftpd": "proftpd-core", "sshd": "openssh-server"}
+STOP_SECONDS = 5
+PORT_TRIES = 200
+PACKAGES = {
+    "proftpd": "proftpd-core",
+    "sshd": "openssh-server",
+    "apache2": "apache2-bin",
+    "pure-pw": "pure-ftpd",
+    "unshare": "util-linux",
+}
 
 
 class Missing(Exception):
@@ -35,8 +45,27 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def free_ports(count: int) -> range:
+    """Return `count` ports in a row that nothing listens on, here and on 127.0.0.2."""
+    for _ in range(PORT_TRIES):
+        first = free_port()
+        try:
+            with ExitStack() as held:
+                for port in range(first, first + count):
+                    for host in ("127.0.0.1", "127.0.0.2"):
+                        held.enter_context(socket.create_server((host, port)))
+        except (OSError, OverflowError):
+            continue
+        return range(first, first + count)
+    raise RuntimeError(f"no {count} free ports in a row")
+
+
 class Server:
-    """The base of all: `start` runs a command in `folder`, its words go to `folder`/log."""
+    """The base of all: `start` runs a command in `folder`, its words go to `folder`/log.
+
+    A server started with a `file_size_limit` cannot make a file longer than so many bytes: to who uploads,
+    that is a full disk. `limit_file_size` changes or, by None, lifts it for logins from then on.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,16 +79,24 @@ class Server:
         """What the server said so far."""
         return (self.folder / "log").read_text("utf-8", "replace")
 
-    def start(self, *command: str | Path, listens: bool = True) -> None:
+    def start(self, *command: str | Path, listens: bool = True, file_size_limit: int | None = None) -> None:
         """Run the server; return once it accepts connections."""
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=unpack.environment(), start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                env=unpack.environment(),
+                start_new_session=True,
+                # Python ignores SIGXFSZ: who inherits that gets an error from write() where others are killed.
+                restore_signals=file_size_limit is None,
             )
         until = time.monotonic() + READY_SECONDS
         while listens:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
+                if file_size_limit is not None:
+                    self.limit_file_size(file_size_limit)
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > until:
@@ -67,12 +104,18 @@ class Server:
                     raise RuntimeError(f"{command[0]} did not start: {self.log}") from None
                 time.sleep(0.02)
 
+    def limit_file_size(self, size: int | None) -> None:
+        """Let what a server does for its next logins make no file longer than `size` bytes."""
+        if self._process is not None:
+            soft = resource.RLIM_INFINITY if size is None else size
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
     def stop(self) -> None:
         """End the server and what it started."""
         if self._process is not None:
             try:
                 os.killpg(self._process.pid, signal.SIGTERM)
-                self._process.wait(5)
+                self._process.wait(STOP_SECONDS)
             except ProcessLookupError:
                 pass
             except subprocess.TimeoutExpired:

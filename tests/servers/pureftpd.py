@@ -1,0 +1,67 @@
+"""A real pure-ftpd, with and without TLS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.servers import unpack
+from tests.servers.certificates import Certificate
+from tests.servers.ftp import NO_PASSIVE, PASSWORD, FtpServer
+from tests.servers.process import needed
+
+NOBODY = 65534  # it lets nobody in as root, so root's `root` is given away
+MODES = "133:022"
+
+
+class Pureftpd(FtpServer):
+    """pure-ftpd with a user of its own; TLS for the control and the data connection where it has a certificate.
+
+    `autorename`: it answers 226 to an upload over an existing file, and stores that as NAME.1.
+    `masks` are those for files and for folders; `options` further words of its command line, such as
+    "-P", "10.0.0.7" for the address in passive answers.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        certificate: Certificate | None = None,
+        *,
+        autorename: bool = False,
+        masks: str = MODES,
+        passive_ports: range = NO_PASSIVE,
+        file_size_limit: int | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(folder, certificate, passive_ports)
+        program, pure_pw = needed("pure-ftpd"), needed("pure-pw")
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        owner, group = os.geteuid() or NOBODY, os.getegid() or NOBODY
+        os.chown(self.root, owner, group)
+        users, database = folder / "users", folder / "users.pdb"
+        users.write_text(f"{self.user}:{hashed}:{owner}:{group}::{self.root}/./::::::::::::\n", "utf-8")
+        subprocess.run(
+            [pure_pw, "mkdb", database, "-f", users],
+            check=True,
+            capture_output=True,
+            env=unpack.environment(),
+        )
+        words: list[str | Path] = [
+            "-S",
+            f"127.0.0.1,{self.port}",
+            "-l",
+            f"puredb:{database}",
+            "-g",
+            folder / "pid",
+        ]
+        words += ["-E", "-H", "-4", "-A", "-j", "-u", "1", "-U", masks]
+        if autorename:
+            words.append("-r")
+        if passive_ports:
+            words += ["-p", f"{passive_ports[0]}:{passive_ports[-1]}"]
+        if certificate:
+            words += ["-Y", "3", "-2", f"{certificate.certificate},{certificate.key}"]
+        self.start(program, *words, *options, file_size_limit=file_size_limit)
