@@ -127,8 +127,12 @@ class _Work:
     def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
         """See that a file is in place, whole. Raises one of the session's faults, PublishError, _Damaged."""
         path = address.join(self.target.folder, page.path)
-        if _holds(session, path, page.content):
-            return
+        stands = _size(session, path)
+        if stands in (None, len(page.content)):  # else it need not be read to know that it is another
+            with suppress(Missing):
+                if session.read(path) == page.content:
+                    return
+            read_back = True  # for its size will not tell whether it was replaced
         if session.atomic:
             self.put.add(page.path)
             session.put(path, page.content)
@@ -139,8 +143,8 @@ class _Work:
             _compare(session, temporary, page.content, read_back=False)
             self.put.add(page.path)
             self._replace(session, temporary, path)
-            self.leftovers.remove(temporary)
         _compare(session, path, page.content, read_back=read_back)
+        self.leftovers.clear()
 
     def tidy(self) -> None:
         """Remove what failed attempts have left, on a new connection, as well as can be."""
@@ -155,12 +159,12 @@ class _Work:
     def within_session(self, do: Callable[[Session], T]) -> T:
         """Return what `do` returns; a fault becomes a PublishError, and its session is thrown away."""
         session = self.target.session(self.deadline)
-        faults = (DeadlineError, *session.faults)
+        faults: tuple[type[BaseException], ...] = (DeadlineError, *session.faults)
         try:
             with self.deadline.interrupting(session.abort):
                 session.open()
                 return do(session)
-        except _Damaged as damage:
+        except (_Damaged, CannotReplace) as damage:
             raise PublishError(f"{self.target.name}: {damage}: the next run tries again") from damage
         except faults as error:
             if self.deadline.remaining():
@@ -194,8 +198,7 @@ class _Work:
     def _remove_leftovers(self, session: Session) -> None:
         while self.leftovers:
             with suppress(Missing):
-                session.remove(self.leftovers[-1])
-            self.leftovers.pop()
+                session.remove(self.leftovers.pop())  # a server that refuses this is not asked twice
 
     def _sweep(self, session: Session, pages: Sequence[Page]) -> None:
         """Remove what earlier runs left. As all pages are in place, no fault matters."""
@@ -203,7 +206,7 @@ class _Work:
 
         now = time.time()
         paths = [address.join(self.target.folder, page.path) for page in pages]
-        with suppress(PublishError, *session.faults):
+        with suppress(PublishError, DeadlineError, *session.faults):
             for folder in dict.fromkeys(map(address.parent, paths)):
                 for name in session.names(folder):
                     if address.is_stale(name, now):
@@ -211,19 +214,19 @@ class _Work:
                             session.remove(address.join(folder, name))
 
 
-def _holds(session: Session, path: str, content: bytes) -> bool:
-    """Whether a file is in place already; it is only read where its size does not tell."""
+def _size(session: Session, path: str) -> int | None:
+    """Return a file's size in bytes, -1 where it is missing; None where the server does not tell sizes."""
     try:
-        return session.size(path) in (None, len(content)) and session.read(path) == content
+        return session.size(path)
     except Missing:
-        return False
+        return -1
 
 
 def _compare(session: Session, path: str, content: bytes, *, read_back: bool) -> None:
     """Raise _Damaged where the server holds anything but `content`; without a size to go by, read it."""
     try:
         size = session.size(path)
-        if size is not None and size != len(content):
+        if size not in (None, len(content)):
             raise _Damaged(f"{size:,} of {len(content):,} bytes arrived")
         if (read_back or size is None) and session.read(path) != content:
             raise _Damaged("other bytes came back than were sent")

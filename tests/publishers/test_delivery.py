@@ -1,0 +1,371 @@
+"""What every delivery does, whatever goes wrong and wherever: an imaginary server that fails at each step in turn."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from heatmap.deadline import Deadline
+from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.model import Page
+from heatmap.publishers import delivery
+from heatmap.publishers.steps import CannotReplace, Missing
+
+PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"new page")]
+OLD = {"web/index.html": b"old page", "web/nse/snapshot.json": b"[]", "web/mine.html": b"mine"}
+NEW = {"web/index.html": b"new page", "web/nse/snapshot.json": b"{}", "web/mine.html": b"mine"}
+LONG_AGO = ".heatmap-00000001-0123456789abcdef.tmp"
+
+
+@dataclass
+class Imaginary:
+    """A target and its server in one. `fails` names the steps (counted from 0) that fail, before or after
+    their effect; after a failure the session is over, and whoever goes on with it fails the test."""
+
+    files: dict[str, bytes] = field(default_factory=lambda: dict(OLD))
+    fails: frozenset[int] = frozenset()
+    after_its_effect: bool = False
+    error: type[Exception] = ConnectionResetError
+    name: str = "imaginary"
+    folder: str = "web"
+    verify: str = "page"
+    replace: str = "rename"
+    attempts: int = 3
+    overwrites: bool = True
+    tells_sizes: bool = True
+    atomic: bool = False
+    steps: list[str] = field(default_factory=list)
+    seen: set[bytes | None] = field(default_factory=set)
+
+    def session(self, deadline: Deadline) -> Session:
+        return Session(self)
+
+
+class Session:
+    """One connection to it."""
+
+    faults = (OSError,)
+
+    def __init__(self, server: Imaginary) -> None:
+        self.server = server
+        self.atomic = server.atomic
+        self.over = False
+
+    def _step(self, what: str, effect=lambda: None):
+        assert not self.over, f"{what} after a fault, on the same connection"
+        server = self.server
+        fails = len(server.steps) in server.fails
+        server.steps.append(what)
+        if fails and not server.after_its_effect:
+            self.over = True
+            raise server.error(what)
+        if fails:
+            self.over = True
+            with suppress(Missing, CannotReplace):
+                effect()
+            server.seen.add(server.files.get("web/index.html"))
+            raise server.error(what)
+        result = effect()
+        server.seen.add(server.files.get("web/index.html"))
+        return result
+
+    def open(self) -> None:
+        self._step("open")
+
+    def size(self, path: str) -> int | None:
+        def effect() -> int | None:
+            if path not in self.server.files:
+                raise Missing
+            return len(self.server.files[path]) if self.server.tells_sizes else None
+
+        return self._step(f"size {path}", effect)
+
+    def read(self, path: str) -> bytes:
+        def effect() -> bytes:
+            if path not in self.server.files:
+                raise Missing
+            return self.server.files[path]
+
+        return self._step(f"read {path}", effect)
+
+    def put(self, path: str, content: bytes) -> None:
+        assert path not in self.server.files or self.atomic
+        self._step(f"put {path}", lambda: self.server.files.__setitem__(path, content))
+
+    def replace(self, temporary: str, path: str) -> None:
+        def effect() -> None:
+            if path in self.server.files and not self.server.overwrites:
+                raise CannotReplace("550 it is there")
+            self.server.files[path] = self.server.files.pop(temporary)
+
+        self._step(f"replace {path}", effect)
+
+    def remove(self, path: str) -> None:
+        def effect() -> None:
+            if self.server.files.pop(path, None) is None:
+                raise Missing
+
+        self._step(f"remove {path}", effect)
+
+    def names(self, folder: str) -> list[str]:
+        found = [path.rpartition("/")[2] for path in self.server.files if path.rpartition("/")[0] == folder]
+        return self._step(f"names {folder}", lambda: found)
+
+    def describe(self) -> str:
+        return "imaginary"
+
+    def explain(self, error: BaseException) -> PublishError:
+        return PublishError(f"imaginary: {error}")
+
+    def abort(self) -> None:
+        self.over = True
+
+    def close(self) -> None:
+        self.over = True
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.0)
+
+
+def bring(server: Imaginary, pages: list[Page] = PAGES, seconds: float = 30) -> delivery.Delivery:
+    """Deliver."""
+    return delivery.deliver(server, pages, Deadline(seconds))
+
+
+def steps_of(server: Imaginary) -> int:
+    """How many steps a delivery takes when nothing goes wrong."""
+    bring(server)
+    return len(server.steps)
+
+
+@pytest.mark.parametrize("tells_sizes", [True, False])
+@pytest.mark.parametrize("after_its_effect", [False, True])
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_fault_at_any_step_is_healed(tells_sizes: bool, after_its_effect: bool, atomic: bool) -> None:
+    """Whichever step fails, done or not done: both pages arrive, each was whole at every instant, nothing else stays."""
+    many = steps_of(Imaginary(tells_sizes=tells_sizes, atomic=atomic))
+    assert many >= 7
+    for number in range(many):
+        server = Imaginary(
+            tells_sizes=tells_sizes,
+            after_its_effect=after_its_effect,
+            atomic=atomic,
+            fails=frozenset({number}),
+        )
+        done = bring(server)
+
+        assert (2, 0) == (done.put, done.kept), server.steps
+        assert NEW == server.files, server.steps
+        assert server.seen <= {b"old page", b"new page"}
+
+
+@pytest.mark.parametrize("after_its_effect", [False, True])
+def test_where_all_attempts_fail_the_old_page_or_the_new_one_stands(after_its_effect: bool) -> None:
+    """The same step failing in every session: an error, every page old or new, whole, and the next delivery heals."""
+    for number in range(steps_of(Imaginary())):
+        server = Imaginary(after_its_effect=after_its_effect, attempts=1, fails=frozenset({number}))
+        try:
+            bring(server)
+        except PublishError:
+            assert 1 == sum(step == "open" for step in server.steps[: number + 1])
+        ours = {path: content for path, content in server.files.items() if ".heatmap-" not in path}
+
+        assert ours.keys() == OLD.keys()
+        assert all(content in (OLD[path], NEW[path]) for path, content in ours.items())
+        server.fails = frozenset()
+        bring(server)
+        assert NEW == {path: content for path, content in server.files.items() if ".heatmap-" not in path}
+
+
+def test_what_a_failed_delivery_left_is_removed_at_once() -> None:
+    """The upload breaks in the middle, each time: no temporary file is left, on a connection of its own."""
+    server = Imaginary(after_its_effect=True)
+    put = next(number for number, step in enumerate(_steps(server)) if step.startswith("put"))
+    server = Imaginary(after_its_effect=True, attempts=1, fails=frozenset({put}))
+    with pytest.raises(PublishError):
+        bring(server)
+
+    assert OLD == server.files
+    assert 2 == server.steps.count("open")
+
+
+def _steps(server: Imaginary) -> list[str]:
+    bring(server)
+    return server.steps
+
+
+def test_the_same_pages_again_are_not_sent_again() -> None:
+    """A delivery repeated puts nothing."""
+    server = Imaginary()
+    bring(server)
+    before = len(server.steps)
+
+    assert delivery.Delivery(0, 2, 1) == bring(server)
+    assert not [step for step in server.steps[before:] if step.startswith(("put", "replace"))]
+
+
+def test_a_page_of_another_size_is_not_read_to_see_that_it_is_another() -> None:
+    """Its size tells."""
+    server = Imaginary()
+    bring(server, [Page("index.html", b"a longer page")])
+
+    assert 1 == sum(step == "read web/index.html" for step in server.steps)  # to verify it
+
+
+@pytest.mark.parametrize(
+    ("verify", "read"),
+    [
+        ("page", ["web/index.html"]),
+        ("all", ["web/nse/snapshot.json", "web/index.html"]),
+        ("size", []),
+    ],
+)
+def test_what_is_read_back(verify: str, read: list[str]) -> None:
+    """By default the page itself."""
+    server = Imaginary(verify=verify, files={})
+    bring(server)
+
+    assert read == [step.removeprefix("read ") for step in server.steps if step.startswith("read")]
+
+
+@pytest.mark.parametrize("page", [Page("index.html", b"other bytes"), Page("a.json", b"[ ]")])
+def test_a_rename_that_did_nothing_is_noticed(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says yes and changes nothing: told, also where the old file has the same size."""
+    server = Imaginary(files={f"web/{page.path}": bytes(len(page.content))})
+    monkeypatch.setattr(Session, "replace", lambda self, temporary, path: self._step("replace"))
+    with pytest.raises(PublishError, match="other bytes came back"):
+        bring(server, [page])
+
+    assert {f"web/{page.path}": bytes(len(page.content))} == server.files
+
+
+def test_half_a_file_never_takes_the_place_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server confirms what it has stored in half."""
+    server = Imaginary()
+
+    def put(self: Session, path: str, content: bytes) -> None:
+        self._step("put", lambda: self.server.files.__setitem__(path, content[: len(content) // 2]))
+
+    monkeypatch.setattr(Session, "put", put)
+    with pytest.raises(PublishError, match="1 of 2 bytes arrived"):
+        bring(server)
+
+    assert OLD == server.files
+
+
+def test_a_file_stored_under_another_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old page stays, and the other name is one that is swept when it is old."""
+    server = Imaginary()
+
+    def put(self: Session, path: str, content: bytes) -> None:
+        self._step("put", lambda: self.server.files.__setitem__(f"{path}.1", content))
+
+    monkeypatch.setattr(Session, "put", put)
+    with pytest.raises(PublishError, match="does not have it under its name"):
+        bring(server)
+
+    assert OLD == {path: content for path, content in server.files.items() if ".heatmap-" not in path}
+
+
+def test_a_refusal_is_not_repeated() -> None:
+    """Neither a refused login nor a refused replacement: it would be refused again, and locks accounts."""
+
+    class Refusing(Session):
+        def explain(self, error: BaseException) -> PublishError:
+            return PublishRefused("no")
+
+    server = Imaginary(fails=frozenset({0}))
+    server.session = lambda deadline: Refusing(server)
+    with pytest.raises(PublishRefused):
+        bring(server)
+
+    assert ["open"] == server.steps
+
+
+def test_a_server_that_does_not_replace_is_refused() -> None:
+    """It is told with the option that would do, and its price; nothing is changed, nothing left."""
+    server = Imaginary(overwrites=False)
+    with pytest.raises(PublishImpossible, match='replace = "delete-then-rename".*no page for a moment'):
+        bring(server)
+
+    assert OLD == server.files
+
+
+def test_delete_then_rename_where_it_was_asked_for() -> None:
+    """It deletes what is in the way, and nothing where a file is new."""
+    server = Imaginary(overwrites=False, replace="delete-then-rename")
+    bring(server)
+
+    assert NEW == server.files
+    assert ["remove web/nse/snapshot.json", "remove web/index.html"] == [
+        step for step in server.steps if step.startswith("remove")
+    ]
+
+
+def test_old_temporaries_of_ours_are_swept_and_nothing_else() -> None:
+    """Neither fresh ones, which another run may be filling, nor what only looks like one."""
+    fresh = f".heatmap-{int(time.time()) - 60:08x}-0123456789abcdef.tmp"
+    others = [fresh, ".heatmap-notes.tmp", "heatmap-00000001-0123456789abcdef.tmp", f"{LONG_AGO}.html"]
+    gone = [LONG_AGO, f"{LONG_AGO}.1", f".in.{LONG_AGO}.", LONG_AGO.replace("tmp", "probe")]
+    server = Imaginary(files={**OLD, **{f"web/{name}": b"" for name in others + gone}})
+    bring(server)
+
+    assert {f"web/{name}" for name in others} | OLD.keys() == server.files.keys()
+
+
+def test_a_sweep_that_fails_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pages are in place by then."""
+
+    def refuse(self: Session, folder: str) -> list[str]:
+        raise PermissionError(folder)
+
+    monkeypatch.setattr(Session, "names", refuse)
+
+    assert 2 == bring(Imaginary()).put
+
+
+def test_no_attempt_begins_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the pause before the next attempt would outlast it, the first error is told at once."""
+    monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 60.0)
+    server = Imaginary(fails=frozenset({0}))
+    begun = time.monotonic()
+    with pytest.raises(PublishError):
+        bring(server, seconds=5)
+
+    assert 1 == server.steps.count("open")
+    assert time.monotonic() - begun < 5
+
+
+def test_what_waits_is_broken_off_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that would never end is aborted from outside, and the sentence says whose time was over."""
+    from threading import Event
+
+    aborted = Event()
+
+    def wait(self: Session) -> None:
+        assert aborted.wait(20)
+        raise ConnectionAbortedError
+
+    monkeypatch.setattr(Session, "open", wait)
+    monkeypatch.setattr(Session, "abort", lambda self: aborted.set())
+    with pytest.raises(PublishError, match="the run's 0.2 seconds are over"):
+        bring(Imaginary(), seconds=0.2)
+
+
+def test_a_probe_leaves_nothing_even_where_it_fails() -> None:
+    """Whichever step fails."""
+    server = Imaginary()
+    assert "imaginary" == delivery.probe(server, Deadline(30))
+    assert OLD == server.files
+    for number in range(len(server.steps)):
+        for after_its_effect in (False, True):
+            failing = Imaginary(fails=frozenset({number}), after_its_effect=after_its_effect)
+            with pytest.raises(PublishError):
+                delivery.probe(failing, Deadline(30))
+
+            assert OLD == failing.files, failing.steps
