@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.errors import ConfigError, LockedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 VERSION = 1
 FILE_NAME = "state.json"
+MOST_OUTCOMES = 20  # of one market
 
 
 class Memory(NamedTuple):
@@ -23,6 +24,8 @@ class Memory(NamedTuple):
     published_at: str | None = None  # when a page of it last reached a target
     final_date: str | None = None  # the last session whose final page every target has
     warned_on: str | None = None  # the last date on which the end of the calendar was reported
+    # Of the last runs, oldest first: when each began, and its exit code.
+    outcomes: tuple[tuple[str, int], ...] = ()
 
 
 class State:
@@ -41,7 +44,18 @@ class State:
 
     def remember(self, market: str, **changes: str) -> None:
         """Change what is remembered of a market and write it down at once. Raises ConfigError."""
-        self._memories[market] = self[market]._replace(**changes)
+        self._memories[market] = self[market]._replace(**changes)  # type: ignore[arg-type]  # outcomes are note's
+        self._write()
+
+    def note(self, began_at: Mapping[str, str], exit_code: int) -> None:
+        """Write down how a run ended for each market it was for, by the time it began. Raises ConfigError."""
+        for market, moment in began_at.items():
+            memory = self[market]
+            outcomes = (*memory.outcomes, (moment, exit_code))[-MOST_OUTCOMES:]
+            self._memories[market] = memory._replace(outcomes=outcomes)
+        self._write()
+
+    def _write(self) -> None:
         document = {
             "version": VERSION,
             "markets": {name: memory._asdict() for name, memory in sorted(self._memories.items())},
@@ -60,7 +74,12 @@ class State:
         try:
             markets = json.loads(self._path.read_text("utf-8"))["markets"]
             return {
-                name: Memory(**{key: kept.get(key) for key in Memory._fields})
+                name: Memory(
+                    **{key: kept.get(key) for key in Memory._fields if key != "outcomes"},
+                    outcomes=tuple(
+                        (str(moment), _whole(code)) for moment, code in kept.get("outcomes") or ()
+                    ),
+                )
                 for name, kept in markets.items()
             }
         except FileNotFoundError:
@@ -70,6 +89,13 @@ class State:
         except (ValueError, KeyError, TypeError, AttributeError):
             self._path.replace(self._path.with_suffix(".damaged.json"))
             return {}
+
+
+def _whole(code: object) -> int:
+    """Return an exit code as it was kept. Raises TypeError for what is none."""
+    if not isinstance(code, int):
+        raise TypeError
+    return code
 
 
 @contextmanager

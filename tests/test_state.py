@@ -34,7 +34,14 @@ def test_memories_outlive_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}']
+    "damage",
+    [
+        *(b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}'),
+        *(
+            b'{"markets": {"a": {"outcomes": %s}}}' % kept
+            for kept in (b"3", b"[3]", b'[["x", "y"]]', b'[["x", Infinity]]')
+        ),
+    ],
 )
 def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: bytes) -> None:
     """The run goes on with nothing remembered, and the damaged file is kept for whoever wants to look."""
@@ -100,3 +107,22 @@ def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
         lock(tmp_path / "state"),
     ):
         pass
+
+
+def test_the_last_outcomes_are_remembered(tmp_path: Path) -> None:
+    """Of each market a run was for, oldest first, the last twenty; the rest of its memory stays."""
+    State(tmp_path).remember("a", final_date="2026-09-17")
+    for minute in range(25):
+        State(tmp_path).note({"a": f"2026-09-17T11:{minute:02}:00+05:30"}, 75 if minute == 24 else 0)
+    State(tmp_path).note({"b": "2026-09-17T11:00:00+05:30"}, 0)
+    State(tmp_path).remember("a", warned_on="2027-01-01")
+
+    state = State(tmp_path)
+
+    assert 20 == len(state["a"].outcomes)
+    assert (("2026-09-17T11:05:00+05:30", 0), ("2026-09-17T11:24:00+05:30", 75)) == (
+        state["a"].outcomes[0],
+        state["a"].outcomes[-1],
+    )
+    assert ("2026-09-17", "2027-01-01") == (state["a"].final_date, state["a"].warned_on)
+    assert (("2026-09-17T11:00:00+05:30", 0),) == state["b"].outcomes

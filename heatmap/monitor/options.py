@@ -1,0 +1,55 @@
+"""The `[monitor]` table of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.credentials import VARIABLE
+from heatmap.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIX = ".prom"  # node_exporter reads no other files
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorOptions:
+    """The `[monitor]` table. The address to ping is a secret, so it is named and never written here."""
+
+    ping_url_env: str | None = None
+    ping_url_file: Path | None = None
+    ping_closed: bool = False  # whether ticks that find every market closed ping, too
+    textfile: Path | None = None
+    status: bool = True  # whether each market has a status.json beside its page
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = []
+        if self.ping_url_env is not None and self.ping_url_file is not None:
+            problems.append("ping_url_env and ping_url_file are both given: keep one of them")
+        if self.ping_url_env is not None and not VARIABLE.fullmatch(self.ping_url_env):
+            # It may be the address itself, so it is not repeated.
+            problems.append(
+                "ping_url_env must be the NAME of an environment variable, never the address itself"
+            )
+        if self.ping_closed and not self.pings:
+            problems.append("ping_closed needs an address: name it in ping_url_env or ping_url_file")
+        if self.textfile is not None and self.textfile.suffix != SUFFIX:
+            problems.append(f"textfile must end in {SUFFIX}: node_exporter reads no other files")
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def pings(self) -> bool:
+        """Whether there is an address to ping."""
+        return self.ping_url_env is not None or self.ping_url_file is not None
+
+    def located(self, base: Path) -> MonitorOptions:
+        """Return the same options with relative paths taken from `base`."""
+        return replace(
+            self,
+            ping_url_file=self.ping_url_file and base / self.ping_url_file,
+            textfile=self.textfile and base / self.textfile,
+        )

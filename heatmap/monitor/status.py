@@ -1,0 +1,45 @@
+"""status.json beside a market's page: how old it is, and how the last runs ended, as codes alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from heatmap.model import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from heatmap.session import Verdict
+
+SCHEMA = "market-heatmap-status/1"
+FILE_NAME = "status.json"
+
+
+def page(
+    market: str,
+    verdict: Verdict,
+    *,
+    as_of: datetime,
+    generated_at: datetime,
+    outcomes: Iterable[tuple[str, int]],
+) -> Page:
+    """Return the file. `outcomes` are of earlier runs, oldest first: when each began, and its exit code.
+
+    A run cannot know its own outcome before its pages are in place, so it is told by the next one.
+    Nothing in it names a host, a user or a path.
+    """
+    zone = generated_at.tzinfo
+    document = {
+        "schema": SCHEMA,
+        "market": market,
+        "as_of": as_of.astimezone(zone).isoformat(),
+        "generated_at": generated_at.isoformat(),
+        "phase": str(verdict.phase),
+        "next_open": verdict.next_open.astimezone(zone).isoformat() if verdict.next_open else None,
+        "outcomes": [
+            {"generated_at": began_at, "exit_code": code} for began_at, code in reversed(tuple(outcomes))
+        ],
+    }
+    return Page(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode())

@@ -1,0 +1,41 @@
+"""The `[monitor]` table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heatmap.errors import ConfigError
+from heatmap.monitor.options import MonitorOptions
+
+
+def test_paths_start_at_the_configuration() -> None:
+    """Relative ones; absolute ones stay."""
+    options = MonitorOptions(ping_url_file=Path("ping-url"), textfile=Path("/var/lib/x/heatmap.prom"))
+
+    located = options.located(Path("/etc/heatmap"))
+
+    assert (Path("/etc/heatmap/ping-url"), Path("/var/lib/x/heatmap.prom")) == (
+        located.ping_url_file,
+        located.textfile,
+    )
+    assert MonitorOptions() == MonitorOptions().located(Path("/etc/heatmap"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"ping_url_env": "A", "ping_url_file": Path("b")}, "both given"),
+        ({"ping_url_env": "https://hc.example.org/canary"}, "the NAME of an environment variable"),
+        ({"ping_closed": True}, "ping_closed needs an address"),
+        ({"textfile": Path("heatmap.txt")}, "must end in .prom"),
+    ],
+)
+def test_what_cannot_be(wrong: dict[str, object], told: str) -> None:
+    """One sentence a problem; an address written in the wrong place is not repeated."""
+    with pytest.raises(ConfigError) as caught:
+        MonitorOptions(**wrong)  # type: ignore[arg-type]
+
+    assert told in str(caught.value)
+    assert "canary" not in str(caught.value)

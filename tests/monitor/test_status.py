@@ -1,0 +1,53 @@
+"""status.json: what it tells, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from heatmap.monitor import status
+from heatmap.session import Phase, Verdict
+
+
+def at(text: str) -> datetime:
+    """A moment in India."""
+    return datetime.fromisoformat(f"{text}+05:30")
+
+
+def test_the_whole_file() -> None:
+    """Times are in the market's zone; of the outcomes the newest comes first."""
+    page = status.page(
+        "nse-fno",
+        Verdict(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
+        as_of=datetime.fromisoformat("2026-09-17T05:29:58+00:00"),
+        generated_at=at("2026-09-17T11:00:00"),
+        outcomes=[("2026-09-17T10:50:00+05:30", 75), ("2026-09-17T10:55:00+05:30", 0)],
+    )
+
+    assert page.path == "nse-fno/status.json"
+    assert {
+        "schema": "market-heatmap-status/1",
+        "market": "nse-fno",
+        "as_of": "2026-09-17T10:59:58+05:30",
+        "generated_at": "2026-09-17T11:00:00+05:30",
+        "phase": "open",
+        "next_open": "2026-09-18T09:15:00+05:30",
+        "outcomes": [
+            {"generated_at": "2026-09-17T10:55:00+05:30", "exit_code": 0},
+            {"generated_at": "2026-09-17T10:50:00+05:30", "exit_code": 75},
+        ],
+    } == json.loads(page.content)
+
+
+def test_what_is_not_known_is_null() -> None:
+    """A market that never closes has no next opening; the first run has no outcome before it."""
+    page = status.page(
+        "all-day",
+        Verdict(Phase.OPEN, None, None, "It never closes."),
+        as_of=at("2026-09-17T11:00:00"),
+        generated_at=at("2026-09-17T11:00:00"),
+        outcomes=(),
+    )
+
+    found = json.loads(page.content)
+    assert (None, []) == (found["next_open"], found["outcomes"])

@@ -1,0 +1,89 @@
+"""A server for pings: keeps what it is told, and answers well, badly, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it came."""
+
+    method: str
+    path: str  # with its query
+    body: bytes
+    headers: dict[str, str] = field(compare=False, default_factory=dict)
+
+
+class Hooks:
+    """Listens on a port of 127.0.0.1. `manner`: ok, error, redirect, hang, drip, rubbish."""
+
+    def __init__(self, manner: str = "ok") -> None:
+        self.manner = manner
+        self.calls: list[Call] = []
+        self.released = threading.Event()  # set at the end, so that no thread is left hanging
+        hooks = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                hooks.calls.append(Call(self.command, self.path, body, dict(self.headers)))
+                hooks._answer(self)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where this server listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Method and path of each call, in order."""
+        return [(call.method, call.path) for call in self.calls]
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        if self.manner == "hang":
+            self.released.wait()
+        elif self.manner == "rubbish":
+            handler.wfile.write(b"\0\xffnothing of the kind\r\n\r\n" * 100)
+        elif self.manner == "drip":
+            try:
+                for letter in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 10_000:
+                    handler.wfile.write(bytes([letter]))
+                    if self.released.wait(0.05):
+                        break
+            except OSError:
+                pass  # the caller has left
+        elif self.manner == "redirect":
+            handler.send_response(302)
+            handler.send_header("Location", f"{self.url}/elsewhere")
+            handler.end_headers()
+        else:
+            handler.send_response(500 if self.manner == "error" else 200)
+            handler.end_headers()
+            handler.wfile.write(b"OK")
+
+    def stop(self) -> None:
+        """Let go of who hangs, and end."""
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
