@@ -1,4 +1,7 @@
-"""Where a target's secret comes from: an environment variable, or a file that only its owner can read."""
+"""Where a secret comes from: an environment variable, a file only its owner can read, or a command's output.
+
+What is read is never stored, shown or handed to a child: whoever starts one gives it `child_environment()`.
+"""
 
 from __future__ import annotations
 
@@ -9,53 +12,140 @@ from typing import TYPE_CHECKING
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MAX_BYTES = 4096
+COMMAND_SECONDS = 15.0  # what a password_command may take, such as to ask a keyring
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 OTHERS = 0o077  # the permission bits of group and others
 
-
-def problems(variable: str | None, file: Path | None) -> list[str]:
-    """Say what keeps the secret from being read; nothing where none is asked for."""
-    return _resolve(variable, file)[1]
+_variables: set[str] = set()  # the names that were ever asked for; a child must not inherit them
 
 
-def read(variable: str | None, file: Path | None) -> str | None:
-    """Return the secret; None where neither a variable nor a file is named. Raises ConfigError."""
-    secret, found = _resolve(variable, file)
+def problems(
+    variable: str | None,
+    file: Path | None,
+    command: Sequence[str] | None = None,
+    *,
+    what: str = "password",
+) -> list[str]:
+    """Say what keeps the secret from being read; nothing where none is asked for. The command is not run.
+
+    `what` is how the configuration's keys begin: `password_env`, `password_file`, `password_command`.
+    """
+    return _resolve(variable, file, command, what)[1]
+
+
+def read(
+    variable: str | None,
+    file: Path | None,
+    command: Sequence[str] | None = None,
+    *,
+    what: str = "password",
+    seconds: float = COMMAND_SECONDS,
+) -> str | None:
+    """Return the secret; None where no place is named. Raises ConfigError.
+
+    A command has `seconds` to print it as its first line.
+    """
+    secret, found = _resolve(variable, file, command, what)
+    if not found and command:
+        secret, found = _asked(command, what, seconds)
     if found:
         raise ConfigError(found)
     return secret
 
 
-def _resolve(variable: str | None, file: Path | None) -> tuple[str | None, list[str]]:
-    if variable is not None and file is not None:
-        return None, ["password_env and password_file are both given: keep one of them"]
+def child_environment() -> dict[str, str]:
+    """Return this process's environment without the variables that secrets were read from."""
+    return {name: value for name, value in os.environ.items() if name not in _variables}
+
+
+def _resolve(
+    variable: str | None, file: Path | None, command: Sequence[str] | None, what: str
+) -> tuple[str | None, list[str]]:
+    named = [
+        f"{what}_{place}"
+        for place, value in (("env", variable), ("file", file), ("command", command))
+        if value is not None
+    ]
+    if len(named) > 1:
+        return None, [f"{' and '.join(named)} are both given: keep one of them"]
     if variable is not None:
         if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
-            return None, [
-                "password_env must be the NAME of an environment variable, never the password itself"
-            ]
-        where = f"the environment variable {variable}, which password_env names,"
+            return None, [f"{what}_env must be the NAME of an environment variable, never the {what} itself"]
+        _variables.add(variable)
+        where = f"the environment variable {variable}, which {what}_env names,"
         secret = os.environ.get(variable)
         if not secret:
             return None, [f"{where} is not set: set it where the command runs, in the crontab too"]
-    elif file is not None:
-        where = f"the password_file {file}"
+        return _checked(secret, where, what)
+    if file is not None:
+        where = f"the {what}_file {file}"
         try:
-            secret = _content(file)
+            return _checked(_content(file), where, what)
         except OSError as error:
             return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
         except ValueError as error:
             return None, [f"{where} {error}"]
-    else:
-        return None, []
-    if not secret.isprintable():
-        return None, [
-            f"{where} holds a line break or another control character: leave the password alone in it"
-        ]
-    return secret, []
+    if command is not None:
+        return None, _command_problems(command, what)
+    return None, []
+
+
+def _checked(secret: str, where: str, what: str) -> tuple[str | None, list[str]]:
+    if secret.isprintable():
+        return secret, []
+    return None, [f"{where} holds a line break or another control character: leave the {what} alone in it"]
+
+
+def _command_problems(command: Sequence[str], what: str) -> list[str]:
+    from shutil import which
+
+    if not command:
+        return [f'{what}_command is empty: name a command and its words, as in ["pass", "show", "web/ftp"]']
+    if which(command[0]) is None:
+        return [f"the {what}_command {command[0]} is not installed, or cannot be run: give its whole path"]
+    return []
+
+
+def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | None, list[str]]:
+    """Return the first line that a command prints. No word of it is repeated: it may be the secret."""
+    import signal
+    from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+
+    where = f"the {what}_command {command[0]}"
+    advice = "run it by hand to see why"
+    try:
+        child = Popen(
+            [*command],
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env=child_environment(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        return None, [f"{where} cannot be run ({error.strerror}): give its whole path"]
+    with child:
+        try:
+            out, _ = child.communicate(timeout=seconds)
+        except TimeoutExpired:
+            return None, [f"{where} printed nothing within {seconds:.3g} seconds: {advice}"]
+        finally:
+            if child.returncode is None:
+                os.killpg(child.pid, signal.SIGKILL)
+    line = out[: MAX_BYTES + 1].splitlines()[0] if out.strip() else b""
+    if child.returncode:
+        return None, [f"{where} ended with exit code {child.returncode}: {advice}"]
+    try:
+        secret = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return None, [f"{where} prints what is not UTF-8 text: {advice}"]
+    if not secret or len(line) > MAX_BYTES:
+        return None, [f"{where} prints no {what} on its first line: {advice}"]
+    return _checked(secret, where, what)
 
 
 def _content(file: Path) -> str:

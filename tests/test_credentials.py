@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,53 @@ def test_both_is_one_too_many(tmp_path: Path) -> None:
 def test_neither_is_no_secret() -> None:
     """Nothing asked, nothing found."""
     assert credentials.read(None, None) is None
+
+
+def test_from_a_command() -> None:
+    """The first line it prints, as `pass` has it."""
+    command = ["sh", "-c", "echo 's3 cret'; echo user: me; echo words >&2"]
+
+    assert [] == credentials.problems(None, None, command)
+    assert "s3 cret" == credentials.read(None, None, command)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([], "is empty"),
+        (["no-such-command-here", "x"], "is not installed"),
+        (["sh", "-c", "echo canary; echo canary >&2; exit 3"], "exit code 3"),
+        (["sh", "-c", "echo canary >&2"], "prints no password"),
+        (["sh", "-c", "echo; echo canary"], "prints no password"),
+        (["sh", "-c", "head -c 5000 /dev/zero | tr '\\0' c"], "prints no password"),
+        (["sh", "-c", "printf 'canary\\377'"], "not UTF-8"),
+        (["sh", "-c", "printf 'canary\\tcanary'"], "control character"),
+        (["sh", "-c", "sleep 60 & sleep 60"], "nothing within 0.3 seconds"),
+    ],
+)
+def test_a_command_that_gives_none(command: list[str], said: str) -> None:
+    """One sentence, which holds nothing that the command printed; it takes no longer than it may."""
+    begun = time.monotonic()
+    with pytest.raises(ConfigError, match=said) as caught:
+        credentials.read(None, None, command, seconds=0.3)
+
+    assert 1 == len(caught.value.problems)
+    assert "canary" not in caught.value.problems[0]
+    assert time.monotonic() - begun < 5
+
+
+def test_children_do_not_inherit_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the command that another target asks, nor whatever takes `child_environment`."""
+    monkeypatch.setenv("SOME_PASSWORD", "canary")
+    monkeypatch.setenv("OTHER", "kept")
+    credentials.problems("SOME_PASSWORD", None)
+
+    assert "kept-none" == credentials.read(None, None, ["sh", "-c", 'echo "$OTHER-${SOME_PASSWORD-none}"'])
+    assert ("canary" in credentials.child_environment().values()) is False
+
+
+def test_the_key_is_called_as_the_configuration_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other secrets than passwords have keys of their own."""
+    monkeypatch.delenv("NO_SUCH", raising=False)
+
+    assert "secret_access_key_env" in credentials.problems("NO_SUCH", None, what="secret_access_key")[0]
