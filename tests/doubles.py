@@ -9,8 +9,10 @@ from pathlib import Path
 
 from heatmap import calendars
 from heatmap.config import Config, Market
+from heatmap.deadline import Deadline
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.model import Page, Quote, Snapshot
+from heatmap.publishers.delivery import Delivery
 from heatmap.render.options import PageOptions
 
 
@@ -44,21 +46,24 @@ class MemoryPublisher:
     pages: dict[str, bytes] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     runs: int = 0
+    before: Callable[[], None] = field(default=lambda: None)
 
     def problems(self) -> Sequence[str]:
         """Say what it was told to say."""
         return self.missing
 
-    def publish(self, pages: Sequence[Page]) -> None:
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
         """Keep the pages, or raise."""
+        self.before()
         if self.error:
             raise self.error
         self.runs += 1
         for page in pages:
             self.pages[page.path] = page.content
             self.order.append(page.path)
+        return Delivery(len(pages), 0)
 
-    def check(self) -> str:
+    def check(self, deadline: Deadline) -> str:
         """Find all well, or raise."""
         if isinstance(self.error, PublishError):
             raise self.error
@@ -79,6 +84,7 @@ def configuration(
         title="Test",
         state_directory=tmp_path / "state",
         interval_minutes=5,
+        deadline_seconds=30,
         public_url=None,
         markets=tuple(
             Market(name, name, each, "memory", calendar) for name, each in (("nse-fno", source), *more)

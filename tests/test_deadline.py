@@ -1,0 +1,55 @@
+"""The moment a run must be over by."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from heatmap.deadline import Deadline
+from heatmap.errors import EXIT_TEMPORARY, DeadlineError
+
+
+def test_a_wait_may_last_what_is_left() -> None:
+    """Its own limit, or the deadline's if that is nearer."""
+    assert 5 == Deadline(60).timeout(5)
+    assert 0 < Deadline(2).timeout(5) <= 2
+
+
+def test_nothing_may_begin_after_it() -> None:
+    """A wait of no length would never end, as sockets take it: it is an error, one that may pass."""
+    deadline = Deadline(0)
+    with pytest.raises(DeadlineError, match="0 seconds") as caught:
+        deadline.timeout(5)
+
+    assert 0 == deadline.remaining()
+    assert EXIT_TEMPORARY == caught.value.exit_code
+
+
+def test_it_breaks_off_what_waits() -> None:
+    """From another thread, at its time."""
+    broken = threading.Event()
+    with Deadline(0.05).interrupting(broken.set):
+        assert broken.wait(10)
+
+
+def test_what_is_done_is_not_broken_off() -> None:
+    """Neither at its time nor when it is made to come early."""
+    broken = threading.Event()
+    deadline = Deadline(0.05)
+    with deadline.interrupting(broken.set):
+        pass
+    deadline.expire()
+
+    assert not broken.wait(0.2)
+
+
+def test_it_can_come_early() -> None:
+    """All that waits is broken off at once, and no time is left."""
+    broken = [threading.Event(), threading.Event()]
+    deadline = Deadline(60)
+    with deadline.interrupting(broken[0].set), deadline.interrupting(broken[1].set):
+        deadline.expire()
+
+        assert all(each.is_set() for each in broken)
+    assert 0 == deadline.remaining()
