@@ -1,0 +1,170 @@
+"""Uploads that are cut off at every part of their way, without a second attempt to hide it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from unittest import mock
+
+from heatmap.errors import PublishError
+from tests.promises.places import Place
+from tests.promises.versions import NAME, content, versioned
+from tests.servers.proxy import Fault, Proxy
+
+SAMPLE, WHOLE = 6, 48
+CHECKOUT = Path(__file__).parents[2]
+SHARE_OF_DATA = 0.6  # of the cuts, where data go over connections of their own
+MOST_MISSES = 3  # offsets tried for each cut: one may lie behind what is sent this time
+
+Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
+
+
+class Cuts(NamedTuple):
+    """What so many cuts did."""
+
+    cuts: int
+    old_pages: int  # cuts after which the page was still the one before, byte by byte
+    new_pages: int
+    torn: int  # neither
+    false_success: int  # "published", yet the page was the old one
+    leftovers: int  # temporary files that stayed, all with names of ours
+    swept: int  # of those, by a run an hour later
+    unhealed: int  # next runs that did not put the page in place
+
+    @property
+    def holds(self) -> bool:
+        """Nothing is torn, told wrongly or left, and each next run heals."""
+        lost = self.torn or self.false_success or self.unhealed
+        return not lost and self.swept == self.leftovers and self.cuts > 0
+
+
+def measure(place: Place, rng: Random, amount: int) -> Cuts:
+    """Cut `amount` uploads of a page over another one, each at another byte."""
+    place.publish(versioned(0))
+    with mock.patch.object(type(place.publisher()), "attempts", 1):
+        cuts = _local(place, rng, amount) if place.port is None else _on_the_wire(place, rng, amount)
+        return _count(place, cuts, amount)
+
+
+def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
+    done = old = new = torn = false = unhealed = 0
+    left: set[str] = set()
+    number = 0
+    for cut in cuts:
+        if done == amount:
+            break
+        number += 1
+        success = cut(number)
+        page = place.files().get(NAME)
+        left.update(place.leftovers())
+        if success is not None:
+            done += 1
+            old += page == content(number - 1)
+            new += page == content(number)
+            torn += page not in (content(number - 1), content(number))
+            false += success and page != content(number)
+        place.publish(versioned(number))
+        unhealed += place.files().get(NAME) != content(number)
+    for name in place.leftovers():
+        place.age(name)
+    place.publish(versioned(number + 1))
+    return Cuts(done, old, new, torn, false, len(left), len(left) - len(place.leftovers()), unhealed)
+
+
+def _spread(rng: Random, length: int, count: int) -> Iterator[int]:
+    """Yield `count` offsets, one by chance in each part of equal size, then more by chance alone."""
+    for part in range(count):
+        yield int((part + rng.random()) * length / count)
+    while True:
+        yield rng.randrange(length)
+
+
+def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
+    """Cut connections: both ways, commands and data, by a reset and by an orderly end in turn."""
+    with place.proxy() as proxy:
+        place.publish(versioned(1), proxy)
+        lengths = {"sent": len(proxy.sent), "received": len(proxy.received)}
+        if place.is_ftp:
+            lengths |= {"data sent": len(proxy.data_sent), "data received": len(proxy.data_received)}
+    place.publish(versioned(0))
+    offsets = {way: _spread(rng, length, -(-amount // len(lengths))) for way, length in lengths.items()}
+    for number in range(amount * MOST_MISSES):
+        way = list(lengths)[number % len(lengths)]
+        kind = (Fault.reset, Fault.end)[number // len(lengths) % 2]
+        yield _wire_cut(place, way, kind(next(offsets[way]), way.removeprefix("data ")))
+
+
+def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
+    def cut(number: int) -> bool | None:
+        on_data = way.startswith("data")
+        # The first data connection carries the page there, the second brings it back to be compared.
+        struck = fault.on(1, skip=1 if way == "data received" else 0)
+        with place.proxy(None if on_data else struck, struck if on_data else None) as proxy:
+            success = _publishes(place, number, proxy)
+            return success if proxy.faulted.is_set() else None
+
+    return cut
+
+
+def _publishes(place: Place, number: int, proxy: Proxy) -> bool:
+    try:
+        place.publish(versioned(number), proxy)
+    except PublishError:
+        return False
+    return True
+
+
+def _local(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
+    """End a process inside its write: by a kill, or by a file system that takes no more."""
+    offsets = _spread(rng, len(content(1)), amount)
+    for number in range(amount * MOST_MISSES):
+        yield _local_cut(place, ("kill", "limit")[number % 2], next(offsets))
+
+
+def _local_cut(place: Place, how: str, offset: int) -> Cut:
+    def cut(number: int) -> bool | None:
+        command = [sys.executable, "-m", "tests.promises.cuts", how, str(offset), str(number)]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, input=place.table(), capture_output=True, text=True, check=False
+        )
+        return done.returncode == 0
+
+    return cut
+
+
+def _be_cut(how: str, offset: int, number: int) -> None:
+    """Publish within this process, which ends when `offset` bytes of the page are written."""
+    import io
+    import os
+    import resource
+    import signal
+    from tempfile import TemporaryDirectory
+
+    from heatmap import config
+    from heatmap.deadline import Deadline
+
+    class Doomed(io.BufferedWriter):
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            super().write(data[:offset])
+            self.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+            return 0
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "heatmap.toml"
+        path.write_text(sys.stdin.read(), "utf-8")
+        target = config.load(path).publishers[0]
+        pages = versioned(number)
+        if how == "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (offset, resource.RLIM_INFINITY))
+        else:
+            os.fdopen = lambda descriptor, _: Doomed(io.FileIO(descriptor, "wb"))  # type: ignore[assignment]
+        target.publish(pages, Deadline(60))
+
+
+if __name__ == "__main__":
+    _be_cut(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
