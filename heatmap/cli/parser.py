@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from heatmap import __version__
-from heatmap.errors import EXIT_BUG, ConfigError, HeatmapError, UsageError
+from heatmap.errors import EXIT_BUG, EXIT_OK, ConfigError, HeatmapError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ def obey(argv: Sequence[str]) -> int:
     except HeatmapError as error:
         complain(error)
         return error.exit_code
+    except BrokenPipeError:  # whoever reads has seen enough, as with `heatmap session | head -1`
+        return EXIT_OK
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
