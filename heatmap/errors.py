@@ -108,3 +108,21 @@ class PublishImpossible(PublishError):
     """A target can never take the pages like this: its server or the configuration must change."""
 
     exit_code = EXIT_CONFIGURATION
+
+
+class HistoryError(HeatmapError):
+    """The history cannot be read or kept. The base class: trouble that may pass."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class HistoryNonsense(HistoryError):
+    """What should go into the history, or is in it, makes no sense: damaged, of another day, no archive."""
+
+    exit_code = EXIT_DATA
+
+
+class HistoryImpossible(HistoryError):
+    """The history can never be kept like this: the configuration, a folder or an extra must change."""
+
+    exit_code = EXIT_CONFIGURATION
