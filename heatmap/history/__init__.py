@@ -1,0 +1,1 @@
+"""What the program remembers of its markets: the ticks of each session, and daily bars."""

@@ -1,0 +1,82 @@
+"""What history keeps and gives back: bars, moments, and what became of them. Tuples without behaviour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from heatmap.session import Phase
+
+
+class Bar(NamedTuple):
+    """One instrument's session. Prices in the market's currency, as they were: never adjusted. None: unknown."""
+
+    symbol: str
+    date: date  # of the session
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float
+    previous_close: float | None  # as the exchange gave it that day, so adjusted for what took effect that day
+    volume: float | None  # shares
+    turnover: float | None  # money traded, in the market's currency
+
+
+class Row(NamedTuple):
+    """One instrument at one moment of a session. None: unknown.
+
+    The highest and lowest price of the session so far are kept too: with only the last prices of every
+    fifth minute, the range of the first quarter of an hour would come out too narrow.
+    """
+
+    last_price: float | None
+    percent_change: float  # 1.5 means +1.5 %
+    high: float | None
+    low: float | None
+    volume: float | None  # shares, since the session began
+    turnover: float | None  # money traded, since the session began
+
+
+class Moment(NamedTuple):
+    """What one tick left behind."""
+
+    as_of: datetime  # when the figures were true at the source; in UTC
+    phase: Phase
+    rows: Mapping[str, Row]  # by symbol, in the source's order
+
+
+class Series(NamedTuple):
+    """One figure of every instrument over some sessions."""
+
+    dates: tuple[date, ...]  # oldest first
+    values: Mapping[str, tuple[float | None, ...]]  # by symbol, one a date; None: not known of that session
+
+
+class Added(NamedTuple):
+    """What became of a tick that was handed to the store."""
+
+    is_new: bool  # False: a tick of the same `as_of` was there already
+    bars: int  # how many daily bars it made; 0 unless it is a session's newest final
+    later: datetime | None = None  # a newer tick of the same session that was there already, in UTC
+
+
+class Kept(NamedTuple):
+    """What the store holds of one market. None: nothing."""
+
+    market: str
+    sessions: int  # with daily bars
+    first: date | None
+    last: date | None
+    ticks: int
+    first_tick: datetime | None  # in UTC
+    last_tick: datetime | None
+
+
+class Pruned(NamedTuple):
+    """How much was forgotten."""
+
+    ticks: int
+    sessions: int  # with their daily bars

@@ -1,0 +1,47 @@
+"""The `[history]` table of the configuration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from heatmap.credentials import VARIABLE
+from heatmap.errors import ConfigError
+
+# No password: that is named by password_env. An empty host is libpq's own, or a socket's folder in ?host=.
+_URL = re.compile(r"postgres(?:ql)?://(?:[^\s:@/?#]+@)?[^\s@/?#]*/[^\s@/?#]+(?:\?(?!.*password=)[^\s#]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """The `[history]` table. How long things are kept is counted in sessions that there are figures of.
+
+    Not in days: a clock that jumps ahead by a year would have everything forgotten.
+    """
+
+    enabled: bool = True
+    tick_sessions: int = 250  # whose ticks are kept; of older ones the daily bars stay
+    bar_sessions: int | None = None  # whose daily bars are kept; None: all
+    url: str | None = None  # postgresql://user@host/database; None: a file in the state directory
+    password_env: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = []
+        if self.tick_sessions < 1:
+            problems.append("tick_sessions must be 1 or more")
+        if self.bar_sessions is not None and self.bar_sessions < self.tick_sessions:
+            problems.append("bar_sessions must not be less than tick_sessions")
+        if self.url is not None and not _URL.fullmatch(self.url):  # it may hold a password, so it is not repeated
+            problems.append(
+                "url must look like postgresql://user@host/database, and hold no password: "
+                "name the password's environment variable in password_env"
+            )
+        if self.password_env is not None and not VARIABLE.fullmatch(self.password_env):
+            problems.append(
+                "password_env must be the NAME of an environment variable, never the password itself"
+            )
+        if self.password_env is not None and self.url is None:
+            problems.append("password_env needs a url: the file in the state directory has no password")
+        if problems:
+            raise ConfigError(problems)
