@@ -12,6 +12,10 @@ An overrides file is TOML:
     windows = [["18:00", "19:00"]]
     auction = [["19:00", "19:10"]]    # if there is one
     settles = "19:25"                 # 15 minutes after the last window where it is not given
+    [[alias]]                         # a share that is traded under another symbol now
+    old = "OLDNAME"
+    new = "NEWNAME"
+    from = 2027-04-01                 # needed only where the old one later meant another share
 """
 
 from __future__ import annotations
@@ -25,17 +29,18 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
-from heatmap.guard import Calendar, Hours
+from heatmap.guard import Alias, Calendar, Hours
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FOLDER = Path(__file__).parent / "data" / "calendars"
 ALWAYS = "always"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SETTLE_MINUTES = 15
 LONGEST_SETTLE_MINUTES = 240
+SYMBOL = re.compile(r"\S{1,32}")
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -109,6 +114,10 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
         eras=tuple(sorted(eras, key=lambda era: era[0], reverse=True)),
         closed={date.fromisoformat(entry["date"]): entry["name"] for entry in document["closed"]},
         special={date.fromisoformat(entry["date"]): _hours(entry) for entry in document["special"]},
+        aliases=tuple(
+            Alias(entry["old"], entry["new"], date.fromisoformat(entry["from"]) if "from" in entry else None)
+            for entry in document["aliases"]
+        ),
     )
 
 
@@ -170,7 +179,7 @@ def _overridden(calendar: Calendar, path: Path, problems: list[str]) -> Calendar
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{where} not valid TOML: {error}")
         return calendar
-    _refuse_unknown(document, ("coverage_to", "closed", "session"), where, problems)
+    _refuse_unknown(document, ("coverage_to", "closed", "session", "alias"), where, problems)
     closed, special = dict(calendar.closed), dict(calendar.special)
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
         day = _day(entry.get("date"), f"{where} [[closed]] date", problems)
@@ -189,7 +198,21 @@ def _overridden(calendar: Calendar, path: Path, problems: list[str]) -> Calendar
         last = _day(document["coverage_to"], f"{where} coverage_to", problems)
         if last and calendar.last and last < calendar.last:
             problems.append(f"{where} coverage_to {last} lies before the calendar's own end, {calendar.last}")
-    return replace(calendar, closed=closed, special=special, last=last)
+    aliases = (*_aliases(document, where, problems), *calendar.aliases)
+    return replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+
+
+def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[Alias]:
+    for entry in _entries(document, "alias", ("old", "new", "from"), where, problems):
+        old, new = entry.get("old"), entry.get("new")
+        fits = all(isinstance(symbol, str) and SYMBOL.fullmatch(symbol) for symbol in (old, new))
+        if not fits or old == new:
+            problems.append(
+                f'{where} [[alias]] needs two symbols, such as old = "TATAMOTORS" and new = "TMPV"'
+            )
+            continue
+        since = _day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
+        yield Alias(str(old), str(new), since)
 
 
 def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line

@@ -28,12 +28,21 @@ class Hours(NamedTuple):
     name: str | None = None  # of a special session
 
 
+class Alias(NamedTuple):
+    """A symbol that became another. `since` is the new one's first date; None: it counts on any date."""
+
+    old: str
+    new: str
+    since: date | None
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """When a market trades. `first` and `last` bound what is known; None means without end.
 
     `eras` hold the regular hours from a date on, latest first. `special` replaces or adds a session,
     `closed` names the dates without one. A calendar that is `always` open has nothing of these.
+    `aliases` are the symbols that changed on this market.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Calendar:
     closed: Mapping[date, str] = field(default_factory=dict)
     special: Mapping[date, Hours] = field(default_factory=dict)
     always: bool = False
+    aliases: tuple[Alias, ...] = ()
 
 
 def judge(calendar: Calendar, now: datetime) -> Verdict:
