@@ -126,3 +126,9 @@ class HistoryImpossible(HistoryError):
     """The history can never be kept like this: the configuration, a folder or an extra must change."""
 
     exit_code = EXIT_CONFIGURATION
+
+
+class HistoryRefused(HistoryError):
+    """The database of the history refused us, or we refused it: login, certificate."""
+
+    exit_code = EXIT_REFUSED

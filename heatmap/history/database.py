@@ -1,0 +1,61 @@
+"""What the store asks of the database behind it. Only the type checker reads this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+_T = TypeVar("_T")
+
+
+class Cursor(Protocol):
+    """What both databases' cursors have. Parameters stand as `?`."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement changed."""
+        ...
+
+    def execute(self, statement: str, parameters: Sequence[object] = (), /) -> object:
+        """Run a statement."""
+        ...
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[object]], /) -> object:
+        """Run a statement once a row; `rowcount` is then of all of them."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that the last statement found."""
+        ...
+
+
+class Database(Protocol):
+    """Where the tables are. Every method but `close` raises HistoryError."""
+
+    def read(self, work: Callable[[Cursor], _T]) -> _T:
+        """Return what `work` returns, which sees the tables as they are at one moment."""
+        ...
+
+    def write(self, work: Callable[[Cursor], _T]) -> _T:
+        """Do all of `work` or nothing, and nobody else's at the same time. Return what it returns."""
+        ...
+
+    def compact(self) -> None:
+        """Give back the space of what was deleted, where that is worth the work."""
+        ...
+
+    def size_bytes(self) -> int:
+        """Return how much room it takes."""
+        ...
+
+    def turn(self, market: str, slot: datetime) -> AbstractContextManager[bool]:
+        """See Store.turn."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...

@@ -1,0 +1,243 @@
+"""The history in a file of its own: SQLite, made when first needed, set aside where it is damaged.
+
+Write-ahead logging with synchronous = NORMAL: a process killed at any instant leaves every committed
+transaction whole. Against a power cut the log is synced into the file when the last connection closes it,
+which every run does at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from heatmap.errors import HistoryError, HistoryImpossible
+from heatmap.history.schema import MIGRATIONS, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from heatmap.history.database import Cursor
+
+_T = TypeVar("_T")
+APPLICATION_ID = 0x68656174  # "heat": what tells this file from another program's
+BUSY_SECONDS = 5.0  # how long another process's writing is waited for
+WORTH_COMPACTING_BYTES = 4 * 1024 * 1024
+SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file, by the end of the name
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_CLOSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+
+
+class _Damage(Exception):
+    """The file holds something else than our tables."""
+
+
+class Sqlite:
+    """A database in the file `path`. Opens it at once. Raises HistoryError.
+
+    A damaged file is renamed, never deleted, `warn` is called with a sentence, and an empty one takes its
+    place. One that a newer version of this program wrote is left as it is: HistoryImpossible.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._connection: sqlite3.Connection | None = None
+        self._inode: int | None = None  # of the file we opened
+        self.read(lambda _: None)
+
+    def read(self, work: Callable[[Cursor], _T]) -> _T:
+        """Return what `work` returns, which sees the tables as they are at one moment."""
+        return self._whole(lambda: self._transaction("BEGIN", work))
+
+    def write(self, work: Callable[[Cursor], _T]) -> _T:
+        """Do all of `work` or nothing, and nobody else's at the same time. Return what it returns."""
+        return self._whole(lambda: self._transaction("BEGIN IMMEDIATE", work))
+
+    def compact(self) -> None:
+        """Write the file anew where a quarter of it, and more than a few megabytes, is free."""
+        self._whole(self._compact)
+
+    def size_bytes(self) -> int:
+        """Return the size of the file and its log."""
+        sizes = 0
+        for end in ("", "-wal"):
+            with suppress(OSError):
+                sizes += os.stat(f"{self._path}{end}").st_size
+        return sizes
+
+    @contextmanager
+    def turn(self, market: str, slot: datetime) -> Iterator[bool]:  # noqa: ARG002 -- as every database has it
+        """Yield True: nobody shares this file."""
+        yield True
+
+    def close(self) -> None:
+        """Write the log into the file and let go of it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # What it could not do is done by whoever opens the file next: the log stays.
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _whole(self, work: Callable[[], _T]) -> _T:
+        """Return what `work` returns; where the file is found damaged, of a new one."""
+        try:
+            return self._explaining(work)
+        except _Damage as damage:
+            self._set_aside(damage)
+        try:
+            return self._explaining(work)
+        except _Damage as damage:
+            raise HistoryError(
+                f"the history {self._path} was made anew and is damaged again ({damage}): check the disk"
+            ) from damage
+
+    def _explaining(self, work: Callable[[], _T]) -> _T:
+        """Return what `work` returns. Raises HistoryError or _Damage for whatever SQLite raises."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        except OSError as error:
+            raise self._closed(error.strerror or str(error)) from error
+
+    def _transaction(self, begin: str, work: Callable[[Cursor], _T]) -> _T:
+        connection = self._opened()
+        connection.execute(begin)
+        try:
+            result = work(connection.cursor())
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # the first error says more
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Made here rather than by SQLite, so that it is known which file is opened.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._inode = os.fstat(descriptor).st_ino
+        os.close(descriptor)
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            prepare(connection, MIGRATIONS, str(self._path))
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+    def _compact(self) -> None:
+        connection = self._opened()
+        free, pages, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("freelist_count", "page_count", "page_size")
+        )
+        if free * 4 >= pages and free * size >= WORTH_COMPACTING_BYTES:
+            connection.execute("VACUUM")
+
+    def _set_aside(self, damage: _Damage) -> None:
+        """Rename the file and what lies beside it, unless another process has done so."""
+        self.close()
+        try:
+            if os.stat(self._path).st_ino != self._inode:
+                return
+            place = self._free_place()
+            # The log first: left beside an empty new file, it would be taken for that one's.
+            for end in (*SIDE_FILES, ""):
+                with suppress(FileNotFoundError):
+                    os.rename(f"{self._path}{end}", f"{place}{end}")
+        except OSError as error:
+            raise self._closed(f"{damage}, and it cannot be set aside: {error.strerror}") from error
+        self._warn(
+            f"the history {self._path} is damaged ({damage}): it is set aside as {place.name} and begins anew; "
+            "heatmap history backfill brings the daily bars back"
+        )
+
+    def _free_place(self) -> Path:
+        number = 1
+        while True:
+            place = self._path.with_suffix(f".damaged-{number}{self._path.suffix}")
+            if not any(os.path.lexists(f"{place}{end}") for end in (*SIDE_FILES, "")):
+                return place
+            number += 1
+
+    def _explained(self, error: sqlite3.Error) -> Exception:
+        """Return the error to raise instead of SQLite's."""
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = None if code is None else code & 0xFF
+        if primary in _DAMAGED or (code is None and "decode" in str(error)):  # text that is not UTF-8
+            return _Damage(str(error))
+        if primary in _BUSY:
+            return HistoryError(
+                f"the history {self._path} is busy: another process has been writing it for "
+                f"{BUSY_SECONDS:.0f} seconds, so this run goes without it"
+            )
+        if primary in _CLOSED:
+            return self._closed(str(error))
+        if primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            return HistoryError(
+                f"the history {self._path} could not be written or read ({error}): make room on the disk, "
+                "or check it"
+            )
+        return HistoryError(f"the history {self._path} failed ({error}): the next run tries again")
+
+    def _closed(self, why: str) -> HistoryImpossible:
+        return HistoryImpossible(
+            f"the history {self._path} cannot be used ({why}): make it and its folder writable, or name "
+            "another state_directory"
+        )
+
+
+def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], name: str) -> None:
+    """See that a file is ours, and bring its tables to the version of the last migration.
+
+    Raises HistoryImpossible for a newer version, and leaves the file as it is.
+    """
+    if _version(connection, len(migrations), name) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")  # of two processes one does it
+        try:
+            for script in migrations[_version(connection, len(migrations), name) :]:
+                for statement in script:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+    # Where the file system cannot have a log beside the file, SQLite says so and keeps its old ways.
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+
+
+def _version(connection: sqlite3.Connection, known: int, name: str) -> int:
+    """Return which version a file's tables have, 0 for none. Raises _Damage, HistoryImpossible."""
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    application, version = (
+        int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+        for pragma in ("application_id", "user_version")
+    )
+    if application == 0 and version == 0 and not tables:
+        return 0
+    if application != APPLICATION_ID:
+        message = "it is another program's database"
+        raise _Damage(message)
+    if version > known:
+        raise HistoryImpossible(
+            f"the history {name} was written by a newer version of this program (its tables are of version "
+            f"{version}, this one knows {known}): it is left as it is; install the newer version again"
+        )
+    if version and not tables >= TABLES:
+        message = f"it lacks the table {min(TABLES - tables)}"
+        raise _Damage(message)
+    return version

@@ -1,0 +1,396 @@
+"""The history of every market: what goes in, what comes out, and the SQL of it, whatever database is behind.
+
+One row a tick, its figures packed into one value: a tick is written whole and read whole, so that a row for
+each quote would cost many times the space and time and answer no question more. Daily bars are asked for by
+instrument and over hundreds of sessions, so they are rows. Times are kept as text in UTC, dates as ISO text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, TypeVar
+
+from heatmap.errors import HistoryNonsense
+from heatmap.history import packing
+from heatmap.history.model import Added, Bar, Kept, Moment, Pruned, Series
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from typing import Any, Self
+
+    from heatmap.history.database import Cursor, Database
+    from heatmap.history.options import HistoryOptions
+    from heatmap.model import Snapshot
+
+_T = TypeVar("_T")
+FILE_NAME = "history.sqlite"
+FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
+
+_FIGURES = ("open", "high", "low", "close", "previous_close", "volume", "turnover")
+_COLUMNS = ", ".join(("symbol", "date", *_FIGURES))
+_INSERT = f"INSERT INTO bars (market, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (market, date, symbol) DO "
+_REPLACE = _INSERT + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
+_FILL = _INSERT + "NOTHING"
+_SINCE = "(SELECT date FROM sessions WHERE market = ? AND date <= ? ORDER BY date DESC LIMIT ?)"
+
+
+class Store:
+    """The history of all markets in one database. Every method raises HistoryError.
+
+    `warn` is called with a sentence for whatever was found damaged and left out.
+    """
+
+    def __init__(self, database: Database, warn: Callable[[str], None]) -> None:
+        self._database = database
+        self._warn = warn
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database. What was added is on the disk by then."""
+        self._database.close()
+
+    def add_tick(self, market: str, snapshot: Snapshot, session_date: date, phase: Phase) -> Added:
+        """Keep a snapshot as a moment of a session, unless one of its `as_of` is there; all of it or nothing.
+
+        In the phase FINAL its quotes become the session's daily bars, too, where no newer final was there.
+        What an archive says of an instrument stays. Raises HistoryNonsense where the snapshot cannot be of
+        that session.
+        """
+        _refuse_other_session(market, snapshot.as_of, session_date)
+        as_of, session = _text(snapshot.as_of), session_date.isoformat()
+        figures = packing.pack(snapshot.quotes)
+        final = phase is Phase.FINAL
+        bars = [
+            (market, q.symbol, session, q.open, q.high, q.low, q.last_price, q.previous_close, q.volume, q.turnover)
+            for q in snapshot.quotes
+            if final and q.last_price is not None
+        ]  # fmt: skip
+
+        def work(cursor: Cursor) -> Added:
+            known = _one(cursor, "SELECT phase FROM ticks WHERE market = ? AND as_of = ?", market, as_of)
+            newest = _one(
+                cursor, "SELECT max(as_of) FROM ticks WHERE market = ? AND session = ?", market, session
+            )
+            later = datetime.fromisoformat(newest) if newest and newest > as_of else None
+            if known is None or (final and known != phase):  # after the close as_of may stand still
+                cursor.execute(
+                    "INSERT INTO ticks (market, as_of, session, phase, figures) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (market, as_of) DO UPDATE SET"
+                    " session = excluded.session, phase = excluded.phase, figures = excluded.figures",
+                    (market, as_of, session, str(phase), figures),
+                )
+            made = bars and _finish(cursor, market, session, as_of, bars)
+            return Added(known is None, len(bars) if made else 0, later)
+
+        return self._database.write(work)
+
+    def add_bars(self, market: str, bars: Sequence[Bar]) -> int:
+        """Keep an archive's daily bars, all or none; they replace what was known. Return how many.
+
+        Raises HistoryNonsense where one of them cannot be.
+        """
+        for bar in bars:
+            _refuse_impossible(market, bar)
+        rows = [(market, bar.symbol, bar.date.isoformat(), *bar[2:]) for bar in bars]
+        sessions = sorted({row[2] for row in rows})
+
+        def work(cursor: Cursor) -> int:
+            cursor.executemany(
+                "INSERT INTO sessions (market, date, archived) VALUES (?, ?, 1)"
+                " ON CONFLICT (market, date) DO UPDATE SET archived = 1",
+                [(market, session) for session in sessions],
+            )
+            cursor.executemany(_REPLACE, rows)
+            return len(rows)
+
+        return self._database.write(work) if rows else 0
+
+    def ticks(self, market: str, session_date: date) -> list[Moment]:
+        """Return a session's moments, the oldest first."""
+        return self._moments(
+            "SELECT as_of, phase, figures FROM ticks WHERE market = ? AND session = ? ORDER BY as_of",
+            (market, session_date.isoformat()),
+        )
+
+    def tick_at(self, market: str, session_date: date, moment: datetime) -> Moment | None:
+        """Return a session's last moment that is not later than `moment`; None where there is none."""
+        found = self._moments(
+            "SELECT as_of, phase, figures FROM ticks WHERE market = ? AND session = ? AND as_of <= ?"
+            " ORDER BY as_of DESC LIMIT 1",
+            (market, session_date.isoformat(), _text(moment)),
+        )
+        return found[0] if found else None
+
+    def tick_sessions(self, market: str) -> tuple[date, ...]:
+        """Return the sessions that have ticks, the oldest first."""
+        return self._dates("SELECT DISTINCT session FROM ticks WHERE market = ? ORDER BY session", market)
+
+    def sessions(self, market: str) -> tuple[date, ...]:
+        """Return the sessions that have daily bars, the oldest first."""
+        return self._dates("SELECT date FROM sessions WHERE market = ? ORDER BY date", market)
+
+    def archived_sessions(self, market: str) -> tuple[date, ...]:
+        """Return those of them whose bars are an archive's, the oldest first."""
+        return self._dates(
+            "SELECT date FROM sessions WHERE market = ? AND archived = 1 ORDER BY date", market
+        )
+
+    def latest_final(self, market: str) -> date | None:
+        """Return the newest session of which a final tick was kept; None where there is none."""
+        found = self._dates(
+            "SELECT max(date) FROM sessions WHERE market = ? AND final_as_of IS NOT NULL", market
+        )
+        return found[0] if found else None
+
+    def bars(
+        self, market: str, until: date, sessions: int, symbols: Sequence[str] | None = None
+    ) -> list[Bar]:
+        """Return the daily bars of the last `sessions` sessions up to `until`, by date, then symbol.
+
+        Of these symbols only; None: of all.
+        """
+        rows = self._bar_rows(_COLUMNS, market, until, sessions, symbols)
+        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(symbol, _day(day), *rest))
+
+    def series(
+        self, market: str, figure: str, until: date, sessions: int, symbols: Sequence[str] | None = None
+    ) -> Series:
+        """Return one figure of a Bar ("close") over the last `sessions` sessions up to `until`.
+
+        A third of the work of `bars`. Raises ValueError for a figure that a Bar does not have.
+        """
+        if figure not in _FIGURES:
+            raise ValueError(figure)
+        rows = self._bar_rows(f"symbol, date, {figure}", market, until, sessions, symbols)
+        days = sorted({row[1] for row in rows})
+        places = {day: place for place, day in enumerate(days)}
+        found: dict[str, list[float | None]] = {}
+        for symbol, day, value in rows:
+            if symbol not in found:
+                found[symbol] = [None] * len(days)
+            found[symbol][places[day]] = value
+        dates = self._parsed(market, [(day,) for day in days], _day)
+        return Series(tuple(dates), {symbol: tuple(values) for symbol, values in found.items()})
+
+    def prune(self, options: HistoryOptions) -> Pruned:
+        """Forget what is older than the options say, counted in sessions that there are figures of.
+
+        Of a session without daily bars the last tick stays as long as bars would: nothing else knows it.
+        """
+
+        def work(cursor: Cursor) -> Pruned:
+            ticks = sessions = 0
+            for market in _markets(cursor):
+                oldest = _nth_newest(cursor, "ticks", "session", market, options.tick_sessions)
+                ticks += _changed(
+                    cursor,
+                    "DELETE FROM ticks WHERE market = ? AND session < ? AND ("
+                    " EXISTS (SELECT 1 FROM sessions AS s WHERE s.market = ticks.market AND s.date = ticks.session)"
+                    " OR as_of < (SELECT max(as_of) FROM ticks AS t"
+                    "  WHERE t.market = ticks.market AND t.session = ticks.session))",
+                    market,
+                    oldest,
+                )
+                if options.bar_sessions is not None:
+                    oldest = _nth_newest(cursor, "sessions", "date", market, options.bar_sessions)
+                    _changed(cursor, "DELETE FROM bars WHERE market = ? AND date < ?", market, oldest)
+                    sessions += _changed(
+                        cursor, "DELETE FROM sessions WHERE market = ? AND date < ?", market, oldest
+                    )
+                    ticks += _changed(
+                        cursor, "DELETE FROM ticks WHERE market = ? AND session < ?", market, oldest
+                    )
+            return Pruned(ticks, sessions)
+
+        pruned = self._database.write(work)
+        self._database.compact()
+        return pruned
+
+    def status(self) -> tuple[Kept, ...]:
+        """Return what is kept of each market, by name."""
+
+        def work(cursor: Cursor) -> list[tuple[Any, ...]]:
+            found = []
+            for market in _markets(cursor):
+                cursor.execute(
+                    "SELECT count(*), min(date), max(date) FROM sessions WHERE market = ?", (market,)
+                )
+                days = cursor.fetchall()[0]
+                cursor.execute(
+                    "SELECT count(*), min(as_of), max(as_of) FROM ticks WHERE market = ?", (market,)
+                )
+                found.append((market, *days, *cursor.fetchall()[0]))
+            return found
+
+        def made(market: str, *row: Any) -> Kept:  # noqa: ANN401 -- as the database has it
+            sessions, first, last, ticks, first_tick, last_tick = row
+            return Kept(
+                market,
+                sessions,
+                _day(first) if first else None,
+                _day(last) if last else None,
+                ticks,
+                datetime.fromisoformat(first_tick) if first_tick else None,
+                datetime.fromisoformat(last_tick) if last_tick else None,
+            )
+
+        return tuple(self._parsed("history", self._database.read(work), made))
+
+    def size_bytes(self) -> int:
+        """Return how much room the whole history takes."""
+        return self._database.size_bytes()
+
+    def turn(self, market: str, slot: datetime) -> AbstractContextManager[bool]:
+        """Take a market's turn for the tick that was due at `slot`, where machines share this history.
+
+        True: it is this machine's, for as long as the context lasts; left without an exception, the turn is
+        done. False: another machine has it, or has done it. A file is one machine's, so it is always True:
+        there the state directory's lock keeps two runs apart.
+        """
+        return self._database.turn(market, slot)
+
+    def _moments(self, statement: str, parameters: tuple[object, ...]) -> list[Moment]:
+        rows = self._selected(statement, parameters)
+        return self._parsed(
+            str(parameters[0]),
+            rows,
+            lambda as_of, phase, figures: Moment(
+                datetime.fromisoformat(as_of), Phase(phase), packing.unpack(figures)
+            ),
+        )
+
+    def _dates(self, statement: str, market: str) -> tuple[date, ...]:
+        rows = self._selected(statement, (market,))
+        return tuple(self._parsed(market, [row for row in rows if row[0] is not None], _day))
+
+    def _bar_rows(
+        self, columns: str, market: str, until: date, sessions: int, symbols: Sequence[str] | None
+    ) -> list[Any]:
+        only = "" if symbols is None else f" AND symbol IN ({', '.join('?' * len(symbols))})"
+        if symbols is not None and not symbols:
+            return []
+        last = until.isoformat()
+        return self._selected(
+            f"SELECT {columns} FROM bars WHERE market = ? AND date <= ?"
+            f" AND date >= (SELECT min(date) FROM {_SINCE} AS since){only} ORDER BY date, symbol",
+            (market, last, market, last, sessions, *(symbols or ())),
+        )
+
+    def _selected(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+        def work(cursor: Cursor) -> list[Any]:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall()
+
+        return self._database.read(work)
+
+    def _parsed(self, market: str, rows: Iterable[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
+        """Return what `make` makes of each row; warn once of those it cannot make anything of."""
+        made, spoilt = [], 0
+        for row in rows:
+            try:
+                made.append(make(*row))
+            except (ValueError, TypeError):
+                spoilt += 1
+        if spoilt:
+            self._warn(
+                f"{market}: {spoilt} of {spoilt + len(made)} entries of the history are damaged and were left "
+                "out: a backup or a backfill would bring them back"
+            )
+        return made
+
+
+def open_store(options: HistoryOptions, directory: Path, warn: Callable[[str], None]) -> Store:
+    """Open the history, made if need be: the database at `options.url`, or a file in the state directory.
+
+    `warn` is called with a sentence for whatever was found damaged and set aside. Raises HistoryError.
+    """
+    if options.url is not None:
+        from heatmap.history.postgres import Postgres
+
+        return Store(Postgres(options.url, options.password_env), warn)
+    from heatmap.history.sqlite import Sqlite
+
+    return Store(Sqlite(directory / FILE_NAME, warn), warn)
+
+
+def _finish(
+    cursor: Cursor, market: str, session: str, as_of: str, bars: Sequence[tuple[object, ...]]
+) -> bool:
+    """Make a final's quotes the session's bars, unless a final as new was there; say whether."""
+    cursor.execute(
+        "SELECT final_as_of, archived FROM sessions WHERE market = ? AND date = ?", (market, session)
+    )
+    before, archived = next(iter(cursor.fetchall()), (None, 0))
+    if before is not None and before >= as_of:
+        return False
+    cursor.execute(
+        "INSERT INTO sessions (market, date, final_as_of, archived) VALUES (?, ?, ?, 0)"
+        " ON CONFLICT (market, date) DO UPDATE SET final_as_of = excluded.final_as_of",
+        (market, session, as_of),
+    )
+    cursor.executemany(_FILL if archived else _REPLACE, bars)
+    return True
+
+
+def _refuse_other_session(market: str, as_of: datetime, session_date: date) -> None:
+    if abs(as_of.astimezone(UTC).date() - session_date) > FARTHEST:
+        raise HistoryNonsense(
+            f"{market}: figures as of {as_of:%d %b %Y %H:%M %Z} cannot be of the session of "
+            f"{session_date:%d %b %Y}, so they are not kept: check this machine's clock"
+        )
+
+
+def _refuse_impossible(market: str, bar: Bar) -> None:
+    prices = (bar.open, bar.high, bar.low, bar.close, bar.previous_close)
+    amounts = (bar.volume, bar.turnover)
+    wrong = [price for price in prices if price is not None and not (isfinite(price) and price > 0)]
+    wrong += [amount for amount in amounts if amount is not None and not (isfinite(amount) and amount >= 0)]
+    if wrong:
+        raise HistoryNonsense(
+            f"{market}: the bar of {bar.symbol} on {bar.date:%d %b %Y} holds {wrong[0]:g}, which no price or "
+            "amount can be, so nothing of its file is kept: get the file again"
+        )
+
+
+def _text(moment: datetime) -> str:
+    """Return a moment as it is kept: always of the same length, so that its order is that of time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _one(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the database has it
+    """Return the first value of the first row; None where there is none."""
+    cursor.execute(statement, parameters)
+    return next((row[0] for row in cursor.fetchall()), None)
+
+
+def _changed(cursor: Cursor, statement: str, *parameters: object) -> int:
+    cursor.execute(statement, parameters)
+    return cursor.rowcount
+
+
+def _markets(cursor: Cursor) -> list[str]:
+    cursor.execute("SELECT market FROM sessions UNION SELECT market FROM ticks ORDER BY market")
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _nth_newest(cursor: Cursor, table: str, column: str, market: str, count: int) -> str:
+    """Return the `count`th newest session of a table; "" where there are fewer."""
+    return _one(
+        cursor,
+        f"SELECT DISTINCT {column} FROM {table} WHERE market = ? ORDER BY {column} DESC LIMIT 1 OFFSET ?",
+        market,
+        count - 1,
+    ) or ""  # fmt: skip
