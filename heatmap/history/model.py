@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Bar(NamedTuple):
-    """One instrument's session. Prices in the market's currency, as they were: never adjusted. None: unknown."""
+    """One instrument's session. None: unknown.
+
+    Prices are in the market's currency and as they were, never adjusted.
+    """
 
     symbol: str
     date: date  # of the session
@@ -20,7 +23,9 @@ class Bar(NamedTuple):
     high: float | None
     low: float | None
     close: float
-    previous_close: float | None  # as the exchange gave it that day, so adjusted for what took effect that day
+    previous_close: (
+        float | None
+    )  # as the exchange gave it that day, so adjusted for what took effect that day
     volume: float | None  # shares
     turnover: float | None  # money traded, in the market's currency
 

@@ -32,7 +32,9 @@ class HistoryOptions:
             problems.append("tick_sessions must be 1 or more")
         if self.bar_sessions is not None and self.bar_sessions < self.tick_sessions:
             problems.append("bar_sessions must not be less than tick_sessions")
-        if self.url is not None and not _URL.fullmatch(self.url):  # it may hold a password, so it is not repeated
+        if self.url is not None and not _URL.fullmatch(
+            self.url
+        ):  # it may hold a password, so it is not repeated
             problems.append(
                 "url must look like postgresql://user@host/database, and hold no password: "
                 "name the password's environment variable in password_env"

@@ -171,8 +171,8 @@ class Postgres:
         if version > len(MIGRATIONS):
             raise HistoryImpossible(
                 f"the history {self._name} was written by a newer version of this program (its tables are of "
-                f"version {version}, this one knows {len(MIGRATIONS)}): it is left as it is; install the newer "
-                "version on this machine, too"
+                f"version {version}, this one knows {len(MIGRATIONS)}): it is left as it is; install the "
+                "newer version on this machine, too"
             )
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", (SCHEMA,))
         missing = TABLES - {row[0] for row in cursor.fetchall()}

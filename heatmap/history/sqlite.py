@@ -158,8 +158,8 @@ class Sqlite:
         except OSError as error:
             raise self._closed(f"{damage}, and it cannot be set aside: {error.strerror}") from error
         self._warn(
-            f"the history {self._path} is damaged ({damage}): it is set aside as {place.name} and begins anew; "
-            "heatmap history backfill brings the daily bars back"
+            f"the history {self._path} is damaged ({damage}): it is set aside as {place.name} and begins "
+            "anew; heatmap history backfill brings the daily bars back"
         )
 
     def _free_place(self) -> Path:

@@ -12,8 +12,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import HistoryNonsense
-from heatmap.history import packing
-from heatmap.history.model import Added, Bar, Kept, Moment, Pruned, Series
+from heatmap.history import packing, statements, upkeep
+from heatmap.history.model import Added, Bar, Moment, Series
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -23,19 +23,13 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from heatmap.history.database import Cursor, Database
+    from heatmap.history.model import Kept, Pruned
     from heatmap.history.options import HistoryOptions
-    from heatmap.model import Snapshot
+    from heatmap.model import Quote, Snapshot
 
 _T = TypeVar("_T")
 FILE_NAME = "history.sqlite"
 FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
-
-_FIGURES = ("open", "high", "low", "close", "previous_close", "volume", "turnover")
-_COLUMNS = ", ".join(("symbol", "date", *_FIGURES))
-_INSERT = f"INSERT INTO bars (market, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (market, date, symbol) DO "
-_REPLACE = _INSERT + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _FIGURES)
-_FILL = _INSERT + "NOTHING"
-_SINCE = "(SELECT date FROM sessions WHERE market = ? AND date <= ? ORDER BY date DESC LIMIT ?)"
 
 
 class Store:
@@ -69,25 +63,14 @@ class Store:
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
         figures = packing.pack(snapshot.quotes)
         final = phase is Phase.FINAL
-        bars = [
-            (market, q.symbol, session, q.open, q.high, q.low, q.last_price, q.previous_close, q.volume, q.turnover)
-            for q in snapshot.quotes
-            if final and q.last_price is not None
-        ]  # fmt: skip
+        bars = _bars(market, session, snapshot.quotes) if final else []
 
         def work(cursor: Cursor) -> Added:
-            known = _one(cursor, "SELECT phase FROM ticks WHERE market = ? AND as_of = ?", market, as_of)
-            newest = _one(
-                cursor, "SELECT max(as_of) FROM ticks WHERE market = ? AND session = ?", market, session
-            )
+            known = _one(cursor, statements.PHASE, market, as_of)
+            newest = _one(cursor, statements.NEWEST_TICK, market, session)
             later = datetime.fromisoformat(newest) if newest and newest > as_of else None
             if known is None or (final and known != phase):  # after the close as_of may stand still
-                cursor.execute(
-                    "INSERT INTO ticks (market, as_of, session, phase, figures) VALUES (?, ?, ?, ?, ?)"
-                    " ON CONFLICT (market, as_of) DO UPDATE SET"
-                    " session = excluded.session, phase = excluded.phase, figures = excluded.figures",
-                    (market, as_of, session, str(phase), figures),
-                )
+                cursor.execute(statements.ADD_TICK, (market, as_of, session, str(phase), figures))
             made = bars and _finish(cursor, market, session, as_of, bars)
             return Added(known is None, len(bars) if made else 0, later)
 
@@ -104,51 +87,36 @@ class Store:
         sessions = sorted({row[2] for row in rows})
 
         def work(cursor: Cursor) -> int:
-            cursor.executemany(
-                "INSERT INTO sessions (market, date, archived) VALUES (?, ?, 1)"
-                " ON CONFLICT (market, date) DO UPDATE SET archived = 1",
-                [(market, session) for session in sessions],
-            )
-            cursor.executemany(_REPLACE, rows)
+            cursor.executemany(statements.ADD_ARCHIVED_SESSION, [(market, session) for session in sessions])
+            cursor.executemany(statements.REPLACE_BAR, rows)
             return len(rows)
 
         return self._database.write(work) if rows else 0
 
     def ticks(self, market: str, session_date: date) -> list[Moment]:
         """Return a session's moments, the oldest first."""
-        return self._moments(
-            "SELECT as_of, phase, figures FROM ticks WHERE market = ? AND session = ? ORDER BY as_of",
-            (market, session_date.isoformat()),
-        )
+        return self._moments(statements.TICKS, market, session_date.isoformat())
 
     def tick_at(self, market: str, session_date: date, moment: datetime) -> Moment | None:
         """Return a session's last moment that is not later than `moment`; None where there is none."""
-        found = self._moments(
-            "SELECT as_of, phase, figures FROM ticks WHERE market = ? AND session = ? AND as_of <= ?"
-            " ORDER BY as_of DESC LIMIT 1",
-            (market, session_date.isoformat(), _text(moment)),
-        )
+        found = self._moments(statements.TICK_AT, market, session_date.isoformat(), _text(moment))
         return found[0] if found else None
 
     def tick_sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have ticks, the oldest first."""
-        return self._dates("SELECT DISTINCT session FROM ticks WHERE market = ? ORDER BY session", market)
+        return self._dates(statements.TICK_SESSIONS, market)
 
     def sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have daily bars, the oldest first."""
-        return self._dates("SELECT date FROM sessions WHERE market = ? ORDER BY date", market)
+        return self._dates(statements.SESSIONS, market)
 
     def archived_sessions(self, market: str) -> tuple[date, ...]:
         """Return those of them whose bars are an archive's, the oldest first."""
-        return self._dates(
-            "SELECT date FROM sessions WHERE market = ? AND archived = 1 ORDER BY date", market
-        )
+        return self._dates(statements.ARCHIVED_SESSIONS, market)
 
     def latest_final(self, market: str) -> date | None:
         """Return the newest session of which a final tick was kept; None where there is none."""
-        found = self._dates(
-            "SELECT max(date) FROM sessions WHERE market = ? AND final_as_of IS NOT NULL", market
-        )
+        found = self._dates(statements.LATEST_FINAL, market)
         return found[0] if found else None
 
     def bars(
@@ -158,7 +126,7 @@ class Store:
 
         Of these symbols only; None: of all.
         """
-        rows = self._bar_rows(_COLUMNS, market, until, sessions, symbols)
+        rows = self._bar_rows(statements.BAR_COLUMNS, market, until, sessions, symbols)
         return self._parsed(market, rows, lambda symbol, day, *rest: Bar(symbol, _day(day), *rest))
 
     def series(
@@ -168,7 +136,7 @@ class Store:
 
         A third of the work of `bars`. Raises ValueError for a figure that a Bar does not have.
         """
-        if figure not in _FIGURES:
+        if figure not in statements.BAR_FIGURES:
             raise ValueError(figure)
         rows = self._bar_rows(f"symbol, date, {figure}", market, until, sessions, symbols)
         days = sorted({row[1] for row in rows})
@@ -186,64 +154,13 @@ class Store:
 
         Of a session without daily bars the last tick stays as long as bars would: nothing else knows it.
         """
-
-        def work(cursor: Cursor) -> Pruned:
-            ticks = sessions = 0
-            for market in _markets(cursor):
-                oldest = _nth_newest(cursor, "ticks", "session", market, options.tick_sessions)
-                ticks += _changed(
-                    cursor,
-                    "DELETE FROM ticks WHERE market = ? AND session < ? AND ("
-                    " EXISTS (SELECT 1 FROM sessions AS s WHERE s.market = ticks.market AND s.date = ticks.session)"
-                    " OR as_of < (SELECT max(as_of) FROM ticks AS t"
-                    "  WHERE t.market = ticks.market AND t.session = ticks.session))",
-                    market,
-                    oldest,
-                )
-                if options.bar_sessions is not None:
-                    oldest = _nth_newest(cursor, "sessions", "date", market, options.bar_sessions)
-                    _changed(cursor, "DELETE FROM bars WHERE market = ? AND date < ?", market, oldest)
-                    sessions += _changed(
-                        cursor, "DELETE FROM sessions WHERE market = ? AND date < ?", market, oldest
-                    )
-                    ticks += _changed(
-                        cursor, "DELETE FROM ticks WHERE market = ? AND session < ?", market, oldest
-                    )
-            return Pruned(ticks, sessions)
-
-        pruned = self._database.write(work)
+        pruned = self._database.write(lambda cursor: upkeep.prune(cursor, options))
         self._database.compact()
         return pruned
 
     def status(self) -> tuple[Kept, ...]:
         """Return what is kept of each market, by name."""
-
-        def work(cursor: Cursor) -> list[tuple[Any, ...]]:
-            found = []
-            for market in _markets(cursor):
-                cursor.execute(
-                    "SELECT count(*), min(date), max(date) FROM sessions WHERE market = ?", (market,)
-                )
-                days = cursor.fetchall()[0]
-                cursor.execute(
-                    "SELECT count(*), min(as_of), max(as_of) FROM ticks WHERE market = ?", (market,)
-                )
-                found.append((market, *days, *cursor.fetchall()[0]))
-            return found
-
-        def made(market: str, *row: Any) -> Kept:  # noqa: ANN401 -- as the database has it
-            sessions, first, last, ticks, first_tick, last_tick = row
-            return Kept(
-                market,
-                sessions,
-                _day(first) if first else None,
-                _day(last) if last else None,
-                ticks,
-                datetime.fromisoformat(first_tick) if first_tick else None,
-                datetime.fromisoformat(last_tick) if last_tick else None,
-            )
-
-        return tuple(self._parsed("history", self._database.read(work), made))
+        return tuple(self._parsed("history", self._database.read(upkeep.status), upkeep.kept))
 
     def size_bytes(self) -> int:
         """Return how much room the whole history takes."""
@@ -258,15 +175,11 @@ class Store:
         """
         return self._database.turn(market, slot)
 
-    def _moments(self, statement: str, parameters: tuple[object, ...]) -> list[Moment]:
-        rows = self._selected(statement, parameters)
-        return self._parsed(
-            str(parameters[0]),
-            rows,
-            lambda as_of, phase, figures: Moment(
-                datetime.fromisoformat(as_of), Phase(phase), packing.unpack(figures)
-            ),
-        )
+    def _moments(self, statement: str, market: str, *parameters: str) -> list[Moment]:
+        def made(as_of: str, phase: str, figures: bytes) -> Moment:
+            return Moment(datetime.fromisoformat(as_of), Phase(phase), packing.unpack(figures))
+
+        return self._parsed(market, self._selected(statement, (market, *parameters)), made)
 
     def _dates(self, statement: str, market: str) -> tuple[date, ...]:
         rows = self._selected(statement, (market,))
@@ -275,13 +188,11 @@ class Store:
     def _bar_rows(
         self, columns: str, market: str, until: date, sessions: int, symbols: Sequence[str] | None
     ) -> list[Any]:
-        only = "" if symbols is None else f" AND symbol IN ({', '.join('?' * len(symbols))})"
         if symbols is not None and not symbols:
             return []
         last = until.isoformat()
         return self._selected(
-            f"SELECT {columns} FROM bars WHERE market = ? AND date <= ?"
-            f" AND date >= (SELECT min(date) FROM {_SINCE} AS since){only} ORDER BY date, symbol",
+            statements.bars(columns, None if symbols is None else len(symbols)),
             (market, last, market, last, sessions, *(symbols or ())),
         )
 
@@ -302,8 +213,8 @@ class Store:
                 spoilt += 1
         if spoilt:
             self._warn(
-                f"{market}: {spoilt} of {spoilt + len(made)} entries of the history are damaged and were left "
-                "out: a backup or a backfill would bring them back"
+                f"{market}: {spoilt} of {spoilt + len(made)} entries of the history are damaged and were "
+                "left out: a backup or a backfill would bring them back"
             )
         return made
 
@@ -322,22 +233,26 @@ def open_store(options: HistoryOptions, directory: Path, warn: Callable[[str], N
     return Store(Sqlite(directory / FILE_NAME, warn), warn)
 
 
+def _bars(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
+    """Return the rows of the daily bars that a session's last quotes are."""
+    figures = ("open", "high", "low", "last_price", "previous_close", "volume", "turnover")
+    return [
+        (market, quote.symbol, session, *(getattr(quote, figure) for figure in figures))
+        for quote in quotes
+        if quote.last_price is not None
+    ]
+
+
 def _finish(
     cursor: Cursor, market: str, session: str, as_of: str, bars: Sequence[tuple[object, ...]]
 ) -> bool:
     """Make a final's quotes the session's bars, unless a final as new was there; say whether."""
-    cursor.execute(
-        "SELECT final_as_of, archived FROM sessions WHERE market = ? AND date = ?", (market, session)
-    )
+    cursor.execute(statements.SESSION, (market, session))
     before, archived = next(iter(cursor.fetchall()), (None, 0))
     if before is not None and before >= as_of:
         return False
-    cursor.execute(
-        "INSERT INTO sessions (market, date, final_as_of, archived) VALUES (?, ?, ?, 0)"
-        " ON CONFLICT (market, date) DO UPDATE SET final_as_of = excluded.final_as_of",
-        (market, session, as_of),
-    )
-    cursor.executemany(_FILL if archived else _REPLACE, bars)
+    cursor.execute(statements.ADD_FINAL, (market, session, as_of))
+    cursor.executemany(statements.FILL_BAR if archived else statements.REPLACE_BAR, bars)
     return True
 
 
@@ -374,23 +289,3 @@ def _one(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: A
     """Return the first value of the first row; None where there is none."""
     cursor.execute(statement, parameters)
     return next((row[0] for row in cursor.fetchall()), None)
-
-
-def _changed(cursor: Cursor, statement: str, *parameters: object) -> int:
-    cursor.execute(statement, parameters)
-    return cursor.rowcount
-
-
-def _markets(cursor: Cursor) -> list[str]:
-    cursor.execute("SELECT market FROM sessions UNION SELECT market FROM ticks ORDER BY market")
-    return [row[0] for row in cursor.fetchall()]
-
-
-def _nth_newest(cursor: Cursor, table: str, column: str, market: str, count: int) -> str:
-    """Return the `count`th newest session of a table; "" where there are fewer."""
-    return _one(
-        cursor,
-        f"SELECT DISTINCT {column} FROM {table} WHERE market = ? ORDER BY {column} DESC LIMIT 1 OFFSET ?",
-        market,
-        count - 1,
-    ) or ""  # fmt: skip
