@@ -1,0 +1,158 @@
+"""Fills the history from archives: a session at a time, whole or not at all, so that a kill costs nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
+from heatmap.history import actions, archives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date, datetime
+    from typing import Protocol
+
+    from heatmap.guard import Calendar
+    from heatmap.history.model import Bar
+    from heatmap.history.store import Store
+
+    class Shelf(Protocol):
+        """Where archives are."""
+
+        patience: int | None  # how many sessions in a row may be missing; None: any number
+
+        def names(self, day: date) -> Sequence[str]:
+            """Return what the archives of a day are called, the best first."""
+            ...
+
+        def read(self, name: str) -> bytes | None:
+            """Return an archive; None where there is none. Raises HistoryNonsense, or what ends it all."""
+            ...
+
+
+LEAST_SHARE = 0.5  # of the shares of the session before: an archive of fewer is not whole
+ONE_DAY = timedelta(days=1)
+
+
+class Filled(NamedTuple):
+    """What a backfill did. `stopped` is why it ended before its last session; None where it did not."""
+
+    stored: int  # sessions
+    bars: int
+    dropped: int  # rows left out
+    missing: tuple[date, ...]  # sessions without an archive
+    problems: tuple[HeatmapError, ...]  # archives that could not be used
+    stopped: HeatmapError | None
+
+
+def settled(calendar: Calendar, first: date, last: date, now: datetime) -> list[date]:
+    """Return the sessions from `first` to `last`, both included, whose closing prices are final at `now`."""
+    days = (first + n * ONE_DAY for n in range((last - first).days + 1))
+    sessions = [session for day in days if (session := guard.session_on(calendar, day))]
+    today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
+    return [
+        session.date
+        for session in sessions
+        if (session.settles <= now if session.settles else session.date < today)
+    ]
+
+
+def fill(
+    store: Store,
+    market: str,
+    days: Sequence[date],
+    shelf: Shelf,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[date, int, int], None],
+) -> Filled:
+    """Keep the bars of each day, in the order given.
+
+    `progress` is called before each day with it, how many are done, and how many there are; `say` with a
+    sentence on what else is worth knowing. An archive that cannot be used is a problem of its day only;
+    an error of the store or of the way to the archives ends it all: what was stored stays.
+    """
+    stored = bars = dropped = in_a_row = 0
+    missing: list[date] = []
+    problems: list[HeatmapError] = []
+    stopped: HeatmapError | None = None
+    for done, day in enumerate(days):
+        progress(day, done, len(days))
+        try:
+            archive = _read(shelf, day, len(store.bars(market, day - ONE_DAY, 1)), say)
+            if archive:
+                bars += store.add_bars(market, archive.bars)
+        except HistoryNonsense as error:
+            problems.append(error)
+            continue
+        except HeatmapError as error:
+            stopped = error
+            break
+        if archive:
+            stored, dropped, in_a_row = stored + 1, dropped + archive.dropped, 0
+            continue
+        missing.append(day)
+        in_a_row += 1
+        if in_a_row == shelf.patience:
+            stopped = SourceRenamed(
+                f"the exchange has no archive of {in_a_row} sessions in a row, the last that of "
+                f"{day:%d %b %Y}: look at them in a browser, and for a newer version of this program; "
+                "files you have can be read with --folder"
+            )
+            break
+    return Filled(stored, bars, dropped, tuple(missing), tuple(problems), stopped)
+
+
+def verify(store: Store, market: str, calendar: Calendar, first: date, last: date) -> actions.Findings:
+    """Compare the previous closes from `first` to the session after `last` with the closes before them."""
+    return actions.find(
+        _sessions(store, market, calendar, first, last), lambda *days: not gaps(calendar, days)
+    )
+
+
+def gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
+    """Return the sessions of the calendar that are missing between the first and the last of those stored."""
+    if not stored:
+        return []
+    known = set(stored)
+    between = (stored[0] + n * ONE_DAY for n in range((stored[-1] - stored[0]).days))
+    return [day for day in between if day not in known and guard.session_on(calendar, day)]
+
+
+def _sessions(
+    store: Store, market: str, calendar: Calendar, first: date, last: date
+) -> Iterator[Sequence[Bar]]:
+    known = store.sessions(market)
+    earlier = [day for day in known if day < first][-1:]
+    later = [day for day in known if day > last][:1]
+    for day in (*earlier, *(day for day in known if first <= day <= last), *later):
+        yield actions.renamed(store.bars(market, day, 1), calendar.aliases)
+
+
+def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> archives.Archive | None:
+    """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
+    problem: HistoryNonsense | None = None
+    names = shelf.names(day)
+    for name in names:
+        try:
+            body = shelf.read(name)
+            if body is None:
+                continue
+            archive = archives.parse(body, day)
+            if len(archive.bars) < LEAST_SHARE * usual:
+                raise HistoryNonsense(
+                    f"holds {len(archive.bars):,} shares, the session before it {usual:,}: "
+                    "it is not whole, so download it again"
+                )
+        except HistoryNonsense as error:
+            problem = HistoryNonsense(f"{name} {error}")
+            continue
+        if problem:
+            say(f"{problem}; {name} was read instead")
+        return archive
+    if problem:
+        raise problem
+    return None

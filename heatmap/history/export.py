@@ -1,0 +1,48 @@
+"""Daily bars written out for other programs: CSV, JSON and Parquet."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from heatmap.history import parquet
+from heatmap.history.model import Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import BinaryIO
+
+SCHEMA = "market-heatmap/history/1"
+
+
+def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
+    """Write a header and a line a bar; what is unknown is empty."""
+    import csv
+    import io
+
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Bar._fields)
+    for session in bars:
+        writer.writerows(session)
+    text.detach()
+
+
+def as_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
+    """Write one object, its bars as lists in the order of its `columns`; what is unknown is null."""
+    head = {"schema": SCHEMA, "market": market, "columns": Bar._fields}
+    file.write(f'{json.dumps(head)[:-1]}, "bars": ['.encode())
+    comma = ""
+    for session in bars:
+        for bar in session:
+            row = [bar.symbol, bar.date.isoformat(), *bar[2:]]
+            file.write(f"{comma}\n{json.dumps(row, ensure_ascii=False)}".encode())
+            comma = ","
+    file.write(b"\n]}\n")
+
+
+FORMATS: dict[str, Callable[[Iterable[Sequence[Bar]], str, BinaryIO], None]] = {
+    "csv": as_csv,
+    "json": as_json,
+    "parquet": parquet.write,
+}

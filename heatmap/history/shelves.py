@@ -1,0 +1,157 @@
+"""Where archives are: the exchange's own server, or a folder of files that are there already."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from heatmap import web
+from heatmap.errors import (
+    HistoryImpossible,
+    HistoryNonsense,
+    SourceBlocked,
+    SourceError,
+    SourceNonsense,
+    SourceRenamed,
+    SourceThrottled,
+    SourceUntrusted,
+)
+from heatmap.history import archives
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+SECONDS_BETWEEN_REQUESTS = 0.35  # the polite ceiling is three a second
+SECONDS_BEFORE_AGAIN = (2.0, 8.0)  # after trouble that may pass
+DEADLINE_SECONDS = 60.0  # of one archive
+PAGE = "/all-reports"  # where a person would find the archives
+
+
+class Folder:
+    """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
+
+    patience = None
+
+    def __init__(self, path: Path) -> None:
+        """Look what is there. Raises HistoryImpossible where that is nothing, or cannot be seen."""
+        self._path = path
+        self._names: dict[date, list[str]] = {}
+        try:
+            found = sorted(os.listdir(path), key=lambda name: (not name.lower().startswith("sec"), name))
+        except OSError as error:
+            raise HistoryImpossible(
+                f"{path} cannot be read ({error.strerror}): give --folder a folder of archives"
+            ) from error
+        for name in found:
+            day = archives.date_of(name)
+            if day is not None:
+                self._names.setdefault(day, []).append(name)
+        if not self._names:
+            raise HistoryImpossible(
+                f"{path} holds no archive of shares: the exchange calls them sec_bhavdata_full_20072026.csv "
+                "or BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv.zip"
+            )
+
+    @property
+    def days(self) -> Sequence[date]:
+        """The days there are archives of, in order."""
+        return sorted(self._names)
+
+    def names(self, day: date) -> Sequence[str]:
+        """Return the files of a day."""
+        return self._names.get(day, [])
+
+    def read(self, name: str) -> bytes:
+        """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
+        try:
+            with (self._path / name).open("rb") as file:
+                return file.read(archives.MOST_BYTES + 1)
+        except OSError as error:
+            raise HistoryNonsense(f"cannot be read ({error.strerror})") from error
+
+
+class Exchange:
+    """The exchange's archives over HTTP, asked politely; a context manager.
+
+    `headers` are those of a browser. The page is visited for its cookies where the first answer is a refusal.
+    """
+
+    patience = 3
+
+    def __init__(self, base_url: str, page_url: str, headers: Mapping[str, str]) -> None:
+        import requests
+
+        self._base = base_url.rstrip("/")
+        self._page = page_url.rstrip("/") + PAGE
+        self._session = requests.Session()
+        self._session.headers.update(headers)
+        self._may_visit = True
+        self._asked = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def names(self, day: date) -> Sequence[str]:
+        """Return the addresses of a day's archives."""
+        return [self._base + path for path in archives.paths(day)]
+
+    def read(self, name: str) -> bytes | None:
+        """Ask for an archive; None where it is not there. Raises SourceError."""
+        try:
+            answer = self._answer(name)
+        except SourceRenamed:
+            return None
+        except SourceBlocked:
+            if not self._may_visit:
+                raise
+            self._visit()
+            answer = self._answer(name)
+        self._may_visit = False
+        if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
+            raise SourceBlocked(
+                f"{web.shown(name)} answered with a web page where an archive was due: "
+                "it does not let this address in"
+            )
+        return answer.body
+
+    def _visit(self) -> None:
+        """Fetch the page's cookies; what else it answers does not matter."""
+        self._may_visit = False
+        try:
+            self._get(self._page)
+        except (SourceThrottled, SourceUntrusted):
+            raise
+        except SourceError:
+            return
+
+    def _answer(self, url: str) -> web.Answer:
+        """Ask, and again after trouble that may pass: the only place where that is done."""
+        for seconds in SECONDS_BEFORE_AGAIN:
+            try:
+                return self._get(url)
+            except (SourceBlocked, SourceNonsense, SourceThrottled, SourceUntrusted):
+                raise
+            except SourceError:
+                sleep(seconds)
+        return self._get(url)
+
+    def _get(self, url: str) -> web.Answer:
+        sleep(max(self._asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
+        self._asked = monotonic()
+        return web.get(
+            url,
+            session=self._session,
+            deadline_seconds=DEADLINE_SECONDS,
+            max_wire_bytes=archives.MOST_PACKED_BYTES,
+            max_decoded_bytes=archives.MOST_BYTES,
+        )
