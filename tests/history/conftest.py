@@ -1,0 +1,65 @@
+"""The two databases that a history can be in, each empty, and a PostgreSQL server for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import Store, open_store
+from tests.servers.postgresql import PASSWORD, Postgresql
+from tests.servers.process import Missing
+
+VARIABLE = "HEATMAP_TEST_HISTORY_PASSWORD"
+
+
+@dataclass
+class Place:
+    """Where a history is: `open` it as often as you like; `warnings` are the sentences it said."""
+
+    folder: Path
+    options: HistoryOptions = field(default_factory=HistoryOptions)
+    warnings: list[str] = field(default_factory=list)
+
+    def open(self) -> Store:
+        """Open it as a run does."""
+        return open_store(self.options, self.folder, self.warnings.append)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
+    """A PostgreSQL server, and psycopg to speak to it."""
+    try:
+        import psycopg
+    except ImportError:
+        pytest.skip("psycopg is not here: pip install 'psycopg[binary]'")
+    del psycopg
+    try:
+        server = Postgresql(tmp_path_factory.mktemp("postgresql"))
+    except Missing as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Place:
+    """A history in a state directory that is not there yet."""
+    return Place(tmp_path / "state")
+
+
+@pytest.fixture
+def postgres(tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A history in an empty database."""
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    return Place(tmp_path, HistoryOptions(url=postgresql.url(), password_env=VARIABLE))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.real)])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each of them."""
+    found: Place = request.getfixturevalue(request.param)
+    return found
