@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import calendars, nap, plugins
 from heatmap.errors import ConfigError, UsageError
+from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
 from heatmap.state import FILE_NAME as STATE_FILE
 
@@ -49,6 +50,7 @@ class Config(NamedTuple):
     page: PageOptions
     publishers: tuple[Publisher, ...]  # at least one
     files: tuple[Path, ...] = ()  # all that this was read from, or would have been
+    history: HistoryOptions = HistoryOptions()
 
     def named(self, name: str | None) -> tuple[Market, ...]:
         """Return the market of that name, or all for None. Raises UsageError where there is none."""
@@ -105,7 +107,8 @@ class _Reader:
         market_tables = self._tables(values.pop("market", [{"name": "nse-fno"}]), "market")
         publish_tables = self._tables(values.pop("publish", [{"url": "file:site"}]), "publish")
         page_table = values.pop("page", {})
-        top = self._build(_TopLevel, values, "", also=("market", "page", "publish")) or _TopLevel()
+        history_table = values.pop("history", {})
+        top = self._build(_TopLevel, values, "", also=("market", "page", "publish", "history")) or _TopLevel()
         if not market_tables or not publish_tables:
             self._problem("", "there must be at least one [[market]] and one [[publish]]")
         markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
@@ -124,6 +127,7 @@ class _Reader:
             markets=tuple(market for market in markets if market),
             page=self._build(PageOptions, page_table, "page") or PageOptions(),
             publishers=tuple(publisher for publisher in publishers if publisher),
+            history=self._build(HistoryOptions, history_table, "history") or HistoryOptions(),
             files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
 

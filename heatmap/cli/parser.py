@@ -14,7 +14,7 @@ from heatmap.errors import EXIT_BUG, EXIT_OK, ConfigError, HeatmapError, UsageEr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("run", "demo", "init", "check", "session", "embed", "schedule")
+COMMANDS = ("run", "demo", "init", "check", "session", "embed", "schedule", "history")
 EXIT_INTERRUPTED = 130
 HELP_WIDTH = 100  # columns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from heatmap.history import parquet
@@ -20,12 +21,10 @@ def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
     import csv
     import io
 
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Bar._fields)
-    for session in bars:
-        writer.writerows(session)
-    text.detach()
+    for rows in chain([[Bar._fields]], bars):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        file.write(text.getvalue().encode())
 
 
 def as_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:

@@ -35,7 +35,7 @@ PAGE = "/all-reports"  # where a person would find the archives
 class Folder:
     """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
 
-    patience = None
+    patience: int | None = None
 
     def __init__(self, path: Path) -> None:
         """Look what is there. Raises HistoryImpossible where that is nothing, or cannot be seen."""
@@ -81,7 +81,7 @@ class Exchange:
     `headers` are those of a browser. The page is visited for its cookies where the first answer is a refusal.
     """
 
-    patience = 3
+    patience: int | None = 3
 
     def __init__(self, base_url: str, page_url: str, headers: Mapping[str, str]) -> None:
         import requests

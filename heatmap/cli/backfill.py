@@ -1,0 +1,195 @@
+"""`heatmap history backfill`: the exchange's daily archives, read into the history."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap.cli.clock import parse_now
+from heatmap.cli.parser import complain
+from heatmap.cli.progress import Progress
+from heatmap.errors import EXIT_OK, ConfigError, HistoryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from heatmap.config import Config, Market
+    from heatmap.history.actions import Findings
+    from heatmap.history.backfill import Filled
+    from heatmap.history.shelves import Exchange, Folder
+    from heatmap.history.store import Store
+
+HELP = "read the exchange's daily archives"
+USUAL_DAYS = 366  # without --from: the longest period a page shows
+MOST_SHOWN = 8  # days in one sentence
+ARCHIVES_OF = "nse"  # the source whose archives are known
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap history backfill`."""
+    add_span(parser)
+    parser.add_argument(
+        "--folder", type=Path, help="read files already downloaded, by the exchange's own names"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="also sessions whose archive has been read before"
+    )
+    parser.add_argument(
+        "--archive-url", metavar="URL", help="where the archives are: a relay of yours, a test"
+    )
+    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+
+
+def add_span(parser: argparse.ArgumentParser) -> None:
+    """Add --from and --to, whose values are `first` and `last`."""
+    for name, what in (("from", "first"), ("to", "last")):
+        parser.add_argument(
+            f"--{name}", dest=what, type=_date, metavar="DATE", help=f"the {what} day, such as 2026-07-20"
+        )
+
+
+def opened(config: Config) -> Store:
+    """Open the history; what is found damaged is told on stderr. Raises HistoryError."""
+    from heatmap.history.store import open_store
+
+    return open_store(config.history, config.state_directory, _note)
+
+
+def day_told(day: date) -> str:
+    """Return a day in words."""
+    return f"{day:%d %b %Y}"
+
+
+def days_told(days: Sequence[date]) -> str:
+    """Return days in words, of many the first ones and how many more."""
+    shown = ", ".join(map(day_told, days[:MOST_SHOWN]))
+    return f"{shown} and {len(days) - MOST_SHOWN:,} more" if len(days) > MOST_SHOWN else shown
+
+
+def run(arguments: argparse.Namespace, config: Config) -> int:
+    """Fill in the sessions asked for, compare closes, and return the exit code."""
+    from heatmap.history import backfill
+
+    market = config.named(arguments.market)[0]
+    now = parse_now(arguments.now)
+    with _shelf(arguments, market) as shelf, opened(config) as store:
+        days = _span(arguments, market, shelf, now)
+        known = () if arguments.again else store.archived_sessions(market.name)
+        wanted = [day for day in days if day not in set(known)]
+        with Progress(sys.stderr) as progress:
+            filled = backfill.fill(
+                store,
+                market.name,
+                wanted,
+                shelf,
+                say=lambda sentence: progress.say(f"heatmap: {sentence}"),
+                progress=progress,
+            )
+        found = backfill.verify(store, market.name, market.calendar, days[0], days[-1]) if days else None
+    print(
+        f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
+        f"{len(days) - len(wanted):,} were there"
+    )
+    today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date()
+    return _report(filled, found, today, is_all=arguments.folder is not None)
+
+
+def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool) -> int:
+    """Print what is worth knowing, complain of what failed, and return the exit code.
+
+    `is_all`: there is nothing but what was read, so that a missing session is no failure.
+    """
+    from heatmap.history import actions
+
+    if filled.dropped:
+        print(f"  left out   {filled.dropped:,} rows without a usable symbol or price")
+    missing = [day for day in filled.missing if day != today]
+    if len(missing) < len(filled.missing):
+        print(f"  not yet    {day_told(today)}: the exchange publishes a day's archive in the evening")
+    if missing and is_all:
+        print(f"  missing    {days_told(missing)}")
+    if found and found.compared:
+        print(f"  compared   {found.compared:,} previous closes: {found.met:,} meet the close before them")
+        for action in found.actions:
+            print(
+                f"  adjusted   {actions.told(action)}"
+                if action.factor
+                else f"  see to     {actions.told(action)}"
+            )
+    errors = list(filled.problems)
+    if missing and not is_all:
+        errors.append(HistoryError(f"the exchange has no archive of {days_told(missing)}: try again later"))
+    if filled.stopped:
+        errors.append(filled.stopped)
+    for error in errors:
+        complain(error)
+    return errors[-1].exit_code if errors else EXIT_OK
+
+
+def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextManager[Folder | Exchange]:
+    """Return where the archives are. Raises UsageError, or HistoryImpossible."""
+    from contextlib import nullcontext
+
+    from heatmap.history import archives, shelves
+
+    if market.calendar.always:
+        raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
+    if arguments.folder is not None:
+        return nullcontext(shelves.Folder(arguments.folder))
+    if market.source_name != ARCHIVES_OF:
+        raise UsageError(
+            f"{market.name} has the source {market.source_name!r}, and only the archives of {ARCHIVES_OF!r} "
+            "are known: give files you have with --folder"
+        )
+    from heatmap.sources import nse
+
+    if arguments.archive_url is None:
+        return shelves.Exchange(archives.BASE_URL, nse.BASE_URL, nse.BROWSER_HEADERS)
+    try:
+        nse.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
+    except ConfigError as error:
+        raise UsageError(str(error).replace("base_url", "--archive-url")) from error
+    return shelves.Exchange(arguments.archive_url, arguments.archive_url, nse.BROWSER_HEADERS)
+
+
+def _span(
+    arguments: argparse.Namespace, market: Market, shelf: Folder | Exchange, now: datetime
+) -> list[date]:
+    """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
+    from heatmap.history import backfill, shelves
+
+    calendar = market.calendar
+    today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
+    folder = shelf.days if isinstance(shelf, shelves.Folder) else []
+    last = arguments.last or (folder[-1] if folder else today)
+    first = arguments.first or (folder[0] if folder else last - timedelta(days=USUAL_DAYS))
+    if arguments.first is None and calendar.first:
+        first = max(first, calendar.first)
+    if first > last:
+        raise UsageError(f"--from {first} lies after --to {last}")
+    if (calendar.first and first < calendar.first) or (calendar.last and last > calendar.last):
+        raise UsageError(
+            f"the calendar {calendar.name} knows the sessions from {calendar.first} to {calendar.last} only: "
+            "ask for those"
+        )
+    days = backfill.settled(calendar, first, last, now)
+    if strange := [day for day in folder if first <= day <= last and day not in days]:
+        _note(f"left out, for the calendar has no session then that is over: {days_told(strange)}")
+    return days
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-07-20") from None
+
+
+def _note(sentence: str) -> None:
+    print(f"heatmap: {sentence}", file=sys.stderr)

@@ -1,0 +1,162 @@
+"""`heatmap history`: fill it from the exchange's archives, look at it, write it out, forget what is old."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap.cli import backfill
+from heatmap.config import load
+from heatmap.errors import EXIT_OK, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from typing import BinaryIO
+
+    from heatmap.config import Config, Market
+    from heatmap.history.model import Bar
+    from heatmap.history.store import Store
+
+HELP = "fill the history from the exchange's archives, show, export or prune it"
+FORMATS = ("csv", "json", "parquet")  # those of heatmap.history.export, which the other actions do not need
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and their options."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    backfill.add_arguments(_action(actions, "backfill", backfill.HELP, backfill.run))
+    _action(actions, "status", "tell what is kept, and which sessions are missing", _status)
+    export = _action(actions, "export", "write the daily bars out", _export)
+    backfill.add_span(export)
+    export.add_argument("--format", choices=FORMATS, default="csv", help="(default: csv)")
+    export.add_argument("--output", type=Path, metavar="FILE", help="(default: standard output)")
+    export.add_argument(
+        "--adjusted", action="store_true", help="for splits and bonuses, and under today's symbols"
+    )
+    _action(actions, "prune", "forget what is older than the configuration keeps", _prune)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one action. Raises ConfigError where the history is switched off."""
+    config = load(arguments.config)
+    if not config.history.enabled:
+        raise ConfigError(["the history is switched off: set enabled = true under [history]"])
+    return int(arguments.action(arguments, config))
+
+
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    what: str,
+    do: Callable[[argparse.Namespace, Config], int],
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=what, description=what)
+    # Also after the action's name; there it must not undo what stood before it.
+    action.add_argument(
+        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration"
+    )
+    action.set_defaults(action=do)
+    if name != "prune":
+        action.add_argument("--market", metavar="NAME", help="which market (default: the first)")
+    return action
+
+
+def _status(arguments: argparse.Namespace, config: Config) -> int:
+    """Print what is kept of each market asked for."""
+    from heatmap.history.backfill import gaps
+
+    markets = config.named(arguments.market)
+    with backfill.opened(config) as store:
+        kept = {found.market: found for found in store.status()}
+        for market in markets:
+            found = kept.get(market.name)
+            if found is None:
+                print(f"{market.name}: nothing yet: a tick or heatmap history backfill begins it")
+                continue
+            sessions = store.sessions(market.name)
+            print(f"{market.name}: {found.sessions:,} sessions with daily bars")
+            if sessions:
+                archived = len(store.archived_sessions(market.name))
+                print(f"  first      {backfill.day_told(sessions[0])}")
+                print(f"  last       {backfill.day_told(sessions[-1])}")
+                print(f"  archives   {archived:,} of them")
+            print(f"  missing    {backfill.days_told(gaps(market.calendar, sessions)) or 'none'}")
+            print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
+        print(f"size: {store.size_bytes() / 1e6:,.1f} MB")
+    return EXIT_OK
+
+
+def _between(first: datetime | None, last: datetime | None, market: Market) -> str:
+    if first is None or last is None:
+        return ""
+    zone = ZoneInfo(market.calendar.time_zone)
+    return f", {first.astimezone(zone):%d %b %Y %H:%M} to {last.astimezone(zone):%d %b %Y %H:%M}"
+
+
+def _export(arguments: argparse.Namespace, config: Config) -> int:
+    """Write the bars of one market."""
+    from heatmap.history import export
+
+    market = config.named(arguments.market)[0]
+    write = export.FORMATS[arguments.format]
+    with backfill.opened(config) as store:
+        bars = _bars(store, market, arguments)
+        try:
+            if arguments.output is None:
+                write(bars, market.name, sys.stdout.buffer)
+            else:
+                _write_whole(arguments.output, lambda file: write(bars, market.name, file))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = arguments.output or "standard output"
+            raise ConfigError(
+                [f"{where} cannot be written ({error.strerror}): give another with --output"]
+            ) from error
+    return EXIT_OK
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file that is there whole or not at all. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            write(file)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _bars(store: Store, market: Market, arguments: argparse.Namespace) -> Iterator[Sequence[Bar]]:
+    """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
+    from heatmap.history import actions
+    from heatmap.history.backfill import verify
+
+    first, last = arguments.first or date.min, arguments.last or date.max
+    days = [day for day in store.sessions(market.name) if first <= day <= last]
+    found: tuple[actions.Action, ...] = ()
+    if arguments.adjusted and days:
+        found = verify(store, market.name, market.calendar, days[0], days[-1]).actions
+        found = tuple(action for action in found if action.date <= days[-1])
+    for day in days:
+        bars = store.bars(market.name, day, 1)
+        if arguments.adjusted:
+            bars = actions.adjusted(actions.renamed(bars, market.calendar.aliases), found)
+        yield bars
+
+
+def _prune(_: argparse.Namespace, config: Config) -> int:
+    """Forget, and say how much."""
+    with backfill.opened(config) as store:
+        before = store.size_bytes()
+        pruned = store.prune(config.history)
+        print(
+            f"{pruned.ticks:,} ticks and the daily bars of {pruned.sessions:,} sessions are forgotten; "
+            f"the history takes {store.size_bytes() / 1e6:,.1f} MB, before {before / 1e6:,.1f}"
+        )
+    return EXIT_OK
