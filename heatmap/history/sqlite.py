@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import HistoryError, HistoryImpossible
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 APPLICATION_ID = 0x68656174  # "heat": what tells this file from another program's
 BUSY_SECONDS = 5.0  # how long another process's writing is waited for
-WORTH_COMPACTING_BYTES = 4 * 1024 * 1024
+WORTH_COMPACTING_BYTES = 1 * 1024 * 1024
+SMALLEST_BYTES = 512  # of a database: one page
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file, by the end of the name
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -48,8 +49,13 @@ class Sqlite:
         self._path = path
         self._warn = warn
         self._connection: sqlite3.Connection | None = None
+        self._is_ready = False  # whether the connection's file is found to be ours, and its tables up to date
         self._inode: int | None = None  # of the file we opened
-        self.read(lambda _: None)
+        try:
+            self.read(lambda _: None)
+        except BaseException:
+            self.close()
+            raise
 
     def read(self, work: Callable[[Cursor], _T]) -> _T:
         """Return what `work` returns, which sees the tables as they are at one moment."""
@@ -60,7 +66,7 @@ class Sqlite:
         return self._whole(lambda: self._transaction("BEGIN IMMEDIATE", work))
 
     def compact(self) -> None:
-        """Write the file anew where a quarter of it, and more than a few megabytes, is free."""
+        """Write the file anew where a quarter of it, and more than a megabyte, is free."""
         self._whole(self._compact)
 
     def size_bytes(self) -> int:
@@ -78,7 +84,7 @@ class Sqlite:
 
     def close(self) -> None:
         """Write the log into the file and let go of it."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._is_ready = self._connection, None, False
         if connection is not None:
             # What it could not do is done by whoever opens the file next: the log stays.
             with suppress(sqlite3.Error):
@@ -103,37 +109,32 @@ class Sqlite:
             return work()
         except sqlite3.Error as error:
             raise self._explained(error) from error
+        except UnicodeDecodeError as error:  # by the sqlite3 module, of a damaged table's name
+            raise _Damage(str(error)) from error
         except OSError as error:
             raise self._closed(error.strerror or str(error)) from error
 
     def _transaction(self, begin: str, work: Callable[[Cursor], _T]) -> _T:
         connection = self._opened()
-        connection.execute(begin)
-        try:
-            result = work(connection.cursor())
-            connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # the first error says more
-                connection.execute("ROLLBACK")
-            raise
-        return result
+        # Closed at once: a cursor that lives on in a traceback would keep a damaged file open.
+        with _transaction(connection, begin), closing(connection.cursor()) as cursor:
+            return work(cursor)
 
     def _opened(self) -> sqlite3.Connection:
-        if self._connection is not None:
+        if self._connection is not None and self._is_ready:
             return self._connection
+        self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Made here rather than by SQLite, so that it is known which file is opened.
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self._inode = os.fstat(descriptor).st_ino
-        os.close(descriptor)
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            prepare(connection, MIGRATIONS, str(self._path))
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
+        self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        found = os.stat(self._path)
+        self._inode = found.st_ino
+        # SQLite takes so short a file for a new one. With a journal it is: the first writing was cut off.
+        if 0 < found.st_size < SMALLEST_BYTES and not os.path.exists(f"{self._path}-journal"):
+            message = "it is cut short"
+            raise _Damage(message)
+        prepare(self._connection, MIGRATIONS, str(self._path))
+        self._is_ready = True
+        return self._connection
 
     def _compact(self) -> None:
         connection = self._opened()
@@ -146,17 +147,20 @@ class Sqlite:
 
     def _set_aside(self, damage: _Damage) -> None:
         """Rename the file and what lies beside it, unless another process has done so."""
-        self.close()
         try:
-            if os.stat(self._path).st_ino != self._inode:
-                return
+            is_ours = os.stat(self._path).st_ino == self._inode
             place = self._free_place()
-            # The log first: left beside an empty new file, it would be taken for that one's.
-            for end in (*SIDE_FILES, ""):
-                with suppress(FileNotFoundError):
-                    os.rename(f"{self._path}{end}", f"{place}{end}")
+            if is_ours:
+                # The log first: left beside an empty new file, it would be taken for that one's.
+                for end in (*SIDE_FILES, ""):
+                    with suppress(FileNotFoundError):
+                        os.rename(f"{self._path}{end}", f"{place}{end}")
         except OSError as error:
             raise self._closed(f"{damage}, and it cannot be set aside: {error.strerror}") from error
+        finally:
+            self.close()  # not before: SQLite would write the log into the damaged file, and delete it
+        if not is_ours:
+            return
         self._warn(
             f"the history {self._path} is damaged ({damage}): it is set aside as {place.name} and begins "
             "anew; heatmap history backfill brings the daily bars back"
@@ -202,22 +206,31 @@ def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]],
 
     Raises HistoryImpossible for a newer version, and leaves the file as it is.
     """
-    if _version(connection, len(migrations), name) < len(migrations):
-        connection.execute("BEGIN IMMEDIATE")  # of two processes one does it
-        try:
+    with _transaction(connection, "BEGIN"):
+        version = _version(connection, len(migrations), name)
+    if version < len(migrations):
+        with _transaction(connection, "BEGIN IMMEDIATE"):
+            # Of two processes one does it.
             for script in migrations[_version(connection, len(migrations), name) :]:
                 for statement in script:
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
-            connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-            raise
     # Where the file system cannot have a log beside the file, SQLite says so and keeps its old ways.
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the first error says more
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _version(connection: sqlite3.Connection, known: int, name: str) -> int:
