@@ -134,9 +134,8 @@ def _sessions(
 
 def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> archives.Archive | None:
     """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
-    problem: HistoryNonsense | None = None
-    names = shelf.names(day)
-    for name in names:
+    problems: list[str] = []
+    for name in shelf.names(day):
         try:
             body = shelf.read(name)
             if body is None:
@@ -148,11 +147,11 @@ def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> ar
                     "it is not whole, so download it again"
                 )
         except HistoryNonsense as error:
-            problem = HistoryNonsense(f"{name} {error}")
+            problems.append(f"{name} {error}")
             continue
-        if problem:
-            say(f"{problem}; {name} was read instead")
+        if problems:
+            say(f"{'; '.join(problems)}; {name} was read instead")
         return archive
-    if problem:
-        raise problem
+    if problems:
+        raise HistoryNonsense("; ".join(problems))
     return None

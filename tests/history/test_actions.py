@@ -1,0 +1,233 @@
+"""Splits, bonuses and new symbols: found in bars, told in words, and used to make prices comparable."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from heatmap.guard import Alias
+from heatmap.history import actions, archives
+from heatmap.history.actions import Action
+from heatmap.history.model import Bar
+
+MONDAY = date(2026, 7, 20)
+TUESDAY, WEDNESDAY, THURSDAY = (MONDAY + timedelta(days=days) for days in (1, 2, 3))
+
+
+def bar(
+    symbol: str, day: date, previous_close: float | None, close: float, *, opened: float | None = None
+) -> Bar:
+    """A bar that never leaves the way from open to close."""
+    opened = opened or close
+    return Bar(
+        symbol, day, opened, max(opened, close), min(opened, close), close, previous_close, 1000.0, 5e6
+    )
+
+
+def found(*sessions: list[Bar]) -> actions.Findings:
+    """What a look at sessions without a hole finds."""
+    return actions.find(sessions, lambda *_: True)
+
+
+@pytest.mark.parametrize(
+    ("close", "previous_close", "factor"),
+    [
+        (1574.5, 314.9, "1/5"),  # face value 10 to 2, or a bonus of 4:1
+        (2786.5, 278.65, "1/10"),
+        (1401.8, 560.7, "2/5"),  # face value 5 to 2
+        (1401.8, 700.9, "1/2"),  # a bonus of 1:1, or face value 2 to 1
+        (1000.05, 333.35, "1/3"),  # a bonus of 2:1
+        (328.7, 219.15, "2/3"),  # a bonus of 1:2, rounded to a tick
+        (15.59, 11.69, "3/4"),  # a bonus of 1:3
+        (999.95, 909.05, "10/11"),  # a bonus of 1:10
+        (4.35, 43.5, "10"),  # ten shares became one
+        (471.5, 243.91, None),  # as of a demerger
+        (175.25, 186.96, None),
+        (0.9, 0.75, "5/6"),
+        (0.05, 5000.0, None),
+    ],
+)
+def test_a_previous_close_on_new_terms_gives_the_factor(
+    close: float, previous_close: float, factor: str | None
+) -> None:
+    """The simplest ratio that splits and bonuses have, to within a tick; none where none fits."""
+    result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, previous_close, previous_close)])
+
+    expected = Fraction(factor) if factor else None
+    assert (1, 0, (Action("A", TUESDAY, expected, MONDAY, close, previous_close),)) == result
+
+
+@pytest.mark.parametrize(
+    ("previous_close", "met"), [(100.0, 1), (100.05, 1), (99.95, 1), (100.4, 0), (99.1, 0), (None, None)]
+)
+def test_a_previous_close_that_meets_is_no_action(previous_close: float | None, met: int | None) -> None:
+    """Within a tick it meets; within 1 % it differs as a last price from the official close, and is counted."""
+    result = found([bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 101)])
+
+    assert ((0, 0, ()) if met is None else (1, met, ())) == result
+
+
+@pytest.mark.parametrize(
+    ("close", "opened", "ended", "factor"),
+    [
+        (1574.5, 313.9, 323.2, "1/5"),
+        (574.15, 59.7, 65.9, "1/10"),
+        (1401.8, 570.0, 561.1, "2/5"),
+        (328.7, 215.05, 229.0, "2/3"),
+        (15.59, 11.88, 11.49, "3/4"),
+        (4.4, 42.0, 45.0, "10"),
+        (36.19, 19.99, 17.02, None),  # half of it, or 3/5? nobody could tell
+        (100.0, 70.0, 72.0, None),
+        (100.0, 79.0, 78.0, "4/5"),
+    ],
+)
+def test_a_session_beyond_any_price_band_tells_too(
+    close: float, opened: float, ended: float, factor: str | None
+) -> None:
+    """An archive's previous close stays on the old terms on the day itself: the open shows what happened."""
+    result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, close, ended, opened=opened)])
+
+    expected = Fraction(factor) if factor else None
+    assert (1, 1, (Action("A", TUESDAY, expected, MONDAY, close, opened, is_likely=True),)) == result
+
+
+@pytest.mark.parametrize(
+    ("opened", "ended"), [(80.0, 80.0), (120.0, 120.0), (60.0, 81.0), (79.0, 95.0), (100.0, 50.0)]
+)
+def test_a_wild_day_is_no_action(opened: float, ended: float) -> None:
+    """A price that touched the band of the close before it got there by trading."""
+    assert () == found([bar("A", MONDAY, 100, 100)], [bar("A", TUESDAY, 100, ended, opened=opened)]).actions
+
+
+def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
+    """Where sessions are missing between two, prices may have gone anywhere; a first session has nothing before it."""
+    sessions = [
+        [bar("A", MONDAY, 90, 100)],
+        [bar("A", WEDNESDAY, 50, 50), bar("NEW", WEDNESDAY, 424, 528, opened=500)],
+    ]
+
+    assert (0, 0, ()) == actions.find(sessions, lambda earlier, later: (later - earlier).days == 1)
+    assert 1 == len(found(*sessions).actions)
+
+
+def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
+    """A day without a trade leaves the close as it was; after one an open far away is no proof of an action."""
+    other = [[bar("B", day, 5, 5)] for day in (MONDAY, TUESDAY, WEDNESDAY, THURSDAY)]
+    other[0].append(bar("A", MONDAY, 100, 100))
+    other[2].append(bar("A", WEDNESDAY, 100, 50))
+    other[3].append(bar("A", THURSDAY, 10, 10))
+
+    result = found(*other)
+
+    assert (5, 4) == (result.compared, result.met)
+    assert (Action("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),) == result.actions
+
+
+def test_adjusted_bars_go_on_without_a_jump() -> None:
+    """Prices before each action are multiplied by all factors that follow, volumes divided; money stays."""
+    bars = [
+        bar("A", MONDAY, 990, 1000), bar("A", TUESDAY, 200, 210), bar("A", WEDNESDAY, 210, 110, opened=105),
+        bar("A", THURSDAY, 110, 121), bar("B", MONDAY, 7, 8),
+    ]  # fmt: skip
+    known = [
+        Action("A", TUESDAY, Fraction(1, 5), MONDAY, 1000, 200),
+        Action("A", WEDNESDAY, Fraction(1, 2), TUESDAY, 210, 105, is_likely=True),
+        Action("A", THURSDAY, None, WEDNESDAY, 110, 300),
+        Action("B", TUESDAY, None, MONDAY, 8, 3),
+    ]
+
+    result = actions.adjusted(bars, known)
+
+    assert [100, 105, 110, 121, 8] == pytest.approx([bar.close for bar in result])
+    assert [99, 100, 105, 110, 7] == pytest.approx([bar.previous_close for bar in result])
+    assert [10_000, 2000, 1000, 1000, 1000] == pytest.approx([bar.volume for bar in result])
+    assert {5e6} == {bar.turnover for bar in result}
+    assert (result[0].open, result[0].high, result[0].low) == pytest.approx((100, 100, 100))
+
+
+def test_unknown_figures_stay_unknown() -> None:
+    """What no archive gave is not made up by an adjustment."""
+    bare = Bar("A", MONDAY, None, None, None, 10.0, None, None, None)
+
+    assert [bare._replace(close=5.0)] == actions.adjusted(
+        [bare], [Action("A", TUESDAY, Fraction(1, 2), MONDAY, 10, 5)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day", "becomes"),
+    [
+        ("OLD", MONDAY, "NEWER"),  # one change leads to another
+        ("NEW", MONDAY, "NEWER"),
+        ("NEW", TUESDAY, "NEWER"),
+        ("NEW", WEDNESDAY, "NEW"),  # from here on it is another share's
+        ("NEWER", MONDAY, "NEWER"),
+        ("PING", MONDAY, "PING"),  # a circle ends
+        ("A", MONDAY, "A"),
+    ],
+)
+def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> None:
+    """By the table's dates; undated ones at any time."""
+    aliases = [
+        Alias("OLD", "NEW", None), Alias("NEW", "NEWER", WEDNESDAY), Alias("PING", "PONG", None), Alias("PONG", "PING", None),
+    ]  # fmt: skip
+
+    assert [bar(becomes, day, 1, 2)] == actions.renamed([bar(symbol, day, 1, 2)], aliases)
+
+
+def test_a_symbol_never_stands_twice_in_a_session() -> None:
+    """Where old and new symbol are both there, the bar that has the name by itself stays."""
+    bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
+
+    assert [bars[1], bars[2]._replace(symbol="NEW")] == actions.renamed(bars, [Alias("OLD", "NEW", None)])
+
+
+@pytest.mark.parametrize(
+    ("action", "met", "taken_for"),
+    [
+        (
+            Action("A", TUESDAY, Fraction(1, 5), MONDAY, 1574.5, 314.9),
+            "gives a previous close of 314.90",
+            "a split or a bonus of 4:1 (1 became 5), so earlier prices count 1/5",
+        ),
+        (
+            Action("A", TUESDAY, Fraction(2, 3), MONDAY, 1574.5, 1030.05, is_likely=True),
+            "opened at 1,030.05",
+            "probably a bonus of 1:2 (2 became 3), so earlier prices count 2/3",
+        ),
+        (
+            Action("A", TUESDAY, Fraction(10), MONDAY, 1574.5, 15745),
+            "gives a previous close of 15,745.00",
+            "a consolidation (10 became 1), so earlier prices count 10",
+        ),
+        (
+            Action("A", TUESDAY, None, MONDAY, 1574.5, 869, is_likely=True),
+            "opened at 869.00",
+            "unexplained, so nothing is adjusted",
+        ),
+    ],
+)
+def test_an_action_in_words(action: Action, met: str, taken_for: str) -> None:
+    """One sentence: what was seen, what it is taken for, and what follows."""
+    sentence = f"A closed at 1,574.50 on 20 Jul 2026, and {met} on 21 Jul 2026: {taken_for}"
+    assert sentence == actions.told(action)
+
+
+def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
+    """Six jumps that are ratios of splits and bonuses, three that are none; all other closes meet to the paisa."""
+    files = sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"))
+    sessions = [
+        archives.parse(file.read_bytes(), archives.date_of(file.name) or MONDAY).bars for file in files
+    ]
+
+    result = actions.find(sessions, lambda *_: True)
+
+    assert (45_816, 45_814) == (result.compared, result.met)
+    assert {
+        "POCL": "2/5", "JLHL": "1/5", "HARDWYN": "3/4", "IVZINNIFTY": "1/10", "TEMBO": "1/10", "GENESYS": "2/3",
+        "NARMADA": "None", "TRIVENI": "None", "INOXGREEN": "None",
+    } == {action.symbol: str(action.factor) for action in result.actions}  # fmt: skip
+    assert {"TRIVENI", "INOXGREEN"} == {action.symbol for action in result.actions if not action.is_likely}

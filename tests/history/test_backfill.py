@@ -1,0 +1,438 @@
+"""Backfilling from a stand-in for the exchange and from folders: what is asked, what is kept, what is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from heatmap import calendars
+from heatmap.calendars import SessionOptions
+from heatmap.errors import (
+    HistoryError,
+    HistoryImpossible,
+    HistoryNonsense,
+    SourceBlocked,
+    SourceError,
+    SourceRenamed,
+    SourceThrottled,
+)
+from heatmap.guard import Calendar
+from heatmap.history import backfill, shelves
+from heatmap.history.backfill import Filled
+from heatmap.history.model import Bar
+from heatmap.history.options import HistoryOptions
+from heatmap.history.shelves import Exchange, Folder
+from heatmap.history.store import Store, open_store
+from heatmap.sources.nse import BROWSER_HEADERS
+from tests.servers.archives import FULL, UDIFF, Archives, Share, full, packed, share, udiff
+
+MARKET = "nse-fno"
+NOW = datetime(2026, 2, 20, 20, 0, tzinfo=UTC)
+# A holiday on the Monday, and a session on the budget's Sunday.
+FIRST, LAST = date(2026, 1, 26), date(2026, 2, 3)
+SESSIONS = [date(2026, 1, 27), date(2026, 1, 28), date(2026, 1, 29), date(2026, 1, 30), date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3)]  # fmt: skip
+
+
+def shares(day: date) -> list[Share]:
+    """Three shares whose closes follow from the day: each previous close is the close of the session before."""
+    place = SESSIONS.index(day)
+    return [
+        share("TCS", 2000.0 + place, 2001.0 + place),
+        share("M&M", 3000.0 + 2 * place, 3002.0 + 2 * place),
+        share("BAJAJ-AUTO", 8000.0, 8000.0),
+    ]
+
+
+def bars(day: date) -> set[tuple[object, ...]]:
+    """What must be kept of a session."""
+    return {
+        (s.symbol, day, s.close, s.previous_close, float(s.volume), s.turnover_lakhs * 100_000)
+        for s in shares(day)
+    }
+
+
+def kept(store: Store) -> dict[date, set[tuple[object, ...]]]:
+    """What is kept, by session."""
+    return {
+        day: {
+            (b.symbol, b.date, b.close, b.previous_close, b.volume, b.turnover)
+            for b in store.bars(MARKET, day, 1)
+        }
+        for day in store.archived_sessions(MARKET)
+    }
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Calendar:
+    """The exchange's own."""
+    return calendars.load(SessionOptions(), tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty history."""
+    with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as opened:
+        yield opened
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trouble that may pass is not waited for long, and politeness is proved by its own test."""
+    monkeypatch.setattr(shelves, "SECONDS_BEFORE_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr(shelves, "SECONDS_BETWEEN_REQUESTS", 0.0)
+    monkeypatch.setattr(shelves, "DEADLINE_SECONDS", 0.8)
+
+
+class Heard:
+    """What a backfill says and shows."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.shown: list[tuple[date, int, int]] = []
+
+    def progress(self, day: date, done: int, total: int) -> None:
+        """Note a step."""
+        self.shown.append((day, done, total))
+
+
+def fill(store: Store, shelf: Folder | Exchange, days: Sequence[date] = SESSIONS) -> tuple[Filled, Heard]:
+    """Backfill, and return what came of it."""
+    heard = Heard()
+    return backfill.fill(store, MARKET, days, shelf, say=heard.said.append, progress=heard.progress), heard
+
+
+def exchange(server: Archives) -> Exchange:
+    """The way to the stand-in."""
+    return Exchange(server.url, server.url, BROWSER_HEADERS)
+
+
+def server_of(days: Sequence[date] = SESSIONS, **options: object) -> Archives:
+    """A stand-in that has these days."""
+    return Archives({day: shares(day) for day in days}, **options)  # type: ignore[arg-type]
+
+
+def test_sessions_are_those_of_the_calendar(calendar: Calendar) -> None:
+    """No holiday, no ordinary weekend, but the special Sunday; only sessions whose prices are final."""
+    assert SESSIONS == backfill.settled(calendar, FIRST, LAST, NOW)
+    before = datetime(
+        2026, 2, 3, 10, 14, tzinfo=UTC
+    )  # a minute before the session settles, at 15:45 in India
+    assert SESSIONS[:-1] == backfill.settled(calendar, FIRST, LAST, before)
+    assert SESSIONS == backfill.settled(calendar, FIRST, LAST, before.replace(minute=15))
+    # The Muhurat session of 8 Nov 2026, whose hours the calendar does not know, counts from the next day on.
+    diwali = date(2026, 11, 8)
+    assert [] == backfill.settled(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 0, tzinfo=UTC))
+    assert [diwali] == backfill.settled(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 30, tzinfo=UTC))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("forms", [("full",), ("udiff",), ("full", "udiff")])
+def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> None:
+    """Whichever forms the server has, the bars are the same; each day is asked for once, no closed day ever."""
+    with server_of(forms=forms) as server, exchange(server) as shelf:
+        filled, heard = fill(store, shelf)
+
+    assert Filled(7, 21, 0, (), (), None) == filled
+    assert {day: bars(day) for day in SESSIONS} == kept(store)
+    assert [(day, done, 7) for done, day in enumerate(SESSIONS)] == heard.shown
+    wanted = [
+        path
+        for day in SESSIONS
+        for path in (f"{FULL}{day:%d%m%Y}.csv", f"{UDIFF}{day:%Y%m%d}_F_0000.csv.zip")
+    ]
+    assert (wanted if forms == ("udiff",) else wanted[::2]) == server.paths
+
+
+def test_no_more_than_three_requests_a_second(store: Store) -> None:
+    """Each request begins a third of a second after the one before, also where a form is missing."""
+    with server_of(SESSIONS[:2], forms=("udiff",)) as server, exchange(server) as shelf:
+        fill(store, shelf, SESSIONS[:2])
+
+    times = [moment for moment, _ in server.seen]
+    assert 4 == len(times)
+    assert all(later - earlier >= 0.33 for earlier, later in pairwise(times))
+
+
+@pytest.mark.usefixtures("quick")
+def test_cookies_are_fetched_where_they_are_asked_for(store: Store) -> None:
+    """After the first refusal the page is visited once, and the archive asked for again."""
+    with server_of(needs_cookie=True) as server, exchange(server) as shelf:
+        filled, _ = fill(store, shelf)
+
+    assert 7 == filled.stored
+    assert 1 == server.paths.count("/all-reports")
+    assert 9 == len(server.paths)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("fault", "kind", "asked"),
+    [
+        ("403", SourceBlocked, 3),  # twice, with the page between
+        ("html", SourceBlocked, 1),
+        ("hang", SourceBlocked, 3),
+        ("429", SourceThrottled, 1),
+        ("500", SourceError, 3),
+        ("short", SourceError, 3),
+    ],
+)
+def test_what_ends_a_backfill(store: Store, fault: str, kind: type[Exception], asked: int) -> None:
+    """Blocked, throttled or down: nothing more is asked, what was stored stays, and a later run goes on."""
+    with server_of() as server:
+        server.faults[f"{SESSIONS[2]:%d%m%Y}"] = fault
+        with exchange(server) as shelf:
+            shelf._may_visit = fault in ("403", "hang")
+            # The first two days are there before, so that the fault is the first thing met.
+            fill(store, shelf, SESSIONS[:2])
+            shelf._may_visit = fault in ("403", "hang")
+            filled, _ = fill(store, shelf, SESSIONS[2:])
+        assert 2 + asked == len(server.paths)
+        assert (0, kind) == (filled.stored, type(filled.stopped))
+        assert set(SESSIONS[:2]) == set(kept(store))
+        server.faults.clear()
+        with exchange(server) as shelf:
+            filled, _ = fill(store, shelf, SESSIONS[2:])
+
+    assert (5, None) == (filled.stored, filled.stopped)
+    assert {day: bars(day) for day in SESSIONS} == kept(store)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fault", ["500", "short"])
+def test_trouble_that_passes_is_not_told(store: Store, fault: str) -> None:
+    """Two failures in a row of one archive are tried again; the third time it is there."""
+    with server_of() as server, exchange(server) as shelf:
+        server.faults[f"{SESSIONS[1]:%d%m%Y}"] = fault
+        server.faulty_times = 2
+        filled, _ = fill(store, shelf)
+
+    assert (7, None, 9) == (filled.stored, filled.stopped, len(server.paths))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_damaged_form_is_replaced_by_the_other(store: Store) -> None:
+    """Where the first form is cut, of another day or no archive at all, the second is read, and that is said."""
+    with server_of() as server, exchange(server) as shelf:
+        for day, body in zip(SESSIONS, [full(LAST, shares(LAST)), b"SYMBOL, SERIES\n", b""], strict=False):
+            server.faults[f"{FULL}{day:%d%m%Y}"] = body
+        filled, heard = fill(store, shelf)
+
+    assert (7, ()) == (filled.stored, filled.problems)
+    assert {day: bars(day) for day in SESSIONS} == kept(store)
+    assert 3 == len(heard.said)
+    assert "is of 03 Feb 2026, not of 27 Jan 2026" in heard.said[0]
+    assert all("was read instead" in sentence for sentence in heard.said)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_day_that_cannot_be_used_is_a_problem_of_its_own(store: Store) -> None:
+    """Both forms damaged: one sentence, nothing of the day is kept, all other days are."""
+    with server_of() as server, exchange(server) as shelf:
+        server.faults[f"{SESSIONS[1]:%d%m%Y}"] = server.faults[f"{SESSIONS[1]:%Y%m%d}"] = b"nothing"
+        filled, _ = fill(store, shelf)
+
+    assert (6, 1) == (filled.stored, len(filled.problems))
+    assert 2 == str(filled.problems[0]).count("has not the columns of an archive of shares")
+    assert SESSIONS[1] not in kept(store)
+
+
+@pytest.mark.usefixtures("quick")
+def test_sessions_without_an_archive(store: Store) -> None:
+    """One is missing, and the rest is read; after three in a row nothing more is asked."""
+    with server_of([SESSIONS[0], SESSIONS[2]]) as server, exchange(server) as shelf:
+        filled, _ = fill(store, shelf)
+
+    assert (2, (SESSIONS[1], *SESSIONS[3:6])) == (filled.stored, filled.missing)
+    assert isinstance(filled.stopped, SourceRenamed)
+    assert not any(f"{SESSIONS[6]:%d%m%Y}" in path for path in server.paths)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_archive_that_is_not_whole_is_refused(store: Store) -> None:
+    """A file with less than half of the shares of the session before was cut at the end of a line."""
+    with server_of(forms=("full",)) as server, exchange(server) as shelf:
+        day = SESSIONS[1]
+        server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = full(day, shares(day)[:1])
+        filled, _ = fill(store, shelf)
+
+    assert 6 == filled.stored
+    assert "holds 1 shares, the session before it 3: it is not whole" in str(filled.problems[0])
+
+
+class Full:
+    """A store whose disk fills up: it keeps a number of sessions, then no more."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def bars(self, *_: object) -> list[Bar]:
+        """Nothing."""
+        return []
+
+    def add_bars(self, _: str, bars: Sequence[Bar]) -> int:
+        """Keep a session, or raise as a full disk does."""
+        self.room -= 1
+        if self.room < 0:
+            raise HistoryError("the disk is full")
+        return len(bars)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_full_disk_ends_it_all() -> None:
+    """What cannot be kept need not be asked for: no request follows the first failure of the store."""
+    with server_of() as server, exchange(server) as shelf:
+        filled, _ = fill(Full(2), shelf)  # type: ignore[arg-type] -- what is used of a store
+
+    assert (2, 3, "the disk is full") == (filled.stored, len(server.paths), str(filled.stopped))
+
+
+def write(folder: Path, *files: tuple[str, bytes]) -> Path:
+    """A folder of files."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files:
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_a_folder_of_files_by_any_of_their_names(store: Store, tmp_path: Path) -> None:
+    """Full and UDiFF, packed or not, in no order, among other files: all are read, in the order of time."""
+    folder = write(
+        tmp_path / "files",
+        *((f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))) for day in SESSIONS[4:2:-1]),
+        *(
+            (f"BhavCopy_NSE_CM_0_0_0_{day:%Y%m%d}_F_0000.csv.zip", packed(udiff(day, shares(day))))
+            for day in SESSIONS[:2]
+        ),
+        (f"BhavCopy_NSE_CM_0_0_0_{SESSIONS[2]:%Y%m%d}_F_0000.csv", udiff(SESSIONS[2], shares(SESSIONS[2]))),
+        (f"sec_bhavdata_full_EQ_{SESSIONS[5]}.csv", full(SESSIONS[5], shares(SESSIONS[5]))),
+        ("BhavCopy_NSE_FO_0_0_0_20260127_F_0000.csv.zip", b"another market"),
+        ("notes.txt", b"mine"),
+    )
+    shelf = Folder(folder)
+
+    filled, heard = fill(store, shelf)
+
+    assert SESSIONS[:6] == shelf.days
+    assert Filled(6, 18, 0, (SESSIONS[6],), (), None) == filled
+    assert {day: bars(day) for day in SESSIONS[:6]} == kept(store)
+    assert [] == heard.said
+
+
+def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
+    """A file that holds another day than its name says is refused by a sentence; of two of a day the whole one is read."""
+    first, second, third = SESSIONS[:3]
+    folder = write(
+        tmp_path / "files",
+        (f"sec_bhavdata_full_{first:%d%m%Y}.csv", full(second, shares(second))),
+        (f"sec_bhavdata_full_{second:%d%m%Y}.csv", full(second, shares(second))[:-40]),
+        (f"sec_bhavdata_full_{second:%d%m%Y} (1).csv", full(second, shares(second))),
+        (f"sec_bhavdata_full_{third:%d%m%Y}.csv", full(third, shares(third))),
+        (f"BhavCopy_NSE_CM_{third:%Y%m%d}.csv", udiff(third, [])),
+    )
+
+    filled, heard = fill(store, Folder(folder), SESSIONS[:3])
+
+    assert (
+        2,
+        ["sec_bhavdata_full_27012026.csv is of 28 Jan 2026, not of 27 Jan 2026: give the file of that day"],
+    ) == (
+        filled.stored,
+        [str(problem) for problem in filled.problems],
+    )
+    assert {day: bars(day) for day in (second, third)} == kept(store)
+    assert 0 <= len(heard.said) <= 1  # by the order of the names the cut one may come first
+
+
+def test_a_folder_without_archives(tmp_path: Path) -> None:
+    """Nothing there, or nothing of ours: one sentence that says what is looked for."""
+    with pytest.raises(HistoryImpossible, match="cannot be read"):
+        Folder(tmp_path / "nowhere")
+    with pytest.raises(HistoryImpossible, match="sec_bhavdata_full_20072026"):
+        Folder(write(tmp_path / "files", ("notes.txt", b"mine")))
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_day(store: Store, tmp_path: Path) -> None:
+    """A folder of that name, as good as one without permission: said in a sentence; the other day is read."""
+    first, second = SESSIONS[:2]
+    folder = write(
+        tmp_path / "files", (f"sec_bhavdata_full_{second:%d%m%Y}.csv", full(second, shares(second)))
+    )
+    (folder / f"sec_bhavdata_full_{first:%d%m%Y}.csv").mkdir()
+
+    filled, _ = fill(store, Folder(folder), SESSIONS[:2])
+
+    assert (1, HistoryNonsense) == (filled.stored, type(filled.problems[0]))
+
+
+def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, tmp_path: Path) -> None:
+    """An earlier stretch read later meets the sessions that follow it; a split between the two is found."""
+    split = date(2026, 1, 30)
+    files = []
+    for day in SESSIONS:
+        row = share(
+            "TCS",
+            400.2 if day == split else 2001.0 if day < split else 400.0,
+            2001.0 if day < split else 400.0,
+        )
+        files.append((f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, [row, *shares(day)[1:]])))
+    shelf = Folder(write(tmp_path / "files", *files))
+
+    fill(store, shelf, SESSIONS[3:])
+    later = backfill.verify(store, MARKET, calendar, SESSIONS[3], SESSIONS[6])
+    fill(store, shelf, SESSIONS[:3])
+    earlier = backfill.verify(store, MARKET, calendar, SESSIONS[0], SESSIONS[2])
+
+    assert (9, 9, ()) == later
+    assert [("TCS", split, "1/5", 2001.0, 400.2)] == [
+        (a.symbol, a.date, str(a.factor), a.earlier_close, a.price) for a in earlier.actions
+    ]
+    assert [] == backfill.gaps(calendar, store.sessions(MARKET))
+    assert [SESSIONS[4]] == backfill.gaps(calendar, (SESSIONS[3], SESSIONS[5]))
+
+
+def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
+    """The real command is killed while the third session is on its way; the next run asks for the rest only."""
+    command = [
+        sys.executable,
+        "-m",
+        "heatmap",
+        "history",
+        "backfill",
+        "--from",
+        str(FIRST),
+        "--to",
+        str(LAST),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with server_of() as server:
+        command += ["--archive-url", server.url]
+        server.hold_after = 2
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        try:
+            assert server.reached.wait(30)
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait(10)
+        with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
+            assert {day: bars(day) for day in SESSIONS[:2]} == kept(store)
+
+        server.hold_after = sys.maxsize
+        server.held.set()
+        server.seen.clear()
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        )
+
+        assert (0, "") == (done.returncode, done.stderr)
+        assert "5 sessions stored (15 bars), 2 were there" in done.stdout
+        assert [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]] == server.paths
+    with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
+        assert {day: bars(day) for day in SESSIONS} == kept(store)
