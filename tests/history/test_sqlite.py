@@ -49,7 +49,7 @@ def fill(place: Place) -> None:
 
 
 def use(place: Place) -> None:
-    """Everything that a run asks of the history, and a tick that must be there afterwards."""
+    """Everything that a run asks of the history."""
     with place.open() as store:
         store.status()
         for day in DAYS:
@@ -57,6 +57,10 @@ def use(place: Place) -> None:
         store.bars(MARKET, TODAY, 250)
         store.add_tick(MARKET, snapshot(at(TODAY, 10)), TODAY, Phase.OPEN)
         store.prune(HistoryOptions())
+
+
+def check_in_use(place: Place) -> None:
+    """A tick that was added by `use` is there."""
     with place.open() as store:
         assert rows(at(TODAY, 10)) == store.ticks(MARKET, TODAY)[0].rows
 
@@ -128,6 +132,7 @@ def test_a_damaged_file_is_set_aside(sqlite: Place, damage: str) -> None:
     content = file_of(sqlite).read_bytes()
 
     use(sqlite)
+    check_in_use(sqlite)
 
     aside = sqlite.folder / "history.damaged-1.sqlite"
     assert content == aside.read_bytes()
@@ -246,6 +251,7 @@ def test_a_log_that_is_none(sqlite: Place, end: str) -> None:
     Path(f"{file_of(sqlite)}{end}").write_bytes(random.Random(5).randbytes(5000))
 
     use(sqlite)
+    check_in_use(sqlite)
 
     with sqlite.open() as store:
         assert 4 == len(store.ticks(MARKET, DAYS[0]))
@@ -272,6 +278,7 @@ def test_an_empty_file_is_a_new_one(sqlite: Place) -> None:
     file_of(sqlite).touch()
 
     use(sqlite)
+    check_in_use(sqlite)
 
     assert [] == sqlite.warnings
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 from tests.servers import unpack
-from tests.servers.process import Missing, Server
+from tests.servers.process import READY_SECONDS, STOP_SECONDS, Missing, Server
 
 PASSWORD = "canary-5ecret"
 ACCOUNTS = (
@@ -92,14 +95,24 @@ class Postgresql(Server):
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.start(*self._become, self._programs / "postgres", "-D", self._data / "cluster", *words)
+        ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        until = time.monotonic() + READY_SECONDS
+        while subprocess.run(ready, env=unpack.environment(), check=False).returncode:  # it listens before
+            if time.monotonic() > until:
+                raise RuntimeError(f"postgres did not start: {self.log}")
+            time.sleep(0.02)
 
     def halt(self) -> None:
-        """Stop it and keep its databases."""
+        """Stop it, whoever is connected, and keep its databases."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                self._process.send_signal(signal.SIGINT)  # a SIGTERM would wait for the clients
+                self._process.wait(STOP_SECONDS)
         super().stop()
 
     def stop(self) -> None:
         """Stop it for good."""
-        super().stop()
+        self.halt()
         shutil.rmtree(self._data, ignore_errors=True)
 
     def url(self, user: str | None = None) -> str:

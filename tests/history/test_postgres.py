@@ -1,0 +1,253 @@
+"""What several machines that share a history rely on, and every way in which a database server refuses."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_REFUSED,
+    EXIT_TEMPORARY,
+    HistoryError,
+    HistoryImpossible,
+    HistoryRefused,
+)
+from heatmap.history import postgres as module
+from heatmap.history.options import HistoryOptions
+from heatmap.session import Phase
+from tests.history.conftest import VARIABLE, Place
+from tests.history.figures import MARKET, MONDAY, at, snapshot
+from tests.servers.postgresql import PASSWORD, Postgresql
+
+CHECKOUT = Path(__file__).parents[2]
+SLOT = at(MONDAY, 10, 5)
+NEXT_SLOT = SLOT + timedelta(minutes=5)
+pytestmark = pytest.mark.real
+
+
+def database(place: Place) -> str:
+    """The name of its database."""
+    assert place.options.url
+    return place.options.url.rpartition("/")[2]
+
+
+def test_one_machine_has_the_turn(postgres: Place) -> None:
+    """While one has it the other does not; when it is done it is done for both; the next one is free again."""
+    with postgres.open() as one, postgres.open() as two:
+        with one.turn(MARKET, SLOT) as is_ones:
+            with two.turn(MARKET, SLOT) as is_twos:
+                assert (True, False) == (is_ones, is_twos)
+            with two.turn(MARKET, NEXT_SLOT) as is_twos:
+                assert not is_twos  # a run that takes longer than its interval
+            with two.turn("other", SLOT) as is_twos:
+                assert is_twos
+        with two.turn(MARKET, SLOT) as is_twos:
+            assert not is_twos
+        with one.turn(MARKET, SLOT) as is_ones:
+            assert not is_ones
+        with two.turn(MARKET, NEXT_SLOT) as is_twos:
+            assert is_twos
+
+
+def test_a_turn_that_failed_is_free_again(postgres: Place) -> None:
+    """A machine that could not publish leaves the turn to the other."""
+    with postgres.open() as one, postgres.open() as two:
+        with pytest.raises(KeyError), one.turn(MARKET, SLOT) as is_ones:
+            assert is_ones
+            raise KeyError("not published")
+
+        with two.turn(MARKET, SLOT) as is_twos:
+            assert is_twos
+
+
+def test_a_turn_of_a_killed_machine_is_free_again(postgres: Place) -> None:
+    """The server lets go of what a dead process held, by itself."""
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom heatmap.history.options import HistoryOptions\n"
+        "from heatmap.history.store import open_store\nfrom tests.history.figures import MARKET, MONDAY, at\n"
+        "store = open_store(HistoryOptions(url=sys.argv[1], password_env=sys.argv[2]), Path(), print)\n"
+        "with store.turn(MARKET, at(MONDAY, 10, 5)) as ours:\n    print(ours, flush=True)\n    sys.stdin.read()\n"
+    )
+    assert postgres.options.url
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, postgres.options.url, VARIABLE],
+        cwd=CHECKOUT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert b"True\n" == process.stdout.readline()
+    with postgres.open() as store:
+        with store.turn(MARKET, SLOT) as is_ours:
+            assert not is_ours
+        process.kill()
+        process.communicate()
+
+        def taken() -> bool:
+            with store.turn(MARKET, SLOT) as is_ours:
+                return is_ours
+
+        assert any(taken() for _ in range(2000))  # the server notices a closed connection, not the kill
+
+
+def test_a_file_is_one_machines(sqlite: Place) -> None:
+    """Where nobody shares the history every turn is one's own, again and again."""
+    with sqlite.open() as store:
+        for _ in range(2):
+            with store.turn(MARKET, SLOT) as is_ours:
+                assert is_ours
+
+
+def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) -> None:
+    """Tables of a version that this program does not know are not touched."""
+    with postgres.open() as store:
+        store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
+    postgresql.sql("UPDATE heatmap.version SET number = 99", database(postgres))
+
+    with pytest.raises(HistoryImpossible) as caught:
+        postgres.open()
+
+    assert (
+        "was written by a newer version of this program (its tables are of version 99, this one knows 1)"
+        in str(caught.value)
+    )
+    assert EXIT_CONFIGURATION == caught.value.exit_code
+    assert "99|1" == postgresql.sql(
+        "SELECT number, (SELECT count(*) FROM heatmap.ticks) FROM heatmap.version", database(postgres)
+    )
+
+
+def test_a_table_that_is_missing(postgres: Place, postgresql: Postgresql) -> None:
+    """A shared database is nobody's to rename: the sentence says what to do."""
+    postgres.open().close()
+    postgresql.sql("DROP TABLE heatmap.bars", database(postgres))
+
+    with pytest.raises(
+        HistoryImpossible, match="lacks the table bars: restore it from a backup, or drop the schema heatmap"
+    ):
+        postgres.open()
+
+
+def check_sentence(error: HistoryError, place: Place) -> None:
+    """One line that names the database and shows no password."""
+    assert "\n" not in str(error)
+    assert database(place) in str(error)
+    assert PASSWORD not in repr(error)
+    assert "wrong" not in str(error)
+
+
+def test_a_wrong_password(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login is refused: the exit code of a refusal, and where to look."""
+    monkeypatch.setenv(VARIABLE, "wr0ng")
+
+    with pytest.raises(HistoryRefused, match="the variable that password_env names") as caught:
+        postgres.open()
+
+    check_sentence(caught.value, postgres)
+    assert EXIT_REFUSED == caught.value.exit_code
+
+
+def test_a_password_that_is_not_set(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable's name is in the sentence."""
+    monkeypatch.delenv(VARIABLE)
+
+    with pytest.raises(HistoryImpossible, match=f"the environment variable {VARIABLE}") as caught:
+        postgres.open()
+
+    check_sentence(caught.value, postgres)
+
+
+def test_no_such_database(postgres: Place) -> None:
+    """The configuration's fault."""
+    assert postgres.options.url
+    elsewhere = Place(
+        postgres.folder, HistoryOptions(url=f"{postgres.options.url}_no", password_env=VARIABLE)
+    )
+
+    with pytest.raises(HistoryImpossible, match=r"check the database in \[history\] url") as caught:
+        elsewhere.open()
+
+    check_sentence(caught.value, elsewhere)
+
+
+def test_no_right_to_make_tables(postgres: Place, postgresql: Postgresql) -> None:
+    """The sentence says which statement the owner has to run; when that was done, it works."""
+    postgresql.sql(f"ALTER DATABASE {database(postgres)} OWNER TO keeper")
+    with pytest.raises(HistoryImpossible, match="CREATE SCHEMA heatmap AUTHORIZATION") as caught:
+        postgres.open()
+    check_sentence(caught.value, postgres)
+
+    postgresql.sql(f"CREATE SCHEMA heatmap AUTHORIZATION {postgresql.user}", database(postgres))
+    with postgres.open() as store:
+        assert store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN).is_new
+
+
+def test_another_machine_is_writing(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing waits, then says so; reading goes on."""
+    monkeypatch.setattr(module, "LOCK_SECONDS", 1)
+
+    with postgres.open() as one, postgres.open() as two:
+
+        def hold(_: object) -> HistoryError:
+            assert () == two.status()
+            with pytest.raises(HistoryError) as caught:
+                two.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
+            return caught.value
+
+        error = one._database.write(hold)
+
+    check_sentence(error, postgres)
+    assert "is busy" in str(error)
+    assert EXIT_TEMPORARY == error.exit_code
+
+
+def test_the_server_goes_away(
+    tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a run, and before one: a sentence that may pass; when it is back, all that was kept is there."""
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    with Postgresql(tmp_path / "own") as server:
+        place = Place(tmp_path, HistoryOptions(url=server.url(), password_env=VARIABLE))
+        with place.open() as store:
+            store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
+            server.halt()
+            with pytest.raises(HistoryError) as during:
+                store.add_tick(MARKET, snapshot(at(MONDAY, 11)), MONDAY, Phase.OPEN)
+        with pytest.raises(HistoryError) as before:
+            place.open()
+        server.resume()
+        with place.open() as store:
+            assert 1 == len(store.ticks(MARKET, MONDAY))
+
+    for caught in (during, before):
+        check_sentence(caught.value, place)
+        assert EXIT_TEMPORARY == caught.value.exit_code
+        assert "check the server" in str(caught.value)
+
+
+def test_a_server_that_says_nothing(
+    tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts and never answers: the run goes on without it in a few seconds."""
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = Place(tmp_path, HistoryOptions(url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/db"))
+
+        with pytest.raises(HistoryError, match="timeout") as caught:
+            place.open()
+
+    assert EXIT_TEMPORARY == caught.value.exit_code
+
+
+def test_without_psycopg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is not installed: the sentence says how to get it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(HistoryImpossible, match=r"pip install 'market-heatmap\[postgres\]'"):
+        Place(tmp_path, HistoryOptions(url="postgresql://host/db")).open()
