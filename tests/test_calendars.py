@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,13 @@ auction = [["19:00", "19:10"]]
 date = 2026-11-24
 windows = [["9:15", "12:30"]]
 settles = "12:40"
+[[alias]]
+old = "OLDNAME"
+new = "NEWNAME"
+from = 2026-04-01
+[[alias]]
+old = "TATAMOTORS"
+new = "TMCV"
 """
 
 
@@ -50,7 +57,7 @@ def problems(base: Path, text: str | None = None, **options: object) -> str:
 def test_every_packaged_entry_cites_a_source() -> None:
     """62 closures, nine special sessions, three eras; each cites sources that the table explains."""
     document = json.loads((FOLDER / "nse-equity-fno.json").read_text("utf-8"))
-    entries = [*document["closed"], *document["special"], *document["eras"]]
+    entries = [*document["closed"], *document["special"], *document["eras"], *document["aliases"]]
 
     assert (9, 3) == (len(document["special"]), len(document["eras"]))
     assert {2023: 15, 2024: 17, 2025: 14, 2026: 16} == {
@@ -74,6 +81,17 @@ def test_overrides_are_merged_over_the_packaged_calendar(tmp_path: Path, at: str
     (tmp_path / "own.toml").write_text(OVERRIDES)
 
     assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
+
+
+def test_symbols_that_changed(tmp_path: Path) -> None:
+    """The calendar knows some itself; those of the overrides file come first, with or without a date."""
+    (tmp_path / "own.toml").write_text(OVERRIDES)
+
+    known = load(SessionOptions(), tmp_path).aliases
+    assert (("TATAMOTORS", "TMPV", None),) == known
+    assert (("OLDNAME", "NEWNAME", date(2026, 4, 1)), ("TATAMOTORS", "TMCV", None), *known) == load(
+        SessionOptions(overrides=Path("own.toml")), tmp_path
+    ).aliases
 
 
 def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
@@ -100,6 +118,9 @@ def test_options_that_would_be_ignored_are_refused(tmp_path: Path) -> None:
         ("x = [", "not valid TOML"), ("coverage_to = 2025-01-01", "before the calendar's own end"),
         ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00'], ['11:00', '13:00']]", "overlap"),
         ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00']]\nsettles = '11:00'", "settles"),
+        ("[[alias]]\nold = 'A'", "two symbols"), ("[[alias]]\nold = 'A'\nnew = 'A'", "two symbols"),
+        ("[[alias]]\nold = 'A B'\nnew = 'C'", "two symbols"), ("[[alias]]\nold = 1\nnew = 'C'", "two symbols"),
+        ("[[alias]]\nold = 'A'\nnew = 'B'\nfrom = 'then'", "'then'"), ("[[alias]]\nsince = 1", "'since'"),
     ],
 )  # fmt: skip
 def test_mistakes_in_overrides_are_named(tmp_path: Path, text: str, part: str) -> None:
