@@ -10,10 +10,9 @@ import pytest
 
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
+from tests.history.writer import VARIABLE
 from tests.servers.postgresql import PASSWORD, Postgresql
 from tests.servers.process import Missing
-
-VARIABLE = "HEATMAP_TEST_HISTORY_PASSWORD"
 
 
 @dataclass

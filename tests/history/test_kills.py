@@ -17,12 +17,14 @@ from heatmap.history.store import Store
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, rows, utc
 from tests.history.writer import KEPT_SESSIONS, SYMBOLS, TICKS, is_final, moment_of, session_of
+from tests.servers.postgresql import Postgresql
 
 CHECKOUT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("HEATMAP_KILLS", "20"))
 SEED = 20260914
 WRITING_SECONDS = 0.12  # some ten ticks, and one final or two
 STARTING_SECONDS = 0.4
+SERVER_SECONDS = 0.5  # the same, where each tick has to log in
 
 
 def write_and_die(folder: Path, first: int, dice: random.Random, *more: str) -> int:
@@ -39,7 +41,8 @@ def write_and_die(folder: Path, first: int, dice: random.Random, *more: str) -> 
     if waits:
         assert "ready\n" == process.stdout.readline()
     try:
-        process.wait(dice.uniform(0, WRITING_SECONDS if waits else STARTING_SECONDS))
+        writing = SERVER_SECONDS if any("://" in word for word in more) else WRITING_SECONDS
+        process.wait(dice.uniform(0, writing if waits else STARTING_SECONDS))
     except subprocess.TimeoutExpired:
         process.kill()
     process.wait()
@@ -81,6 +84,27 @@ def test_nothing_lost_and_nothing_doubled(sqlite: Place) -> None:
     assert promised > KILLS  # else nothing was tried
     assert [] == sqlite.warnings
     assert ["history.sqlite"] == os.listdir(sqlite.folder)
+
+
+def test_nothing_lost_and_nothing_doubled_on_a_server(postgres: Place, postgresql: Postgresql) -> None:
+    """The same of a client of PostgreSQL: the server finishes or takes back what a dead client had begun."""
+    assert postgres.options.url
+    dice = random.Random(SEED + 2)
+    name = postgres.options.url.rpartition("/")[2]
+    promised = 0
+    kills = max(5, KILLS // 4)  # the server's own promises are not ours to try
+    for _ in range(kills):
+        promised = write_and_die(postgres.folder, promised, dice, postgres.options.url)
+        while int(postgresql.sql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")):
+            continue
+        with postgres.open() as store:
+            found = [tick for day in store.tick_sessions(MARKET) for tick in store.ticks(MARKET, day)]
+            assert len(found) in {promised, promised + 1}
+            assert [(utc(moment_of(each)), rows(moment_of(each), SYMBOLS)) for each in range(len(found))] == [
+                (tick.as_of, tick.rows) for tick in found
+            ]
+            check_finals(store, len(found))
+    assert promised > kills
 
 
 def test_killed_while_it_forgets(sqlite: Place) -> None:

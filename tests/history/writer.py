@@ -1,6 +1,6 @@
 """A process that adds one tick after another, as runs do, until it is killed. Says what it has been promised.
 
-    python -m tests.history.writer FOLDER FIRST [--prune]
+    python -m tests.history.writer FOLDER FIRST [--prune] [postgresql://...]
 
 FIRST is the number of its first tick. It prints "ready", then each tick's number once that was added and the
 history closed; the last tick of a session is its final. With --prune it forgets after every final, and writes
@@ -20,6 +20,7 @@ from heatmap.history.store import open_store
 from heatmap.session import Phase
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 
+VARIABLE = "HEATMAP_TEST_HISTORY_PASSWORD"
 SYMBOLS = tuple(f"SYMBOL{number}" for number in range(210))
 TICKS = 12  # a session
 KEPT_SESSIONS = 2  # with their ticks, where it prunes
@@ -40,12 +41,17 @@ def is_final(number: int) -> bool:
     return number % TICKS == TICKS - 1
 
 
-def main(folder: Path, first: int, *, prune: bool) -> None:
+def main(folder: Path, first: int, *, prune: bool, url: str | None) -> None:
     """Write until killed."""
+    options = HistoryOptions(url=url, password_env=url and VARIABLE)
     sqlite.WORTH_COMPACTING_BYTES = 0
+    if url:
+        import psycopg  # before it is ready: that takes longer than many ticks
+
+        del psycopg
     print("ready", flush=True)
     for number in count(first):
-        with open_store(HistoryOptions(), folder, print) as store:
+        with open_store(options, folder, print) as store:
             phase = Phase.FINAL if is_final(number) else Phase.OPEN
             store.add_tick(MARKET, snapshot(moment_of(number), SYMBOLS), session_of(number), phase)
             if prune and is_final(number):
@@ -54,4 +60,9 @@ def main(folder: Path, first: int, *, prune: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), prune="--prune" in sys.argv)
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        prune="--prune" in sys.argv,
+        url=sys.argv[-1] if "://" in sys.argv[-1] else None,
+    )
