@@ -167,20 +167,20 @@ def _span(
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
     folder = shelf.days if isinstance(shelf, shelves.Folder) else []
-    last = arguments.last or (folder[-1] if folder else today)
-    first = arguments.first or (folder[0] if folder else last - timedelta(days=USUAL_DAYS))
-    if arguments.first is None and calendar.first:
-        first = max(first, calendar.first)
-    if first > last:
+    lowest, highest = calendar.first or date.min, calendar.last or date.max
+    known = [day for day in folder if lowest <= day <= highest] or [today]
+    last = arguments.last or min(known[-1], highest)
+    first = arguments.first or (known[0] if folder else max(last - timedelta(days=USUAL_DAYS), lowest))
+    if arguments.first and arguments.last and first > last:
         raise UsageError(f"--from {first} lies after --to {last}")
-    if (calendar.first and first < calendar.first) or (calendar.last and last > calendar.last):
+    if first < lowest or last > highest:
         raise UsageError(
-            f"the calendar {calendar.name} knows the sessions from {calendar.first} to {calendar.last} only: "
-            "ask for those"
+            f"the calendar {calendar.name} knows the sessions from {lowest} to {highest} only: ask for those"
         )
     days = backfill.settled(calendar, first, last, now)
-    if strange := [day for day in folder if first <= day <= last and day not in days]:
-        _note(f"left out, for the calendar has no session then that is over: {days_told(strange)}")
+    asked = [day for day in folder if (arguments.first or day) <= day <= (arguments.last or day)]
+    if strange := sorted(set(asked) - set(days)):
+        _note(f"left out, for the calendar knows no session then that is over: {days_told(strange)}")
     return days
 
 

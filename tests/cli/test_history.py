@@ -23,6 +23,7 @@ from tests.servers.archives import Archives, full, share
 
 DAYS = [date(2026, 7, day) for day in (20, 21, 22)]
 EVENING = ("--now", "2026-07-22T20:00:00+05:30")
+STRANGE = (date(2020, 1, 1), date(2026, 7, 19), date(2026, 7, 23))  # unknown, a Sunday, tomorrow
 SPLIT = [  # TCS became five shares on the second day; a name changed on the third
     [share("TCS", 2000.0, 2010.0), share("TATAMOTORS", 400.0, 404.0)],
     [share("TCS", 402.0, 410.0), share("TATAMOTORS", 404.0, 408.0)],
@@ -121,10 +122,10 @@ def test_a_failure_is_one_sentence_and_a_code(
 
 
 def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All its sessions are read; what is missing between is told, and a file of a closed day."""
+    """All its sessions are read; what is missing between is told, and files of days without a known session."""
     folder = here / "files"
     folder.mkdir()
-    for day, shares in ((DAYS[0], SPLIT[0]), (DAYS[2], SPLIT[2]), (date(2026, 7, 19), SPLIT[0])):
+    for day, shares in ((DAYS[0], SPLIT[0]), (DAYS[2], SPLIT[2]), *((day, SPLIT[0]) for day in STRANGE)):
         (folder / f"sec_bhavdata_full_{day:%d%m%Y}.csv").write_bytes(full(day, shares))
 
     assert 0 == cli.main(["history", "backfill", "--folder", str(folder), *EVENING])
@@ -132,7 +133,12 @@ def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert "2 sessions stored (4 bars)" in out
     assert "missing    21 Jul 2026" in out
-    assert "left out, for the calendar has no session then that is over: 19 Jul 2026" in err
+    assert (
+        "heatmap: left out, for the calendar knows no session then that is over: 01 Jan 2020, 19 Jul 2026, 23 Jul 2026\n"
+        == err
+    )
+    assert 0 == cli.main(["history", "backfill", "--folder", str(folder), *EVENING, "--from", "2026-07-22"])
+    assert "0 sessions stored (0 bars), 1 were there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

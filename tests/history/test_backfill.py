@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +27,7 @@ from heatmap.errors import (
     SourceThrottled,
 )
 from heatmap.guard import Calendar
-from heatmap.history import backfill, shelves
+from heatmap.history import archives, backfill, shelves
 from heatmap.history.backfill import Filled
 from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
@@ -436,3 +438,52 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
         assert [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]] == server.paths
     with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
         assert {day: bars(day) for day in SESSIONS} == kept(store)
+
+
+def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
+    """Killed six times at seeded instants while it reads a folder, it never leaves half a session, and ends whole."""
+    folder = tmp_path / "files"
+    many = [share(f"S{number:03}", 100, 101) for number in range(600)]
+    for day in SESSIONS:
+        write(folder, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, many)))
+    command = [sys.executable, "-m", "heatmap", "history", "backfill", "--folder", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    instants = random.Random(20260720)
+    stored = 0
+    for _ in range(6):
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(instants.uniform(0.1, 0.5))
+        running.kill()
+        running.wait(10)
+        with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
+            days = store.archived_sessions(MARKET)
+            assert stored <= len(days)
+            assert SESSIONS[: len(days)] == list(days)
+            assert {600} >= {len(store.bars(MARKET, day, 1)) for day in days}
+            stored = len(days)
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60)
+    with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
+        assert [600] * 7 == [len(store.bars(MARKET, day, 1)) for day in SESSIONS]
+
+
+@pytest.mark.usefixtures("quick")
+def test_twenty_real_sessions_through_a_server(
+    store: Store, calendar: Calendar, recorded_bodies: Path
+) -> None:
+    """The exchange's own files, served as it serves them: every row is kept, no closed day is asked for."""
+    first, last = date(2026, 7, 20), date(2026, 8, 16)
+    with Archives({}) as server, exchange(server) as shelf:
+        for file in (recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"):
+            day = archives.date_of(file.name)
+            server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = file.read_bytes()
+        days = backfill.settled(calendar, first, last, datetime(2026, 8, 17, tzinfo=UTC))
+        filled, _ = fill(store, shelf, days)
+        assert sorted(server.bodies) == sorted(server.paths)
+
+    assert Filled(20, 48_327, 0, (), (), None) == filled
+    assert 9 == len(backfill.verify(store, MARKET, calendar, first, last).actions)
+    reliance = [bar.close for bar in store.bars(MARKET, last, 20, ["RELIANCE"])]
+    texts = [server.bodies[f"{FULL}{day:%d%m%Y}.csv"].decode() for day in days]
+    rows = [text.partition("\nRELIANCE,")[2].partition("\n")[0].split(",") for text in texts]
+    assert [float(row[7]) for row in rows] == reliance
