@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HELP = "read the exchange's daily archives"
 USUAL_DAYS = 366  # without --from: the longest period a page shows
 MOST_SHOWN = 8  # days in one sentence
+MOST_ACTIONS = 200  # lines; a year has about as many, a folder of nonsense thousands
 ARCHIVES_OF = "nse"  # the source whose archives are known
 
 
@@ -116,11 +117,11 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
         print(f"  missing    {days_told(missing)}")
     if found and found.compared:
         print(f"  compared   {found.compared:,} previous closes: {found.met:,} meet the close before them")
-        for action in found.actions:
+        for action in found.actions[:MOST_ACTIONS]:
+            print(f"  {'adjusted ' if action.factor else 'see to   '}  {actions.told(action)}")
+        if len(found.actions) > MOST_ACTIONS:
             print(
-                f"  adjusted   {actions.told(action)}"
-                if action.factor
-                else f"  see to     {actions.told(action)}"
+                f"  and        {len(found.actions) - MOST_ACTIONS:,} more: ask for fewer sessions to see them"
             )
     errors = list(filled.problems)
     if missing and not is_all:
@@ -173,7 +174,7 @@ def _span(
     first = arguments.first or (known[0] if folder else max(last - timedelta(days=USUAL_DAYS), lowest))
     if arguments.first and arguments.last and first > last:
         raise UsageError(f"--from {first} lies after --to {last}")
-    if first < lowest or last > highest:
+    if not lowest <= first <= highest or not lowest <= last <= highest:
         raise UsageError(
             f"the calendar {calendar.name} knows the sessions from {lowest} to {highest} only: ask for those"
         )

@@ -78,7 +78,7 @@ class Folder:
 class Exchange:
     """The exchange's archives over HTTP, asked politely; a context manager.
 
-    `headers` are those of a browser. The page is visited for its cookies where the first answer is a refusal.
+    `headers` are those of a browser. After a refusal a page is visited for its cookies; a second one ends it.
     """
 
     patience: int | None = 3
@@ -90,7 +90,6 @@ class Exchange:
         self._page = page_url.rstrip("/") + PAGE
         self._session = requests.Session()
         self._session.headers.update(headers)
-        self._may_visit = True
         self._asked = float("-inf")
 
     def __enter__(self) -> Self:
@@ -108,25 +107,25 @@ class Exchange:
     def read(self, name: str) -> bytes | None:
         """Ask for an archive; None where it is not there. Raises SourceError."""
         try:
-            answer = self._answer(name)
+            try:
+                return self._archive(name)
+            except SourceBlocked:
+                self._visit()
+                return self._archive(name)
         except SourceRenamed:
             return None
-        except SourceBlocked:
-            if not self._may_visit:
-                raise
-            self._visit()
-            answer = self._answer(name)
-        self._may_visit = False
+
+    def _archive(self, url: str) -> bytes:
+        answer = self._answer(url)
         if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
-                f"{web.shown(name)} answered with a web page where an archive was due: "
+                f"{web.shown(url)} answered with a web page where an archive was due: "
                 "it does not let this address in"
             )
         return answer.body
 
     def _visit(self) -> None:
         """Fetch the page's cookies; what else it answers does not matter."""
-        self._may_visit = False
         try:
             self._get(self._page)
         except (SourceThrottled, SourceUntrusted):

@@ -152,6 +152,8 @@ def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str])
             "the calendar nse-equity-fno knows the sessions from 2023-01-01",
         ),
         (["backfill", "--to", "2031-01-01"], 64, "to 2026-12-31"),
+        (["backfill", "--to", "2019-01-01"], 64, "from 2023-01-01"),
+        (["backfill", "--from", "2031-01-01"], 64, "from 2023-01-01"),
         (["backfill", "--market", "nyse"], 64, "no market 'nyse'"),
         (["backfill", "--folder", "nowhere"], 78, "nowhere cannot be read"),
         (["backfill", "--archive-url", "ftp://x"], 64, "--archive-url must be https://"),
