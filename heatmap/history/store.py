@@ -7,7 +7,9 @@ instrument and over hundreds of sessions, so they are rows. Times are kept as te
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +19,7 @@ from heatmap.history.model import Added, Bar, Moment, Series
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Any, Self
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from heatmap.model import Quote, Snapshot
 
 _T = TypeVar("_T")
+_day = lru_cache(maxsize=4096)(date.fromisoformat)  # fifty thousand bars have 250 dates
 FILE_NAME = "history.sqlite"
 FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
 
@@ -203,8 +206,10 @@ class Store:
 
         return self._database.read(work)
 
-    def _parsed(self, market: str, rows: Iterable[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
+    def _parsed(self, market: str, rows: Sequence[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
         """Return what `make` makes of each row; warn once of those it cannot make anything of."""
+        with suppress(ValueError, TypeError):  # as a rule
+            return [make(*row) for row in rows]
         made, spoilt = [], 0
         for row in rows:
             try:
@@ -279,10 +284,6 @@ def _refuse_impossible(market: str, bar: Bar) -> None:
 def _text(moment: datetime) -> str:
     """Return a moment as it is kept: always of the same length, so that its order is that of time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text)
 
 
 def _one(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the database has it

@@ -1,0 +1,160 @@
+"""What history costs: adding a tick, the room of a year, reading what a tick asks of it, and its imports.
+
+    python -m bench.history [--runs N]
+
+Adding is opening the file, one tick, and closing it, as every run does; the file has a month in it by then.
+The year is extrapolated from whole sessions of 75 moments of the recorded day, with their daily bars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
+from heatmap.session import Phase
+from heatmap.sources.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heatmap.model import Snapshot
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+MARKET = "nse-fno"
+SESSIONS = 20
+YEAR_SESSIONS = 250
+OPENS = datetime.fromisoformat("2026-09-17T09:15:00+05:30")
+MOMENTS = [OPENS + timedelta(minutes=5 * number) for number in range(74)] + [OPENS.replace(hour=16, minute=5)]
+# Milliseconds and megabytes, at most.
+GOALS = {"adding 210 quotes": 10.0, "adding 10,000 quotes": 200.0, "a year of ticks": 500.0}
+
+
+class Cost(NamedTuple):
+    """Milliseconds of so many runs: the median and the least of the wall clock, and the median of CPU."""
+
+    median: float
+    least: float
+    cpu: float
+
+
+def milliseconds(work: Callable[[], object], runs: int) -> Cost:
+    """Return what the work costs."""
+    walls, cpus = [], []
+    for _ in range(runs):
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        walls.append((time.perf_counter() - wall) * 1000)
+        cpus.append((time.process_time() - cpu) * 1000)
+    return Cost(statistics.median(walls), min(walls), statistics.median(cpus))
+
+
+def show(what: str, cost: Cost) -> None:
+    """Print a line of the table."""
+    print(f"{what:32}{cost.median:10.1f}{cost.least:9.1f}{cost.cpu:9.1f}")
+
+
+def add(folder: Path, snapshot: Snapshot, session: date, phase: Phase = Phase.OPEN) -> None:
+    """Add one tick as a run does."""
+    with open_store(HistoryOptions(), folder, print) as store:
+        assert store.add_tick(MARKET, snapshot, session, phase).is_new
+
+
+def adding(folder: Path, snapshot: Snapshot, phase: Phase, runs: int) -> Cost:
+    """Return what adding this snapshot takes, at another moment each time."""
+    moments = iter(range(runs))
+
+    def work() -> None:
+        as_of = OPENS + timedelta(days=100 + next(moments))
+        add(folder, replace(snapshot, as_of=as_of), as_of.date(), phase)
+
+    return milliseconds(work, runs)
+
+
+def import_milliseconds(statement: str, runs: int) -> float:
+    """Return how much longer an interpreter lives, at the least, if it runs this statement."""
+
+    def lifetime(code: str) -> float:
+        command = [sys.executable, "-c", code]
+        return milliseconds(lambda: subprocess.run(command, cwd=CHECKOUT, check=True), runs).least
+
+    return lifetime(statement) - lifetime("pass")
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=15)
+    runs = parser.parse_args().runs
+    recording = Recording()
+    day = [recording.fetch(now=moment) for moment in MOMENTS]
+    quotes = tuple(
+        replace(quote, symbol=f"{quote.symbol}.{number}") for number in range(48) for quote in day[40].quotes
+    )
+    large = replace(day[40], quotes=quotes[:10_000])
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sessions = [OPENS.date() + timedelta(days=number) for number in range(SESSIONS)]
+        with open_store(HistoryOptions(), folder, print) as store:
+            for number, session in enumerate(sessions):
+                for snapshot in day:
+                    phase = Phase.FINAL if snapshot is day[-1] else Phase.OPEN
+                    as_of = snapshot.as_of + timedelta(days=number)
+                    store.add_tick(MARKET, replace(snapshot, as_of=as_of), session, phase)
+        size = (folder / "history.sqlite").stat().st_size
+        figures["a year of ticks"] = size / SESSIONS * YEAR_SESSIONS / 1e6
+        print(f"{len(day)} moments of {len(day[0].quotes)} quotes, {SESSIONS} sessions: {size / 1e6:.1f} MB")
+        print(f"\n{'milliseconds':32}{'median':>10}{'least':>9}{'CPU':>9}")
+        for what, snapshot, phase in (
+            ("adding 210 quotes", day[40], Phase.OPEN),
+            ("adding 210 quotes, final", day[40], Phase.FINAL),
+            ("adding 10,000 quotes", large, Phase.OPEN),
+            ("adding 10,000 quotes, final", large, Phase.FINAL),
+        ):
+            with tempfile.TemporaryDirectory() as other:
+                copy = Path(other)
+                (copy / "history.sqlite").write_bytes((folder / "history.sqlite").read_bytes())
+                cost = adding(copy, snapshot, phase, runs)
+            figures[what] = cost.median
+            show(what, cost)
+        with open_store(HistoryOptions(), folder, print) as store:
+            last = store.bars(MARKET, sessions[-1], 1)
+            for number in range(YEAR_SESSIONS - SESSIONS):
+                store.add_bars(
+                    MARKET, [bar._replace(date=sessions[0] - timedelta(days=number + 1)) for bar in last]
+                )
+            until = sessions[-1]
+            noon = OPENS.replace(hour=12)
+            for what, work in {
+                "a day's 75 moments": lambda: store.ticks(MARKET, until),
+                "20 sessions, at noon": lambda: [
+                    store.tick_at(MARKET, session, noon + (session - OPENS.date())) for session in sessions
+                ],
+                "250 sessions' closes": lambda: store.series(MARKET, "close", until, YEAR_SESSIONS),
+                "250 sessions' bars": lambda: store.bars(MARKET, until, YEAR_SESSIONS),
+                "60 sessions' bars": lambda: store.bars(MARKET, until, 60),
+            }.items():
+                show(what, milliseconds(work, runs))
+    print(f"{'importing sqlite3':32}{import_milliseconds('import sqlite3', runs):10.1f}")
+    store_import = "import heatmap.history.sqlite, heatmap.history.store"
+    print(f"{'importing the store, with it':32}{import_milliseconds(store_import, runs):10.1f}\n")
+    for what, goal in GOALS.items():
+        unit = "MB" if "year" in what else "ms"
+        verdict = "holds" if figures[what] <= goal else "is missed"
+        print(f"goal: {what} under {goal:g} {unit}: {figures[what]:.1f}, {verdict}")
+
+
+if __name__ == "__main__":
+    main()
