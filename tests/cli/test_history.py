@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -12,12 +13,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from heatmap import cli
 from heatmap.cli.progress import Progress
-from heatmap.history import shelves
+from heatmap.history import export, shelves
 from tests.history import parquet_reader
 from tests.servers.archives import Archives, full, share
 
@@ -262,10 +264,27 @@ def test_an_adjustment_after_the_span_does_not_count(
     assert 2010 == closes(capfd.readouterr().out)["TCS", "20"]
 
 
-def test_a_full_disk_leaves_no_half_file(
-    here: Path, server: Archives, capsys: pytest.CaptureFixture[str]
+def test_a_failed_export_leaves_the_last_one(
+    here: Path, server: Archives, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be written whole is not there at all, and said."""
+    """A disk that fills up half-way: the file of yesterday is untouched, and nothing lies beside it."""
+
+    def fill_up(_bars: object, _market: str, file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(export.FORMATS, "csv", fill_up)
+    (here / "bars.csv").write_text("yesterday's")
+
+    assert 78 == cli.main(["history", "export", "--output", "bars.csv"])
+
+    assert "bars.csv cannot be written (No space left on device)" in capsys.readouterr().err
+    assert "yesterday's" == (here / "bars.csv").read_text()
+    assert ["bars.csv", "state"] == sorted(path.name for path in here.iterdir())
+
+
+def test_a_full_disk_is_told(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where standard output is a full disk, a sentence says so."""
     backfill(server)
     capsys.readouterr()
     command = [sys.executable, "-m", "heatmap", "history", "export"]

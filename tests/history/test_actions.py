@@ -82,6 +82,8 @@ def test_a_previous_close_that_meets_is_no_action(previous_close: float | None, 
         (36.19, 19.99, 17.02, None),  # half of it, or 3/5? nobody could tell
         (100.0, 70.0, 72.0, None),
         (100.0, 79.0, 78.0, "4/5"),
+        (100.0, 62.9, 63.0, None),  # 3/5 or 2/3: near to both
+        (100.0, 11.5, 12.0, None),  # nearest to 1/10, yet far from it
     ],
 )
 def test_a_session_beyond_any_price_band_tells_too(

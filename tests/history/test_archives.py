@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_what_is_not_there_is_unknown(changes: dict[str, object], expected: dict
 @pytest.mark.parametrize(
     "changes",
     [
-        {"close": 0}, {"close": -3244.8}, {"close": "-"}, {"close": "nan"}, {"close": "1e999"}, {"open": -1},
+        {"close": 0}, {"close": -3244.8}, {"close": "-"}, {"close": "nan"}, {"close": "1e999"}, {"open": -1}, {"previous_close": -5},
         {"high": 3200.0}, {"low": 3245.0}, {"symbol": ""}, {"symbol": "<b>"}, {"symbol": "../X"}, {"symbol": "X" * 40},
         {"symbol": "BAJAJ-AUTO"},
     ],
@@ -178,6 +179,20 @@ def test_a_file_that_cannot_be_used_is_one_sentence(body: bytes, said: str) -> N
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(caught.value)[0].islower()
+
+
+def test_a_bomb_is_never_held_whole() -> None:
+    """Of 40 MB in a zip file of 40 kB, little more than an archive may have is ever in memory."""
+    bomb = _bomb()
+    tracemalloc.start()
+    try:
+        with pytest.raises(HistoryNonsense):
+            archives.parse(bomb, DAY)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 36_000_000
 
 
 @settings(max_examples=200, deadline=None)
