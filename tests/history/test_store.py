@@ -519,7 +519,7 @@ def test_options_that_can_be(url: str) -> None:
 def test_options_are_light() -> None:
     """A tick in a closed market reads the table of the configuration: no database is loaded for that."""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, heatmap.history.options; print(*sys.modules)"],
+        [sys.executable, "-S", "-c", "import sys, heatmap.history.options; print(*sys.modules)"],
         cwd=CHECKOUT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
