@@ -184,4 +184,4 @@ def test_an_address_that_is_missing_is_told_of_by_its_own_key(tmp_path: Path) ->
         with pytest.raises(ConfigError) as caught:
             ping.address(options)
         assert told in str(caught.value)
-        assert "password" not in str(caught.value)
+        assert "password_" not in str(caught.value)
