@@ -1,0 +1,71 @@
+"""Host keys: who vouches for which server, in a file of OpenSSH's format beside the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.errors import PublishRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "known_hosts"
+FILE_MODE = 0o600
+USERS_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+
+
+class UnknownHostKey(PublishRefused):
+    """Nobody has vouched for the server's key yet."""
+
+
+class HostKey(NamedTuple):
+    """A server's public key, and the name it is known by: `host`, or `[host]:port`."""
+
+    name: str
+    kind: str
+    key: str  # base64
+
+    @property
+    def fingerprint(self) -> str:
+        """What people compare: SHA256 as OpenSSH writes it. Raises ValueError where that is no key."""
+        from base64 import b64decode, b64encode
+        from hashlib import sha256
+
+        digest = sha256(b64decode(self.key, validate=True)).digest()
+        return "SHA256:" + b64encode(digest).decode().rstrip("=")
+
+
+def parse(line: str) -> HostKey:
+    """Return the key of a line such as `[host]:port ssh-ed25519 AAAA...`. Raises ValueError."""
+    name, kind, key = line.split()[:3]
+    return HostKey(name, kind, key)
+
+
+def add(file: Path, key: HostKey) -> None:
+    """Trust a key from now on. Nothing that is in the file changes. Raises OSError."""
+    import os
+
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+    with os.fdopen(descriptor, "r+b", buffering=0) as stream:
+        size = os.fstat(descriptor).st_size
+        unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        stream.write(("\n" * unfinished + " ".join(key) + "\n").encode())
+        os.fsync(descriptor)
+
+
+def unknown(target: str) -> UnknownHostKey:
+    """Return the refusal of a server whose key nobody knows."""
+    return UnknownHostKey(
+        f"{target}: the host's key is not known: run heatmap check --trust-host-key, which shows it "
+        "for you to compare and to accept"
+    )
+
+
+def changed(target: str, name: str, fingerprint: str, file: str, line: str) -> PublishRefused:
+    """Return the refusal of a server whose key is not the one that `file` has in `line`."""
+    return PublishRefused(
+        f"{target}: the host's key has changed (it shows {fingerprint}, line {line} of {file} has another): "
+        "somebody may stand between, so ask the provider; only if the new key is theirs, remove the old one by ssh-keygen "
+        f"-f {file} -R '{name}', then run heatmap check --trust-host-key"
+    )
