@@ -7,9 +7,8 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from importlib import metadata
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -55,9 +54,10 @@ class Place:
         """Whether it opens further connections for its data."""
         return self.kind.startswith("ftp")
 
-    def table(self, port: int | None = None, host: str = "127.0.0.1", **more: str) -> str:
-        """Its [[publish]] table, for the server itself or by way of a proxy."""
-        options = {"url": self.address(port, host), **self.options, **more}
+    def table(self, port: int | None = None, host: str = "127.0.0.1", under: str = "", **more: str) -> str:
+        """Its [[publish]] table, for the server itself or by way of a proxy; `under`: a folder in the folder."""
+        url = self.address(port, host) + (under and f"/{under}")
+        options = {"url": url, **self.options, **more}
         return "[[publish]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
 
     def publisher(self, port: int | None = None, host: str = "127.0.0.1") -> Publisher:
@@ -81,9 +81,21 @@ class Place:
         self.trust(proxy.port, proxy.host)
         return proxy
 
-    def files(self) -> dict[str, bytes]:
-        """All that lies in the target's folder, hidden files too."""
-        top = self.root / FOLDER
+    def wrong_login(self) -> dict[str, str]:
+        """What a [[publish]] table would say that the server does not let in."""
+        from tests.servers.ssh import make_key
+
+        wrong = self.folder / "wrong"
+        if "password_file" in self.options:
+            wrong.touch(0o600)
+            wrong.write_text("wrong", "utf-8")
+            return {"password_file": str(wrong)}
+        make_key(wrong)
+        return {"identity_file": str(wrong)}
+
+    def files(self, under: str = "") -> dict[str, bytes]:
+        """All that lies in the target's folder or a folder in it, hidden files too."""
+        top = self.root / FOLDER / under
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
     def leftovers(self) -> list[str]:
@@ -122,6 +134,7 @@ class Place:
             yield nginx.url(f"{FOLDER}/index.html")
 
 
+LOCAL = ("file",)
 Start = Callable[[Path, "Certificate"], AbstractContextManager[Place]]
 
 
