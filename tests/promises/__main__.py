@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import format_exc
 
 from tests.promises import table
 from tests.promises.matrix import BY_NAME, MEASUREMENTS
@@ -35,7 +36,7 @@ def main() -> int:
     for measurement in MEASUREMENTS:
         if measurement.name not in asked.only:
             continue
-        figures = {}
+        figures, whole = {}, True
         for row in measurement.rows:
             if asked.rows and asked.rows not in row:
                 continue
@@ -48,11 +49,15 @@ def main() -> int:
             except Missing as missing:
                 _tell(f"left out: {missing}")
                 continue
+            except Exception:  # the other rows are worth having all the same
+                _tell(f"ENDED BY AN ERROR\n{format_exc()}")
+                whole = False
+                continue
             verdict = "" if figures[row].holds else "  DOES NOT HOLD"
             _tell(f"{table.words(figures[row])} ({time.monotonic() - begun:.0f} s){verdict}")
         if not figures and asked.rows:
             continue
-        held = bool(figures) and all(found.holds for found in figures.values())
+        held = whole and all(found.holds for found in figures.values())
         good = good and held
         print(table.markdown(measurement, figures), flush=True)
         if held and not asked.rows and not asked.sample:
