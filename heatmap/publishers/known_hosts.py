@@ -66,6 +66,6 @@ def changed(target: str, name: str, fingerprint: str, file: str, line: str) -> P
     """Return the refusal of a server whose key is not the one that `file` has in `line`."""
     return PublishRefused(
         f"{target}: the host's key has changed (it shows {fingerprint}, line {line} of {file} has another): "
-        "somebody may stand between, so ask the provider; only if the new key is theirs, remove the old one by ssh-keygen "
-        f"-f {file} -R '{name}', then run heatmap check --trust-host-key"
+        "somebody may stand between, so ask the provider; only if the new key is theirs, remove the old one "
+        f"by ssh-keygen -f {file} -R '{name}', then run heatmap check --trust-host-key"
     )

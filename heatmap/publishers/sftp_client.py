@@ -77,7 +77,7 @@ class Session:
     def size(self, path: str) -> int:
         """Return a file's size. Raises Missing also for one that visitors may not read."""
         self._step, self._what = "look", path
-        words = self._ask(f"-ls -lna {_quoted(path)}")
+        words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
         if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
             raise Missing
         listed = [found for found in map(LISTED.fullmatch, words) if found]
@@ -150,7 +150,7 @@ class Session:
         """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
         self._step, self._what = "list", folder
         inside = f"{folder.rstrip('/')}/." if folder else "."  # a link to a folder is one, too
-        words = self._ask(f"-ls -1a {_quoted(inside)}")
+        words = self._ask(f"-ls -1a {_quoted_for_list(inside)}")
         return [line.rpartition("/")[2] for line in words if not line.startswith("Can't ls")]
 
     def describe(self) -> str:
@@ -251,6 +251,11 @@ def _named(path: str) -> str:
 def _quoted(path: str) -> str:
     """Return a path as the client reads it: in quotation marks, where no sign means more than itself."""
     return '"' + _named(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _quoted_for_list(path: str) -> str:
+    """The same for `ls`, which alone knows what braces mean in a shell."""
+    return _quoted(path).replace("{", "\\{")
 
 
 def _told(words: Sequence[str]) -> str:
