@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 FILE_MODE = 0o644  # the web server must be able to read what another user wrote
 FOLDER_MODE = 0o755
 MAX_TIMEOUT_SECONDS = 300
+MAX_BYTES = 64 * 1024 * 1024  # of what a server sends back: it must not fill our memory
 STALE_SECONDS = 3600  # no run takes that long, on whatever machine
 
 

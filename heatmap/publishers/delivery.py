@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address
-from heatmap.publishers.steps import CannotReplace, Missing
+from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -230,6 +230,8 @@ def _compare(session: Session, path: str, content: bytes, *, read_back: bool) ->
             raise _Damaged(f"{size:,} of {len(content):,} bytes arrived")
         if (read_back or size is None) and session.read(path) != content:
             raise _Damaged("other bytes came back than were sent")
+    except Unreadable as refusal:
+        raise PublishError(str(refusal)) from None
     except Missing:
         raise _Damaged("the server took it, and does not have it under its name") from None
 
