@@ -89,7 +89,7 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
         place.publish(versioned(1), proxy)
         lengths = {"sent": len(proxy.sent), "received": len(proxy.received)}
         if place.is_ftp:
-            lengths |= {"data sent": len(proxy.data_sent), "data received": len(proxy.data_received)}
+            lengths |= {"data sent": len(proxy.data.sent), "data received": len(proxy.data.received)}
     place.publish(versioned(0))
     offsets = {way: _spread(rng, length, -(-amount // len(lengths))) for way, length in lengths.items()}
     for number in range(amount * MOST_MISSES):
@@ -105,7 +105,8 @@ def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
         struck = fault.on(1, skip=1 if way == "data received" else 0)
         with place.proxy(None if on_data else struck, struck if on_data else None) as proxy:
             success = _publishes(place, number, proxy)
-            return success if proxy.faulted.is_set() else None
+            struck_there = proxy.data.faulted if on_data else proxy.faulted
+            return success if struck_there.is_set() else None
 
     return cut
 

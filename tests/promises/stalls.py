@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
@@ -17,14 +17,23 @@ from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 from tests.promises.places import Place
 from tests.promises.runs import Run, configuration, run
 from tests.promises.versions import moment
+from tests.servers.dns import SilentDns
 from tests.servers.proxy import Fault
 
-SAMPLE, WHOLE = 4, 16
+SAMPLE, WHOLE = 5, 18
 DEADLINE_SECONDS = 5
 LATEST_SECONDS = DEADLINE_SECONDS + 5
 AT_ONCE = 6  # runs; they mostly wait
 
-Way = tuple[int, str]  # port and host
+NAME = "heatmap.example.org"  # nobody answers what its address is
+
+
+class Way(NamedTuple):
+    """By which port and host the server is reached, and who is asked for the host's address."""
+
+    port: int
+    host: str
+    dns: SilentDns | None = None
 
 
 class Stalls(NamedTuple):
@@ -45,8 +54,9 @@ class Stalls(NamedTuple):
 
 
 def measure(place: Place, rng: Random, amount: int) -> Stalls:
-    """Let the server fall silent at `amount` places of the way, each for a folder of its own."""
-    ways = [_black_hole, *(partial(_stalled, place, *fault) for fault in _faults(place, rng, amount - 1))]
+    """Let the server fall silent at `amount` points of the way, each for a folder of its own."""
+    silent = [partial(_stalled, place, *fault) for fault in _faults(place, rng, amount - 2)]
+    ways = [partial(_no_name, place), _black_hole, *silent]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         ended = list(threads.map(partial(_one, place), range(len(ways)), ways))
     codes = [end.code for end in ended]
@@ -68,17 +78,17 @@ class _End(NamedTuple):
     healed: bool
 
 
-def _one(place: Place, number: int, way: partial[AbstractContextManager[Way]]) -> _End:
+def _one(place: Place, number: int, way: Callable[[], AbstractContextManager[Way]]) -> _End:
     """Publish one moment's pages, then the next ones to a server that falls silent, then those again."""
     folder, under = Path(mkdtemp(dir=place.folder)), f"stall{number}"
     direct = configuration(folder, [place.table(under=under)])
     assert run(direct, moment(0)).code == EXIT_OK
     old = place.files(under)
-    with way() as (port, host):
+    with way() as (port, host, dns):
         path = configuration(
             folder / "stalled", [place.table(port, host, under=under)], deadline_seconds=DEADLINE_SECONDS
         )
-        doomed = Run(path, moment(1))
+        doomed = Run(path, moment(1), dns)
         ended = doomed.end()
         found = place.files(under)
         alone = not doomed.children()
@@ -113,7 +123,15 @@ def _faults(place: Place, rng: Random, amount: int) -> Iterator[tuple[Fault | No
 @contextmanager
 def _stalled(place: Place, fault: Fault | None, data: Fault | None) -> Iterator[Way]:
     with place.proxy(fault, data) as proxy:
-        yield proxy.port, proxy.host
+        yield Way(proxy.port, proxy.host)
+
+
+@contextmanager
+def _no_name(place: Place) -> Iterator[Way]:
+    """A host whose address no name server tells."""
+    assert place.port is not None
+    with SilentDns(Path(mkdtemp(dir=place.folder)) / "dns") as dns:
+        yield Way(place.port, NAME, dns)
 
 
 @contextmanager
@@ -129,4 +147,4 @@ def _black_hole() -> Iterator[Way]:
             with suppress(BlockingIOError):
                 caller.connect(full.getsockname())
         time.sleep(0.1)
-        yield full.getsockname()[1], "127.0.0.1"
+        yield Way(full.getsockname()[1], "127.0.0.1")
