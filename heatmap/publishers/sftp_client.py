@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, openssh, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
-from heatmap.publishers.steps import CannotReplace, Missing
+from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,8 @@ MAX_COMMAND_BYTES = 2000  # the client takes what is longer for two commands
 MAX_WORDS_BYTES = 4 * 1024 * 1024  # a folder of tens of thousands of files is told in less
 REAP_SECONDS = 1  # what a killed process may take to be gone
 NO_SUCH_FILE = ("No such file", "not found")  # the client's own words
-# Type and mode, owners (a group's name may hold spaces), size, the time if it is told, and the name.
-LISTED = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:]{4,5}|) ?(.*)")
+# Type and mode, owners (a group's name may hold spaces), size, the time if it is told, and the path.
+LISTED = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:]{4,5})? ?(\.?/.*)")
 OTHERS_MAY_READ = re.compile(r"......r..")
 
 
@@ -82,27 +82,30 @@ class Session:
             raise Missing
         listed = [found for found in map(LISTED.fullmatch, words) if found]
         if len(listed) != 1 or listed[0][4].count("/") > _named(path).count("/"):
-            raise self._in_the_way("a folder") if listed or not words else Broken(_told(words))
+            raise (
+                sftp_words.in_the_way(self._target.name, path, "a folder") if listed else Broken(_told(words))
+            )
         kind, mode, size, _ = listed[0].groups()
         if kind != "-":
-            raise self._in_the_way("a symbolic link" if kind == "l" else "no ordinary file")
+            raise sftp_words.in_the_way(
+                self._target.name, path, "a symbolic link" if kind == "l" else "no ordinary file"
+            )
         if not OTHERS_MAY_READ.fullmatch(mode):
             if path == self._stored:
-                raise PublishImpossible(
-                    f"{self._target.name}: the server keeps {path} from being read by visitors ({mode}) and "
-                    "does not let its mode be changed: let this user change modes, or give it umask 022"
-                )
+                raise sftp_words.kept_from_visitors(self._target.name, path, kind + mode)
             raise Missing
         self._size = int(size)
         return self._size
 
     def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing."""
+        """Return what a file holds. Raises Missing, Unreadable."""
         self._step, self._what = "read", path
         os.ftruncate(self._content, 0)
         os.lseek(self._content, 0, os.SEEK_SET)
         words = self._ask(f"-get {_quoted(path)} /dev/fd/{self._content}", self._size)
         if words:
+            if "Permission denied" in words[0]:
+                raise Unreadable(str(self.explain(Broken(_told(words)))))
             raise Missing if any(word in words[0] for word in NO_SUCH_FILE) else Broken(_told(words))
         return os.pread(self._content, os.fstat(self._content).st_size, 0)
 
@@ -131,13 +134,9 @@ class Session:
         self._step, self._what = "replace", path
         words = self._ask(f"-rename {_quoted(temporary)} {_quoted(path)}")
         if words:
-            told = _told(words)
-            with suppress(Missing):
-                self.size(path)
-                self._step, self._what = "replace", path
-                raise CannotReplace(told)
-            self._step, self._what = "replace", path
-            raise Broken(told)
+            if "Permission denied" not in words[0] and self._is_there(path):
+                raise CannotReplace(_told(words))
+            raise Broken(_told(words))
 
     def remove(self, path: str) -> None:
         """Delete a file. Raises Missing."""
@@ -231,16 +230,14 @@ class Session:
             if ended and words[-2:-1] == [PROMPT + SENTINEL]:
                 return [*words[:-2], ended[1]]
 
+    def _is_there(self, path: str) -> bool:
+        return "Can't ls" not in _told(self._ask(f"-ls -lna {_quoted_for_list(path)}"))
+
     def _make_folders(self, folder: str) -> None:
         self._step, self._what = "make", folder
         for level in address.levels(folder):
             if not self._ask(f"-mkdir {_quoted(level)}"):  # else it is there, or the next step tells
                 self._ask(f"-chmod {address.FOLDER_MODE:o} {_quoted(level)}")
-
-    def _in_the_way(self, what: str) -> PublishError:
-        return PublishError(
-            f"{self._target.name}: {self._what} is {what}, where a file is to be put: remove or rename it"
-        )
 
 
 def _named(path: str) -> str:
@@ -254,9 +251,10 @@ def _quoted(path: str) -> str:
 
 
 def _quoted_for_list(path: str) -> str:
-    """The same for `ls`, which alone knows what braces mean in a shell."""
+    """Return a path as `ls` reads it, which alone knows what braces mean in a shell."""
     return _quoted(path).replace("{", "\\{")
 
 
 def _told(words: Sequence[str]) -> str:
-    return words[0].strip() if words else "no reason given"
+    """Return the reason in a line such as `remote open "/path": Permission denied`."""
+    return words[0].rpartition('": ')[2].strip() if words else "no reason given"

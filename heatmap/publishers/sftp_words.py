@@ -53,9 +53,32 @@ def describe(said: str, protocol: str) -> str:
     """Say which server it is, from what `sftp -vv` says when it connects."""
     software = re.search(r"remote software version (.+)", said)
     offered = set(re.findall(r'Server supports extension "(\S+?)(?:@\S+)?"', said))
-    renames = "replaces in one step (posix-rename)" if "posix-rename" in offered else "has no posix-rename"
-    syncs = "brings files to its disk (fsync)" if "fsync" in offered else "has no fsync"
-    return f"{software[1].strip() if software else 'SSH'}, SFTP {protocol}: {renames}, {syncs}"
+    return description(
+        software[1].strip() if software else "",
+        protocol,
+        renames="posix-rename" in offered,
+        syncs="fsync" in offered,
+    )
+
+
+def description(software: str, protocol: str, *, renames: bool, syncs: bool) -> str:
+    """Say which server it is and what it can do beyond the protocol."""
+    renaming = "replaces in one step (posix-rename)" if renames else "has no posix-rename"
+    syncing = "brings files to its disk (fsync)" if syncs else "has no fsync"
+    return f"{software or 'an SSH server'}, SFTP {protocol}: {renaming}, {syncing}"
+
+
+def in_the_way(name: str, path: str, what: str) -> PublishError:
+    """Return the sentence for a path where something else than a file is."""
+    return PublishError(f"{name}: {path} is {what}, where a file is to be put: remove or rename it")
+
+
+def kept_from_visitors(name: str, path: str, mode: str) -> PublishImpossible:
+    """Return the sentence for a file that was stored, but that only its owner may read."""
+    return PublishImpossible(
+        f"{name}: the server keeps {path} from being read by visitors ({mode}) and does not let its mode be "
+        "changed: let this user change modes, or give it umask 022"
+    )
 
 
 def refusal(name: str, said: str, locked_key: str = "") -> PublishError:
