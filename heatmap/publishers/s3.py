@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ADDRESSING = ("path", "virtual")
 ID_VARIABLE = "AWS_ACCESS_KEY_ID"
+SECRET = "secret_access_key"  # noqa: S105 -- how the configuration's keys for it begin
 SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 -- a variable's name
 TOKEN_VARIABLE = "AWS_SESSION_TOKEN"  # noqa: S105 -- the same
 NO_CACHE = "no-cache"  # a browser may keep the page, but asks each time whether it is still the newest
@@ -45,6 +46,7 @@ class S3Publisher:
     access_key_id: str | None = None
     secret_access_key_env: str | None = None
     secret_access_key_file: Path | None = None
+    secret_access_key_command: tuple[str, ...] | None = None
     cache_control: str = NO_CACHE
     ca_file: Path | None = None
     timeout_seconds: float = 20
@@ -109,7 +111,7 @@ class S3Publisher:
             found.append("s3: needs one more package: pip install 'market-heatmap[s3]'")
         if not self._access_key_id:
             found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
-        found += _worded(credentials.problems(self._secret_variable, self.secret_access_key_file))
+        found += credentials.problems(*self._secret_places, what=SECRET)
         if self.ca_file and not self.ca_file.is_file():
             found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return found
@@ -119,12 +121,13 @@ class S3Publisher:
         from heatmap.publishers.s3_faults import Keys
         from heatmap.publishers.s3_session import S3Session
 
+        seconds = deadline.timeout(credentials.COMMAND_SECONDS)
         try:
-            secret = credentials.read(self._secret_variable, self.secret_access_key_file)
+            secret = credentials.read(*self._secret_places, what=SECRET, seconds=seconds)
+            token = self._token()
         except ConfigError as error:
-            raise PublishRefused(f"{self.name}: {' '.join(_worded(error.problems))}") from error
-        token = os.environ.get(TOKEN_VARIABLE) if self._secret_variable == SECRET_VARIABLE else None
-        return S3Session(self, Keys(self._access_key_id or "", secret or "", token or None), deadline)
+            raise PublishRefused(f"{self.name}: {error}") from error
+        return S3Session(self, Keys(self._access_key_id or "", secret or "", token), deadline)
 
     def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
         """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
@@ -158,9 +161,14 @@ class S3Publisher:
         return self.access_key_id or os.environ.get(ID_VARIABLE)
 
     @property
-    def _secret_variable(self) -> str | None:
-        named = self.secret_access_key_env
-        return SECRET_VARIABLE if named is None and self.secret_access_key_file is None else named
+    def _secret_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:
+        named = (self.secret_access_key_env, self.secret_access_key_file, self.secret_access_key_command)
+        return (SECRET_VARIABLE, None, None) if named == (None, None, None) else named
+
+    def _token(self) -> str | None:
+        """Return what temporary keys have beside their secret, where they come from the usual variables."""
+        usual = self._secret_places[0] == SECRET_VARIABLE and os.environ.get(TOKEN_VARIABLE)
+        return credentials.read(TOKEN_VARIABLE, None, what="session_token") if usual else None
 
 
 def _endpoint_problems(url: str) -> list[str]:
@@ -178,11 +186,3 @@ def _endpoint_problems(url: str) -> list[str]:
     if parts.scheme == "http" and host not in LOOPBACK:
         return ["endpoint_url must begin with https:, for http: lets others read and change what is sent"]
     return []
-
-
-def _worded(problems: Sequence[str]) -> list[str]:
-    """Say of the secret key what is said of passwords elsewhere."""
-    return [
-        problem.replace("password_", "secret_access_key_").replace("the password", "the secret key")
-        for problem in problems
-    ]

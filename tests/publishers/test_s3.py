@@ -485,6 +485,17 @@ def test_a_secret_in_a_file(scripted: ScriptedS3, tmp_path: Path) -> None:
     assert STORED == scripted.objects
 
 
+def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
+    """What a keyring prints first."""
+    publisher = target(
+        scripted, secret_access_key_env=None, secret_access_key_command=("printf", f"{CANARY}\\nmore\\n")
+    )
+    publisher.publish(PAGES, soon())
+
+    assert STORED == scripted.objects
+    assert CANARY not in publisher.name
+
+
 def test_temporary_keys(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys from the usual variables bring their token along, if there is one."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
