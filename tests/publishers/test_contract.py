@@ -25,7 +25,7 @@ from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
 from heatmap.publishers.sftp import SftpPublisher
 from tests.conftest import started
 from tests.servers.certificates import Certificate
-from tests.servers.ftp import PASSWORD, Proftpd, Vsftpd
+from tests.servers.ftp import PASSWORD, Proftpd, ProftpdSftp, Vsftpd
 from tests.servers.process import free_port
 from tests.servers.pureftpd import Pureftpd
 from tests.servers.pyftpd import Pyftpd
@@ -113,9 +113,9 @@ def by_ftps(start: Callable[..., Any], place: Place, *, implicit: bool = False) 
 
 
 @contextmanager
-def by_sftp(place: Place) -> Iterator[Target]:
+def by_sftp(start: Callable[..., Any], place: Place) -> Iterator[Target]:
     """SFTP by a key."""
-    with started(lambda: Sshd(place.folder / "server")) as server:
+    with started(lambda: start(place.folder / "server")) as server:
         make = partial(
             SftpPublisher, identity_file=server.identity_file, known_hosts_file=server.known_hosts_file
         )
@@ -125,6 +125,22 @@ def by_sftp(place: Place) -> Iterator[Target]:
             lambda folder: make(server.url(folder)),
             server.root,
             partial(replace, identity_file=stranger),
+            other_port,
+        )
+
+
+@contextmanager
+def by_sftp_password(start: Callable[..., Any], place: Place) -> Iterator[Target]:
+    """SFTP by a password."""
+    pytest.importorskip(
+        "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
+    )
+    with started(lambda: start(place.folder / "server")) as server:
+        make = partial(SftpPublisher, password_env=SECRET, known_hosts_file=server.known_hosts_file)
+        yield Target(
+            lambda folder: make(server.url(folder)),
+            server.root,
+            partial(replace, password_env=WRONG_SECRET),
             other_port,
         )
 
@@ -140,7 +156,11 @@ KINDS: dict[str, Kind] = {
     "ftps@proftpd": partial(by_ftps, Proftpd),
     "ftps@proftpd-implicit": partial(by_ftps, Proftpd, implicit=True),
     "ftps@pure-ftpd": partial(by_ftps, Pureftpd),
-    "sftp@openssh": by_sftp,
+    "sftp@openssh": partial(by_sftp, Sshd),
+    "sftp@openssh-chroot": partial(by_sftp, partial(Sshd, chroot=True)),
+    "sftp@openssh-password": partial(by_sftp_password, partial(Sshd, by_password=True)),
+    "sftp@proftpd": partial(by_sftp, ProftpdSftp),
+    "sftp@proftpd-password": partial(by_sftp_password, ProftpdSftp),
 }
 
 
