@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -111,8 +111,9 @@ class Server:
             resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def stop(self) -> None:
-        """End the server and what it started."""
+        """End the server and all that it started: by their ids, for some begin sessions of their own."""
         if self._process is not None:
+            begun = _descendants(self._process.pid)
             try:
                 os.killpg(self._process.pid, signal.SIGTERM)
                 self._process.wait(STOP_SECONDS)
@@ -122,9 +123,21 @@ class Server:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+            for process in begun:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _descendants(process: int) -> list[int]:
+    found = []
+    with suppress(OSError):  # a process that ends meanwhile
+        for tasks in Path("/proc", str(process), "task").glob("*/children"):
+            for child in map(int, tasks.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

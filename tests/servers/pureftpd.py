@@ -20,7 +20,7 @@ class Pureftpd(FtpServer):
 
     `autorename`: it answers 226 to an upload over an existing file, and stores that as NAME.1.
     `masks` are those for files and for folders; `options` further words of its command line, such as
-    "-P", "10.0.0.7" for the address in passive answers.
+    "-P", "10.0.0.7" for the address in passive answers. It lets in one login for every two `passive_ports`.
     """
 
     def __init__(
