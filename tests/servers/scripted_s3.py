@@ -1,13 +1,15 @@
-"""An S3 store in a thread, over a dictionary, that does wrong at the requests told to."""
+"""An S3 store in a thread, over a dictionary or a folder, that does wrong at the requests told to."""
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -16,11 +18,43 @@ from tests.servers.certificates import Certificate
 Fault = Callable[["_Handler"], None]
 
 
-class ScriptedS3:
-    """`objects` by key; `requests` as (method, key); each of `faults` meets one request of its method."""
+class Files(MutableMapping[str, bytes]):
+    """Objects as files below a folder, each replaced in one step."""
 
-    def __init__(self, certificate: Certificate | None = None) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __getitem__(self, key: str) -> bytes:
+        try:
+            return (self.root / key).read_bytes()
+        except OSError:
+            raise KeyError(key) from None
+
+    def __setitem__(self, key: str, content: bytes) -> None:
+        (self.root / key).parent.mkdir(parents=True, exist_ok=True)
+        arriving = self.root.with_name(f"arriving-{threading.get_ident()}")
+        arriving.write_bytes(content)
+        os.replace(arriving, self.root / key)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        (self.root / key).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class ScriptedS3:
+    """`objects` by key; `requests` as (method, key); each of `faults` meets one request of its method.
+
+    With a `root` the objects are files there.
+    """
+
+    def __init__(self, certificate: Certificate | None = None, root: Path | None = None) -> None:
+        self.objects: MutableMapping[str, bytes] = Files(root) if root else {}
         self.headers: dict[str, dict[str, str]] = {}
         self.requests: list[tuple[str, str]] = []
         self.faults: list[tuple[str, Fault]] = []
