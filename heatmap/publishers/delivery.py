@@ -132,7 +132,7 @@ class _Work:
             with suppress(Missing):
                 if session.read(path) == page.content:
                     return
-            read_back = True  # for its size will not tell whether it was replaced
+                read_back = True  # for its size will not tell whether it was replaced
         if session.atomic:
             self.put.add(page.path)
             session.put(path, page.content)
