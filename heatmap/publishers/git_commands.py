@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
@@ -34,6 +35,7 @@ REFUSED = re.compile(
     re.IGNORECASE,
 )
 NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
+TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
 UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
 
 
@@ -121,19 +123,18 @@ class Git:
         """Return a failed command as a sentence."""
         said = self.quoted(failure.words)
         if REFUSED.search(failure.words):
-            advice = f"try `git -C {self.target.path} push --dry-run` as the user who runs this"
+            advice = f"try `git -C {quote(self.target.path)} push --dry-run` as the user who runs this"
             return PublishRefused(f"{self.target.name}: git may not {what} ({said}): {advice}")
         if NOWHERE.search(failure.words):
-            advice = f"look at `git -C {self.target.path} remote -v`"
+            advice = f"look at `git -C {quote(self.target.path)} remote -v`"
             return PublishImpossible(f"{self.target.name}: git cannot {what} ({said}): {advice}")
         return PublishError(f"{self.target.name}: git cannot {what} ({said}): the next run tries again")
 
     def quoted(self, words: str) -> str:
         """Return the line that tells most of what git said, with no name or password of an address in it."""
         lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
-        telling = [line for line in lines if re.match(r"fatal:|error:|remote: (?:error|fatal)|ssh:|!", line)]
-        refused = [line for line in lines if REFUSED.search(line)]
-        line = next(iter([*refused, *telling, *reversed(lines)]), "no reason given")
+        known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
+        line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
         line = re.sub(r"//[^/@\s']*@", "//", "".join(c if c.isprintable() else " " for c in line))
         return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
 
@@ -194,7 +195,7 @@ class Git:
         except GitFailed:
             raise PublishImpossible(
                 f"{self.target.name}: the repository has no remote {self.target.remote!r}: "
-                f"name one that `git -C {self.target.path} remote` shows, or set push = false"
+                f"name one that `git -C {quote(self.target.path)} remote` shows, or set push = false"
             ) from None
 
     def _make_store(self) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from heatmap.model import Page
 from heatmap.publishers import git_commands
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
+from tests.conftest import started
+from tests.servers.git import GitDaemon
+from tests.servers.proxy import Fault, Proxy
 
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", "<p>été".encode() * 1000)]
 PUT = {page.path: page.content for page in PAGES}
@@ -586,8 +590,9 @@ def test_killed_at_any_moment(place: Place) -> None:
             assert child.stdout is not None
             child.stdout.readline()
             time.sleep(chance.uniform(0, 0.25))
-            os.killpg(child.pid, signal.SIGKILL)
-        _all_of_it_ended(place)
+            for process in [*_descendants(child.pid), child.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         assert len(set(place.files()["index.html"])) == 1
         assert "" == place.run(place.remote, "fsck", "--strict", "--no-dangling")
 
@@ -595,11 +600,102 @@ def test_killed_at_any_moment(place: Place) -> None:
     assert PUT == place.files()
 
 
-def _all_of_it_ended(place: Place) -> None:
-    """Wait for what git started on the remote's side, which is in groups of its own."""
-    until = time.monotonic() + 5
-    while any(place.remote.rglob("*.lock")) and time.monotonic() < until:
-        time.sleep(0.02)
+def _descendants(process: int) -> list[int]:
+    """What a process has started, and what that has."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents.setdefault(int(stat.read_text().rpartition(")")[2].split()[1]), []).append(
+                int(stat.parent.name)
+            )
+    found = parents.get(process, [])
+    return [*found, *(each for child in found for each in _descendants_of(child, parents))]
+
+
+def _descendants_of(process: int, parents: dict[int, list[int]]) -> list[int]:
+    return [each for child in parents.get(process, []) for each in (child, *_descendants_of(child, parents))]
+
+
+def test_cut_at_any_byte(place: Place) -> None:
+    """Broken off at 40 places all over a push, the old page or the new one is there, whole; then it heals."""
+    place.start_pages({"index.html": "old", "CNAME": "x"})
+    new = random.Random(1).randbytes(60_000)
+    old = place.run(place.remote, "rev-parse", "gh-pages")
+
+    def publish(fault: Fault | None) -> int:
+        with Proxy(server.port, fault) as proxy:
+            url = f"git://127.0.0.1:{proxy.port}/{place.remote.name}"
+            place.run(place.checkout, "remote", "set-url", "--push", "origin", url)
+            place.publisher().publish([Page("index.html", new)], soon())
+            return len(proxy.sent)
+
+    with started(lambda: GitDaemon(place.remote.parent / "daemon", place.remote.parent)) as server:
+        total = publish(None)
+        outcomes = []
+        for number in range(40):
+            place.run(place.remote, "update-ref", "refs/heads/gh-pages", old)
+            with suppress(PublishError):
+                publish(Fault.reset(after=total * number // 40))
+            outcomes.append(place.files()["index.html"])
+            assert "" == place.run(place.remote, "fsck", "--strict", "--no-dangling")
+            assert outcomes[-1] in (b"old", new)
+        publish(None)
+
+    assert outcomes.count(b"old") > 30
+    assert {"index.html": new, "CNAME": b"x"} == place.files()
+
+
+SSH = """#!/bin/sh
+printf '%s\\n' "$*" >> "$(dirname "$0")/log"
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+@pytest.fixture
+def ssh(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """An ssh that runs the command on this machine, or does something else; returns its log."""
+
+    def make(script: str) -> Path:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/ssh").write_text(script)
+        (tmp_path / "bin/ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        place.run(place.checkout, "remote", "set-url", "origin", f"ssh://me@www.example.org{place.remote}")
+        return tmp_path / "bin/log"
+
+    return make
+
+
+def test_by_ssh(place: Place, ssh: Callable[[str], Path]) -> None:
+    """It never asks, and waits only so long for a connection; a command of the user's own is left as it is."""
+    log = ssh(SSH)
+    place.publisher().publish(PAGES, soon())
+
+    assert PUT == place.files()
+    assert all("BatchMode=yes" in line and "ConnectTimeout=" in line for line in log.read_text().splitlines())
+    log.unlink()
+    place.run(place.checkout, "config", "core.sshCommand", "ssh -p 22")
+    place.publisher().publish([Page("index.html", b"x")], soon())
+    assert "BatchMode" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("me@www.example.org: Permission denied (publickey).", PublishRefused),
+        ("Host key verification failed.", PublishRefused),
+        ("ssh: connect to host www.example.org port 22: Connection timed out", PublishError),
+        ("ERROR: Repository not found.", PublishImpossible),
+    ],
+)
+def test_what_ssh_says(
+    place: Place, ssh: Callable[[str], Path], words: str, kind: type[PublishError]
+) -> None:
+    """The sentence has the reason, not git's general advice behind it."""
+    ssh(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n")
+
+    assert words.rstrip(".") in caught(place.publisher(), kind, "cannot|may not")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.conftest import started
 from tests.servers import certificates, scripted_s3
 from tests.servers.moto import Moto
 from tests.servers.process import free_port
+from tests.servers.proxy import Fault, Proxy
 from tests.servers.scripted_s3 import ScriptedS3, refusal
 
 SECRET = "HEATMAP_TEST_SECRET"
@@ -297,6 +298,29 @@ def test_a_store_that_damages_is_told(scripted: ScriptedS3) -> None:
     """Success means verified: other bytes of the same number are noticed."""
     scripted.fail("PUT", scripted_s3.damage, times=50)
     caught(target(scripted, verify="all"), PublishError, "other bytes came back")
+
+
+def test_cut_at_any_byte(scripted: ScriptedS3) -> None:
+    """Broken off at 40 places all over a delivery, the old page or the new one is there, whole; then it heals."""
+    old, new = b"old" * 20_000, b"new" * 20_000
+    pages = [Page("index.html", new)]
+    scripted.objects["web/index.html"] = old
+    with Proxy(scripted.port) as whole:
+        replace(target(scripted), endpoint_url=f"http://127.0.0.1:{whole.port}").publish(pages, soon())
+        total = len(whole.sent)
+    outcomes = []
+    for number in range(40):
+        scripted.objects["web/index.html"] = old
+        with Proxy(scripted.port, Fault.reset(after=total * number // 40)) as proxy:
+            publisher = replace(target(scripted), endpoint_url=f"http://127.0.0.1:{proxy.port}")
+            with pytest.raises(PublishError):
+                publisher.publish(pages, soon())
+        outcomes.append(scripted.objects["web/index.html"])
+        target(scripted).publish(pages, soon())
+        assert new == scripted.objects["web/index.html"]
+
+    assert {old, new} >= set(outcomes)
+    assert outcomes.count(old) > 30
 
 
 def test_the_library_tries_once(scripted: ScriptedS3) -> None:
