@@ -89,7 +89,7 @@ password_env = "X"
         "interval_minutes must be a whole number, not '5'",
         "[market 'nse-fno' source] type 'nsee' is not known: did you mean 'nse'?",
         "[market 'nse-fno' session] key 'calender' is not known: did you mean 'calendar'?",
-        "[publish 1] url must begin with one of file:, ftp:, ftps:, sftp:",
+        "[publish 1] url must begin with one of file:, ftp:, ftps:, sftp:, s3:, git+file:",
         '[publish 2] needs a url, such as url = "file:site"',
         "[page] key 'columms' is not known: did you mean 'columns'?",
         "[page] scale must be text, not True",

@@ -175,6 +175,7 @@ class Git:
                 settings[f"remote.{REMOTE}.{key}"] = self._remote_url(*option)
         else:
             settings[f"remote.{REMOTE}.url"] = os.path.abspath(self._folder)
+            settings[f"remote.{REMOTE}.receivepack"] = "git -c core.logAllRefUpdates=false receive-pack"
         if "user.email" not in known:
             for role in ("AUTHOR", "COMMITTER"):
                 self._environment.setdefault(f"GIT_{role}_NAME", "heatmap")

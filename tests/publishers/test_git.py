@@ -363,6 +363,7 @@ def test_in_the_repository_itself(place: Place) -> None:
 
     assert [Delivery(2, 0), Delivery(0, 2)] == [publisher.publish(PAGES, soon()) for _ in range(2)]
     assert PUT == place.files(repository=place.checkout)
+    assert "gh-pages" not in place.run(place.checkout, "reflog", "--all")  # which would keep every commit
     assert "" == place.run(place.checkout, "fsck", "--strict", "--no-dangling")
 
 
