@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError
+from heatmap.errors import ConfigError, PublishImpossible
 from heatmap.publishers import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "sftp"
 EXTRA = "paramiko"
+MISSING_EXTRA = "an SFTP login by password needs paramiko, which is not installed"
+INSTALL = "pip install 'market-heatmap[sftp-password]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class SftpPublisher:
         except ConfigError as error:
             problems.extend(error.problems)
         for name, file in self._files():
-            if file and (not str(file).isprintable() or '"' in str(file)):
+            if file and any(sign < " " or sign == '"' for sign in str(file)):
                 problems.append(f"{name} must not hold quotation marks or control characters")
         if self.by_password and (self.identity_file or self.config_file):
             problems.append("a password is named, so identity_file and config_file mean nothing: remove them")
@@ -102,7 +105,7 @@ class SftpPublisher:
         if self.by_password:
             found = credentials.problems(self.password_env, self.password_file, self.password_command)
             if find_spec(EXTRA) is None:
-                found.append("a password needs paramiko: pip install 'market-heatmap[sftp-password]'")
+                found.append(f"{MISSING_EXTRA}: {INSTALL}")
             return found
         found = []
         if which(PROGRAM) is None:
@@ -117,9 +120,8 @@ class SftpPublisher:
     def session(self, deadline: Deadline) -> Session:
         """Return a new session, not yet open. Raises PublishError."""
         if self.by_password:
-            from heatmap.publishers import sftp_paramiko
-
-            return sftp_paramiko.session(self, deadline)
+            session: Session = self._paramiko().session(self, deadline)
+            return session
         from heatmap.publishers import sftp_client
 
         return sftp_client.Session(self, deadline)
@@ -139,12 +141,19 @@ class SftpPublisher:
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
         if self.by_password:
-            from heatmap.publishers import sftp_paramiko
-
-            return sftp_paramiko.host_key(self, deadline)
+            key: HostKey = self._paramiko().host_key(self, deadline)
+            return key
         from heatmap.publishers import openssh
 
         return openssh.host_key(self, deadline)
+
+    def _paramiko(self) -> ModuleType:
+        """Return the module of logins by password. Raises PublishImpossible where the extra is missing."""
+        try:
+            from heatmap.publishers import sftp_paramiko
+        except ModuleNotFoundError as error:
+            raise PublishImpossible(f"{self.name}: {MISSING_EXTRA}: {INSTALL}") from error
+        return sftp_paramiko
 
     def _files(self) -> Sequence[tuple[str, Path | None]]:
         return [

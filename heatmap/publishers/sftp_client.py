@@ -48,6 +48,7 @@ class Session:
         self._protocol = ""
         self._stored = ""  # what was put last
         self._size = 0  # what was found last
+        self._folders: dict[str, dict[str, str]] = {}  # the kinds of what they held at first: "-", "d", "l"
 
     def open(self) -> None:
         """Start the client and wait until it has logged in."""
@@ -77,6 +78,8 @@ class Session:
     def size(self, path: str) -> int:
         """Return a file's size. Raises Missing also for one that visitors may not read."""
         self._step, self._what = "look", path
+        if self._held(address.parent(path)).get(path.rpartition("/")[2]) == "l":  # `ls` of it looks behind it
+            raise sftp_words.in_the_way(self._target.name, path, "a symbolic link")
         words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
         if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
             raise Missing
@@ -87,9 +90,8 @@ class Session:
             )
         kind, mode, size, _ = listed[0].groups()
         if kind != "-":
-            raise sftp_words.in_the_way(
-                self._target.name, path, "a symbolic link" if kind == "l" else "no ordinary file"
-            )
+            what = "a symbolic link that leads nowhere" if kind == "l" else "no ordinary file"
+            raise sftp_words.in_the_way(self._target.name, path, what)
         if not OTHERS_MAY_READ.fullmatch(mode):
             if path == self._stored:
                 raise sftp_words.kept_from_visitors(self._target.name, path, kind + mode)
@@ -148,9 +150,7 @@ class Session:
     def names(self, folder: str) -> Sequence[str]:
         """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
         self._step, self._what = "list", folder
-        inside = f"{folder.rstrip('/')}/." if folder else "."  # a link to a folder is one, too
-        words = self._ask(f"-ls -1a {_quoted_for_list(inside)}")
-        return [line.rpartition("/")[2] for line in words if not line.startswith("Can't ls")]
+        return [*self._held(folder)]
 
     def describe(self) -> str:
         """Say which server this is, as it tells on a second connection that repeats all it hears."""
@@ -229,6 +229,14 @@ class Session:
             ended = SENTINEL_ANSWER.fullmatch(words[-1]) if said.endswith(b"\n") else None
             if ended and words[-2:-1] == [PROMPT + SENTINEL]:
                 return [*words[:-2], ended[1]]
+
+    def _held(self, folder: str) -> dict[str, str]:
+        """Return the names in a folder when it was first looked into, and of which kind they were."""
+        if folder not in self._folders:
+            inside = f"{folder.rstrip('/')}/." if folder else "."  # a link to a folder is one, too
+            listed = map(LISTED.fullmatch, self._ask(f"-ls -lna {_quoted_for_list(inside)}"))
+            self._folders[folder] = {line[4].rpartition("/")[2]: line[1] for line in listed if line}
+        return self._folders[folder]
 
     def _is_there(self, path: str) -> bool:
         return "Can't ls" not in _told(self._ask(f"-ls -lna {_quoted_for_list(path)}"))

@@ -119,7 +119,8 @@ def is_refused_login(said: str) -> bool:
 
 
 def _host_key(name: str, said: str) -> PublishRefused:
-    if "UNKNOWN port 65535" in said:  # so ssh calls the far end of another ssh, the one to the jump host
+    # Then it was another ssh that said so, and hung up on this one: that to the jump host.
+    if "UNKNOWN port 65535" in said or "kex_exchange_identification" in said:
         return PublishRefused(
             f"{name}: the key of the jump host on the way is not known, or has changed: log in to the jump "
             "host by ssh once, and see what it says"
