@@ -65,7 +65,7 @@ def connections(server: ScriptedFtp) -> list[list[str]]:
 
 def verb(command: str) -> str:
     """The first word of a command."""
-    return command.split(" ")[0]
+    return command.split(" ", maxsplit=1)[0]
 
 
 PASSING: dict[str, Faults] = {
