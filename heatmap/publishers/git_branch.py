@@ -77,7 +77,7 @@ def _fetched(git: Git, tip: str) -> bool:
     """Whether the branch's present files are at hand, after they were fetched where need be."""
     for fetch in (True, False):
         try:
-            git.run("cat-file", "-e", f"{tip}^{{tree}}")
+            git.run("rev-list", "--objects", "--no-walk", "--quiet", tip)  # fails where a file is missing
         except GitFailed:
             if fetch:
                 options = ("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--quiet")

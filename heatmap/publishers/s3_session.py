@@ -122,7 +122,7 @@ class S3Session:
         self._step, self._what = "list", folder
         prefix = f"{folder}/" if folder else ""
         query = f"?delimiter=%2F&list-type=2&prefix={quote(prefix, safe='')}"
-        text = self._ask("GET", "", query=query).text
+        text = self._ask("GET", "", query=query).content.decode(errors="replace")
         return [unescape(key).removeprefix(prefix) for key in re.findall(r"<Key>(.*?)</Key>", text)]
 
     def describe(self) -> str:

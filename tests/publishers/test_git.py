@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -343,12 +344,10 @@ def _alive(process: int) -> bool:
 
 def test_a_signal_ends_it(place: Place) -> None:
     """What git does is broken off when the run is told to end."""
-    from threading import Timer
-
     place.hook("pre-receive", "exec sleep 60")
     deadline = Deadline(60)
     begun = time.monotonic()
-    timer = Timer(1, deadline.expire)
+    timer = threading.Timer(1, deadline.expire)
     timer.start()
     caught(place.publisher(), PublishError, "over", deadline)
     timer.join()
@@ -401,6 +400,44 @@ def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatc
 
     assert max(sizes) - sizes[0] < 1000
     assert "commit" == place.run(place.checkout, "cat-file", "-t", dropped)
+
+
+def test_files_of_the_branch_that_got_lost_here(place: Place) -> None:
+    """Where the user's own housekeeping took what the branch still needs, it is fetched again."""
+    place.start_pages({"CNAME": "www.example.org", "index.html": "old"})
+    place.publisher().publish(PAGES, soon())
+    place.run(place.checkout, "branch", "-q", "-D", "gh-pages")
+    place.run(place.checkout, "update-ref", "-d", "refs/remotes/origin/gh-pages")
+    place.run(place.checkout, "reflog", "expire", "--expire=now", "--all")
+    place.run(place.checkout, "gc", "-q", "--prune=now")
+    place.publisher().publish([Page("index.html", b"new")], soon())
+
+    assert {**PUT, "index.html": b"new", "CNAME": b"www.example.org"} == place.files()
+
+
+def test_a_reader_never_sees_half_a_file(place: Place) -> None:
+    """While 30 publishes run, every read of the remote's branch gives a whole file."""
+    versions = [bytes([65 + number]) * 200_000 for number in range(30)]
+    place.publisher().publish([Page("index.html", versions[0])], soon())
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            command = ["git", "-C", place.remote, "show", "gh-pages:index.html"]
+            seen.add(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for version in versions:
+            place.publisher().publish([Page("index.html", version)], soon())
+    finally:
+        done.set()
+        reader.join()
+
+    assert len(seen) > 1
+    assert seen <= set(versions)
 
 
 def test_whoever_runs_beside_it_is_left_in_peace(place: Place) -> None:
@@ -512,7 +549,6 @@ def test_a_remote_that_is_not_there(place: Place, url: str, kind: type[PublishEr
 
 def test_a_password_that_would_be_asked_for(place: Place) -> None:
     """Nobody is there to type it: it is refused at once."""
-    import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Asks(BaseHTTPRequestHandler):

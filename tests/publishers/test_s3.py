@@ -145,6 +145,20 @@ def test_spaces_and_other_alphabets(strict: Callable[..., S3Publisher], bucket: 
     assert {"my site/été [1]+~%/a&b=c.html": b"x"} == objects(bucket)
 
 
+def test_names(bucket: Any, moto: Moto) -> None:
+    """Bare names in the folder alone, in whatever alphabet."""
+    publisher = S3Publisher(
+        "s3://pages/%C3%A9", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
+    )
+    publisher.publish([Page(name, b"x") for name in ("a&b<c>.html", "été.html", "below/x.html")], soon())
+    session = publisher.session(soon())
+    session.open()
+
+    assert ["a&b<c>.html", "été.html"] == sorted(session.names("é"))
+    assert [] == session.names("nowhere")
+    session.close()
+
+
 def test_the_bucket_itself(bucket: Any, moto: Moto) -> None:
     """Without a folder the pages stand at the bucket's top."""
     S3Publisher("s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET).publish(
