@@ -13,11 +13,10 @@ from unittest import mock
 from heatmap.errors import PublishError
 from tests.promises.places import Place
 from tests.promises.versions import NAME, content, versioned
-from tests.servers.proxy import Fault, Proxy
+from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 SAMPLE, WHOLE = 6, 48
 CHECKOUT = Path(__file__).parents[2]
-SHARE_OF_DATA = 0.6  # of the cuts, where data go over connections of their own
 MOST_MISSES = 3  # offsets tried for each cut: one may lie behind what is sent this time
 
 Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
@@ -33,6 +32,7 @@ class Cuts(NamedTuple):
     false_success: int  # "published", yet the page was the old one
     leftovers: int  # temporary files that stayed, all with names of ours
     swept: int  # of those, by a run an hour later
+    strays: int  # files of other names: some servers obey a command line of which half arrived
     unhealed: int  # next runs that did not put the page in place
 
     @property
@@ -53,6 +53,7 @@ def measure(place: Place, rng: Random, amount: int) -> Cuts:
 def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
     done = old = new = torn = false = unhealed = 0
     left: set[str] = set()
+    strays: set[str] = set()
     number = 0
     for cut in cuts:
         if done == amount:
@@ -61,6 +62,7 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
         success = cut(number)
         page = place.files().get(NAME)
         left.update(place.leftovers())
+        strays.update(place.files().keys() - left - {NAME})
         if success is not None:
             done += 1
             old += page == content(number - 1)
@@ -72,7 +74,13 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
     for name in place.leftovers():
         place.age(name)
     place.publish(versioned(number + 1))
-    return Cuts(done, old, new, torn, false, len(left), len(left) - len(place.leftovers()), unhealed)
+    assert all(_is_half_name(name) for name in strays), strays
+    swept = len(left) - len(place.leftovers())
+    return Cuts(done, old, new, torn, false, len(left), swept, len(strays), unhealed)
+
+
+def _is_half_name(name: str) -> bool:
+    return NAME.startswith(name) or name.startswith(".heatmap-")
 
 
 def _spread(rng: Random, length: int, count: int) -> Iterator[int]:
@@ -85,10 +93,10 @@ def _spread(rng: Random, length: int, count: int) -> Iterator[int]:
 
 def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
     """Cut connections: both ways, commands and data, by a reset and by an orderly end in turn."""
-    with place.proxy() as proxy:
+    with place.ftp_proxy() if place.is_ftp else place.proxy() as proxy:
         place.publish(versioned(1), proxy)
         lengths = {"sent": len(proxy.sent), "received": len(proxy.received)}
-        if place.is_ftp:
+        if isinstance(proxy, FtpProxy):
             lengths |= {"data sent": len(proxy.data.sent), "data received": len(proxy.data.received)}
     place.publish(versioned(0))
     offsets = {way: _spread(rng, length, -(-amount // len(lengths))) for way, length in lengths.items()}
@@ -100,13 +108,14 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
 
 def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
     def cut(number: int) -> bool | None:
-        on_data = way.startswith("data")
+        if not way.startswith("data"):
+            with place.proxy(fault.on(1)) as proxy:
+                success = _publishes(place, number, proxy)
+                return success if proxy.faulted.is_set() else None
         # The first data connection carries the page there, the second brings it back to be compared.
-        struck = fault.on(1, skip=1 if way == "data received" else 0)
-        with place.proxy(None if on_data else struck, struck if on_data else None) as proxy:
+        with place.ftp_proxy(fault.on(1, skip=1 if way == "data received" else 0)) as proxy:
             success = _publishes(place, number, proxy)
-            struck_there = proxy.data.faulted if on_data else proxy.faulted
-            return success if struck_there.is_set() else None
+            return success if proxy.data.faulted.is_set() else None
 
     return cut
 

@@ -22,7 +22,7 @@ class Kills(NamedTuple):
     kills: int  # that came before the run's end
     old_pages: int  # runs after which the page was still the one before
     new_pages: int
-    spoilt_files: int  # neither the old nor the new, byte by byte
+    spoilt_files: int  # neither the old nor the new, byte by byte, or of a foreign name
     leftovers: int  # temporary files, all with names of ours
     swept: int  # of those, by a run an hour later
     children: int  # processes left behind
@@ -61,8 +61,8 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
         kills += 1
         children += len(doomed.children())
         files = place.files()
-        hidden = place.leftovers()
-        leftovers.update(hidden)
+        leftovers.update(place.leftovers())
+        spoilt += len(files.keys() - before.keys() - leftovers)
         for name in before:
             spoilt += files.get(name) not in (before[name], after[name])
         old_pages += files["index.html"] == before["index.html"]

@@ -71,15 +71,17 @@ class Place:
         target = self.publisher(via.port, via.host) if via else self.publisher()
         return target.publish(pages, Deadline(PUBLISH_SECONDS))
 
-    def proxy(self, fault: Fault | None = None, data: Fault | None = None) -> Proxy:
-        """A way there on which something happens; `data` happens to FTP's data connections."""
+    def proxy(self, fault: Fault | None = None) -> Proxy:
+        """A way there on which something happens to connections: with FTP, to those of the commands."""
         assert self.port is not None
-        if self.is_ftp:
-            proxy: Proxy = FtpProxy(self.port, fault, data=data, passive_ports=self.passive_ports)
-        else:
-            proxy = Proxy(self.port, fault)
+        proxy = Proxy(self.port, fault)
         self.trust(proxy.port, proxy.host)
         return proxy
+
+    def ftp_proxy(self, data: Fault | None = None) -> FtpProxy:
+        """A way there by which FTP's data go, too. One at a time."""
+        assert self.port is not None
+        return FtpProxy(self.port, data=data, passive_ports=self.passive_ports)
 
     def wrong_login(self) -> dict[str, str]:
         """What a [[publish]] table would say that the server does not let in."""
@@ -99,11 +101,8 @@ class Place:
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
     def leftovers(self) -> list[str]:
-        """The files on their way. Raises AssertionError for a hidden file that is not known as ours."""
-        hidden = [path for path in self.files() if path.rpartition("/")[2].startswith(".")]
-        strange = [path for path in hidden if not OURS.fullmatch(path.rpartition("/")[2])]
-        assert not strange, strange
-        return hidden
+        """The files on their way, by their names."""
+        return [path for path in self.files() if OURS.fullmatch(path.rpartition("/")[2])]
 
     def publishing(self) -> Callable[[], bool]:
         """Return what tells whether, from now on, a file is or was on its way."""

@@ -6,11 +6,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
+from threading import Lock
 from typing import NamedTuple
 
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
@@ -18,7 +19,7 @@ from tests.promises.places import Place
 from tests.promises.runs import Run, configuration, run
 from tests.promises.versions import moment
 from tests.servers.dns import SilentDns
-from tests.servers.proxy import Fault
+from tests.servers.proxy import Fault, Proxy, Way
 
 SAMPLE, WHOLE = 5, 18
 DEADLINE_SECONDS = 5
@@ -28,7 +29,7 @@ AT_ONCE = 6  # runs; they mostly wait
 NAME = "heatmap.example.org"  # nobody answers what its address is
 
 
-class Way(NamedTuple):
+class Address(NamedTuple):
     """By which port and host the server is reached, and who is asked for the host's address."""
 
     port: int
@@ -55,8 +56,7 @@ class Stalls(NamedTuple):
 
 def measure(place: Place, rng: Random, amount: int) -> Stalls:
     """Let the server fall silent at `amount` points of the way, each for a folder of its own."""
-    silent = [partial(_stalled, place, *fault) for fault in _faults(place, rng, amount - 2)]
-    ways = [partial(_no_name, place), _black_hole, *silent]
+    ways = [partial(_no_name, place), _black_hole, *_silences(place, rng, amount - 2)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         ended = list(threads.map(partial(_one, place), range(len(ways)), ways))
     codes = [end.code for end in ended]
@@ -71,6 +71,9 @@ def measure(place: Place, rng: Random, amount: int) -> Stalls:
     )
 
 
+Reached = Callable[[], AbstractContextManager[Address]]
+
+
 class _End(NamedTuple):
     code: int
     seconds: float
@@ -78,7 +81,7 @@ class _End(NamedTuple):
     healed: bool
 
 
-def _one(place: Place, number: int, way: Callable[[], AbstractContextManager[Way]]) -> _End:
+def _one(place: Place, number: int, way: Reached) -> _End:
     """Publish one moment's pages, then the next ones to a server that falls silent, then those again."""
     folder, under = Path(mkdtemp(dir=place.folder)), f"stall{number}"
     direct = configuration(folder, [place.table(under=under)])
@@ -100,7 +103,7 @@ def _one(place: Place, number: int, way: Callable[[], AbstractContextManager[Way
     return _End(ended.code, ended.seconds, right=alone and whole and (told or done), healed=healed)
 
 
-def _faults(place: Place, rng: Random, amount: int) -> Iterator[tuple[Fault | None, Fault | None]]:
+def _silences(place: Place, rng: Random, amount: int) -> Iterator[Reached]:
     """Yield where to fall silent, on the connection and on FTP's data: from the first byte to the last."""
     with place.proxy() as proxy:
         folder = Path(mkdtemp(dir=place.folder))
@@ -111,31 +114,33 @@ def _faults(place: Place, rng: Random, amount: int) -> Iterator[tuple[Fault | No
         lengths = {"sent": len(proxy.sent) - sent, "received": len(proxy.received) - received}
     data = amount // 3 if place.is_ftp else 0
     for number in range(amount - data):
-        way = ("received", "sent")[number % 2]
+        way: Way = ("received", "sent")[number % 2]
         share = number / (amount - data)
         offset = int((share + rng.random() / amount) * lengths[way]) if number else 0  # 0: no greeting
-        yield getattr(Fault, ("stall", "swallow")[number // 2 % 2])(offset, way), None
-    for number in range(data):
-        which = rng.randrange(6)  # of six files
-        yield None, Fault.stall(rng.randrange(30_000), "sent").on(1, skip=which)
+        fault = (Fault.stall, Fault.swallow)[number // 2 % 2](offset, way)
+        yield partial(_silent, place.proxy, fault)
+    one_at_a_time = Lock()  # a proxy doubles all passive ports
+    for _ in range(data):
+        fault = Fault.stall(rng.randrange(30_000), "sent").on(1, skip=rng.randrange(6))  # of six files
+        yield partial(_silent, place.ftp_proxy, fault, one_at_a_time)
 
 
 @contextmanager
-def _stalled(place: Place, fault: Fault | None, data: Fault | None) -> Iterator[Way]:
-    with place.proxy(fault, data) as proxy:
-        yield Way(proxy.port, proxy.host)
+def _silent(proxied: Callable[[Fault], Proxy], fault: Fault, lock: Lock | None = None) -> Iterator[Address]:
+    with lock or nullcontext(), proxied(fault) as proxy:
+        yield Address(proxy.port, proxy.host)
 
 
 @contextmanager
-def _no_name(place: Place) -> Iterator[Way]:
+def _no_name(place: Place) -> Iterator[Address]:
     """A host whose address no name server tells."""
     assert place.port is not None
     with SilentDns(Path(mkdtemp(dir=place.folder)) / "dns") as dns:
-        yield Way(place.port, NAME, dns)
+        yield Address(place.port, NAME, dns)
 
 
 @contextmanager
-def _black_hole() -> Iterator[Way]:
+def _black_hole() -> Iterator[Address]:
     """A port that takes no connection and refuses none, as behind a firewall that drops."""
     with ExitStack() as stack:
         full = stack.enter_context(socket.socket())
@@ -147,4 +152,4 @@ def _black_hole() -> Iterator[Way]:
             with suppress(BlockingIOError):
                 caller.connect(full.getsockname())
         time.sleep(0.1)
-        yield Way(full.getsockname()[1], "127.0.0.1")
+        yield Address(full.getsockname()[1], "127.0.0.1")
