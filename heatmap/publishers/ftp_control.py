@@ -93,9 +93,14 @@ class Control(ftplib.FTP):
         self._socket.sendall(f"{line}\r\n".encode(self.encoding, "surrogateescape"))
 
     def getline(self) -> str:
-        """Return a line. Raises EOFError where the server has hung up."""
+        """Return a line. Raises EOFError where the server hangs up before its end."""
         self._socket.settimeout(self._seconds())
-        return super().getline()
+        line = self.file.readline(self.maxline) if self.file else ""
+        if not line.endswith("\n"):
+            if len(line) == self.maxline:
+                raise ReplyError("its reply has no end")
+            raise EOFError
+        return line[:-1]
 
     def getmultiline(self) -> str:
         """Return a reply."""

@@ -6,6 +6,7 @@ import ftplib
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.servers import certificates, pyftpd
 from tests.servers.certificates import Certificate
 from tests.servers.ftp import PASSWORD, FtpServer, Proftpd, Vsftpd
 from tests.servers.process import free_ports
-from tests.servers.proxy import FtpProxy
+from tests.servers.proxy import Fault, FtpProxy
 from tests.servers.pureftpd import Pureftpd
 from tests.servers.pyftpd import Pyftpd
 
@@ -301,6 +302,38 @@ def expire(made: Certificate) -> None:
         builder = builder.add_extension(extension.value, extension.critical)
     signed = builder.sign(authority, hashes.SHA256())  # type: ignore[arg-type]
     made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
+AUTH_BYTES = len("AUTH TLS\r\n")
+SLOW: dict[str, tuple[Fault | None, Fault | None, str]] = {  # what befalls commands, and data; the step
+    "greeting-drips": (Fault.drip(0.1, way="received"), None, "does not greet"),
+    "control-tls-stalls": (Fault.stall(after=AUTH_BYTES), None, "no TLS connection"),
+    "control-tls-drips": (Fault.drip(0.05, after=AUTH_BYTES), None, "no TLS connection"),
+    "data-tls-stalls": (None, Fault.stall(), "index.html cannot be read back"),
+    "data-comes-by-drips": (
+        None,
+        Fault.drip(0.02, after=5000, way="received"),
+        "index.html cannot be read back",
+    ),
+    "data-is-swallowed": (None, Fault.swallow(after=5000).on(9, skip=1), "nothing can be stored"),
+    "data-goes-by-drips": (None, Fault.drip(0.02, after=5000).on(9, skip=1), "nothing can be stored"),
+}
+
+
+@pytest.mark.parametrize(("control", "data", "words"), SLOW.values(), ids=SLOW.keys())
+def test_what_trickles_ends_by_the_deadline(
+    control: Fault | None, data: Fault | None, words: str, start: Start, certificate: Certificate
+) -> None:
+    """Under TLS, too: no timeout ends bytes that keep coming one by one, but the deadline does."""
+    there = with_old_page(start(Vsftpd, certificate, passive_ports=free_ports(6)))
+    with FtpProxy(there.port, control, data=data, passive_ports=there.passive_ports) as proxy:
+        through = replace(publisher(there), url=there.url(port=proxy.port, host=proxy.host))
+        begun = time.monotonic()
+        with pytest.raises(PublishError, match=rf"{words}.* \(the run's 1 seconds are over\)"):
+            through.publish(PAGES, Deadline(1))
+
+        assert time.monotonic() - begun < 2
+        assert OLD == (there.root / "index.html").read_bytes()
 
 
 # Servers that will not have it.

@@ -351,3 +351,13 @@ def test_a_stall_ends(
             caught.value
         )
         assert OLD == server.files["/web/index.html"]
+
+
+def test_no_close_notify(certificate: Certificate) -> None:
+    """A server that never says goodbye: the final reply, the size and what is read back decide."""
+    fault = Fault.DATA_BARE
+    with ScriptedFtp(
+        {"STOR": fault, "RETR": fault, "MLSD": fault}, files=BEFORE, certificate=certificate
+    ) as server:
+        assert [Delivery(1, 0), Delivery(0, 1)] == [publish(server), publish(server)]
+        assert AFTER == server.files
