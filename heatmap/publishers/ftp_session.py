@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address, ftp_words
 from heatmap.publishers.ftp_control import REFUSALS, Control
+from heatmap.publishers.ftp_data import Data
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Session:
         self._where = where
         self._secret = secret
         self._security = security
-        self._ftp = Control(deadline, timeout_seconds, security and security.context, passive=passive)
+        self._ftp = Control(deadline, timeout_seconds, security and security.context)
+        self._data = Data(self._ftp, passive=passive)
         self._step, self._what = "connect", ""
         self._greeting = ""
         self._features: set[str] = set()
@@ -113,7 +115,7 @@ class Session:
         self._step, self._what = "read", path
         self._use_type("I")
         try:
-            return self._ftp.receive(f"RETR {self._whole(path)}", address.MAX_BYTES)
+            return self._data.receive(f"RETR {self._whole(path)}", address.MAX_BYTES)
         except REFUSALS as error:
             if self._is_listed(path):
                 raise Unreadable(str(self.explain(error))) from None
@@ -124,7 +126,7 @@ class Session:
         self._enter(address.parent(path))
         self._step, self._what = "store", address.parent(path)
         self._use_type("I")
-        self._ftp.send(f"STOR {self._whole(path)}", content)
+        self._data.send(f"STOR {self._whole(path)}", content)
         if self._changes_modes is not False:
             self._changes_modes = self._is_obeyed(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
         if not self._changes_modes:
@@ -247,7 +249,7 @@ class Session:
 
     def _lines(self, command: str) -> list[str]:
         self._use_type("A")
-        content = self._ftp.receive(command, address.MAX_BYTES)
+        content = self._data.receive(command, address.MAX_BYTES)
         return content.decode(self._ftp.encoding, "surrogateescape").replace("\r\n", "\n").split("\n")
 
     def _refuse_folder(self, path: str) -> None:

@@ -222,7 +222,7 @@ def test_sessions_are_reused(
     if implicit and server is Pureftpd:
         return  # it speaks explicit TLS alone
     there = with_old_page(start(server, certificate, **({"implicit": True} if implicit else {})))
-    make, secure = ssl.create_default_context, ftp_control.Control._secured
+    make, secure = ssl.create_default_context, ftp_control.Control.secured
     reused: list[bool | None] = []
     versions: set[str | None] = set()
 
@@ -238,7 +238,7 @@ def test_sessions_are_reused(
         return made
 
     monkeypatch.setattr(ssl, "create_default_context", of_version)
-    monkeypatch.setattr(ftp_control.Control, "_secured", secured)
+    monkeypatch.setattr(ftp_control.Control, "secured", secured)
 
     assert Delivery(1, 0) == publish(there, **({"implicit": True} if implicit else {}))
     assert {version.name.replace("_", ".")} == versions
@@ -396,9 +396,10 @@ def test_a_server_that_answers_226_all_the_same(settings: Any, words: str, start
 
 
 @every_server
-def test_a_full_disk(server: type[FtpServer], start: Start) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
+def test_a_full_disk(server: type[FtpServer], tls: bool, start: Start, certificate: Certificate) -> None:
     """The old page stays, no temporary does, and the sentence says where to look; with room the next run heals."""
-    there = start(server, file_size_limit=len(NEW) // 2)
+    there = start(server, certificate if tls else None, file_size_limit=len(NEW) // 2)
     (there.root / "index.html").write_bytes(b"old")
     with pytest.raises(PublishError, match=r"nothing can be stored|bytes arrived"):
         publish(there)
