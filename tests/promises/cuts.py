@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 SAMPLE, WHOLE = 6, 48
 CHECKOUT = Path(__file__).parents[2]
-MOST_MISSES = 3  # offsets tried for each cut: one may lie behind what is sent this time
+MOST_MISSES = 8  # offsets tried for each cut: one may lie behind what is sent this time
 
 Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
 
@@ -45,9 +46,10 @@ class Cuts(NamedTuple):
 def measure(place: Place, rng: Random, amount: int) -> Cuts:
     """Cut `amount` uploads of a page over another one, each at another byte."""
     place.publish(versioned(0))
+    if place.port is None:
+        return _count(place, _local(place, rng, amount), amount)
     with mock.patch.object(type(place.publisher()), "attempts", 1):
-        cuts = _local(place, rng, amount) if place.port is None else _on_the_wire(place, rng, amount)
-        return _count(place, cuts, amount)
+        return _count(place, _on_the_wire(place, rng, amount), amount)
 
 
 def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
@@ -103,17 +105,19 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
     for number in range(amount * MOST_MISSES):
         way = list(lengths)[number % len(lengths)]
         kind = (Fault.reset, Fault.end)[number // len(lengths) % 2]
-        yield _wire_cut(place, way, kind(next(offsets[way]), way.removeprefix("data ")))
+        fault = kind(next(offsets[way]), way.removeprefix("data "))
+        # Where each request has a connection of its own, the first one that gets so far is cut.
+        yield _wire_cut(place, way, fault.on(1) if place.pooled else replace(fault, skip=rng.randrange(4)))
 
 
 def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
     def cut(number: int) -> bool | None:
         if not way.startswith("data"):
-            with place.proxy(fault.on(1)) as proxy:
+            with place.proxy(fault) as proxy:
                 success = _publishes(place, number, proxy)
                 return success if proxy.faulted.is_set() else None
         # The first data connection carries the page there, the second brings it back to be compared.
-        with place.ftp_proxy(fault.on(1, skip=1 if way == "data received" else 0)) as proxy:
+        with place.ftp_proxy(replace(fault, skip=1 if way == "data received" else 0)) as proxy:
             success = _publishes(place, number, proxy)
             return success if proxy.data.faulted.is_set() else None
 
@@ -129,10 +133,14 @@ def _publishes(place: Place, number: int, proxy: Proxy) -> bool:
 
 
 def _local(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
-    """End a process inside its write: by a kill, or by a file system that takes no more."""
-    offsets = _spread(rng, len(content(1)), amount)
+    """End a process inside its write: by a kill, or by a file system that takes no more.
+
+    Git writes in processes of its own, whose writes are not ours to kill them in: those get the second alone.
+    """
+    offsets = _spread(rng, place.write_bytes, amount)
+    ways = ("kill", "limit") if place.watched else ("limit",)
     for number in range(amount * MOST_MISSES):
-        yield _local_cut(place, ("kill", "limit")[number % 2], next(offsets))
+        yield _local_cut(place, ways[number % len(ways)], next(offsets))
 
 
 def _local_cut(place: Place, how: str, offset: int) -> Cut:

@@ -43,14 +43,17 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
     run(path, moment(0))  # a first run compiles the templates
     begun, usual = place.publishing(), Run(path, moment(1))
     until_publishing = usual.wait_until(begun)
-    publishing = usual.end().seconds - until_publishing
+    usual_seconds = usual.end().seconds
+    publishing = usual_seconds - until_publishing
     kills = old_pages = new_pages = spoilt = children = unhealed = 0
     leftovers: set[str] = set()
     while kills < amount:
         number = kills % 2
         before, after = versions[1 - number], versions[number]
         begun, doomed = place.publishing(), Run(path, moment(number))
-        if kills % 3:
+        if not place.watched:
+            ended = doomed.kill(rng.uniform(usual_seconds / 3, usual_seconds))
+        elif kills % 3:
             doomed.wait_until(begun)
             ended = doomed.kill(rng.uniform(0, publishing))
         else:

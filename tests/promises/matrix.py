@@ -12,7 +12,14 @@ from typing import Any
 from tests.promises import cuts, faults, independence, kills, places, repeats, rivals, stalls, torn
 
 TESTS = Path(__file__).parents[1]
-MOST_FAULTS = ("publishers/test_*.py", "test_d[ei]*.py", "test_process.py", "test_credentials.py")
+FAULTS = (
+    "publishers/test_*.py",
+    "test_deadline.py",
+    "test_dispatch.py",
+    "test_process.py",
+    "test_credentials.py",
+    "test_secrets.py",
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def _upload(tool: str, folder: Path, _: Random, amount: int) -> Any:
 
 
 def _faults() -> dict[str, Callable[[Path, Random, int], Any]]:
-    files = sorted(file for pattern in MOST_FAULTS for file in TESTS.glob(pattern))
+    files = sorted(file for pattern in FAULTS for file in TESTS.glob(pattern))
     names = [str(file.relative_to(TESTS.parent)) for file in files]
     return {name: lambda _folder, _rng, _amount, name=name: faults.measure(name) for name in names}
 
@@ -97,7 +104,7 @@ MEASUREMENTS = (
         "independence",
         "Three targets in one run: one silent, one that refuses the login, one good (promise 11)",
         "target",
-        _on_targets(independence, REMOTE),
+        _on_targets(independence, tuple(kind for kind in REMOTE if not kind.startswith("s3"))),
         independence.SAMPLE,
         independence.WHOLE,
     ),
