@@ -87,7 +87,7 @@ class Git:
         more = {"GIT_INDEX_FILE": index} if index else {}
         try:
             child = Popen(
-                ["git", "-C", self.target.path, "--literal-pathspecs", *words],
+                ["git", "-C", self.target.path, *words],
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -167,7 +167,6 @@ class Git:
         settings = {
             "gc.auto": "0",
             "maintenance.auto": "false",
-            "core.logAllRefUpdates": "false",
             "fetch.unpackLimit": "1000000",  # so that all objects are files of their own, and can be deleted
         }
         if self.target.push:

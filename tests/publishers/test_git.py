@@ -207,7 +207,7 @@ def test_a_folder_of_the_branch(place: Place) -> None:
     inside = replace(publisher, url=f"{publisher.url}/docs")
 
     assert Delivery(2, 0) == inside.publish(PAGES, soon())
-    assert Delivery(0, 2) == publisher.publish(PAGES, soon())
+    assert [Delivery(0, 2)] * 2 == [each.publish(PAGES, soon()) for each in (publisher, inside)]
     assert {"README": b"mine", **{f"docs/heatmap/{name}": each for name, each in PUT.items()}} == place.files(
         "main"
     )
@@ -438,6 +438,27 @@ def test_a_reader_never_sees_half_a_file(place: Place) -> None:
 
     assert len(seen) > 1
     assert seen <= set(versions)
+
+
+def test_what_was_fetched_is_deleted_too(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others push much, it does not stay here in a pack of which one file is still needed."""
+    monkeypatch.setattr(git_commands, "KEPT_SECONDS", -1)
+    place.start_pages({"index.html": "old"})
+    other = tmp_path / "other"
+    place.run(tmp_path, "clone", "-q", "-b", "gh-pages", str(place.remote), str(other))
+    for number in range(200):
+        (other / f"{number}").write_text(f"{number}")
+    place.run(other, "add", ".")
+    place.run(other, "commit", "-q", "-m", "many")
+    place.run(other, "push", "-q")
+    place.publisher().publish(PAGES, soon())
+    store = place.checkout / ".git/heatmap/objects"
+
+    assert 200 < sum(1 for path in store.rglob("*") if path.is_file())
+    assert [] == [path for path in store.rglob("*") if path.suffix in (".pack", ".idx")]
+    assert 202 == len(place.files())
 
 
 def test_whoever_runs_beside_it_is_left_in_peace(place: Place) -> None:

@@ -444,6 +444,21 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
         assert [] == server.requests
 
 
+def test_files_are_asked_for_as_they_are(scripted: ScriptedS3) -> None:
+    """What a store packs for the way has no length, or another one."""
+    packed: list[str] = []
+
+    def look(handler: Any) -> None:
+        packed.append(handler.headers["Accept-Encoding"])
+        handler.obey()
+
+    for method in ("HEAD", "HEAD", "GET"):
+        scripted.fail(method, look)
+    target(scripted).publish([PAGES[1]], soon())
+
+    assert ["identity"] * 3 == packed
+
+
 def test_one_connection_serves_a_whole_delivery(scripted: ScriptedS3) -> None:
     """What is there is looked at, read, and put only where it differs."""
     scripted.objects |= STORED
