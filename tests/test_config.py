@@ -10,6 +10,7 @@ import pytest
 
 from heatmap import calendars, config, plugins
 from heatmap.errors import ConfigError
+from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
 
@@ -175,6 +176,7 @@ OPTIONS = {
     "[[market]]": config._MarketTable,
     "[market.session]": calendars.SessionOptions,
     "[page]": PageOptions,
+    "[monitor]": MonitorOptions,
     **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
     **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
 }

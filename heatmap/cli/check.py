@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _check_state(config, report)
     _tell("picture", _pictures(config))
+    _check_monitor(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     for target in config.publishers:
@@ -65,6 +66,19 @@ def _check_state(config: Config, report: Report) -> None:
         _tell("state", f"{config.state_directory} is in use by a run at this moment")
     except ConfigError as error:
         _fail("state", error, report)
+
+
+def _check_monitor(config: Config) -> None:
+    """Say who is told of runs, and what keeps them from it, which fails no tick and so is no failure here."""
+    from heatmap.monitor.watch import problems
+
+    options = config.monitor
+    found = problems(options)
+    for problem in found:
+        print(f"  WARN  monitor: {problem}", flush=True)
+    if options and not found:
+        told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
+        _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
 
 
 def _pictures(config: Config) -> str:
