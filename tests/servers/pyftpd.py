@@ -32,7 +32,7 @@ def _no_overwriting(reply: str) -> Any:
 
 
 def _answer(reply: str) -> Any:
-    return lambda self, *_: self.respond(reply)
+    return lambda self, *_, **__: self.respond(reply)
 
 
 class _Half:
