@@ -129,8 +129,8 @@ class Session:
         self._data.send(f"STOR {self._whole(path)}", content)
         if self._changes_modes is not False:
             self._changes_modes = self._is_obeyed(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
-        if not self._changes_modes:
-            self._refuse_unreadable(path)
+            if not self._changes_modes:
+                self._refuse_unreadable(path)  # once: the same umask makes the modes of all
 
     def replace(self, temporary: str, path: str) -> None:
         """Rename over what is there. Raises CannotReplace where the server does not."""

@@ -84,7 +84,9 @@ def explain(error: BaseException, name: str, step: str, what: str, secret: str |
         advice = "check the host's name, or give the authority that signed it as ca_file"
         return PublishRefused(f"{name}: the server's certificate is not accepted ({why}): {advice}")
     if isinstance(error, ClosingError) and step in {"greeting", "tls", "login"}:
-        return PublishError(f"{name}: the server takes no more connections for now ({why}): {LATER}")
+        return PublishError(
+            f"{name}: the server turns us away for now ({why}), as for too many connections: {LATER}"
+        )
     if isinstance(error, REFUSALS) and step in REFUSED:
         return PublishRefused(f"{name}: {REFUSED[step].format(why=why)}")
     broken = isinstance(error, ssl.SSLError) and why != HUNG_UP

@@ -25,7 +25,7 @@ from tests.servers import certificates, pyftpd
 from tests.servers.certificates import Certificate
 from tests.servers.ftp import PASSWORD, FtpServer, Proftpd, Vsftpd
 from tests.servers.process import free_ports
-from tests.servers.proxy import Fault, FtpProxy
+from tests.servers.proxy import Fault, FtpProxy, Proxy
 from tests.servers.pureftpd import Pureftpd
 from tests.servers.pyftpd import Pyftpd
 
@@ -258,6 +258,53 @@ def test_reuse_is_required(start: Start, certificate: Certificate) -> None:
         plain.prot_p()
         with pytest.raises((ftplib.error_perm, OSError), match=r"522|EOF"):
             plain.nlst()
+
+
+@pytest.mark.parametrize(
+    ("options", "port"),
+    [
+        ({"url": "ftp://u@h/"}, 21),
+        ({"url": "ftps://u@h/"}, 21),
+        ({"url": "ftps://u@h/", "implicit": True}, 990),
+        ({"url": "ftps://u@h:2121/", "implicit": True}, 2121),
+    ],
+    ids=["ftp", "explicit", "implicit", "other"],
+)
+def test_default_ports(options: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """21, and 990 where TLS begins with the first byte."""
+    asked: list[tuple[str, int]] = []
+
+    def dial(_: ftp_control.Control, host: str, port: int) -> None:
+        asked.append((host, port))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(ftp_control.Control, "dial", dial)
+    make = FtpsPublisher if options["url"].startswith("ftps") else FtpPublisher
+    with pytest.raises(PublishError):
+        make(**options).publish(PAGES, Deadline(0.001))
+
+    assert ("h", port) == asked[0]
+
+
+def test_port_990_is_implicit() -> None:
+    """There a server says nothing before TLS."""
+    implicit = [FtpsPublisher(f"ftps://u@h{port}/")._security().implicit for port in (":990", ":21", "")]
+
+    assert [True, False, False] == implicit
+
+
+@pytest.mark.parametrize("implicit", [True, False], ids=["server", "client"])
+def test_implicit_on_one_side_alone(implicit: bool, start: Start, certificate: Certificate) -> None:
+    """Whoever waits for whom, the sentence names the option, and nothing is sent in clear but AUTH TLS."""
+    there = start(Vsftpd, certificate, implicit=implicit)
+    with Proxy(there.port) as proxy:
+        through = replace(
+            publisher(there), url=there.url(port=proxy.port), implicit=not implicit, timeout_seconds=1
+        )
+        with pytest.raises(PublishError, match="`implicit`"):
+            through.publish(PAGES, Deadline(3))
+
+        assert there.user.encode() not in proxy.sent
 
 
 def test_an_old_tls_is_refused(start: Start, certificate: Certificate) -> None:

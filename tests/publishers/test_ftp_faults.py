@@ -180,10 +180,15 @@ LASTING: dict[str, tuple[Faults, type[PublishError], str, int]] = {
     "greeting-421": (
         {"GREETING": "421 Full."},
         PublishError,
-        "takes no more connections for now (421 Full.)",
+        "turns us away for now (421 Full.), as for too many",
         3,
     ),
-    "login-421": ({"USER": "421 Full."}, PublishError, "takes no more connections for now (421 Full.)", 3),
+    "login-421": (
+        {"USER": "421 Full."},
+        PublishError,
+        "turns us away for now (421 Full.), as for too many",
+        3,
+    ),
     "greeting-554": ({"GREETING": "554 Go away."}, PublishError, "does not greet (554 Go away.)", 3),
     "greeting-endless": (
         {"GREETING": Fault.ENDLESS},
