@@ -35,6 +35,7 @@ REFUSED = re.compile(
     re.IGNORECASE,
 )
 NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
+LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
 TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
 UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
 
@@ -135,14 +136,14 @@ class Git:
         lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
         known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
         line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
-        line = re.sub(r"//[^/@\s']*@", "//", "".join(c if c.isprintable() else " " for c in line))
+        line = LOGIN.sub("", "".join(letter if letter.isprintable() else " " for letter in line))
         return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
 
     def prune(self, commit: str) -> None:
         """Delete what was stored for earlier commits, as well as can be."""
         import time
 
-        with suppress(GitFailed, OSError):
+        with suppress(GitFailed, PublishError, OSError):
             needed = set(self.run("rev-list", "--objects", "--no-object-names", commit).split())
             for folder, _, names in os.walk(self._store):
                 for name in names:
@@ -175,10 +176,10 @@ class Git:
         else:
             settings[f"remote.{REMOTE}.url"] = os.path.abspath(self._folder)
             settings[f"remote.{REMOTE}.receivepack"] = "git -c core.logAllRefUpdates=false receive-pack"
-        if "user.email" not in known:
-            for role in ("AUTHOR", "COMMITTER"):
-                self._environment.setdefault(f"GIT_{role}_NAME", "heatmap")
-                self._environment.setdefault(f"GIT_{role}_EMAIL", "heatmap@localhost")
+        for role in ("AUTHOR", "COMMITTER"):
+            for part, value in (("name", "heatmap"), ("email", "heatmap@localhost")):
+                if f"user.{part}" not in known:
+                    self._environment.setdefault(f"GIT_{role}_{part.upper()}", value)
         if "core.sshcommand" not in known and "GIT_SSH" not in self._environment:
             self._environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
         self._environment |= _configuration(self._environment, settings)

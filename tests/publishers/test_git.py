@@ -279,6 +279,20 @@ def test_a_lost_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert PUT == place.files()
 
 
+def test_tidying_up_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is pushed and seen is a success, though no time is left for what comes after."""
+    honest = git_commands.Git.prune
+    deadline = soon()
+
+    def prune(git: git_commands.Git, commit: str) -> None:
+        deadline.expire()
+        honest(git, commit)
+
+    monkeypatch.setattr(git_commands.Git, "prune", prune)
+
+    assert Delivery(2, 0) == place.publisher().publish(PAGES, deadline)
+
+
 def test_a_push_that_did_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success means verified: a push that says it is done, and is not, is no success."""
     honest = git_commands.Git.run
@@ -510,11 +524,14 @@ def test_the_committer(place: Place) -> None:
     """As configured; where nothing is, a name of our own, whatever the machine is called."""
     place.publisher().publish(PAGES, soon())
     nobody = place.run(place.remote, "log", "--format=%an <%ae> %cn <%ce>", "gh-pages")
-    place.run(place.checkout, "config", "user.name", "Ré")
     place.run(place.checkout, "config", "user.email", "re@example.org")
+    place.publisher().publish([Page("index.html", b"half")], soon())
+    half = place.run(place.remote, "log", "--format=%an <%ae>", "gh-pages")
+    place.run(place.checkout, "config", "user.name", "Ré")
     place.publisher().publish([Page("index.html", b"x")], soon())
 
     assert "heatmap <heatmap@localhost> heatmap <heatmap@localhost>" == nobody
+    assert "heatmap <re@example.org>" == half
     assert "Ré <re@example.org> Ré <re@example.org>" == place.run(
         place.remote, "log", "--format=%an <%ae> %cn <%ce>", "gh-pages"
     )
@@ -545,9 +562,10 @@ def test_no_locale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {f"été/{name}": content for name, content in PUT.items()} == place.files()
 
 
-def test_secrets_stay_out_of_messages(place: Place, tmp_path: Path) -> None:
-    """A password that the remote's address holds is not repeated."""
-    place.run(place.checkout, "remote", "set-url", "origin", "http://me:canary@127.0.0.1:9/x.git")
+@pytest.mark.parametrize("scheme", ["http", "git"])
+def test_secrets_stay_out_of_messages(place: Place, scheme: str) -> None:
+    """A password that the remote's address holds is not repeated, where git repeats it, either."""
+    place.run(place.checkout, "remote", "set-url", "origin", f"{scheme}://me:canary@127.0.0.1:9/x.git")
     sentence = caught(place.publisher(), PublishError, "cannot reach the remote")
 
     assert "127.0.0.1:9" in sentence
