@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE_NAME = "known_hosts"
 REVOKED = "@revoked"
 FILE_MODE = 0o600
 USERS_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
@@ -58,9 +57,7 @@ def verify(target: str, file: Path, name: str, key: HostKey) -> None:
     entries = list(_entries(file, name))
     same = [entry for entry in entries if entry.key == key]
     if any(entry.mark == REVOKED for entry in same):
-        raise PublishRefused(
-            f"{target}: the host's key was revoked: ask the provider for the server's new one"
-        )
+        raise revoked(target)
     if any(entry.mark == "" for entry in same):
         return
     others = [entry for entry in entries if entry.mark == ""]
@@ -127,6 +124,13 @@ def unknown(target: str) -> UnknownHostKey:
     return UnknownHostKey(
         f"{target}: the host's key is not known: run heatmap check --trust-host-key, which shows it "
         "for you to compare and to accept"
+    )
+
+
+def revoked(target: str) -> PublishRefused:
+    """Return the refusal of a server whose key was taken back."""
+    return PublishRefused(
+        f"{target}: the host's key is marked as revoked: somebody has it who should not, so ask the provider"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from subprocess import Popen
+    from typing import IO
 
     from heatmap.deadline import Deadline
     from heatmap.publishers.sftp import SftpPublisher
@@ -23,6 +25,7 @@ CLIENT = "sftp"
 PROMPT = "sftp> "  # in batch mode the client repeats each command behind it before it obeys
 SENTINEL = "version"  # a command that is answered without the server, so that a step's words have an end
 SENTINEL_ANSWER = re.compile(r"SFTP protocol version (\d+)")
+HAS_OPEN_FILES = sys.platform == "linux"  # where /dev/fd/N is as good as a path, for files that have none
 BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
 MAX_COMMAND_BYTES = 2000  # the client takes what is longer for two commands
 MAX_WORDS_BYTES = 4 * 1024 * 1024  # a folder of tens of thousands of files is told in less
@@ -43,7 +46,7 @@ class Session:
         self._target = target
         self._deadline = deadline
         self._client: Popen[bytes] | None = None
-        self._content = -1  # a file without a name, by which content goes to and from the client
+        self._copy: IO[bytes] | None = None  # a file by which content goes to and from the client
         self._step, self._what = "connect", ""
         self._protocol = ""
         self._stored = ""  # what was put last
@@ -53,12 +56,10 @@ class Session:
     def open(self) -> None:
         """Start the client and wait until it has logged in."""
         from subprocess import PIPE, STDOUT, Popen
-        from tempfile import TemporaryFile
 
         self._step = "keep"
-        with TemporaryFile() as file:
-            self._content = os.dup(file.fileno())
-        os.fchmod(self._content, address.FILE_MODE)  # which the client gives to what it stores
+        file = self._copy = _copy()
+        os.fchmod(file.fileno(), address.FILE_MODE)  # which the client gives to what it stores
         self._step = "connect"
         try:
             self._client = Popen(
@@ -68,7 +69,7 @@ class Session:
                 stderr=STDOUT,  # so that words and sentinel stay in order
                 bufsize=0,
                 env=openssh.environment(),
-                pass_fds=[self._content],
+                pass_fds=[file.fileno()],
                 start_new_session=True,  # a group of its own, so that it ends with all that it started
             )
         except OSError as error:
@@ -102,26 +103,24 @@ class Session:
     def read(self, path: str) -> bytes:
         """Return what a file holds. Raises Missing, Unreadable."""
         self._step, self._what = "read", path
-        os.ftruncate(self._content, 0)
-        os.lseek(self._content, 0, os.SEEK_SET)
-        words = self._ask(f"-get {_quoted(path)} /dev/fd/{self._content}", self._size)
+        file, local = self._emptied()
+        words = self._ask(f"-get {_quoted(path)} {local}", self._size)
         if words:
             if "Permission denied" in words[0]:
                 raise Unreadable(str(self.explain(Broken(_told(words)))))
             raise Missing if any(word in words[0] for word in NO_SUCH_FILE) else Broken(_told(words))
-        return os.pread(self._content, os.fstat(self._content).st_size, 0)
+        file.seek(0)
+        return file.read()
 
     def put(self, path: str, content: bytes) -> None:
         """Store under exactly this name, readable for visitors, in folders made where they are missing."""
         self._step, self._what = "keep", ""
-        os.ftruncate(self._content, 0)
-        with os.fdopen(os.dup(self._content), "wb") as file:
-            file.seek(0)
-            file.write(content)
-        os.lseek(self._content, 0, os.SEEK_SET)
+        file, local = self._emptied()
+        with os.fdopen(os.dup(file.fileno()), "wb") as writer:  # which stops at nothing less than all
+            writer.write(content)
         self._step, self._what = "store", path
         # -f: the server brings it to its disk, if it can, before it says that all is well
-        command = f"-put -f /dev/fd/{self._content} {_quoted(path)}"
+        command = f"-put -f {local} {_quoted(path)}"
         words = self._ask(command, len(content))
         if words and NO_SUCH_FILE[0] in words[0]:
             self._make_folders(address.parent(path))
@@ -187,9 +186,9 @@ class Session:
                 if pipe:
                     pipe.close()
             self._client = None
-        if self._content >= 0:
-            os.close(self._content)
-            self._content = -1
+        if self._copy:
+            self._copy.close()
+            self._copy = None
 
     def _ask(self, command: str, size: int = 0) -> list[str]:
         """Give a command, "" for none; return what was said to it: nothing, mostly, where all went well.
@@ -198,7 +197,7 @@ class Session:
         """
         client = self._client
         if client is None or client.stdin is None or client.stdout is None:
-            raise Broken("there is no connection")
+            raise Lost("there is no connection")
         line = f"{command}\n".encode()
         if len(line) > MAX_COMMAND_BYTES:
             raise PublishImpossible(f"{self._target.name}: the path {self._what} is too long for sftp")
@@ -230,6 +229,15 @@ class Session:
             if ended and words[-2:-1] == [PROMPT + SENTINEL]:
                 return [*words[:-2], ended[1]]
 
+    def _emptied(self) -> tuple[IO[bytes], str]:
+        """Return the local file, emptied, and its path as the client reads it."""
+        file = self._copy
+        if file is None:
+            raise Lost("there is no connection")
+        file.seek(0)
+        file.truncate()
+        return file, f"/dev/fd/{file.fileno()}" if HAS_OPEN_FILES else _quoted(file.name)
+
     def _held(self, folder: str) -> dict[str, str]:
         """Return the names in a folder when it was first looked into, and of which kind they were."""
         if folder not in self._folders:
@@ -246,6 +254,15 @@ class Session:
         for level in address.levels(folder):
             if not self._ask(f"-mkdir {_quoted(level)}"):  # else it is there, or the next step tells
                 self._ask(f"-chmod {address.FOLDER_MODE:o} {_quoted(level)}")
+
+
+def _copy() -> IO[bytes]:
+    """Return a new file; where it can be had, one of which nothing is left however this process ends."""
+    from tempfile import NamedTemporaryFile, TemporaryFile
+
+    if HAS_OPEN_FILES:
+        return TemporaryFile(buffering=0)
+    return NamedTemporaryFile(prefix="heatmap-", buffering=0)
 
 
 def _named(path: str) -> str:

@@ -125,6 +125,8 @@ def _host_key(name: str, said: str) -> PublishRefused:
             f"{name}: the key of the jump host on the way is not known, or has changed: log in to the jump "
             "host by ssh once, and see what it says"
         )
+    if "REVOKED" in said:
+        return known_hosts.revoked(name)
     changed = re.search(r"Offending \S+ key in (.+):(\d+)", said)
     host = re.search(r"^Host key for (\S+) has changed", said, re.MULTILINE)
     if "IDENTIFICATION HAS CHANGED" in said and changed and host:

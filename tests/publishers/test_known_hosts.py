@@ -98,9 +98,10 @@ def test_a_revoked_key(tmp_path: Path, login: str) -> None:
         kind, key = words(server.folder / "host_key.pub")
         with server.known_hosts_file.open("a", encoding="utf-8") as file:
             file.write(f"@revoked * {kind} {key}\n")
-        with pytest.raises(PublishRefused):
+        with pytest.raises(PublishRefused, match="revoked") as caught:
             target(server, login=login).publish(PAGE, Deadline(30))
 
+        assert not isinstance(caught.value, UnknownHostKey)  # which could be added
         assert {} == files(server.root)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from heatmap import credentials, publishers
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery, openssh
+from heatmap.publishers import delivery, openssh, sftp_client
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
 from tests.conftest import started
@@ -72,9 +73,8 @@ def serve(folder: Path, login: str = "key", **options: object) -> Sshd:
     ]
     + ["-/-/ x", "!ls", "%h", "$HOME", "`id`"],
 )
-def test_every_name_means_itself(sshd: Sshd, folder: str, login: str) -> None:
+def test_every_name_means_itself(sshd: Sshd, folder: str) -> None:
     """No sign in a folder's name is taken for a pattern, an option, a quotation mark or a home."""
-    del login
     (sshd.root / "decoy").mkdir()
     publisher = target(sshd, quote(folder))
 
@@ -303,6 +303,18 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     assert "PublishError" in done.stderr
     assert "this machine cannot keep a page's copy (File too large): make room" in done.stderr
     assert {} == files(sshd.root)
+
+
+def test_without_open_files_in_dev(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where /dev/fd is not as on Linux a named file serves, and is gone in the end."""
+    here = tmp_path / 'it\'s "here" [1]'
+    here.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    monkeypatch.setattr(sftp_client, "HAS_OPEN_FILES", False)
+
+    assert Delivery(2, 0) == target(sshd, verify="all").publish(PAGES, soon())
+    assert ARRIVED == files(sshd.root)
+    assert [] == list(here.iterdir())
 
 
 def test_no_locale(sshd: Sshd) -> None:
