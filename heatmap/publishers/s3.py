@@ -112,6 +112,7 @@ class S3Publisher:
         if not self._access_key_id:
             found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
         found += credentials.problems(*self._secret_places, what=SECRET)
+        found += credentials.problems(self._token_variable, None, what="session_token")
         if self.ca_file and not self.ca_file.is_file():
             found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return found
@@ -124,7 +125,7 @@ class S3Publisher:
         seconds = deadline.timeout(credentials.COMMAND_SECONDS)
         try:
             secret = credentials.read(*self._secret_places, what=SECRET, seconds=seconds)
-            token = self._token()
+            token = credentials.read(self._token_variable, None, what="session_token")
         except ConfigError as error:
             raise PublishRefused(f"{self.name}: {error}") from error
         return S3Session(self, Keys(self._access_key_id or "", secret or "", token), deadline)
@@ -165,10 +166,11 @@ class S3Publisher:
         named = (self.secret_access_key_env, self.secret_access_key_file, self.secret_access_key_command)
         return (SECRET_VARIABLE, None, None) if named == (None, None, None) else named
 
-    def _token(self) -> str | None:
-        """Return what temporary keys have beside their secret, where they come from the usual variables."""
+    @property
+    def _token_variable(self) -> str | None:
+        """The variable of what temporary keys have beside their secret, if they come by the usual ones."""
         usual = self._secret_places[0] == SECRET_VARIABLE and os.environ.get(TOKEN_VARIABLE)
-        return credentials.read(TOKEN_VARIABLE, None, what="session_token") if usual else None
+        return TOKEN_VARIABLE if usual else None
 
 
 def _endpoint_problems(url: str) -> list[str]:

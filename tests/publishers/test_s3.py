@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
@@ -547,6 +548,18 @@ def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
 
     assert STORED == scripted.objects
     assert CANARY not in publisher.name
+
+
+def test_children_inherit_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the moment that it is known what they are for, programs that other targets start do not get them."""
+    monkeypatch.setattr(credentials, "_variables", set())
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, CANARY)
+    assert [] == S3Publisher("s3://pages/web").problems()
+
+    assert {"AWS_ACCESS_KEY_ID"} == {
+        name for name, value in credentials.child_environment().items() if value == CANARY
+    } - {SECRET}
 
 
 def test_temporary_keys(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
