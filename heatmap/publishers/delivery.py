@@ -189,7 +189,11 @@ class _Work:
                 ) from refusal
             with suppress(Missing):
                 session.remove(path)
-            session.replace(temporary, path)
+            try:
+                session.replace(temporary, path)
+            except CannotReplace as again:
+                what = f"{path} is there again after it was deleted ({again}): the next run tries again"
+                raise PublishError(f"{self.target.name}: {what}") from again
 
     def _is_read_back(self, page: Page) -> bool:
         is_page = page.path.rpartition("/")[2] == PAGE_NAME

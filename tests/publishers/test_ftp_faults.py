@@ -264,6 +264,15 @@ def test_a_server_that_does_not_overwrite_may_be_told_to_delete(faults: Faults) 
         ]
 
 
+def test_a_page_that_was_deleted_in_vain() -> None:
+    """Where the server says 250 and deletes nothing, that is told, and the page stays."""
+    with ScriptedFtp({"RNTO": "550 No.", "DELE": Fault.UNDONE}, files=BEFORE) as server:
+        with pytest.raises(PublishError, match=r"is there again after it was deleted \(550 No"):
+            publish(server, replace="delete-then-rename")
+
+        assert OLD == server.files["/web/index.html"]
+
+
 def test_a_server_that_cannot_rename_keeps_its_page() -> None:
     """Nothing is deleted for a renaming that would fail as well."""
     with ScriptedFtp({"RNFR": "500 What?"}, files=BEFORE) as server:
