@@ -29,6 +29,7 @@ class Cuts(NamedTuple):
     cuts: int
     old_pages: int  # cuts after which the page was still the one before, byte by byte
     new_pages: int
+    no_page: int  # deleted for its successor, which did not come: the price of delete-then-rename
     torn: int  # neither
     false_success: int  # "published", yet the page was the old one
     leftovers: int  # temporary files that stayed, all with names of ours
@@ -53,7 +54,7 @@ def measure(place: Place, rng: Random, amount: int) -> Cuts:
 
 
 def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
-    done = old = new = torn = false = unhealed = 0
+    done = old = new = missing = torn = false = unhealed = 0
     left: set[str] = set()
     strays: set[str] = set()
     number = 0
@@ -69,7 +70,9 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
             done += 1
             old += page == content(number - 1)
             new += page == content(number)
-            torn += page not in (content(number - 1), content(number))
+            gone = page is None and not place.renames
+            missing += gone
+            torn += not gone and page not in (content(number - 1), content(number))
             false += success and page != content(number)
         place.publish(versioned(number))
         unhealed += place.files().get(NAME) != content(number)
@@ -78,7 +81,7 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
     place.publish(versioned(number + 1))
     assert all(_is_half_name(name) for name in strays), strays
     swept = len(left) - len(place.leftovers())
-    return Cuts(done, old, new, torn, false, len(left), swept, len(strays), unhealed)
+    return Cuts(done, old, new, missing, torn, false, len(left), swept, len(strays), unhealed)
 
 
 def _is_half_name(name: str) -> bool:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
@@ -110,7 +110,11 @@ class Place:
     def files(self, under: str = "") -> dict[str, bytes]:
         """All that lies in the target's folder or a folder in it, hidden files too."""
         top = self.root / FOLDER / under
-        return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+        found = {}
+        for path in top.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # it may be renamed at this moment
+                found[str(path.relative_to(top))] = path.read_bytes()
+        return found
 
     def leftovers(self) -> list[str]:
         """The files on their way, by their names."""

@@ -25,6 +25,8 @@ HEAD = """state_directory = "state"
 name = "nse-fno"
 [market.source]
 type = "recording"
+[monitor]
+status = false  # it tells of the runs before, so no two are the same
 """
 
 
