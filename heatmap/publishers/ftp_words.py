@@ -67,7 +67,8 @@ def said(error: BaseException, secret: str | None) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         words = error.verify_message
     elif isinstance(error, ssl.SSLError):
-        words = (error.reason or "TLS failed").lower().replace("_", " ")
+        reason = getattr(error, "reason", None)  # OpenSSL's; its sentence also tells of lines of C
+        words = reason.lower().replace("_", " ") if reason else str(error)
     elif isinstance(error, OSError):
         words = error.strerror or str(error)
     else:

@@ -527,6 +527,25 @@ def test_a_file_in_the_place_of_the_folder(start: Start) -> None:
         publish(there, "index.html")
 
 
+@every_server
+@pytest.mark.parametrize("way", ["as offered", "NLST"])
+def test_hidden_files_are_seen(server: type[FtpServer], way: str, start: Start) -> None:
+    """Or what we left behind could not be swept; with or without MLSD, and in a folder that a name hides."""
+    there = start(server)
+    expected = {".hidden", "a b.html", "\u00e9t\u00e9"}
+    (there.root / "the folder").mkdir()
+    for name in expected:
+        (there.root / "the folder" / name).write_bytes(b"")
+    session = publisher(there).session(Deadline(5))
+    session.open()
+    if way == "NLST":
+        session._features.clear()
+
+    assert expected == set(session.names("the folder"))
+    assert () == session.names("none")
+    session.close()
+
+
 # Logins, and what is said.
 
 
