@@ -56,6 +56,7 @@ REAL = {
     "nginx",
     "apache",
     "cron",
+    "clock",
     "browser",
     "small_disk",
     "start",

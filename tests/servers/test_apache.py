@@ -114,6 +114,7 @@ def test_the_rest_of_the_site_is_left_alone(apache: Apache) -> None:
     ]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("how", ["Header always set", "Header set"])
 def test_a_site_with_headers_of_its_own(tmp_path: Path, how: str) -> None:
     """What a server says of all its pages does not hold for the map, in whichever of its two ways it says so."""
@@ -133,6 +134,7 @@ def test_a_site_with_headers_of_its_own(tmp_path: Path, how: str) -> None:
     assert [[], [], ["no-cache"], ["*"]] == [heatmap.headers.get_all(name, []) for name in own]
 
 
+@pytest.mark.real
 def test_a_site_whose_pages_expire(tmp_path: Path) -> None:
     """A host that tells browsers to keep its pages for a day does not keep the map from being asked for anew."""
     lines = ("ExpiresActive on", 'ExpiresDefault "access plus 1 day"')
@@ -145,6 +147,7 @@ def test_a_site_whose_pages_expire(tmp_path: Path) -> None:
     assert ["no-cache"] == heatmap.headers.get_all("Cache-Control")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("missing", ["headers", "deflate", "filter", "mime", "alias"])
 def test_a_host_with_fewer_modules(tmp_path: Path, missing: str) -> None:
     """The page is served where Apache lacks a module, without what that would have done."""
@@ -156,6 +159,7 @@ def test_a_host_with_fewer_modules(tmp_path: Path, missing: str) -> None:
         assert (200, PAGE) == (answer.status, body)
 
 
+@pytest.mark.real
 def test_a_host_that_allows_little(tmp_path: Path) -> None:
     """All of it works where a .htaccess may speak of files alone, and not of who may read them."""
     with started(lambda: Apache(tmp_path / "apache", allow="FileInfo")) as apache:

@@ -268,6 +268,7 @@ def test_faults_of_the_data_alone() -> None:
         assert len(server.files.get("/other", b"")) <= 2000
 
 
+@pytest.mark.real
 def test_data_under_tls(tmp_path: Path, certificate: Certificate) -> None:
     """Doubled passive ports carry what cannot be read; neither password nor page crosses in clear."""
     ports = free_ports(5)
