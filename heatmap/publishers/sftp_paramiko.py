@@ -170,7 +170,9 @@ class ParamikoSession:
 
     def explain(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence, by the step it came at."""
-        said = _said(error).replace(self._secret, "***")
+        said = _said(error)
+        if self._secret:
+            said = said.replace(self._secret, "***")
         if self._step == "login" and isinstance(error, paramiko.AuthenticationException):
             advice = "check user and password, and whether the server takes passwords at all"
             return PublishRefused(f"{self._target.name}: the login was refused ({said}): {advice}")

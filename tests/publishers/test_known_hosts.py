@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.deadline import Deadline
-from heatmap.errors import PublishRefused
+from heatmap.errors import PublishError, PublishRefused
 from heatmap.model import Page
 from heatmap.publishers import known_hosts
 from heatmap.publishers.known_hosts import HostKey, UnknownHostKey
@@ -142,6 +142,20 @@ def test_the_key_that_is_shown(tmp_path: Path, login: str) -> None:
 
         assert {"index.html": b"x"} == files(server.root)
         assert 0o600 == server.known_hosts_file.stat().st_mode & 0o777
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("login", LOGINS)
+def test_no_key_is_shown(tmp_path: Path, login: str) -> None:
+    """Where nothing listens there is nothing to trust, in one sentence."""
+    with serve(tmp_path, login) as server:
+        publisher = target(server, login=login)
+    with pytest.raises(
+        PublishError, match=r"no connection \(.*Connection refused\W*\): check host and port"
+    ) as caught:
+        publisher.host_key(Deadline(30))
+
+    assert "\n" not in str(caught.value)
 
 
 def test_adding_changes_nothing_else(tmp_path: Path) -> None:
