@@ -100,7 +100,7 @@ def generated_at(folder: Path) -> str | None:
     """The time at which the page published into `folder` was made, its last file included; None before the first."""
     try:
         page = (folder / "index.html").read_text("utf-8")
-        made = str(json.loads((folder / "nse-fno/snapshot.json").read_text("utf-8"))["generated_at"])
+        made = str(json.loads((folder / "nse-fno/status.json").read_text("utf-8"))["generated_at"])
     except FileNotFoundError:
         return None
     return made if made in page else None
