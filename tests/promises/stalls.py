@@ -45,7 +45,7 @@ class Stalls(NamedTuple):
     exit_0: int  # the silence came when all was in place
     slowest_seconds: float  # from the process's start to its end
     too_late: int  # later than 5 seconds after the deadline
-    wrong: int  # another code, not one sentence, a page that is neither old nor new, a process left
+    wrong: int  # another code, not one sentence, a file that is neither old nor new, a process left
     unhealed: int  # next runs that did not end with exit code 0
 
     @property
@@ -97,7 +97,9 @@ def _one(place: Place, number: int, way: Reached) -> _End:
         alone = not doomed.children()
     healed = run(direct, moment(1)).code == EXIT_OK
     new = place.files(under)
-    whole = all(found.get(name) in (old[name], new.get(name)) for name in old)
+    whole = all(
+        found[name] in (old[name], new.get(name)) if name in found else not place.renames for name in old
+    )
     told = ended.code == EXIT_TEMPORARY and len(ended.said.splitlines()) == 1
     done = ended.code == EXIT_OK and all(found[name] == new[name] for name in old)
     return _End(ended.code, ended.seconds, right=alone and whole and (told or done), healed=healed)

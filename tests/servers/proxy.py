@@ -313,7 +313,8 @@ class _Connection:
                 most, rest = (1, fault.seconds) if fault.kind == "drip" else (CHUNK, 0.0)
                 fault = None
             data = await source.read(min(most, fault.after - passed) if fault else most)
-            if self._over:
+            await asyncio.sleep(rest)
+            if self._over:  # by a fault on the other way, perhaps; from here to the write nothing else runs
                 if self._fault and self._fault.kind == "stall":
                     await asyncio.Event().wait()
                 if not data:
@@ -322,7 +323,6 @@ class _Connection:
             if not data:
                 sink.write_eof()
                 return
-            await asyncio.sleep(rest)
             self._traffic.passed[way] += data
             passed += len(data)
             sink.write(data)
