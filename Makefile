@@ -72,7 +72,7 @@ $(BIN)/heatmap: pyproject.toml | .venv/bin/python
 
 $(DEV): requirements-dev.txt pyproject.toml | .venv/bin/python
 	@echo 'Setting up .venv for development (once) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

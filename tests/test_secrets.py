@@ -85,8 +85,19 @@ def watch(root: int, seen: set[str], done: threading.Event) -> None:
         parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
         for pid in parents:
             if root in _line(pid, parents):
-                names = ("cmdline",) if pid == root else ("cmdline", "environ")
-                seen |= {_read(Path(f"/proc/{pid}") / name) for name in names}
+                seen |= look_at(pid, root)
+
+
+def look_at(pid: int, root: int) -> set[str]:
+    """What others see of a process: its arguments, and its environment if it is a child of ours.
+
+    Between its birth and its own program a child is its parent still, in arguments and environment.
+    """
+    process = Path(f"/proc/{pid}")
+    arguments = _read(process / "cmdline")  # first: who has its own arguments has its own environment
+    environment = _read(process / "environ")
+    is_ours = arguments == _read(Path(f"/proc/{root}/cmdline"))
+    return {arguments} if is_ours or not arguments else {arguments, environment}
 
 
 def _parent(process: Path) -> int:

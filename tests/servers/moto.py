@@ -17,7 +17,7 @@ class Moto(Server):
 
     def __init__(self, folder: Path) -> None:
         if find_spec("moto") is None or find_spec("flask") is None:
-            raise Missing("moto's server is not here: install the package moto[server]")
+            raise Missing("moto's server is not here: pip install 'moto[s3]' flask flask-cors")
         super().__init__(folder)
         self.url = f"http://127.0.0.1:{self.port}"
         self.start(sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port))
