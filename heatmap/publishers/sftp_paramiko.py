@@ -291,4 +291,4 @@ def _raise_if_lost(error: OSError) -> None:
 
 def _said(error: BaseException) -> str:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(why.split()) or type(error).__name__
+    return " ".join(why.split()).rstrip(":") or type(error).__name__

@@ -21,7 +21,7 @@ from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
 from tests.conftest import started
 from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
-from tests.servers.ftp import PASSWORD
+from tests.servers.ftp import PASSWORD, ProftpdSftp
 from tests.servers.ssh import Sshd, make_key
 
 PAGES = [Page("nse/index.html", b"n" * 100_000), Page("index.html", b"x")]
@@ -48,8 +48,13 @@ def soon() -> Deadline:
 
 
 def serve(folder: Path, login: str = "key", **options: object) -> Sshd:
-    """Start OpenSSH for this way to log in."""
+    """Start OpenSSH for this way to log in; a password takes root."""
     return started(lambda: Sshd(folder / "sshd", by_password=login == "password", **options))
+
+
+def serve_any(folder: Path, login: str) -> Sshd | ProftpdSftp:
+    """Start a server for this way to log in, whichever takes no root."""
+    return started(lambda: (Sshd if login == "key" else ProftpdSftp)(folder / "server"))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +263,7 @@ def test_a_link_in_the_place_of_a_file(tmp_path: Path, login: str, link: str) ->
 
 def test_a_link_to_a_folder_is_a_folder(tmp_path: Path, login: str) -> None:
     """As with public_html: pages are put and swept behind it."""
-    with serve(tmp_path, login) as server:
+    with serve_any(tmp_path, login) as server:
         (server.root / "www").mkdir()
         (server.root / "public_html").symlink_to("www")
         (server.root / "www/.heatmap-00000001-0123456789abcdef.tmp").write_bytes(b"stale")
@@ -270,9 +275,9 @@ def test_a_link_to_a_folder_is_a_folder(tmp_path: Path, login: str) -> None:
 
 def test_a_file_in_the_place_of_a_folder(tmp_path: Path, login: str) -> None:
     """It is one sentence, and the file stays."""
-    with serve(tmp_path, login) as server:
+    with serve_any(tmp_path, login) as server:
         (server.root / "web").write_bytes(b"mine")
-        with pytest.raises(PublishError, match="cannot be (made|stored)"):
+        with pytest.raises(PublishError, match="cannot be (made|stored|looked at)"):
             target(server, "web", login=login).publish([Page("index.html", b"new")], soon())
 
         assert {"web": b"mine"} == files(server.root)
@@ -370,7 +375,7 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, sshd: Sshd) -> No
 def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the error nor what led to it holds it."""
     monkeypatch.setenv(SECRET, "wrong-canary")
-    with serve(tmp_path, "password") as server:
+    with serve_any(tmp_path, "password") as server:
         publisher = target(server, login="password")
         with pytest.raises(PublishRefused, match="login was refused") as caught:
             publisher.publish(PAGES, soon())
