@@ -53,8 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     _check_monitor(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
-    for target in config.publishers:
-        _check_target(target, config.deadline_seconds, report, arguments.trust_host_key)
+    # All are asked first: what one reads as its secret, no child of another may inherit.
+    problems = [target.problems() for target in config.publishers]
+    for target, found in zip(config.publishers, problems, strict=True):
+        _check_target(target, found, config.deadline_seconds, report, arguments.trust_host_key)
     return report.exit_code
 
 
@@ -104,10 +106,13 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
 
 
 def _check_target(
-    target: Publisher, seconds: float, report: Report, fingerprints: Sequence[str] | None
+    target: Publisher,
+    problems: Sequence[str],
+    seconds: float,
+    report: Report,
+    fingerprints: Sequence[str] | None,
 ) -> None:
     report.targets += 1
-    problems = target.problems()
     try:
         if problems:
             raise ConfigError([*problems])

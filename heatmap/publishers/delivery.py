@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from heatmap.model import Page
     from heatmap.publishers.steps import Session, Target
 
-ATTEMPTS = 3
 BACKOFF_SECONDS = (
     1.0  # before the second attempt; twice as long before the third; each by chance half as much or more
 )
 CLEANING_SECONDS = 10  # what tidying up after a failure may take
-VERIFY = ("page", "all", "size")  # what is read back: each page itself, every file, none
-REPLACE = ("rename", "delete-then-rename")
 PAGE_NAME = "index.html"
 
 
@@ -48,15 +45,6 @@ class Delivery(NamedTuple):
         kept = f", {self.kept} unchanged" if self.kept else ""
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         return f"{self.put} files published{kept}{attempts}"
-
-
-def option_problems(verify: str, replace: str, timeout_seconds: float) -> list[str]:
-    """Say what is wrong with the options that all remote targets share."""
-    problems = address.timeout_problems(timeout_seconds)
-    for name, value, known in (("verify", verify, VERIFY), ("replace", replace, REPLACE)):
-        if value not in known:
-            problems.append(f"{name} must be one of {', '.join(known)}")
-    return problems
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:

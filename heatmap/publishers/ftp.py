@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import credentials
 from heatmap.errors import ConfigError, PublishRefused
-from heatmap.publishers import address
+from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,7 @@ class FtpPublisher:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        from heatmap.publishers.delivery import option_problems
-
-        problems = option_problems(self.verify, self.replace, self.timeout_seconds)
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
         try:
             if address.parse(self.url).user is None and self._names_a_password:
                 problems.append("a password is named but url has no user: write user@ before the host")
@@ -62,9 +60,7 @@ class FtpPublisher:
     @property
     def attempts(self) -> int:
         """As often as the engine thinks fit."""
-        from heatmap.publishers.delivery import ATTEMPTS
-
-        return ATTEMPTS
+        return options.ATTEMPTS
 
     def located(self, base: Path) -> FtpPublisher:
         """Return the same target with relative paths taken from `base`."""

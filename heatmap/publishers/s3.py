@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import credentials
 from heatmap.errors import ConfigError, PublishRefused
-from heatmap.publishers import address
+from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +54,7 @@ class S3Publisher:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        from heatmap.publishers.delivery import option_problems
-
-        problems = option_problems(self.verify, self.replace, self.timeout_seconds)
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
         try:
             where = address.parse(self.url)
             if where.user is not None or where.port is not None or where.folder.startswith("/"):
@@ -93,9 +91,7 @@ class S3Publisher:
     @property
     def attempts(self) -> int:
         """As often as the engine thinks fit: the libraries below try once."""
-        from heatmap.publishers.delivery import ATTEMPTS
-
-        return ATTEMPTS
+        return options.ATTEMPTS
 
     def located(self, base: Path) -> S3Publisher:
         """Return the same target with relative paths taken from `base`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import credentials
 from heatmap.errors import ConfigError, PublishImpossible
-from heatmap.publishers import address
+from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,7 @@ class SftpPublisher:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        from heatmap.publishers.delivery import option_problems
-
-        problems = option_problems(self.verify, self.replace, self.timeout_seconds)
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
         try:
             where = address.parse(self.url)
             if self.by_password and where.user is None:
@@ -78,9 +76,7 @@ class SftpPublisher:
     @property
     def attempts(self) -> int:
         """How often a fault that may pass is worth another try."""
-        from heatmap.publishers.delivery import ATTEMPTS
-
-        return ATTEMPTS
+        return options.ATTEMPTS
 
     @property
     def by_password(self) -> bool:

@@ -100,12 +100,12 @@ class Target(Protocol):
 
     @property
     def verify(self) -> str:
-        """What is read back once it is in place, one of VERIFY."""
+        """What is read back once it is in place, one of options.VERIFY."""
         ...
 
     @property
     def replace(self) -> str:
-        """How a file takes another's place, one of REPLACE."""
+        """How a file takes another's place, one of options.REPLACE."""
         ...
 
     @property

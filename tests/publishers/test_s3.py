@@ -16,7 +16,7 @@ from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery
+from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.s3 import S3Publisher
 from tests.conftest import started
@@ -101,8 +101,8 @@ def scripted() -> Iterator[ScriptedS3]:
 
 def target(server: ScriptedS3, **more: Any) -> S3Publisher:
     """A publisher for it."""
-    options = {"access_key_id": "AKID", "secret_access_key_env": SECRET, "timeout_seconds": 1, **more}
-    return S3Publisher("s3://pages/web", endpoint_url=server.url, **options)
+    table = {"access_key_id": "AKID", "secret_access_key_env": SECRET, "timeout_seconds": 1, **more}
+    return S3Publisher("s3://pages/web", endpoint_url=server.url, **table)
 
 
 def objects(client: Any) -> dict[str, bytes]:
@@ -343,7 +343,7 @@ def test_the_library_tries_once(scripted: ScriptedS3) -> None:
     scripted.fail("PUT", refusal("SlowDown", 503), times=50)
     caught(target(scripted), PublishError, "503 SlowDown")
 
-    assert delivery.ATTEMPTS == scripted.requests.count(("PUT", "web/nse/snapshot.json"))
+    assert options.ATTEMPTS == scripted.requests.count(("PUT", "web/nse/snapshot.json"))
 
 
 REFUSED = {
