@@ -7,7 +7,7 @@ NODE_DEV := $(NODE)/dev.stamp
 SCRIPTS := $(shell find templates -name '*.js')
 BIOME := $(NODE)/.bin/biome lint --config-path=tests/script --error-on-warnings --no-errors-on-unmatched
 
-.PHONY: help run demo test test-lowest lint bench screenshots build clean
+.PHONY: help run demo test test-lowest lint bench promises screenshots build clean
 
 help:          ## this list
 	@sed -n 's/^\([a-z-]*:\).*## /\1\t/p' Makefile | expand -t 16
@@ -26,7 +26,7 @@ test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test server
 test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest versions of the dependencies
 	@[ -x .venv-lowest/bin/pytest ] || { $(PYTHON) -m venv .venv-lowest && \
 	 .venv-lowest/bin/python -m pip install --quiet --require-hashes -r requirements-lowest.txt; }
-	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest -m "not real" --ignore=tests/browser --ignore=tests/publishers \
+	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest -m "not real" --ignore=tests/browser --ignore=tests/publishers --ignore=tests/promises \
 	 --ignore=tests/test_end_to_end.py --ignore=tests/test_install.py
 
 lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, and the page's script by biome and tsc
@@ -39,9 +39,15 @@ lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, 
 	$(BIOME) --only=correctness/noUnusedVariables --only=style/useConst build/script.js
 	$(if $(SCRIPTS),$(NODE)/.bin/tsc --project tests/script)
 
-bench: $(DEV)  ## a tick against the original approach, in ratios; a page's weight, and its speed in the browser
+bench: $(DEV)  ## a tick against the original approach, in ratios; a page's weight and speed; uploads
+	@$(BIN)/python tests/servers/unpack.py
 	$(BIN)/python -m bench.tick
 	$(BIN)/python -m bench.page
+	$(BIN)/python -m bench.publish
+
+promises: $(DEV) ## measure all that docs/promises.md promises, and write the figures there; takes most of an hour
+	@$(BIN)/python tests/servers/unpack.py --rivals
+	$(BIN)/python -m tests.promises
 
 screenshots: $(DEV) ## draw docs/screenshots anew
 	$(BIN)/python -m tests.screenshots
@@ -66,7 +72,7 @@ $(BIN)/heatmap: pyproject.toml | .venv/bin/python
 
 $(DEV): requirements-dev.txt pyproject.toml | .venv/bin/python
 	@echo 'Setting up .venv for development (once) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from heatmap.guard import Calendar
     from heatmap.interfaces import Publisher, Source
+    from heatmap.monitor.options import MonitorOptions
 
 FILE_NAME = nap.CONFIGURATION
 DEADLINE_SECONDS = 90.0
@@ -49,6 +50,7 @@ class Config(NamedTuple):
     markets: tuple[Market, ...]  # at least one; the first is the default page
     page: PageOptions
     publishers: tuple[Publisher, ...]  # at least one
+    monitor: MonitorOptions | None = None  # None where the table is missing
     files: tuple[Path, ...] = ()  # all that this was read from, or would have been
     history: HistoryOptions = HistoryOptions()
 
@@ -108,7 +110,9 @@ class _Reader:
         publish_tables = self._tables(values.pop("publish", [{"url": "file:site"}]), "publish")
         page_table = values.pop("page", {})
         history_table = values.pop("history", {})
-        top = self._build(_TopLevel, values, "", also=("market", "page", "publish", "history")) or _TopLevel()
+        monitor = self._monitor(values.pop("monitor")) if "monitor" in values else None
+        tables = ("market", "page", "publish", "monitor", "history")
+        top = self._build(_TopLevel, values, "", also=tables) or _TopLevel()
         if not market_tables or not publish_tables:
             self._problem("", "there must be at least one [[market]] and one [[publish]]")
         markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
@@ -127,6 +131,7 @@ class _Reader:
             markets=tuple(market for market in markets if market),
             page=self._build(PageOptions, page_table, "page") or PageOptions(),
             publishers=tuple(publisher for publisher in publishers if publisher),
+            monitor=monitor,
             history=self._build(HistoryOptions, history_table, "history") or HistoryOptions(),
             files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
@@ -172,6 +177,12 @@ class _Reader:
             return None
         found: Publisher | None = self._located(self._build(plugins.publisher(scheme), table, where))
         return found
+
+    def _monitor(self, table: object) -> MonitorOptions | None:
+        from heatmap.monitor.options import MonitorOptions
+
+        options: MonitorOptions | None = self._located(self._build(MonitorOptions, table, "monitor"))
+        return options
 
     def _located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
         return plugin.located(self.base) if hasattr(plugin, "located") else plugin

@@ -25,6 +25,8 @@ PUBLISHERS = {  # by the scheme of the target's URL
     "ftp": "heatmap.publishers.ftp:FtpPublisher",
     "ftps": "heatmap.publishers.ftp:FtpsPublisher",
     "sftp": "heatmap.publishers.sftp:SftpPublisher",
+    "s3": "heatmap.publishers.s3:S3Publisher",
+    "git+file": "heatmap.publishers.git:GitPublisher",
 }
 
 

@@ -42,6 +42,8 @@ class Report:
     errors: list[BaseException] = field(default_factory=list)
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
+    figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
+    reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
     idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
     @property
@@ -95,14 +97,18 @@ def run(
         if verdict.past_calendar and (market, verdict) not in to_draw:
             _warn_of_calendar(state, market, verdict, now, report)
     if not to_draw:
-        report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
+        _rest(config, verdicts, state, report, quiet=dry_run)
         return report
-    _refuse_if_no_target_can_be_tried(config)
+    from heatmap.monitor.watch import Watch
+
     deadline = Deadline(config.deadline_seconds)
     with ExitStack() as stack:
         if give_up:
             stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
+        watch = stack.enter_context(Watch(config, to_draw, report, now, deadline, quiet=dry_run))
+        _refuse_if_no_target_can_be_tried(config)
         stack.enter_context(lock(config.state_directory))
+        watch.begin()
         state = State(config.state_directory)  # a run that has just ended may have changed it
         unheeded = {
             market.name
@@ -110,6 +116,7 @@ def run(
             if force or (interactive and state[market.name].published_at is None)
         }
         drawn, pages = _draw_all(config, due(state), now, unheeded, report)
+        pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
@@ -117,6 +124,22 @@ def run(
             _publish(config, pages, deadline, report)
             _remember(state, drawn, now, report)
     return report
+
+
+def _rest(
+    config: Config,
+    verdicts: Sequence[tuple[Market, Verdict]],
+    state: State,
+    report: Report,
+    *,
+    quiet: bool,
+) -> None:
+    """Report until when nothing can be due, and tell who watches, where that is wanted."""
+    report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
+    if config.monitor and (report.errors or config.monitor.ping_closed) and not quiet:
+        from heatmap.monitor.watch import rest
+
+        rest(config, verdicts, state, report)
 
 
 def _refuse_if_no_target_can_be_tried(config: Config) -> None:
@@ -137,9 +160,7 @@ def _draw_all(
     pages: list[Page] = []
     for market, verdict in due:
         try:
-            result = _draw(
-                config, market, verdict, now, whatever_date=market.name in unheeded, say=report.say
-            )
+            result = _draw(config, market, verdict, now, whatever_date=market.name in unheeded, report=report)
         except SourceError as error:
             report.errors.append(_of_market(market, error))
             continue
@@ -156,7 +177,7 @@ def _draw(
     now: datetime,
     *,
     whatever_date: bool,
-    say: Callable[[str], None],
+    report: Report,
 ) -> tuple[Verdict, Sequence[Page]] | None:
     """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
 
@@ -164,6 +185,7 @@ def _draw(
     """
     from heatmap import pages
 
+    say = report.say
     say(f"{market.name}: asking {market.source_name}")
     snapshot = market.source.fetch(now=now)
     zone = ZoneInfo(market.calendar.time_zone)
@@ -176,6 +198,7 @@ def _draw(
         when = f"{as_of:%d %b %Y %H:%M %Z}"
         message = f"its figures are dated {when}, which is still to come: check this machine's clock"
         raise SourceNonsense(message)
+    report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
     objection = duty.veto(verdict, snapshot, now, zone)
     if objection:
         if not whatever_date:
@@ -190,6 +213,7 @@ def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: 
     """Bring the pages to every target at once; one that fails neither stops nor delays the others."""
     report.targets = len(config.publishers)
     for outcome in dispatch.bring(config.publishers, pages, deadline):
+        report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
         else:

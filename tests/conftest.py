@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from tests.recorded import RECORDED
 from tests.servers import certificates
+from tests.servers.apache import Apache
 from tests.servers.certificates import Certificate
+from tests.servers.clock import Clock
 from tests.servers.crond import Cron
-from tests.servers.ftp import Proftpd, Vsftpd
+from tests.servers.disk import SmallDisk
+from tests.servers.dns import SilentDns
+from tests.servers.ftp import Proftpd, ProftpdSftp, Vsftpd
 from tests.servers.process import Missing
+from tests.servers.pureftpd import Pureftpd
+from tests.servers.scripted_ftp import ScriptedFtp
 from tests.servers.ssh import Sshd
 from tests.servers.web import Nginx
 
@@ -37,7 +44,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-REAL = {"vsftpd", "vsftpd_tls", "proftpd", "proftpd_tls", "sshd", "nginx", "cron", "browser"}
+REAL = {
+    "vsftpd",
+    "vsftpd_tls",
+    "proftpd",
+    "proftpd_tls",
+    "proftpd_sftp",
+    "pureftpd",
+    "pureftpd_tls",
+    "sshd",
+    "nginx",
+    "apache",
+    "cron",
+    "clock",
+    "browser",
+    "small_disk",
+    "start",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -98,6 +121,27 @@ def proftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Proftpd]:
 
 
 @pytest.fixture
+def pureftpd(tmp_path: Path) -> Iterator[Pureftpd]:
+    """pure-ftpd without TLS: url(path), root, user, password."""
+    with started(lambda: Pureftpd(tmp_path / "pureftpd")) as server:
+        yield server
+
+
+@pytest.fixture
+def pureftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Pureftpd]:
+    """pure-ftpd with TLS: also ca_file."""
+    with started(lambda: Pureftpd(tmp_path / "pureftpd_tls", certificate)) as server:
+        yield server
+
+
+@pytest.fixture
+def proftpd_sftp(tmp_path: Path) -> Iterator[ProftpdSftp]:
+    """proftpd's SFTP: url(path), root, user, password, identity_file, known_hosts_file."""
+    with started(lambda: ProftpdSftp(tmp_path / "proftpd_sftp")) as server:
+        yield server
+
+
+@pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     """OpenSSH: url(path), root, user, identity_file, known_hosts_file."""
     with started(lambda: Sshd(tmp_path / "sshd")) as server:
@@ -112,10 +156,57 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
 
 
 @pytest.fixture
+def apache(tmp_path: Path) -> Iterator[Apache]:
+    """Apache with the shipped .htaccess in `pages`: url(path), root."""
+    with started(lambda: Apache(tmp_path / "apache")) as server:
+        yield server
+
+
+@pytest.fixture
 def cron(tmp_path: Path) -> Iterator[Cron]:
     """A cron daemon, not yet running: run(crontab)."""
     with started(lambda: Cron(tmp_path / "cron")) as server:
         yield server
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start a server of a kind with options of its own: start(Pureftpd, autorename=True)."""
+    numbers = itertools.count()
+    with ExitStack() as stack:
+
+        def begin(kind: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+            folder = tmp_path / f"server-{next(numbers)}"
+            return stack.enter_context(started(lambda: kind(folder, *arguments, **options)))
+
+        yield begin
+
+
+@pytest.fixture
+def scripted_ftp() -> Iterator[Callable[..., ScriptedFtp]]:
+    """Start a scripted FTP server: scripted_ftp({"RNTO": Fault.LOST}, times=1)."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(ScriptedFtp(*arguments, **options))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], SmallDisk]]:
+    """Make a folder a disk with room for so many KiB: small_disk(server.root, 128). Root only."""
+    with ExitStack() as stack:
+        yield lambda folder, room_kib: stack.enter_context(started(lambda: SmallDisk(folder, room_kib)))
+
+
+@pytest.fixture
+def silent_dns(tmp_path: Path) -> Iterator[SilentDns]:
+    """Name servers that never answer: command(*words), environment()."""
+    with SilentDns(tmp_path / "silent_dns") as dns:
+        yield dns
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Clock:
+    """Another time for commands: set(time), environment()."""
+    return started(lambda: Clock(tmp_path / "clock"))
 
 
 @pytest.fixture(scope="session")

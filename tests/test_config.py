@@ -10,6 +10,7 @@ import pytest
 
 from heatmap import calendars, config, plugins
 from heatmap.errors import ConfigError
+from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
 
@@ -89,7 +90,7 @@ password_env = "X"
         "interval_minutes must be a whole number, not '5'",
         "[market 'nse-fno' source] type 'nsee' is not known: did you mean 'nse'?",
         "[market 'nse-fno' session] key 'calender' is not known: did you mean 'calendar'?",
-        "[publish 1] url must begin with one of file:, ftp:, ftps:, sftp:",
+        "[publish 1] url must begin with one of file:, ftp:, ftps:, sftp:, s3:, git+file:",
         '[publish 2] needs a url, such as url = "file:site"',
         "[page] key 'columms' is not known: did you mean 'columns'?",
         "[page] scale must be text, not True",
@@ -175,6 +176,7 @@ OPTIONS = {
     "[[market]]": config._MarketTable,
     "[market.session]": calendars.SessionOptions,
     "[page]": PageOptions,
+    "[monitor]": MonitorOptions,
     **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
     **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
 }

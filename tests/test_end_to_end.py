@@ -100,7 +100,7 @@ def generated_at(folder: Path) -> str | None:
     """The time at which the page published into `folder` was made, its last file included; None before the first."""
     try:
         page = (folder / "index.html").read_text("utf-8")
-        made = str(json.loads((folder / "nse-fno/snapshot.json").read_text("utf-8"))["generated_at"])
+        made = str(json.loads((folder / "nse-fno/status.json").read_text("utf-8"))["generated_at"])
     except FileNotFoundError:
         return None
     return made if made in page else None
@@ -158,9 +158,14 @@ def test_from_the_exchange_to_an_iframe(
     assert {FIRST.isoformat()} == {generated_at(folder) for folder in targets.values()}
     for folder in targets.values():
         files = [path for path in folder.rglob("*") if path.is_file()]
-        assert {"snapshot.json", "snapshot.csv", "heatmap.svg", "heatmap.png", "index.html"} == {
-            path.name for path in files
-        }
+        assert {
+            "snapshot.json",
+            "snapshot.csv",
+            "heatmap.svg",
+            "heatmap.png",
+            "index.html",
+            "status.json",
+        } == {path.name for path in files}
         assert {0o644} == {path.stat().st_mode & 0o777 for path in files}
 
     context = browser.new_context(viewport={"width": 1280, "height": 500})

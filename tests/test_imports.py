@@ -15,6 +15,7 @@ HEAVY = {"shutil", "lzma", "requests", "urllib3", "jinja2", "colour", "dateutil"
          "asyncio", "ssl", "socket", "tempfile", "typing_extensions", "hashlib", "ast", "csv"}  # fmt: skip
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 FTP = '[[publish]]\nurl = "ftps://me@127.0.0.1/x"\npassword_env = "X"\n[[publish]]\nurl = "sftp://me@127.0.0.1/x"\n'
+OTHERS = '[[publish]]\nurl = "s3://pages/x"\nsecret_access_key_env = "X"\n[[publish]]\nurl = "git+file:x"\n'
 
 # command → which of the heavy modules it may load; dataclasses load ast, tomllib none of them
 ALLOWED: dict[tuple[str, ...], set[str]] = {
@@ -52,7 +53,7 @@ def test_what_a_command_may_import(tmp_path: Path, argv: tuple[str, ...]) -> Non
     assert set() == loaded(tmp_path, *argv) - ALLOWED[argv]
 
 
-@pytest.mark.parametrize("configured", ["", '[[market]]\nname = "nse-fno"\n' + FTP])
+@pytest.mark.parametrize("configured", ["", '[[market]]\nname = "nse-fno"\n' + FTP + OTHERS])
 def test_a_closed_tick_is_light(tmp_path: Path, configured: str) -> None:
     """Three of four ticks find the market closed: with any source and target they load nothing heavy."""
     if configured:

@@ -26,7 +26,7 @@ from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FILES = [
     *("nse-fno/snapshot.json", "nse-fno/snapshot.csv", "nse-fno/heatmap.svg"),
-    *("nse-fno/index.html", "index.html"),
+    *("nse-fno/index.html", "index.html", "nse-fno/status.json"),
 ]
 
 
@@ -309,7 +309,8 @@ def test_a_failing_market_does_not_stop_the_others(tmp_path: Path) -> None:
     report = tick.run(configuration(tmp_path, bad, target, more=(("other", good),)), now=OPEN)
 
     assert [
-        *("other/snapshot.json", "other/snapshot.csv", "other/heatmap.svg", "other/index.html")
+        *("other/snapshot.json", "other/snapshot.csv", "other/heatmap.svg", "other/index.html"),
+        "other/status.json",
     ] == target.order
     assert 65 == report.exit_code
 

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _flush() -> None:
-    """Say what is left to say; if nobody reads any more, let the interpreter not complain of it at its exit."""
+    """Say what is left to say; if nobody reads any more, let no complaint of it come at exit."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

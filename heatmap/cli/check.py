@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from heatmap import guard
+from heatmap.cli import trust
 from heatmap.cli.clock import parse_now
 from heatmap.config import FILE_NAME, load
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceError
 from heatmap.images import png
+from heatmap.publishers.known_hosts import UnknownHostKey
 from heatmap.state import lock
 from heatmap.tick import Report
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from datetime import datetime
 
     from heatmap.config import Config, Market
     from heatmap.interfaces import Publisher
+    from heatmap.publishers.sftp import SftpPublisher
 
 HELP = "try the configuration, the source and every target, and say what to mend"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no options of its own."""
+    """Add the option that adds host keys."""
+    parser.add_argument(
+        trust.OPTION,
+        action="append",
+        nargs="?",
+        const="",
+        metavar="SHA256:...",
+        help="where an SFTP server's key is not known: show it, ask whether it is right, and remember it; "
+        "with a fingerprint, remember the key that has it without asking",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,10 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _check_state(config, report)
     _tell("picture", _pictures(config))
+    _check_monitor(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
-    for target in config.publishers:
-        _check_target(target, config.deadline_seconds, report)
+    # All are asked first: what one reads as its secret, no child of another may inherit.
+    problems = [target.problems() for target in config.publishers]
+    for target, found in zip(config.publishers, problems, strict=True):
+        _check_target(target, found, config.deadline_seconds, report, arguments.trust_host_key)
     return report.exit_code
 
 
@@ -52,6 +68,19 @@ def _check_state(config: Config, report: Report) -> None:
         _tell("state", f"{config.state_directory} is in use by a run at this moment")
     except ConfigError as error:
         _fail("state", error, report)
+
+
+def _check_monitor(config: Config) -> None:
+    """Say who is told of runs, and what keeps them from it, which fails no tick and so is no failure here."""
+    from heatmap.monitor.watch import problems
+
+    options = config.monitor
+    found = problems(options)
+    for problem in found:
+        print(f"  WARN  monitor: {problem}", flush=True)
+    if options and not found:
+        told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
+        _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
 
 
 def _pictures(config: Config) -> str:
@@ -76,13 +105,25 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
     _tell(f"{market.name} source", answer)
 
 
-def _check_target(target: Publisher, seconds: float, report: Report) -> None:
+def _check_target(
+    target: Publisher,
+    problems: Sequence[str],
+    seconds: float,
+    report: Report,
+    fingerprints: Sequence[str] | None,
+) -> None:
     report.targets += 1
-    problems = target.problems()
     try:
         if problems:
             raise ConfigError([*problems])
-        _tell(target.name, target.check(Deadline(seconds)))
+        try:
+            found = target.check(Deadline(seconds))
+        except UnknownHostKey:
+            if fingerprints is None:
+                raise
+            trust.offer(cast("SftpPublisher", target), fingerprints, seconds)
+            found = target.check(Deadline(seconds))
+        _tell(target.name, found)
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1
         _fail(target.name, error, report)

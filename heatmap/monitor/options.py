@@ -38,6 +38,8 @@ class MonitorOptions:
             problems.append("ping_closed needs an address: name it in ping_url_env or ping_url_file")
         if self.textfile is not None and self.textfile.suffix != SUFFIX:
             problems.append(f"textfile must end in {SUFFIX}: node_exporter reads no other files")
+        if self.textfile is not None and not str(self.textfile).isprintable():
+            problems.append("textfile holds a line break or another control character: remove it")
         if problems:
             raise ConfigError(problems)
 

@@ -24,10 +24,7 @@ HIDDEN = "***"
 
 def address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, which says what is missing and not what it is."""
-    try:
-        url = credentials.read(options.ping_url_env, options.ping_url_file) or ""
-    except ConfigError as error:
-        raise ConfigError([_of_the_address(problem) for problem in error.problems]) from None
+    url = credentials.read(options.ping_url_env, options.ping_url_file, what="ping_url") or ""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -107,8 +104,3 @@ def without(text: str, secrets: Iterable[str]) -> str:
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
     return text
-
-
-def _of_the_address(problem: str) -> str:
-    """Return a sentence of `credentials` about a password as one about the address."""
-    return problem.replace("password_", "ping_url_").replace("password", "address")

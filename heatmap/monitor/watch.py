@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 from heatmap import credentials
 from heatmap.errors import EXIT_BUG, EXIT_OK, ConfigError, HeatmapError, LockedError
-from heatmap.monitor import ping, status, textfile
+from heatmap.monitor import metrics, ping, status, textfile
 from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.monitor.options import MonitorOptions
-from heatmap.session import Phase
 from heatmap.state import State, lock
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Watch:
 
     A run that finds another one at work tells nothing, or its start and its failure would be taken for
     the other's. At the end of the block the run's outcome is noted in the state, the metrics are written
-    and the ping is sent.
+    and the ping is sent; of a `quiet` run, which publishes nothing, nobody is told.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class Watch:
         report: Report,
         now: datetime,
         deadline: Deadline,
+        *,
+        quiet: bool = False,
     ) -> None:
         self._config = config
         self._options = config.monitor or MonitorOptions()
@@ -50,34 +52,42 @@ class Watch:
         self._report = report
         self._now = now
         self._deadline = deadline
+        self._quiet = quiet
         self._begun = time.monotonic()
+        self._url: str | None = None
         self._start: Errand | None = None
 
     def __enter__(self) -> Self:
+        # At once, because what is read as a secret no child of the run inherits.
+        self._url = None if self._quiet else _address(self._options, self._report)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Tell how the run ended. What cannot be told is said, and raises nothing."""
-        if isinstance(error, LockedError) or (error and not isinstance(error, Exception)):
+        if self._quiet or isinstance(error, LockedError) or (error and not isinstance(error, Exception)):
             return
+        until = time.monotonic() + max(self._deadline.remaining(), LAST_WORDS_SECONDS)
         errors = [*self._report.errors, *([error] if error else [])]
         if error:
             code = error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG
         else:
             code = self._report.exit_code
-        self._note(code)
-        errands = [("the textfile", self._metrics(code, whole=error is None))]
-        if self._start:  # the order in which a server hears of start and end is what it goes by
-            self._tell("the ping of the start", self._start)
-        errands.append(("the ping of the end", self._ping(code, errors)))
-        for what, errand in errands:
-            self._tell(what, errand)
+        try:
+            self._note(code)
+            written = self._metrics(code, whole=error is None)
+            # A server goes by the order in which it hears of start and end.
+            self._tell("the ping of the start", self._start, until)
+            ended = _end(self._config, self._url, code, errors) if self._url else None
+            self._tell("the ping of the end", ended, until)
+            self._tell("the textfile", written, until)
+        except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its outcome
+            self._report.say(f"monitor: ended in a bug ({type(mistake).__name__})")
 
     def begin(self) -> None:
         """Tell that the run begins; call it once the lock is held."""
-        url = _address(self._options, self._report)
+        url = self._url
         if url:
             self._start = Errand(lambda: ping.send(url, ping.START))
 
@@ -109,50 +119,18 @@ class Watch:
         path = self._options.textfile
         if path is None:
             return None
-        samples = self._samples(code, whole=whole)
-        schemes = [_scheme(target.name) for target in self._config.publishers]
-        labels = {
-            *((("market", market.name),) for market in self._config.markets),
-            *((("target", str(n)), ("scheme", scheme)) for n, scheme in enumerate(schemes, 1)),
-        }
-        labels |= {(*own, ("phase", str(phase))) for own in labels if len(own) == 1 for phase in Phase}
+        seconds = time.monotonic() - self._begun
+        samples = metrics.of_run(self._now.timestamp(), code, seconds)
+        samples |= metrics.of_markets(self._due, self._report.figures)
+        samples |= metrics.of_targets(self._config.publishers, self._report.reached)
+        if whole and not self._report.failed_targets:
+            samples |= metrics.of_success(self._report.figures, self._now.timestamp())
+        labels = metrics.labels(self._config)
         return Errand(lambda: textfile.renew(path, samples, labels))
 
-    def _samples(self, code: int, *, whole: bool) -> dict[textfile.Series, float]:
-        """Return what this run knows of itself, its markets and targets. `whole`: it came to its end."""
-        series, began = textfile.Series, self._now.timestamp()
-        samples: dict[textfile.Series, float] = {
-            series("heatmap_last_run_timestamp_seconds"): began,
-            series("heatmap_last_run_exit_code"): code,
-            series("heatmap_last_run_duration_seconds"): time.monotonic() - self._begun,
-        }
-        for market, verdict in self._due:
-            own = (("market", market.name),)
-            for phase in Phase:
-                samples[series("heatmap_phase", (*own, ("phase", str(phase))))] = phase is verdict.phase
-            if verdict.next_open:
-                samples[series("heatmap_next_open_timestamp_seconds", own)] = verdict.next_open.timestamp()
-            if market.name in self._report.figures:
-                quotes, as_of = self._report.figures[market.name]
-                samples[series("heatmap_quotes", own)] = quotes
-                samples[series("heatmap_data_timestamp_seconds", own)] = as_of.timestamp()
-                if whole and not self._report.failed_targets:
-                    samples[series("heatmap_last_success_timestamp_seconds", own)] = began
-        for number, reached in self._report.reached.items():
-            scheme = _scheme(self._config.publishers[number].name)
-            labels = (("target", str(number + 1)), ("scheme", scheme))
-            samples[series("heatmap_publish_success", labels)] = reached
-        return samples
-
-    def _ping(self, code: int, errors: Sequence[BaseException]) -> Errand | None:
-        url = _address(self._options, self._report)
-        return _end(self._config, url, code, errors) if url else None
-
-    def _tell(self, what: str, errand: Errand | None) -> None:
-        """Wait for an errand as long as the run may, and say what went wrong with it."""
-        if errand is None:
-            return
-        problem = errand.wait(min(MOST_SECONDS, max(self._deadline.remaining(), LAST_WORDS_SECONDS)))
+    def _tell(self, what: str, errand: Errand | None, until: float) -> None:
+        """Wait for an errand, at most `until` (on the monotonic clock), and say what went wrong with it."""
+        problem = errand.wait(until - time.monotonic()) if errand else None
         if problem:
             self._report.say(f"monitor: {what} {problem}")
 
@@ -167,12 +145,12 @@ def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], state: Stat
         return
     if options.ping_closed:
         report.idle_until = None  # or the next ticks would leave before they come here
-    ended = [state[market.name].outcomes[-1:] for market, _ in verdicts]
-    bad = any(verdict.past_calendar for _, verdict in verdicts) or any(
-        code != EXIT_OK for last in ended for _, code in last
-    )
+    last = [outcome for market, _ in verdicts for outcome in state[market.name].outcomes[-1:]]
+    ill = any(code != EXIT_OK for _, code in last) or any(verdict.past_calendar for _, verdict in verdicts)
+    if ill and not report.errors:
+        return
     url = _address(options, report)
-    if url is None or (bad and not report.errors):
+    if url is None:
         return
     problem = _end(config, url, report.exit_code, report.errors).wait(MOST_SECONDS)
     if problem:
@@ -215,19 +193,11 @@ def _address(options: MonitorOptions, report: Report) -> str | None:
 
 
 def _secrets(config: Config) -> list[str]:
-    """Return the targets' secrets as far as they can be had without asking anybody."""
+    """Return the targets' secrets, as far as they can be had without running a command once more."""
     found = []
     for target in config.publishers:
-        try:
-            secret = credentials.read(
-                getattr(target, "password_env", None), getattr(target, "password_file", None)
-            )
-        except ConfigError:
-            continue
-        if secret:
-            found.append(secret)
-    return found
-
-
-def _scheme(name: str) -> str:
-    return name.partition(":")[0]
+        for what in [key.removesuffix("_env") for key in dir(target) if key.endswith("_env")]:
+            places = (getattr(target, f"{what}_env"), getattr(target, f"{what}_file", None))
+            with suppress(ConfigError):
+                found.append(credentials.read(*places, what=what))
+    return [secret for secret in found if secret]

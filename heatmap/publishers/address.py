@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 FILE_MODE = 0o644  # the web server must be able to read what another user wrote
 FOLDER_MODE = 0o755
-MAX_TIMEOUT_SECONDS = 300
+MAX_BYTES = 64 * 1024 * 1024  # of what a server sends back: it must not fill our memory
 STALE_SECONDS = 3600  # no run takes that long, on whatever machine
 
 
@@ -70,13 +70,6 @@ def parse(url: str) -> Address:
     folder = folder.removeprefix("/")
     absolute = "/" if folder.startswith("/") else ""
     return Address(parts.scheme.lower(), user, parts.hostname or "", port, absolute + folder.strip("/"))
-
-
-def timeout_problems(timeout_seconds: float) -> list[str]:
-    """Say what is wrong with a timeout."""
-    if 1 <= timeout_seconds <= MAX_TIMEOUT_SECONDS:
-        return []
-    return [f"timeout_seconds must be 1 to {MAX_TIMEOUT_SECONDS}"]
 
 
 def join(folder: str, path: str) -> str:

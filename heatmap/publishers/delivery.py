@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address
-from heatmap.publishers.steps import CannotReplace, Missing
+from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from heatmap.model import Page
     from heatmap.publishers.steps import Session, Target
 
-ATTEMPTS = 3
 BACKOFF_SECONDS = (
     1.0  # before the second attempt; twice as long before the third; each by chance half as much or more
 )
 CLEANING_SECONDS = 10  # what tidying up after a failure may take
-VERIFY = ("page", "all", "size")  # what is read back: each page itself, every file, none
-REPLACE = ("rename", "delete-then-rename")
 PAGE_NAME = "index.html"
 
 
@@ -48,15 +45,6 @@ class Delivery(NamedTuple):
         kept = f", {self.kept} unchanged" if self.kept else ""
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         return f"{self.put} files published{kept}{attempts}"
-
-
-def option_problems(verify: str, replace: str, timeout_seconds: float) -> list[str]:
-    """Say what is wrong with the options that all remote targets share."""
-    problems = address.timeout_problems(timeout_seconds)
-    for name, value, known in (("verify", verify, VERIFY), ("replace", replace, REPLACE)):
-        if value not in known:
-            problems.append(f"{name} must be one of {', '.join(known)}")
-    return problems
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -132,7 +120,7 @@ class _Work:
             with suppress(Missing):
                 if session.read(path) == page.content:
                     return
-            read_back = True  # for its size will not tell whether it was replaced
+                read_back = True  # for its size will not tell whether it was replaced
         if session.atomic:
             self.put.add(page.path)
             session.put(path, page.content)
@@ -189,7 +177,11 @@ class _Work:
                 ) from refusal
             with suppress(Missing):
                 session.remove(path)
-            session.replace(temporary, path)
+            try:
+                session.replace(temporary, path)
+            except CannotReplace as again:
+                what = f"{path} is there again after it was deleted ({again}): the next run tries again"
+                raise PublishError(f"{self.target.name}: {what}") from again
 
     def _is_read_back(self, page: Page) -> bool:
         is_page = page.path.rpartition("/")[2] == PAGE_NAME
@@ -230,6 +222,8 @@ def _compare(session: Session, path: str, content: bytes, *, read_back: bool) ->
             raise _Damaged(f"{size:,} of {len(content):,} bytes arrived")
         if (read_back or size is None) and session.read(path) != content:
             raise _Damaged("other bytes came back than were sent")
+    except Unreadable as refusal:
+        raise PublishError(str(refusal)) from None
     except Missing:
         raise _Damaged("the server took it, and does not have it under its name") from None
 

@@ -1,4 +1,4 @@
-"""Publishes by FTP, and by FTP over explicit TLS."""
+"""Publishes by FTP, and by FTP over TLS, explicit or implicit."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ from typing import TYPE_CHECKING
 
 from heatmap import credentials
 from heatmap.errors import ConfigError, PublishRefused
-from heatmap.publishers import address
+from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from heatmap.deadline import Deadline
     from heatmap.model import Page
-    from heatmap.publishers.ftp_session import Session
+    from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.ftp_session import Security, Session
 
 
 @dataclass(frozen=True, slots=True)
 class FtpPublisher:
     """A folder on an FTP server: `ftp://user@host:port/folder`, relative to the login folder unless `//`.
 
-    Without a user the login is anonymous. `timeout_seconds` bounds each wait for the server.
+    Without a user the login is anonymous. `timeout_seconds` bounds each wait for the server. Not `passive`:
+    the server makes the data connections. `verify` and `replace` are as `delivery` has them.
     """
 
     url: str
     password_env: str | None = None
     password_file: Path | None = None
+    password_command: tuple[str, ...] | None = None
     timeout_seconds: float = 20
+    passive: bool = True
+    verify: str = "page"
+    replace: str = "rename"
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        problems = address.timeout_problems(self.timeout_seconds)
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
         try:
-            where = address.parse(self.url)
-            if where.user is None and (self.password_env or self.password_file):
+            if address.parse(self.url).user is None and self._names_a_password:
                 problems.append("a password is named but url has no user: write user@ before the host")
         except ConfigError as error:
             problems.extend(error.problems)
@@ -46,88 +52,84 @@ class FtpPublisher:
         """What messages call this target."""
         return address.parse(self.url).name
 
+    @property
+    def folder(self) -> str:
+        """The folder of the pages, as the server has it."""
+        return address.parse(self.url).folder
+
+    @property
+    def attempts(self) -> int:
+        """As often as the engine thinks fit."""
+        return options.ATTEMPTS
+
     def located(self, base: Path) -> FtpPublisher:
         """Return the same target with relative paths taken from `base`."""
         return replace(self, password_file=self.password_file and base / self.password_file)
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: a password for a user."""
-        found = credentials.problems(self.password_env, self.password_file)
-        if address.parse(self.url).user and not self.password_env and not self.password_file:
+        found = credentials.problems(self.password_env, self.password_file, self.password_command)
+        if address.parse(self.url).user and not self._names_a_password:
             found.append(
-                "url names a user but no password: name its variable in password_env, or a password_file"
+                "url names a user but no password: name its variable in password_env, "
+                "or a password_file or password_command"
             )
         return found
 
-    def publish(self, pages: Sequence[Page]) -> None:
-        """Put every page in place, in order. Raises PublishError."""
-
-        def put_all(session: Session) -> None:
-            for page in pages:
-                session.put(page.path, page.content)
-
-        self._run(put_all)
-
-    def check(self) -> str:
-        """Write, replace and delete a probe file. Raises PublishError."""
-        name = address.probe()
-
-        def probe(session: Session) -> None:
-            session.put(name, b"first")
-            session.put(name, b"second")
-            session.delete(name)
-
-        self._run(probe)
-        return address.CHECKED
-
-    def _tls(self) -> tuple[bool, Path | None]:
-        """Whether to use TLS, and the file of the authorities to trust; None: the system's."""
-        return False, None
-
-    def _run(self, task: Callable[[Session], None]) -> None:
-        """Do `task` in a session. After a fault its connection is thrown away: it may be one reply behind."""
+    def session(self, deadline: Deadline) -> Session:
+        """Return a new session, not yet open. Raises PublishRefused."""
         from heatmap.publishers import ftp_session
 
-        where = address.parse(self.url)
+        seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
         try:
-            secret = credentials.read(self.password_env, self.password_file)
-            session = ftp_session.Session(where, secret, self.timeout_seconds, *self._tls())
+            secret = credentials.read(
+                self.password_env, self.password_file, self.password_command, seconds=seconds
+            )
+            security = self._security()
         except ConfigError as error:
-            raise PublishRefused(f"{where.name}: {error}") from error
+            raise PublishRefused(f"{self.name}: {error}") from error
         except OSError as error:
-            raise PublishRefused(f"{where.name}: the ca_file cannot be used ({error.strerror})") from error
-        with session:
-            try:
-                session.open()
-                task(session)
-                return
-            except ftp_session.FAULTS as error:
-                kind, sentence = session.explain(error)
-                cause = None if secret and secret in str(error) else error
-                gone = isinstance(error, TimeoutError)
-        if session.unfinished and not gone:
-            self._sweep(session)
-        raise kind(sentence) from cause
+            raise PublishRefused(f"{self.name}: the ca_file cannot be used ({error.strerror})") from error
+        return ftp_session.Session(
+            address.parse(self.url),
+            secret,
+            security,
+            deadline,
+            timeout_seconds=self.timeout_seconds,
+            passive=self.passive,
+        )
 
-    def _sweep(self, failed: Session) -> None:
-        """Delete, on a new connection, the temporary file that a failed session left; as well as can be."""
-        from contextlib import suppress
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Put every page in place, in order, and see that it is. Raises PublishError."""
+        from heatmap.publishers.delivery import deliver
 
-        from heatmap.publishers import ftp_session
+        return deliver(self, pages, deadline)
 
-        with suppress(*ftp_session.FAULTS), failed.again() as session:
-            session.open()
-            session.remove(failed.unfinished)
+    def check(self, deadline: Deadline) -> str:
+        """Write, replace, read back and delete a probe file. Raises PublishError."""
+        from heatmap.publishers.delivery import probe
+
+        return probe(self, deadline)
+
+    @property
+    def _names_a_password(self) -> bool:
+        return bool(self.password_env or self.password_file or self.password_command)
+
+    def _security(self) -> Security | None:
+        """How the connection is secured; None: not at all. Raises OSError."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class FtpsPublisher(FtpPublisher):
-    """The same over explicit TLS, commands and data, certificate checked: `ftps://user@host/folder`.
+    """The same over TLS, commands and data, certificate checked: `ftps://user@host/folder`.
 
-    `ca_file` holds the authorities to trust, in PEM; None: those of the system.
+    `ca_file` holds the authorities to trust, in PEM; None: those of the system. `implicit`: TLS from the
+    first byte on, as it always is at port 990; else it begins before the login.
     """
 
     ca_file: Path | None = None
+    implicit: bool = False
 
     def located(self, base: Path) -> FtpsPublisher:
         """Return the same target with relative paths taken from `base`."""
@@ -141,5 +143,11 @@ class FtpsPublisher(FtpPublisher):
             found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return found
 
-    def _tls(self) -> tuple[bool, Path | None]:
-        return True, self.ca_file
+    def _security(self) -> Security | None:
+        import ssl
+
+        from heatmap.publishers.ftp_session import IMPLICIT_PORT, Security
+
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return Security(context, self.implicit or address.parse(self.url).port == IMPLICIT_PORT)

@@ -1,4 +1,4 @@
-"""One FTP session: login, folders, uploads by temporary name, and what its faults mean.
+"""The primitive steps on an FTP server.
 
 Loads ftplib and ssl, so it is imported by the method that publishes.
 """
@@ -6,199 +6,264 @@ Loads ftplib and ssl, so it is imported by the method that publishes.
 from __future__ import annotations
 
 import ftplib
-import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.errors import PublishError, PublishRefused
-from heatmap.publishers import address
+from heatmap.errors import PublishImpossible
+from heatmap.publishers import address, ftp_words
+from heatmap.publishers.ftp_control import REFUSALS, Control
+from heatmap.publishers.ftp_data import Data
+from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
-    import socket
-    from pathlib import Path
-    from types import TracebackType
+    import ssl
+    from collections.abc import Sequence
 
+    from heatmap.deadline import Deadline
+    from heatmap.errors import PublishError
     from heatmap.publishers.address import Address
 
-FAULTS = (ftplib.Error, OSError, EOFError, UnicodeError)
-BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
+
+IMPLICIT_PORT = 990  # where TLS begins with the first byte
 
 
-class _SizeError(ftplib.Error):
-    """The server holds another number of bytes than it was sent."""
+class Security(NamedTuple):
+    """How a connection is secured. Not `implicit`: it begins in clear, and turns to TLS before the login."""
 
-
-class _Tls(ftplib.FTP_TLS):
-    """ftplib's client, whose data connections resume the TLS session of the control connection.
-
-    Many servers demand that as the proof that both come from the same client.
-    """
-
-    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        control = self.sock
-        assert isinstance(control, ssl.SSLSocket)  # noqa: S101 -- login() goes no further without TLS
-        try:
-            wrapped = self.context.wrap_socket(connection, server_hostname=self.host, session=control.session)
-        except BaseException:
-            connection.close()
-            raise
-        return wrapped, size
+    context: ssl.SSLContext
+    implicit: bool
 
 
 class Session:
-    """A connection to one target. `unfinished` is the temporary file on the server, "" for none."""
+    """A `steps.Session`. A refusal means what the server's own list of files says it means, not its code."""
+
+    atomic = False
+    faults = (ftplib.Error, OSError, EOFError, ValueError)
 
     def __init__(
-        self, where: Address, secret: str | None, timeout_seconds: float, tls: bool, ca_file: Path | None
+        self,
+        where: Address,
+        secret: str | None,
+        security: Security | None,
+        deadline: Deadline,
+        *,
+        timeout_seconds: float,
+        passive: bool,
     ) -> None:
-        """Prepare, without connecting. Raises OSError where `ca_file` cannot be used."""
-        self._settings = (where, secret, timeout_seconds, tls, ca_file)
+        """Prepare, without connecting."""
         self._where = where
         self._secret = secret
-        self._step = "connect"
-        self._what = ""
+        self._security = security
+        self._ftp = Control(deadline, timeout_seconds, security and security.context)
+        self._data = Data(self._ftp, passive=passive)
+        self._step, self._what = "connect", ""
+        self._greeting = ""
+        self._features: set[str] = set()
         self._home = ""
-        self._folders: set[str] = set()
-        self.unfinished = ""
-        if tls:
-            context = ssl.create_default_context(cafile=ca_file)
-            self._ftp: ftplib.FTP = _Tls(context=context, timeout=timeout_seconds)
-        else:
-            self._ftp = ftplib.FTP(timeout=timeout_seconds)
-        # Servers behind NAT name an address inside it.
-        self._ftp.trust_server_pasv_ipv4_address = False  # type: ignore[attr-defined]  # ftplib's stubs lack it
-
-    def __enter__(self) -> Self:
-        """Return the session itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connection, whatever its state."""
-        self._ftp.close()
-
-    def again(self) -> Session:
-        """Return a new session with the same target."""
-        return Session(*self._settings)
+        self._type = ""
+        self._entered: set[str] = set()  # folders that are there
+        self._tells_sizes: bool | None = None  # None: not known yet
+        self._changes_modes: bool | None = None
 
     def open(self) -> None:
         """Connect and log in."""
-        self._ftp.connect(self._where.host, self._where.port or ftplib.FTP_PORT)
-        if isinstance(self._ftp, _Tls):
+        implicit = self._security is not None and self._security.implicit
+        self._ftp.dial(self._where.host, self._where.port or (IMPLICIT_PORT if implicit else ftplib.FTP_PORT))
+        if implicit:
             self._step = "tls"
-            self._ftp.auth()
+            self._ftp.secure()
+        self._step = "greeting"
+        self._greeting = self._ftp.greet()
+        if self._security and not implicit:
+            self._step = "tls"
+            self._ftp.voidcmd("AUTH TLS")
+            self._ftp.secure()
         self._step = "login"
         self._ftp.login(self._where.user or "", self._secret or "")  # without a user: anonymous
-        if isinstance(self._ftp, _Tls):
-            self._step = "tls"
-            self._ftp.prot_p()
-        self._step, self._what = "find", "the login folder"
+        if self._security:
+            self._step = "protect"
+            self._ftp.voidcmd("PBSZ 0")
+            self._ftp.voidcmd("PROT P")
+        self._step = "find"
+        with suppress(*REFUSALS):
+            self._features = {word.upper() for word in self._ftp.sendcmd("FEAT").split()}
         if not self._where.folder.isascii():
-            with suppress(ftplib.error_perm):  # most speak UTF-8 unasked; some must be asked
-                self._ftp.sendcmd("OPTS UTF8 ON")
-        self._ftp.voidcmd("TYPE I")
-        self._home = self._where.folder
-        if not self._home.startswith("/"):
-            self._home = f"{self._ftp.pwd().rstrip('/')}/{self._home}"
+            self._is_obeyed("OPTS UTF8 ON")  # most speak UTF-8 unasked; some must be asked
+        self._home = self._ftp.pwd()
+
+    def size(self, path: str) -> int | None:
+        """Return a file's size; None where the server does not tell. Raises Missing."""
+        self._step, self._what = "look", path
+        if self._tells_sizes is False:
+            return None
+        self._use_type("I")
+        try:
+            size = self._ftp.size(self._whole(path))
+        except REFUSALS:
+            found = self._is_listed(path)
+            if found is False:
+                raise Missing from None
+            self._refuse_folder(path)
+            if found:
+                self._tells_sizes = False
+            return None
+        self._tells_sizes = size is not None
+        return size
+
+    def read(self, path: str) -> bytes:
+        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same."""
+        self._step, self._what = "read", path
+        self._use_type("I")
+        try:
+            return self._data.receive(f"RETR {self._whole(path)}", address.MAX_BYTES)
+        except REFUSALS as error:
+            if self._is_listed(path):
+                raise Unreadable(str(self.explain(error))) from None
+            raise Missing from None
 
     def put(self, path: str, content: bytes) -> None:
-        """Upload under a temporary name, compare sizes, make it readable, rename."""
-        target = address.join(self._home, path)
-        self._enter(address.parent(target) or "/")
-        temporary = address.temporary(target)
-        self._step, self._what, self.unfinished = "store", target, temporary
-        with self._ftp.transfercmd(f"STOR {temporary}") as connection:
-            for start in range(0, len(content), BLOCK_BYTES):
-                connection.sendall(content[start : start + BLOCK_BYTES])
-            if isinstance(connection, ssl.SSLSocket):
-                with suppress(OSError):  # some servers never say goodbye: the reply and the size decide
-                    connection.unwrap()
-        self._ftp.voidresp()
-        self._compare_size(temporary, len(content))
-        with suppress(ftplib.error_perm):  # an extension; without it the server's umask holds
-            self._ftp.sendcmd(f"SITE CHMOD {address.FILE_MODE:o} {temporary}")
+        """Store a file, readable for visitors. Folders are made where they are missing."""
+        self._enter(address.parent(path))
+        self._step, self._what = "store", address.parent(path)
+        self._use_type("I")
+        self._data.send(f"STOR {self._whole(path)}", content)
+        if self._changes_modes is not False:
+            self._changes_modes = self._is_obeyed(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
+            if not self._changes_modes:
+                self._refuse_unreadable(path)  # once: the same umask makes the modes of all
+
+    def replace(self, temporary: str, path: str) -> None:
+        """Rename over what is there. Raises CannotReplace where the server does not."""
+        self._step, self._what = "rename", path
+        try:
+            self._ftp.sendcmd(f"RNFR {self._whole(temporary)}")
+        except REFUSALS as error:
+            # No CannotReplace: who deleted the page on its account could not put the new one there either.
+            if self._is_listed(temporary):
+                raise PublishImpossible(str(self.explain(error))) from None
+            raise
         self._step = "replace"
-        self._ftp.rename(temporary, target)
-        self.unfinished = ""
+        try:
+            self._ftp.voidcmd(f"RNTO {self._whole(path)}")
+        except REFUSALS as error:
+            self._refuse_folder(path)
+            if self._is_listed(path):
+                raise CannotReplace(ftp_words.said(error, self._secret)) from None
+            raise
 
-    def delete(self, path: str) -> None:
-        """Delete a page."""
-        self._step, self._what = "delete", address.join(self._home, path)
-        self._ftp.delete(self._what)
+    def remove(self, path: str) -> None:
+        """Delete a file. Raises Missing."""
+        self._step, self._what = "delete", path
+        try:
+            self._ftp.voidcmd(f"DELE {self._whole(path)}")
+        except REFUSALS:
+            if self._is_listed(path):
+                raise
+            raise Missing from None
 
-    def remove(self, file: str) -> None:
-        """Delete a file by its full path on the server, such as another session's `unfinished`."""
-        self._ftp.delete(file)
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the bare names in a folder, hidden ones too."""
+        self._step, self._what = "list", folder
+        return self._list(folder) or ()
 
-    def explain(self, error: BaseException) -> tuple[type[PublishError], str]:
-        """Say what a fault means, by the step it came at: the same refusal bears many codes."""
-        said = str(error).strip().replace("\n", " ") or type(error).__name__
-        if self._secret:
-            said = said.replace(self._secret, "***")
-        name, what = self._where.name, self._what
-        if isinstance(error, ssl.SSLCertVerificationError):
-            advice = "check the host's name, or give the authority that signed it as ca_file"
-            why = error.verify_message
-            return PublishRefused, f"{name}: the server's certificate is not accepted ({why}): {advice}"
-        refused = isinstance(error, ftplib.error_perm)
-        if refused and self._step == "tls":
-            return (
-                PublishRefused,
-                f"{name}: the server offers no TLS ({said}), and without it nothing is sent",
-            )
-        if refused and self._step == "login":
-            advice = "check user and password, and whether the server wants ftps:"
-            return PublishRefused, f"{name}: the login was refused ({said}): {advice}"
-        if isinstance(error, TimeoutError):
-            said = "no answer in time"
-        elif isinstance(error, EOFError):
-            said = "the server hung up"
-        elif isinstance(error, UnicodeError):
-            said = "the server's words are not UTF-8"
-        answered = isinstance(error, ftplib.Error)
-        sentence = {
-            "connect": f"no connection ({said}): check host and port, or wait",
-            "tls": f"no TLS connection ({said}): check that the server offers explicit TLS on this port",
-            "login": f"the login failed ({said}): the next run tries again",
-            "find": f"{what} cannot be found ({said})",
-            "enter": f"the folder {what} cannot be entered or made ({said}): make it and let the user write",
-            "store": f"{what} cannot be stored ({said})"
-            + (
-                ": look at the folder's permissions and the space left"
-                if answered
-                else ": the next run tries again"
-            ),
-            "replace": f"{what} cannot be replaced by renaming ({said})"
-            + (
-                ": let the server overwrite (proftpd: AllowOverwrite on)"
-                if answered
-                else ": the next run tries again"
-            ),
-            "delete": f"{what} cannot be deleted ({said}): let the user delete in this folder",
-        }[self._step]
-        return PublishError, f"{name}: {sentence}"
+    def describe(self) -> str:
+        """Say what the server calls itself, and what it can and cannot do."""
+        return ftp_words.description(
+            self._greeting,
+            tls=self._ftp.tls_version,
+            sizes=bool(self._tells_sizes),
+            machine_lists=self._lists_for_machines,
+            modes=bool(self._changes_modes),
+        )
+
+    def explain(self, error: BaseException) -> PublishError:
+        """Return a fault as a sentence."""
+        return ftp_words.explain(error, self._where.name, self._step, self._what, self._secret)
+
+    def abort(self) -> None:
+        """Make whatever is waited for fail at once."""
+        self._ftp.abort()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with suppress(OSError):
+            self._ftp.close()
+
+    def _whole(self, path: str) -> str:
+        """Return a path from the root: the working folder is wherever a list was last asked for."""
+        return path if path.startswith("/") else f"{self._home.rstrip('/')}/{path}"
+
+    def _use_type(self, letter: str) -> None:
+        """Have the server send bytes as they are (I), as it also counts them, or lines (A), as in lists."""
+        if letter != self._type:
+            self._ftp.voidcmd(f"TYPE {letter}")
+            self._type = letter
+
+    def _is_obeyed(self, command: str) -> bool:
+        """Give a command that a server need not know."""
+        try:
+            self._ftp.voidcmd(command)
+        except REFUSALS:
+            return False
+        return True
 
     def _enter(self, folder: str) -> None:
         """See that a folder is there; make it and those above it where they are not."""
-        if folder in self._folders:
+        if folder in self._entered:
             return
         self._step, self._what = "enter", folder
-        try:
-            self._ftp.cwd(folder)
-        except ftplib.error_perm:
+        if not self._is_folder(folder):
             for level in address.levels(folder):
-                with suppress(ftplib.error_perm):  # is there already; if not, the last command tells
-                    self._ftp.mkd(level)
-                    self._ftp.sendcmd(f"SITE CHMOD {address.FOLDER_MODE:o} {level}")
-            self._ftp.cwd(folder)
-        self._folders.add(folder)
+                if not self._is_folder(level) and self._is_obeyed(f"MKD {self._whole(level)}"):
+                    self._is_obeyed(f"SITE CHMOD {address.FOLDER_MODE:o} {self._whole(level)}")
+            self._ftp.voidcmd(f"CWD {self._whole(folder)}")
+        self._entered.add(folder)
 
-    def _compare_size(self, file: str, sent: int) -> None:
-        try:
-            stored = self._ftp.size(file)
-        except ftplib.error_perm:  # an extension
+    def _is_folder(self, path: str) -> bool:
+        return self._is_obeyed(f"CWD {self._whole(path)}")
+
+    def _is_listed(self, path: str) -> bool | None:
+        """Whether there is anything of this name; None where the server lists nothing."""
+        names = self._list(address.parent(path))
+        return None if names is None else path.rpartition("/")[2] in names
+
+    def _list(self, folder: str) -> Sequence[str] | None:
+        """Return the names in a folder; None where the server refuses to list them."""
+        if not self._is_folder(folder):
+            return ()
+        if self._lists_for_machines:
+            with suppress(*REFUSALS):
+                return ftp_words.machine_names(self._lines("MLSD"))
+        listed = False
+        for command in ("NLST -a", "NLST"):  # to some servers -a is a name, and without it some hide ours
+            with suppress(*REFUSALS):
+                names = ftp_words.names(self._lines(command))
+                listed = True
+                if names:
+                    return names
+        return () if listed else None
+
+    @property
+    def _lists_for_machines(self) -> bool:
+        return not self._features.isdisjoint({"MLSD", "MLST"})  # to know one is to know both
+
+    def _lines(self, command: str) -> list[str]:
+        self._use_type("A")
+        content = self._data.receive(command, address.MAX_BYTES)
+        return content.decode(self._ftp.encoding, "surrogateescape").replace("\r\n", "\n").split("\n")
+
+    def _refuse_folder(self, path: str) -> None:
+        if self._is_folder(path):
+            what = f"{path} is a folder, where a file is to be put: remove or rename it"
+            raise PublishImpossible(f"{self._where.name}: {what}")
+
+    def _refuse_unreadable(self, path: str) -> None:
+        """Raise PublishImpossible where a file was stored for its owner alone, and that cannot be changed."""
+        if not self._is_folder(address.parent(path)):
             return
-        if stored is not None and stored != sent:
-            raise _SizeError(f"{stored} of {sent} bytes arrived")
+        with suppress(*REFUSALS):
+            mode = ftp_words.mode(self._lines("LIST -a"), path.rpartition("/")[2])
+            if mode and "r" not in mode[4:]:
+                what = f"visitors could not read what is stored ({mode}), and modes cannot be changed"
+                advice = "have the server's umask set to 022 (vsftpd: anon_umask or local_umask)"
+                raise PublishImpossible(f"{self._where.name}: {what}: {advice}")

@@ -15,6 +15,10 @@ class Missing(Exception):
     """There is no such file on the server, or none that visitors can read."""
 
 
+class Unreadable(Missing):
+    """The file is there, and the server does not give it back. `str()` of it is a sentence."""
+
+
 class CannotReplace(Exception):
     """The server does not rename over a file that is there. `str()` of it is what the server said."""
 
@@ -45,7 +49,7 @@ class Session(Protocol):
         ...
 
     def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing."""
+        """Return what a file holds. Raises Missing, and Unreadable where only reading it is refused."""
         ...
 
     def put(self, path: str, content: bytes) -> None:
@@ -96,12 +100,12 @@ class Target(Protocol):
 
     @property
     def verify(self) -> str:
-        """What is read back once it is in place, one of VERIFY."""
+        """What is read back once it is in place, one of options.VERIFY."""
         ...
 
     @property
     def replace(self) -> str:
-        """How a file takes another's place, one of REPLACE."""
+        """How a file takes another's place, one of options.REPLACE."""
         ...
 
     @property

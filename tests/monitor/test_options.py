@@ -30,6 +30,7 @@ def test_paths_start_at_the_configuration() -> None:
         ({"ping_url_env": "https://hc.example.org/canary"}, "the NAME of an environment variable"),
         ({"ping_closed": True}, "ping_closed needs an address"),
         ({"textfile": Path("heatmap.txt")}, "must end in .prom"),
+        ({"textfile": Path("a\0b.prom")}, "control character"),
     ],
 )
 def test_what_cannot_be(wrong: dict[str, object], told: str) -> None:

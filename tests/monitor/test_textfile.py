@@ -96,6 +96,7 @@ def test_what_is_gone_from_the_configuration_is_forgotten(tmp_path: Path) -> Non
         ),
         *(b'heatmap_quotes{market="a"} ' + b"9" * 400 + b"\n", b'heatmap_quotes{market="a",market="a"} 1\n'),
         *(b"heatmap_quotes 1\n", b"x" * (2 * 1024 * 1024)),
+        *(b"heatmap_quotes{" + b"a" * 1_000_000 + b"} 1\n", b"heatmap_quotes{" + b"a,=" * 300_000 + b"} 1\n"),
     ],
 )
 def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, damage: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -13,12 +14,11 @@ from unittest import mock
 from heatmap.errors import PublishError
 from tests.promises.places import Place
 from tests.promises.versions import NAME, content, versioned
-from tests.servers.proxy import Fault, Proxy
+from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 SAMPLE, WHOLE = 6, 48
 CHECKOUT = Path(__file__).parents[2]
-SHARE_OF_DATA = 0.6  # of the cuts, where data go over connections of their own
-MOST_MISSES = 3  # offsets tried for each cut: one may lie behind what is sent this time
+MOST_MISSES = 8  # offsets tried for each cut: one may lie behind what is sent this time
 
 Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
 
@@ -29,10 +29,12 @@ class Cuts(NamedTuple):
     cuts: int
     old_pages: int  # cuts after which the page was still the one before, byte by byte
     new_pages: int
+    no_page: int  # deleted for its successor, which did not come: the price of delete-then-rename
     torn: int  # neither
     false_success: int  # "published", yet the page was the old one
     leftovers: int  # temporary files that stayed, all with names of ours
     swept: int  # of those, by a run an hour later
+    strays: int  # files of other names: some servers obey a command line of which half arrived
     unhealed: int  # next runs that did not put the page in place
 
     @property
@@ -45,14 +47,16 @@ class Cuts(NamedTuple):
 def measure(place: Place, rng: Random, amount: int) -> Cuts:
     """Cut `amount` uploads of a page over another one, each at another byte."""
     place.publish(versioned(0))
+    if place.port is None:
+        return _count(place, _local(place, rng, amount), amount)
     with mock.patch.object(type(place.publisher()), "attempts", 1):
-        cuts = _local(place, rng, amount) if place.port is None else _on_the_wire(place, rng, amount)
-        return _count(place, cuts, amount)
+        return _count(place, _on_the_wire(place, rng, amount), amount)
 
 
 def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
-    done = old = new = torn = false = unhealed = 0
+    done = old = new = missing = torn = false = unhealed = 0
     left: set[str] = set()
+    strays: set[str] = set()
     number = 0
     for cut in cuts:
         if done == amount:
@@ -61,18 +65,27 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
         success = cut(number)
         page = place.files().get(NAME)
         left.update(place.leftovers())
+        strays.update(place.files().keys() - left - {NAME})
         if success is not None:
             done += 1
             old += page == content(number - 1)
             new += page == content(number)
-            torn += page not in (content(number - 1), content(number))
+            gone = page is None and not place.renames
+            missing += gone
+            torn += not gone and page not in (content(number - 1), content(number))
             false += success and page != content(number)
         place.publish(versioned(number))
         unhealed += place.files().get(NAME) != content(number)
     for name in place.leftovers():
         place.age(name)
     place.publish(versioned(number + 1))
-    return Cuts(done, old, new, torn, false, len(left), len(left) - len(place.leftovers()), unhealed)
+    assert all(_is_half_name(name) for name in strays), strays
+    swept = len(left) - len(place.leftovers())
+    return Cuts(done, old, new, missing, torn, false, len(left), swept, len(strays), unhealed)
+
+
+def _is_half_name(name: str) -> bool:
+    return NAME.startswith(name) or name.startswith(".heatmap-")
 
 
 def _spread(rng: Random, length: int, count: int) -> Iterator[int]:
@@ -85,27 +98,31 @@ def _spread(rng: Random, length: int, count: int) -> Iterator[int]:
 
 def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
     """Cut connections: both ways, commands and data, by a reset and by an orderly end in turn."""
-    with place.proxy() as proxy:
+    with place.ftp_proxy() if place.is_ftp else place.proxy() as proxy:
         place.publish(versioned(1), proxy)
         lengths = {"sent": len(proxy.sent), "received": len(proxy.received)}
-        if place.is_ftp:
-            lengths |= {"data sent": len(proxy.data_sent), "data received": len(proxy.data_received)}
+        if isinstance(proxy, FtpProxy):
+            lengths |= {"data sent": len(proxy.data.sent), "data received": len(proxy.data.received)}
     place.publish(versioned(0))
     offsets = {way: _spread(rng, length, -(-amount // len(lengths))) for way, length in lengths.items()}
     for number in range(amount * MOST_MISSES):
         way = list(lengths)[number % len(lengths)]
         kind = (Fault.reset, Fault.end)[number // len(lengths) % 2]
-        yield _wire_cut(place, way, kind(next(offsets[way]), way.removeprefix("data ")))
+        fault = kind(next(offsets[way]), way.removeprefix("data "))
+        # Where each request has a connection of its own, the first one that gets so far is cut.
+        yield _wire_cut(place, way, fault.on(1) if place.pooled else replace(fault, skip=rng.randrange(4)))
 
 
 def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
     def cut(number: int) -> bool | None:
-        on_data = way.startswith("data")
+        if not way.startswith("data"):
+            with place.proxy(fault) as proxy:
+                success = _publishes(place, number, proxy)
+                return success if proxy.faulted.is_set() else None
         # The first data connection carries the page there, the second brings it back to be compared.
-        struck = fault.on(1, skip=1 if way == "data received" else 0)
-        with place.proxy(None if on_data else struck, struck if on_data else None) as proxy:
+        with place.ftp_proxy(replace(fault, skip=1 if way == "data received" else 0)) as proxy:
             success = _publishes(place, number, proxy)
-            return success if proxy.faulted.is_set() else None
+            return success if proxy.data.faulted.is_set() else None
 
     return cut
 
@@ -119,10 +136,14 @@ def _publishes(place: Place, number: int, proxy: Proxy) -> bool:
 
 
 def _local(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
-    """End a process inside its write: by a kill, or by a file system that takes no more."""
-    offsets = _spread(rng, len(content(1)), amount)
+    """End a process inside its write: by a kill, or by a file system that takes no more.
+
+    Git writes in processes of its own, whose writes are not ours to kill them in: those get the second alone.
+    """
+    offsets = _spread(rng, place.write_bytes, amount)
+    ways = ("kill", "limit") if place.watched else ("limit",)
     for number in range(amount * MOST_MISSES):
-        yield _local_cut(place, ("kill", "limit")[number % 2], next(offsets))
+        yield _local_cut(place, ways[number % len(ways)], next(offsets))
 
 
 def _local_cut(place: Place, how: str, offset: int) -> Cut:

@@ -22,7 +22,7 @@ class Kills(NamedTuple):
     kills: int  # that came before the run's end
     old_pages: int  # runs after which the page was still the one before
     new_pages: int
-    spoilt_files: int  # neither the old nor the new, byte by byte
+    spoilt_files: int  # neither the old nor the new, byte by byte, or of a foreign name
     leftovers: int  # temporary files, all with names of ours
     swept: int  # of those, by a run an hour later
     children: int  # processes left behind
@@ -43,14 +43,17 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
     run(path, moment(0))  # a first run compiles the templates
     begun, usual = place.publishing(), Run(path, moment(1))
     until_publishing = usual.wait_until(begun)
-    publishing = usual.end().seconds - until_publishing
+    usual_seconds = usual.end().seconds
+    publishing = usual_seconds - until_publishing
     kills = old_pages = new_pages = spoilt = children = unhealed = 0
     leftovers: set[str] = set()
     while kills < amount:
         number = kills % 2
         before, after = versions[1 - number], versions[number]
         begun, doomed = place.publishing(), Run(path, moment(number))
-        if kills % 3:
+        if not place.watched:
+            ended = doomed.kill(rng.uniform(usual_seconds / 3, usual_seconds))
+        elif kills % 3:
             doomed.wait_until(begun)
             ended = doomed.kill(rng.uniform(0, publishing))
         else:
@@ -61,8 +64,8 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
         kills += 1
         children += len(doomed.children())
         files = place.files()
-        hidden = place.leftovers()
-        leftovers.update(hidden)
+        leftovers.update(place.leftovers())
+        spoilt += len(files.keys() - before.keys() - leftovers)
         for name in before:
             spoilt += files.get(name) not in (before[name], after[name])
         old_pages += files["index.html"] == before["index.html"]

@@ -7,17 +7,19 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from heatmap import config
 from heatmap.deadline import Deadline
 from tests.servers import unpack
-from tests.servers.process import free_ports
+from tests.servers.process import Missing, free_ports
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from tests.servers.certificates import Certificate
 
 FOLDER = "heatmap"
+BUCKET = "pages"
+BRANCH = "gh-pages"
 PASSIVE_PORTS = 24
 PUBLISH_SECONDS = 60
 OURS = re.compile(r"(\.in\.)?\.heatmap-[0-9a-f]{8}-[0-9a-f]{16}\.tmp(\.\d*)?")
@@ -43,21 +47,29 @@ class Place:
     folder: Path  # for what the tests write beside the server
     root: Path  # where the server keeps what is uploaded
     address: Callable[[int | None, str], str]  # the URL by way of a port and a host; None: its own port
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str | bool] = field(default_factory=dict)
     server: str = ""  # name and version
     port: int | None = None
     passive_ports: range = range(0)
     renames: bool = True
     trust: Callable[[int, str], None] = lambda port, host: None
+    by_way_of: Callable[[int | None, str], Mapping[str, str]] = (
+        lambda port, host: {}
+    )  # keys that change with the way
+    write_bytes: int = 150_000  # how much a process may have written when it is cut
+
+    watched = True  # whether `publishing` can tell
+    pooled = True  # whether all goes over one connection
 
     @property
     def is_ftp(self) -> bool:
         """Whether it opens further connections for its data."""
         return self.kind.startswith("ftp")
 
-    def table(self, port: int | None = None, host: str = "127.0.0.1", **more: str) -> str:
-        """Its [[publish]] table, for the server itself or by way of a proxy."""
-        options = {"url": self.address(port, host), **self.options, **more}
+    def table(self, port: int | None = None, host: str = "127.0.0.1", under: str = "", **more: str) -> str:
+        """Its [[publish]] table, for the server itself or by way of a proxy; `under`: a folder in the folder."""
+        url = self.address(port, host) + (under and f"/{under}")
+        options = {"url": url, **self.options, **self.by_way_of(port, host), **more}
         return "[[publish]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
 
     def publisher(self, port: int | None = None, host: str = "127.0.0.1") -> Publisher:
@@ -71,27 +83,42 @@ class Place:
         target = self.publisher(via.port, via.host) if via else self.publisher()
         return target.publish(pages, Deadline(PUBLISH_SECONDS))
 
-    def proxy(self, fault: Fault | None = None, data: Fault | None = None) -> Proxy:
-        """A way there on which something happens; `data` happens to FTP's data connections."""
+    def proxy(self, fault: Fault | None = None) -> Proxy:
+        """A way there on which something happens to connections: with FTP, to those of the commands."""
         assert self.port is not None
-        if self.is_ftp:
-            proxy: Proxy = FtpProxy(self.port, fault, data=data, passive_ports=self.passive_ports)
-        else:
-            proxy = Proxy(self.port, fault)
+        proxy = Proxy(self.port, fault)
         self.trust(proxy.port, proxy.host)
         return proxy
 
-    def files(self) -> dict[str, bytes]:
-        """All that lies in the target's folder, hidden files too."""
-        top = self.root / FOLDER
-        return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+    def ftp_proxy(self, data: Fault | None = None) -> FtpProxy:
+        """A way there by which FTP's data go, too. One at a time."""
+        assert self.port is not None
+        return FtpProxy(self.port, data=data, passive_ports=self.passive_ports)
+
+    def wrong_login(self) -> dict[str, str]:
+        """What a [[publish]] table would say that the server does not let in."""
+        from tests.servers.ssh import make_key
+
+        wrong = self.folder / "wrong"
+        if "password_file" in self.options:
+            wrong.touch(0o600)
+            wrong.write_text("wrong", "utf-8")
+            return {"password_file": str(wrong)}
+        make_key(wrong)
+        return {"identity_file": str(wrong)}
+
+    def files(self, under: str = "") -> dict[str, bytes]:
+        """All that lies in the target's folder or a folder in it, hidden files too."""
+        top = self.root / FOLDER / under
+        found = {}
+        for path in top.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # it may be renamed at this moment
+                found[str(path.relative_to(top))] = path.read_bytes()
+        return found
 
     def leftovers(self) -> list[str]:
-        """The files on their way. Raises AssertionError for a hidden file that is not known as ours."""
-        hidden = [path for path in self.files() if path.rpartition("/")[2].startswith(".")]
-        strange = [path for path in hidden if not OURS.fullmatch(path.rpartition("/")[2])]
-        assert not strange, strange
-        return hidden
+        """The files on their way, by their names."""
+        return [path for path in self.files() if OURS.fullmatch(path.rpartition("/")[2])]
 
     def publishing(self) -> Callable[[], bool]:
         """Return what tells whether, from now on, a file is or was on its way."""
@@ -122,6 +149,58 @@ class Place:
             yield nginx.url(f"{FOLDER}/index.html")
 
 
+@dataclass
+class Bucket(Place):
+    """A store's bucket, in which no file bears another name on its way."""
+
+    client: Any = None  # one by another hand than ours
+
+    watched = False
+    pooled = False
+
+    def files(self, under: str = "") -> dict[str, bytes]:
+        """All objects of the folder."""
+        top = f"{FOLDER}/{under}/" if under else f"{FOLDER}/"
+        listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix=top).get("Contents", [])
+        keys = [found["Key"] for found in listed]
+        return {
+            key.removeprefix(top): self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+            for key in keys
+        }
+
+    @contextmanager
+    def visited(self) -> Iterator[str]:
+        """The address by which the store itself serves the page."""
+        page = {"Bucket": BUCKET, "Key": f"{FOLDER}/index.html"}
+        yield self.client.generate_presigned_url("get_object", page)
+
+
+@dataclass
+class Branch(Place):
+    """A branch of a repository, pushed to from a clone; visitors get what the branch has."""
+
+    watched = False
+
+    def table(self, port: int | None = None, host: str = "127.0.0.1", under: str = "", **more: str) -> str:
+        """Its [[publish]] table."""
+        return super().table(folder=f"{FOLDER}/{under}".rstrip("/"), **more)
+
+    def files(self, under: str = "") -> dict[str, bytes]:
+        """All files that the branch has in the folder. Raises CalledProcessError where it is damaged."""
+        top = f"{FOLDER}/{under}".rstrip("/") + "/"
+        names = self._git("ls-tree", "-r", "-z", "--name-only", BRANCH, top).decode().split("\0")[:-1]
+        return {name.removeprefix(top): self._git("show", f"{BRANCH}:{name}") for name in names}
+
+    @contextmanager
+    def visited(self) -> Iterator[str]:
+        """Where a clone would be made from."""
+        yield f"git:{self.root}:{BRANCH}:{FOLDER}/index.html"
+
+    def _git(self, *words: str) -> bytes:
+        return subprocess.run(["git", "-C", self.root, *words], check=True, capture_output=True).stdout
+
+
+LOCAL = ("file", "git+file")
 Start = Callable[[Path, "Certificate"], AbstractContextManager[Place]]
 
 
@@ -145,7 +224,7 @@ def _file(folder: Path, _: Certificate) -> Iterator[Place]:
     )
 
 
-def _ftp(kind: str, make: Callable[..., Any], package: str, **options: str) -> Start:
+def _ftp(kind: str, make: Callable[..., Any], package: str, **options: str | bool) -> Start:
     """Return the start of an FTP server; `options` are further keys of the [[publish]] table."""
 
     @contextmanager
@@ -185,6 +264,12 @@ def _vsftpd_tls(folder: Path, certificate: Certificate, ports: range) -> object:
     return Vsftpd(folder, certificate, passive_ports=ports)
 
 
+def _vsftpd_implicit(folder: Path, certificate: Certificate, ports: range) -> object:
+    from tests.servers.ftp import Vsftpd
+
+    return Vsftpd(folder, certificate, implicit=True, passive_ports=ports)
+
+
 def _proftpd(folder: Path, _: Certificate, ports: range) -> object:
     from tests.servers.ftp import Proftpd
 
@@ -215,9 +300,11 @@ def _pureftpd_tls(folder: Path, certificate: Certificate, ports: range) -> objec
     return Pureftpd(folder, certificate, passive_ports=ports)
 
 
-def _sftp(kind: str, make: Callable[[Path], Any], package: str) -> Start:
+def _sftp(kind: str, make: Callable[[Path], Any], package: str, *, by_password: bool = False) -> Start:
     @contextmanager
     def start(folder: Path, _: Certificate) -> Iterator[Place]:
+        if by_password and find_spec("paramiko") is None:
+            raise Missing("paramiko is not here: pip install 'market-heatmap[sftp-password]'")
         with make(folder / "server") as server:
             known, (_host, key_kind, key) = server.known_hosts_file, _words(server.known_hosts_file)
 
@@ -225,12 +312,18 @@ def _sftp(kind: str, make: Callable[[Path], Any], package: str) -> Start:
                 with known.open("a", encoding="utf-8") as file:
                     file.write(f"[{host}]:{port} {key_kind} {key}\n")
 
+            keys = {"known_hosts_file": str(known), "identity_file": str(server.identity_file)}
+            if by_password:
+                secret = folder / "password"
+                secret.touch(0o600)
+                secret.write_text(server.password, "utf-8")
+                keys = {"known_hosts_file": str(known), "password_file": str(secret)}
             yield Place(
                 kind,
                 folder,
                 server.root,
                 lambda port, host: server.url(FOLDER, port, host),
-                {"identity_file": str(server.identity_file), "known_hosts_file": str(known)},
+                keys,
                 f"{package} {version(package)}",
                 server.port,
                 trust=trust,
@@ -255,6 +348,55 @@ def _proftpd_sftp(folder: Path) -> object:
     return ProftpdSftp(folder)
 
 
+@contextmanager
+def _s3(folder: Path, _: Certificate) -> Iterator[Place]:
+    from tests.servers.moto import Moto
+
+    secret = folder / "secret"
+    secret.touch(0o600)
+    secret.write_text("secret", "utf-8")
+    with Moto(folder / "server") as server:
+        client = server.client()
+        client.create_bucket(Bucket=BUCKET)
+
+        def by_way_of(port: int | None, host: str) -> dict[str, str]:
+            scheme = "http" if host.startswith("127.") else "https"  # in clear to this machine alone
+            return {"endpoint_url": f"{scheme}://{host}:{port or server.port}"}
+
+        yield Bucket(
+            "s3@moto",
+            folder,
+            server.root,
+            lambda _port, _host: f"s3://{BUCKET}/{FOLDER}",
+            {"access_key_id": "somebody", "secret_access_key_file": str(secret)},
+            f"moto {metadata.version('moto')}",
+            server.port,
+            by_way_of=by_way_of,
+            client=client,
+        )
+
+
+@contextmanager
+def _git(folder: Path, _: Certificate) -> Iterator[Place]:
+    if which("git") is None:
+        raise Missing("git is not here: install it (Debian: apt-get install git)")
+    bare, clone = folder / "origin.git", folder / "clone"
+    for command in (
+        ["git", "init", "-q", "--bare", bare],
+        ["git", "init", "-q", clone],
+        ["git", "-C", clone, "remote", "add", "origin", bare],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    yield Branch(
+        "git+file",
+        folder,
+        bare,
+        lambda _port, _host: f"git+file:{clone}",
+        server="git",
+        write_bytes=30_000,  # a page is stored compressed
+    )
+
+
 KINDS: dict[str, Start] = {
     "file": _file,
     "ftp@vsftpd": _ftp("ftp@vsftpd", _vsftpd, "vsftpd"),
@@ -265,9 +407,15 @@ KINDS: dict[str, Start] = {
     ),
     "ftps@vsftpd": _ftp("ftps@vsftpd", _vsftpd_tls, "vsftpd"),
     "ftps@proftpd": _ftp("ftps@proftpd", _proftpd_tls, "proftpd-core"),
+    "ftps@vsftpd, implicit": _ftp("ftps@vsftpd, implicit", _vsftpd_implicit, "vsftpd", implicit=True),
     "ftps@pure-ftpd": _ftp("ftps@pure-ftpd", _pureftpd_tls, "pure-ftpd"),
     "sftp@openssh": _sftp("sftp@openssh", _openssh, "openssh-server"),
     "sftp@proftpd": _sftp("sftp@proftpd", _proftpd_sftp, "proftpd-mod-crypto"),
+    "sftp@proftpd, password": _sftp(
+        "sftp@proftpd, password", _proftpd_sftp, "proftpd-mod-crypto", by_password=True
+    ),
+    "s3@moto": _s3,
+    "git+file": _git,
 }
 
 

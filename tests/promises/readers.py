@@ -91,12 +91,13 @@ def visit(fetch: Callable[[], bytes | None]) -> None:
 def by_http(address: str) -> Callable[[], bytes | None]:
     """Return a visitor's fetch over one kept connection; None for any answer but 200."""
     parts = urlsplit(address)
+    target = parts.path + (parts.query and f"?{parts.query}")
     connection = HTTPConnection(parts.netloc, timeout=10)
 
     def fetch() -> bytes | None:
         for attempt in range(2):  # a server may close a connection that it has kept for long
             try:
-                connection.request("GET", parts.path)
+                connection.request("GET", target)
                 answer = connection.getresponse()
                 body = answer.read()
                 return body if answer.status == 200 else None

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
+
+from tests.servers.dns import SilentDns
 
 CHECKOUT = Path(__file__).parents[2]
 END_SECONDS = 120
@@ -23,6 +25,8 @@ HEAD = """state_directory = "state"
 name = "nse-fno"
 [market.source]
 type = "recording"
+[monitor]
+status = false  # it tells of the runs before, so no two are the same
 """
 
 
@@ -46,16 +50,15 @@ def configuration(folder: Path, tables: Sequence[str], **keys: str | float) -> P
 class Run:
     """`heatmap run` at a pretended time, in a process of its own; no terminal, as under cron."""
 
-    def __init__(
-        self, path: Path, now: datetime, *more: str, environment: Mapping[str, str] | None = None
-    ) -> None:
-        self._mark = f"HEATMAP_TEST_RUN={uuid4()}".encode()
-        name, _, value = self._mark.decode().partition("=")
+    def __init__(self, path: Path, now: datetime, dns: SilentDns | None = None) -> None:
+        name, value = "HEATMAP_TEST_RUN", str(uuid4())
+        self._mark = f"{name}={value}".encode()
         self._begun = time.monotonic()
+        words = [sys.executable, "-m", "heatmap", "run", "--config", path, "--now", now.isoformat()]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "heatmap", "run", "--config", path, "--now", now.isoformat(), *more],
+            dns.command(*words) if dns else words,
             cwd=CHECKOUT,
-            env={**os.environ, **(environment or {}), name: value},
+            env={**(dns.environment() if dns else os.environ), name: value},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -109,6 +112,6 @@ class Run:
         return found
 
 
-def run(path: Path, now: datetime, *more: str, environment: Mapping[str, str] | None = None) -> Ended:
+def run(path: Path, now: datetime) -> Ended:
     """Run the command once, to its end."""
-    return Run(path, now, *more, environment=environment).end()
+    return Run(path, now).end()

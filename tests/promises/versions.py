@@ -22,8 +22,8 @@ def recorded() -> tuple[str, ...]:
 
 def page_set(now: datetime) -> list[Page]:
     """All files of a real tick, as they are published."""
-    from tempfile import TemporaryDirectory
     from pathlib import Path
+    from tempfile import TemporaryDirectory
 
     from heatmap import config, guard, pages
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from heatmap.errors import ConfigError
@@ -56,3 +58,42 @@ def test_temporary_names() -> None:
     assert first.startswith("a/.heatmap-")
     assert first.endswith(".tmp")
     assert first != second
+
+
+NOW = 0x6B000000
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "stale"),
+    [
+        (f".heatmap-{NOW - HOUR - 1:08x}-0123456789abcdef.tmp", True),
+        (f".heatmap-{NOW - HOUR + 1:08x}-0123456789abcdef.tmp", False),
+        (
+            f".heatmap-{NOW + HOUR:08x}-0123456789abcdef.tmp",
+            False,
+        ),  # a clock was ahead: not before it is over
+        (f".heatmap-{1:08x}-0123456789abcdef.probe", True),
+        (f".heatmap-{1:08x}-0123456789abcdef.tmp.1", True),
+        (f".in..heatmap-{1:08x}-0123456789abcdef.tmp.", True),
+        (f".heatmap-{1:08x}-0123456789abcdef.tmp.old", False),
+        (f".heatmap-{1:08x}-0123456789abcdef.html", False),
+        (f".heatmap-{1:08x}-0123456789ABCDEF.tmp", False),
+        (f"x.heatmap-{1:08x}-0123456789abcdef.tmp", False),
+        (f".heatmap-{1:08x}-0123456789abcdef.tmp\n", False),
+        (f"a/.heatmap-{1:08x}-0123456789abcdef.tmp", False),
+        (".heatmap-0123456789abcdef.tmp", False),
+        ("index.html", False),
+        ("", False),
+    ],
+)
+def test_what_is_swept(name: str, *, stale: bool) -> None:
+    """Files of ours that are more than an hour old by their names, and nothing else, ever."""
+    assert stale == address.is_stale(name, NOW)
+
+
+def test_a_temporary_name_tells_its_age() -> None:
+    """It is not stale now, and will be in little more than an hour."""
+    name = address.temporary("a/b.html").removeprefix("a/")
+
+    assert [False, True] == [address.is_stale(name, time.time() + HOUR + add) for add in (-10, 10)]

@@ -2,137 +2,325 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishRefused
 from heatmap.model import Page
+from heatmap.publishers import delivery
+from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.file import FilePublisher
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
+from heatmap.publishers.s3 import S3Publisher
 from heatmap.publishers.sftp import SftpPublisher
+from tests.conftest import started
+from tests.servers.certificates import Certificate
+from tests.servers.ftp import PASSWORD, Proftpd, ProftpdSftp, Vsftpd
 from tests.servers.process import free_port
+from tests.servers.pureftpd import Pureftpd
 from tests.servers.pyftpd import Pyftpd
+from tests.servers.scripted_s3 import ScriptedS3
+from tests.servers.ssh import Sshd, make_key
 
-KINDS = ("file", "ftp@vsftpd", "ftp@proftpd", "ftp@pyftpdlib", "ftps@vsftpd", "ftps@proftpd", "sftp@openssh")
-REMOTE = tuple(kind for kind in KINDS if kind != "file")
-SECRET = "HEATMAP_TEST_PASSWORD"
+SECRET, WRONG_SECRET = "HEATMAP_TEST_PASSWORD", "HEATMAP_TEST_WRONG_PASSWORD"
+WRONG = "wrong-canary"
 DEAD_SECONDS = 5
 
 
 @dataclass
 class Target:
-    """A publisher, made for a folder, and where its files arrive."""
+    """A publisher, made for a folder, and `root`, where its files arrive on this machine.
+
+    `refused` gives it a login that the server refuses, `at_port` sends it to another port of this machine;
+    None: there are no logins or ports. Not `has_modes`: files have no modes, and folders are but names.
+    """
 
     make: Callable[[str], Any]
     root: Path
+    refused: Callable[[Any], Any] | None = None
+    at_port: Callable[[Any, int], Any] | None = None
+    has_modes: bool = True
+
+    def files(self) -> dict[str, bytes]:
+        """Every file that arrived, hidden ones too."""
+        paths = [path for path in self.root.rglob("*") if path.is_file()]
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
+
+    def own(self, path: Path) -> Path:
+        """Give a file or folder of the test's to whom the server runs as."""
+        there = self.root.stat()
+        os.chown(path, there.st_uid, there.st_gid)
+        return path
 
 
-@pytest.fixture(params=KINDS)
+@dataclass
+class Place:
+    """Where a server may live, and by what certificate."""
+
+    folder: Path
+    certificate: Certificate
+
+
+Kind = Callable[[Place], AbstractContextManager[Target]]
+
+
+def other_port(publisher: Any, port: int) -> Any:
+    """The same publisher for another port of the same host."""
+    before, colon, after = publisher.url.rpartition(":")
+    return replace(publisher, url=f"{before}{colon}{port}/{after.partition('/')[2]}")
+
+
+@contextmanager
+def by_file(place: Place) -> Iterator[Target]:
+    """A folder of this machine."""
+    root = place.folder / "site"
+    yield Target(lambda folder: FilePublisher(f"file:{root}/{folder}"), root)
+
+
+@contextmanager
+def by_ftp(start: Callable[..., Any], place: Place) -> Iterator[Target]:
+    """FTP, everything in clear."""
+    with started(lambda: start(place.folder / "server")) as server:
+        yield Target(
+            lambda folder: FtpPublisher(server.url(folder), password_env=SECRET),
+            server.root,
+            partial(replace, password_env=WRONG_SECRET),
+            other_port,
+        )
+
+
+@contextmanager
+def by_ftps(start: Callable[..., Any], place: Place, *, implicit: bool = False) -> Iterator[Target]:
+    """FTP over TLS."""
+    more = {"implicit": True} if implicit else {}
+    with started(lambda: start(place.folder / "server", place.certificate, **more)) as server:
+        make = partial(FtpsPublisher, password_env=SECRET, ca_file=server.ca_file, implicit=implicit)
+        yield Target(
+            lambda folder: make(server.url(folder)),
+            server.root,
+            partial(replace, password_env=WRONG_SECRET),
+            other_port,
+        )
+
+
+@contextmanager
+def by_sftp(start: Callable[..., Any], place: Place) -> Iterator[Target]:
+    """SFTP by a key."""
+    with started(lambda: start(place.folder / "server")) as server:
+        make = partial(
+            SftpPublisher, identity_file=server.identity_file, known_hosts_file=server.known_hosts_file
+        )
+        stranger = place.folder / "stranger"
+        make_key(stranger)
+        yield Target(
+            lambda folder: make(server.url(folder)),
+            server.root,
+            partial(replace, identity_file=stranger),
+            other_port,
+        )
+
+
+@contextmanager
+def by_sftp_password(start: Callable[..., Any], place: Place) -> Iterator[Target]:
+    """SFTP by a password."""
+    pytest.importorskip(
+        "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
+    )
+    with started(lambda: start(place.folder / "server")) as server:
+        make = partial(SftpPublisher, password_env=SECRET, known_hosts_file=server.known_hosts_file)
+        yield Target(
+            lambda folder: make(server.url(folder)),
+            server.root,
+            partial(replace, password_env=WRONG_SECRET),
+            other_port,
+        )
+
+
+@contextmanager
+def by_s3(place: Place) -> Iterator[Target]:
+    """A bucket of a store that keeps its objects as files. One that checks keys is in test_s3.py."""
+    root = place.folder / "bucket"
+    root.mkdir()
+    with ScriptedS3(place.certificate, root) as server:
+        keys = {"access_key_id": "AKID", "secret_access_key_env": SECRET}
+        make = partial(S3Publisher, endpoint_url=server.url, ca_file=place.certificate.ca_file, **keys)
+        yield Target(
+            lambda folder: make(f"s3://pages/{folder}"),
+            root,
+            at_port=lambda publisher, port: replace(publisher, endpoint_url=f"https://127.0.0.1:{port}"),
+            has_modes=False,
+        )
+
+
+KINDS: dict[str, Kind] = {
+    "file": by_file,
+    "ftp@vsftpd": partial(by_ftp, Vsftpd),
+    "ftp@proftpd": partial(by_ftp, Proftpd),
+    "ftp@pure-ftpd": partial(by_ftp, Pureftpd),
+    "ftp@pyftpdlib": partial(by_ftp, Pyftpd),
+    "ftps@vsftpd": partial(by_ftps, Vsftpd),
+    "ftps@vsftpd-implicit": partial(by_ftps, Vsftpd, implicit=True),
+    "ftps@proftpd": partial(by_ftps, Proftpd),
+    "ftps@proftpd-implicit": partial(by_ftps, Proftpd, implicit=True),
+    "ftps@pure-ftpd": partial(by_ftps, Pureftpd),
+    "sftp@openssh": partial(by_sftp, Sshd),
+    "sftp@openssh-chroot": partial(by_sftp, partial(Sshd, chroot=True)),
+    "sftp@openssh-password": partial(by_sftp_password, partial(Sshd, by_password=True)),
+    "sftp@proftpd": partial(by_sftp, ProftpdSftp),
+    "sftp@proftpd-password": partial(by_sftp_password, ProftpdSftp),
+    "s3": by_s3,
+}
+# Where no server answers it does not matter which one it would have been.
+ONE_OF_EACH = (
+    "ftp@pyftpdlib",
+    "ftps@vsftpd",
+    "ftps@vsftpd-implicit",
+    "sftp@openssh",
+    "sftp@proftpd-password",
+    "s3",
+)
+
+
+@pytest.fixture(
+    params=[pytest.param(kind, marks=() if kind == "file" else pytest.mark.real) for kind in KINDS]
+)
 def target(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Target]:
     """Each publisher, on each server."""
-    scheme, _, name = request.param.partition("@")
-    if scheme == "file":
-        root = tmp_path / "site"
-        yield Target(lambda folder: FilePublisher(f"file:{root}/{folder}"), root)
-        return
-    if name == "pyftpdlib":
-        with Pyftpd(tmp_path / "pyftpd") as server:
-            monkeypatch.setenv(SECRET, server.password)
-            yield Target(lambda folder: FtpPublisher(server.url(folder), password_env=SECRET), server.root)
-        return
-    fixture = {"openssh": "sshd"}.get(name, name) + ("_tls" if scheme == "ftps" else "")
-    server = request.getfixturevalue(fixture)
-    if scheme == "sftp":
-        keys = {"identity_file": server.identity_file, "known_hosts_file": server.known_hosts_file}
-        yield Target(lambda folder: SftpPublisher(server.url(folder), **keys), server.root)
-        return
-    monkeypatch.setenv(SECRET, server.password)
-    more = {"ca_file": server.ca_file} if scheme == "ftps" else {}
-    cls = FtpsPublisher if scheme == "ftps" else FtpPublisher
-    yield Target(lambda folder: cls(server.url(folder), password_env=SECRET, **more), server.root)
+    monkeypatch.setenv(SECRET, PASSWORD)
+    monkeypatch.setenv(WRONG_SECRET, WRONG)
+    monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.01)
+    with KINDS[request.param](Place(tmp_path, certificate)) as made:
+        yield made
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, hidden ones too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+@pytest.fixture
+def with_modes(target: Target) -> Target:
+    """Those with real folders, and files that have modes."""
+    if not target.has_modes:
+        pytest.xfail("there are no modes")
+    return target
+
+
+def soon() -> Deadline:
+    """Time enough for all that is well."""
+    return Deadline(30)
 
 
 def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
     """New pages appear in folders made for them, older ones are replaced, and no temporary file stays."""
     publisher = target.make("web/heat")
-    publisher.publish([Page("nse/index.html", b"one" * 50_000), Page("index.html", b"first")])
-    publisher.publish([Page("nse/index.html", b"two"), Page("index.html", b"")])
+    first = [Page("nse/index.html", b"one" * 50_000), Page("index.html", b"first")]
+    second = [Page("nse/index.html", b"two"), Page("index.html", b"")]
 
-    assert {"web/heat/nse/index.html": b"two", "web/heat/index.html": b""} == files(target.root)
+    assert [Delivery(2, 0), Delivery(2, 0)] == [publisher.publish(pages, soon()) for pages in (first, second)]
+    assert {"web/heat/nse/index.html": b"two", "web/heat/index.html": b""} == target.files()
 
 
-def test_visitors_may_read(target: Target) -> None:
+def test_what_is_there_is_not_put_again(target: Target) -> None:
+    """A run repeated changes nothing; of two files the one that differs is put, whatever its size."""
+    publisher = target.make("web")
+    publisher.publish([Page("a.json", b"same"), Page("index.html", b"one")], soon())
+    before = (target.root / "web/a.json").stat()
+
+    assert Delivery(0, 2) == publisher.publish([Page("a.json", b"same"), Page("index.html", b"one")], soon())
+    assert Delivery(1, 1) == publisher.publish([Page("a.json", b"same"), Page("index.html", b"two")], soon())
+    after = (target.root / "web/a.json").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert {"web/a.json": b"same", "web/index.html": b"two"} == target.files()
+
+
+def test_visitors_may_read(with_modes: Target) -> None:
     """Files are 0644 and new folders 0755, whatever the server's umask."""
-    target.make("web").publish([Page("nse/index.html", b"x")])
+    with_modes.make("web").publish([Page("nse/index.html", b"x")], soon())
 
-    file = target.root / "web/nse/index.html"
+    file = with_modes.root / "web/nse/index.html"
     assert [0o755, 0o755, 0o644] == [
         path.stat().st_mode & 0o777 for path in (file.parents[1], file.parent, file)
     ]
 
 
-def test_a_folder_that_is_there_keeps_its_mode(target: Target) -> None:
+def test_a_folder_that_is_there_keeps_its_mode(with_modes: Target) -> None:
     """The user's own folders are not touched."""
-    (target.root / "web").mkdir(parents=True)
-    (target.root / "web").chmod(0o750)
-    target.make("web").publish([Page("nse/index.html", b"x")])
+    folder = with_modes.root / "web"
+    folder.mkdir(parents=True)
+    with_modes.own(folder).chmod(0o750)
+    with_modes.make("web").publish([Page("nse/index.html", b"x")], soon())
 
-    assert 0o750 == (target.root / "web").stat().st_mode & 0o777
+    assert 0o750 == folder.stat().st_mode & 0o777
 
 
 def test_order_is_kept(target: Target) -> None:
     """The page that refers to the others arrives last."""
     names = ["c.html", "a.html", "d/b.html", "index.html"]
-    target.make("").publish([Page(name, name.encode()) for name in names])
+    target.make("").publish([Page(name, name.encode()) for name in names], soon())
 
     assert names == sorted(names, key=lambda name: (target.root / name).stat().st_mtime_ns)
 
 
 def test_spaces_and_other_alphabets(target: Target) -> None:
     """A folder's name may hold what names hold, percent-encoded in the address."""
-    target.make("my%20site/%C3%A9t%C3%A9%20%5B1%5D").publish([Page("a.html", b"x")])
+    target.make("my%20site/%C3%A9t%C3%A9%20%5B1%5D").publish([Page("a.html", b"x")], soon())
 
-    assert {"my site/été [1]/a.html": b"x"} == files(target.root)
+    assert {"my site/été [1]/a.html": b"x"} == target.files()
 
 
 def test_check_leaves_nothing(target: Target) -> None:
-    """The probe is written, replaced and deleted."""
+    """The probe is written, replaced, read back and deleted; what was found is one line."""
     target.root.mkdir(exist_ok=True)
+    said = target.make("").check(soon())
 
-    assert "writes, replaces and deletes" == target.make("").check()
-    assert {} == files(target.root)
+    assert said
+    assert said.isprintable()
+    assert {} == target.files()
 
 
-def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
+def test_old_temporary_files_of_ours_are_swept(target: Target) -> None:
+    """Fresh ones may be another run's, and what bears other names is not ours: those stay."""
+    if not target.has_modes:
+        return  # there each file arrives in one step, and nothing ever bears a temporary name
+    publisher = target.make("web")
+    publisher.publish([Page("index.html", b"x")], soon())
+    old, fresh = int(time.time()) - 4000, int(time.time()) - 600
+    stale = [f".heatmap-{old:08x}-{'a' * 16}.tmp", f".heatmap-{old:08x}-{'b' * 16}.probe"]
+    kept = [f".heatmap-{fresh:08x}-{'c' * 16}.tmp", f".heatmap-{old:08x}.tmp", ".hidden.tmp", "mine.html"]
+    for name in stale + kept:
+        (target.root / "web" / name).write_bytes(b"y")
+        target.own(target.root / "web" / name)
+    publisher.publish([Page("index.html", b"x")], soon())
+
+    assert {"web/index.html": b"x", **{f"web/{name}": b"y" for name in kept}} == target.files()
+
+
+def test_a_folder_in_the_place_of_a_file(with_modes: Target) -> None:
     """It is one sentence, the folder keeps what it holds, and the temporary file goes."""
-    (target.root / "index.html").mkdir(parents=True)
-    (target.root / "index.html/mine").write_bytes(b"mine")
-    with pytest.raises(PublishError, match="index.html") as caught:
-        target.make("").publish([Page("index.html", b"x")])
+    folder = with_modes.root / "index.html"
+    folder.mkdir(parents=True)
+    (with_modes.own(folder) / "mine").write_bytes(b"mine")
+    with pytest.raises(PublishError, match=r"index\.html is a folder") as caught:
+        with_modes.make("").publish([Page("index.html", b"x")], soon())
 
     assert "\n" not in str(caught.value)
-    assert {"index.html/mine": b"mine"} == files(target.root)
+    assert {"index.html/mine": b"mine"} == with_modes.files()
 
 
 def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     """While 30 publishes run, every read gives a whole file."""
     publisher = target.make("")
     versions = [bytes([65 + n % 26]) * 200_000 for n in range(30)]
-    publisher.publish([Page("index.html", versions[0])])
+    publisher.publish([Page("index.html", versions[0])], soon())
     seen: set[bytes] = set()
     done = threading.Event()
 
@@ -145,7 +333,7 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     reader.start()
     try:
         for version in versions:
-            publisher.publish([Page("index.html", version)])
+            publisher.publish([Page("index.html", version)], soon())
     finally:
         done.set()
         reader.join()
@@ -154,48 +342,43 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     assert seen <= set(versions)
 
 
-@pytest.mark.parametrize("target", REMOTE, indirect=True)
+@pytest.mark.parametrize("target", ONE_OF_EACH, indirect=True)
 def test_a_dead_port_is_told_quickly(target: Target) -> None:
     """Nothing listens: PublishError, naming the target."""
-    publisher = target.make("")
-    url = publisher.url.replace(publisher.url.rpartition(":")[2].partition("/")[0], str(free_port()))
-    publisher = replace(publisher, url=url)
+    assert target.at_port is not None
+    publisher = target.at_port(target.make(""), free_port())
     begun = time.monotonic()
     with pytest.raises(PublishError) as caught:
-        publisher.publish([Page("index.html", b"x")])
+        publisher.publish([Page("index.html", b"x")], soon())
 
     assert PublishError is type(caught.value)
     assert str(caught.value).startswith(publisher.name)
     assert time.monotonic() - begun < DEAD_SECONDS
 
 
-@pytest.mark.parametrize("target", REMOTE, indirect=True)
-def test_a_refused_login(target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_refused_login(target: Target) -> None:
     """A wrong password or key is PublishRefused, and the password is nowhere in it."""
-    publisher = target.make("")
-    if isinstance(publisher, SftpPublisher):
-        import subprocess
-
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
-        publisher = replace(publisher, identity_file=tmp_path / "other")
-    else:
-        monkeypatch.setenv(SECRET, "wrong-canary")
+    if target.refused is None:
+        return
+    publisher = target.refused(target.make(""))
     with pytest.raises(PublishRefused, match="login was refused") as caught:
-        publisher.publish([Page("index.html", b"x")])
+        publisher.publish([Page("index.html", b"x")], soon())
 
-    assert "wrong-canary" not in f"{caught.value!r}{publisher!r}"
+    assert WRONG not in f"{caught.value!r}{publisher!r}"
 
 
-@pytest.mark.parametrize("target", REMOTE, indirect=True)
-def test_a_stalled_server_is_left(target: Target) -> None:
-    """A server that accepts and says nothing ends within its timeout."""
+@pytest.mark.parametrize("target", ONE_OF_EACH, indirect=True)
+@pytest.mark.parametrize(("timeout_seconds", "deadline_seconds"), [(1, 30), (30, 1.5)], ids=["wait", "run"])
+def test_a_stalled_server_is_left(target: Target, timeout_seconds: float, deadline_seconds: float) -> None:
+    """A server that accepts and says nothing ends within the timeout of each wait, and within the deadline."""
+    assert target.at_port is not None
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        publisher = target.make("")
-        url = publisher.url.replace(
-            publisher.url.rpartition(":")[2].partition("/")[0], str(silent.getsockname()[1])
-        )
+        publisher = target.at_port(target.make(""), silent.getsockname()[1])
         begun = time.monotonic()
-        with pytest.raises(PublishError):
-            replace(publisher, url=url, timeout_seconds=1).publish([Page("index.html", b"x")])
+        with pytest.raises(PublishError) as caught:
+            replace(publisher, timeout_seconds=timeout_seconds).publish(
+                [Page("index.html", b"x")], Deadline(deadline_seconds)
+            )
 
+    assert PublishError is type(caught.value)
     assert time.monotonic() - begun < DEAD_SECONDS

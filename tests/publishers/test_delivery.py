@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -54,7 +56,7 @@ class Session:
         self.atomic = server.atomic
         self.over = False
 
-    def _step(self, what: str, effect=lambda: None):
+    def _step(self, what: str, effect: Callable[[], Any] = lambda: None) -> Any:
         assert not self.over, f"{what} after a fault, on the same connection"
         server = self.server
         fails = len(server.steps) in server.fails

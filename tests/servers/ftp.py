@@ -178,10 +178,11 @@ class ProftpdSftp(Server):
             "SFTPHostKey": f"{folder}/host_key",
             "SFTPAuthorizedUserKeys": f"file:{folder}/authorized_keys",
             "SFTPAuthMethods": methods,
-            "DefaultRoot": "~",
             "Umask": umask,
             "AllowOverwrite": "on",
         }
+        if os.geteuid() == 0:  # only root may shut logins into their folder
+            options["DefaultRoot"] = "~"
         start_proftpd(self, ["mod_sftp.c"], options, file_size_limit)
 
     def url(self, path: str = "", port: int | None = None, host: str = "127.0.0.1") -> str:

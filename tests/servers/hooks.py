@@ -33,7 +33,7 @@ class Hooks:
                 hooks.calls.append(Call(self.command, self.path, body, dict(self.headers)))
                 hooks._answer(self)
 
-            do_POST = do_GET
+            do_HEAD = do_PUT = do_POST = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,7 @@ from tests.servers import unpack
 READY_SECONDS = 15
 STOP_SECONDS = 5
 PORT_TRIES = 200
+PORTS = range(12_000, 32_000)  # where the system takes none for outgoing connections
 PACKAGES = {
     "proftpd": "proftpd-core",
     "sshd": "openssh-server",
@@ -48,7 +50,7 @@ def free_port() -> int:
 def free_ports(count: int) -> range:
     """Return `count` ports in a row that nothing listens on, here and on 127.0.0.2."""
     for _ in range(PORT_TRIES):
-        first = free_port()
+        first = random.choice(PORTS)
         try:
             with ExitStack() as held:
                 for port in range(first, first + count):
@@ -111,8 +113,9 @@ class Server:
             resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
 
     def stop(self) -> None:
-        """End the server and what it started."""
+        """End the server and all that it started: by their ids, for some begin sessions of their own."""
         if self._process is not None:
+            begun = _descendants(self._process.pid)
             try:
                 os.killpg(self._process.pid, signal.SIGTERM)
                 self._process.wait(STOP_SECONDS)
@@ -122,9 +125,21 @@ class Server:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+            for process in begun:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _descendants(process: int) -> list[int]:
+    found = []
+    with suppress(OSError):  # a process that ends meanwhile
+        for tasks in Path("/proc", str(process), "task").glob("*/children"):
+            for child in map(int, tasks.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

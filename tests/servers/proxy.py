@@ -120,13 +120,16 @@ class Traffic:
 class Proxy(Traffic):
     """Forwards connections to its `host` and `port` to a port of 127.0.0.1, until it is left."""
 
-    def __init__(self, server_port: int, fault: Fault | None = None, *, host: str = SERVER) -> None:
+    def __init__(
+        self, server_port: int, fault: Fault | None = None, *, host: str = SERVER, avoid: range = range(0)
+    ) -> None:
         super().__init__(fault)
         self._server_port = server_port
-        self._socket = socket.create_server((host, 0))
+        self._socket = _listening(host, avoid)
         self.host, self.port = self._socket.getsockname()[:2]
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
+        self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name=f"proxy at {self.host}:{self.port}")
         self._listeners: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,6 +137,9 @@ class Proxy(Traffic):
     def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait()
+        if self._failure:
+            self._thread.join()
+            raise self._failure
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -142,7 +148,13 @@ class Proxy(Traffic):
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._listen())
+            try:
+                runner.run(self._listen())
+            except OSError as error:  # somebody has taken a port meanwhile
+                self._failure = error
+                self._ready.set()
+                runner.run(self._close())
+                return
             self._loop.call_soon(self._ready.set)
             self._loop.run_forever()
             runner.run(self._close())
@@ -195,6 +207,15 @@ class Proxy(Traffic):
         return server
 
 
+def _listening(host: str, avoid: range) -> socket.socket:
+    """Return a socket that listens on a free port, none of those which will be wanted next."""
+    while True:
+        taken = socket.create_server((host, 0))
+        if taken.getsockname()[1] not in avoid:
+            return taken
+        taken.close()
+
+
 class FtpProxy(Proxy):
     """A proxy for FTP, see the top of this file: `fault` befalls logins, `data` the traffic of their data."""
 
@@ -206,7 +227,7 @@ class FtpProxy(Proxy):
         data: Fault | None = None,
         passive_ports: range = range(0),
     ) -> None:
-        super().__init__(server_port, fault, host=DOUBLE if passive_ports else SERVER)
+        super().__init__(server_port, fault, host=DOUBLE if passive_ports else SERVER, avoid=passive_ports)
         self.data = Traffic(data)
         self._passive_ports = passive_ports
 
@@ -292,7 +313,8 @@ class _Connection:
                 most, rest = (1, fault.seconds) if fault.kind == "drip" else (CHUNK, 0.0)
                 fault = None
             data = await source.read(min(most, fault.after - passed) if fault else most)
-            if self._over:
+            await asyncio.sleep(rest)
+            if self._over:  # by a fault on the other way, perhaps; from here to the write nothing else runs
                 if self._fault and self._fault.kind == "stall":
                     await asyncio.Event().wait()
                 if not data:
@@ -301,7 +323,6 @@ class _Connection:
             if not data:
                 sink.write_eof()
                 return
-            await asyncio.sleep(rest)
             self._traffic.passed[way] += data
             passed += len(data)
             sink.write(data)

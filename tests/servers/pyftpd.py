@@ -1,13 +1,18 @@
-"""pyftpdlib in a thread, for the faults real servers cannot be made to show."""
+"""pyftpdlib in a thread, for what real servers do that cannot be had here.
+
+with Pyftpd(folder, **IIS) as server: ...
+with Pyftpd(folder, masquerade_address="10.255.255.1") as server: ...
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
@@ -15,8 +20,71 @@ from pyftpdlib.servers import FTPServer
 logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
 
 
+def _no_overwriting(reply: str) -> Any:
+    def rename(self: FTPHandler, path: str) -> None:
+        if self.fs.isfile(path):
+            self._rnfr = None
+            self.respond(reply)
+        else:
+            FTPHandler.ftp_RNTO(self, path)
+
+    return rename
+
+
+def _answer(reply: str) -> Any:
+    return lambda self, *_, **__: self.respond(reply)
+
+
+class _Half:
+    """A file that keeps the first half of what is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.name = file.name
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._file.truncate(self._file.tell() // 2)
+            self._file.close()
+
+
+class _StoresHalf(AbstractedFS):
+    def open(self, filename: str, mode: str) -> Any:
+        file = super().open(filename, mode)
+        return _Half(file) if "w" in mode else file
+
+
+class _StoresElsewhere(AbstractedFS):
+    def open(self, filename: str, mode: str) -> Any:
+        return super().open(f"{filename}.1" if "w" in mode else filename, mode)
+
+
+Settings = dict[str, Any]
+
+IIS: Settings = {"ftp_RNTO": _no_overwriting("550 Cannot create a file when that file already exists. ")}
+OLD_FILEZILLA: Settings = {
+    "ftp_RNTO": _no_overwriting("553 file exists"),
+    "ftp_SITE_CHMOD": _answer("500 Syntax error, command unrecognized."),
+}
+NO_RENAMING: Settings = {
+    "ftp_RNFR": _answer("500 Unknown command."),
+    "ftp_RNTO": _answer("500 Unknown command."),
+}
+NO_EPSV: Settings = {"ftp_EPSV": _answer("500 Unknown command.")}
+MALFORMED_PASV: Settings = {"ftp_PASV": _answer("227 Entering Passive Mode.")}
+NO_SIZE: Settings = {"ftp_SIZE": _answer("500 Unknown command.")}
+NO_CHMOD: Settings = {"ftp_SITE_CHMOD": _answer("504 Not here.")}
+STORES_HALF: Settings = {"abstracted_fs": _StoresHalf}
+STORES_ELSEWHERE: Settings = {"abstracted_fs": _StoresElsewhere}
+
+
 class Pyftpd:
-    """An FTP server; `settings` are attributes of its handler, such as masquerade_address."""
+    """An FTP server; `settings` are attributes of its handler: one or several of the above, masquerade_address ..."""
 
     user = "blogger"
     password = "canary-5ecret"
@@ -48,7 +116,7 @@ class Pyftpd:
         self._ending.set()
         self._thread.join()
 
-    def url(self, path: str = "") -> str:
-        """The address of a folder on it, relative to the login folder."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ftp://{self.user}@{host}:{self.port}/{path}"
+    def url(self, path: str = "", port: int | None = None, host: str | None = None) -> str:
+        """The address of a folder on it, relative to the login folder; or the way there by a proxy."""
+        host = host or (f"[{self.host}]" if ":" in self.host else self.host)
+        return f"ftp://{self.user}@{host}:{port or self.port}/{path}"

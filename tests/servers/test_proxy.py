@@ -5,7 +5,6 @@ from __future__ import annotations
 import ftplib
 import io
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +15,11 @@ import pytest
 
 from tests.conftest import started
 from tests.servers.certificates import Certificate
+from tests.servers.clients import log_in
 from tests.servers.ftp import Vsftpd
 from tests.servers.process import free_port, free_ports
 from tests.servers.proxy import Fault, FtpProxy, Proxy
-from tests.servers.pyftpd import Pyftpd
+from tests.servers.scripted_ftp import ScriptedFtp
 
 SECONDS = 5
 PAGE = bytes(range(256)) * 400
@@ -223,17 +223,9 @@ def test_nothing_is_left() -> None:
         connect(proxy)
 
 
-def log_in(proxy: FtpProxy, server: Pyftpd | Vsftpd) -> ftplib.FTP:
-    """Return a login through the proxy."""
-    ftp = ftplib.FTP(timeout=SECONDS)
-    ftp.connect(proxy.host, proxy.port)
-    ftp.login(server.user, server.password)
-    return ftp
-
-
-def test_a_banner_that_never_comes(tmp_path: Path) -> None:
+def test_a_banner_that_never_comes() -> None:
     """A stall at once: the connection stands, and nobody speaks."""
-    with Pyftpd(tmp_path) as server, FtpProxy(server.port, Fault.stall()) as proxy:
+    with ScriptedFtp() as server, FtpProxy(server.port, Fault.stall()) as proxy:
         with ftplib.FTP(timeout=0.2) as ftp, pytest.raises(TimeoutError):
             ftp.connect(proxy.host, proxy.port)
 
@@ -241,9 +233,13 @@ def test_a_banner_that_never_comes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("extended", [False, True])
-def test_data_goes_through_the_proxy(tmp_path: Path, extended: bool) -> None:
+def test_data_goes_through_the_proxy(extended: bool) -> None:
     """Passive answers of both kinds are rewritten, whether the client believes the address or not."""
-    with Pyftpd(tmp_path) as server, FtpProxy(server.port) as proxy, log_in(proxy, server) as ftp:
+    with (
+        ScriptedFtp() as server,
+        FtpProxy(server.port) as proxy,
+        log_in(server, proxy.host, proxy.port) as ftp,
+    ):
         if extended:
             ftp.af = socket.AF_INET6  # makes ftplib say EPSV
         ftp.trust_server_pasv_ipv4_address = True
@@ -257,43 +253,30 @@ def test_data_goes_through_the_proxy(tmp_path: Path, extended: bool) -> None:
     assert server.password.encode() in proxy.sent
 
 
-def test_faults_of_the_data_alone(tmp_path: Path) -> None:
+def test_faults_of_the_data_alone() -> None:
     """An upload cut by an orderly end is a 226 with a part of the file; a broken one is an error."""
-    with Pyftpd(tmp_path) as server, FtpProxy(server.port, data=Fault.end(1000).on(1)) as proxy:
-        with log_in(proxy, server) as ftp:
-            assert "226 Transfer complete." == ftp.storbinary("STOR page", io.BytesIO(PAGE))
-            assert PAGE[:1000] == (server.root / "page").read_bytes()
+    with ScriptedFtp() as server, FtpProxy(server.port, data=Fault.end(1000).on(1)) as proxy:
+        with log_in(server, proxy.host, proxy.port) as ftp:
+            assert "226 All done." == ftp.storbinary("STOR page", io.BytesIO(PAGE))
+            assert PAGE[:1000] == server.files["/page"]
             proxy.data.fault = Fault.reset(2000)
             with pytest.raises((ftplib.Error, OSError)):
                 ftp.storbinary("STOR other", io.BytesIO(PAGE * 100))
 
         assert proxy.data.faulted.is_set()
         assert not proxy.faulted.is_set()
-        assert len((server.root / "other").read_bytes()) <= 2000
+        assert len(server.files.get("/other", b"")) <= 2000
 
 
-class Reused(ftplib.FTP_TLS):
-    """Takes the control connection's TLS session for the data, which vsftpd demands."""
-
-    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        """See ftplib."""
-        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        assert isinstance(self.sock, ssl.SSLSocket)
-        wrapped = self.context.wrap_socket(connection, server_hostname=self.host, session=self.sock.session)
-        return wrapped, size
-
-
+@pytest.mark.real
 def test_data_under_tls(tmp_path: Path, certificate: Certificate) -> None:
     """Doubled passive ports carry what cannot be read; neither password nor page crosses in clear."""
     ports = free_ports(5)
     with (
         started(lambda: Vsftpd(tmp_path / "vsftpd", certificate, passive_ports=ports)) as server,
         FtpProxy(server.port, passive_ports=ports) as proxy,
-        Reused(context=ssl.create_default_context(cafile=certificate.ca_file), timeout=SECONDS) as ftp,
+        log_in(server, proxy.host, proxy.port) as ftp,
     ):
-        ftp.connect(proxy.host, proxy.port)
-        ftp.login(server.user, server.password)
-        ftp.prot_p()
         ftp.storbinary("STOR page", io.BytesIO(PAGE))
         stored = (server.root / "page").read_bytes()
 

@@ -1,0 +1,65 @@
+"""Asks the user whether a server's host key is the right one, and remembers it if it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from heatmap.deadline import Deadline
+from heatmap.errors import ConfigError, PublishRefused
+from heatmap.publishers import known_hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heatmap.publishers.known_hosts import HostKey
+    from heatmap.publishers.sftp import SftpPublisher
+
+OPTION = "--trust-host-key"
+
+
+def offer(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) -> None:
+    """Show the key that a server has; write it down if the user, or one of `fingerprints`, vouches for it.
+
+    Without any the user is asked at the terminal. Raises PublishError where the key stays unknown,
+    ConfigError where it cannot be written down.
+    """
+    key = target.host_key(Deadline(seconds))
+    sort = key.kind.removeprefix("ssh-").partition("-")[0]  # as the server's files are called
+    print(
+        f"\n{target.name} shows a host key that nobody has vouched for yet:\n\n"
+        f"    {key.kind}  {key.fingerprint}\n\n"
+        "Compare it with what the provider publishes, or with what the server itself says to\n"
+        f"    ssh-keygen -lf /etc/ssh/ssh_host_{sort}_key.pub\n",
+        flush=True,
+    )
+    _ask(target.name, key, [fingerprint for fingerprint in fingerprints if fingerprint])
+    try:
+        known_hosts.add(target.known_hosts_file, key)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(
+            [f"{target.known_hosts_file} cannot be written ({why}): make it writable"]
+        ) from error
+    print(f"From now on it is trusted: {target.known_hosts_file} has it.\n", flush=True)
+
+
+def _ask(name: str, key: HostKey, fingerprints: Sequence[str]) -> None:
+    """Raise PublishRefused unless somebody vouches for the key."""
+    if key.fingerprint in fingerprints:
+        return
+    if fingerprints:
+        raise PublishRefused(
+            f"{name}: the host's key is not the one you gave, so it is not trusted: ask the provider"
+        )
+    if not sys.stdin.isatty():
+        raise PublishRefused(
+            f"{name}: the host's key is not known, and nobody is here to ask: once you have compared the "
+            f"fingerprint, give it as {OPTION}=SHA256:..."
+        )
+    try:
+        answer = input("Is it the same? Then type yes: ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise PublishRefused(f"{name}: the host's key is not known, and stays so")

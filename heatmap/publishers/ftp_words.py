@@ -1,0 +1,137 @@
+"""What an FTP server's words mean: its lists of files, its greeting, and its refusals as our sentences."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING
+
+from heatmap.errors import PublishError, PublishRefused
+from heatmap.publishers.ftp_control import REFUSALS, ClosingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SAID_CHARACTERS = 200  # of a server's words, in a sentence of ours
+NAME_CHARACTERS = 60  # of the name it gives itself
+LATER = "the next run tries again"
+HUNG_UP = "the server hung up"
+ITSELF = re.compile(r"\btype=[cp]dir\b", re.IGNORECASE)  # the folder, or the one above
+MODE = re.compile(r"[-l](?:[-r][-w][-xsStT]){3}")
+
+
+def names(lines: Iterable[str]) -> list[str]:
+    """Return the bare names in the answer to NLST, which may be paths."""
+    found = (line.rpartition("/")[2] for line in lines)
+    return [name for name in found if name not in ("", ".", "..")]
+
+
+def machine_names(lines: Iterable[str]) -> list[str]:
+    """Return the bare names in the answer to MLSD: `type=file;size=3; name`."""
+    entries = (line.partition(" ") for line in lines)
+    return names(
+        name for facts, _, name in entries if not re.search(r"\btype=[cp]dir\b", facts, re.IGNORECASE)
+    )
+
+
+def mode(lines: Iterable[str], name: str) -> str | None:
+    """Return a file's mode by the answer to LIST, as in `-rw-r--r--`; None where it does not tell."""
+    for line in lines:
+        if line.endswith(" " + name):
+            found = MODE.match(line)
+            return found and found[0]
+    return None
+
+
+def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: bool) -> str:
+    """Say what a server calls itself, and what it can and cannot do."""
+    lines = (line[4:].strip(" -*=#") for line in greeting.split("\n"))
+    name = _printable(next(filter(None, lines), "no name"))[:NAME_CHARACTERS]
+    return ", ".join(
+        [
+            f'an FTP server that calls itself "{name}"',
+            tls or "no TLS",
+            "tells sizes" if sizes else "tells no sizes",
+            "lists by MLSD" if machine_lists else "lists by NLST",
+            "changes modes" if modes else "changes no modes",
+        ]
+    )
+
+
+def said(error: BaseException, secret: str | None) -> str:
+    """Return what went wrong in the server's words or the system's, in one line without the secret."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, EOFError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return HUNG_UP
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = error.verify_message
+    elif isinstance(error, ssl.SSLError):
+        reason = getattr(error, "reason", None)  # OpenSSL's; its sentence also tells of lines of C
+        words = reason.lower().replace("_", " ") if reason else str(error)
+    elif isinstance(error, OSError):
+        words = error.strerror or str(error)
+    else:
+        words = str(error)
+    if secret:
+        words = words.replace(secret, "***")
+    return _printable(words)[:SAID_CHARACTERS] or type(error).__name__
+
+
+def explain(error: BaseException, name: str, step: str, what: str, secret: str | None) -> PublishError:
+    """Return a fault at a step as a sentence. `what` is the file or folder the step was about."""
+    why = said(error, secret)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = "check the host's name, or give the authority that signed it as ca_file"
+        return PublishRefused(f"{name}: the server's certificate is not accepted ({why}): {advice}")
+    if isinstance(error, ClosingError) and step in {"greeting", "tls", "login"}:
+        return PublishError(
+            f"{name}: the server turns us away for now ({why}), as for too many connections: {LATER}"
+        )
+    if isinstance(error, REFUSALS) and step in REFUSED:
+        return PublishRefused(f"{name}: {REFUSED[step].format(why=why)}")
+    broken = isinstance(error, ssl.SSLError) and why != HUNG_UP
+    if step == "tls" and broken:
+        advice = "check that port and `implicit` are those of the server, and that it speaks TLS 1.2 or newer"
+        return PublishRefused(f"{name}: no TLS connection ({why}), and without it nothing is sent: {advice}")
+    advice = ANSWERED.get(step, LATER) if isinstance(error, REFUSALS) else LATER
+    sentence = FAILED[step].format(what=what or "the login folder", why=why)
+    return PublishError(
+        f"{name}: {sentence}" if step in {"connect", "greeting"} else f"{name}: {sentence}: {advice}"
+    )
+
+
+REFUSED = {
+    "tls": "the server offers no TLS ({why}), and without it nothing is sent: check the port, or use sftp:",
+    "login": "the login was refused ({why}): check user and password, and whether the server wants ftps:",
+    "protect": "the server does not secure files by TLS ({why}), and without it nothing is sent: use sftp:",
+}
+FAILED = {
+    "connect": "no connection ({why}): check host and port, or wait",
+    "greeting": "the server does not greet ({why}): check host and port, and `implicit` of ftps:, or wait",
+    "tls": "no TLS connection ({why})",
+    "login": "the login failed ({why})",
+    "protect": "the data cannot be protected ({why})",
+    "find": "the login folder cannot be found ({why})",
+    "enter": "the folder {what} cannot be entered or made ({why})",
+    "look": "the size of {what} cannot be had ({why})",
+    "read": "{what} cannot be read back ({why})",
+    "store": "nothing can be stored in {what} ({why})",
+    "rename": "{what} cannot be replaced, as nothing can be renamed ({why})",
+    "replace": "{what} cannot be replaced by renaming ({why})",
+    "delete": "{what} cannot be deleted ({why})",
+    "list": "the files in {what} cannot be listed ({why})",
+}
+ANSWERED = {  # what to do where the server refused in words; else a connection failed, and another may not
+    "enter": "make it, and let the user write there",
+    "read": 'let the user read there, or set verify = "size"',
+    "store": "look at the folder's permissions and the space left",
+    "rename": "let the user rename there, or use another way, such as sftp:",
+    "replace": "let the user rename there",
+    "delete": "let the user delete there",
+    "list": "let the user list there",
+}
+
+
+def _printable(words: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())

@@ -1,0 +1,167 @@
+"""Puts pages into a branch as its only commit, and notices whoever pushed in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.errors import PublishError, PublishImpossible
+from heatmap.publishers import address
+from heatmap.publishers.delivery import Delivery
+from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heatmap.deadline import Deadline
+    from heatmap.model import Page
+    from heatmap.publishers.git import GitPublisher
+
+ATTEMPTS = 5  # how often others may push in between
+FILE_MODE = "100644"
+LINK_MODE = "120000"
+MESSAGE = "Market heatmap"
+RACES = (
+    "[rejected]",
+    "failed to update ref",
+    "cannot lock ref",
+    "incorrect old value",
+    "reference already exists",
+)
+CHECKED_OUT = "branch is currently checked out"
+
+
+class _Tree(NamedTuple):
+    """What a branch is to hold, and how many of the pages it did not hold so."""
+
+    oid: str
+    put: int
+
+
+def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    """Make the commit, push it, and look whether the branch has it. Raises PublishError."""
+    git = Git(target, deadline)
+    for attempt in range(1, ATTEMPTS + 1):
+        tip = _tip(git)
+        if tip and not _fetched(git, tip):
+            continue  # it has moved on meanwhile
+        tree = _tree(git, tip, pages)
+        if not tree.put:
+            return Delivery(0, len(pages), attempt)
+        commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree.oid)
+        if _pushed(git, tip, commit):
+            git.prune(commit)
+            return Delivery(tree.put, len(pages) - tree.put, attempt)
+    raise PublishError(f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again")
+
+
+def check(target: GitPublisher, deadline: Deadline) -> str:
+    """Say what repository that is, after a push that is only rehearsed. Raises PublishError."""
+    git = Git(target, deadline)
+    tip = _tip(git)
+    tree = git.step("write", "hash-object", "-w", "-t", "tree", "--stdin")
+    commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree)
+    if not _pushed(git, tip, commit, "--dry-run"):
+        raise PublishError(f"{target.name}: others are pushing at this moment: try again")
+    there = f"{target.branch} of {target.remote if target.push else 'this repository'}"
+    now = f"is at {tip[:7]}" if tip else "will be made"
+    return f"git {git.version}: {there} {now}, and may be pushed to, but for what its hooks say"
+
+
+def _tip(git: Git) -> str:
+    """Return the commit that the branch is at; "" where there is no such branch."""
+    found = git.step("reach the remote", "ls-remote", REMOTE, _ref(git))
+    return next((line.split("\t")[0] for line in found.splitlines() if line.endswith(f"\t{_ref(git)}")), "")
+
+
+def _fetched(git: Git, tip: str) -> bool:
+    """Whether the branch's present files are at hand, after they were fetched where need be."""
+    for fetch in (True, False):
+        try:
+            git.run("rev-list", "--objects", "--no-walk", "--quiet", tip)  # fails where a file is missing
+        except GitFailed:
+            if fetch:
+                options = ("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--quiet")
+                git.step("fetch the branch", "fetch", *options, REMOTE, _ref(git))
+        else:
+            return True
+    return False
+
+
+def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
+    """Store the branch's files with the pages among them. Raises PublishError."""
+    import os
+    from tempfile import TemporaryDirectory
+
+    folder = git.target.folder.strip("/")
+    paths = [address.join(folder, page.path) for page in pages]
+    before = _entries(git, tip) if tip else {}
+    for path in paths:
+        _refuse_other_things(git.target, before, path)
+    lines, put = b"", 0
+    for path, page in zip(paths, pages, strict=True):
+        oid = git.step("store a page", "hash-object", "-w", "--stdin", content=page.content)
+        entry = f"{FILE_MODE} blob {oid}"
+        if before.get(path) != entry:
+            put += 1
+            lines += os.fsencode(f"{entry}\t{path}\0")
+    if not put:
+        return _Tree("", 0)
+    with TemporaryDirectory(prefix="heatmap-") as place:
+        index = os.path.join(place, "index")
+        git.step("read the branch", "read-tree", tip or "--empty", index=index)
+        git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)
+        return _Tree(git.step("write", "write-tree", index=index), put)
+
+
+def _entries(git: Git, tip: str) -> dict[str, str]:
+    """Return mode, kind and object of all that is in the branch, folders too, by their paths."""
+    found = git.step("read the branch", "ls-tree", "-r", "-t", "-z", "--full-tree", tip)
+    return {path: entry for entry, _, path in (line.partition("\t") for line in found.split("\0"))}
+
+
+def _refuse_other_things(target: GitPublisher, before: Mapping[str, str], path: str) -> None:
+    """Raise PublishImpossible where what is no file, or no folder, stands in a page's way."""
+    for level in address.levels(path):
+        mode, kind, _ = before.get(level, "none none none").split()
+        if kind in ("none", "blob" if level == path else "tree") and mode != LINK_MODE:
+            continue
+        what = {"tree": "a folder", "commit": "a submodule"}.get(
+            kind, "a symbolic link" if mode == LINK_MODE else "a file"
+        )
+        due = "file" if level == path else "folder"
+        raise PublishImpossible(
+            f"{target.name}: in the branch {level} is {what}, where a {due} is due: remove or rename it"
+        )
+
+
+def _pushed(git: Git, tip: str, commit: str, *options: str) -> bool:
+    """Whether the branch is at `commit` now; False where others pushed since it was at `tip`.
+
+    Raises PublishError. What counts is what the branch is at afterwards: an answer may be lost.
+    """
+    lease = f"--force-with-lease={_ref(git)}:{tip}"
+    alone = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no")
+    failure = None
+    try:
+        git.run("push", *alone, *options, lease, REMOTE, f"{commit}:{_ref(git)}")
+    except GitFailed as error:
+        failure = error
+    if options and failure is None:
+        return True
+    if not options and _tip(git) == commit:
+        return True
+    if failure is None or any(race in failure.output for race in RACES):
+        return False
+    said = next((line for line in failure.output.splitlines() if line.startswith("!")), "")
+    if not said:
+        raise git.explain(failure, "push")
+    reason = git.quoted("!" + said.rpartition("\t")[2]).removeprefix("!")
+    if CHECKED_OUT in said:
+        advice = "check out another branch there, or set receive.denyCurrentBranch to updateInstead"
+    else:
+        advice = f"let this user replace the commit of {git.target.branch} (a push by force)"
+    raise PublishImpossible(f"{git.target.name}: the push is not accepted ({reason}): {advice}")
+
+
+def _ref(git: Git) -> str:
+    return f"refs/heads/{git.target.branch}"

@@ -1,0 +1,230 @@
+"""Runs git in a user's repository, with objects and index apart, and says what its refusals mean.
+
+What is written goes into `heatmap/objects` in the repository's own folder (.git), which borrows from the
+repository's objects: so what is no longer needed can be deleted, and nothing of the user's is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from heatmap import credentials
+from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heatmap.deadline import Deadline
+    from heatmap.publishers.git import GitPublisher
+
+LOWEST = (2, 31)  # the version that takes configuration from the environment
+REMOTE = "heatmap"  # the name under which the remote is known here: git keeps no notes of such a one
+KEPT_SECONDS = 3600  # for how long what is needed no more stays, for the sake of runs side by side
+LONGEST_QUOTE = 200  # characters of what git said
+ELSEWHERE = (  # variables that would lead git to another repository
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_CONFIG", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
+)  # fmt: skip
+REFUSED = re.compile(
+    r"Permission denied \(|Host key verification failed|Authentication failed|could not read (?:User|Pass)"
+    r"|Permission to .* denied|certificate|returned error: 40[13]|access denied|not allowed to push",
+    re.IGNORECASE,
+)
+NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
+LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
+TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
+UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
+
+
+class GitFailed(Exception):
+    """A git command ended with an error. `words`: all it said."""
+
+    def __init__(self, words: str, output: str) -> None:
+        super().__init__(words)
+        self.words = words
+        self.output = output
+
+
+class Git:
+    """One repository and one deadline."""
+
+    def __init__(self, target: GitPublisher, deadline: Deadline) -> None:
+        """Find the repository and what is configured for it. Raises PublishError."""
+        self.target = target
+        self._deadline = deadline
+        self._environment = {
+            name: value for name, value in credentials.child_environment().items() if name not in ELSEWHERE
+        }
+        self._environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        self.version = self.step("be run", "version").removeprefix("git version ")
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        if found is None or (int(found[1]), int(found[2])) < LOWEST:
+            raise PublishImpossible(
+                f"{target.name}: git is {self.version}: install {LOWEST[0]}.{LOWEST[1]} or newer"
+            )
+        self._folder = os.path.join(target.path, self._repository())
+        self._store = os.path.join(self._folder, "heatmap", "objects")
+        self._remember()
+        self._make_store()
+
+    def step(self, what: str, *words: str, content: bytes = b"", index: str | None = None) -> str:
+        """Return what a command prints. Raises PublishError saying that git cannot `what`."""
+        try:
+            return self.run(*words, content=content, index=index)
+        except GitFailed as failure:
+            raise self.explain(failure, what) from None
+
+    def run(self, *words: str, content: bytes = b"", index: str | None = None) -> str:
+        """Return what a command prints, without the last line's end. Raises GitFailed, PublishError.
+
+        `index` is the file to take for the index.
+        """
+        from subprocess import PIPE, Popen, TimeoutExpired
+
+        more = {"GIT_INDEX_FILE": index} if index else {}
+        try:
+            child = Popen(
+                ["git", "-C", self.target.path, *words],
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env={**self._environment, **more},
+                start_new_session=True,  # a group of its own, so that it ends with all that it started
+            )
+        except OSError as error:
+            raise PublishImpossible(
+                f"{self.target.name}: git cannot be run ({error.strerror}): install it"
+            ) from error
+
+        with child:
+            try:
+                with self._deadline.interrupting(lambda: _kill(child.pid)):
+                    out, err = child.communicate(content, timeout=self._deadline.remaining())
+            except TimeoutExpired:
+                out, err = b"", b""
+            finally:
+                if child.returncode is None:
+                    _kill(child.pid)
+        if not self._deadline.remaining():
+            seconds = f"{self._deadline.seconds:.3g}"
+            raise PublishError(
+                f"{self.target.name}: the run's {seconds} seconds were over before git {words[0]} was done: "
+                "the next run tries again"
+            )
+        output = os.fsdecode(out).removesuffix("\n")
+        if child.returncode:
+            raise GitFailed(err.decode(errors="replace"), output)
+        return output
+
+    def explain(self, failure: GitFailed, what: str) -> PublishError:
+        """Return a failed command as a sentence."""
+        said = self.quoted(failure.words)
+        if REFUSED.search(failure.words):
+            advice = f"try `git -C {quote(self.target.path)} push --dry-run` as the user who runs this"
+            return PublishRefused(f"{self.target.name}: git may not {what} ({said}): {advice}")
+        if NOWHERE.search(failure.words):
+            advice = f"look at `git -C {quote(self.target.path)} remote -v`"
+            return PublishImpossible(f"{self.target.name}: git cannot {what} ({said}): {advice}")
+        return PublishError(f"{self.target.name}: git cannot {what} ({said}): the next run tries again")
+
+    def quoted(self, words: str) -> str:
+        """Return the line that tells most of what git said, with no name or password of an address in it."""
+        lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
+        known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
+        line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
+        line = LOGIN.sub("", "".join(letter if letter.isprintable() else " " for letter in line))
+        return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
+
+    def prune(self, commit: str) -> None:
+        """Delete what was stored for earlier commits, as well as can be."""
+        import time
+
+        with suppress(GitFailed, PublishError, OSError):
+            needed = set(self.run("rev-list", "--objects", "--no-object-names", commit).split())
+            for folder, _, names in os.walk(self._store):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    ours = os.path.basename(folder) + name in needed or os.path.basename(folder) == "info"
+                    if not ours and time.time() - os.stat(path).st_mtime > KEPT_SECONDS:
+                        os.unlink(path)
+
+    def _repository(self) -> str:
+        """Return the repository's own folder, relative to the checkout."""
+        try:
+            return self.run("rev-parse", "--git-common-dir")
+        except GitFailed as failure:
+            said = self.quoted(failure.words)
+            raise PublishImpossible(
+                f"{self.target.name}: there is no repository that git can use ({said}): clone it there"
+            ) from None
+
+    def _remember(self) -> None:
+        """Take over what is configured: the remote's address, the committer, how to call ssh."""
+        known = dict.fromkeys(self._lines("config", "--name-only", "--get-regexp", r"^(user|core)\."))
+        settings = {
+            "gc.auto": "0",
+            "maintenance.auto": "false",
+            "fetch.unpackLimit": "1000000",  # so that all objects are files of their own, and can be deleted
+        }
+        if self.target.push:
+            for key, option in (("url", ()), ("pushurl", ("--push",))):
+                settings[f"remote.{REMOTE}.{key}"] = self._remote_url(*option)
+        else:
+            settings[f"remote.{REMOTE}.url"] = os.path.abspath(self._folder)
+            settings[f"remote.{REMOTE}.receivepack"] = "git -c core.logAllRefUpdates=false receive-pack"
+        for role in ("AUTHOR", "COMMITTER"):
+            for part, value in (("name", "heatmap"), ("email", "heatmap@localhost")):
+                if f"user.{part}" not in known:
+                    self._environment.setdefault(f"GIT_{role}_{part.upper()}", value)
+        if "core.sshcommand" not in known and "GIT_SSH" not in self._environment:
+            self._environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
+        self._environment |= _configuration(self._environment, settings)
+
+    def _lines(self, *words: str) -> list[str]:
+        try:
+            return self.run(*words).splitlines()
+        except GitFailed:  # git config finds nothing
+            return []
+
+    def _remote_url(self, *options: str) -> str:
+        try:
+            return self.run("remote", "get-url", *options, self.target.remote)
+        except GitFailed:
+            raise PublishImpossible(
+                f"{self.target.name}: the repository has no remote {self.target.remote!r}: "
+                f"name one that `git -C {quote(self.target.path)} remote` shows, or set push = false"
+            ) from None
+
+    def _make_store(self) -> None:
+        try:
+            os.makedirs(os.path.join(self._store, "info"), exist_ok=True)
+            with open(os.path.join(self._store, "info", "alternates"), "w", encoding="utf-8") as file:
+                file.write("../../objects\n")  # as seen from the store
+        except OSError as error:
+            raise PublishError(
+                f"{self.target.name}: {self._store} cannot be written ({error.strerror}): "
+                "let this user write there, or make room"
+            ) from error
+        self._environment["GIT_OBJECT_DIRECTORY"] = os.path.abspath(self._store)
+
+
+def _configuration(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that add settings to those that come by variables already."""
+    found = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(found) if found.isascii() and found.isdigit() else 0
+    more = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (key, value) in enumerate(settings.items(), first):
+        more |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return more
+
+
+def _kill(group: int) -> None:
+    """End a command with all that it started, if anything is left of it."""
+    import signal
+
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

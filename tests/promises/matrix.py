@@ -1,0 +1,121 @@
+"""What is measured, on which targets, how often in a sample and how often in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.promises import cuts, faults, independence, kills, places, repeats, rivals, stalls, torn
+
+TESTS = Path(__file__).parents[1]
+FAULTS = (
+    "publishers/test_*.py",
+    "test_deadline.py",
+    "test_dispatch.py",
+    "test_process.py",
+    "test_credentials.py",
+    "test_secrets.py",
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """`rows`: by what is measured, a function (an empty folder, chance, how often) -> figures that say if they hold."""
+
+    name: str
+    title: str
+    what: str  # the heading of the first column
+    rows: Mapping[str, Callable[[Path, Random, int], Any]]
+    sample: int = 1
+    whole: int = 1
+
+    def measure(self, row: str, folder: Path, seed: int, amount: int) -> Any:
+        """Return the figures of one row. Raises process.Missing where a server or a tool is not here."""
+        return self.rows[row](folder, Random(f"{seed} {self.name} {row}"), amount)
+
+
+def _on_targets(module: Any, kinds: tuple[str, ...]) -> dict[str, Callable[[Path, Random, int], Any]]:
+    def measure(kind: str, folder: Path, rng: Random, amount: int) -> Any:
+        with places.started(kind, folder) as place:
+            return module.measure(place, rng, amount)
+
+    return {kind: partial(measure, kind) for kind in kinds}
+
+
+def _upload(tool: str, folder: Path, _: Random, amount: int) -> Any:
+    with places.started(rivals.KIND, folder) as place:
+        return rivals.measure(rivals.UPLOADS[tool], place, amount)
+
+
+def _faults() -> dict[str, Callable[[Path, Random, int], Any]]:
+    files = sorted(file for pattern in FAULTS for file in TESTS.glob(pattern))
+    names = [str(file.relative_to(TESTS.parent)) for file in files]
+    return {name: lambda _folder, _rng, _amount, name=name: faults.measure(name) for name in names}
+
+
+ALL = tuple(places.KINDS)
+REMOTE = tuple(kind for kind in ALL if kind not in places.LOCAL)
+MEASUREMENTS = (
+    Measurement(
+        "torn",
+        "Two visitors fetch the page all the while that it is published (promise 1)",
+        "target",
+        _on_targets(torn, ALL),
+        torn.SAMPLE,
+        torn.WHOLE,
+    ),
+    Measurement(
+        "cuts",
+        "Uploads cut at bytes spread over their whole way, with a single attempt (promise 2)",
+        "target",
+        _on_targets(cuts, ALL),
+        cuts.SAMPLE,
+        cuts.WHOLE,
+    ),
+    Measurement(
+        "kills",
+        "SIGKILL to a real `heatmap run` at random instants (promises 2 and 9)",
+        "target",
+        _on_targets(kills, ALL),
+        kills.SAMPLE,
+        kills.WHOLE,
+    ),
+    Measurement(
+        "repeats",
+        "The same files published twice (promise 4)",
+        "target",
+        _on_targets(repeats, ALL),
+        repeats.SAMPLE,
+        repeats.WHOLE,
+    ),
+    Measurement(
+        "stalls",
+        "Real runs whose server falls silent on the way, with `deadline_seconds = 5` (promise 6)",
+        "target",
+        _on_targets(stalls, REMOTE),
+        stalls.SAMPLE,
+        stalls.WHOLE,
+    ),
+    Measurement(
+        "independence",
+        "Three targets in one run: one silent, one that refuses the login, one good (promise 11)",
+        "target",
+        _on_targets(independence, tuple(kind for kind in REMOTE if not kind.startswith("s3"))),
+        independence.SAMPLE,
+        independence.WHOLE,
+    ),
+    Measurement(
+        "rivals",
+        "The same page uploaded to the same vsftpd by the tools people use",
+        "tool",
+        {tool: partial(_upload, tool) for tool in rivals.UPLOADS},
+        rivals.SAMPLE,
+        rivals.WHOLE,
+    ),
+    Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults()),
+)
+BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}

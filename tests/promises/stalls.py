@@ -1,0 +1,157 @@
+"""Servers that fall silent, at every part of a real run's way, and when the run ends then."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+from threading import Lock
+from typing import NamedTuple
+
+from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
+from tests.promises.places import Place
+from tests.promises.runs import Run, configuration, run
+from tests.promises.versions import moment
+from tests.servers.dns import SilentDns
+from tests.servers.proxy import Fault, Proxy, Way
+
+SAMPLE, WHOLE = 5, 18
+DEADLINE_SECONDS = 5
+LATEST_SECONDS = DEADLINE_SECONDS + 5
+AT_ONCE = 6  # runs; they mostly wait
+
+NAME = "heatmap.example.org"  # nobody answers what its address is
+
+
+class Address(NamedTuple):
+    """By which port and host the server is reached, and who is asked for the host's address."""
+
+    port: int
+    host: str
+    dns: SilentDns | None = None
+
+
+class Stalls(NamedTuple):
+    """How runs with a deadline of 5 seconds ended whose server fell silent."""
+
+    stalls: int
+    exit_75: int
+    exit_0: int  # the silence came when all was in place
+    slowest_seconds: float  # from the process's start to its end
+    too_late: int  # later than 5 seconds after the deadline
+    wrong: int  # another code, not one sentence, a file that is neither old nor new, a process left
+    unhealed: int  # next runs that did not end with exit code 0
+
+    @property
+    def holds(self) -> bool:
+        """Every run ends in time, and says why."""
+        return not (self.too_late or self.wrong or self.unhealed) and self.exit_75 > 0
+
+
+def measure(place: Place, rng: Random, amount: int) -> Stalls:
+    """Let the server fall silent at `amount` points of the way, each for a folder of its own."""
+    ways = [partial(_no_name, place), _black_hole, *_silences(place, rng, amount - 2)]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        ended = list(threads.map(partial(_one, place), range(len(ways)), ways))
+    codes = [end.code for end in ended]
+    return Stalls(
+        len(ended),
+        codes.count(EXIT_TEMPORARY),
+        codes.count(EXIT_OK),
+        round(max(end.seconds for end in ended), 1),
+        sum(end.seconds > LATEST_SECONDS for end in ended),
+        sum(not end.right for end in ended),
+        sum(not end.healed for end in ended),
+    )
+
+
+Reached = Callable[[], AbstractContextManager[Address]]
+
+
+class _End(NamedTuple):
+    code: int
+    seconds: float
+    right: bool
+    healed: bool
+
+
+def _one(place: Place, number: int, way: Reached) -> _End:
+    """Publish one moment's pages, then the next ones to a server that falls silent, then those again."""
+    folder, under = Path(mkdtemp(dir=place.folder)), f"stall{number}"
+    direct = configuration(folder, [place.table(under=under)])
+    assert run(direct, moment(0)).code == EXIT_OK
+    old = place.files(under)
+    with way() as (port, host, dns):
+        path = configuration(
+            folder / "stalled", [place.table(port, host, under=under)], deadline_seconds=DEADLINE_SECONDS
+        )
+        doomed = Run(path, moment(1), dns)
+        ended = doomed.end()
+        found = place.files(under)
+        alone = not doomed.children()
+    healed = run(direct, moment(1)).code == EXIT_OK
+    new = place.files(under)
+    whole = all(
+        found[name] in (old[name], new.get(name)) if name in found else not place.renames for name in old
+    )
+    told = ended.code == EXIT_TEMPORARY and len(ended.said.splitlines()) == 1
+    done = ended.code == EXIT_OK and all(found[name] == new[name] for name in old)
+    return _End(ended.code, ended.seconds, right=alone and whole and (told or done), healed=healed)
+
+
+def _silences(place: Place, rng: Random, amount: int) -> Iterator[Reached]:
+    """Yield where to fall silent, on the connection and on FTP's data: from the first byte to the last."""
+    with place.proxy() as proxy:
+        folder = Path(mkdtemp(dir=place.folder))
+        for number in (0, 1):
+            sent, received = len(proxy.sent), len(proxy.received)
+            path = configuration(folder, [place.table(proxy.port, proxy.host, under="dry")])
+            assert run(path, moment(number)).code == EXIT_OK
+        lengths = {"sent": len(proxy.sent) - sent, "received": len(proxy.received) - received}
+    data = amount // 3 if place.is_ftp else 0
+    for number in range(amount - data):
+        way: Way = ("received", "sent")[number % 2]
+        share = number / (amount - data)
+        offset = int((share + rng.random() / amount) * lengths[way]) if number else 0  # 0: no greeting
+        fault = (Fault.stall, Fault.swallow)[number // 2 % 2](offset, way)
+        yield partial(_silent, place.proxy, fault)
+    one_at_a_time = Lock()  # a proxy doubles all passive ports
+    for _ in range(data):
+        fault = Fault.stall(rng.randrange(30_000), "sent").on(1, skip=rng.randrange(6))  # of six files
+        yield partial(_silent, place.ftp_proxy, fault, one_at_a_time)
+
+
+@contextmanager
+def _silent(proxied: Callable[[Fault], Proxy], fault: Fault, lock: Lock | None = None) -> Iterator[Address]:
+    with lock or nullcontext(), proxied(fault) as proxy:
+        yield Address(proxy.port, proxy.host)
+
+
+@contextmanager
+def _no_name(place: Place) -> Iterator[Address]:
+    """A host whose address no name server tells."""
+    assert place.port is not None
+    with SilentDns(Path(mkdtemp(dir=place.folder)) / "dns") as dns:
+        yield Address(place.port, NAME, dns)
+
+
+@contextmanager
+def _black_hole() -> Iterator[Address]:
+    """A port that takes no connection and refuses none, as behind a firewall that drops."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # more than the system keeps waiting for it
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(full.getsockname())
+        time.sleep(0.1)
+        yield Address(full.getsockname()[1], "127.0.0.1")

@@ -1,0 +1,89 @@
+"""What FTP servers' words are taken to mean."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from heatmap.publishers import ftp_words
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        (["index.html", ".hidden", "a b"], ["index.html", ".hidden", "a b"]),
+        ([".", "..", "x", ""], ["x"]),
+        (["./x", "web/y", "/srv/web/z"], ["x", "y", "z"]),
+        ([], []),
+    ],
+    ids=["bare", "the folder itself", "paths", "nothing"],
+)
+def test_names(lines: list[str], names: list[str]) -> None:
+    """NLST answers with names or with paths."""
+    assert names == ftp_words.names(lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("type=file;size=3;modify=20261121080000; index.html", ["index.html"]),
+        ("Type=file;Size=3;  leading space", [" leading space"]),
+        ("type=cdir;perm=flcdmpe; web", []),
+        ("Type=pdir;Perm=el; ..", []),
+        ("type=OS.unix=slink:/srv/web;size=1; link; with semicolons", ["link; with semicolons"]),
+        (" no facts", ["no facts"]),
+        ("", []),
+    ],
+)
+def test_machine_names(line: str, names: list[str]) -> None:
+    """MLSD's facts end at the first space; all behind it is the name (RFC 3659, section 7)."""
+    assert names == ftp_words.machine_names([line])
+
+
+@pytest.mark.parametrize(
+    ("line", "mode"),
+    [
+        ("-rw-------   1 ftp ftp  9000 Nov 21 08:30 page", "-rw-------"),
+        ("-rw-r--r--+  1 ftp ftp  9000 Nov 21 08:30 page", "-rw-r--r--"),
+        ("-rw-r--r--   1 ftp ftp  9000 Nov 21 08:30 another page", "-rw-r--r--"),
+        ("-rw-------   1 ftp ftp  9000 Nov 21 08:30 frontpage", None),
+        ("11-21-26  08:30AM                 9000 page", None),
+    ],
+    ids=["hidden", "with a list of rights", "ends like it", "other name", "IIS"],
+)
+def test_mode(line: str, mode: str | None) -> None:
+    """It is read off the long list where that is of the usual form; no other answer is made up."""
+    assert mode == ftp_words.mode(["total 8", line], "page")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "name"),
+    [
+        ("220 (vsFTPd 3.0.3)", "(vsFTPd 3.0.3)"),
+        (
+            "220---------- Welcome to Pure-FTPd [TLS] ----------\n220-You are 1.\n220 Bye",
+            "Welcome to Pure-FTPd [TLS]",
+        ),
+        ("220-\n220-***\n220 Microsoft FTP Service", "Microsoft FTP Service"),
+        ("220 \x1b[31mred\x07 \udce9", "[31mred"),
+        ("220 " + "long " * 1000, ("long " * 12)),
+        ("220 ", "no name"),
+    ],
+    ids=["vsftpd", "pure-ftpd", "iis", "unprintable", "long", "none"],
+)
+def test_the_name_a_server_gives_itself(greeting: str, name: str) -> None:
+    """The first line that says something: printable, and no longer than a name is."""
+    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes=False)
+
+    assert f'an FTP server that calls itself "{name}", no TLS, ' in said
+    assert said.isprintable()
+
+
+def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
+    """Before the words are shortened, and in the system's words, too."""
+    secret = "s3cret"
+    for words in ("x" * 197 + secret, f"530 {secret}", secret):
+        assert "s3c" not in ftp_words.said(OSError(1, words), secret)
+        assert "s3c" not in ftp_words.said(ssl.SSLError(1, words), secret)
+    assert "***" == ftp_words.said(OSError(1, secret), secret)

@@ -1,0 +1,807 @@
+"""Publishing into a branch: real repositories, real pushes, and remotes that refuse, hang and move."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmap.deadline import Deadline
+from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
+from heatmap.model import Page
+from heatmap.publishers import git_commands
+from heatmap.publishers.delivery import Delivery
+from heatmap.publishers.git import GitPublisher
+from tests.conftest import started
+from tests.servers.git import GitDaemon
+from tests.servers.proxy import Fault, Proxy
+
+PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", "<p>été".encode() * 1000)]
+PUT = {page.path: page.content for page in PAGES}
+CHECKOUT = Path(__file__).parents[2]
+
+
+def soon() -> Deadline:
+    """Time enough for all that is well."""
+    return Deadline(30)
+
+
+@pytest.fixture(autouse=True)
+def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No configuration but the tests' own."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "EMAIL"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+class Place:
+    """A bare repository, and a checkout of it that a user works in."""
+
+    def __init__(self, folder: Path, remote: str = "remote") -> None:
+        self.remote = folder / f"{remote}.git"
+        self.checkout = folder / "my été site"
+        self.run(folder, "init", "-q", "--bare", "-b", "main", str(self.remote))
+        self.run(folder, "clone", "-q", str(self.remote), str(self.checkout))
+        (self.checkout / "README").write_text("mine")
+        self.run(self.checkout, "switch", "-q", "-c", "main")
+        self.commit("README", "first")
+        self.run(self.checkout, "push", "-q", "origin", "main")
+
+    def run(self, folder: Path, *words: str) -> str:
+        """What git prints, as the user who works here runs it."""
+        named = ["-c", "user.name=Me", "-c", "user.email=me@example.org"]
+        done = subprocess.run(
+            ["git", "-C", folder, *named, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, path: str, message: str) -> None:
+        """Commit a file of the checkout to the branch that it is on."""
+        self.run(self.checkout, "add", path)
+        self.run(self.checkout, "commit", "-q", "-m", message)
+
+    def start_pages(self, files: dict[str, str]) -> None:
+        """Push a branch of pages with a history of two commits, as users make it."""
+        self.run(self.checkout, "switch", "-q", "--orphan", "gh-pages")
+        for number in range(2):
+            for name, content in files.items():
+                (self.checkout / name).parent.mkdir(exist_ok=True)
+                (self.checkout / name).write_text(content)
+                self.run(self.checkout, "add", name)
+            self.run(self.checkout, "commit", "-q", "--allow-empty", "-m", f"number {number}")
+        self.run(self.checkout, "push", "-q", "origin", "gh-pages")
+        self.run(self.checkout, "switch", "-q", "main")
+
+    def push_by_another(self, name: str, folder: Path) -> None:
+        """Change a file in the branch from elsewhere, as a colleague would."""
+        other = folder / f"other{time.monotonic_ns()}"
+        self.run(folder, "clone", "-q", "-b", "gh-pages", str(self.remote), str(other))
+        (other / name).write_text(f"theirs{time.monotonic_ns()}")
+        self.run(other, "add", name)
+        self.run(other, "commit", "-q", "-m", "theirs")
+        self.run(other, "push", "-q")
+
+    def publisher(self, **more: Any) -> GitPublisher:
+        """A publisher for the checkout."""
+        return replace(GitPublisher("git+file:x"), url=f"git+file:{self.checkout}", **more)
+
+    def files(self, branch: str = "gh-pages", repository: Path | None = None) -> dict[str, bytes]:
+        """All that a branch of the remote holds, read without our code."""
+        where = repository or self.remote
+        names = self.run(where, "ls-tree", "-r", "--name-only", "-z", branch).split("\0")
+        show = ["git", "-C", where, "show"]
+        return {name: subprocess.check_output([*show, f"{branch}:{name}"]) for name in names if name}
+
+    def hook(self, name: str, script: str, repository: Path | None = None) -> None:
+        """Give the remote a hook."""
+        hook = (repository or self.remote) / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{script}\n")
+        hook.chmod(0o755)
+
+    def sizes(self) -> int:
+        """The bytes of all that is in the checkout's repository."""
+        return sum(file.stat().st_size for file in (self.checkout / ".git").rglob("*") if file.is_file())
+
+    def state(self) -> tuple[str, ...]:
+        """All of the checkout that is the user's own."""
+        git = self.checkout / ".git"
+        return (
+            self.run(self.checkout, "--no-optional-locks", "status", "--porcelain", "--branch"),
+            self.run(self.checkout, "for-each-ref"),
+            self.run(self.checkout, "stash", "list"),
+            self.run(self.checkout, "reflog", "--all"),
+            self.run(self.checkout, "count-objects"),
+            (git / "HEAD").read_text(),
+            (git / "config").read_text(),
+            str((git / "index").stat().st_mtime_ns),
+            str(sorted(path.name for path in git.iterdir() if path.name != "heatmap")),
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A remote and a checkout, without a branch of pages."""
+    return Place(tmp_path)
+
+
+def caught(
+    publisher: GitPublisher, kind: type[PublishError], match: str, deadline: Deadline | None = None
+) -> str:
+    """The sentence of a publish that must fail."""
+    with pytest.raises(kind, match=match) as error:
+        publisher.publish(PAGES, deadline or soon())
+    assert type(error.value) is kind
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith(publisher.name)
+    return str(error.value)
+
+
+def test_a_branch_is_made(place: Place) -> None:
+    """Where there is none yet: one commit without parents, with the pages and nothing else."""
+    assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
+    assert PUT == place.files()
+    assert "1" == place.run(place.remote, "rev-list", "--count", "gh-pages")
+    assert "Market heatmap" == place.run(place.remote, "log", "--format=%B", "gh-pages")
+
+
+def test_the_history_never_grows(place: Place) -> None:
+    """Each publish leaves one commit, and what else is in the branch stays, hidden and executable files too."""
+    place.start_pages({"CNAME": "www.example.org", ".nojekyll": "", "about/run": "x", "index.html": "old"})
+    for version in (b"1", b"2"):
+        place.publisher().publish([Page("index.html", version)], soon())
+
+    assert "1" == place.run(place.remote, "rev-list", "--count", "gh-pages")
+    kept = {"CNAME": b"www.example.org", ".nojekyll": b"", "about/run": b"x"}
+    assert {**kept, "index.html": b"2"} == place.files()
+
+
+def test_unchanged_pages_are_not_pushed(place: Place) -> None:
+    """The same pages make no commit; one that differs makes one, and the others count as kept."""
+    place.publisher().publish(PAGES, soon())
+    before = place.run(place.remote, "rev-parse", "gh-pages")
+    place.hook("pre-receive", "echo called >> called")
+
+    assert Delivery(0, 2) == place.publisher().publish(PAGES, soon())
+    assert before == place.run(place.remote, "rev-parse", "gh-pages")
+    assert not (place.remote / "called").exists()
+    assert Delivery(1, 1) == place.publisher().publish([PAGES[0], Page("index.html", b"new")], soon())
+    assert (place.remote / "called").exists()
+
+
+@pytest.mark.parametrize("branch", ["gh-pages", "main"])
+def test_nothing_of_the_users_changes(place: Place, branch: str) -> None:
+    """Files, index, HEAD, branches, stash, reflogs, objects and settings stay, the branch checked out or not."""
+    place.start_pages({"index.html": "old"})
+    (place.checkout / "README").write_text("under work")
+    (place.checkout / "untracked").write_text("x")
+    place.run(place.checkout, "add", "README")
+    place.run(place.checkout, "stash", "push", "-q", "--keep-index")
+    before = place.state()
+    place.publisher(branch=branch).publish(PAGES, soon())
+    place.publisher(branch=branch).publish([Page("index.html", b"new")], soon())
+    place.publisher(branch=branch).check(soon())
+
+    assert before == place.state()
+    assert b"new" == place.files(branch)["index.html"]
+    assert "" == place.run(place.checkout, "fsck", "--strict", "--no-dangling")
+
+
+def test_a_folder_of_the_branch(place: Place) -> None:
+    """`docs/heatmap` of main: beside all else that is there; the checkout may be named by a folder in it."""
+    (place.checkout / "docs").mkdir()
+    publisher = place.publisher(branch="main", folder="docs/heatmap")
+    inside = replace(publisher, url=f"{publisher.url}/docs")
+
+    assert Delivery(2, 0) == inside.publish(PAGES, soon())
+    assert [Delivery(0, 2)] * 2 == [each.publish(PAGES, soon()) for each in (publisher, inside)]
+    assert {"README": b"mine", **{f"docs/heatmap/{name}": each for name, each in PUT.items()}} == place.files(
+        "main"
+    )
+
+
+def test_a_push_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another pushed since we looked is noticed and kept."""
+    place.start_pages({"index.html": "old"})
+    honest = git_commands.Git.run
+    times = iter(range(100))
+
+    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+        if words[0] == "push" and next(times) < 2:
+            place.push_by_another("theirs", tmp_path)
+        return honest(git, *words, **more)
+
+    monkeypatch.setattr(git_commands.Git, "run", run)
+
+    assert Delivery(2, 0, 3) == place.publisher().publish(PAGES, soon())
+    assert {*PUT, "theirs"} == set(place.files())
+
+
+def test_pushes_in_between_without_end(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a few attempts it is said so; the others' work stays."""
+    place.start_pages({"index.html": "old"})
+    honest = git_commands.Git.run
+    count = iter(range(100))
+
+    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+        if words[0] == "push":
+            place.push_by_another(f"theirs{next(count)}", tmp_path)
+        return honest(git, *words, **more)
+
+    monkeypatch.setattr(git_commands.Git, "run", run)
+    caught(place.publisher(), PublishError, "others pushed 5 times")
+
+    assert {"index.html", *(f"theirs{number}" for number in range(5))} == set(place.files())
+
+
+def test_a_branch_made_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was not there when we looked, and is when we push, is not overwritten."""
+    honest = git_commands.Git.run
+    once = iter([True])
+
+    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+        if words[0] == "push" and next(once, False):
+            place.start_pages({"CNAME": "www.example.org"})
+        return honest(git, *words, **more)
+
+    monkeypatch.setattr(git_commands.Git, "run", run)
+
+    assert Delivery(2, 0, 2) == place.publisher().publish(PAGES, soon())
+    assert {**PUT, "CNAME": b"www.example.org"} == place.files()
+
+
+def test_a_lost_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push that arrived, and whose answer did not, is settled by looking."""
+    honest = git_commands.Git.run
+
+    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+        said = honest(git, *words, **more)
+        if words[0] == "push":
+            raise git_commands.GitFailed("fatal: the remote end hung up unexpectedly", "")
+        return said
+
+    monkeypatch.setattr(git_commands.Git, "run", run)
+
+    assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
+    assert PUT == place.files()
+
+
+def test_tidying_up_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is pushed and seen is a success, though no time is left for what comes after."""
+    honest = git_commands.Git.prune
+    deadline = soon()
+
+    def prune(git: git_commands.Git, commit: str) -> None:
+        deadline.expire()
+        honest(git, commit)
+
+    monkeypatch.setattr(git_commands.Git, "prune", prune)
+
+    assert Delivery(2, 0) == place.publisher().publish(PAGES, deadline)
+
+
+def test_a_push_that_did_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Success means verified: a push that says it is done, and is not, is no success."""
+    honest = git_commands.Git.run
+    monkeypatch.setattr(
+        git_commands.Git,
+        "run",
+        lambda git, *words, **more: "" if words[0] == "push" else honest(git, *words, **more),
+    )
+    caught(place.publisher(), PublishError, "tries again")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "match"),
+    [
+        (lambda place: place.hook("pre-receive", "echo no >&2; exit 1"), "pre-receive hook declined"),
+        (lambda place: place.hook("update", "exit 1"), "hook declined"),
+        (
+            lambda place: place.run(place.remote, "config", "receive.denyNonFastForwards", "true"),
+            r"non-fast-forward\)\): let this user replace the commit of gh-pages",
+        ),
+    ],
+)
+def test_a_remote_that_refuses(place: Place, prepare: Callable[[Place], None], match: str) -> None:
+    """The sentence has its reason; the old page stays, and nothing is tried again."""
+    place.start_pages({"index.html": "old"})
+    prepare(place)
+    caught(place.publisher(), PublishImpossible, match)
+
+    assert {"index.html": b"old"} == place.files()
+
+
+def test_a_hook_of_the_users_that_refuses(place: Place) -> None:
+    """A pre-push hook has its say."""
+    place.hook("pre-push", "echo error: not today >&2; exit 1", place.checkout / ".git")
+    caught(place.publisher(), PublishError, "not today")
+
+    assert "" == place.run(place.remote, "branch", "--list", "gh-pages")
+
+
+@pytest.mark.parametrize("hook", ["pre-receive", "post-receive"])
+def test_a_remote_that_hangs(place: Place, hook: str, tmp_path: Path) -> None:
+    """At the deadline all is ended, with everything that git started."""
+    place.start_pages({"index.html": "old"})
+    place.hook(hook, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    begun = time.monotonic()
+    caught(place.publisher(), PublishError, "seconds were over", Deadline(2))
+
+    assert time.monotonic() - begun < 4
+    assert place.files()["index.html"] in (b"old", PUT["index.html"])
+    hooks = int((tmp_path / "pid").read_text())
+    until = time.monotonic() + 5
+    while _alive(hooks) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _alive(hooks)
+
+
+def _alive(process: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
+def test_a_signal_ends_it(place: Place) -> None:
+    """What git does is broken off when the run is told to end."""
+    place.hook("pre-receive", "exec sleep 60")
+    deadline = Deadline(60)
+    begun = time.monotonic()
+    timer = threading.Timer(1, deadline.expire)
+    timer.start()
+    caught(place.publisher(), PublishError, "over", deadline)
+    timer.join()
+
+    assert time.monotonic() - begun < 5
+
+
+def test_in_the_repository_itself(place: Place) -> None:
+    """Without push the branch is made in the repository at hand, and the remote is not asked."""
+    shutil.rmtree(place.remote)
+    publisher = place.publisher(push=False)
+
+    assert [Delivery(2, 0), Delivery(0, 2)] == [publisher.publish(PAGES, soon()) for _ in range(2)]
+    assert PUT == place.files(repository=place.checkout)
+    assert "gh-pages" not in place.run(place.checkout, "reflog", "--all")  # which would keep every commit
+    assert "" == place.run(place.checkout, "fsck", "--strict", "--no-dangling")
+
+
+def test_the_branch_that_is_checked_out(place: Place) -> None:
+    """Without push: it is refused, because the files would no longer be those of the branch; or git updates them."""
+    publisher = place.publisher(push=False, branch="main")
+    caught(publisher, PublishImpossible, "check out another branch")
+    place.run(place.checkout, "config", "receive.denyCurrentBranch", "updateInstead")
+    publisher.publish(PAGES, soon())
+
+    assert PUT["index.html"] == (place.checkout / "index.html").read_bytes()
+    assert "" == place.run(place.checkout, "status", "--porcelain")
+
+
+def test_a_bare_repository_at_hand(place: Place) -> None:
+    """One without a checkout, such as on the web server itself."""
+    publisher = replace(place.publisher(push=False), url=f"git+file:{place.remote}")
+    publisher.publish(PAGES, soon())
+
+    assert PUT == place.files()
+
+
+def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier publishes stored is deleted, and nothing of the user's, such as a stash that was dropped."""
+    monkeypatch.setattr(git_commands, "KEPT_SECONDS", 0)
+    (place.checkout / "README").write_text("dropped")
+    place.run(place.checkout, "stash", "-q")
+    dropped = place.run(place.checkout, "rev-parse", "stash")
+    place.run(place.checkout, "stash", "drop", "-q")
+    sizes = []
+    for _ in range(6):
+        place.publisher().publish([Page("index.html", random.randbytes(100_000))], soon())
+        time.sleep(0.01)  # a file's age is told by its clock, which ticks every few milliseconds
+        sizes.append(place.sizes())
+
+    assert max(sizes) - sizes[0] < 1000
+    assert "commit" == place.run(place.checkout, "cat-file", "-t", dropped)
+
+
+def test_files_of_the_branch_that_got_lost_here(place: Place) -> None:
+    """Where the user's own housekeeping took what the branch still needs, it is fetched again."""
+    place.start_pages({"CNAME": "www.example.org", "index.html": "old"})
+    place.publisher().publish(PAGES, soon())
+    place.run(place.checkout, "branch", "-q", "-D", "gh-pages")
+    place.run(place.checkout, "update-ref", "-d", "refs/remotes/origin/gh-pages")
+    place.run(place.checkout, "reflog", "expire", "--expire=now", "--all")
+    place.run(place.checkout, "gc", "-q", "--prune=now")
+    place.publisher().publish([Page("index.html", b"new")], soon())
+
+    assert {**PUT, "index.html": b"new", "CNAME": b"www.example.org"} == place.files()
+
+
+def test_a_reader_never_sees_half_a_file(place: Place) -> None:
+    """While 30 publishes run, every read of the remote's branch gives a whole file."""
+    versions = [bytes([65 + number]) * 200_000 for number in range(30)]
+    place.publisher().publish([Page("index.html", versions[0])], soon())
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            command = ["git", "-C", place.remote, "show", "gh-pages:index.html"]
+            seen.add(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for version in versions:
+            place.publisher().publish([Page("index.html", version)], soon())
+    finally:
+        done.set()
+        reader.join()
+
+    assert len(seen) > 1
+    assert seen <= set(versions)
+
+
+def test_what_was_fetched_is_deleted_too(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others push much, it does not stay here in a pack of which one file is still needed."""
+    monkeypatch.setattr(git_commands, "KEPT_SECONDS", -1)
+    place.start_pages({"index.html": "old"})
+    other = tmp_path / "other"
+    place.run(tmp_path, "clone", "-q", "-b", "gh-pages", str(place.remote), str(other))
+    for number in range(200):
+        (other / f"{number}").write_text(f"{number}")
+    place.run(other, "add", ".")
+    place.run(other, "commit", "-q", "-m", "many")
+    place.run(other, "push", "-q")
+    place.publisher().publish(PAGES, soon())
+    store = place.checkout / ".git/heatmap/objects"
+
+    assert 200 < sum(1 for path in store.rglob("*") if path.is_file())
+    assert [] == [path for path in store.rglob("*") if path.suffix in (".pack", ".idx")]
+    assert 202 == len(place.files())
+
+
+def test_whoever_runs_beside_it_is_left_in_peace(place: Place) -> None:
+    """Objects of the last hour stay: another run may need them still."""
+    for version in (b"1", b"2"):
+        place.publisher().publish([Page("index.html", version)], soon())
+    store = place.checkout / ".git/heatmap/objects"
+
+    assert 6 == sum(len(list(folder.iterdir())) for folder in store.iterdir() if len(folder.name) == 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("link", "a symbolic link"),
+        ("folder", "a folder"),
+        ("file/below", "file is a file, where a folder is due"),
+    ],
+)
+def test_what_stands_in_the_way(place: Place, name: str, what: str) -> None:
+    """A link, a folder, or a file where a folder is due is told, and stays."""
+    place.run(place.checkout, "switch", "-q", "--orphan", "gh-pages")
+    (place.checkout / "link").symlink_to("elsewhere")
+    (place.checkout / "folder").mkdir()
+    (place.checkout / "folder/mine").write_text("x")
+    (place.checkout / "file").write_text("x")
+    place.run(place.checkout, "add", "link", "folder", "file")
+    place.run(place.checkout, "commit", "-q", "-m", "pages")
+    place.run(place.checkout, "push", "-q", "origin", "gh-pages")
+    before = place.run(place.remote, "rev-parse", "gh-pages")
+    with pytest.raises(PublishImpossible, match=what) as error:
+        place.publisher().publish([Page(name, b"x")], soon())
+
+    assert "\n" not in str(error.value)
+    assert before == place.run(place.remote, "rev-parse", "gh-pages")
+
+
+def test_names_that_git_would_take_for_patterns(place: Place) -> None:
+    """Stars, brackets, colons, spaces and other alphabets are what they are."""
+    names = [":(top)a*.html", "été [1] x.html", "a b/?.html", '"q".html']
+    pages = [Page(name, name.encode()) for name in names]
+    place.publisher().publish(pages, soon())
+
+    assert Delivery(0, 4) == place.publisher().publish(pages, soon())
+    assert {page.path: page.content for page in pages} == place.files()
+
+
+def test_the_committer(place: Place) -> None:
+    """As configured; where nothing is, a name of our own, whatever the machine is called."""
+    place.publisher().publish(PAGES, soon())
+    nobody = place.run(place.remote, "log", "--format=%an <%ae> %cn <%ce>", "gh-pages")
+    place.run(place.checkout, "config", "user.email", "re@example.org")
+    place.publisher().publish([Page("index.html", b"half")], soon())
+    half = place.run(place.remote, "log", "--format=%an <%ae>", "gh-pages")
+    place.run(place.checkout, "config", "user.name", "Ré")
+    place.publisher().publish([Page("index.html", b"x")], soon())
+
+    assert "heatmap <heatmap@localhost> heatmap <heatmap@localhost>" == nobody
+    assert "heatmap <re@example.org>" == half
+    assert "Ré <re@example.org> Ré <re@example.org>" == place.run(
+        place.remote, "log", "--format=%an <%ae> %cn <%ce>", "gh-pages"
+    )
+
+
+def test_variables_that_lead_elsewhere(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run from another repository's hook, or with settings in variables, it is still this repository."""
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"):
+        monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    for name, value in (("COUNT", "1"), ("KEY_0", "user.email"), ("VALUE_0", "ci@example.org")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "CI")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "CI")
+    place.publisher().publish(PAGES, soon())
+    for name in [name for name in os.environ if name.startswith("GIT_") and "GLOBAL" not in name]:
+        monkeypatch.delenv(name)
+
+    assert PUT == place.files()
+    assert "ci@example.org" == place.run(place.remote, "log", "--format=%ce", "gh-pages")
+
+
+def test_no_locale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under cron there is none."""
+    for name in ("LANG", "LC_ALL", "LC_CTYPE"):
+        monkeypatch.delenv(name, raising=False)
+    place.publisher(folder="été").publish(PAGES, soon())
+
+    assert {f"été/{name}": content for name, content in PUT.items()} == place.files()
+
+
+@pytest.mark.parametrize("scheme", ["http", "git"])
+def test_secrets_stay_out_of_messages(place: Place, scheme: str) -> None:
+    """A password that the remote's address holds is not repeated, where git repeats it, either."""
+    place.run(place.checkout, "remote", "set-url", "origin", f"{scheme}://me:canary@127.0.0.1:9/x.git")
+    sentence = caught(place.publisher(), PublishError, "cannot reach the remote")
+
+    assert "127.0.0.1:9" in sentence
+    assert "canary" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "match"),
+    [
+        ("/nowhere/x.git", PublishImpossible, "not appear to be a git repository"),
+        ("http://127.0.0.1:9/x.git", PublishError, "cannot reach the remote"),
+        ("ssh://nobody@no-such-host.invalid/x.git", PublishError, "no-such-host.invalid"),
+    ],
+)
+def test_a_remote_that_is_not_there(place: Place, url: str, kind: type[PublishError], match: str) -> None:
+    """Each is told by what git says of it."""
+    place.run(place.checkout, "remote", "set-url", "origin", url)
+    caught(place.publisher(), kind, match)
+
+
+def test_a_password_that_would_be_asked_for(place: Place) -> None:
+    """Nobody is there to type it: it is refused at once."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Asks(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Asks)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        place.run(
+            place.checkout, "remote", "set-url", "origin", f"http://127.0.0.1:{server.server_port}/x.git"
+        )
+        caught(place.publisher(), PublishRefused, "could not read Username")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_what_is_missing(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is no repository, a remote that has no name, a folder that is not there, no git."""
+    (tmp_path / "plain").mkdir()
+    plain = replace(place.publisher(), url=f"git+file:{tmp_path}/plain")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    caught(plain, PublishImpossible, "no repository that git can use")
+    caught(place.publisher(remote="upstream"), PublishImpossible, "no remote 'upstream'")
+    assert [] == place.publisher().problems()
+    gone = replace(plain, url=f"git+file:{tmp_path}/gone")
+    assert ["there is no folder"] == [problem[:18] for problem in gone.problems()]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in place.publisher().problems()[0]
+    caught(place.publisher(), PublishImpossible, "git cannot be run")
+
+
+def test_an_old_git(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not know what is asked of it is told by its version."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text("#!/bin/sh\necho git version 2.30.2\n")
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    caught(place.publisher(), PublishImpossible, "git is 2.30.2: install 2.31 or newer")
+
+
+def test_check_changes_nothing(place: Place) -> None:
+    """It rehearses a push, and says what it found."""
+    before = place.run(place.remote, "for-each-ref")
+
+    assert "gh-pages of origin will be made" in place.publisher().check(soon())
+    assert before == place.run(place.remote, "for-each-ref")
+    place.publisher().publish(PAGES, soon())
+    tip = place.run(place.remote, "rev-parse", "gh-pages")
+    assert f"gh-pages of origin is at {tip[:7]}" in place.publisher().check(soon())
+    assert tip == place.run(place.remote, "rev-parse", "gh-pages")
+
+
+def test_killed_at_any_moment(place: Place) -> None:
+    """After SIGKILL at random the branch is valid and holds one whole page; the next run needs no help."""
+    place.start_pages({"index.html": "0" * 200_000})
+    script = (
+        "import sys\nfrom heatmap.deadline import Deadline\nfrom heatmap.model import Page\n"
+        "from heatmap.publishers.git import GitPublisher\nprint(flush=True)\n"
+        "GitPublisher(sys.argv[1]).publish([Page('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
+    )
+    chance = random.Random(4)
+    for number in range(1, 16):
+        command = [sys.executable, "-c", script, f"git+file:{place.checkout}", chr(65 + number)]
+        child = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, start_new_session=True)
+        with child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(chance.uniform(0, 0.25))
+            for process in [*_descendants(child.pid), child.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        assert len(set(place.files()["index.html"])) == 1
+        assert "" == place.run(place.remote, "fsck", "--strict", "--no-dangling")
+
+    assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
+    assert PUT == place.files()
+
+
+def _descendants(process: int) -> list[int]:
+    """What a process has started, and what that has."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents.setdefault(int(stat.read_text().rpartition(")")[2].split()[1]), []).append(
+                int(stat.parent.name)
+            )
+    found = parents.get(process, [])
+    return [*found, *(each for child in found for each in _descendants_of(child, parents))]
+
+
+def _descendants_of(process: int, parents: dict[int, list[int]]) -> list[int]:
+    return [each for child in parents.get(process, []) for each in (child, *_descendants_of(child, parents))]
+
+
+def test_cut_at_any_byte(place: Place) -> None:
+    """Broken off at 40 places all over a push, the old page or the new one is there, whole; then it heals."""
+    place.start_pages({"index.html": "old", "CNAME": "x"})
+    new = random.Random(1).randbytes(60_000)
+    old = place.run(place.remote, "rev-parse", "gh-pages")
+
+    def publish(fault: Fault | None) -> int:
+        with Proxy(server.port, fault) as proxy:
+            url = f"git://127.0.0.1:{proxy.port}/{place.remote.name}"
+            place.run(place.checkout, "remote", "set-url", "--push", "origin", url)
+            place.publisher().publish([Page("index.html", new)], soon())
+            return len(proxy.sent)
+
+    with started(lambda: GitDaemon(place.remote.parent / "daemon", place.remote.parent)) as server:
+        total = publish(None)
+        outcomes = []
+        for number in range(40):
+            place.run(place.remote, "update-ref", "refs/heads/gh-pages", old)
+            with suppress(PublishError):
+                publish(Fault.reset(after=total * number // 40))
+            outcomes.append(place.files()["index.html"])
+            assert "" == place.run(place.remote, "fsck", "--strict", "--no-dangling")
+            assert outcomes[-1] in (b"old", new)
+        publish(None)
+
+    assert outcomes.count(b"old") > 30
+    assert {"index.html": new, "CNAME": b"x"} == place.files()
+
+
+SSH = """#!/bin/sh
+printf '%s\\n' "$*" >> "$(dirname "$0")/log"
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+@pytest.fixture
+def ssh(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """An ssh that runs the command on this machine, or does something else; returns its log."""
+
+    def make(script: str) -> Path:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/ssh").write_text(script)
+        (tmp_path / "bin/ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        place.run(place.checkout, "remote", "set-url", "origin", f"ssh://me@www.example.org{place.remote}")
+        return tmp_path / "bin/log"
+
+    return make
+
+
+def test_by_ssh(place: Place, ssh: Callable[[str], Path]) -> None:
+    """It never asks, and waits only so long for a connection; a command of the user's own is left as it is."""
+    log = ssh(SSH)
+    place.publisher().publish(PAGES, soon())
+
+    assert PUT == place.files()
+    assert all("BatchMode=yes" in line and "ConnectTimeout=" in line for line in log.read_text().splitlines())
+    log.unlink()
+    place.run(place.checkout, "config", "core.sshCommand", "ssh -p 22")
+    place.publisher().publish([Page("index.html", b"x")], soon())
+    assert "BatchMode" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("me@www.example.org: Permission denied (publickey).", PublishRefused),
+        ("Host key verification failed.", PublishRefused),
+        ("ssh: connect to host www.example.org port 22: Connection timed out", PublishError),
+        ("ERROR: Repository not found.", PublishImpossible),
+    ],
+)
+def test_what_ssh_says(
+    place: Place, ssh: Callable[[str], Path], words: str, kind: type[PublishError]
+) -> None:
+    """The sentence has the reason, not git's general advice behind it."""
+    ssh(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n")
+
+    assert words.rstrip(".") in caught(place.publisher(), kind, "cannot|may not")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "git+file:"},
+        {"url": "git+file://host/x"},
+        {"url": "git+file:a%0ab"},
+        {"branch": "-d"},
+        {"branch": "a..b"},
+        {"branch": "a b"},
+        {"branch": ""},
+        {"branch": "x.lock"},
+        {"branch": "x:y"},
+        {"remote": "--upload-pack=x"},
+        {"folder": "../x"},
+        {"folder": "a//b"},
+        {"folder": "a/.git/hooks"},
+        {"folder": "a\nb"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be(wrong: dict[str, str]) -> None:
+    """Each is a ConfigError."""
+    with pytest.raises(ConfigError):
+        GitPublisher(**({"url": "git+file:site"} | wrong))
+
+
+def test_relative_to_the_configuration(tmp_path: Path) -> None:
+    """As with file:, and other branches and folders keep their names."""
+    publisher = GitPublisher("git+file:my%20site", branch="pages/été", folder="/docs/").located(tmp_path)
+
+    assert f"git+file:{tmp_path}/my site (pages/été)" == publisher.name

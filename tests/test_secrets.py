@@ -1,0 +1,257 @@
+"""A secret planted in every place it may come from is found nowhere else: whatever a run says, starts, writes or leaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.conftest import started
+from tests.servers.ftp import ProftpdSftp
+from tests.servers.hooks import Hooks
+from tests.servers.scripted_ftp import ScriptedFtp
+
+OPEN = "2026-09-17T11:00:00+05:30"
+REPOSITORY = Path(__file__).parents[1]
+CANARY = "canary-5ecret"
+PLACES = ("env", "file", "command")
+SLOWEST_SECONDS = 60.0
+
+
+@dataclass
+class Ran:
+    """What a run left: its exit code, its words, and what other processes could see of its children."""
+
+    code: int
+    said: str
+    children: str
+
+    def holds(self, secret: str = CANARY) -> list[str]:
+        """The places that hold the secret, in any form it may be written in."""
+        forms = {secret, quote(secret, safe=""), repr(secret.encode())[2:-1]}
+        places = {"its words": self.said, "a child": self.children}
+        return [place for place, text in places.items() if any(form in text for form in forms)]
+
+
+def planted(folder: Path, place: str, key: str = "password") -> tuple[str, dict[str, str]]:
+    """Plant the canary: the line of configuration that names the place, and the environment that may hold it."""
+    if place == "env":
+        return f'{key}_env = "CANARY_VARIABLE"', {"CANARY_VARIABLE": CANARY}
+    secret = folder / "hidden" / "secret"
+    secret.parent.mkdir(exist_ok=True)
+    secret.write_text(f"{CANARY}\n", "utf-8")
+    secret.chmod(0o600)
+    if place == "file":
+        return f'{key}_file = "hidden/secret"', {}
+    return f'{key}_command = ["cat", "{secret}"]', {}
+
+
+def run(
+    folder: Path, *tables: str, environment: dict[str, str], program: tuple[str, ...] = ("-m", "heatmap")
+) -> Ran:
+    """Run once, verbosely, with these tables of configuration; look at its children all the while."""
+    (folder / "heatmap.toml").write_text(
+        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n' + "\n".join(tables), "utf-8"
+    )
+    process = subprocess.Popen(
+        [sys.executable, *program, "run", "-v", "--now", OPEN],
+        cwd=folder,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, "HOME": str(folder), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    seen: set[str] = set()
+    done = threading.Event()
+    watcher = threading.Thread(target=watch, args=(process.pid, seen, done))
+    watcher.start()
+    out, _ = process.communicate(timeout=SLOWEST_SECONDS)
+    done.set()
+    watcher.join()
+    return Ran(process.returncode, out, "\n".join(seen))
+
+
+def watch(root: int, seen: set[str], done: threading.Event) -> None:
+    """Collect the arguments of a process, and arguments and environment of all its descendants, until it is done."""
+    while not done.wait(0.01):
+        parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+        for pid in parents:
+            if root in _line(pid, parents):
+                seen |= look_at(pid, root)
+
+
+def look_at(pid: int, root: int) -> set[str]:
+    """What others see of a process: its arguments, and its environment if it is a child of ours.
+
+    Between its birth and its own program a child is its parent still, in arguments and environment.
+    """
+    process = Path(f"/proc/{pid}")
+    arguments = _read(process / "cmdline")  # first: who has its own arguments has its own environment
+    environment = _read(process / "environ")
+    is_ours = arguments == _read(Path(f"/proc/{root}/cmdline"))
+    return {arguments} if is_ours or not arguments else {arguments, environment}
+
+
+def _parent(process: Path) -> int:
+    fields = _read(process / "stat").rpartition(")")[2].split()
+    return int(fields[1]) if fields else 0
+
+
+def _line(pid: int, parents: dict[int, int]) -> Iterator[int]:
+    while pid:
+        yield pid
+        pid = parents.get(pid, 0)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def written(folder: Path) -> list[str]:
+    """The files below a folder that hold the canary, but for the one it was planted in."""
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "hidden" and CANARY.encode() in path.read_bytes()
+    ]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ftp(tmp_path: Path, place: str) -> None:
+    """All goes well: pages, words, state and children do not hold it."""
+    line, environment = planted(tmp_path, place)
+    with ScriptedFtp() as server:
+        ran = run(tmp_path, f'[[publish]]\nurl = "{server.url("web")}"\n{line}', environment=environment)
+
+        assert 0 == ran.code, ran.said
+        assert [] == [path for path, content in server.files.items() if CANARY.encode() in content]
+    assert "files published" in ran.said
+    assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_server_that_repeats_it(tmp_path: Path, place: str) -> None:
+    """A refusal that quotes the password, and another at a later step, are told without it."""
+    line, environment = planted(tmp_path, place)
+    for fault in (
+        {"PASS": f"530 Wrong: {CANARY}"},
+        {"STOR": f"553 {CANARY} may not"},
+        {"PASS": f"x{CANARY}"},
+    ):
+        with ScriptedFtp(fault) as server:
+            ran = run(tmp_path, f'[[publish]]\nurl = "{server.url("web")}"\n{line}', environment=environment)
+
+        assert ran.code in (75, 77), ran.said
+        assert [] == ran.holds() + written(tmp_path), fault
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_sftp_by_password(tmp_path: Path, place: str) -> None:
+    """Well, and refused; a second target, by key, starts OpenSSH's client at the same time."""
+    pytest.importorskip(
+        "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
+    )
+    line, environment = planted(tmp_path, place)
+    with started(lambda: ProftpdSftp(tmp_path / "server")) as server:
+        known = f'known_hosts_file = "{server.known_hosts_file}"'
+        tables = [
+            f'[[publish]]\nurl = "{server.url("web")}"\n{known}\n{line}',
+            f'[[publish]]\nurl = "{server.url("by-key")}"\n{known}\nidentity_file = "{server.identity_file}"',
+        ]
+        ran = run(tmp_path, *tables, environment=environment)
+
+        assert 0 == ran.code, ran.said
+        assert "sftp" in ran.children
+        assert [] == ran.holds() + written(server.root) + written(tmp_path / "state")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_s3(tmp_path: Path, place: str) -> None:
+    """A store that cannot be reached, and one that answers with rubbish that holds the key."""
+    line, environment = planted(tmp_path, place, "secret_access_key")
+    with Hooks("error") as hooks:
+        table = f'[[publish]]\nurl = "s3://bucket/web"\nendpoint_url = "{hooks.url}"\naccess_key_id = "AKIA"\n{line}'
+        ran = run(tmp_path, table, environment=environment)
+
+        assert 75 == ran.code, ran.said
+        assert hooks.calls
+        assert [] == [call for call in hooks.calls if CANARY in f"{call.path}{call.headers}"]
+    assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["env", "file"])
+@pytest.mark.parametrize("manner", ["ok", "error", "redirect", "rubbish"])
+def test_the_address_to_ping(tmp_path: Path, place: str, manner: str) -> None:
+    """Who knows it can silence the alarm: only its own server hears it."""
+    line, environment = planted(tmp_path, place, "ping_url")
+    with Hooks(manner) as hooks:
+        address = f"{hooks.url}/{CANARY}"
+        environment = {name: address for name in environment}
+        if place == "file":
+            (tmp_path / "hidden/secret").write_text(address, "utf-8")
+        ran = run(tmp_path, '[[publish]]\nurl = "file:site"', f"[monitor]\n{line}", environment=environment)
+
+        assert 0 == ran.code, ran.said
+        assert hooks.calls
+    assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_bug_in_the_middle_of_a_login(tmp_path: Path, place: str) -> None:
+    """The traceback is shown whole, and does not hold it."""
+    line, environment = planted(tmp_path, place)
+    bug = (
+        "import sys, ftplib\n"
+        "def login(self, user='', passwd='', *_, **__): raise ZeroDivisionError('a bug')\n"
+        "ftplib.FTP.login = ftplib.FTP_TLS.login = login\n"
+        "from heatmap import cli\n"
+        "sys.exit(cli.main())"
+    )
+    with ScriptedFtp() as server:
+        table = f'[[publish]]\nurl = "{server.url("web")}"\n{line}'
+        ran = run(tmp_path, table, environment=environment, program=("-c", bug))
+
+    assert 70 == ran.code, ran.said
+    assert "Traceback" in ran.said
+    assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_check_and_the_rest_say_nothing_of_it(tmp_path: Path, place: str) -> None:
+    """Every other command that reads the configuration."""
+    line, environment = planted(tmp_path, place)
+    with ScriptedFtp({"RNTO": f"553 {CANARY}"}) as server:
+        run(tmp_path, f'[[publish]]\nurl = "{server.url("web")}"\n{line}', environment=environment)
+        for command in ("check", "session", "schedule", "embed"):
+            done = subprocess.run(
+                [sys.executable, "-m", "heatmap", command],
+                cwd=tmp_path,
+                env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, **environment},
+                capture_output=True,
+                text=True,
+                timeout=SLOWEST_SECONDS,
+            )
+
+            assert CANARY not in done.stdout + done.stderr, command
+
+
+def test_the_watch_sees_what_children_hold(tmp_path: Path) -> None:
+    """The watch of these tests finds a secret in a child's arguments and environment."""
+    leak = (
+        "import subprocess, sys; from heatmap import config\n"
+        f"subprocess.run(['sleep', '0.5'], env={{'LEAK': '{CANARY}', 'PATH': '/usr/bin:/bin'}})"
+    )
+    ran = run(tmp_path, environment={}, program=("-c", leak))
+
+    assert ["a child"] == ran.holds()
