@@ -22,14 +22,10 @@ CONNECT_SECONDS = 5
 LOCK_SECONDS = 5  # how long another machine's writing is waited for
 STATEMENT_SECONDS = 15
 LONGEST_REASON = 300  # characters of the server's words
-WRITER = (
-    0x68656174  # the first key of every advisory lock of ours: "heat"; the second is 0 for the one writer
-)
-BUSY = (
-    "55P03",
-    "57014",
-    "40",
-)  # SQLSTATE begins so: a lock or an answer not had in time; a deadlock or its like
+# The first key of every advisory lock of ours is "heat"; the second is 0 for the one writer, or a market's.
+WRITER = 0x68656174
+# SQLSTATE begins so: a lock or an answer not had in time; a deadlock or its like.
+BUSY = ("55P03", "57014", "40")
 PERMISSION = "42501"  # SQLSTATE
 FULL = "53100"  # SQLSTATE
 # libpq has no SQLSTATE for a connection that never was, only the server's words.

@@ -216,8 +216,14 @@ def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]],
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
-    # Where the file system cannot have a log beside the file, SQLite says so and keeps its old ways.
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    mode = None
+    try:
+        # Where the file system cannot have a log beside the file, SQLite says so and keeps its old ways.
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        # Another process uses the new file already. SQLite does not wait for that: a later run will switch.
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
 
 
