@@ -453,6 +453,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.real
 def test_a_full_disk(tmp_path: Path) -> None:
     """A real file system without room: the same."""
     own = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c"]
