@@ -17,6 +17,8 @@ from heatmap.state import FILE_NAME as STATE_FILE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from heatmap.alerts.options import AlertOptions
+    from heatmap.archive.options import ArchiveOptions
     from heatmap.guard import Calendar
     from heatmap.interfaces import Publisher, Source
     from heatmap.monitor.options import MonitorOptions
@@ -53,6 +55,8 @@ class Config(NamedTuple):
     monitor: MonitorOptions | None = None  # None where the table is missing
     files: tuple[Path, ...] = ()  # all that this was read from, or would have been
     history: HistoryOptions = HistoryOptions()
+    archive: ArchiveOptions | None = None  # None where the table is missing
+    alerts: tuple[AlertOptions, ...] = ()
 
     def named(self, name: str | None) -> tuple[Market, ...]:
         """Return the market of that name, or all for None. Raises UsageError where there is none."""
@@ -111,7 +115,9 @@ class _Reader:
         page_table = values.pop("page", {})
         history_table = values.pop("history", {})
         monitor = self._monitor(values.pop("monitor")) if "monitor" in values else None
-        tables = ("market", "page", "publish", "monitor", "history")
+        archive = self._archive(values.pop("archive")) if "archive" in values else None
+        alert_tables = self._tables(values.pop("alert"), "alert") if "alert" in values else []
+        tables = ("market", "page", "publish", "monitor", "history", "archive", "alert")
         top = self._build(_TopLevel, values, "", also=tables) or _TopLevel()
         if not market_tables or not publish_tables:
             self._problem("", "there must be at least one [[market]] and one [[publish]]")
@@ -133,6 +139,8 @@ class _Reader:
             publishers=tuple(publisher for publisher in publishers if publisher),
             monitor=monitor,
             history=self._build(HistoryOptions, history_table, "history") or HistoryOptions(),
+            archive=archive,
+            alerts=self._alerts(alert_tables, names),
             files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
 
@@ -183,6 +191,30 @@ class _Reader:
 
         options: MonitorOptions | None = self._located(self._build(MonitorOptions, table, "monitor"))
         return options
+
+    def _archive(self, table: object) -> ArchiveOptions | None:
+        from heatmap.archive.options import ArchiveOptions
+
+        options: ArchiveOptions | None = self._build(ArchiveOptions, table, "archive")
+        return options
+
+    def _alerts(self, tables: Sequence[object], markets: Sequence[str]) -> tuple[AlertOptions, ...]:
+        if not tables:
+            return ()
+        from heatmap.alerts.options import AlertOptions
+
+        alerts: list[AlertOptions] = []
+        for number, table in enumerate(tables, 1):
+            where = f"alert {number}"
+            alert: AlertOptions | None = self._located(self._build(AlertOptions, table, where))
+            if alert is None:
+                continue
+            if alert.name in (other.name for other in alerts):
+                self._problem(where, f"the name {alert.name!r} is used twice")
+            for market in sorted({*alert.markets} - {*markets}):
+                self._problem(where, f"there is no market {market!r}{_nearest(market, markets)}")
+            alerts.append(alert)
+        return tuple(alerts)
 
     def _located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
         return plugin.located(self.base) if hasattr(plugin, "located") else plugin

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_SECONDS = 5.0  # for one errand, from its start
+MOST_SECONDS = 5.0  # for one errand, from its start, where nothing else is said
 
 
 class Errand:
@@ -19,11 +19,11 @@ class Errand:
     hangs; a daemon thread left behind does not keep the process from ending.
     """
 
-    def __init__(self, work: Callable[[], str | None]) -> None:
-        self._until = time.monotonic() + MOST_SECONDS
+    def __init__(self, work: Callable[[], str | None], seconds: float = MOST_SECONDS) -> None:
+        self._until = time.monotonic() + seconds
         self._answer: str | None = "did not end in time"
         self._work = work
-        self._thread = Thread(target=self._run, name="heatmap-monitor", daemon=True)
+        self._thread = Thread(target=self._run, name="heatmap-errand", daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float) -> str | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
-from heatmap import __version__, credentials
-from heatmap.errors import ConfigError, HeatmapError
+from heatmap.errors import HeatmapError
+from heatmap.monitor import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,23 +17,13 @@ if TYPE_CHECKING:
     from heatmap.monitor.options import MonitorOptions
 
 START, SUCCESS, FAIL = "start", "", "fail"
-TIMEOUTS_SECONDS = (3.0, 5.0)  # to connect, and between two pieces of the answer; errand.py bounds the whole
 MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes
 HIDDEN = "***"
 
 
 def address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, which says what is missing and not what it is."""
-    url = credentials.read(options.ping_url_env, options.ping_url_file, what="ping_url") or ""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or " " in url:
-        where = options.ping_url_env or options.ping_url_file
-        raise ConfigError([f"{where} holds no address: it must begin with https:// or http:// and a host"])
-    return url
+    return call.address(options.ping_url_env, options.ping_url_file, what="ping_url")
 
 
 def endpoint(url: str, event: str) -> str:
@@ -44,39 +34,8 @@ def endpoint(url: str, event: str) -> str:
 
 
 def send(url: str, event: str, body: bytes | None = None) -> str | None:
-    """Tell an event, by POST where there is a body. Return what went wrong, None where nothing did.
-
-    One try; redirects are not followed, and of the answer only its status is read.
-    """
-    import requests
-
-    method = "GET" if body is None else "POST"
-    headers = {"User-Agent": f"market-heatmap/{__version__}"}
-    if body is not None:
-        headers["Content-Type"] = "text/plain; charset=utf-8"
-    try:
-        with (
-            requests.Session() as session,
-            session.request(
-                method,
-                endpoint(url, event),
-                data=body,
-                headers=headers,
-                timeout=TIMEOUTS_SECONDS,
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            status = response.status_code
-    except requests.exceptions.SSLError:
-        return "met a certificate that is not accepted"
-    except requests.exceptions.Timeout:
-        return "was not answered in time"
-    except (requests.exceptions.RequestException, OSError, ValueError):
-        return "did not reach the server"
-    if 300 <= status < 400:
-        return f"was answered {status}, a redirect, which is not followed: correct the address"
-    return None if 200 <= status < 300 else f"was answered {status}"
+    """Tell an event, by POST where there is a body. One try. Return what went wrong, or None."""
+    return call.send("GET" if body is None else "POST", endpoint(url, event), body).problem
 
 
 def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -> bytes:

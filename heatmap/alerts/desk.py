@@ -1,0 +1,200 @@
+"""What is new at a tick: told to the feed before it is published, and to the web hooks afterwards.
+
+Nothing in here fails a run or outlasts its deadline. An event is told once a session. What a web hook does
+not take waits for the next run of the session; a run that is killed between a hook's answer and the note of
+it tells the same again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from heatmap.alerts import memory, messages, rules, webhooks
+from heatmap.errors import ConfigError
+from heatmap.monitor.errand import Errand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from heatmap.alerts.memory import Memory, Notice
+    from heatmap.alerts.messages import Occurrence
+    from heatmap.alerts.options import AlertOptions
+    from heatmap.config import Config, Market
+    from heatmap.deadline import Deadline
+    from heatmap.model import Snapshot
+    from heatmap.session import Verdict
+
+MOST_SECONDS = 15.0  # for all web hooks together
+LEAST_SECONDS = 1.0  # below which nothing is begun: the next run tells it
+RESERVED_SECONDS = 3.0  # of the run, for those who watch over it
+STALE = {"closed", "settling"}  # phases in which figures are not of a session that goes on or has just ended
+
+
+class News(NamedTuple):
+    """What one tick finds in one market that was not told yet, by the alert's name."""
+
+    where: Occurrence
+    found: Mapping[str, Sequence[rules.Event]]
+
+
+def news(
+    config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, before: Memory | None = None
+) -> News | None:
+    """Return what is new, compared with what is remembered; None where nothing may be told.
+
+    A recording is no news, nor are the figures of a closed market.
+    """
+    if not config.alerts or snapshot.recording or verdict.phase in STALE:
+        return None
+    as_of = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone))
+    session = (verdict.session.date if verdict.session else as_of.date()).isoformat()
+    known = before or memory.load(config.state_directory).get(market.name, memory.Memory())
+    told = known.of(session).told
+    found = {
+        alert.name: [
+            event
+            for event in rules.events(alert, snapshot)
+            if event.key not in told.get(alert.name, memory.Told()).seen
+        ]
+        for alert in config.alerts
+        if alert.covers(market.name)
+    }
+    link = f"{config.public_url}{market.name}/" if config.public_url else None
+    return News(messages.Occurrence(market.name, market.title, as_of, session, link), found)
+
+
+def notices(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict) -> tuple[Notice, ...]:
+    """Return the feed's entries of a market, those that this tick adds among them; newest first."""
+    before = memory.load(config.state_directory).get(market.name, memory.Memory())
+    found = news(config, market, snapshot, verdict, before)
+    added = _notices(config.alerts, found) if found else ()
+    return (*added, *before.notices)[: memory.MOST_NOTICES]
+
+
+def tell(
+    config: Config,
+    markets: Sequence[tuple[Market, Verdict, Snapshot]],
+    deadline: Deadline,
+    say: Callable[[str], None],
+) -> None:
+    """Tell every web hook what this tick, or one before, has found for it; and note what was told."""
+    try:
+        _tell(config, markets, deadline, say)
+    except Exception as mistake:  # noqa: BLE001 -- no alert may fail a run; its text may hold an address
+        say(f"alerts: ended in a bug ({type(mistake).__name__})")
+
+
+def problems(config: Config) -> list[str]:
+    """Say what keeps a web hook from being told; touches no network."""
+    found: list[str] = []
+    for alert in config.alerts:
+        try:
+            if alert.posts:
+                webhooks.address(alert)
+        except ConfigError as error:
+            found += [f"{alert.name}: {problem}" for problem in error.problems]
+    return found
+
+
+def _tell(
+    config: Config,
+    markets: Sequence[tuple[Market, Verdict, Snapshot]],
+    deadline: Deadline,
+    say: Callable[[str], None],
+) -> None:
+    memories = memory.load(config.state_directory)
+    before = dict(memories)
+    occurrences = {}
+    for market, verdict, snapshot in markets:
+        known = memories.get(market.name, memory.Memory())
+        found = news(config, market, snapshot, verdict, known)
+        if found:
+            memories[market.name] = _noted(config.alerts, known, found)
+            occurrences[market.name] = found.where
+    if memories != before and not _saved(config.state_directory, memories, say):
+        return  # what cannot be noted is not sent either: it would be sent with every run
+    errands = _errands(config, memories, occurrences, deadline, say)
+    if errands:
+        until = time.monotonic() + MOST_SECONDS
+        for (market_name, alert_name), errand in errands.items():
+            problem = errand.wait(until - time.monotonic())
+            if problem:
+                say(f"alerts: {alert_name}: the web hook {problem}; what it was to be told waits")
+            else:
+                memories[market_name] = _taken(memories[market_name], alert_name)
+        _saved(config.state_directory, memories, say)
+
+
+def _noted(alerts: Sequence[AlertOptions], known: Memory, found: News) -> Memory:
+    """Return the memory with what is new, yet to be told."""
+    before = known.of(found.where.session)
+    told = {}
+    for alert in alerts:
+        seen, waiting = before.told.get(alert.name, memory.Told())
+        new = found.found.get(alert.name, ())
+        seen |= {event.key for event in new}
+        told[alert.name] = memory.Told(seen, (*waiting, *new) if alert.posts else ())
+    entries = (*_notices(alerts, found), *before.notices)[: memory.MOST_NOTICES]
+    return memory.Memory(found.where.session, told, entries)
+
+
+def _notices(alerts: Sequence[AlertOptions], found: News) -> tuple[Notice, ...]:
+    where = found.where
+    return tuple(
+        memory.Notice(
+            alert.name,
+            where.session,
+            where.as_of.isoformat(),
+            messages.summary(events, where),
+            tuple(messages.lines(events)),
+        )
+        for alert in alerts
+        if alert.feed and (events := found.found.get(alert.name))
+    )
+
+
+def _errands(
+    config: Config,
+    memories: Mapping[str, Memory],
+    occurrences: Mapping[str, Occurrence],
+    deadline: Deadline,
+    say: Callable[[str], None],
+) -> dict[tuple[str, str], Errand]:
+    """Begin to tell every web hook what waits for it, one message each; by market and alert."""
+    seconds = min(MOST_SECONDS, deadline.remaining() - RESERVED_SECONDS)
+    errands: dict[tuple[str, str], Errand] = {}
+    if seconds < LEAST_SECONDS:
+        return errands
+    for alert in config.alerts:
+        for name, where in occurrences.items():
+            waiting = memories[name].told.get(alert.name, memory.Told()).waiting
+            if not waiting or not alert.posts:
+                continue
+            try:
+                url = webhooks.address(alert)
+            except ConfigError as error:
+                say(f"alerts: {alert.name}: nobody is told: {error}")
+                continue
+            errands[name, alert.name] = _errand(url, messages.body(alert, waiting, where), seconds)
+    return errands
+
+
+def _errand(url: str, body: bytes, seconds: float) -> Errand:
+    return Errand(lambda: webhooks.deliver(url, body, seconds), seconds)
+
+
+def _taken(known: Memory, alert: str) -> Memory:
+    """Return the memory without what the alert's web hook has taken."""
+    return known._replace(told={**known.told, alert: known.told[alert]._replace(waiting=())})
+
+
+def _saved(directory: Path, memories: Mapping[str, Memory], say: Callable[[str], None]) -> bool:
+    try:
+        memory.save(directory, memories)
+    except OSError as error:
+        say(f"alerts: {directory / memory.FILE_NAME} cannot be written ({error.strerror}): nobody is told")
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""What alerts remember between runs: this session's events, what is still to be told, the feed's entries."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heatmap.alerts.rules import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE_NAME = "alerts.json"
+VERSION = 1
+MOST_NOTICES = 30  # of a market, in the feed
+
+
+class Notice(NamedTuple):
+    """One entry of the feed: the events that one tick found for one alert."""
+
+    alert: str
+    session: str  # its date, as ISO text
+    as_of: str  # ISO text, in the market's zone
+    title: str
+    lines: tuple[str, ...]
+
+
+class Told(NamedTuple):
+    """What one alert has found in the session, by Event.key, and what its web hook has not taken yet."""
+
+    seen: frozenset[str] = frozenset()
+    waiting: tuple[Event, ...] = ()
+
+
+class Memory(NamedTuple):
+    """What is remembered of one market."""
+
+    session: str = ""  # its date, as ISO text: what was told in another session is forgotten
+    told: Mapping[str, Told] = {}  # by the alert's name; never changed
+    notices: tuple[Notice, ...] = ()  # newest first
+
+    def of(self, session: str) -> Memory:
+        """Return what holds in this session."""
+        return self if self.session == session else Memory(session, {}, self.notices)
+
+
+def load(directory: Path) -> dict[str, Memory]:
+    """Return what is remembered of each market. A damaged file is set aside and forgotten."""
+    path = directory / FILE_NAME
+    try:
+        markets = json.loads(path.read_text("utf-8"))["markets"]
+        return {name: _memory(kept) for name, kept in markets.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError):
+            path.replace(path.with_suffix(".damaged.json"))
+        return {}
+
+
+def save(directory: Path, memories: Mapping[str, Memory]) -> None:
+    """Write it down, whole or not at all. Raises OSError."""
+    document = {"version": VERSION, "markets": {name: _plain(memory) for name, memory in memories.items()}}
+    path = directory / FILE_NAME
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8", errors="replace") as file:
+        json.dump(document, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _plain(memory: Memory) -> dict[str, Any]:
+    return {
+        "session": memory.session,
+        "told": {
+            name: {"seen": sorted(told.seen), "waiting": [event._asdict() for event in told.waiting]}
+            for name, told in memory.told.items()
+        },
+        "notices": [notice._asdict() for notice in memory.notices[:MOST_NOTICES]],
+    }
+
+
+def _memory(kept: Mapping[str, Any]) -> Memory:
+    """Return a memory as it was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
+    told = {
+        str(name): Told(frozenset(map(str, one["seen"])), tuple(Event(**event) for event in one["waiting"]))
+        for name, one in kept["told"].items()
+    }
+    notices = [Notice(**{**one, "lines": tuple(map(str, one["lines"]))}) for one in kept["notices"]]
+    return Memory(str(kept["session"]), told, tuple(notices))

@@ -1,0 +1,100 @@
+"""An `[[alert]]` table of the configuration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.credentials import VARIABLE
+from heatmap.errors import ConfigError
+from heatmap.periods import DAY, period
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = ("json", "slack", "telegram")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is part of an entry's id in the feed
+_CHAT = re.compile(r"-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOptions:
+    """An `[[alert]]` table: what to look for, in which stocks, and who is told.
+
+    The address of a web hook is a secret, so it is named and never written here.
+    """
+
+    name: str
+    markets: tuple[str, ...] = ()  # by name; empty: all
+    symbols: tuple[str, ...] = ()  # a watchlist; empty: all
+    change_percent: float | None = None  # a stock that has moved by so much or more, up or down
+    period: str = DAY  # over which, for change_percent and breadth_percent
+    breadth_percent: float | None = None  # so many of the stocks or more have risen, or have fallen
+    year_high: bool = False  # a stock that has reached its highest price of 52 weeks
+    year_low: bool = False
+    feed: bool = True  # whether the feed tells it
+    url_env: str | None = None
+    url_file: Path | None = None
+    kind: str = "json"  # what the web hook speaks
+    chat_id: str | None = None  # of Telegram: which chat
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        telegram = self.kind == "telegram"
+        rules = (self.change_percent, self.breadth_percent, self.year_high or None, self.year_low or None)
+        checks = [
+            (NAME.fullmatch(self.name), "name must be lower-case letters, digits and hyphens"),
+            (
+                any(rule is not None for rule in rules),
+                "looks for nothing: give change_percent, breadth_percent, year_high or year_low",
+            ),
+            (
+                self.change_percent is None or 0 < self.change_percent <= 1000,
+                "change_percent must be more than 0 and at most 1000",
+            ),
+            (
+                self.breadth_percent is None or 50 < self.breadth_percent <= 100,
+                "breadth_percent must be more than 50 and at most 100",
+            ),
+            (period(self.period) is not None, f"{self.period!r} is no period: write 1d, 1mo, 1y or 20d"),
+            (self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}"),
+            (
+                self.url_env is None or self.url_file is None,
+                "url_env and url_file are both given: keep one of them",
+            ),
+            (
+                # It may be the address itself, so it is not repeated.
+                self.url_env is None or VARIABLE.fullmatch(self.url_env),
+                "url_env must be the NAME of an environment variable, never the address itself",
+            ),
+            (
+                not telegram or (self.chat_id and _CHAT.fullmatch(self.chat_id)),
+                "telegram needs a chat_id: a number in quotes, or the @name of a channel",
+            ),
+            (telegram or self.chat_id is None, 'chat_id is for kind = "telegram" alone'),
+            (
+                self.posts or self.kind == "json",
+                f"kind {self.kind!r} needs an address: name it in url_env or url_file",
+            ),
+            (
+                self.posts or self.feed,
+                "tells nobody: name an address in url_env or url_file, or leave feed on",
+            ),
+        ]
+        problems = [problem for holds, problem in checks if not holds]
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def posts(self) -> bool:
+        """Whether there is a web hook to tell."""
+        return self.url_env is not None or self.url_file is not None
+
+    def covers(self, market: str) -> bool:
+        """Whether it looks at this market."""
+        return not self.markets or market in self.markets
+
+    def located(self, base: Path) -> AlertOptions:
+        """Return the same options with a relative path taken from `base`."""
+        return replace(self, url_file=self.url_file and base / self.url_file)

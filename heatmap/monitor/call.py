@@ -1,0 +1,93 @@
+"""One call to a web hook: an address that is a secret, a short request, and an answer that is its status.
+
+Whoever knows such an address can use it, so no sentence made here repeats it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from heatmap import __version__, credentials
+from heatmap.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import requests
+
+TIMEOUTS_SECONDS = (3.0, 5.0)  # to connect, and between two pieces of the answer; errand.py bounds the whole
+LONGEST_WAIT_SECONDS = 3600.0  # that a server can ask for
+
+
+class Answer(NamedTuple):
+    """What became of a call."""
+
+    problem: str | None  # None: it went well
+    may_pass: bool = False  # whether the same call may go well a little later
+    wait_seconds: float | None = None  # how long the server asks to be left alone; None: it says nothing
+
+
+def address(variable: str | None, file: Path | None, *, what: str) -> str:
+    """Return the address; `what` is how the keys that name it begin. Raises ConfigError.
+
+    The error says what is missing, and not what the address is.
+    """
+    url = credentials.read(variable, file, what=what) or ""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or " " in url:
+        where = variable or file
+        raise ConfigError([f"{where} holds no address: it must begin with https:// or http:// and a host"])
+    return url
+
+
+def send(method: str, url: str, body: bytes | None = None, kind: str = "text/plain; charset=utf-8") -> Answer:
+    """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
+    import requests
+
+    headers = {"User-Agent": f"market-heatmap/{__version__}"}
+    if body is not None:
+        headers["Content-Type"] = kind
+    try:
+        with (
+            requests.Session() as session,
+            session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUTS_SECONDS,
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            return _judged(response)
+    except requests.exceptions.SSLError:
+        return Answer("met a certificate that is not accepted")
+    except requests.exceptions.Timeout:
+        return Answer("was not answered in time", may_pass=True)
+    except (requests.exceptions.RequestException, OSError, ValueError):
+        return Answer("did not reach the server", may_pass=True)
+
+
+def _judged(response: requests.Response) -> Answer:
+    status = response.status_code
+    if 200 <= status < 300:
+        return Answer(None)
+    if 300 <= status < 400:
+        return Answer(f"was answered {status}, a redirect, which is not followed: correct the address")
+    if status == 429 or status >= 500:
+        wait = _seconds(response.headers) if status in (429, 503) else None
+        return Answer(f"was answered {status}", may_pass=True, wait_seconds=wait)
+    return Answer(f"was answered {status}")
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """Return what Retry-After says in seconds; as a date, which is rare, it counts for nothing."""
+    text = headers.get("Retry-After", "")
+    return min(float(text), LONGEST_WAIT_SECONDS) if text.isascii() and text.isdigit() else None
