@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PAGE = "page.html.j2"
 FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
 UP = "\0up\0"  # and where the way from a page to the folder of all markets will
+NEXT_LINK, NEXT_LABEL = "\0next\0", "\0next label\0"  # and what is only known once the next day has its map
+NEVER_SECONDS = 10**9  # until a page asks for a newer one, if it is not to ask
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 
 
@@ -80,7 +82,8 @@ def render(
         periods=periods(snapshot),
         palettes=list(GRADIENTS),
         markets=[{"name": name, "link": f"{UP}{name}/"} for name in occasion.markets],
-        image=f"{occasion.public_url}{occasion.market}/heatmap.{picture}" if occasion.public_url else None,
+        image=f"{occasion.public_url}{_address(occasion)}heatmap.{picture}" if occasion.public_url else None,
+        days=_days(occasion),
         as_of=snapshot.as_of.astimezone(zone),
         generated_at=occasion.generated_at.astimezone(zone),
         phase=_phase(occasion, zone),
@@ -94,9 +97,32 @@ def render(
         script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
     )
     # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
-    own = page.replace(FOLDER, "").replace(UP, "../")
+    own = page.replace(FOLDER, "").replace(UP, "../" * _address(occasion).count("/"))
     above = page.replace(FOLDER, f"{occasion.market}/").replace(UP, "")
     return own.encode(), above.encode()
+
+
+def _address(occasion: Occasion) -> str:
+    """Return the page's folder, as seen from that of all markets."""
+    of = occasion.days.of if occasion.days else None
+    return f"{occasion.market}/{words.day_folder(of)}" if of else f"{occasion.market}/"
+
+
+def _days(occasion: Occasion) -> dict[str, Any] | None:
+    """Return the links to other days' maps and how they are called; None where there is no archive."""
+    days = occasion.days
+    if days is None:
+        return None
+    market = f"{UP}{occasion.market}/" if days.of else FOLDER
+    return {
+        "of": words.day(days.of),
+        "before": words.day(days.before),
+        "before_link": f"{market}{words.day_folder(days.before)}" if days.before else "",
+        "all_link": f"{market}archive.html" if days.listed else "",
+        "feed_link": f"{market}feed.xml" if days.feed else "",
+        "next_link": NEXT_LINK,
+        "next": NEXT_LABEL,
+    }
 
 
 def _texts(cell: Cell, chart_url: str) -> CellText:
@@ -137,6 +163,8 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
     """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
     verdict = occasion.verdict
     session = verdict.session
+    lasting = occasion.days is not None and occasion.days.of is not None
+    next_open = None if lasting else verdict.next_open
     return {
         "as_of": snapshot.as_of.isoformat(),
         "generated_at": occasion.generated_at.isoformat(),
@@ -152,8 +180,8 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
             for window in (session.windows if session else ())
         ],
         "settles": session.settles.isoformat() if session and session.settles else None,
-        "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
+        "next_open": next_open.isoformat() if next_open else None,
         "interval_minutes": occasion.interval_minutes,
-        "refresh_seconds": options.refresh_seconds,
+        "refresh_seconds": NEVER_SECONDS if lasting else options.refresh_seconds,
         "recording": snapshot.recording,
     }

@@ -83,6 +83,11 @@ def day(value: date | None) -> str:
     return f"{value.day} {value:%b %Y}" if value else ""
 
 
+def day_folder(value: date) -> str:
+    """Return the folder of a day's map below that of its market: "2026/11/20/"."""
+    return f"{value:%Y/%m/%d}/"
+
+
 def _grouped(digits: str, currency: str | None) -> str:
     if currency == "INR" and len(digits) > 3:
         head = re.sub(r"(?<=\d)(?=(\d\d)+$)", ",", digits[:-3])

@@ -18,8 +18,18 @@ function linkMarkets() {
   if (!found) unknownValues.push(`There is no market “${wanted.slice(0, 40)}” here.`);
 }
 
+/** An address that names a day leads to its map, by way of the list of all days. */
+function linkDays() {
+  const day = new URLSearchParams(location.search).get("date");
+  const days = /** @type {HTMLAnchorElement | null} */ (document.getElementById("days"));
+  if (day === null) return;
+  if (days) location.replace(days.href + location.search);
+  else unknownValues.push(`There is no map of “${day.slice(0, 40)}” here.`);
+}
+
 listSectors();
 linkMarkets();
+linkDays();
 /** @type {HTMLInputElement} */ (byId("search")).value = state.q;
 listen();
 draw();
