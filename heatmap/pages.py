@@ -9,12 +9,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
+    from heatmap.history.model import Past
     from heatmap.model import Page, Snapshot, Table
     from heatmap.session import Verdict
 
 
-def draw(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime) -> list[Page]:
-    """Return one market's files, parts before the page that refers to them."""
+def draw(
+    config: Config,
+    market: Market,
+    snapshot: Snapshot,
+    verdict: Verdict,
+    now: datetime,
+    past: Past | None = None,
+) -> list[Page]:
+    """Return one market's files, parts before the page that refers to them.
+
+    `past` is what the history knows; None: nothing, or there is none.
+    """
     from heatmap import plugins, readings, snapshots
     from heatmap.images import png, svg
     from heatmap.model import Occasion, Page

@@ -24,6 +24,7 @@ class Memory(NamedTuple):
     published_at: str | None = None  # when a page of it last reached a target
     final_date: str | None = None  # the last session whose final page every target has
     warned_on: str | None = None  # the last date on which the end of the calendar was reported
+    history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
     # Of the last runs, oldest first: when each began, and its exit code.
     outcomes: tuple[tuple[str, int], ...] = ()
 

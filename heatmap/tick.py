@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.model import Page
     from heatmap.session import Verdict
@@ -40,6 +41,7 @@ class Report:
 
     say: Callable[[str], None]  # called with each sentence as it happens
     errors: list[BaseException] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # for stderr, too, but no failure
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
     figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
@@ -99,6 +101,7 @@ def run(
     if not to_draw:
         _rest(config, verdicts, state, report, quiet=dry_run)
         return report
+    from heatmap.chronicle import Chronicle
     from heatmap.monitor.watch import Watch
 
     deadline = Deadline(config.deadline_seconds)
@@ -115,7 +118,9 @@ def run(
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
-        drawn, pages = _draw_all(config, due(state), now, unheeded, report)
+        chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
+        ours = due(state) if force else chronicle.turns(due(state))
+        drawn, pages = _draw_all(config, ours, now, unheeded, report, chronicle)
         pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
@@ -123,6 +128,7 @@ def run(
         elif pages:
             _publish(config, pages, deadline, report)
             _remember(state, drawn, now, report)
+            chronicle.keep()
     return report
 
 
@@ -150,7 +156,12 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
 
 
 def _draw_all(
-    config: Config, due: Sequence[tuple[Market, Verdict]], now: datetime, unheeded: set[str], report: Report
+    config: Config,
+    due: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    unheeded: set[str],
+    report: Report,
+    chronicle: Chronicle,
 ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
     """Draw every market that can be; one whose source fails does not stop the others.
 
@@ -160,7 +171,10 @@ def _draw_all(
     pages: list[Page] = []
     for market, verdict in due:
         try:
-            result = _draw(config, market, verdict, now, whatever_date=market.name in unheeded, report=report)
+            whatever_date = market.name in unheeded
+            result = _draw(
+                config, market, verdict, now, whatever_date=whatever_date, report=report, chronicle=chronicle
+            )
         except SourceError as error:
             report.errors.append(_of_market(market, error))
             continue
@@ -178,6 +192,7 @@ def _draw(
     *,
     whatever_date: bool,
     report: Report,
+    chronicle: Chronicle,
 ) -> tuple[Verdict, Sequence[Page]] | None:
     """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
 
@@ -206,7 +221,8 @@ def _draw(
             return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
-    return verdict, pages.draw(config, market, snapshot, verdict, now)
+    past = chronicle.past(market, snapshot, verdict)
+    return verdict, pages.draw(config, market, snapshot, verdict, now, past)
 
 
 def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:

@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         give_up=_give_up,
         say=say,
     )
+    for warning in report.warnings:
+        print(f"heatmap: {warning}", file=sys.stderr)
     for error in report.errors:
         complain(error)
     if report.idle_until and not terminal and arguments.market is None:

@@ -85,3 +85,56 @@ class Pruned(NamedTuple):
 
     ticks: int
     sessions: int  # with their daily bars
+
+
+class Base(NamedTuple):
+    """Where a period starts: the close that changes over it are counted from."""
+
+    sessions: int  # how many the period has, this one included
+    since: date | None  # the session of that close; None: not in the history
+    lack: str  # a sentence on why it is not; "" where it is
+    closes: Mapping[str, float]  # by symbol, on the terms of the last session before this one
+    adjusted: frozenset[str]  # symbols whose close was adjusted for what came after it
+    # By symbol: count, mean and sum of squared deviations of the daily changes in %, this session's left out.
+    spreads: Mapping[str, tuple[int, float, float]]
+
+
+class Digest(NamedTuple):
+    """What the sessions before one come down to, on the terms of the last of them. The same all day long."""
+
+    dates: tuple[date, ...]  # the last sessions there were, oldest first; not all need be in the history
+    held: int  # of how many in a row, up to the last, there are bars
+    gap: date | None  # the newest session that there are none of, though there are of older ones
+    closes: Mapping[str, tuple[float | None, ...]]  # by symbol, one a date
+    # By symbol, one a date: what its prices were multiplied by. Missing where that is 1 on all of them.
+    factors: Mapping[str, tuple[float, ...]]
+    bases: Mapping[str, Base]  # by the period's name
+    streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
+    volumes: Mapping[str, float]  # shares a session, the mean
+
+
+class Usual(NamedTuple):
+    """What was traded by this time of day as a rule."""
+
+    volumes: Mapping[str, float]  # shares, by symbol
+    by_time: (
+        int  # of how many symbols it is the median of earlier sessions by this time; else a share of a day's
+    )
+    sessions: int  # how many sessions with ticks by this time there were
+
+
+class Opening(NamedTuple):
+    """The range of a session's first minutes."""
+
+    ranges: Mapping[str, tuple[float, float]]  # low and high, by symbol
+    lack: str = ""  # a sentence on why it is not known; "" where it is
+
+
+class Past(NamedTuple):
+    """What the history knows at one tick."""
+
+    session: date  # that the tick is of
+    digest: Digest
+    moments: tuple[Moment, ...]  # of this session, the oldest first, the tick's own last
+    usual: Usual
+    opening: Opening

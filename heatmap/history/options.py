@@ -11,6 +11,9 @@ from heatmap.errors import ConfigError
 # No password: that is named by password_env. An empty host is libpq's own, or a socket's folder in ?host=.
 _URL = re.compile(r"postgres(?:ql)?://(?:[^\s:@/?#]+@)?[^\s@/?#]*/[^\s@/?#]+(?:\?(?!.*password=)[^\s#]*)?")
 
+_PERIOD = re.compile(r"(?!1d)[1-9]\d{0,2}d", re.ASCII)
+MOST_PERIODS = 10  # each adds a few readings to every tick
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
@@ -22,6 +25,14 @@ class HistoryOptions:
     enabled: bool = True
     tick_sessions: int = 250  # whose ticks are kept; of older ones the daily bars stay
     bar_sessions: int | None = None  # whose daily bars are kept; None: all
+    periods: tuple[str, ...] = (
+        "5d",
+        "20d",
+        "60d",
+        "120d",
+        "250d",
+        "ytd",
+    )  # that pages offer, besides the day
     url: str | None = None  # postgresql://user@host/database; None: a file in the state directory
     password_env: str | None = None
 
@@ -32,6 +43,13 @@ class HistoryOptions:
             problems.append("tick_sessions must be 1 or more")
         if self.bar_sessions is not None and self.bar_sessions < self.tick_sessions:
             problems.append("bar_sessions must not be less than tick_sessions")
+        wrong = [name for name in self.periods if name != "ytd" and not _PERIOD.fullmatch(name)]
+        if wrong:
+            problems.append(
+                f'periods must be sessions, such as "20d" (2d to 999d), or "ytd", not {wrong[0]!r}'
+            )
+        if len(self.periods) > MOST_PERIODS or len(set(self.periods)) < len(self.periods):
+            problems.append(f"periods must be {MOST_PERIODS} at most, each once")
         if self.url is not None and not _URL.fullmatch(
             self.url
         ):  # it may hold a password, so it is not repeated

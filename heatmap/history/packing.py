@@ -28,6 +28,11 @@ def pack(quotes: Sequence[Quote]) -> bytes:
     return zlib.compress(json.dumps(columns, allow_nan=False, separators=(",", ":")).encode())
 
 
+def rows(quotes: Sequence[Quote]) -> Mapping[str, Row]:
+    """Return the figures by symbol, as `unpack` would of what `pack` makes of them."""
+    return {quote.symbol: Row(*(getattr(quote, field) for field in Row._fields)) for quote in quotes}
+
+
 def unpack(value: bytes) -> Mapping[str, Row]:
     """Return the figures by symbol. Raises ValueError or TypeError for what `pack` did not make."""
     stream = zlib.decompressobj()

@@ -1,0 +1,206 @@
+"""What a run reads from the history and adds to it; a history that fails never costs a page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.errors import ConfigError, HistoryError
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from heatmap.config import Config, Market
+    from heatmap.history.model import Past
+    from heatmap.history.store import Store
+    from heatmap.model import Snapshot
+    from heatmap.session import Verdict
+    from heatmap.state import State
+    from heatmap.tick import Report
+
+_T = TypeVar("_T")
+KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
+
+
+class _Tick(NamedTuple):
+    """A snapshot that is to be kept once its pages are published."""
+
+    market: Market
+    snapshot: Snapshot
+    session: date
+    phase: Phase
+
+
+class Chronicle:
+    """The history, for as long as a run lasts; opened when first needed, let go of at the block's end.
+
+    No HistoryError leaves it, and no bug: what fails is told, each sentence once a day and market, and the
+    run goes on. The state directory's lock must be held.
+    """
+
+    def __init__(
+        self, config: Config, state: State, report: Report, now: datetime, *, dry_run: bool = False
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._report = report
+        self._now = now
+        self._dry_run = dry_run
+        self._store: Store | None = None
+        self._is_lost = False  # it could not be opened: it is not tried again in this run
+        self._ticks: list[_Tick] = []
+        self._turns: dict[str, AbstractContextManager[bool]] = {}
+        self._published: set[str] = set()  # the markets whose turn is done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the turns back, those of markets without a page as not done, and close the store."""
+        for name, turn in self._turns.items():
+            undone = None if name in self._published else HistoryError("not published")
+            with suppress(HistoryError):  # without a connection there is no turn either
+                turn.__exit__(type(undone) if undone else None, undone, None)
+        if self._store is not None:
+            self._store.close()
+
+    def turns(self, due: Sequence[tuple[Market, Verdict]]) -> list[tuple[Market, Verdict]]:
+        """Return those of the due markets that are this machine's to draw, where machines share a history."""
+        if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
+            return list(due)
+        return [(market, verdict) for market, verdict in due if self._is_ours(market, verdict)]
+
+    def past(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Past | None:
+        """Return what the history knows of a market before this snapshot; None where it cannot be had.
+
+        The snapshot is remembered: `keep` adds it.
+        """
+        session = _session(market, snapshot, verdict)
+        if verdict.phase in KEPT_PHASES:
+            self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
+
+        def read(store: Store) -> Past:
+            from heatmap.history import figures
+
+            name, config = _name(market, snapshot), self._config
+            asked = figures.Figures(
+                store, name, market.calendar, config.history.periods, config.state_directory
+            )
+            return asked.past(snapshot, session, verdict.phase)
+
+        return self._trying(market, read)
+
+    def keep(self) -> None:
+        """Add what was drawn, and where it was a session's final, forget what is older than is kept."""
+        for tick in self._ticks:
+            if not self._report.failed_targets:  # else the next run, wherever it is, heals the rest
+                self._published.add(tick.market.name)
+
+            def work(store: Store, tick: _Tick = tick) -> None:
+                name = _name(tick.market, tick.snapshot)
+                added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
+                if added.later:
+                    later = added.later.astimezone(ZoneInfo(tick.market.calendar.time_zone))
+                    self._tell(
+                        tick.market,
+                        f"its figures are older than those of {later:%H:%M} kept before: they are kept "
+                        "in their place; if that goes on, look at the clocks of the source and this machine",
+                    )
+                if added.bars:
+                    store.prune(self._config.history)
+
+            self._trying(tick.market, work)
+
+    def _is_ours(self, market: Market, verdict: Verdict) -> bool:
+        def take(store: Store) -> bool:
+            turn = store.turn(market.name, self._slot(verdict))
+            if turn.__enter__():
+                self._turns[market.name] = turn
+                return True
+            turn.__exit__(None, None, None)
+            session = verdict.session
+            if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
+                self._state.remember(market.name, final_date=session.date.isoformat())
+            return False
+
+        ours = self._trying(market, take)
+        if ours is False:
+            self._report.say(f"{market.name}: another machine has this tick")
+        return ours is not False  # alone with its page where nobody can be asked
+
+    def _slot(self, verdict: Verdict) -> datetime:
+        """Return when the tick was due: of a final there is one a session, so machines publish one."""
+        if verdict.phase is Phase.FINAL and verdict.session and verdict.session.settles:
+            return verdict.session.settles
+        interval = timedelta(minutes=self._config.interval_minutes)
+        return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % interval
+
+    def _trying(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
+        """Return what `work` returns; None where it cannot be had, which is told."""
+        try:
+            store = self._opened(market)
+            return None if store is None else work(store)
+        except HistoryError as error:
+            self._tell(market, str(error))
+        except Exception as mistake:  # noqa: BLE001 -- not even a bug in the history may cost a page
+            self._tell(market, f"the history ended in a bug, please report it: {mistake!r}")
+        return None
+
+    def _opened(self, market: Market) -> Store | None:
+        """Return the store; None where there is to be none. Raises HistoryError, once a run."""
+        options = self._config.history
+        if not options.enabled or self._is_lost:
+            return None
+        if self._store is None:
+            from heatmap.history.store import FILE_NAME, open_store
+
+            folder = self._config.state_directory
+            if self._dry_run and options.url is None and not (folder / FILE_NAME).exists():
+                return None  # a dry run leaves nothing behind
+            self._is_lost = True
+            self._store = open_store(options, folder, lambda sentence: self._tell(market, sentence))
+            self._is_lost = False
+        return self._store
+
+    def _tell(self, market: Market, sentence: str) -> None:
+        """Warn on stderr, unless that was done today: numbers aside, what recurs says the same."""
+        from zlib import crc32
+
+        today = self._now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
+        mark = f"{crc32(''.join(c for c in sentence if not c.isdigit()).encode()):08x}"
+        told = (self._state[market.name].history_told or "").split()
+        told = told if told[:1] == [today] else [today]
+        if mark in told or len(told) > MOST_TOLD:
+            self._report.say(f"{market.name}: {sentence}")
+            return
+        self._report.warnings.append(f"{market.name}: {sentence}")
+        if not self._dry_run:
+            with suppress(ConfigError):  # a full disk: the page comes first
+                self._state.remember(market.name, history_told=" ".join([*told, mark]))
+
+
+def _name(market: Market, snapshot: Snapshot) -> str:
+    """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
+    return f"{market.name}:recording" if snapshot.recording else market.name
+
+
+def _session(market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
+    """Return the date of the session that figures are of."""
+    if verdict.phase in KEPT_PHASES and verdict.session:
+        return verdict.session.date
+    # Closed, and drawn all the same: the newest session that had begun by then.
+    day = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)).date()
+    for earlier in (day, day - timedelta(days=1)):
+        session = guard.session_on(market.calendar, earlier)
+        if session and session.windows and session.windows[0].opens <= snapshot.as_of:
+            return earlier
+    return day

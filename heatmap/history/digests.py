@@ -1,0 +1,181 @@
+"""What all sessions before the running one come down to: made once a session, read by each tick. Pure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import fsum
+from typing import TYPE_CHECKING
+
+from heatmap.history import actions, periods
+from heatmap.history.model import Bar, Base, Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+
+    from heatmap.guard import Calendar
+    from heatmap.model import Quote
+
+KEPT_SESSIONS = 60  # closes a digest has of each instrument: what a line and the bands are drawn of
+VOLUME_SESSIONS = 20  # that a usual volume is the mean of
+# Across a session that is missing no action can be told; a price that changed by more may have had one.
+MOST_FALL, MOST_RISE = 0.75, 4 / 3
+
+_Aligned = list["float | None"]
+
+
+def make(
+    bars: Iterable[Bar],
+    calendar: Calendar,
+    quotes: Sequence[Quote],
+    session: date,
+    names: Sequence[str],
+) -> Digest:
+    """Return the digest of the bars before `session` for its quotes, with these periods.
+
+    Prices are on the terms of `session`: where a quote's previous close tells of a split or a bonus that
+    counts from it on, earlier closes are adjusted for that, too.
+    """
+    running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
+    sessions: dict[date, dict[str, Bar]] = {}
+    for bar in actions.renamed(bars, calendar.aliases):
+        if bar.symbol in running:
+            sessions.setdefault(bar.date, {})[bar.symbol] = bar
+    dates = periods.held_dates(calendar, sessions, running, session)
+    place = {day: number for number, day in enumerate((*dates, session))}
+    every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
+    found = actions.find(every, lambda earlier, later: place[later] == place[earlier] + 1)
+    terms: dict[str, dict[date, actions.Action]] = {}
+    for action in found.actions:
+        if action.date < session or not action.is_likely:
+            terms.setdefault(action.symbol, {})[action.date] = action
+    closes: dict[str, _Aligned] = {}
+    factors: dict[str, list[float]] = {}
+    for symbol, running_bar in running.items():
+        own = [sessions[day].get(symbol) if day in sessions else None for day in dates]
+        closes[symbol], factors[symbol] = _on_one_basis(
+            [*own, running_bar], (*dates, session), terms.get(symbol, {}), sessions
+        )
+    bases = {
+        name: _base(periods.start(name, dates, sessions, session), place, closes, factors) for name in names
+    }
+    gap = next((day for day in reversed(dates) if day not in sessions), None)
+    return Digest(
+        dates=dates[-KEPT_SESSIONS:],
+        held=len(dates) - (0 if gap is None else place[gap] + 1),
+        gap=gap,
+        closes={symbol: tuple(prices[-KEPT_SESSIONS:]) for symbol, prices in closes.items()},
+        factors={
+            symbol: tuple(own[-KEPT_SESSIONS:])
+            for symbol, own in factors.items()
+            if any(factor != 1 for factor in own[-KEPT_SESSIONS:])
+        },
+        bases=bases,
+        streaks={symbol: streak(prices) for symbol, prices in closes.items()},
+        volumes=_volumes(sessions, dates, factors),
+    )
+
+
+def streak(prices: Sequence[float | None]) -> int:
+    """Return in how many sessions in a row, up to the last, a price rose; of falls, as a negative number.
+
+    A change that rounds to 0.00 % is neither, and ends the row; so does a close that is not known.
+    """
+    count = 0
+    for earlier, later in pairwise(reversed(prices)):  # time runs backwards: `earlier` is the newer one
+        if earlier is None or later is None:
+            break
+        change = round((earlier / later - 1) * 100, 2)
+        if change == 0 or (count and (change > 0) != (count > 0)):
+            break
+        count += 1 if change > 0 else -1
+    return count
+
+
+def _bar(quote: Quote, session: date) -> Bar:
+    """Return a running session's bar so far."""
+    return Bar(
+        quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price or 0.0,
+        quote.previous_close, quote.volume, quote.turnover,
+    )  # fmt: skip
+
+
+def _on_one_basis(
+    bars: Sequence[Bar | None],
+    dates: Sequence[date],
+    terms: Mapping[date, actions.Action],
+    held: Mapping[date, object],
+) -> tuple[_Aligned, list[float]]:
+    """Return one instrument's closes on the terms of the last bar, which is left out, and the factors taken.
+
+    A close is unknown before an action of the exchange that is no split or bonus, and before a missing
+    session across which the price changed so much that there may have been one. The close of a missing
+    session is the previous close of the bar after it.
+    """
+    closes: _Aligned = [None] * (len(dates) - 1)
+    factors = [1.0] * (len(dates) - 1)
+    factor = 1.0
+    across: float | None = None  # the oldest price after a missing session, until one before it is known
+    for number in range(len(dates) - 2, -1, -1):
+        later = bars[number + 1]
+        action = terms.get(dates[number + 1])
+        if action and action.factor is None and not action.is_likely:
+            break
+        if action and action.factor:
+            factor *= float(action.factor)
+        factors[number] = factor
+        bar = bars[number]
+        if dates[number] not in held:
+            price = later.previous_close if later else None
+            across = across if price is None else price * factor
+            closes[number] = across if price is not None else None
+        elif bar is not None:
+            price = bar.close * factor
+            if across is not None and not MOST_FALL < across / price < MOST_RISE:
+                break
+            across = None
+            closes[number] = price
+    return closes, factors
+
+
+def _base(
+    start: periods.Start,
+    place: Mapping[date, int],
+    closes: Mapping[str, _Aligned],
+    factors: Mapping[str, list[float]],
+) -> Base:
+    if start.since is None:
+        return Base(start.sessions, None, start.lack, {}, frozenset(), {})
+    first = place[start.since]
+    known = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
+    return Base(
+        start.sessions,
+        start.since,
+        "",
+        known,
+        frozenset(symbol for symbol in known if factors[symbol][first] != 1),
+        {symbol: _spread(closes[symbol][first:]) for symbol in known},
+    )
+
+
+def _spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
+    """Return count, mean and sum of squared deviations of the daily changes in %."""
+    changes = [
+        (later / earlier - 1) * 100
+        for earlier, later in pairwise(prices)
+        if earlier is not None and later is not None
+    ]
+    mean = fsum(changes) / len(changes) if changes else 0.0
+    return len(changes), mean, fsum((change - mean) ** 2 for change in changes)
+
+
+def _volumes(
+    sessions: Mapping[date, Mapping[str, Bar]], dates: Sequence[date], factors: Mapping[str, list[float]]
+) -> dict[str, float]:
+    """Return the mean volume of the last sessions, in shares of today."""
+    found: dict[str, list[float]] = {}
+    for number in range(max(len(dates) - VOLUME_SESSIONS, 0), len(dates)):
+        for symbol, bar in sessions.get(dates[number], {}).items():
+            if bar.volume is not None:
+                found.setdefault(symbol, []).append(bar.volume / factors[symbol][number])
+    return {symbol: fsum(volumes) / len(volumes) for symbol, volumes in found.items()}
