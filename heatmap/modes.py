@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from heatmap import measures
-from heatmap.periods import DAY, YEAR
+from heatmap.periods import BAND_SESSIONS, DAY, YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ class Mode(NamedTuple):
     label: str
     unit: str  # "currency" is the market's own
     ramp: Literal["two-sided", "orange", "blue"]
-    measure: Callable[[Sequence[Quote], str], measures.Values]
+    measure: Callable[[Sequence[Quote], str], measures.Values] | None  # None: it takes the history
     formula: str
     caveat: str
     needs: str  # what the source must supply
@@ -116,3 +116,81 @@ MODES = {
         ),
     )
 }
+
+# What a page can be read in once the history has enough.
+HISTORY_MODES = {
+    mode.name: mode
+    for mode in (
+        Mode(
+            name="bands",
+            label="Place in bands",
+            unit="%",
+            ramp="two-sided",
+            measure=None,
+            formula="Bollinger's %B × 100: (last price − lower band) / (upper band − lower band) × 100. "
+            f"The bands lie {measures.BAND_DEVIATIONS} standard deviations (population) either side of the mean "
+            f"of the last {BAND_SESSIONS} closes, the last price among them.",
+            caveat="0 is the lower band, 100 the upper; beyond them a price is unusually low or high, "
+            "which is no signal by itself: it may walk along a band.",
+            needs=f"the closes of {BAND_SESSIONS - 1} sessions before this one",
+            centre=50.0,
+            clamp=50.0,
+            decimals=0,
+            periods=(f"{BAND_SESSIONS}d",),
+        ),
+        Mode(
+            name="momentum",
+            label="Momentum",
+            unit="σ",
+            ramp="two-sided",
+            measure=None,
+            formula="Change over the period / (standard deviation of its daily changes × √ its sessions).",
+            caveat="It compares a stock with its own restlessness: beyond ±2 σ the move is larger than "
+            "chance makes once in twenty times. Short periods know that restlessness poorly.",
+            needs="the closes of every session of the period",
+            clamp=2.0,
+        ),
+        Mode(
+            name="volume",
+            label="Unusual volume",
+            unit="×",
+            ramp="orange",
+            measure=None,
+            formula="Volume so far / the median volume by this time of day in the last 20 sessions. "
+            "Shaded by percentile.",
+            caveat="Until five sessions' ticks by this time are kept, it is against the mean volume of the "
+            "last 20 whole sessions times the share of trading time that is over, which makes the first "
+            "and the last hour look busier than they are.",
+            needs="volume, and ticks or daily bars of earlier sessions",
+            periods=(DAY,),
+        ),
+        Mode(
+            name="opening-range",
+            label="Opening range",
+            unit="%",
+            ramp="two-sided",
+            measure=None,
+            formula="How far the last price is above the high, or below the low, of the first 15 minutes, "
+            "in % of that range.",
+            caveat="0 is inside the range. A range is known once the 15 minutes are over.",
+            needs="high and low of the session's first 15 minutes",
+            clamp=100.0,
+            decimals=0,
+            periods=(DAY,),
+        ),
+        Mode(
+            name="streak",
+            label="Streak",
+            unit="sessions",
+            ramp="two-sided",
+            measure=None,
+            formula="Sessions in a row, this one included, with a change of the same sign.",
+            caveat="It counts days, not their size. A day without change ends it.",
+            needs="the closes of earlier sessions",
+            clamp=5.0,
+            decimals=0,
+            periods=(DAY,),
+        ),
+    )
+}
+EVERY = MODES | HISTORY_MODES

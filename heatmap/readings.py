@@ -33,13 +33,24 @@ def read(
     snapshot: Snapshot, mode: Mode, over: Period, day_clamp: float, clamps: Mapping[str, float]
 ) -> Reading:
     """Return one reading. `day_clamp` is the day's clamp in percent, `clamps` those of other periods."""
+    if mode.measure is None:
+        message = f"the mode {mode.name} takes the history"
+        raise ValueError(message)
     values = mode.measure(snapshot.quotes, over.name)
+    return read_values(
+        snapshot, mode, over, values, mode.clamp or clamps.get(over.name) or over.clamp(day_clamp)
+    )
+
+
+def read_values(
+    snapshot: Snapshot, mode: Mode, over: Period, values: measures.Values, usual: float
+) -> Reading:
+    """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre."""
     order = measures.in_order(snapshot.quotes, values)
     known = [value for index in order if (value := values[index]) is not None]
     percentiles = [value for value in measures.percentiles(known) if value is not None]
     scores = [value for value in measures.standard_scores(known) if value is not None]
     if mode.two_sided:
-        usual = mode.clamp or clamps.get(over.name) or over.clamp(day_clamp)
         offsets = [value - mode.centre for value in known]
         scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]
         if mode.clamp is None:

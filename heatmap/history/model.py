@@ -117,9 +117,7 @@ class Usual(NamedTuple):
     """What was traded by this time of day as a rule."""
 
     volumes: Mapping[str, float]  # shares, by symbol
-    by_time: (
-        int  # of how many symbols it is the median of earlier sessions by this time; else a share of a day's
-    )
+    by_time: int  # of how many it is the median of earlier sessions; of others, a share of a whole day's
     sessions: int  # how many sessions with ticks by this time there were
 
 

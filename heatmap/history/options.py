@@ -25,14 +25,8 @@ class HistoryOptions:
     enabled: bool = True
     tick_sessions: int = 250  # whose ticks are kept; of older ones the daily bars stay
     bar_sessions: int | None = None  # whose daily bars are kept; None: all
-    periods: tuple[str, ...] = (
-        "5d",
-        "20d",
-        "60d",
-        "120d",
-        "250d",
-        "ytd",
-    )  # that pages offer, besides the day
+    # The periods that pages offer, besides the day.
+    periods: tuple[str, ...] = ("5d", "20d", "60d", "120d", "250d", "ytd")
     url: str | None = None  # postgresql://user@host/database; None: a file in the state directory
     password_env: str | None = None
 

@@ -1,4 +1,4 @@
-"""Where periods start: counted in the sessions that a market had, whether or not the history has them. Pure."""
+"""Where periods start: counted in the sessions that a market had. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Stocks are named by their place in the page. What belongs to a reading follows its order, in which most
 sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ, much as in source maps
-(`_packed`), mostly as its steps: the whole page has to fit in a few round trips.
+(`packed`), mostly as its steps: the whole page has to fit in a few round trips.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heatmap import colours, readings
-from heatmap.modes import MODES
+from heatmap.modes import EVERY, MODES
 from heatmap.render import words
 from heatmap.views.sectors import SectorsView
 from heatmap.views.table import LEGEND_SWATCHES, ends
@@ -62,25 +62,25 @@ def page_data(
         "columns": options.columns,
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.ink(colours.UNKNOWN)],
-        "modes": {mode.name: _mode(mode, currency) for mode in MODES.values()},
+        "modes": {mode.name: mode_data(mode, currency) for mode in MODES.values()},
         "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
         "readings": {
-            f"{mode} {over}": _reading(snapshot, reading, place_of, sector_places)
+            f"{mode} {over}": packed_reading(snapshot, reading, place_of, sector_places)
             for (mode, over), reading in found.items()
         },
         "sectors": sectors,
-        "sector": _packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
+        "sector": packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
         "prices": _prices(quotes, currency),
-        "by_cap": _order(place_of, by_cap),
+        "by_cap": packed_order(place_of, by_cap),
         "caps": _falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
-        "volumes": _packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
+        "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "money": words.large_unit(currency),
         "large_exponent": words.large_exponent(currency),
         "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
     }
 
 
-def _packed(numbers: Iterable[int]) -> str:
+def packed(numbers: Iterable[int]) -> str:
     """Return numbers of 0 or more as base64 VLQ: five bits a digit, lowest first."""
     digits = []
     for number in numbers:
@@ -92,7 +92,7 @@ def _packed(numbers: Iterable[int]) -> str:
     return "".join(digits)
 
 
-def _signed(number: int) -> int:
+def zigzag(number: int) -> int:
     """Return a number of 0 or more for any number: 0, -1, 1, -2, … are 0, 1, 2, 3, …."""
     return 2 * number if number >= 0 else -2 * number - 1
 
@@ -100,7 +100,7 @@ def _signed(number: int) -> int:
 def _falling(numbers: Sequence[int]) -> str:
     """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
     falls = [before - number for before, number in pairwise(numbers)]
-    return _packed([_signed(numbers[0]), *falls] if numbers else [])
+    return packed([zigzag(numbers[0]), *falls] if numbers else [])
 
 
 def _three_digits(value: float) -> int:
@@ -112,7 +112,7 @@ def _three_digits(value: float) -> int:
     return round(float(mantissa) * 100) - 100 + 900 * int(exponent)
 
 
-def _order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
+def packed_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
     """Return the places of the quotes at `indexes` as base64 of as many bits each as the last one needs."""
     width = max((len(place_of) - 1).bit_length(), 1)
     bits = "".join(f"{place_of[index]:0{width}b}" for index in indexes)
@@ -132,12 +132,13 @@ def _ramp(fills: Sequence[str]) -> list[str]:
     channels = [[int(fill[start : start + 2], 16) for fill in fills] for start in (1, 3, 5)]
     inks = [int(colours.ink(fill) == colours.WHITE) for fill in fills]
     return [
-        _packed(_signed(number - before) for before, number in pairwise([0, *column]))
+        packed(zigzag(number - before) for before, number in pairwise([0, *column]))
         for column in (*channels, inks)
     ]
 
 
-def _mode(mode: Mode, currency: str | None) -> dict[str, Any]:
+def mode_data(mode: Mode, currency: str | None) -> dict[str, Any]:
+    """Return what the script knows of a mode."""
     return {
         "unit": words.unit_of(mode, currency),
         "ramp": mode.ramp,
@@ -158,24 +159,25 @@ def _period(snapshot: Snapshot, over: Period) -> dict[str, Any]:
     return {"since": words.day(starts.most_common(1)[0][0] if starts else None)}
 
 
-def _reading(
+def packed_reading(
     snapshot: Snapshot, reading: Reading, place_of: Mapping[int, int], sector_places: Mapping[str, int]
 ) -> dict[str, Any]:
-    mode = MODES[reading.mode]
+    """Return a reading, packed, of stocks by their place in the page and sectors by theirs in its list."""
+    mode = EVERY[reading.mode]
     currency = snapshot.currency
     groups = SectorsView().draw(snapshot, reading)
     medians = [group.median for group in groups if group.median is not None]
     return {
-        "order": _order(place_of, reading.order),
+        "order": packed_order(place_of, reading.order),
         "values": _values(reading.values, mode),
         # In halves of a place, in which they fall evenly but for ties.
         "percentiles": _falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
         # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
         "scores": "" if mode.name in SCORED else _values(reading.scores, MODES["rs"]),
         "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
-        "groups": _packed(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
+        "groups": packed(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
         "medians": _values(medians, mode),
-        "breadths": _packed(
+        "breadths": packed(
             count for group in groups for count in (group.breadth.advances, group.breadth.declines)
         ),
     }
@@ -204,7 +206,7 @@ def _treemaps(snapshot: Snapshot, weight: str, sector_places: Mapping[str, int])
     drawn = [TreemapView(weight, aspect).draw(snapshot) for aspect in ASPECTS]
     sectors = dict.fromkeys(snapshot.quotes[index].sector or "" for index in drawn[0].tiles)
     return {
-        "sectors": _packed(sector_places.get(sector, len(sector_places)) for sector in sectors),
+        "sectors": packed(sector_places.get(sector, len(sector_places)) for sector in sectors),
         "maps": [[treemap.aspect, *_places(treemap)] for treemap in drawn],
     }
 
@@ -240,7 +242,7 @@ def _places(treemap: Treemap) -> tuple[str, str]:
         kinds.append(kind)
         numbers += taken
         before = place
-    return "".join(kinds), _packed(numbers)
+    return "".join(kinds), packed(numbers)
 
 
 def _edges(rectangle: Rectangle) -> tuple[int, int, int, int]:
@@ -278,6 +280,6 @@ def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
     return {
         "currency": currency,
         "decimals": decimals,
-        "ticks": _packed(ticks),
-        **{name: _packed(map(_signed, numbers)) for name, numbers in columns.items()},
+        "ticks": packed(ticks),
+        **{name: packed(map(zigzag, numbers)) for name, numbers in columns.items()},
     }

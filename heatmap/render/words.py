@@ -25,9 +25,9 @@ LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called
 LARGE_UNIT = (6, "million")
 
 
-def signed(value: float) -> str:
-    """Return a number with two decimals and its sign; 0 has none."""
-    text = f"{abs(value):.2f}"
+def signed(value: float, decimals: int = 2) -> str:
+    """Return a number with its sign; 0 has none."""
+    text = f"{abs(value):.{decimals}f}"
     return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
 
 
@@ -53,7 +53,7 @@ def in_mode(value: float, mode: Mode, currency: str | None) -> str:
     """Return a value as the mode's tiles show it, without its unit."""
     if mode.unit == "currency":
         return large(value, currency)
-    return signed(value) if mode.signed else f"{value:.{mode.decimals}f}"
+    return signed(value, mode.decimals) if mode.signed else f"{value:.{mode.decimals}f}"
 
 
 def unit_of(mode: Mode, currency: str | None) -> str:

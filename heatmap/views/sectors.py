@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import measures
 from heatmap.model import Group
-from heatmap.modes import MODES
+from heatmap.modes import EVERY
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class SectorsView:
         The median is that of the reading; in the mode "sector", whose medians are 0 by their making, it
         is the percent change's: how the sector itself moved.
         """
-        mode = MODES[reading.mode]
+        mode = EVERY[reading.mode]
         changes = measures.percent_changes(snapshot.quotes, reading.period if mode.periods is None else DAY)
         values: dict[int, float | None] = dict(zip(reading.order, reading.values, strict=False))
         if mode.name == "sector":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import colours, measures
 from heatmap.model import Cell, LegendStop, Table
-from heatmap.modes import MODES
+from heatmap.modes import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class TableView:
         )
 
     def _ramp(self, reading: Reading) -> tuple[str, ...]:
-        mode = MODES[reading.mode]
+        mode = EVERY[reading.mode]
         if mode.two_sided:
             return colours.ramp(colours.GRADIENTS[self.gradient][self.up])
         return colours.one_sided_ramp(mode.ramp)
@@ -67,7 +67,7 @@ class TableView:
 
 def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:
     """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
-    mode = MODES[reading.mode]
+    mode = EVERY[reading.mode]
     places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
     low, high = ends(reading, scale)
     stops = [LegendStop(ramp[place], None) for place in reversed(places)]
@@ -78,12 +78,12 @@ def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[Legend
 
 def ends(reading: Reading, scale: Scale) -> tuple[float | None, float | None]:
     """Return where a scale's strongest shades begin, lowest first; None: there is no such side."""
-    centre = MODES[reading.mode].centre
+    centre = EVERY[reading.mode].centre
     if scale.clamp is not None:
         return centre - scale.clamp, centre + scale.clamp
     if not reading.values:
         return None, None
     low, high = reading.values[-1], reading.values[0]
-    if MODES[reading.mode].two_sided:
+    if EVERY[reading.mode].two_sided:
         return (low if low < centre else None), (high if high > centre else None)
     return low, high
