@@ -97,7 +97,7 @@ class Chronicle:
             )
             return asked.past(snapshot, session, verdict.phase)
 
-        return self._trying(market, read)
+        return self.ask(market, read)
 
     def keep(self) -> None:
         """Add what was drawn, and where it was a session's final, forget what is older than is kept."""
@@ -110,7 +110,7 @@ class Chronicle:
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
                 if added.later:
                     later = added.later.astimezone(ZoneInfo(tick.market.calendar.time_zone))
-                    self._tell(
+                    self.tell(
                         tick.market,
                         f"its figures are older than those of {later:%H:%M} kept before: they are kept "
                         "in their place; if that goes on, look at the clocks of the source and this machine",
@@ -118,7 +118,7 @@ class Chronicle:
                 if added.bars:
                     store.prune(self._config.history)
 
-            self._trying(tick.market, work)
+            self.ask(tick.market, work)
 
     def _is_ours(self, market: Market, verdict: Verdict) -> bool:
         def take(store: Store) -> bool:
@@ -132,7 +132,7 @@ class Chronicle:
                 self._state.remember(market.name, final_date=session.date.isoformat())
             return False
 
-        ours = self._trying(market, take)
+        ours = self.ask(market, take)
         if ours is False:
             self._report.say(f"{market.name}: another machine has this tick")
         return ours is not False  # alone with its page where nobody can be asked
@@ -144,15 +144,15 @@ class Chronicle:
         interval = timedelta(minutes=self._config.interval_minutes)
         return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % interval
 
-    def _trying(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
+    def ask(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
         """Return what `work` returns; None where it cannot be had, which is told."""
         try:
             store = self._opened(market)
             return None if store is None else work(store)
         except HistoryError as error:
-            self._tell(market, str(error))
+            self.tell(market, str(error))
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in the history may cost a page
-            self._tell(market, f"the history ended in a bug, please report it: {mistake!r}")
+            self.tell(market, f"the history ended in a bug, please report it: {mistake!r}")
         return None
 
     def _opened(self, market: Market) -> Store | None:
@@ -167,11 +167,11 @@ class Chronicle:
             if self._dry_run and options.url is None and not (folder / FILE_NAME).exists():
                 return None  # a dry run leaves nothing behind
             self._is_lost = True
-            self._store = open_store(options, folder, lambda sentence: self._tell(market, sentence))
+            self._store = open_store(options, folder, lambda sentence: self.tell(market, sentence))
             self._is_lost = False
         return self._store
 
-    def _tell(self, market: Market, sentence: str) -> None:
+    def tell(self, market: Market, sentence: str) -> None:
         """Warn on stderr, unless that was done today: numbers aside, what recurs says the same."""
         from zlib import crc32
 

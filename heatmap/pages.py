@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from heatmap.config import Config, Market
     from heatmap.history.model import Past
-    from heatmap.model import Page, Snapshot, Table
+    from heatmap.model import Days, Page, Snapshot, Table
+    from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
 
@@ -21,11 +23,14 @@ def draw(
     verdict: Verdict,
     now: datetime,
     past: Past | None = None,
+    sequel: Sequel | None = None,
 ) -> list[Page]:
     """Return one market's files, parts before the page that refers to them.
 
-    `past` is what the history knows; None: nothing, or there is none.
+    `past` is what the history knows; None: nothing, or there is none. `sequel` adds what lasts.
     """
+    from dataclasses import replace
+
     from heatmap import plugins, readings, snapshots
     from heatmap.images import png, svg
     from heatmap.model import Occasion, Page
@@ -38,6 +43,7 @@ def draw(
         columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
     )
     table: Table = view.draw(snapshot, next(iter(found.values())))
+    shelf = sequel.shelf(market, snapshot, verdict) if sequel else None
     occasion = Occasion(
         market=market.name,
         title=market.title,
@@ -47,6 +53,7 @@ def draw(
         interval_minutes=config.interval_minutes,
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
+        days=shelf.days if shelf else None,
     )
     cache = config.state_directory
     pictures = [Page(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]
@@ -70,4 +77,22 @@ def draw(
     ]
     if market is config.markets[0]:
         pages.append(Page("index.html", page_above))
-    return pages
+
+    def lasting(title: str, days: Days) -> bytes:
+        where = replace(occasion, title=title, days=days)
+        return render(table, snapshot, found, where, look, cache, picture)[0]
+
+    return [*pages, *sequel.pages(shelf, pages, lasting)] if sequel and shelf else pages
+
+
+def _history(
+    config: Config, market: Market, snapshot: Snapshot, past: Past, shown: Sequence[int]
+) -> Iterator[Page]:
+    """Yield what the page loads once its reader asks for the past; nothing where there is none yet."""
+    from heatmap.model import Page
+    from heatmap.render import history
+
+    if history.offered(past):
+        zone = market.calendar.time_zone
+        content = history.history_json(past, snapshot, shown, config.page, zone)
+        yield Page(f"{market.name}/history.json", content)

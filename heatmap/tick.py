@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.model import Page
+    from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
@@ -103,6 +104,7 @@ def run(
         return report
     from heatmap.chronicle import Chronicle
     from heatmap.monitor.watch import Watch
+    from heatmap.sequel import Sequel
 
     deadline = Deadline(config.deadline_seconds)
     with ExitStack() as stack:
@@ -119,16 +121,19 @@ def run(
             if force or (interactive and state[market.name].published_at is None)
         }
         chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
+        sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
-        drawn, pages = _draw_all(config, ours, now, unheeded, report, chronicle)
+        drawn, pages = _draw_all(config, ours, now, unheeded, report, chronicle, sequel)
         pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
         elif pages:
             _publish(config, pages, deadline, report)
+            sequel.keep(is_published=report.failed_targets < report.targets)
             _remember(state, drawn, now, report)
             chronicle.keep()
+            sequel.tell(deadline)
     return report
 
 
@@ -162,6 +167,7 @@ def _draw_all(
     unheeded: set[str],
     report: Report,
     chronicle: Chronicle,
+    sequel: Sequel,
 ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
     """Draw every market that can be; one whose source fails does not stop the others.
 
@@ -171,9 +177,15 @@ def _draw_all(
     pages: list[Page] = []
     for market, verdict in due:
         try:
-            whatever_date = market.name in unheeded
             result = _draw(
-                config, market, verdict, now, whatever_date=whatever_date, report=report, chronicle=chronicle
+                config,
+                market,
+                verdict,
+                now,
+                whatever_date=market.name in unheeded,
+                report=report,
+                chronicle=chronicle,
+                sequel=sequel,
             )
         except SourceError as error:
             report.errors.append(_of_market(market, error))
@@ -193,6 +205,7 @@ def _draw(
     whatever_date: bool,
     report: Report,
     chronicle: Chronicle,
+    sequel: Sequel,
 ) -> tuple[Verdict, Sequence[Page]] | None:
     """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
 
@@ -222,7 +235,7 @@ def _draw(
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
     past = chronicle.past(market, snapshot, verdict)
-    return verdict, pages.draw(config, market, snapshot, verdict, now, past)
+    return verdict, pages.draw(config, market, snapshot, verdict, now, past, sequel)
 
 
 def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:

@@ -28,6 +28,12 @@ FILES = [
     *("nse-fno/snapshot.json", "nse-fno/snapshot.csv", "nse-fno/heatmap.svg"),
     *("nse-fno/index.html", "index.html", "nse-fno/status.json"),
 ]
+DAY = "nse-fno/2026/09/17/"
+FINAL_FILES = [
+    *FILES[:-1],
+    *(f"{DAY}snapshot.json", f"{DAY}snapshot.csv", f"{DAY}heatmap.svg", f"{DAY}index.html"),
+    *("nse-fno/archive.html", "nse-fno/status.json"),
+]
 
 
 def at(text: str) -> datetime:
@@ -151,7 +157,7 @@ def test_final_counts_only_once_every_target_has_it(tmp_path: Path) -> None:
     assert State(tmp_path / "state")["nse-fno"].final_date is None
     bad.error = None
     assert 0 == tick.run(config, now=FINAL + timedelta(minutes=5)).exit_code
-    assert FILES == bad.order
+    assert FINAL_FILES == bad.order
     tick.run(config, now=FINAL + timedelta(minutes=10))
     assert 2 == source.asked
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from heatmap.alerts.options import AlertOptions
     from heatmap.config import Config, Market
     from heatmap.interfaces import Publisher
     from heatmap.publishers.sftp import SftpPublisher
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_state(config, report)
     _tell("picture", _pictures(config))
     _check_monitor(config)
+    _check_sequel(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     # All are asked first: what one reads as its secret, no child of another may inherit.
@@ -81,6 +83,26 @@ def _check_monitor(config: Config) -> None:
     if options and not found:
         told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
         _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
+
+
+def _check_sequel(config: Config) -> None:
+    """Say what the archive and alerts come to, and what keeps alerts from being told, which fails no tick."""
+    from heatmap.sequel import feed_problem, problems
+
+    kept = "no map is kept"
+    if config.archive is None or config.archive.enabled:
+        kept = "each session's final map is kept"
+    problem = feed_problem(config)
+    _tell("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
+    for found in problems(config):
+        print(f"  WARN  alert {found}", flush=True)
+    if config.alerts:
+        _tell("alerts", ", ".join(f"{alert.name} ({_told(alert)})" for alert in config.alerts))
+
+
+def _told(alert: AlertOptions) -> str:
+    """Say who is told of an alert."""
+    return " and ".join([*(["feed"] if alert.feed else []), *([alert.kind] if alert.posts else [])])
 
 
 def _pictures(config: Config) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
 STYLE = "heatmap.css"
+ARCHIVE = "archive"  # the folder of what the list of all days has of its own
 _COMMENTS = re.compile(r"/\*[\s\S]*?\*/ ?|(?:^|(?<=\s))//[ \t].*$", re.MULTILINE)
 _INDENTS = re.compile(r"\s*\n\s*")
 
@@ -44,6 +45,16 @@ def page_style() -> str:
     """Return the page's style, without comments and indentation."""
     style = (find_templates() / STYLE).read_text("utf-8")
     return _bare(style)
+
+
+def archive_script() -> str:
+    """Return the script of the list of all days, as that of a page."""
+    return f'"use strict";\n{_bare((find_templates() / ARCHIVE / "days.js").read_text("utf-8"))}'
+
+
+def archive_style() -> str:
+    """Return the style of the list of all days, as that of a page."""
+    return _bare((find_templates() / ARCHIVE / "days.css").read_text("utf-8"))
 
 
 def _bare(text: str) -> str:

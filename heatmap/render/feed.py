@@ -1,0 +1,85 @@
+"""The Atom feed of a market (RFC 4287): an entry for each day's final map, and one for each alert."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from heatmap.render import words
+from heatmap.render.templates import render_template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from heatmap.model import Day
+
+TEMPLATE = "feed.xml.j2"
+MOST_ENTRIES = 60
+SINCE = 2026  # the year in the ids of the feeds themselves, which never change
+_NOT_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # XML 1.0, section 2.2
+
+
+class Entry(NamedTuple):
+    """One entry: an id that never changes, when it was true (RFC 3339), and where to read on."""
+
+    id: str
+    title: str
+    updated: str
+    link: str
+    lines: tuple[str, ...]
+
+
+def of_day(day: Day, market: str, title: str, public_url: str) -> Entry | None:
+    """Return the entry of a day's final map; None where there is none."""
+    if day.page is None:
+        return None
+    breadth = day.breadth
+    ends = [
+        f"{name} {symbol} {words.signed(percent)} %"
+        for name, end in (("strongest", day.strongest), ("weakest", day.weakest))
+        if end
+        for symbol, percent in [end]
+    ]
+    told = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
+    link = f"{public_url}{market}/{words.day_folder(day.date)}"
+    head = f"{title}, {words.day(day.date)}: {'; '.join([told, *ends])}"
+    return Entry(
+        _tag(public_url, day.date.isoformat(), f"{market}/final"), head, day.page, link, (told, *ends)
+    )
+
+
+def of_alert(
+    market: str, public_url: str, *, name: str, session: str, as_of: str, title: str, lines: Sequence[str]
+) -> Entry:
+    """Return the entry of what one tick found for an alert."""
+    moment = re.sub(r"[^0-9T]", "", as_of[:19])
+    what = f"{market}/alert/{name}/{moment}"
+    return Entry(_tag(public_url, session, what), title, as_of, f"{public_url}{market}/", tuple(lines))
+
+
+def render(
+    entries: Iterable[Entry], market: str, title: str, public_url: str, cache: Path | None = None
+) -> bytes | None:
+    """Return the feed, newest entries first; None where there is nothing to tell."""
+    newest = sorted(entries, key=lambda entry: datetime.fromisoformat(entry.updated), reverse=True)
+    if not newest:
+        return None
+    text = render_template(
+        TEMPLATE,
+        cache,
+        id=_tag(public_url, str(SINCE), market),
+        title=title,
+        updated=newest[0].updated,
+        link=f"{public_url}{market}/",
+        entries=newest[:MOST_ENTRIES],
+    )
+    return _NOT_XML.sub("", text).encode()
+
+
+def _tag(public_url: str, when: str, what: str) -> str:
+    """Return a tag: URI (RFC 4151), which stays the same as long as the pages' address does."""
+    parts = urlsplit(public_url)
+    return f"tag:{(parts.hostname or '').lower()},{when}:{quote(parts.path.lstrip('/') + what, safe='/-._~')}"
