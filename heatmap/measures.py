@@ -148,7 +148,7 @@ def momenta(
     spreads: Sequence[tuple[int, float, float] | None],
     sessions: int,
 ) -> Values:
-    """The period's change / (standard deviation of its daily changes x √sessions), in σ.
+    """Momentum: the period's change / (standard deviation of its daily changes x √sessions), in σ.
 
     A random walk of these daily changes has a spread of that size over so many sessions, so ±2 is a move
     that chance makes once in twenty (Jegadeesh and Titman 1993 for the momentum; scaled by its own risk as

@@ -128,8 +128,8 @@ HISTORY_MODES = {
             ramp="two-sided",
             measure=None,
             formula="Bollinger's %B × 100: (last price − lower band) / (upper band − lower band) × 100. "
-            f"The bands lie {measures.BAND_DEVIATIONS} standard deviations (population) either side of the mean "
-            f"of the last {BAND_SESSIONS} closes, the last price among them.",
+            f"The bands lie {measures.BAND_DEVIATIONS} standard deviations (population) either side of the "
+            f"mean of the last {BAND_SESSIONS} closes, the last price among them.",
             caveat="0 is the lower band, 100 the upper; beyond them a price is unusually low or high, "
             "which is no signal by itself: it may walk along a band.",
             needs=f"the closes of {BAND_SESSIONS - 1} sessions before this one",

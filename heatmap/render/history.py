@@ -1,0 +1,218 @@
+"""history.json: what the page's script adds to the page's data once a reader asks for the past. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from heatmap import measures, modes, periods, readings
+from heatmap.history import sparks
+from heatmap.model import Change
+from heatmap.render import data, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from heatmap.history.model import Past
+    from heatmap.history.sparks import Line
+    from heatmap.model import Quote, Reading, Snapshot
+    from heatmap.periods import Period
+    from heatmap.render.options import PageOptions
+
+OVER_PERIODS = ("change", "rs", "sector")  # the page's own modes that are read over these periods, too
+SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
+
+
+def offered(past: Past) -> dict[str, list[tuple[str, str]]]:
+    """Return what the page offers before history.json is loaded: names and labels of periods and modes.
+
+    Those that history.json has a value of for at least one stock; nothing where there is none.
+    """
+    found = {
+        "periods": [
+            (name, over.label) for name, over in _periods(past).items() if past.digest.bases[name].since
+        ],
+        "modes": [(mode.name, mode.label) for mode in modes.HISTORY_MODES.values()],
+    }
+    return found if past.digest.dates or len(past.moments) > 1 else {}
+
+
+def history_json(
+    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions, time_zone: str
+) -> bytes:
+    """Return history.json of a page whose cells stand in the order `shown`."""
+    document = history_data(past, snapshot, shown, options, time_zone)
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def history_data(
+    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions, time_zone: str
+) -> dict[str, Any]:
+    """Return its document, in the page data's own terms."""
+    place_of = {index: place for place, index in enumerate(shown)}
+    sectors = sorted({quote.sector for quote in snapshot.quotes if quote.sector})
+    sector_places = {sector: place for place, sector in enumerate(sectors)}
+    over = _periods(past)
+    longer, found, lacks = _read_all(past, snapshot, over, options)
+    symbols = [snapshot.quotes[index].symbol for index in shown]
+    zone = ZoneInfo(time_zone)
+    momentum_periods = [name for name in over if f"momentum {name}" in found]
+    own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
+    return {
+        "as_of": snapshot.as_of.isoformat(),
+        "periods": {
+            name: {
+                "since": words.day(past.digest.bases[name].since),
+                "label": period.label,
+                "adjusted": len(past.digest.bases[name].adjusted),
+            }
+            for name, period in over.items()
+        },
+        "modes": {
+            mode.name: data.mode_data(mode, snapshot.currency)
+            | {"label": mode.label, "formula": mode.formula, "caveat": mode.caveat}
+            | ({"periods": own[mode.name]} if mode.name in own else {})
+            for mode in modes.HISTORY_MODES.values()
+        },
+        "unavailable": lacks,
+        "readings": {
+            name: data.packed_reading(longer, reading, place_of, sector_places)
+            for name, reading in found.items()
+        },
+        "adjusted": {
+            name: data.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
+            for name, base in past.digest.bases.items()
+            if base.adjusted
+        },
+        "sparks": {
+            "height": sparks.HEIGHT,
+            "day": _lines(sparks.of_day(past, symbols))
+            | {"times": [f"{moment.as_of.astimezone(zone):%H:%M}" for moment in past.moments]},
+            "sixty": _lines(sparks.of_sessions(past, symbols))
+            | {
+                "dates": [words.day(day) for day in (*past.digest.dates[1 - sparks.SESSIONS :], past.session)]
+            },
+        },
+    }
+
+
+def _periods(past: Past) -> dict[str, Period]:
+    """Return the history's periods, the shortest first; the year's is as long as the year has been."""
+    found = []
+    for name, base in past.digest.bases.items():
+        known = periods.period(name)
+        if known:
+            found.append(known._replace(sessions=base.sessions))
+    return {period.name: period for period in sorted(found, key=lambda period: period.sessions)}
+
+
+def _read_all(
+    past: Past, snapshot: Snapshot, over: Mapping[str, Period], options: PageOptions
+) -> tuple[Snapshot, dict[str, Reading], dict[str, str]]:
+    """Return the snapshot with these periods' changes, the readings, and of those without values, why."""
+    quotes, digest = snapshot.quotes, past.digest
+    found: dict[str, Reading] = {}
+    lacks: dict[str, str] = {}
+    prices = [quote.last_price for quote in quotes]
+    last_changes = measures.period_changes(prices, _last_closes(past, quotes))
+    changes = {
+        name: measures.period_changes(
+            prices, [digest.bases[name].closes.get(quote.symbol) for quote in quotes]
+        )
+        for name in over
+    }
+    since = {name: digest.bases[name].since for name in over}
+    longer = replace(
+        snapshot,
+        quotes=tuple(
+            replace(quote, changes={name: Change(changes[name][place], since[name]) for name in over})
+            for place, quote in enumerate(quotes)
+        ),
+    )
+
+    def add(mode: str, period: Period, values: measures.Values | None, lack: str) -> None:
+        chosen = modes.EVERY[mode]
+        clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
+        if values is None:
+            measure = chosen.measure
+            values = measure(longer.quotes, period.name) if measure else [None] * len(quotes)
+        name = f"{mode} {period.name}"
+        found[name] = readings.read_values(longer, chosen, period, values, clamp)
+        if not found[name].values:
+            lacks[name] = lack or f"it takes {chosen.needs}"
+
+    for name, period in over.items():
+        base = digest.bases[name]
+        for mode in OVER_PERIODS:
+            add(mode, period, None, base.lack)
+        if period.sessions >= SHORTEST_MOMENTUM:
+            spreads = [base.spreads.get(quote.symbol) for quote in quotes]
+            add(
+                "momentum",
+                period,
+                measures.momenta(changes[name], last_changes, spreads, period.sessions),
+                base.lack,
+            )
+    bands = over[f"{periods.BAND_SESSIONS}d"]
+    closes = [digest.closes.get(quote.symbol, ()) for quote in quotes]
+    add("bands", bands, measures.band_positions(prices, closes), _lack_of_closes(past))
+    day = periods.Period(periods.DAY, "1 day", 1)
+    usual = [past.usual.volumes.get(quote.symbol) for quote in quotes]
+    add("volume", day, measures.volume_ratios(quotes, usual), "")
+    ranges = [past.opening.ranges.get(quote.symbol) for quote in quotes]
+    add("opening-range", day, measures.breakouts(prices, ranges), past.opening.lack)
+    before = [digest.streaks.get(quote.symbol) if digest.held else None for quote in quotes]
+    add(
+        "streak",
+        day,
+        measures.streaks([quote.percent_change for quote in quotes], before),
+        _lack_of_closes(past, 1),
+    )
+    return longer, found, lacks
+
+
+def _last_closes(past: Past, quotes: Sequence[Quote]) -> measures.Values:
+    """Return each quote's close of the session before, on the terms of this one."""
+    found = (past.digest.closes.get(quote.symbol) for quote in quotes)
+    return [closes[-1] if closes else None for closes in found]
+
+
+def _lack_of_closes(past: Past, needed: int = periods.BAND_SESSIONS - 1) -> str:
+    """Return why there are not `needed` sessions in a row before this one; "" where there are."""
+    digest = past.digest
+    if digest.held >= needed:
+        return ""
+    count = f"{digest.held} session{'s' * (digest.held != 1)} in a row before this one"
+    lack = f"it takes {needed}; the history has {count}"
+    if digest.gap:
+        return f"{lack}, and lacks {words.day(digest.gap)}: heatmap history backfill --from {digest.gap}"
+    return f"{lack}: heatmap history backfill brings more"
+
+
+def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
+    """Return lines, packed: each stock's points, 0 for what is not known, and its prices in the last decimal.
+
+    `first` is 0 where there is no line; the low and the high are how far they are from it, the last price
+    by how much it differs, 0 and more before less.
+    """
+    known = [line for line in lines if line]
+    lowest = min((line.low for line in known), default=1.0)
+    decimals = data.PRICE_DECIMALS if lowest >= 1 else data.SMALL_PRICE_DECIMALS
+    unit = 10**decimals
+    rounded = [
+        [round(price * unit) for price in (line.first, line.low, line.high, line.last)] if line else [0] * 4
+        for line in lines
+    ]
+    return {
+        "decimals": decimals,
+        "points": [
+            data.packed(0 if point is None else point + 1 for point in line.points) if line else ""
+            for line in lines
+        ],
+        "first": data.packed(first for first, *_ in rounded),
+        "low": data.packed(first - low for first, low, *_ in rounded),
+        "high": data.packed(high - first for first, _, high, _ in rounded),
+        "last": data.packed(data.zigzag(last - first) for first, *_, last in rounded),
+    }
