@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from heatmap import calendars, config, plugins
+from heatmap.alerts.options import AlertOptions
+from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import ConfigError
 from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
@@ -113,6 +115,15 @@ password_env = "X"
         ("market = []", "at least one [[market]]"),
         ('[[market]]\nname = "a"\nsource = 3', "[market 'a' source] must be a table"),
         ('[market]\nname = "a"\n[market.session]\ncalendar = "nyse"', "nyse"),
+        ("archive = 3", "[archive] must be a table"),
+        ("[archive]\ncolour = 3", "key 'colour' is not known"),
+        ("alert = 3", "must be written as [[alert]]"),
+        ('[[alert]]\nname = "a"', "[alert 1] looks for nothing"),
+        (2 * '[[alert]]\nname = "a"\nyear_high = true\n', "[alert 2] the name 'a' is used twice"),
+        (
+            '[[alert]]\nname = "a"\nyear_high = true\nmarkets = ["nse"]',
+            "no market 'nse': did you mean 'nse-fno'?",
+        ),
         ('[page]\ngradient = "rainbow"', "gradient"),
         ('[page]\nscale = "log"', "scale"),
         ("[page]\ncolumns = 0", "columns"),
@@ -177,6 +188,8 @@ OPTIONS = {
     "[market.session]": calendars.SessionOptions,
     "[page]": PageOptions,
     "[monitor]": MonitorOptions,
+    "[archive]": ArchiveOptions,
+    "[[alert]]": AlertOptions,
     **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
     **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
 }
