@@ -73,6 +73,7 @@ def draw(
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
         *pictures,
         *parts,
+        *(_history(config, market, snapshot, past, next(iter(found.values())).order) if past else ()),
         Page(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:

@@ -16,7 +16,7 @@ HEIGHT = 30  # steps from the lowest price to the highest: with the unknown, fiv
 class Line(NamedTuple):
     """One instrument's line. `points` are 0 to HEIGHT from the lowest price up; None: not known."""
 
-    points: tuple[int | None, ...]
+    points: Sequence[int | None]
     low: float
     high: float
     first: float  # known price
@@ -29,10 +29,9 @@ def line(prices: Sequence[float | None]) -> Line | None:
     if len(known) < 2:
         return None
     low, high = min(known), max(known)
-    # Without a range the line is straight, half way up.
-    scale, base = (HEIGHT / (high - low), low) if high > low else (0.0, low)
-    offset = 0 if scale else HEIGHT // 2
-    points = tuple(None if price is None else round((price - base) * scale) + offset for price in prices)
+    # Without a range the line is straight, half way up. The half rounds: int cuts off.
+    scale, offset = (HEIGHT / (high - low), 0.5) if high > low else (0.0, HEIGHT / 2)
+    points = [None if price is None else int((price - low) * scale + offset) for price in prices]
     return Line(points, low, high, known[0], known[-1])
 
 

@@ -82,14 +82,13 @@ def page_data(
 
 def packed(numbers: Iterable[int]) -> str:
     """Return numbers of 0 or more as base64 VLQ: five bits a digit, lowest first."""
-    digits = []
-    for number in numbers:
-        rest = number
-        while rest >= 32:
-            digits.append(_DIGITS[rest & 31 | 32])
-            rest >>= 5
-        digits.append(_DIGITS[rest])
-    return "".join(digits)
+    return "".join([_DIGITS[number] if number < 32 else _long(number) for number in numbers])
+
+
+def _long(number: int) -> str:
+    """Return a number of 32 or more as base64 VLQ."""
+    rest = number >> 5
+    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))
 
 
 def zigzag(number: int) -> int:

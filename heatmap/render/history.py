@@ -208,7 +208,7 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     return {
         "decimals": decimals,
         "points": [
-            data.packed(0 if point is None else point + 1 for point in line.points) if line else ""
+            data.packed([0 if point is None else point + 1 for point in line.points]) if line else ""
             for line in lines
         ],
         "first": data.packed(first for first, *_ in rounded),
