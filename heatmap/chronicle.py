@@ -100,7 +100,9 @@ class Chronicle:
         return self.ask(market, read)
 
     def keep(self) -> None:
-        """Add what was drawn, and where it was a session's final, forget what is older than is kept."""
+        """Add what was drawn, if anybody can see it; after a session's final forget what is too old."""
+        if self._report.failed_targets == self._report.targets:
+            return
         for tick in self._ticks:
             if not self._report.failed_targets:  # else the next run, wherever it is, heals the rest
                 self._published.add(tick.market.name)

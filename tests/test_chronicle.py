@@ -1,0 +1,358 @@
+"""What a run keeps in the history and reads from it, and that no history that fails costs a page."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap import tick
+from heatmap.chronicle import MOST_TOLD
+from heatmap.config import Config
+from heatmap.errors import PublishError
+from heatmap.history.options import HistoryOptions
+from heatmap.history.schema import MIGRATIONS
+from heatmap.history.store import Store, open_store
+from heatmap.session import Phase
+from heatmap.state import State
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+from tests.history.conftest import postgres, postgresql  # noqa: F401 -- fixtures
+from tests.history.conftest import Place
+
+OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
+FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
+SATURDAY = datetime.fromisoformat("2026-09-19T11:00:00+05:30")
+SESSION = date(2026, 9, 17)
+FIVE = timedelta(minutes=5)
+
+
+def opened(config: Config) -> Store:
+    """The history of a configuration."""
+    return open_store(config.history, config.state_directory, pytest.fail)
+
+
+def kept(config: Config, session: date = SESSION, market: str = "nse-fno") -> list[tuple[datetime, Phase]]:
+    """The ticks there are of a session."""
+    with opened(config) as store:
+        return [(moment.as_of, moment.phase) for moment in store.ticks(market, session)]
+
+
+def test_each_published_tick_is_kept_once(tmp_path: Path) -> None:
+    """A tick adds its figures; one more with the same as_of adds nothing."""
+    source = MemorySource()
+    config = configuration(tmp_path, source, MemoryPublisher())
+
+    for moment in (OPEN, OPEN + FIVE):
+        assert 0 == tick.run(config, now=moment).exit_code
+    source.as_of = OPEN + FIVE
+    report = tick.run(config, now=OPEN + 2 * FIVE)
+
+    assert [] == report.warnings
+    assert [(OPEN, Phase.OPEN), (OPEN + FIVE, Phase.OPEN)] == kept(config)
+
+
+def test_a_final_makes_the_daily_bars(tmp_path: Path) -> None:
+    """The session's closing figures become its bars."""
+    config = configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher())
+
+    tick.run(config, now=FINAL)
+
+    with opened(config) as store:
+        assert SESSION == store.latest_final("nse-fno")
+        assert [("DOWN", 99.0), ("UP", 102.0)] == [
+            (bar.symbol, bar.close) for bar in store.bars("nse-fno", SESSION, 1)
+        ]
+
+
+def test_a_final_forgets_what_is_older_than_is_kept(tmp_path: Path) -> None:
+    """The first tick after settling prunes; one during the day does not."""
+    source = MemorySource()
+    config = configuration(tmp_path, source, MemoryPublisher())
+    config = config._replace(history=HistoryOptions(tick_sessions=1))
+    yesterday = OPEN - timedelta(days=1)
+    for moment in (yesterday, yesterday + FIVE, FINAL - timedelta(days=1), OPEN):
+        source.is_open = moment.hour < 15
+        tick.run(config, now=moment)
+    assert 3 == len(kept(config, yesterday.date()))
+
+    source.is_open = False
+    tick.run(config, now=FINAL)
+
+    assert 0 == len(kept(config, yesterday.date()))
+    assert 2 == len(kept(config))
+
+
+def test_one_target_is_enough_and_none_is_not(tmp_path: Path) -> None:
+    """What nobody could see is not history; what somebody saw is."""
+    good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=failure(PublishError))
+
+    tick.run(configuration(tmp_path, MemorySource(), bad), now=OPEN)
+    assert [] == kept(configuration(tmp_path, MemorySource()))
+    tick.run(configuration(tmp_path, MemorySource(), good, bad), now=OPEN)
+    assert [(OPEN, Phase.OPEN)] == kept(configuration(tmp_path, MemorySource()))
+
+
+def test_figures_of_another_day_are_not_kept(tmp_path: Path) -> None:
+    """A page drawn of Thursday's figures on a Saturday is no tick of any session."""
+    config = configuration(tmp_path, MemorySource(as_of=FINAL), MemoryPublisher())
+
+    report = tick.run(config, now=SATURDAY, force=True)
+
+    assert (1, []) == (report.targets, report.warnings)
+    assert [] == kept(config)
+    assert [] == kept(config, SATURDAY.date())
+
+
+def test_history_can_be_switched_off(tmp_path: Path) -> None:
+    """Then there is no file."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+
+    tick.run(config._replace(history=HistoryOptions(enabled=False)), now=OPEN)
+
+    assert target.pages
+    assert [] == [*config.state_directory.glob("history*"), *config.state_directory.glob("digest*")]
+
+
+def test_a_dry_run_leaves_nothing(tmp_path: Path) -> None:
+    """It makes no history, and adds nothing to one that is there."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+
+    tick.run(config, now=OPEN, dry_run=True)
+    assert not (config.state_directory / "history.sqlite").exists()
+    tick.run(config, now=OPEN)
+    tick.run(config, now=OPEN + FIVE, dry_run=True)
+    assert [(OPEN, Phase.OPEN)] == kept(config)
+
+
+def test_a_recorded_day_is_never_among_the_live_ones(tmp_path: Path) -> None:
+    """A recording replayed under a market's name has a history of its own."""
+    from heatmap.sources.recording import Recording
+
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    market = config.markets[0]._replace(source=Recording())
+
+    tick.run(config._replace(markets=(market,)), now=OPEN)
+
+    assert [] == kept(config)
+    assert 1 == len(kept(config, market="nse-fno:recording"))
+
+
+def damage(path: Path) -> None:
+    """Overwrite the head of a database."""
+    path.write_bytes(b"no database at all" * 100)
+
+
+def make_newer(path: Path) -> None:
+    """Let a later version of the program have written it."""
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+
+
+def replace_by_folder(path: Path) -> None:
+    """Let something else be there."""
+    path.unlink()
+    path.mkdir()
+
+
+def cut_short(path: Path) -> None:
+    """Let its last half be missing."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (damage, "is set aside"),
+        (cut_short, "is set aside"),
+        (make_newer, "written by a newer version"),
+        (replace_by_folder, "cannot be used"),
+    ],
+)
+def test_a_history_that_fails_costs_no_page(tmp_path: Path, spoil: object, sentence: str) -> None:
+    """The page is published, the exit code is 0, and one sentence says what is wrong; the next run is silent."""
+    source, target = MemorySource(), MemoryPublisher()
+    config = configuration(tmp_path, source, target)
+    tick.run(config, now=OPEN)
+    spoil(config.state_directory / "history.sqlite")  # type: ignore[operator]
+    target.pages.clear()
+
+    report = tick.run(config, now=OPEN + FIVE)
+
+    assert "nse-fno/index.html" in target.pages
+    assert (0, 1) == (report.exit_code, len(report.warnings))
+    assert report.warnings[0].startswith("nse-fno: the history ")
+    assert sentence in report.warnings[0]
+    assert "\n" not in report.warnings[0]
+
+    assert [] == tick.run(config, now=OPEN + 2 * FIVE).warnings
+
+
+def test_a_damaged_history_begins_anew(tmp_path: Path) -> None:
+    """The damaged file stays beside the new one, which has the tick."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    config.state_directory.mkdir()
+    damage(config.state_directory / "history.sqlite")
+
+    tick.run(config, now=OPEN)
+
+    assert [(OPEN, Phase.OPEN)] == kept(config)
+    assert b"no database" in (config.state_directory / "history.damaged-1.sqlite").read_bytes()
+
+
+def test_what_recurs_is_told_once_a_day(tmp_path: Path) -> None:
+    """The same sentence comes again the next day, and numbers in it do not make it another."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+    tick.run(config, now=OPEN)
+    make_newer(config.state_directory / "history.sqlite")
+
+    told = [
+        len(tick.run(config, now=moment).warnings)
+        for moment in (OPEN, OPEN + FIVE, OPEN + timedelta(days=1), OPEN + timedelta(days=1, minutes=5))
+    ]
+
+    assert [1, 0, 1, 0] == told
+    assert 5 == target.runs
+
+
+def test_a_locked_history_is_waited_for_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process that keeps on writing costs its patience, not the page."""
+    from heatmap.history import sqlite
+
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+    tick.run(config, now=OPEN)
+    other = sqlite3.connect(config.state_directory / "history.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    report = tick.run(config, now=OPEN + FIVE)
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert (0, 2) == (report.exit_code, target.runs)
+    assert 1 == len(report.warnings)
+    assert "busy" in report.warnings[0]
+    tick.run(config, now=OPEN + 2 * FIVE)
+    assert [OPEN, OPEN + 2 * FIVE] == [as_of for as_of, _ in kept(config)]
+
+
+def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what nobody foresaw is a sentence."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+
+    def fail(*_: object) -> None:
+        message = "nobody thought of that"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(Store, "ticks", fail)
+    report = tick.run(config, now=OPEN)
+
+    assert (0, 1) == (report.exit_code, target.runs)
+    assert ["nobody thought of that" in warning for warning in report.warnings] == [True]
+
+
+def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults that differ each time still do not fill a mailbox."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    words = iter("abcdefghijklmnopqrstuvwxyz")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(next(words))
+
+    monkeypatch.setattr(Store, "ticks", fail)
+    told = sum(len(tick.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
+
+    assert MOST_TOLD == told
+
+
+def test_figures_that_go_back_in_time_are_told(tmp_path: Path) -> None:
+    """A source whose clock jumps back: its figures are kept in their place, and a sentence says so."""
+    source = MemorySource()
+    config = configuration(tmp_path, source, MemoryPublisher())
+    tick.run(config, now=OPEN + 2 * FIVE)
+    source.as_of = OPEN
+
+    report = tick.run(config, now=OPEN + 3 * FIVE)
+
+    assert 0 == report.exit_code
+    assert ["older than those of 11:10" in warning for warning in report.warnings] == [True]
+    assert [OPEN, OPEN + 2 * FIVE] == [as_of for as_of, _ in kept(config)]
+
+
+def test_history_json_comes_with_the_second_tick(tmp_path: Path) -> None:
+    """The first tick of all has no past; from the second on the day has a line, published before the page."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+
+    tick.run(config, now=OPEN)
+    assert "nse-fno/history.json" not in target.pages
+    target.order.clear()
+    tick.run(config, now=OPEN + FIVE)
+
+    assert target.order.index("nse-fno/history.json") < target.order.index("nse-fno/index.html")
+    document = json.loads(target.pages["nse-fno/history.json"])
+    assert ["11:00", "11:05"] == document["sparks"]["day"]["times"]
+
+
+def two_machines(tmp_path: Path, place: Place) -> list[tuple[Config, MemoryPublisher, MemorySource]]:
+    """Two installations that share a history."""
+    machines = []
+    for name in ("a", "b"):
+        source, target = MemorySource(), MemoryPublisher()
+        config = configuration(tmp_path / name, source, target)
+        machines.append((config._replace(history=place.options), target, source))
+    return machines
+
+
+@pytest.mark.real
+def test_two_machines_publish_each_tick_once(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+    """Of two with the same cron line and history one draws each tick, and the final once a session."""
+    (a, of_a, asked_a), (b, of_b, asked_b) = two_machines(tmp_path, postgres)
+
+    for number in range(3):
+        tick.run(a, now=OPEN + number * FIVE + timedelta(seconds=1))
+        tick.run(b, now=OPEN + number * FIVE + timedelta(seconds=3))
+    assert (3, 0) == (of_a.runs, of_b.runs)
+    tick.run(b, now=OPEN + 3 * FIVE)
+    tick.run(a, now=OPEN + 3 * FIVE)
+    assert (3, 1) == (of_a.runs, of_b.runs)
+
+    asked_a.is_open = asked_b.is_open = False
+    for number in range(3):
+        tick.run(b, now=FINAL + number * FIVE)
+        tick.run(a, now=FINAL + number * FIVE)
+    assert (3, 2) == (of_a.runs, of_b.runs)
+    assert State(a.state_directory)["nse-fno"].final_date == SESSION.isoformat()  # it need not ask again
+    assert 5 == len(kept(a))
+
+
+@pytest.mark.real
+def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+    """A turn whose page reached nobody, or not everybody, is not done."""
+    (a, of_a, source_a), (b, of_b, source_b) = two_machines(tmp_path, postgres)
+    source_a.is_open = source_b.is_open = False
+    of_a.error = failure(PublishError)
+
+    assert 75 == tick.run(a, now=FINAL).exit_code
+    assert 0 == tick.run(b, now=FINAL).exit_code
+
+    assert (0, 1) == (of_a.runs, of_b.runs)
+
+
+@pytest.mark.real
+def test_alone_where_the_server_is_gone(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+    """A database that cannot be reached: every machine publishes, and says so."""
+    (a, of_a, _), _ = two_machines(tmp_path, postgres)
+    gone = replace(postgres.options, url="postgresql://nobody@127.0.0.1:1/none")
+
+    report = tick.run(a._replace(history=gone), now=OPEN)
+
+    assert (0, 1, 1) == (report.exit_code, of_a.runs, len(report.warnings))
