@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCHEMA = "market-heatmap-alert/1"
 MOST_LINES = 20  # of a message for people: the day on which everything falls is one message, too
 MOST_EVENTS = 500  # of a message for machines
-LONGEST_LINE = 200  # characters
+LONGEST_LINE = 160  # characters: with all lines, less than the 4,096 that Telegram takes
 
 
 class Occurrence(NamedTuple):

@@ -1,8 +1,9 @@
-"""A server for pings: keeps what it is told, and answers well, badly, or not at all."""
+"""A server for pings and web hooks: keeps what it is told, and answers well, badly, or not at all."""
 
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -19,10 +20,16 @@ class Call:
 
 
 class Hooks:
-    """Listens on a port of 127.0.0.1. `manner`: ok, error, redirect, hang, drip, rubbish."""
+    """Listens on a port of 127.0.0.1. `manner`: ok, error, refuse, throttle, redirect, hang, drip, rubbish.
 
-    def __init__(self, manner: str = "ok") -> None:
+    The first calls are answered in the manners `first`, one each; "throttle" asks for `retry_after` seconds.
+    """
+
+    def __init__(self, manner: str = "ok", *, first: tuple[str, ...] = (), retry_after: str = "1") -> None:
         self.manner = manner
+        self._first = list(first)
+        self._retry_after = retry_after
+        self.times: list[float] = []  # when each call came, on the monotonic clock
         self.calls: list[Call] = []
         self.released = threading.Event()  # set at the end, so that no thread is left hanging
         hooks = self
@@ -30,6 +37,7 @@ class Hooks:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                hooks.times.append(time.monotonic())
                 hooks.calls.append(Call(self.command, self.path, body, dict(self.headers)))
                 hooks._answer(self)
 
@@ -54,11 +62,12 @@ class Hooks:
         return [(call.method, call.path) for call in self.calls]
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        if self.manner == "hang":
+        manner = self._first.pop(0) if self._first else self.manner
+        if manner == "hang":
             self.released.wait()
-        elif self.manner == "rubbish":
+        elif manner == "rubbish":
             handler.wfile.write(b"\0\xffnothing of the kind\r\n\r\n" * 100)
-        elif self.manner == "drip":
+        elif manner == "drip":
             try:
                 for letter in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 10_000:
                     handler.wfile.write(bytes([letter]))
@@ -66,12 +75,14 @@ class Hooks:
                         break
             except OSError:
                 pass  # the caller has left
-        elif self.manner == "redirect":
+        elif manner == "redirect":
             handler.send_response(302)
             handler.send_header("Location", f"{self.url}/elsewhere")
             handler.end_headers()
         else:
-            handler.send_response(500 if self.manner == "error" else 200)
+            handler.send_response({"error": 500, "refuse": 404, "throttle": 429}.get(manner, 200))
+            if manner == "throttle":
+                handler.send_header("Retry-After", self._retry_after)
             handler.end_headers()
             handler.wfile.write(b"OK")
 

@@ -1,0 +1,283 @@
+"""Alerts through whole runs: once a session, one message a run, after publishing, and never at a run's cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmap import credentials, tick
+from heatmap.alerts import desk, memory, webhooks
+from heatmap.alerts.options import AlertOptions
+from heatmap.config import Config
+from heatmap.errors import PublishError
+from heatmap.model import Quote
+from heatmap.tick import Report
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+from tests.servers.hooks import Hooks
+
+OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
+FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
+FIVE = timedelta(minutes=5)
+SECRET = "canary-address"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "BACKOFF_SECONDS", 0.01)
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    """A web hook, whose address is in the environment."""
+    with Hooks() as server:
+        monkeypatch.setenv("ALERT_URL", f"{server.url}/{SECRET}")
+        yield server
+
+
+class Desk:
+    """A market whose figures a test sets, and its runs."""
+
+    def __init__(self, tmp_path: Path, *alerts: AlertOptions, **more: Any) -> None:
+        self.source, self.target = MemorySource(), MemoryPublisher()
+        self.said: list[str] = []
+        self.config: Config = configuration(tmp_path, self.source, self.target, **more)._replace(
+            alerts=alerts
+        )
+
+    def run(self, now: datetime, **changes: float) -> Report:
+        """One run at which the stocks have changed by so many percent."""
+        self.source.quotes = tuple(Quote(symbol, change) for symbol, change in changes.items())
+        return tick.run(self.config, now=now, say=self.said.append)
+
+
+def movers(**more: Any) -> AlertOptions:
+    return AlertOptions(**({"name": "movers", "change_percent": 5.0, "url_env": "ALERT_URL"} | more))
+
+
+def told(hooks: Hooks) -> list[list[str]]:
+    """The symbols of each message."""
+    return [[event["symbol"] for event in json.loads(call.body)["events"]] for call in hooks.calls]
+
+
+def test_once_a_session(tmp_path: Path, hooks: Hooks) -> None:
+    """A stock that falls back and crosses again is no news; the other side is, and so is the next session."""
+    market = Desk(tmp_path, movers())
+
+    market.run(OPEN, A=5.0, B=1.0)
+    market.run(OPEN + FIVE, A=6.0, B=1.0)
+    market.run(OPEN + 2 * FIVE, A=1.0, B=1.0)
+    market.run(OPEN + 3 * FIVE, A=7.0, B=-8.0)
+    market.run(OPEN + 4 * FIVE, A=-7.0, B=-8.0)
+    assert [["A"], ["B"], ["A"]] == told(hooks)
+    market.run(OPEN + timedelta(days=1), A=5.0, B=1.0)
+    assert [["A"], ["B"], ["A"], ["A"]] == told(hooks)
+
+
+def test_the_final_prices_count_too(tmp_path: Path, hooks: Hooks) -> None:
+    """What only the close brings is told after the close."""
+    market = Desk(tmp_path, movers())
+
+    market.run(OPEN, A=1.0)
+    market.run(FINAL, A=5.0)
+
+    assert [["A"]] == told(hooks)
+
+
+def test_a_crash_is_one_message(tmp_path: Path, hooks: Hooks) -> None:
+    """All that is new at a run is one call for each alert."""
+    market = Desk(tmp_path, movers(), AlertOptions("side", breadth_percent=90.0, url_env="ALERT_URL"))
+
+    market.run(OPEN, **{f"S{number}": -10.0 for number in range(210)})
+
+    assert [1, 210] == sorted(map(len, told(hooks)))
+    assert ["movers", "side"] == sorted(json.loads(call.body)["alert"] for call in hooks.calls)
+
+
+@pytest.mark.parametrize("manner", ["error", "refuse", "redirect", "rubbish", "throttle"])
+def test_what_is_not_taken_waits(tmp_path: Path, hooks: Hooks, manner: str) -> None:
+    """The run is well all the same, says what went wrong, and the next one tells it with its own news."""
+    market = Desk(tmp_path, movers())
+    market.config = market.config._replace(deadline_seconds=4.5)
+    hooks.manner = manner
+
+    assert 0 == market.run(OPEN, A=5.0, B=1.0).exit_code
+    assert any("movers: the web hook " in line for line in market.said)
+    assert SECRET not in "".join(market.said)
+    hooks.manner = "ok"
+    hooks.calls.clear()
+    market.run(OPEN + FIVE, A=1.0, B=6.0)
+    assert [["A", "B"]] == told(hooks)
+    market.run(OPEN + 2 * FIVE, A=6.0, B=6.0)
+    assert 1 == len(hooks.calls)
+
+
+def test_what_waited_until_the_next_session_is_dropped(tmp_path: Path, hooks: Hooks) -> None:
+    """Nobody is told today that a stock was up yesterday."""
+    market = Desk(tmp_path, movers())
+    hooks.manner = "refuse"
+    market.run(OPEN, A=5.0)
+    hooks.manner = "ok"
+    hooks.calls.clear()
+
+    market.run(OPEN + timedelta(days=1), A=1.0)
+
+    assert [] == told(hooks)
+
+
+@pytest.mark.parametrize("manner", ["hang", "drip"])
+def test_a_web_hook_that_hangs(tmp_path: Path, hooks: Hooks, manner: str) -> None:
+    """The run ends by its deadline, and is well; a second web hook is not kept waiting."""
+    hooks.manner = manner
+    with Hooks() as other, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTHER_URL", other.url)
+        market = Desk(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
+        market.config = market.config._replace(deadline_seconds=5.5)
+        begun = time.monotonic()
+
+        report = market.run(OPEN, A=5.0)
+
+        assert time.monotonic() - begun < 5.5
+    assert (0, [], [["A"]]) == (report.exit_code, report.errors, told(other))
+    assert any("movers: the web hook did not end in time" in line for line in market.said)
+    assert {"A"} == {
+        event.symbol for event in memory.load(tmp_path / "state")["nse-fno"].told["movers"].waiting
+    }
+
+
+def test_nothing_is_told_before_the_page_is_out(tmp_path: Path, hooks: Hooks) -> None:
+    """Where every target fails nobody is told; the next run tells it."""
+    market = Desk(tmp_path, movers())
+    market.target.error = failure(PublishError)
+    market.run(OPEN, A=5.0)
+    assert [] == told(hooks)
+
+    market.target.error = None
+    market.target.before = lambda: told(hooks) and pytest.fail("told before it was published")
+    market.run(OPEN + FIVE, A=5.0)
+    assert [["A"]] == told(hooks)
+
+
+def test_no_news_from_what_is_not_live(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run, a market drawn although it is closed, and a recording tell nobody."""
+    market = Desk(tmp_path, movers())
+    market.source.quotes = (Quote("A", 9.0),)
+
+    tick.run(market.config, now=OPEN, dry_run=True)
+    tick.run(market.config, now=OPEN - timedelta(hours=8), force=True)
+    fetch: Callable[..., Any] = MemorySource.fetch
+    monkeypatch.setattr(MemorySource, "fetch", lambda self, *, now: _recorded(fetch(self, now=now)))
+    tick.run(market.config, now=OPEN)
+
+    assert 2 == market.target.runs
+    assert [] == told(hooks)
+
+
+def _recorded(snapshot: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(snapshot, recording=True)
+
+
+def test_which_market(tmp_path: Path, hooks: Hooks) -> None:
+    """Each market has its own memory; an alert for one looks at no other."""
+    other = MemorySource(quotes=(Quote("A", 6.0), Quote("B", 6.0)))
+    market = Desk(tmp_path, movers(), movers(name="here", markets=("other",)), more=(("other", other),))
+
+    market.run(OPEN, A=5.0)
+    market.run(OPEN + FIVE, A=5.0)
+
+    assert [("here", "other"), ("movers", "nse-fno"), ("movers", "other")] == sorted(
+        (json.loads(call.body)["alert"], json.loads(call.body)["market"]) for call in hooks.calls
+    )
+
+
+def test_a_missing_address_is_said_and_costs_nothing(tmp_path: Path) -> None:
+    """Neither the run nor the other alerts; what was to be told waits."""
+    with Hooks() as hooks, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ALERT_URL", raising=False)
+        patch.setenv("OTHER_URL", hooks.url)
+        market = Desk(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
+
+        assert 0 == market.run(OPEN, A=5.0).exit_code
+        assert [["A"]] == told(hooks)
+        assert any("ALERT_URL, which url_env names, is not set" in line for line in market.said)
+        patch.setenv("ALERT_URL", hooks.url)
+        market.run(OPEN + FIVE, A=5.0)
+        assert [["A"], ["A"]] == told(hooks)
+
+
+def test_no_child_inherits_the_address(tmp_path: Path, hooks: Hooks) -> None:
+    """From before the first target is tried: what starts there has another environment."""
+    market = Desk(tmp_path, movers())
+    seen: list[dict[str, str]] = []
+    market.target.before = lambda: seen.append(credentials.child_environment())
+
+    market.run(OPEN, A=5.0)
+
+    assert [[]] == [[name for name, value in found.items() if SECRET in value] for found in seen]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b'{"markets": {"nse-fno": 3}}', b"\xff\xfe", b'{"markets": {"nse-fno": {"session": "x", "told": {"movers": {"seen": [], "waiting": [3]}}, "notices": []}}}']
+)  # fmt: skip
+def test_a_damaged_memory(tmp_path: Path, hooks: Hooks, content: bytes) -> None:
+    """It is set aside and forgotten: the worst that follows is a message twice."""
+    market = Desk(tmp_path, movers())
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/alerts.json").write_bytes(content)
+
+    assert 0 == market.run(OPEN, A=5.0).exit_code
+    market.run(OPEN + FIVE, A=5.0)
+
+    assert [["A"]] == told(hooks)
+    assert content == (tmp_path / "state/alerts.damaged.json").read_bytes()
+
+
+def test_what_cannot_be_noted_is_not_told(
+    tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk every run would tell it again."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(memory, "save", full)
+    market = Desk(tmp_path, movers())
+
+    assert 0 == market.run(OPEN, A=5.0).exit_code
+    assert [] == told(hooks)
+    assert any("alerts.json cannot be written (No space left on device)" in line for line in market.said)
+
+
+def test_a_bug_costs_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kind is said; its text, which may hold the address, is not."""
+
+    def broken(*_: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(desk, "_errands", broken)
+    market = Desk(tmp_path, movers())
+
+    assert 0 == market.run(OPEN, A=5.0).exit_code
+    assert "alerts: ended in a bug (KeyError)" in market.said
+    assert SECRET not in "".join(market.said)
+
+
+def test_the_memory_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Also what no encoding knows does no harm."""
+    from heatmap.alerts.rules import Event
+
+    event = Event("change", "up", "M&M", None, "1d", 5.5, 5.0, "M&M +5.50 %")
+    notice = memory.Notice("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))
+    kept = memory.Memory("2026-09-17", {"movers": memory.Told(frozenset({"a", "b"}), (event,))}, (notice,))
+
+    memory.save(tmp_path, {"nse-fno": kept})
+    assert {"nse-fno": kept} == memory.load(tmp_path)
+    memory.save(tmp_path, {"nse-fno": kept._replace(notices=(notice._replace(title="\ud800"),))})
+    assert "?" == memory.load(tmp_path)["nse-fno"].notices[0].title
