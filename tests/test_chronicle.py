@@ -20,8 +20,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.session import Phase
 from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
-from tests.history.conftest import postgres, postgresql  # noqa: F401 -- fixtures
-from tests.history.conftest import Place
+from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")

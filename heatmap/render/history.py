@@ -116,7 +116,10 @@ def _read_all(
     found: dict[str, Reading] = {}
     lacks: dict[str, str] = {}
     prices = [quote.last_price for quote in quotes]
-    last_changes = measures.period_changes(prices, _last_closes(past, quotes))
+    last_changes = [  # to the last digit: a spread is made of them
+        (price / close - 1) * 100 if price and close else None
+        for price, close in zip(prices, _last_closes(past, quotes), strict=True)
+    ]
     changes = {
         name: measures.period_changes(
             prices, [digest.bases[name].closes.get(quote.symbol) for quote in quotes]

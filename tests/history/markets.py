@@ -1,0 +1,72 @@
+"""Bars of a market over many sessions, in which everything happens that makes periods hard, seeded."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+from heatmap import calendars, guard
+from heatmap.guard import Calendar
+from heatmap.history.model import Bar
+from heatmap.model import Quote
+
+SESSION = date(2026, 9, 17)  # the running one
+SPLIT_DAY, SPLIT = date(2026, 9, 9), "SPLIT"  # five shares of one, told by the previous close
+LISTED_DAY, YOUNG = date(2026, 9, 2), "YOUNG"
+RENAMED_DAY, OLD, NEW = date(2026, 8, 20), "TATAMOTORS", "TMPV"
+HALTED_DAY, HALTED = date(2026, 9, 3), "HALTED"  # not traded on that day
+SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
+
+
+def nse() -> Calendar:
+    """The exchange's own calendar."""
+    return calendars.load(calendars.SessionOptions(), Path.cwd())
+
+    return calendars.load(calendars.SessionOptions(), Path.cwd())
+
+
+def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]:
+    """The last `count` sessions before one, the oldest first: walked day by day."""
+    days: list[date] = []
+    day = session
+    while len(days) < count:
+        day -= timedelta(days=1)
+        if guard.session_on(calendar, day):
+            days.append(day)
+    return days[::-1]
+
+
+def bars(calendar: Calendar, count: int, seed: int = 7) -> tuple[list[Bar], list[Quote]]:
+    """The bars of `count` sessions before SESSION as an exchange gives them, and the quotes of SESSION."""
+    dice = random.Random(seed)
+    days = sessions_before(calendar, SESSION, count)
+    found: list[Bar] = []
+    quotes: list[Quote] = []
+    for number, symbol in enumerate(SYMBOLS):
+        close, previous = 500.0 + 37 * number, None
+        for day in (*days, SESSION):
+            if symbol == YOUNG and day < LISTED_DAY:
+                continue
+            if symbol == SPLIT and day == SPLIT_DAY and previous:
+                previous = round(previous / 5, 2)
+                close = previous
+            if symbol != "FLAT":
+                close = round(close * (1 + dice.gauss(0.0005, 0.015)), 2)
+            volume = float(dice.randrange(10_000, 1_000_000))
+            opened = previous or close
+            high, low = max(opened, close) + 0.5, min(opened, close) - 0.5
+            name = OLD if symbol == NEW and day < RENAMED_DAY else symbol
+            if day == SESSION:
+                before = previous or close
+                quotes.append(
+                    Quote(
+                        symbol, round((close / before - 1) * 100, 2), sector=f"Sector {number % 3}",
+                        last_price=close, previous_close=before, open=opened, high=high, low=low,
+                        volume=volume, turnover=volume * close,
+                    )
+                )  # fmt: skip
+            elif symbol != HALTED or day != HALTED_DAY:
+                found.append(Bar(name, day, opened, high, low, close, previous, volume, volume * close))
+                previous = close
+    return sorted(found, key=lambda bar: (bar.date, bar.symbol)), quotes
