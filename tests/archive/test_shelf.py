@@ -1,0 +1,341 @@
+"""The archive through whole runs: once a day, linked from day to day, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmap import tick
+from heatmap.archive import record
+from heatmap.archive.options import ArchiveOptions
+from heatmap.calendars import SessionOptions
+from heatmap.errors import PublishError
+from heatmap.history.model import Bar
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
+from heatmap.model import Breadth, Day, Quote
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+from tests.drawings import data_of
+
+OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
+FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")  # a Thursday
+DAY, WEEKEND = timedelta(days=1), timedelta(days=4)
+THURSDAY, FRIDAY, MONDAY = "nse-fno/2026/09/17/", "nse-fno/2026/09/18/", "nse-fno/2026/09/21/"
+LIST = "nse-fno/archive.html"
+
+
+class Market:
+    """A market and a target in memory, and its runs."""
+
+    def __init__(self, tmp_path: Path, *targets: MemoryPublisher, **changes: Any) -> None:
+        self.source = MemorySource(is_open=None)
+        self.target = targets[0] if targets else MemoryPublisher()
+        config = configuration(tmp_path, self.source, *(targets or (self.target,)))
+        self.config = config._replace(**changes)
+        self.state = tmp_path / "state"
+
+    def run(self, now: datetime, **options: Any) -> tick.Report:
+        """One run; returns its report. What it published is in `published`."""
+        self.target.order.clear()
+        return tick.run(self.config, now=now, **options)
+
+    @property
+    def published(self) -> list[str]:
+        """What the last run published of the archive."""
+        return [path for path in self.target.order if re.match(r".*/\d{4}/|.*archive", path)]
+
+    def page(self, path: str) -> str:
+        """What stands at an address now."""
+        return self.target.pages[path].decode()
+
+    def links(self, path: str) -> dict[str, str]:
+        """Where a page's links to other days lead, by their words."""
+        found = re.search(r'<nav[^>]*aria-label="Days".*?</nav>', self.page(path), re.DOTALL)
+        return (
+            dict((text, link) for link, text in re.findall(r'href="([^"]*)">([^<]*)<', found[0]))
+            if found
+            else {}
+        )
+
+
+def test_the_final_stays_at_its_own_address(tmp_path: Path) -> None:
+    """The page and the files it refers to, parts first, then the list; while open nothing is added."""
+    market = Market(tmp_path)
+
+    market.run(OPEN)
+    assert [] == market.published
+    market.run(FINAL)
+
+    parts = [
+        path.removeprefix("nse-fno/")
+        for path in market.target.order[: market.target.order.index("nse-fno/index.html")]
+    ]
+    assert {"snapshot.json", "snapshot.csv", "heatmap.svg"} <= {*parts}
+    assert [*(THURSDAY + name for name in parts), f"{THURSDAY}index.html", LIST] == market.published
+    for name in parts:
+        assert market.target.pages[f"nse-fno/{name}"] == market.target.pages[THURSDAY + name]
+    page = market.page(f"{THURSDAY}index.html")
+    assert "<title>nse-fno, 17 Sep 2026</title>" in page
+    assert "The map of 17 Sep 2026 after the close, as it was." in page
+    assert '<a href="snapshot.csv" download>' in page
+
+
+def test_it_is_the_whole_page(tmp_path: Path) -> None:
+    """The same figures, readings and script as the live one; it never asks for another, and is never old."""
+    market = Market(tmp_path)
+    market.run(FINAL)
+    live, lasting = (market.page(path) for path in ("nse-fno/index.html", f"{THURSDAY}index.html"))
+
+    def clock(page: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(re.search(r'id="heatmap-clock">(.*?)</script>', page)[1])  # type: ignore[index]
+        return found
+
+    assert data_of(live) == data_of(lasting)
+    assert re.findall(r"<script>.*?</script>", live, re.DOTALL) == re.findall(
+        r"<script>.*?</script>", lasting, re.DOTALL
+    )
+    assert re.findall(r"<td .*?</td>", live) == re.findall(r"<td .*?</td>", lasting)
+    assert clock(live) | {"next_open": None, "refresh_seconds": 10**9} == clock(lasting)
+    assert "\0" not in live + lasting
+
+
+def test_from_day_to_day(tmp_path: Path) -> None:
+    """The newest leads back and to the live map; the one before gets its way on; the live page leads to the newest."""
+    market = Market(tmp_path)
+    market.run(FINAL)
+    first = market.page(f"{THURSDAY}index.html")
+    assert {"Live map ›": "../../../", "All days": "../../../../nse-fno/archive.html"} == market.links(
+        f"{THURSDAY}index.html"
+    )
+    market.run(FINAL + DAY)
+    assert f"{THURSDAY}index.html" in market.published
+    market.run(FINAL + WEEKEND)
+
+    assert {"‹ 17 Sep 2026", "All days", "21 Sep 2026 ›"} == set(market.links(f"{FRIDAY}index.html"))
+    assert "../../../2026/09/21/" == market.links(f"{FRIDAY}index.html")["21 Sep 2026 ›"]
+    assert "../../../../nse-fno/2026/09/17/" == market.links(f"{FRIDAY}index.html")["‹ 17 Sep 2026"]
+    again = market.page(f"{THURSDAY}index.html")
+    assert first.replace('"../../../"', '"../../../2026/09/18/"').replace("Live map", "18 Sep 2026") == again
+    market.run(OPEN + WEEKEND + DAY)
+    assert {"‹ 21 Sep 2026": "2026/09/21/", "All days": "archive.html"} == market.links("nse-fno/index.html")
+    assert {"‹ 21 Sep 2026": MONDAY, "All days": LIST} == market.links("index.html")
+
+
+def test_once_a_day(tmp_path: Path) -> None:
+    """A later run of the same evening, even a forced one, publishes no day again."""
+    market = Market(tmp_path)
+    market.run(FINAL)
+    before = dict(market.target.pages)
+
+    market.run(FINAL + timedelta(minutes=30), force=True)
+
+    assert [] == market.published
+    assert before[f"{THURSDAY}index.html"] == market.target.pages[f"{THURSDAY}index.html"]
+    assert before["nse-fno/index.html"] != market.target.pages["nse-fno/index.html"]
+
+
+def test_until_every_target_has_it(tmp_path: Path) -> None:
+    """A target that was down gets the day with a later run, and the day before its way on."""
+    good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:")
+    market = Market(tmp_path, good, bad)
+    market.run(FINAL)
+    bad.error = failure(PublishError)
+    market.run(FINAL + DAY)
+    assert f"{FRIDAY}index.html" not in bad.pages
+    bad.error = None
+    market.run(FINAL + DAY + timedelta(minutes=5))
+
+    assert f"{FRIDAY}index.html" in bad.pages
+    assert b"18 Sep 2026" in bad.pages[f"{THURSDAY}index.html"]
+    assert [date(2026, 9, 17), date(2026, 9, 18)] == sorted(days_of(market))
+
+
+def test_no_target_no_day(tmp_path: Path) -> None:
+    """What no target took is not remembered: no list links to it."""
+    target = MemoryPublisher(error=failure(PublishError))
+    market = Market(tmp_path, target)
+    market.run(FINAL)
+
+    assert {} == days_of(market)
+    target.error = None
+    market.run(FINAL + DAY)
+    assert "2026/09/17/" not in market.page(LIST)
+    assert 'href="2026/09/18/"' in market.page(LIST)
+
+
+def days_of(market: Market) -> dict[date, Day]:
+    """What the record knows."""
+    return record.load(market.state, "nse-fno", pytest.fail)
+
+
+def test_a_day_that_was_missed_is_left_out(tmp_path: Path) -> None:
+    """No final ran on Friday: it has no page, and Thursday leads to Monday."""
+    market = Market(tmp_path)
+    market.run(FINAL)
+    market.run(OPEN + DAY)
+    market.run(FINAL + WEEKEND)
+
+    assert "../../../2026/09/21/" == market.links(f"{THURSDAY}index.html")["21 Sep 2026 ›"]
+    assert f"{FRIDAY}index.html" not in market.target.pages
+    assert re.search(r"<td>18</td>", market.page(LIST))
+
+
+@pytest.mark.parametrize("changes", [{"archive": ArchiveOptions(enabled=False)}, {}])
+def test_what_is_not_archived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Nothing where it is switched off, nor a recording: no files, no record, no link."""
+    market = Market(tmp_path, **changes)
+    if not changes:
+        from dataclasses import replace
+
+        fetch = MemorySource.fetch
+        monkeypatch.setattr(
+            MemorySource, "fetch", lambda self, *, now: replace(fetch(self, now=now), recording=True)
+        )
+    market.run(FINAL)
+
+    assert [] == market.published
+    assert not record.path(market.state, "nse-fno").exists()
+    assert {} == market.links("nse-fno/index.html")
+
+
+def test_a_market_without_sessions_has_no_days(tmp_path: Path) -> None:
+    """It never closes, so no price is final."""
+    source, target = MemorySource(), MemoryPublisher()
+    config = configuration(tmp_path, source, target, session=SessionOptions(calendar="always"))
+
+    assert 0 == tick.run(config, now=FINAL).exit_code
+    assert LIST not in target.pages
+
+
+def test_every_file_of_the_folder_but_fragments(tmp_path: Path) -> None:
+    """Fragments are included by pages of others, which show the newest; another market's files stay its own."""
+    from dataclasses import replace
+
+    market = Market(tmp_path)
+    look = replace(market.config.page, fragments=("rs-sectors",))
+    other = MemorySource(is_open=None)
+    markets = (*market.config.markets, market.config.markets[0]._replace(name="other", source=other))
+    market.config = market.config._replace(page=look, markets=markets)
+    market.run(FINAL)
+
+    folder = {path.removeprefix(THURSDAY) for path in market.target.pages if path.startswith(THURSDAY)}
+    assert {"snapshot.json", "snapshot.csv", "heatmap.svg", "index.html"} == folder
+    assert "other/2026/09/17/index.html" in market.target.pages
+    assert 'href="../../../../other/"' in market.page(f"{THURSDAY}index.html")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"days": {"2026-09-17": [[1, 2]]}}', b'{"days": {"x": [[1, 2, 3]]}}', b'{"days": {"2026-09-17": [[1, 2, 3], "noon"]}}', b"\xff"])  # fmt: skip
+def test_a_damaged_record(tmp_path: Path, content: bytes) -> None:
+    """It is set aside, which is told; the page is published all the same, and the list begins anew."""
+    market = Market(tmp_path)
+    market.state.mkdir()
+    record.path(market.state, "nse-fno").write_bytes(content)
+
+    report = market.run(FINAL)
+
+    assert (0, 1) == (report.exit_code, len(report.warnings))
+    assert "was damaged and is now archive-nse-fno.damaged.json" in report.warnings[0]
+    assert content == (market.state / "archive-nse-fno.damaged.json").read_bytes()
+    assert 'href="2026/09/17/"' in market.page(LIST)
+
+
+def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is well, and tells the operator what will be missing."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    market = Market(tmp_path)
+    monkeypatch.setattr(record, "write", full)
+    report = market.run(FINAL)
+
+    assert (0, 1) == (report.exit_code, len(report.warnings))
+    assert "cannot be written (No space left on device)" in report.warnings[0]
+
+
+def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live page goes out; the operator is told."""
+    from heatmap.render import archive
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    market = Market(tmp_path)
+    monkeypatch.setattr(archive, "render", broken)
+    report = market.run(FINAL)
+
+    assert (0, []) == (report.exit_code, market.published)
+    assert "the archive ended in a bug" in report.warnings[0]
+    assert {} == days_of(market)
+
+
+def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    """With what is known of a day without a page, and with one."""
+    days = [
+        Day(date(2026, 9, 16), Breadth(1, 2, 3)),
+        Day(date(2026, 9, 17), Breadth(4, 5, 6), FINAL.isoformat(), ("M&M", 5.25), ("TCS", -4.0)),
+    ]
+
+    record.save(tmp_path, "nse-fno", days)
+
+    assert {day.date: day for day in days} == record.load(tmp_path, "nse-fno", pytest.fail)
+
+
+def test_days_that_only_the_history_knows(tmp_path: Path) -> None:
+    """They are coloured by the closes of the market's own stocks, and lead nowhere; the history may then go."""
+    market = Market(tmp_path)
+    market.state.mkdir()
+    with open_store(HistoryOptions(), market.state, pytest.fail) as store:
+        store.add_bars("nse-fno", [
+            bar("UP", date(2026, 9, 15), 11, 10), bar("DOWN", date(2026, 9, 15), 9, 10), bar("OTHER", date(2026, 9, 15), 9, 10),
+            bar("UP", date(2026, 9, 16), 12, 11), bar("DOWN", date(2026, 9, 16), 9.5, 9), bar("OTHER", date(2026, 9, 16), 8, 9),
+            bar("UP", date(2026, 9, 14), 10, None),
+        ])  # fmt: skip
+    market.run(FINAL)
+
+    known = days_of(market)
+    assert {Breadth(1, 1, 0), Breadth(2, 0, 0)} == {known[date(2026, 9, day)].breadth for day in (15, 16)}
+    assert date(2026, 9, 14) not in known
+    page = market.page(LIST)
+    assert '<td class="s7" title="1 up, 1 down, 0 flat">15<small>0</small></td>' in page
+    assert '<td class="s0" title="2 up, 0 down, 0 flat">16<small>+100</small></td>' in page
+    for file in market.state.glob("history.sqlite*"):
+        file.unlink()
+    market.run(FINAL + DAY)
+    assert "+100" in market.page(LIST)
+
+
+def bar(symbol: str, day: date, close: float, previous: float | None) -> Bar:
+    return Bar(symbol, day, close, close, close, close, previous, 1.0, 1.0)
+
+
+def test_a_history_that_fails_costs_colours_alone(tmp_path: Path) -> None:
+    """A store that cannot be opened: the day is archived all the same."""
+    market = Market(tmp_path)
+    (market.state / "history.sqlite").mkdir(parents=True)
+
+    assert 0 == market.run(FINAL).exit_code
+    assert f"{THURSDAY}index.html" in market.target.pages
+
+
+def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
+    """Of all stocks that day; ties by symbol."""
+    market = Market(tmp_path)
+    market.source.quotes = (
+        Quote("C", 5.0),
+        Quote("A", 5.0),
+        Quote("B", -5.0),
+        Quote("D", -5.0),
+        Quote("E", 0.0),
+    )
+    market.run(FINAL)
+
+    day = days_of(market)[date(2026, 9, 17)]
+    assert (Breadth(2, 2, 1), ("A", 5.0), ("D", -5.0)) == (day.breadth, day.strongest, day.weakest)

@@ -1,0 +1,144 @@
+"""The list of all days: every day in its place, in its colour, and light enough for years."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import re
+from base64 import b64encode
+from datetime import date, timedelta
+from hashlib import sha256
+
+import pytest
+
+from heatmap import colours
+from heatmap.model import Breadth, Day
+from heatmap.render import archive
+from heatmap.render.options import PageOptions
+
+MADE = "2026-09-17T15:45:00+05:30"
+
+
+def day(when: date, breadth: Breadth, *, page: bool = True) -> Day:
+    return Day(when, breadth, MADE if page else None)
+
+
+def page_of(*days: Day, title: str = "A market", feed: bool = False, **options: object) -> str:
+    return archive.render(days, title, PageOptions(**options), feed=feed).decode()  # type: ignore[arg-type]
+
+
+def rows(page: str) -> list[list[str]]:
+    """The words of each week, cell by cell."""
+    weeks = re.findall(r"<tr>(<td.*?)</tr>", page)
+    return [
+        [re.sub(r"<[^>]*>", " ", cell).strip() for cell in re.findall(r"<td.*?</td>", week)] for week in weeks
+    ]
+
+
+def test_a_month_is_a_calendar() -> None:
+    """Weeks of seven days from Monday on; other months' days are left empty."""
+    page = page_of(day(date(2026, 9, 17), Breadth(162, 48, 0)))
+
+    assert [
+        ["", "1", "2", "3", "4", "5", "6"],
+        ["7", "8", "9", "10", "11", "12", "13"],
+        ["14", "15", "16", "17 +54", "18", "19", "20"],
+        ["21", "22", "23", "24", "25", "26", "27"],
+        ["28", "29", "30", "", "", "", ""],
+    ] == rows(page)
+    assert 'href="2026/09/17/" title="162 up, 48 down, 0 flat"' in page
+
+
+def test_a_session_at_a_weekend_has_its_place() -> None:
+    """As on a Sunday of Diwali."""
+    page = page_of(day(date(2026, 11, 8), Breadth(1, 0, 0)))
+
+    assert "8 +100" == rows(page)[1][6]
+
+
+def test_every_month_between_has_its_place() -> None:
+    """Newest first, the years as headings; a month without any session among them."""
+    page = page_of(
+        day(date(2025, 11, 3), Breadth(1, 0, 0)), day(date(2026, 2, 2), Breadth(1, 0, 0)), day(date(2025, 12, 1), Breadth(1, 0, 0))
+    )  # fmt: skip
+
+    assert ["2026", "2025"] == re.findall(r"<h2>(.*?)</h2>", page)
+    assert ["February", "January", "December", "November"] == re.findall(r"<caption>(.*?)</caption>", page)
+
+
+@pytest.mark.parametrize(
+    ("breadth", "shade", "written"),
+    [
+        (Breadth(100, 0, 0), 0, "+100"),
+        (Breadth(90, 10, 0), 0, "+80"),
+        (Breadth(84, 15, 1), 1, "+69"),
+        (Breadth(51, 49, 0), 7, "+2"),
+        (Breadth(50, 50, 0), 7, "0"),
+        (Breadth(0, 0, 9), 7, "0"),
+        (Breadth(49, 51, 0), 8, "\N{MINUS SIGN}2"),
+        (Breadth(10, 90, 0), 15, "\N{MINUS SIGN}80"),
+        (Breadth(0, 100, 0), 15, "\N{MINUS SIGN}100"),
+    ],
+)
+def test_the_colour_of_a_day(breadth: Breadth, shade: int, written: str) -> None:
+    """By stocks that rose less those that fell, in % of all; sixteen shades, the strongest from 80 % on."""
+    page = page_of(day(date(2026, 9, 17), breadth))
+
+    assert f'<td class="s{shade}"><a' in page
+    assert f"17 {written}" in rows(page)[2]
+
+
+@pytest.mark.parametrize("up", colours.UPS)
+@pytest.mark.parametrize("gradient", colours.GRADIENTS)
+def test_text_is_readable_on_every_shade(gradient: str, up: str) -> None:
+    """4.5 : 1 or more, and the shades fall from the palette's strongest gain to its strongest loss."""
+    page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)), gradient=gradient, up=up)
+    found = re.findall(r"\.s(\d+) \{ background: (#\w{6}); color: (#\w{6}); \}", page)
+    ramp = colours.ramp(colours.GRADIENTS[gradient][up])
+
+    assert [str(number) for number in range(16)] == [number for number, _, _ in found]
+    assert (ramp[0], ramp[-1]) == (found[0][1], found[-1][1])
+    assert sorted(found, key=lambda shade: ramp.index(shade[1])) == found
+    for _, fill, ink in found:
+        high, low = sorted((colours.luminance(fill), colours.luminance(ink)), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_three_years_are_light() -> None:
+    """At most 30 KiB compressed, every weekday of three years with its own figures and page."""
+    chance = random.Random(1)
+    first = date(2024, 1, 1)
+    weekdays = [each for number in range(3 * 365) if (each := first + timedelta(days=number)).weekday() < 5]
+    days = []
+    for each in weekdays:
+        ups = chance.randrange(211)
+        days.append(day(each, Breadth(ups, 210 - ups, 0)))
+
+    assert len(gzip.compress(page_of(*days, feed=True).encode(), 9)) <= 30 * 1024
+
+
+def test_only_its_own_script_may_run() -> None:
+    """The policy names the script's hash, and lets nothing be loaded or sent."""
+    page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)))
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert script is not None
+
+    digest = b64encode(sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+    assert "connect-src" not in page
+
+
+def test_a_hostile_title() -> None:
+    """It is text, never markup."""
+    page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)), title='"><script>alert(1)</script>', feed=True)
+
+    assert "<script>alert" not in page
+
+
+def test_the_feed_is_told_of_where_there_is_one() -> None:
+    """To readers and to programs."""
+    known = day(date(2026, 9, 17), Breadth(1, 0, 0))
+
+    assert 2 == page_of(known, feed=True).count('href="feed.xml"')
+    assert "feed.xml" not in page_of(known)
