@@ -31,7 +31,8 @@ def rows(page: str) -> list[list[str]]:
     """The words of each week, cell by cell."""
     weeks = re.findall(r"<tr>(<td.*?)</tr>", page)
     return [
-        [re.sub(r"<[^>]*>", " ", cell).strip() for cell in re.findall(r"<td.*?</td>", week)] for week in weeks
+        [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<td.*?</td>", week)]
+        for week in weeks
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from heatmap.model import Breadth, Day
 from heatmap.render import feed
@@ -21,7 +21,7 @@ ONCE = ("id", "title", "updated")
 
 def faults(content: bytes) -> list[str]:
     """What is wrong with a feed by the rules of RFC 4287 that concern ours."""
-    root = ElementTree.fromstring(content)
+    root = ET.fromstring(content)
     entries = root.findall(f"{ATOM}entry")
     found = [] if root.tag == f"{ATOM}feed" else ["no feed"]
     for part in (root, *entries):
@@ -91,7 +91,7 @@ def final(each: Day) -> feed.Entry | None:
 def test_a_final() -> None:
     """Its entry tells breadth, the strongest and the weakest, and leads to the day's own page."""
     content = written(final(day(17)), final(day(18)))
-    entry = ElementTree.fromstring(content).findall(f"{ATOM}entry")[1]
+    entry = ET.fromstring(content).findall(f"{ATOM}entry")[1]
 
     assert [] == faults(content)
     told = "150 up, 58 down, 2 flat; strongest M&M +5.25 %; weakest <TCS> \N{MINUS SIGN}4.00 %"
@@ -115,9 +115,7 @@ def test_alerts_among_finals() -> None:
     content = written(final(day(17)), alert(), final(day(18)), later, alert(name="side"))
 
     assert [] == faults(content)
-    titles = [
-        entry.findtext(f"{ATOM}title") for entry in ElementTree.fromstring(content).findall(f"{ATOM}entry")
-    ]
+    titles = [entry.findtext(f"{ATOM}title") for entry in ET.fromstring(content).findall(f"{ATOM}entry")]
     assert titles[0].startswith("NSE F&O heatmap, 18 Sep")  # type: ignore[union-attr]
     assert 3 == titles.count("TCS +5.20 %")
     assert alert() == alert(title="TCS +5.20 %")
@@ -131,7 +129,7 @@ def test_it_is_bounded() -> None:
     ]
     content = written(*entries)
 
-    found = ElementTree.fromstring(content).findall(f"{ATOM}entry")
+    found = ET.fromstring(content).findall(f"{ATOM}entry")
     assert 60 == len(found)
     assert {"2026-09-18T11:01"} == {(entry.findtext(f"{ATOM}updated") or "")[:16] for entry in found}
 
@@ -143,7 +141,7 @@ def test_hostile_names() -> None:
 
     assert [] == faults(content)
     assert b"<script" not in content
-    root = ElementTree.fromstring(content)
+    root = ET.fromstring(content)
     assert 'A</title><script>alert("1")</script>]]>&nbsp; & co' == root.findtext(f"{ATOM}title")
 
 
