@@ -90,7 +90,7 @@ def render(
         recording=snapshot.recording,
         clock=_clock(snapshot, occasion, options),
         data=page_data(snapshot, found, options)
-        | {"market": occasion.market, "public_url": occasion.public_url},
+        | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url},
         folder=FOLDER,
         script=script,
         style=page_style(),
@@ -100,6 +100,11 @@ def render(
     own = page.replace(FOLDER, "").replace(UP, "../" * _address(occasion).count("/"))
     above = page.replace(FOLDER, f"{occasion.market}/").replace(UP, "")
     return own.encode(), above.encode()
+
+
+def _is_lasting(occasion: Occasion) -> bool:
+    """Whether the page is the lasting map of a day; then links to it are to where it stands."""
+    return occasion.days is not None and occasion.days.of is not None
 
 
 def _address(occasion: Occasion) -> str:
@@ -163,7 +168,7 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
     """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
     verdict = occasion.verdict
     session = verdict.session
-    lasting = occasion.days is not None and occasion.days.of is not None
+    lasting = _is_lasting(occasion)
     next_open = None if lasting else verdict.next_open
     return {
         "as_of": snapshot.as_of.isoformat(),

@@ -104,6 +104,20 @@ def test_it_is_the_whole_page(tmp_path: Path) -> None:
     assert "\0" not in live + lasting
 
 
+def test_its_own_address(tmp_path: Path) -> None:
+    """With a public_url: the picture for previews is the day's own, and a copied link leads to the day."""
+    market = Market(tmp_path, public_url="https://www.example.org/heatmap/")
+    market.run(FINAL)
+    page = market.page(f"{THURSDAY}index.html")
+
+    assert 'content="https://www.example.org/heatmap/nse-fno/2026/09/17/heatmap.svg"' in page
+    assert data_of(page)["public_url"] is None
+    assert 'type="application/atom+xml" href="../../../../nse-fno/feed.xml"' in page
+    assert 'type="application/atom+xml" href="feed.xml"' in market.page("nse-fno/index.html")
+    assert 'type="application/atom+xml" href="nse-fno/feed.xml"' in market.page("index.html")
+    assert b"<feed" in market.target.pages["nse-fno/feed.xml"]
+
+
 def test_from_day_to_day(tmp_path: Path) -> None:
     """The newest leads back and to the live map; the one before gets its way on; the live page leads to the newest."""
     market = Market(tmp_path)
