@@ -131,8 +131,8 @@ def run(
         elif pages:
             _publish(config, pages, deadline, report)
             sequel.keep(is_published=report.failed_targets < report.targets)
+            chronicle.keep()  # before the final is remembered: a run killed in between is made up for
             _remember(state, drawn, now, report)
-            chronicle.keep()
             sequel.tell(deadline)
     return report
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import tick
-from heatmap.chronicle import MOST_TOLD
+from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
@@ -83,6 +83,24 @@ def test_a_final_forgets_what_is_older_than_is_kept(tmp_path: Path) -> None:
 
     assert 0 == len(kept(config, yesterday.date()))
     assert 2 == len(kept(config))
+
+
+def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The final is remembered as done only once the history has it."""
+    config = configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher())
+
+    def killed(_: Chronicle) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Chronicle, "keep", killed)
+        tick.run(config, now=FINAL)
+    tick.run(config, now=FINAL + FIVE)
+
+    with opened(config) as store:
+        assert SESSION == store.latest_final("nse-fno")
 
 
 def test_one_target_is_enough_and_none_is_not(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -199,7 +198,9 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     """Keep a digest for the session's other ticks; where that cannot be, each makes its own."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(
+        ".tmp"
+    )  # one name: a run holds the lock, and a killed one leaves no more than one
     with suppress(OSError):
         temporary.write_text(json.dumps(document, separators=(",", ":")), "utf-8")
         temporary.replace(path)

@@ -1,0 +1,162 @@
+"""A month of ticks through the real command, some of them killed, and what must be in the history after it.
+
+Each session has so many ticks, the last one its final. A run that is killed is sometimes run again, as cron's
+next would be; a final always is. Figures follow from session, time and symbol, so that what must be there is
+known without a record of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from heatmap.history.model import Row
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
+from tests.history import markets
+from tests.history.figures import MARKET, at
+
+CHECKOUT = Path(__file__).parents[2]
+SYMBOLS = tuple(f"STOCK{number}" for number in range(210))
+TIMES = ((9, 20), (9, 30), (12, 0))  # of the ticks while the market is open
+FINAL = (15, 50)
+LONGEST_RUN_SECONDS = 60.0
+
+
+@dataclass
+class Month:
+    """What was tried and what was promised: ticks whose run ended well."""
+
+    folder: Path
+    sessions: int
+    tried: list[datetime] = field(default_factory=list)
+    promised: list[datetime] = field(default_factory=list)
+    kills: int = 0
+    seconds: float = 1.0  # how long a run takes, about
+
+    def __post_init__(self) -> None:
+        """Write the configuration."""
+        self.days = [*markets.sessions_before(markets.nse(), markets.SESSION, self.sessions)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "heatmap.toml").write_text(
+            f'[[market]]\nname = "{MARKET}"\n[market.source]\ntype = "file"\npath = "figures.json"\n'
+            '[[publish]]\nurl = "file:site"\n[page]\npng = false\n[archive]\nenabled = false\n',
+            "utf-8",
+        )
+
+    def moments(self) -> list[datetime]:
+        """When each tick of the month is due."""
+        return [at(day, *time) for day in self.days for time in (*TIMES, FINAL)]
+
+    def run(self, moment: datetime, kill_after: float | None = None) -> bool:
+        """Run one tick, killed after so many seconds; return whether it ended well."""
+        (self.folder / "figures.json").write_text(json.dumps(document(moment)), "utf-8")
+        self.tried.append(moment)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "heatmap", "run", "--now", moment.isoformat()],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            said, _ = process.communicate(timeout=LONGEST_RUN_SECONDS if kill_after is None else kill_after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+            self.kills += 1
+        assert process.returncode in {0, -9}, said
+        assert "" == said
+        if process.returncode == 0:
+            self.promised.append(moment)
+        return process.returncode == 0
+
+
+def price(moment: datetime, number: int) -> float:
+    """What an instrument costs at a time."""
+    return round(100 + number + (moment.toordinal() % 97) / 7 + moment.minute / 100 + moment.hour / 10, 2)
+
+
+def document(moment: datetime) -> dict[str, object]:
+    """A snapshot.json of this moment."""
+    is_final = (moment.hour, moment.minute) == FINAL
+    quotes = []
+    for number, symbol in enumerate(SYMBOLS):
+        last = price(moment, number)
+        quotes.append(
+            {
+                "symbol": symbol, "percent_change": round(number / 100 - 1, 2), "last_price": last,
+                "previous_close": last, "open": last, "high": last + 1, "low": last - 1,
+                "volume": 1000 * (moment.hour - 8), "turnover": 1e6,
+            }
+        )  # fmt: skip
+    return {
+        "schema": "market-heatmap/1", "source": "test", "as_of": moment.isoformat(), "currency": "INR",
+        "session": {"phase": "final" if is_final else "open"}, "is_open": not is_final, "quotes": quotes,
+    }  # fmt: skip
+
+
+def rows(moment: datetime) -> dict[str, Row]:
+    """What must be kept of it."""
+    return {
+        symbol: Row(
+            price(moment, number), round(number / 100 - 1, 2), price(moment, number) + 1,
+            price(moment, number) - 1, 1000.0 * (moment.hour - 8), 1e6,
+        )
+        for number, symbol in enumerate(SYMBOLS)
+    }  # fmt: skip
+
+
+def simulate(folder: Path, sessions: int, kills: int, seed: int) -> Month:
+    """Run the month, with so many kills at random instants."""
+    month = Month(folder, sessions)
+    dice = random.Random(seed)
+    moments = month.moments()
+    struck = set(dice.sample(range(1, len(moments)), min(kills, len(moments) - 1)))
+    more = kills - len(struck)
+    clock = time.monotonic
+    for number, moment in enumerate(moments):
+        if number in struck:
+            for _ in range(1 + (dice.random() < more / len(struck))):
+                if month.run(moment, dice.uniform(0, month.seconds)):
+                    break
+            is_final = (moment.hour, moment.minute) == FINAL
+            if moment in month.promised or (not is_final and dice.random() < 0.5):
+                continue
+        begun = clock()
+        assert month.run(moment)
+        month.seconds = (month.seconds + clock() - begun) / 2
+    return month
+
+
+def check(month: Month) -> None:
+    """All that was promised is there, whole, in order and once; nothing is there that was not tried."""
+    with open_store(HistoryOptions(), month.folder / "state", _refuse) as store:
+        found = [tick for day in store.tick_sessions(MARKET) for tick in store.ticks(MARKET, day)]
+        times = [tick.as_of for tick in found]
+        assert sorted(set(times)) == times
+        assert set(month.promised) <= set(times) <= set(month.tried)
+        for tick in found:
+            assert rows(tick.as_of.astimezone(month.tried[0].tzinfo)) == tick.rows
+        assert tuple(month.days) == store.sessions(MARKET)
+        last: date = month.days[-1]
+        bars = store.bars(MARKET, last, 10_000)
+        assert [(day, symbol) for day in month.days for symbol in sorted(SYMBOLS)] == [
+            (bar.date, bar.symbol) for bar in bars
+        ]
+        for bar in bars:
+            assert price(at(bar.date, *FINAL), SYMBOLS.index(bar.symbol)) == bar.close
+    leftovers = sorted(path.name for path in (month.folder / "state").glob("history*"))
+    assert ["history.sqlite"] == leftovers
+
+
+def _refuse(sentence: str) -> None:
+    raise AssertionError(sentence)
