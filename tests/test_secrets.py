@@ -7,16 +7,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from heatmap import snapshots
+from heatmap.model import Quote, Snapshot
+from heatmap.views.table import TableView
 from tests.conftest import started
+from tests.drawings import occasion, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.hooks import Hooks
 from tests.servers.scripted_ftp import ScriptedFtp
+from tests.servers.ssh import Sshd
 
 OPEN = "2026-09-17T11:00:00+05:30"
 REPOSITORY = Path(__file__).parents[1]
@@ -54,11 +60,15 @@ def planted(folder: Path, place: str, key: str = "password") -> tuple[str, dict[
 
 
 def run(
-    folder: Path, *tables: str, environment: dict[str, str], program: tuple[str, ...] = ("-m", "heatmap")
+    folder: Path,
+    *tables: str,
+    environment: dict[str, str],
+    program: tuple[str, ...] = ("-m", "heatmap"),
+    source: str = 'type = "recording"',
 ) -> Ran:
     """Run once, verbosely, with these tables of configuration; look at its children all the while."""
     (folder / "heatmap.toml").write_text(
-        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n' + "\n".join(tables), "utf-8"
+        f'[[market]]\nname = "nse-fno"\n[market.source]\n{source}\n' + "\n".join(tables), "utf-8"
     )
     process = subprocess.Popen(
         [sys.executable, *program, "run", "-v", "--now", OPEN],
@@ -205,6 +215,42 @@ def test_the_address_to_ping(tmp_path: Path, place: str, manner: str) -> None:
         assert 0 == ran.code, ran.said
         assert hooks.calls
     assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["env", "file"])
+@pytest.mark.parametrize("manner", ["ok", "error", "refuse", "redirect", "rubbish"])
+def test_the_address_of_a_web_hook(tmp_path: Path, sshd: Sshd, place: str, manner: str) -> None:
+    """Who knows it can write there: only its own server hears it, and no child of the run, OpenSSH's client here."""
+    line, environment = planted(tmp_path, place, "url")
+    figures = snapshot_of(Quote("TCS", 9.0))
+    as_of = replace(figures, as_of=datetime.fromisoformat(OPEN))
+    (tmp_path / "snapshot.json").write_bytes(written_as_json(as_of))
+    keys = f'identity_file = "{sshd.identity_file}"\nknown_hosts_file = "{sshd.known_hosts_file}"'
+    with Hooks(manner) as hooks:
+        address = f"{hooks.url}/{CANARY}"
+        environment = {name: address for name in environment}
+        if place == "file":
+            (tmp_path / "hidden/secret").write_text(address, "utf-8")
+        ran = run(
+            tmp_path,
+            f'[[alert]]\nname = "movers"\nchange_percent = 5.0\n{line}',
+            f'[[publish]]\nurl = "{sshd.url("web")}"\n{keys}',
+            environment=environment,
+            source='type = "file"\npath = "snapshot.json"',
+        )
+
+        assert 0 == ran.code, ran.said
+        assert hooks.calls
+        assert [] == [call for call in hooks.calls if CANARY.encode() in call.body]
+    assert "sftp" in ran.children
+    assert (manner != "ok") == ("alerts: movers: the web hook " in ran.said)
+    assert [] == ran.holds() + written(tmp_path / "state") + written(sshd.root)
+
+
+def written_as_json(snapshot: Snapshot) -> bytes:
+    """The snapshot.json of another installation."""
+    view = TableView(13, "contrast", "green", "rank")
+    return snapshots.to_json(snapshot, view.draw(snapshot, reading_of(snapshot, "change")), occasion())
 
 
 @pytest.mark.parametrize("place", PLACES)
