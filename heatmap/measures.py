@@ -145,7 +145,7 @@ def band_positions(prices: Prices, closes: Sequence[Prices]) -> Values:
 def momenta(
     changes: Sequence[float | None],
     today: Sequence[float | None],
-    spreads: Sequence[tuple[int, float, float] | None],
+    spreads: Sequence[Sequence[float] | None],
     sessions: int,
 ) -> Values:
     """Momentum: the period's change / (standard deviation of its daily changes x √sessions), in σ.

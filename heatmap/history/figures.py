@@ -75,8 +75,9 @@ class Figures(NamedTuple):
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
         digest = digests.make(bars, self.calendar, quotes, session, names)
-        _write(path, {"key": key, **_encoded(digest)})
-        return digest
+        written = json.dumps({"key": key, **_encoded(digest)}, separators=(",", ":"))
+        _write(path, written)
+        return _decoded(json.loads(written))  # the same, to the last type, as the next tick reads
 
     def _usual(
         self,
@@ -196,11 +197,11 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
     return Digest(**fields | {"dates": dates, "gap": gap, "bases": bases})
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
+def _write(path: Path, document: str) -> None:
     """Keep a digest for the session's other ticks; where that cannot be, each makes its own."""
     temporary = path.with_suffix(
         ".tmp"
     )  # one name: a run holds the lock, and a killed one leaves no more than one
     with suppress(OSError):
-        temporary.write_text(json.dumps(document, separators=(",", ":")), "utf-8")
+        temporary.write_text(document, "utf-8")
         temporary.replace(path)

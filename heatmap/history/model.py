@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from heatmap.session import Phase
@@ -96,7 +96,7 @@ class Base(NamedTuple):
     closes: Mapping[str, float]  # by symbol, on the terms of the last session before this one
     adjusted: frozenset[str]  # symbols whose close was adjusted for what came after it
     # By symbol: count, mean and sum of squared deviations of the daily changes in %, this session's left out.
-    spreads: Mapping[str, tuple[int, float, float]]
+    spreads: Mapping[str, Sequence[float]]
 
 
 class Digest(NamedTuple):
@@ -105,9 +105,9 @@ class Digest(NamedTuple):
     dates: tuple[date, ...]  # the last sessions there were, oldest first; not all need be in the history
     held: int  # of how many in a row, up to the last, there are bars
     gap: date | None  # the newest session that there are none of, though there are of older ones
-    closes: Mapping[str, tuple[float | None, ...]]  # by symbol, one a date
+    closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
     # By symbol, one a date: what its prices were multiplied by. Missing where that is 1 on all of them.
-    factors: Mapping[str, tuple[float, ...]]
+    factors: Mapping[str, Sequence[float]]
     bases: Mapping[str, Base]  # by the period's name
     streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
     volumes: Mapping[str, float]  # shares a session, the mean

@@ -116,9 +116,10 @@ def _read_all(
     found: dict[str, Reading] = {}
     lacks: dict[str, str] = {}
     prices = [quote.last_price for quote in quotes]
+    yesterday = _last_closes(past, quotes)
     last_changes = [  # to the last digit: a spread is made of them
         (price / close - 1) * 100 if price and close else None
-        for price, close in zip(prices, _last_closes(past, quotes), strict=True)
+        for price, close in zip(prices, yesterday, strict=True)
     ]
     changes = {
         name: measures.period_changes(
@@ -166,7 +167,10 @@ def _read_all(
     add("volume", day, measures.volume_ratios(quotes, usual), "")
     ranges = [past.opening.ranges.get(quote.symbol) for quote in quotes]
     add("opening-range", day, measures.breakouts(prices, ranges), past.opening.lack)
-    before = [digest.streaks.get(quote.symbol) if digest.held else None for quote in quotes]
+    before = [
+        None if close is None else digest.streaks.get(quote.symbol)
+        for quote, close in zip(quotes, yesterday, strict=True)
+    ]
     add(
         "streak",
         day,

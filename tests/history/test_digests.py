@@ -1,0 +1,268 @@
+"""What earlier sessions come down to: where periods start, what is comparable, and what is said where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from heatmap.guard import Alias, Calendar
+from heatmap.history import digests, periods
+from heatmap.history.model import Bar, Digest
+from heatmap.model import Quote
+from tests.history import markets
+from tests.history.markets import SESSION
+
+NSE = markets.nse()
+DAYS = markets.sessions_before(NSE, SESSION, 40)
+SYMBOLS = ("A", "B", "C", "D")
+
+
+def bar(symbol: str, day: date, close: float, previous: float | None, volume: float = 100.0) -> Bar:
+    """A bar that stays between its closes."""
+    opened = previous or close
+    return Bar(symbol, day, opened, max(opened, close), min(opened, close), close, previous, volume, None)
+
+
+def walk(days: Sequence[date], closes: Sequence[float], symbols: Sequence[str] = SYMBOLS) -> list[Bar]:
+    """Bars of these closes, each previous close the close before."""
+    return [
+        bar(symbol, day, close + place, closes[number - 1] + place if number else None)
+        for number, (day, close) in enumerate(zip(days, closes, strict=True))
+        for place, symbol in enumerate(symbols)
+    ]
+
+
+def quotes(last: float, previous: float, symbols: Sequence[str] = SYMBOLS) -> list[Quote]:
+    """Today's quotes."""
+    return [
+        Quote(symbol, 0.0, last_price=last + place, previous_close=previous + place)
+        for place, symbol in enumerate(symbols)
+    ]
+
+
+def made(
+    bars: Sequence[Bar],
+    today: Sequence[Quote],
+    *names: str,
+    calendar: Calendar = NSE,
+    session: date = SESSION,
+) -> Digest:
+    """The digest of them."""
+    return digests.make(bars, calendar, today, session, names or ("5d",))
+
+
+CLOSES = [100.0 + number for number in range(40)]
+
+
+def test_sessions_are_counted_not_days() -> None:
+    """Five sessions before Thursday 17 Sep 2026 is 9 Sep: a holiday on the 14th and a weekend lie between."""
+    digest = made(walk(DAYS, CLOSES), quotes(150, 139))
+
+    assert (5, date(2026, 9, 9), "") == digest.bases["5d"][:3]
+    assert DAYS[-5] == date(2026, 9, 9)
+    assert date(2026, 9, 14) not in DAYS
+    assert {"A": 135.0, "B": 136.0, "C": 137.0, "D": 138.0} == digest.bases["5d"].closes
+
+
+def test_a_session_on_a_sunday_counts() -> None:
+    """Before Monday 2 Feb 2026 came the Budget's Sunday: one session before is that."""
+    session = date(2026, 2, 2)
+    days = markets.sessions_before(NSE, session, 10)
+
+    digest = made(walk(days, CLOSES[:10]), quotes(120, 109), "2d", session=session)
+
+    assert date(2026, 2, 1) == days[-1]
+    assert date(2026, 1, 30) == digest.bases["2d"].since
+
+
+def test_the_year_to_date_starts_at_last_year_s_close() -> None:
+    """On the year's third session it is three sessions long; with nothing of last year it is not known."""
+    session = date(2026, 1, 5)
+    days = markets.sessions_before(NSE, session, 6)
+
+    found = made(walk(days, CLOSES[:6]), quotes(120, 105), "ytd", session=session).bases["ytd"]
+    first = [day for day in days if day.year == 2025][-1]
+    assert (sum(day.year == 2026 for day in days) + 1, first) == found[:2]
+
+    short = made(walk(days[-2:], CLOSES[:2]), quotes(120, 101), "ytd", session=session).bases["ytd"]
+    assert None is short.since
+    assert "it takes the last session of 2025; the history has 2 sessions, since " in short.lack
+
+
+def test_a_gap_is_a_session_all_the_same() -> None:
+    """A session that is missing is counted; its close is the previous close of the next, so little is lost."""
+    gap = DAYS[-3]
+    bars = [found for found in walk(DAYS, CLOSES) if found.date != gap]
+
+    digest = made(bars, quotes(150, 139), "3d", "5d")
+
+    assert (DAYS[-5], DAYS[-3]) == (digest.bases["5d"].since, digest.dates[-3])
+    assert (gap, 2) == (digest.gap, digest.held)
+    assert (135.0, 136.0, 137.0, 138.0, 139.0) == digest.closes["A"][-5:]
+    assert 39 == digest.streaks["A"]
+    starts_there = digest.bases["3d"]
+    assert None is starts_there.since
+    assert f"heatmap history backfill --from {gap} --to {gap}" in starts_there.lack
+
+
+def test_two_missing_sessions_leave_one_unknown() -> None:
+    """Of several missing in a row the closes but the last are unknown, and a streak ends there."""
+    bars = [found for found in walk(DAYS, CLOSES) if found.date not in DAYS[-4:-2]]
+
+    digest = made(bars, quotes(150, 139))
+
+    assert (135.0, None, 137.0, 138.0, 139.0) == digest.closes["A"][-5:]
+    assert 2 == digest.streaks["A"]
+
+
+def test_yesterday_missing_is_today_s_previous_close() -> None:
+    """A machine that was off yesterday still has yesterday's closes, from today's quotes."""
+    digest = made(walk(DAYS[:-1], CLOSES[:-1]), quotes(150, 139))
+
+    assert (DAYS[-1], 0) == (digest.gap, digest.held)
+    assert (138.0, 139.0) == digest.closes["A"][-2:]
+
+
+def test_what_a_split_may_hide_in_a_gap_is_unknown() -> None:
+    """A price that halved across a missing session may have been split there: before it nothing is known."""
+    gap = DAYS[-3]
+    bars = [found for found in walk(DAYS, CLOSES) if found.date != gap]
+    bars = [
+        found._replace(close=found.close / 2, previous_close=(found.previous_close or 0) / 2, open=None)
+        if found.symbol == "A" and found.date > gap
+        else found
+        for found in bars
+    ]
+    today = [replace(quotes(75, 69.5)[0]), *quotes(150, 139)[1:]]
+
+    digest = made(bars, today)
+
+    assert (None, None, 68.5, 69.0, 69.5) == digest.closes["A"][-5:]
+    assert {"B", "C", "D"} == set(digest.bases["5d"].closes)
+
+
+def test_a_day_without_trade_is_no_session() -> None:
+    """A holiday that the calendar does not know: the closes before it are the previous closes after it."""
+    holiday = DAYS[-3]
+    days = [day for day in DAYS if day != holiday]
+
+    digest = made(walk(days, CLOSES[:-1]), quotes(150, 138))
+
+    assert holiday not in digest.dates
+    assert (None, 39) == (digest.gap, digest.held)
+    assert DAYS[-6] == digest.bases["5d"].since
+
+
+def test_a_session_that_the_calendar_does_not_know_counts() -> None:
+    """Where there are bars of a Saturday, there was a session."""
+    saturday = date(2026, 9, 12)
+    days = sorted([*DAYS[1:], saturday])
+
+    digest = made(walk(days, CLOSES), quotes(150, 139))
+
+    assert saturday in digest.dates
+    assert DAYS[-4] == digest.bases["5d"].since
+
+
+@pytest.mark.parametrize(
+    ("previous", "expected"),
+    [
+        (27.8, 27.0),  # one share became five
+        (69.5, 67.5),  # a bonus of 1:1
+        (85.7, None),  # a demerger: no ratio of splits and bonuses
+        (139.0, 135.0),
+    ],
+)
+def test_an_action_of_today(previous: float, expected: float | None) -> None:
+    """What today's previous close tells is applied to all before it, or makes it unknown."""
+    today = [Quote("A", 0.0, last_price=previous + 1, previous_close=previous), *quotes(150, 139)[1:]]
+
+    digest = made(walk(DAYS, CLOSES), today)
+
+    assert expected == (
+        pytest.approx(digest.bases["5d"].closes["A"]) if expected else digest.bases["5d"].closes.get("A")
+    )
+    assert (expected not in {None, 135.0}) == ("A" in digest.bases["5d"].adjusted)
+
+
+def test_a_split_within_the_period_changes_volumes_too() -> None:
+    """Earlier closes are divided by five, volumes multiplied: 100 shares then are 500 of today's."""
+    bars = [
+        found._replace(
+            close=found.close / 5, open=None, high=None, low=None,
+            previous_close=(found.previous_close or 0) / 5,
+        )
+        if found.symbol == "A" and found.date >= DAYS[-2] else found
+        for found in walk(DAYS, CLOSES)
+    ]  # fmt: skip
+    today = [Quote("A", 0.0, last_price=30.0, previous_close=27.8), *quotes(150, 139)[1:]]
+
+    digest = made(bars, today)
+
+    assert (27.0, 27.2, 27.4, 27.6, 27.8) == pytest.approx(digest.closes["A"][-5:])
+    assert (18 * 500 + 2 * 100) / 20 == pytest.approx(digest.volumes["A"])
+    assert 100 == digest.volumes["B"]
+    assert (0.2, 0.2, 0.2, 1, 1) == pytest.approx(digest.factors["A"][-5:])
+    assert 39 == digest.streaks["A"]
+
+
+def test_a_share_listed_inside_the_period_is_unknown() -> None:
+    """It has no close to start from: missing, not 0; shorter periods know it."""
+    bars = [found for found in walk(DAYS, CLOSES) if found.symbol != "D" or found.date >= DAYS[-4]]
+
+    digest = made(bars, quotes(150, 139), "3d", "5d")
+
+    assert "D" not in digest.bases["5d"].closes
+    assert 140.0 == digest.bases["3d"].closes["D"]
+
+
+def test_a_new_symbol_has_the_old_one_s_past() -> None:
+    """An alias of the calendar joins them; the session of the change itself is under the new name."""
+    calendar = replace(NSE, aliases=(Alias("OLD", "A", DAYS[-2]),))
+    bars = [
+        found._replace(symbol="OLD") if found.symbol == "A" and found.date < DAYS[-2] else found
+        for found in walk(DAYS, CLOSES)
+    ]
+
+    assert 135.0 == made(bars, quotes(150, 139), calendar=calendar).bases["5d"].closes["A"]
+    assert "A" not in made(bars, quotes(150, 139)).bases["5d"].closes
+
+
+def test_of_nothing_there_is_nothing() -> None:
+    """An empty history: no dates, and each period says what it takes."""
+    digest = made([], quotes(150, 139), "5d", "ytd")
+
+    assert ((), 0, None) == digest[:3]
+    assert "it takes 5 sessions before this one; the history has 0 sessions: heatmap history backfill" in (
+        digest.bases["5d"].lack
+    )
+    assert {"A": 0, "B": 0, "C": 0, "D": 0} == digest.streaks
+
+
+@pytest.mark.parametrize(
+    ("closes", "expected"),
+    [
+        ([1, 2, 3], 2),
+        ([3, 2, 1, 0.5], -3),
+        ([1, 2, 1.5, 1.6, 1.7], 2),
+        ([1, 2, 2], 0),
+        ([1, 2, 2.00001], 0),  # rounds to 0.00 %
+        ([5, None, 1, 2], 1),
+        ([1, 2, None], 0),
+        ([7], 0),
+        ([], 0),
+    ],
+)
+def test_streaks(closes: list[float | None], expected: int) -> None:
+    """Rises count up, falls down; no change and unknown closes end the row."""
+    assert expected == digests.streak(closes)
+
+
+def test_how_far_periods_reach() -> None:
+    """The longest decides; the year to date may be as long as a year."""
+    assert 250 == periods.sessions_needed(("5d", "250d"))
+    assert 260 == periods.sessions_needed(("5d", "ytd"))
+    assert SESSION - timedelta(days=1) == DAYS[-1]

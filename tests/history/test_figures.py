@@ -1,0 +1,209 @@
+"""What a tick asks of the history: the digest that is kept between ticks, the opening range, the usual volume."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap import guard
+from heatmap.guard import Calendar
+from heatmap.history import digests, figures
+from heatmap.history.figures import Figures
+from heatmap.history.model import Moment, Row
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import Store, open_store
+from heatmap.model import Quote, Snapshot
+from heatmap.session import Phase, Session
+from tests.history import markets
+from tests.history.conftest import Place
+from tests.history.figures import MARKET, at
+from tests.history.markets import SESSION
+
+NSE = markets.nse()
+
+
+def hours(day: date = SESSION) -> Session:
+    """The session of a day."""
+    found = guard.session_on(NSE, day)
+    assert found
+    return found
+
+
+def asked(store: Store, folder: Path, names: tuple[str, ...] = ("5d",), calendar: Calendar = NSE) -> Figures:
+    """What a tick asks."""
+    return Figures(store, MARKET, calendar, names, folder)
+
+
+def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second tick reads it; another session, an archive, another period or symbol has it made anew."""
+    bars, quotes = markets.bars(NSE, 30)
+    made: list[date] = []
+    make = digests.make
+    monkeypatch.setattr(digests, "make", lambda *given: (made.append(given[3]), make(*given))[1])
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, [bar for bar in bars if bar.date != bars[0].date])
+        first = asked(store, tmp_path).digest(quotes, SESSION)
+        assert first == asked(store, tmp_path).digest(quotes, SESSION)
+        assert 1 == len(made)
+        asked(store, tmp_path, ("5d", "7d")).digest(quotes, SESSION)
+        asked(store, tmp_path).digest(quotes[1:], SESSION)
+        asked(store, tmp_path).digest(quotes, SESSION + timedelta(days=1))
+        assert 4 == len(made)
+        asked(store, tmp_path).digest(quotes, SESSION)
+        store.add_bars(MARKET, [bar for bar in bars if bar.date == bars[0].date])
+        asked(store, tmp_path).digest(quotes, SESSION)
+        assert 6 == len(made)
+        figures.forget_digests(tmp_path)
+        asked(store, tmp_path).digest(quotes, SESSION)
+        assert 7 == len(made)
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe", b"null"])
+def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
+    """It holds nothing that the history does not."""
+    bars, quotes = markets.bars(NSE, 30)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, bars)
+        first = asked(store, tmp_path).digest(quotes, SESSION)
+        path = tmp_path / figures.digest_name(MARKET)
+        whole = json.loads(path.read_bytes())
+        path.write_bytes(spoilt)
+        assert first == asked(store, tmp_path).digest(quotes, SESSION)
+        del whole["closes"]
+        path.write_text(json.dumps(whole), "utf-8")
+        assert first == asked(store, tmp_path).digest(quotes, SESSION)
+
+
+def test_without_room_each_tick_makes_its_own(tmp_path: Path) -> None:
+    """A digest that cannot be written is no failure."""
+    bars, quotes = markets.bars(NSE, 30)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, bars)
+        somewhere = asked(store, tmp_path).digest(quotes, SESSION)
+        assert somewhere == asked(store, tmp_path / "not" / "there").digest(quotes, SESSION)
+
+
+def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
+    """SQLite and PostgreSQL lead to one digest."""
+    bars, quotes = markets.bars(NSE, 90)
+    with place.open() as store:
+        store.add_bars(MARKET, bars)
+        found = asked(store, tmp_path, ("5d", "60d", "ytd")).digest(quotes, SESSION)
+
+    expected = digests.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
+    assert set(expected.bases) == set(found.bases)
+    assert json.loads(json.dumps(expected.closes)) == json.loads(json.dumps(found.closes))
+    for name, base in expected.bases.items():
+        assert base.closes == found.bases[name].closes
+        assert (base.since, base.sessions, base.lack) == (
+            found.bases[name].since,
+            found.bases[name].sessions,
+            found.bases[name].lack,
+        )
+
+
+def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Moment:
+    """A tick with the range so far."""
+    return Moment(at(SESSION, hour, minute, second), Phase.OPEN, {"A": Row(10.0, 0.0, high, low, 1.0, 1.0)})
+
+
+@pytest.mark.parametrize(
+    ("moments", "now", "expected", "lack"),
+    [
+        ([(9, 20, 9, 11), (9, 30, 8, 12), (9, 35, 7, 13)], (9, 35), (8, 12), ""),
+        ([(9, 20, 9, 11), (9, 26, 8, 12), (9, 40, 7, 13)], (9, 40), (8, 12), ""),
+        ([(9, 20, 9, 11), (9, 40, 7, 13)], (9, 40), None, "between 09:25 and 09:30, and there was none"),
+        ([(9, 45, 7, 13)], (9, 45), None, "there was none"),
+        ([(9, 20, 9, 11)], (9, 20), None, "first 15 minutes, which end at 09:30"),
+        ([(9, 30, 10, 10)], (9, 31), None, ""),  # no range
+        ([(9, 30, None, 10)], (9, 31), None, ""),
+    ],
+)
+def test_the_opening_range(
+    moments: list[tuple[int, int, float | None, float | None]],
+    now: tuple[int, int],
+    expected: tuple[float, float] | None,
+    lack: str,
+) -> None:
+    """High and low so far in the last tick by 09:30; without one of 09:25 or later it is not known."""
+    found = figures.opening([moment(*each) for each in moments], hours(), at(SESSION, *now))
+
+    assert expected == found.ranges.get("A")
+    assert lack in found.lack
+    assert bool(lack) == bool(found.lack)
+
+
+def test_a_tick_just_after_the_opening_counts() -> None:
+    """Cron's 09:30 has figures of 09:30:04."""
+    found = figures.opening([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
+
+    assert {"A": (8, 12)} == found.ranges
+    assert "opening is known" in figures.opening([], None, at(SESSION, 10)).lack
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"), [((9, 0), 0), ((9, 15), 0), ((12, 25), 0.5), ((15, 35), 1), ((18, 0), 1)]
+)
+def test_how_much_of_the_session_is_over(time: tuple[int, int], expected: float) -> None:
+    """Trading time only: 09:15 to 15:35 are 380 minutes."""
+    assert pytest.approx(expected) == figures.elapsed_share(hours(), at(SESSION, *time))
+    assert 0 == figures.elapsed_share(None, at(SESSION, *time))
+
+
+def ticked(store: Store, sessions: int, minutes: tuple[int, ...] = (660,), volume: float = 100.0) -> None:
+    """Let so many sessions before this one have ticks at these minutes of the day."""
+    for day in markets.sessions_before(NSE, SESSION, sessions):
+        for minute in minutes:
+            as_of = at(day, 0) + timedelta(minutes=minute)
+            quote = Quote("A", 0.0, last_price=10.0, volume=volume)
+            store.add_tick(MARKET, Snapshot("test", as_of, (quote,)), day, Phase.OPEN)
+
+
+@pytest.mark.parametrize(("sessions", "expected"), [(0, 190.0), (4, 190.0), (5, 100.0), (20, 100.0)])
+def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: float) -> None:
+    """Below five sessions the usual volume is the mean of whole days, times the share of time that is over."""
+    days = markets.sessions_before(NSE, SESSION, 21)
+    bars, _ = markets.bars(NSE, 21)
+    daily = [bar._replace(symbol="A", volume=380.0) for bar in bars if bar.symbol == "B" and bar.date in days]
+    quote = Quote("A", 0.0, last_price=10.0, previous_close=daily[-1].close, volume=50.0)
+    now = at(SESSION, 12, 25)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        ticked(store, sessions, (745,))
+        store.add_bars(MARKET, daily)
+        past = asked(store, tmp_path).past(Snapshot("test", now, (quote,)), SESSION, Phase.OPEN)
+
+    assert expected == pytest.approx(past.usual.volumes["A"])
+    assert sessions == past.usual.sessions
+
+
+def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
+    """An earlier session whose last tick was an hour before this time has nothing to say of it."""
+    quote = Quote("A", 0.0, last_price=10.0, volume=50.0)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        ticked(store, 8, (600, 720))
+        past = asked(store, tmp_path).past(Snapshot("test", at(SESSION, 11), (quote,)), SESSION, Phase.OPEN)
+
+    assert (0, 0, {}) == (past.usual.sessions, past.usual.by_time, dict(past.usual.volumes))
+
+
+def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
+    """After the final, whose bars are in the history, the session before is still the last close."""
+    bars, quotes = markets.bars(NSE, 10)
+    as_of = at(SESSION, 15, 50)
+    snapshot = Snapshot("test", as_of, tuple(quotes))
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, bars)
+        store.add_tick(MARKET, replace(snapshot, as_of=at(SESSION, 15)), SESSION, Phase.OPEN)
+        before = asked(store, tmp_path).past(snapshot, SESSION, Phase.FINAL)
+        store.add_tick(MARKET, snapshot, SESSION, Phase.FINAL)
+        after = asked(store, tmp_path).past(snapshot, SESSION, Phase.FINAL)
+
+    assert before == after
+    assert SESSION not in after.digest.dates
+    assert [datetime(2026, 9, 17, 15, 0), datetime(2026, 9, 17, 15, 50)] == [
+        found.as_of.astimezone(as_of.tzinfo).replace(tzinfo=None) for found in after.moments
+    ]
