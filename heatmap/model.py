@@ -168,7 +168,6 @@ class Days(NamedTuple):
     before: date | None  # the newest day before this page's that has a map; None: there is none
     of: date | None = None  # the day that the page is the lasting map of; None: it is the live page
     feed: bool = False  # whether there is a feed
-    listed: bool = True  # whether there is a list of all days
 
 
 @dataclass(frozen=True, slots=True)

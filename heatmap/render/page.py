@@ -123,7 +123,7 @@ def _days(occasion: Occasion) -> dict[str, Any] | None:
         "of": words.day(days.of),
         "before": words.day(days.before),
         "before_link": f"{market}{words.day_folder(days.before)}" if days.before else "",
-        "all_link": f"{market}archive.html" if days.listed else "",
+        "all_link": f"{market}archive.html",
         "feed_link": f"{market}feed.xml" if days.feed else "",
         "next_link": NEXT_LINK,
         "next": NEXT_LABEL,
