@@ -122,7 +122,7 @@ def period_changes(prices: Prices, bases: Prices) -> Values:
 def band_positions(prices: Prices, closes: Sequence[Prices]) -> Values:
     """%B: (last price - lower band) / (upper band - lower band) x 100, 0 on the lower band, 100 on the upper.
 
-    Bollinger (1983): the bands lie 2 standard deviations (population) on either side of the mean of the last
+    Bollinger (2001): the bands lie 2 standard deviations (population) on either side of the mean of the last
     BAND_SESSIONS closes, of which the last price is one. `closes` are those of the sessions before, of which
     none may be missing. None where all are the same: there is no band.
     """

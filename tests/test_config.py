@@ -12,6 +12,7 @@ from heatmap import calendars, config, plugins
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import ConfigError
+from heatmap.history.options import HistoryOptions
 from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
@@ -188,6 +189,7 @@ OPTIONS = {
     "[market.session]": calendars.SessionOptions,
     "[page]": PageOptions,
     "[monitor]": MonitorOptions,
+    "[history]": HistoryOptions,
     "[archive]": ArchiveOptions,
     "[[alert]]": AlertOptions,
     **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},

@@ -76,6 +76,7 @@ def days_told(days: Sequence[date]) -> str:
 def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
+    from heatmap.history.figures import forget_digests
 
     market = config.named(arguments.market)[0]
     now = parse_now(arguments.now)
@@ -92,6 +93,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )
+        forget_digests(config.state_directory)
         found = backfill.verify(store, market.name, market.calendar, days[0], days[-1]) if days else None
     print(
         f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "

@@ -492,6 +492,12 @@ def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"url": "postgresql://me@host/db?password=canary"}, "hold no password"),
         ({"url": "postgresql://host/db", "password_env": "not a name"}, "NAME of an environment variable"),
         ({"password_env": "NAME"}, "password_env needs a url"),
+        ({"periods": ("1d",)}, 'periods must be sessions, such as "20d" (2d to 999d), or "ytd", not \'1d\''),
+        ({"periods": ("20d", "1mo")}, "not '1mo'"),
+        ({"periods": ("1000d",)}, "not '1000d'"),
+        ({"periods": ("0d",)}, "not '0d'"),
+        ({"periods": ("5d", "5d")}, "each once"),
+        ({"periods": tuple(f"{number}d" for number in range(2, 13))}, "10 at most"),
     ],
 )
 def test_options_that_cannot_be(values: dict[str, object], problem: str) -> None:

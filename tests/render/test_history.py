@@ -1,0 +1,231 @@
+"""history.json, unpacked as the page's script does, against the figures it was made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmap import modes, readings
+from heatmap.history import sparks
+from heatmap.history.figures import Figures
+from heatmap.history.model import Past
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
+from heatmap.model import Snapshot
+from heatmap.render.history import history_data, history_json, offered
+from heatmap.render.options import PageOptions
+from heatmap.session import Phase
+from tests.history import markets
+from tests.history.figures import MARKET, at
+from tests.history.markets import SESSION
+
+DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+def unpack(text: str) -> list[int]:
+    """The numbers of a base64 VLQ, as templates/script/1-data.js has it."""
+    numbers, number, weight = [], 0, 1
+    for letter in text:
+        digit = DIGITS.index(letter)
+        number += (digit & 31) * weight
+        weight *= 32
+        if digit < 32:
+            numbers.append(number)
+            number, weight = 0, 1
+    return numbers
+
+
+def signed(number: int) -> int:
+    """What stands for a number that may be negative."""
+    return -(number + 1) // 2 if number % 2 else number // 2
+
+
+def falling(text: str) -> list[int]:
+    """A falling sequence."""
+    numbers = unpack(text)
+    found = [signed(numbers[0])] if numbers else []
+    for step in numbers[1:]:
+        found.append(found[-1] - step)
+    return found
+
+
+def order(text: str, count: int) -> list[int]:
+    """The places of an order."""
+    width = max((count - 1).bit_length(), 1)
+    bits = "".join(f"{DIGITS.index(letter):06b}" for letter in text)
+    return [int(bits[place * width :][:width], 2) for place in range(count)]
+
+
+def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
+    """A market with so many sessions of bars, and ticks of today at 09:20, 09:30, 09:40, …."""
+    bars, quotes = markets.bars(markets.nse(), sessions)
+    last = Snapshot(
+        "test", at(SESSION, 9, 20) + timedelta(minutes=10 * (ticks - 1)), tuple(quotes), currency="INR"
+    )
+    with open_store(HistoryOptions(), folder, pytest.fail) as store:
+        store.add_bars(MARKET, bars)
+        for number in range(ticks - 1):
+            moved = tuple(
+                replace(quote, last_price=(quote.last_price or 0) - number - 1, high=(quote.high or 0) - 1)
+                for quote in quotes
+            )
+            as_of = at(SESSION, 9, 20) + timedelta(minutes=10 * number)
+            store.add_tick(MARKET, replace(last, as_of=as_of, quotes=moved), SESSION, Phase.OPEN)
+        figures = Figures(store, MARKET, markets.nse(), HistoryOptions().periods, folder)
+        return figures.past(last, SESSION, Phase.OPEN), last
+
+
+def drawn(past: Past, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
+    """The document as a browser gets it, and the page's order."""
+    shown = list(readings.read_all(snapshot, 3.0, {})["change", "1d"].order)
+    return json.loads(history_json(past, snapshot, shown, PageOptions(), "Asia/Kolkata")), shown
+
+
+def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
+    """Each reading names its stocks by their place in the page; changes are those of the closes."""
+    past, snapshot = known(tmp_path, 260)
+
+    document, shown = drawn(past, snapshot)
+
+    symbols = [snapshot.quotes[index].symbol for index in shown]
+    prices = {quote.symbol: quote.last_price or 0.0 for quote in snapshot.quotes}
+    for name in ("5d", "20d", "60d", "120d", "250d", "ytd"):
+        reading = document["readings"][f"change {name}"]
+        values = falling(reading["values"])
+        found = dict(
+            zip((symbols[place] for place in order(reading["order"], len(symbols))), values, strict=False)
+        )
+        closes = past.digest.bases[name].closes
+        expected = {symbol: round((prices[symbol] / close - 1) * 1e4) for symbol, close in closes.items()}
+        assert expected == pytest.approx(found, abs=1)
+    assert set(document["readings"]) == {
+        *(
+            f"{mode} {name}"
+            for mode in ("change", "rs", "sector", "momentum")
+            for name in document["periods"]
+        ),
+        *("bands 20d", "volume 1d", "opening-range 1d", "streak 1d"),
+    }
+    assert {} == document["unavailable"]
+
+
+def test_the_clamp_follows_the_period(tmp_path: Path) -> None:
+    """±3 % for a day are ±7 % for 5 sessions and ±40 % for a year; the configuration may say otherwise."""
+    past, snapshot = known(tmp_path, 260)
+    shown = list(range(len(snapshot.quotes)))
+
+    def low(options: PageOptions, name: str) -> str:
+        scales = history_data(past, snapshot, shown, options, "UTC")["readings"][f"change {name}"]["scales"]
+        found = next(scale for scale in scales if scale["name"] == "1")
+        return str(found["high"])
+
+    assert ["+7.00", "+13.00", "+40.00"] == [low(PageOptions(), name) for name in ("5d", "20d", "250d")]
+    assert "+9.00" == low(PageOptions(period_clamps={"20d": 9.0}), "20d")
+
+
+def test_what_is_not_available_says_why(tmp_path: Path) -> None:
+    """Every reading is there, those without values with a sentence that names what there is and what it takes."""
+    past, snapshot = known(tmp_path, 7, ticks=1)
+
+    document, _ = drawn(past, snapshot)
+
+    lacks = document["unavailable"]
+    assert "it takes 20 sessions before this one; the history has 7 sessions, since " in lacks["change 20d"]
+    assert "it takes 19; the history has 7 sessions in a row before this one" in lacks["bands 20d"]
+    assert "first 15 minutes, which end at 09:30" in lacks["opening-range 1d"]
+    assert {"change 5d", "rs 5d", "sector 5d", "momentum 5d", "volume 1d", "streak 1d"} & set(lacks) == set()
+    for name in lacks:
+        assert "" == document["readings"][name]["values"]
+    assert ["5d"] == [name for name, _ in offered(past)["periods"]]
+
+
+def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
+    """Names and labels, shortest period first; of nothing there is nothing."""
+    past, _ = known(tmp_path, 260)
+
+    found = offered(past)
+
+    year = past.digest.bases["ytd"].sessions
+    assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, _ in found["periods"]]
+    assert 120 < year < 250
+    assert ("ytd", "Year to date") in found["periods"]
+    assert [*modes.HISTORY_MODES] == [name for name, _ in found["modes"]]
+    empty, _ = known(tmp_path / "empty", 0, ticks=1)
+    assert {} == offered(empty)
+
+
+def test_modes_are_as_the_page_has_them(tmp_path: Path) -> None:
+    """Each tells unit, ramp, centre and its only periods; momentum begins with 20 sessions."""
+    past, snapshot = known(tmp_path, 260)
+
+    document, _ = drawn(past, snapshot)
+
+    assert {"bands", "momentum", "volume", "opening-range", "streak"} == set(document["modes"])
+    assert ("%", 50.0, ["20d"]) == tuple(
+        document["modes"]["bands"][key] for key in ("unit", "centre", "periods")
+    )
+    assert ["20d", "5d", "60d", "120d", "ytd", "250d"] == document["modes"]["momentum"]["periods"]
+    assert all(
+        document["modes"][name][key] for name in document["modes"] for key in ("formula", "caveat", "label")
+    )
+
+
+def test_lines_hold_the_prices(tmp_path: Path) -> None:
+    """Points run from 1 at the low to HEIGHT + 1 at the high, 0 is unknown; low, high, first and last are prices."""
+    past, snapshot = known(tmp_path, 260)
+
+    document, shown = drawn(past, snapshot)
+
+    lines = document["sparks"]["sixty"]
+    firsts, lasts = unpack(lines["first"]), list(map(signed, unpack(lines["last"])))
+    lows, highs = unpack(lines["low"]), unpack(lines["high"])
+    assert 60 == len(lines["dates"])
+    assert "17 Sep 2026" == lines["dates"][-1]
+    for place, index in enumerate(shown):
+        quote = snapshot.quotes[index]
+        prices = [*past.digest.closes[quote.symbol][-59:], quote.last_price]
+        some = [price for price in prices if price is not None]
+        cents = (
+            firsts[place],
+            firsts[place] - lows[place],
+            firsts[place] + highs[place],
+            firsts[place] + lasts[place],
+        )
+        assert pytest.approx(cents, abs=1) == [
+            100 * price for price in (some[0], min(some), max(some), some[-1])
+        ]
+        points = unpack(lines["points"][place])
+        assert [price is None for price in prices] == [point == 0 for point in points]
+        if len(set(some)) > 1:
+            assert {1, sparks.HEIGHT + 1} <= set(points)
+            assert points[prices.index(min(some))] == 1
+    assert ["09:20", "09:30", "09:40"] == document["sparks"]["day"]["times"]
+    assert [3] * len(shown) == [len(unpack(text)) for text in document["sparks"]["day"]["points"]]
+
+
+def test_a_line_without_a_range_is_straight() -> None:
+    """Half way up; of one price there is no line, and of none neither."""
+    flat = sparks.line([5.0, None, 5.0])
+
+    assert flat
+    assert [15, None, 15] == list(flat.points)
+    assert (5.0, 5.0, 5.0, 5.0) == flat[1:]
+    assert None is sparks.line([5.0, None])
+    assert None is sparks.line([])
+
+
+def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
+    """The page says of how many stocks a period is adjusted, and of which."""
+    past, snapshot = known(tmp_path, 260)
+
+    document, shown = drawn(past, snapshot)
+
+    place = [snapshot.quotes[index].symbol for index in shown].index(markets.SPLIT)
+    assert (0, 1) == (document["periods"]["5d"]["adjusted"], document["periods"]["20d"]["adjusted"])
+    assert [place] == unpack(document["adjusted"]["20d"])
+    assert "5d" not in document["adjusted"]
