@@ -19,6 +19,7 @@ from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Breadth, Day, Quote
+from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
 
@@ -353,3 +354,40 @@ def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
 
     day = days_of(market)[date(2026, 9, 17)]
     assert (Breadth(2, 2, 1), ("A", 5.0), ("D", -5.0)) == (day.breadth, day.strongest, day.weakest)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_that_dies_before_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Before or after the archive's note: the next run does all of it again, and nothing is lost or linked twice."""
+    market = Market(tmp_path)
+    market.run(FINAL)
+    keep = Sequel.keep
+
+    def dies(self: Sequel, *, is_published: bool) -> None:
+        if when == "after":
+            keep(self, is_published=is_published)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sequel, "keep", dies)
+    with pytest.raises(KeyboardInterrupt):
+        market.run(FINAL + DAY)
+    monkeypatch.setattr(Sequel, "keep", keep)
+    market.run(FINAL + DAY + timedelta(minutes=5))
+
+    assert [date(2026, 9, 17), date(2026, 9, 18)] == sorted(days_of(market))
+    assert {f"{THURSDAY}index.html", f"{FRIDAY}index.html", LIST} <= {*market.published}
+    assert {"‹ 17 Sep 2026", "All days", "Live map ›"} == set(market.links(f"{FRIDAY}index.html"))
+    assert {"All days", "18 Sep 2026 ›"} == set(market.links(f"{THURSDAY}index.html"))
+
+
+def test_only_what_is_needed_stays_on_the_disk(tmp_path: Path) -> None:
+    """The newest page, that of the day before, and the record, however many days there were."""
+    market = Market(tmp_path)
+    for days in (0, 1, 4, 5, 6):
+        market.run(FINAL + timedelta(days=days))
+
+    assert [
+        "archive-nse-fno-2026-09-22.html", "archive-nse-fno-2026-09-23.html", "archive-nse-fno.json"
+    ] == sorted(path.name for path in market.state.glob("archive-*"))  # fmt: skip
