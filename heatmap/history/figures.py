@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import __version__, guard
-from heatmap.history import digests, packing, periods
+from heatmap.history import packing
 from heatmap.history.model import Base, Digest, Moment, Opening, Past, Usual
 from heatmap.measures import median
 from heatmap.periods import BAND_SESSIONS
@@ -71,6 +71,8 @@ class Figures(NamedTuple):
             document = json.loads(path.read_bytes())
             if document["key"] == key:
                 return _decoded(document)
+        from heatmap.history import digests, periods
+
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []

@@ -55,10 +55,15 @@ def falling(text: str) -> list[int]:
 
 
 def order(text: str, count: int) -> list[int]:
-    """The places of an order."""
-    width = max((count - 1).bit_length(), 1)
+    """The places of an order: each among those that are left."""
     bits = "".join(f"{DIGITS.index(letter):06b}" for letter in text)
-    return [int(bits[place * width :][:width], 2) for place in range(count)]
+    left = list(range(count))
+    found = []
+    for _ in range(count):
+        width = (len(left) - 1).bit_length()
+        found.append(left.pop(int(bits[:width] or "0", 2)))
+        bits = bits[width:]
+    return found
 
 
 def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
