@@ -43,13 +43,22 @@ def read(
 
 
 def read_values(
-    snapshot: Snapshot, mode: Mode, over: Period, values: measures.Values, usual: float
+    snapshot: Snapshot,
+    mode: Mode,
+    over: Period,
+    values: measures.Values,
+    usual: float,
+    *,
+    scored: bool = True,
 ) -> Reading:
-    """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre."""
+    """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre.
+
+    Without `scored` it has no scores.
+    """
     order = measures.in_order(snapshot.quotes, values)
     known = [value for index in order if (value := values[index]) is not None]
     percentiles = [value for value in measures.percentiles(known) if value is not None]
-    scores = [value for value in measures.standard_scores(known) if value is not None]
+    scores = [value for value in measures.standard_scores(known) if value is not None] if scored else []
     if mode.two_sided:
         offsets = [value - mode.centre for value in known]
         scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]
@@ -60,6 +69,19 @@ def read_values(
     return Reading(
         mode.name, over.name, tuple(order), tuple(known), tuple(percentiles), tuple(scores), tuple(scales)
     )
+
+
+def relative(change: Reading) -> Reading:
+    """Return the reading of relative strength over the period of a reading of the percent change.
+
+    Its values are that one's scores, so all but the shades is there already. Without scores of its own.
+    """
+    mode = MODES["rs"]
+    if mode.clamp is None or not change.scores:
+        message = "it takes a clamp and scores"
+        raise ValueError(message)
+    scale = _by_value(change.scores, mode.clamp, 1.0)
+    return change._replace(mode=mode.name, values=change.scores, scores=(), scales=(scale,))
 
 
 def read_all(

@@ -119,3 +119,13 @@ def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
         ]
         assert reading.values == pytest.approx(other.values)
         assert reading.scales == other.scales
+
+
+def test_relative_strength_follows_from_the_change() -> None:
+    """It is the reading that the mode itself gives, but for its scores, which are its values."""
+    snapshot = recorded()
+    change = readings.read_all(snapshot, 3.0, {})["change", "1d"]
+
+    assert readings.read_all(snapshot, 3.0, {})["rs", "1d"]._replace(scores=()) == readings.relative(change)
+    with pytest.raises(ValueError, match="takes"):
+        readings.relative(change._replace(scores=()))

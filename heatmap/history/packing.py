@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from itertools import starmap
 from typing import TYPE_CHECKING
 
 from heatmap.history.model import Row
@@ -47,4 +46,4 @@ def unpack(value: bytes) -> Mapping[str, Row]:
     if len(columns) != len(Row._fields):
         message = "it has other columns"
         raise ValueError(message)
-    return dict(zip(symbols, starmap(Row, zip(*columns, strict=True)), strict=True))
+    return dict(zip(symbols, map(Row._make, zip(*columns, strict=True)), strict=True))

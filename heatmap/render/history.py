@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from heatmap.periods import Period
     from heatmap.render.options import PageOptions
 
-OVER_PERIODS = ("change", "rs", "sector")  # the page's own modes that are read over these periods, too
 SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
 
 
@@ -143,14 +142,18 @@ def _read_all(
             measure = chosen.measure
             values = measure(longer.quotes, period.name) if measure else [None] * len(quotes)
         name = f"{mode} {period.name}"
-        found[name] = readings.read_values(longer, chosen, period, values, clamp)
+        found[name] = readings.read_values(longer, chosen, period, values, clamp, scored=mode != "sector")
         if not found[name].values:
             lacks[name] = lack or f"it takes {chosen.needs}"
 
     for name, period in over.items():
         base = digest.bases[name]
-        for mode in OVER_PERIODS:
-            add(mode, period, None, base.lack)
+        add("change", period, changes[name], base.lack)
+        if found[f"change {name}"].scores:
+            found[f"rs {name}"] = readings.relative(found[f"change {name}"])
+        else:
+            add("rs", period, None, base.lack)
+        add("sector", period, None, base.lack)
         if period.sessions >= SHORTEST_MOMENTUM:
             spreads = [base.spreads.get(quote.symbol) for quote in quotes]
             add(
