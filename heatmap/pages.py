@@ -67,13 +67,14 @@ def draw(
         for wanted in filter(None, map(named, look.fragments))
     ]
     picture = pictures[-1].path.rpartition(".")[2]
-    page, page_above = render(table, snapshot, found, occasion, look, cache, picture)
+    offered, shown = _offered(past), next(iter(found.values())).order
+    page, page_above = render(table, snapshot, found, occasion, look, cache, picture, offered)
     pages = [
         Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
         *pictures,
         *parts,
-        *(_history(config, market, snapshot, past, next(iter(found.values())).order) if past else ()),
+        *(_history(config, market, snapshot, past, shown) if past and offered else ()),
         Page(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:
@@ -89,11 +90,23 @@ def draw(
 def _history(
     config: Config, market: Market, snapshot: Snapshot, past: Past, shown: Sequence[int]
 ) -> Iterator[Page]:
-    """Yield what the page loads once its reader asks for the past; nothing where there is none yet."""
+    """Yield what the page loads once its reader asks for the past."""
     from heatmap.model import Page
+    from heatmap.render import history, replay
+    from heatmap.render.templates import later_script
+
+    zone = market.calendar.time_zone
+    content = history.history_json(past, snapshot, shown, config.page, zone)
+    yield Page(f"{market.name}/history.json", content)
+    if len(past.moments) > 1:
+        content = replay.replay_json(past.moments, snapshot, config.page, ZoneInfo(zone))
+        yield Page(f"{market.name}/replay.json", content)
+    yield Page(f"{market.name}/later.js", later_script().encode())
+
+
+def _offered(past: Past | None) -> dict[str, object] | None:
+    """Return what the page offers of the past; None where there is none yet."""
     from heatmap.render import history
 
-    if history.offered(past):
-        zone = market.calendar.time_zone
-        content = history.history_json(past, snapshot, shown, config.page, zone)
-        yield Page(f"{market.name}/history.json", content)
+    found = history.offered(past) if past else {}
+    return {**found, "moments": len(past.moments)} if past and found else None

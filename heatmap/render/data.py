@@ -8,6 +8,8 @@ sequences fall or rise steadily. A sequence of whole numbers is written as base6
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
 from math import gcd
@@ -72,7 +74,7 @@ def page_data(
         "sector": packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
         "prices": _prices(quotes, currency),
         "by_cap": packed_order(place_of, by_cap),
-        "caps": _falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
+        "caps": falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
         "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "money": words.large_unit(currency),
         "large_exponent": words.large_exponent(currency),
@@ -96,7 +98,7 @@ def zigzag(number: int) -> int:
     return 2 * number if number >= 0 else -2 * number - 1
 
 
-def _falling(numbers: Sequence[int]) -> str:
+def falling(numbers: Sequence[int]) -> str:
     """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
     falls = [before - number for before, number in pairwise(numbers)]
     return packed([zigzag(numbers[0]), *falls] if numbers else [])
@@ -112,11 +114,20 @@ def _three_digits(value: float) -> int:
 
 
 def packed_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
-    """Return the places of the quotes at `indexes` as base64 of as many bits each as the last one needs."""
-    width = max((len(place_of) - 1).bit_length(), 1)
-    bits = "".join(f"{place_of[index]:0{width}b}" for index in indexes)
-    bits += "0" * (-len(bits) % 6)
-    return "".join(_DIGITS[int(bits[start : start + 6], 2)] for start in range(0, len(bits), 6))
+    """Return the places of the quotes at `indexes`, each among those that are left, as base64.
+
+    Each takes as many bits as the last that is left needs.
+    """
+    left = list(range(len(place_of)))
+    number = bits = 0
+    for index in indexes:
+        width = (len(left) - 1).bit_length()
+        among = bisect_left(left, place_of[index])
+        del left[among]
+        number = number << width | among
+        bits += width
+    whole = -(-bits // 24) * 24  # the bits of whole bytes and whole letters
+    return b64encode((number << whole - bits).to_bytes(whole // 8)).decode()[: -(-bits // 6)]
 
 
 def packed_palettes(up: str) -> dict[str, list[str]]:
@@ -170,7 +181,7 @@ def packed_reading(
         "order": packed_order(place_of, reading.order),
         "values": _values(reading.values, mode),
         # In halves of a place, in which they fall evenly but for ties.
-        "percentiles": _falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
+        "percentiles": falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
         # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
         "scores": "" if mode.name in SCORED else _values(reading.scores, MODES["rs"]),
         "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
@@ -185,8 +196,8 @@ def packed_reading(
 def _values(values: Sequence[float], mode: Mode) -> str:
     """Return a mode's falling values, packed: in units of its last decimal, or amounts as three digits."""
     if mode.unit == "currency":
-        return _falling([_three_digits(value) for value in values])
-    return _falling([round(value * 10**mode.decimals) for value in values])
+        return falling([_three_digits(value) for value in values])
+    return falling([round(value * 10**mode.decimals) for value in values])
 
 
 def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
@@ -196,7 +207,7 @@ def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> 
         "low": "" if low is None else words.in_mode(low, mode, currency),
         "high": "" if high is None else words.in_mode(high, mode, currency),
         "clipped": scale.clipped,
-        "shades": _falling([-shade for shade in scale.shades]),
+        "shades": falling([-shade for shade in scale.shades]),
     }
 
 

@@ -9,7 +9,7 @@ from heatmap.modes import MODES
 from heatmap.readings import periods
 from heatmap.render import words
 from heatmap.render.data import page_data
-from heatmap.render.templates import page_script, page_style, render_template
+from heatmap.render.templates import later_script, page_script, page_style, render_template, script_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,15 +46,15 @@ def render(
     options: PageOptions,
     cache: Path | None = None,
     picture: str = "svg",
+    history: Mapping[str, object] | None = None,
 ) -> tuple[bytes, bytes]:
     """Return the page as UTF-8, once for the market's own folder and once for the one above it.
 
     The table's cells are in the order of the first reading `found`. `picture` is the kind of the image that
     goes with the page, for previews. In the folder `cache`, if given, the compiled template is kept for the
-    next tick.
+    next tick. `history` is what the page offers of it: `periods` and `modes`, lists of names and labels each,
+    and how many `moments` there are to replay; None: nothing.
     """
-    from base64 import b64encode
-    from hashlib import sha256
     from zoneinfo import ZoneInfo
 
     script = page_script()
@@ -90,11 +90,13 @@ def render(
         recording=snapshot.recording,
         clock=_clock(snapshot, occasion, options),
         data=page_data(snapshot, found, options)
-        | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url},
+        | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}
+        | ({"history": history} if history else {}),
         folder=FOLDER,
         script=script,
         style=page_style(),
-        script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
+        script_hash=script_hash(script),
+        later_hash=script_hash(later_script()) if history else "",
     )
     # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
     own = page.replace(FOLDER, "").replace(UP, "../" * _address(occasion).count("/"))

@@ -13,10 +13,25 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
+LATER = "later"  # and that of later.js, which shares the page script's scope
 STYLE = "heatmap.css"
 ARCHIVE = "archive"  # the folder of what the list of all days has of its own
 _COMMENTS = re.compile(r"/\*[\s\S]*?\*/ ?|(?:^|(?<=\s))//[ \t].*$", re.MULTILINE)
 _INDENTS = re.compile(r"\s*\n\s*")
+# What in a script may hold spaces that count: strings, templates (one in another, too), regular expressions.
+_QUOTED = re.compile(
+    r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|\$\{(?:[^`{}]|`[^`]*`|\{[^{}]*\})*\}|[^`\\])*`"""
+    r"""|(?<=[(,=:])\ ?/(?:\\.|\[[^]]*]|[^/\\\n])+/)"""
+)
+# What code can do without, in turn: spaces, line ends, what ends a list or block, brackets of one parameter.
+_NEEDLESS = (
+    (re.compile(r" ?([]{}()[;,:?=<>&|!*]) ?"), r"\1"),
+    (re.compile(r" ([-+/%]=?) (?=[\w([]|$)"), r"\1"),
+    (re.compile(r"(?<=[{;,([])\n|\n(?=[]})])"), ""),
+    (re.compile(r"[;,]+(?=})|,(?=[])])"), ""),
+    (re.compile(r"(?<![\w)\]])\((\w+)\)(?==>)"), r"\1"),
+)
+_STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 
 
 def find_templates() -> Path:
@@ -32,19 +47,24 @@ def render_template(template: str, cache: Path | None = None, **context: object)
 
 
 def page_script() -> str:
-    """Return the page's script: its files one after another, in one scope that nothing leaves.
+    """Return the page's script: its files one after another, in one scope.
 
-    Comments and indentation stay behind: they are for readers of the files, and half their size.
+    Comments, indentation and needless spaces stay behind: they are for readers of the files, and half
+    their size.
     """
-    parts = sorted((find_templates() / SCRIPTS).glob("*.js"))
-    body = "".join(part.read_text("utf-8") for part in parts)
-    return f'"use strict";\n{{\n{_bare(body)}}}\n'
+    return _joined(SCRIPTS)
+
+
+@cache
+def later_script() -> str:
+    """Return later.js, what the page fetches once its reader asks for history or replay."""
+    return _joined(LATER)
 
 
 def page_style() -> str:
-    """Return the page's style, without comments and indentation."""
+    """Return the page's style, without comments, indentation and needless spaces."""
     style = (find_templates() / STYLE).read_text("utf-8")
-    return _bare(style)
+    return _STYLE_SPACES.sub(r"\1", _bare(style)).replace(";}", "}")
 
 
 def archive_script() -> str:
@@ -55,6 +75,24 @@ def archive_script() -> str:
 def archive_style() -> str:
     """Return the style of the list of all days, as that of a page."""
     return _bare((find_templates() / ARCHIVE / "days.css").read_text("utf-8"))
+
+
+def script_hash(script: str) -> str:
+    """Return by what a page's policy lets a script in."""
+    from base64 import b64encode
+    from hashlib import sha256
+
+    return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
+
+
+def _joined(folder: str) -> str:
+    """Return the scripts of a folder one after another, in the order of their names."""
+    parts = sorted((find_templates() / folder).glob("*.js"))
+    body = _bare("".join(part.read_text("utf-8") for part in parts))
+    pieces = _QUOTED.split(body)  # code and quoted in turn
+    for needless, instead in _NEEDLESS:
+        pieces[::2] = [needless.sub(instead, code) for code in pieces[::2]]
+    return f'"use strict";\n{"".join(pieces)}'
 
 
 def _bare(text: str) -> str:

@@ -2,7 +2,7 @@
 // Every number was computed before the page was published; here it is unpacked and scaled.
 
 /** @typedef {{symbol: string, link: HTMLAnchorElement, name: string, percent: string, fill: string, ink: string, place: number}} Stock */
-/** @typedef {{name: string, low: string, high: string, clipped: [number, number], shades: string}} Scale */
+/** @typedef {{name: string, low: string, high: string, clipped: [number, number], shades: string | number[]}} Scale */
 /** @typedef {{order: string, values: string, percentiles: string, scores: string, scales: Scale[],
     groups: string, medians: string, breadths: string}} Reading */
 /** @typedef {{unit: string, ramp: string, centre: number, signed: boolean, decimals: number, needs: string, periods: string[] | null, swatches: number[]}} Mode */
@@ -11,7 +11,9 @@
     periods: Record<string, {since: string}>, readings: Record<string, Reading>, sectors: string[], sector: string, volumes: string,
     caps: string, by_cap: string, money: [string, string], large_exponent: number, columns: number, treemaps: Record<string, Treemap>, market: string, up: string, public_url: string | null,
     prices: {decimals: number, currency: string | null, ticks: string,
-    last: string, low: string, high: string, year_low: string, year_high: string}}} Data */
+    last: string, low: string, high: string, year_low: string, year_high: string},
+    history?: {periods: [string, string][], modes: [string, string][], moments: number},
+    unavailable?: Record<string, string>, adjusted?: Record<string, string>, sparks?: Sparks}} Data */
 
 const MINUS = "\u2212";
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -46,16 +48,17 @@ function falling(/** @type {string} */ text) {
   return unpack(text).map((number, place) => (last = place ? last - number : signed(number)));
 }
 
-/** The stocks in an order: their places, as base64 of as many bits each as the last place needs. */
+/** The stocks in an order: each one's place among those left, as base64 of as many bits as the last of them needs. */
 function ordered(/** @type {string} */ text) {
-  const width = Math.max(1, 32 - Math.clz32(stocks.length - 1));
+  const left = [...stocks];
   let [bits, count, letter] = [0, 0, 0];
   return stocks.map(() => {
+    const width = 32 - Math.clz32(left.length - 1);
     for (; count < width; count += 6) bits = (bits << 6) | DIGITS.indexOf(text[letter++]);
     count -= width;
     const place = bits >> count;
     bits &= (1 << count) - 1;
-    return stocks[place];
+    return left.splice(place, 1)[0];
   });
 }
 
@@ -106,7 +109,11 @@ function readingOf(/** @type {string} */ mode, /** @type {string} */ period) {
   const over = periods && !periods.includes(period) ? periods[0] : period;
   const reading = data.readings[`${mode} ${over}`];
   const numbers = valuesOf(mode, reading.values);
-  return { ...reading, mode, over, order: ordered(reading.order), numbers, texts: numbers.map((number) => inMode(mode, number)) };
+  return {
+    ...reading, mode, over, order: ordered(reading.order), numbers, texts: numbers.map((number) => inMode(mode, number)),
+    groups: unpack(reading.groups), breadths: unpack(reading.breadths),
+    medians: valuesOf(mode === "sector" ? "change" : mode, reading.medians), // the sectors' own scores are 0
+  };
 }
 
 /** The number that stands for one of three digits, of which there are 900 a decade; in large units. */

@@ -1,15 +1,17 @@
 // What the reader has chosen. It lives in the page's address, so that a link shows what its sender saw.
 
 /** @typedef {{mode: string, period: string, layout: string, theme: string, palette: string, heat: string, sort: string,
-    area: string, sector: string, q: string, watch: string}} State */
+    area: string, sector: string, q: string, watch: string, at: string}} State */
 
 const WATCHLIST = "watchlist";
 const SELECTS = /** @type {const} */ (["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]);
 
+const offered = (/** @type {"modes" | "periods"} */ what) => data.history?.[what].map(([name]) => name) ?? [];
+
 /** What is shown where the address says nothing, and what else each key may be; null: any text. */
 const choices = () => /** @type {Record<string, [string, string[] | null]>} */ ({
-  mode: ["change", Object.keys(data.modes)],
-  period: ["1d", Object.keys(data.periods)],
+  mode: ["change", [...Object.keys(data.modes), ...offered("modes")]],
+  period: ["1d", [...Object.keys(data.periods), ...offered("periods")]],
   layout: ["table", ["table", "sectors", "treemap", "bars"]],
   theme: ["", ["", "light", "dark"]],
   palette: [data.palette, Object.keys(data.palettes).filter((name) => !Object.values(data.modes).some((mode) => mode.ramp === name))],
@@ -19,6 +21,7 @@ const choices = () => /** @type {Record<string, [string, string[] | null]>} */ (
   sector: ["", ["", WATCHLIST, ...data.sectors]],
   q: ["", null],
   watch: ["", null],
+  at: ["", null], // the moment that is replayed
 });
 
 /** The state of an address, and a word on each value in it that is not known. */

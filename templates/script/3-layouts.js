@@ -48,11 +48,10 @@ const layouts = {
 
   sectors(tiles, reading) {
     const members = Map.groupBy(tiles, (tile) => sectorOf[tile.stock.place]);
-    const mode = reading.mode === "sector" ? "change" : reading.mode; // the sectors' own scores are 0
-    const medians = valuesOf(mode, reading.medians);
-    const breadths = unpack(reading.breadths);
+    const mode = reading.mode === "sector" ? "change" : reading.mode;
+    const { groups, medians, breadths } = reading;
     const all = make("div");
-    unpack(reading.groups).forEach((sector, place) => {
+    groups.forEach((sector, place) => {
       const inside = members.get(sector);
       if (!inside) return;
       const [advances, declines] = breadths.slice(2 * place, 2 * place + 2);

@@ -11,10 +11,11 @@ const labelOf = (/** @type {string} */ id, /** @type {string} */ value) =>
 function tilesOf(/** @type {Picked} */ reading) {
   const { ramp } = data.modes[reading.mode];
   const scale = scaleOf(reading);
-  const shades = falling(scale.shades); // as negative numbers: a ramp begins with the highest value
+  const packed = typeof scale.shades === "string";
+  const shades = typeof scale.shades === "string" ? falling(scale.shades) : scale.shades; // as negative numbers: a ramp begins with the highest value
   const colours = rampOf(ramp === "two-sided" ? state.palette : ramp);
   // The page came with the exact gradient of its own scale: there is none nearer.
-  const own = reading.mode === "change" && reading.over === "1d" && state.palette === data.palette && scale.name === data.heat;
+  const own = packed && reading.mode === "change" && reading.over === "1d" && state.palette === data.palette && scale.name === data.heat;
   const [fill, ink] = data.unknown;
   return reading.order.map((stock, place) => {
     const known = place < reading.texts.length;
@@ -26,9 +27,9 @@ function tilesOf(/** @type {Picked} */ reading) {
 /** The tiles in the order the reader asked for. */
 function sorted(/** @type {Tile[]} */ tiles) {
   if (state.sort === "symbol") return tiles.toSorted((a, b) => (a.stock.symbol < b.stock.symbol ? -1 : 1));
-  if (state.sort === "mode") return tiles;
+  if (state.sort === "mode" && !later.holds) return tiles;
   const byStock = new Map(tiles.map((tile) => [tile.stock, tile]));
-  return readingOf(state.sort, state.period).order.map((stock) => /** @type {Tile} */ (byStock.get(stock)));
+  return readingOf(state.sort === "mode" ? "change" : state.sort, state.period).order.map((stock) => /** @type {Tile} */ (byStock.get(stock)));
 }
 
 /** Whether a stock is one of the chosen sector or watchlist. */
@@ -37,13 +38,20 @@ function isIn(/** @type {Stock} */ stock) {
   return !state.sector || data.sectors[sectorOf[stock.place]] === state.sector;
 }
 
+/** Whether what is chosen is of the history, and not there yet. */
+const isComing = () => !data.modes[state.mode] || !data.periods[state.period];
+
+let drawn = ["change", "1d"]; // the mode and period that were drawn last
 let shown = readingOf("change", "1d"); // the reading that is on the map
 let tiles = /** @type {Tile[]} */ ([]); // in the order drawn
 
 function draw() {
   const focused = tileOf(document.activeElement);
   const [left, top] = [window.scrollX, window.scrollY];
-  shown = readingOf(state.mode, state.period);
+  if (isComing() || state.at) summon();
+  if (!isComing()) drawn = [state.mode, state.period];
+  else if (drawn.some((name) => !data.modes[name] && !data.periods[name])) drawn = ["change", "1d"];
+  shown = later.reading?.() ?? readingOf(drawn[0], drawn[1]);
   tiles = sorted(tilesOf(shown)).filter(({ stock }) => isIn(stock));
   const layout = layouts[state.layout](tiles, shown);
   if (state.layout !== "sectors") layout.setAttribute("aria-labelledby", "caption");
@@ -56,6 +64,7 @@ function draw() {
   window.scrollTo(left, top);
   const again = bySymbol.get(focused)?.link;
   if (again?.isConnected) again.focus({ preventScroll: true });
+  later.drawn?.();
   if (chosen) showPanel(chosen, pinned);
 }
 
@@ -85,9 +94,10 @@ function caption() {
   const over = shown.mode === "range" ? (shown.over === "1y" ? "52 weeks" : "1 day") : labelOf("period", shown.over);
   const parts = [labelOf("mode", shown.mode), over + (since ? ` since ${since}` : "")];
   if (state.layout === "treemap") parts.push(`area: ${labelOf("area", state.area).toLowerCase()}`);
-  if (mode.periods && shown.over !== state.period) parts.push(mode.periods.length > 1 ? "of the day, whatever the period" : "always today's, whatever the period");
+  if (isComing()) parts.push("loading the history …");
+  else if (mode.periods && shown.over !== state.period) parts.push(`${shown.over !== "1d" ? "" : mode.periods.length > 1 ? "of the day, " : "always today's, "}whatever the period`);
   const missing = shown.order.length - shown.texts.length;
-  if (missing === shown.order.length) parts.push(`not available: the source does not give ${mode.needs}`);
+  if (missing === shown.order.length) parts.push(`not available: ${data.unavailable?.[`${shown.mode} ${shown.over}`] ?? `the source does not give ${mode.needs}`}`);
   else if (missing) parts.push(`${missing} not known`);
   if (!tiles.length) parts.push("none chosen");
   byId("caption").textContent = parts.join(" · ");

@@ -3,6 +3,8 @@
 let chosen = ""; // the symbol whose panel is open
 let pinned = false; // opened by a tap: it stays until the next one
 
+const DWELL = 300; // milliseconds for which a panel is looked at before its lines are fetched
+
 const tileOf = (/** @type {EventTarget | null} */ target) =>
   target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-symbol]"))?.dataset.symbol ?? "" : "";
 
@@ -49,12 +51,13 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   panel.replaceChildren(
     make("b", "", symbol), line(stock.name, "strong"),
     line(data.sectors[sectorOf[place]] ?? ""),
-    line([priceOf(stock, "last"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
-    ...from("Day", priceOf(stock, "low"), priceOf(stock, "high")), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
-    ...facts.map((fact) => line(fact)),
+    line([later.price?.(stock) ?? priceOf(stock, "last"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
+    ...(state.at ? [] : from("Day", priceOf(stock, "low"), priceOf(stock, "high"))), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
+    ...(state.at ? [] : facts.map((fact) => line(fact))),
     ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),
   );
   for (const part of [...panel.children]) if (!part.textContent) part.remove();
+  later.panel?.(stock, panel);
   if (stay) {
     const chart = /** @type {HTMLAnchorElement} */ (link.cloneNode(false));
     chart.textContent = "Open the chart";
@@ -65,6 +68,7 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
     panel.append(make("div", "", chart, pin));
   }
   [chosen, pinned] = [symbol, stay];
+  if (data.history && !data.sparks) setTimeout(() => { if (chosen === symbol) summon(true); }, DWELL);
   tile.classList.add("chosen");
   panel.classList.toggle("pinned", stay);
   panel.hidden = false;

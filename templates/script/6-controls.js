@@ -21,6 +21,7 @@ function neighbour(/** @type {Element} */ from, /** @type {string} */ key) {
 
 /** Choose the next value of a list. */
 function next(/** @type {"mode" | "period" | "layout"} */ key) {
+  if (/** @type {HTMLSelectElement} */ (byId(key)).disabled) return;
   const values = /** @type {string[]} */ (choices()[key][1]);
   const value = values[(values.indexOf(state[key]) + 1) % values.length];
   choose({ [key]: value });
@@ -104,6 +105,7 @@ function listen() {
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
   byId("help-button").addEventListener("click", keys["?"]);
+  byId("replay-button").addEventListener("click", () => choose({ at: state.at ? "" : "latest" }));
   byId("copy").addEventListener("click", copyLink);
   byId("print").addEventListener("click", () => window.print());
   for (const button of document.querySelectorAll("[data-save]")) {

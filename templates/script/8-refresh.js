@@ -91,6 +91,7 @@ async function refresh() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!scriptOf(page) || !readClock(page)) return announce("no newer page, trying again");
     if (scriptOf(page) !== scriptOf(document)) return reload();
+    await later.renew?.(readClock(page).as_of);
     swap(page);
   } finally {
     asking = false;
@@ -116,7 +117,8 @@ function swap(/** @type {Document} */ page) {
   });
   bySymbol = new Map(stocks.map((stock) => [stock.symbol, stock]));
   sectorOf = unpack(data.sector);
-  listSectors();
+  listChoices();
+  later.merge?.();
   Object.assign(state, readState(query()).state); // what there is to choose from may have changed
   draw();
   tellAge();

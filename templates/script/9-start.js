@@ -1,8 +1,17 @@
 // The page begins: take over what stands in the address, listen, and keep looking at the clock.
 
-function listSectors() {
+function listChoices() {
   const names = [["", "All sectors"], [WATCHLIST, "★ Watchlist"], ...data.sectors.map((name) => [name, name])];
   byId("sector").replaceChildren(...names.map(([value, words]) => new Option(words, value)));
+  for (const what of /** @type {const} */ (["modes", "periods"])) {
+    const select = byId(what.slice(0, -1));
+    const group = /** @type {HTMLOptGroupElement} */ (make("optgroup"));
+    group.label = "From the history";
+    group.append(...(data.history?.[what] ?? []).filter(([name]) => !data[what][name]).map(([name, words]) => new Option(words, name)));
+    select.querySelector("optgroup")?.remove();
+    if (group.childElementCount) select.append(group);
+  }
+  byId("replay-button").hidden = !(data.history && data.history.moments > 1);
 }
 
 /** Links to other markets carry what both have; an address that names another market leads there. */
@@ -27,16 +36,13 @@ function linkDays() {
   else unknownValues.push(`There is no map of “${day.slice(0, 40)}” here.`);
 }
 
-listSectors();
+listChoices();
 linkMarkets();
 linkDays();
 /** @type {HTMLInputElement} */ (byId("search")).value = state.q;
 listen();
 draw();
-if (unknownValues.length) {
-  byId("notice").textContent = unknownValues.join(" ");
-  byId("notice").hidden = false;
-}
+if (unknownValues.length) tell(unknownValues.join(" "));
 restore();
 tellAge();
 setInterval(look, Math.min(LOOK, clock.refresh_seconds * 500));

@@ -44,10 +44,14 @@ def falling(text: str) -> list[int]:
 
 
 def ordered(text: str, count: int) -> list[int]:
-    """As many bits a place as the last one needs."""
-    width = max((count - 1).bit_length(), 1)
+    """Each place among those left, in as many bits as the last of them needs."""
     bits = "".join(f"{LETTERS.index(letter):06b}" for letter in text)
-    return [int(bits[start : start + width], 2) for start in range(0, count * width, width)]
+    left, found = list(range(count)), []
+    while left:
+        width = (len(left) - 1).bit_length()
+        found.append(left.pop(int(bits[:width] or "0", 2)))
+        bits = bits[width:]
+    return found
 
 
 def rectangles(kinds: str, packed: str) -> list[tuple[str, tuple[int, ...]]]:

@@ -1,0 +1,2 @@
+// Now the page may ask.
+later.attend = attend;
