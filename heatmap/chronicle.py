@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state
 MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
 
 
@@ -108,6 +110,7 @@ class Chronicle:
                 self._published.add(tick.market.name)
 
             def work(store: Store, tick: _Tick = tick) -> None:
+                self._refuse_without_room()
                 name = _name(tick.market, tick.snapshot)
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
                 if added.later:
@@ -172,6 +175,18 @@ class Chronicle:
             self._store = open_store(options, folder, lambda sentence: self.tell(market, sentence))
             self._is_lost = False
         return self._store
+
+    def _refuse_without_room(self) -> None:
+        """Raise HistoryError where a file would take the last of the disk, which the run's own state needs."""
+        if self._config.history.url is not None:
+            return
+        folder = self._config.state_directory
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < LEAST_ROOM_BYTES:
+            raise HistoryError(
+                f"less than {LEAST_ROOM_BYTES // 1024**2} MiB are left on the disk of {folder}, so the history "
+                "goes without this tick: make room, or keep fewer by tick_sessions and heatmap history prune"
+            )
 
     def tell(self, market: Market, sentence: str) -> None:
         """Warn on stderr, unless that was done today: numbers aside, what recurs says the same."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from heatmap.session import Phase
 from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
+from tests.servers.disk import SmallDisk
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
@@ -258,6 +260,22 @@ def test_a_locked_history_is_waited_for_and_left(tmp_path: Path, monkeypatch: py
     assert "busy" in report.warnings[0]
     tick.run(config, now=OPEN + 2 * FIVE)
     assert [OPEN, OPEN + 2 * FIVE] == [as_of for as_of, _ in kept(config)]
+
+
+def test_a_disk_that_fills(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk]) -> None:
+    """The history leaves the last room to the state: pages go on, one sentence says what to do."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+    config.state_directory.mkdir()
+    small_disk(config.state_directory, 512)
+
+    reports = [tick.run(config, now=OPEN + number * FIVE) for number in range(3)]
+
+    assert ([0, 0, 0], 3) == ([report.exit_code for report in reports], target.runs)
+    assert [1, 0, 0] == [len(report.warnings) for report in reports]
+    assert "less than 16 MiB are left on the disk of" in reports[0].warnings[0]
+    assert [] == kept(config)
+    assert State(config.state_directory)["nse-fno"].published_at is not None
 
 
 def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,9 @@ def _write(path: Path, document: str) -> None:
     temporary = path.with_suffix(
         ".tmp"
     )  # one name: a run holds the lock, and a killed one leaves no more than one
-    with suppress(OSError):
+    try:
         temporary.write_text(document, "utf-8")
         temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
