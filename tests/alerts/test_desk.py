@@ -212,8 +212,9 @@ def test_a_missing_address_is_said_and_costs_nothing(tmp_path: Path) -> None:
         assert [["A"], ["A"]] == told(hooks)
 
 
-def test_no_child_inherits_the_address(tmp_path: Path, hooks: Hooks) -> None:
+def test_no_child_inherits_the_address(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """From before the first target is tried: what starts there has another environment."""
+    monkeypatch.setattr(credentials, "_variables", set())  # other tests may have asked for it
     market = Desk(tmp_path, movers())
     seen: list[dict[str, str]] = []
     market.target.before = lambda: seen.append(credentials.child_environment())

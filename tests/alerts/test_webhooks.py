@@ -7,6 +7,7 @@ import time
 import pytest
 
 from heatmap.alerts import webhooks
+from heatmap.monitor import call
 from heatmap.monitor.errand import Errand
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
@@ -73,7 +74,8 @@ def test_a_wait_that_is_longer_than_the_run(retry_after: str) -> None:
 @pytest.mark.parametrize("retry_after", ["", "-1", "1.5", "soon", "Thu, 17 Sep 2026 05:30:00 GMT", "²"])
 def test_a_wait_that_is_no_number(retry_after: str) -> None:
     """It counts for nothing: the usual pause is made."""
-    with Hooks(first=("throttle",), retry_after=retry_after) as hooks:
+    with Hooks(first=("throttle", "throttle"), retry_after=retry_after) as hooks:
+        assert call.Answer("was answered 429", may_pass=True) == call.send("POST", hooks.url, b"{}")
         assert webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS) is None
 
 
