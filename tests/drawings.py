@@ -6,9 +6,11 @@ import json
 import re
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from heatmap import calendars, guard, readings
+from heatmap.history.model import Bar
 from heatmap.model import Occasion, Quote, Reading, Snapshot
 from heatmap.render.options import PageOptions
 from heatmap.render.page import render
@@ -27,6 +29,24 @@ SMALL = (
 def snapshot_of(*quotes: Quote, currency: str | None = "INR", recording: bool = False) -> Snapshot:
     """A market of these quotes after the close of 17 September 2026."""
     return Snapshot("memory", AS_OF, quotes or SMALL, currency, recording=recording)
+
+
+def bars_before(snapshot: Snapshot, calendar: guard.Calendar, count: int) -> list[Bar]:
+    """Bars of `count` sessions before that of a snapshot, made up backwards from its previous closes."""
+    chance = Random(5)
+    closes = {quote.symbol: quote.previous_close or 100.0 for quote in snapshot.quotes}
+    day = snapshot.as_of.date()
+    bars: list[Bar] = []
+    while len(bars) < count * len(closes):
+        day -= guard.ONE_DAY
+        if guard.session_on(calendar, day) is None:
+            continue
+        for symbol, close in closes.items():
+            before = round(close / (1 + chance.gauss(0.0005, 0.014)), 2)
+            high, low = max(close, before) * 1.004, min(close, before) * 0.996
+            bars.append(Bar(symbol, day, before, high, low, close, before, chance.uniform(1e5, 3e5), None))
+            closes[symbol] = before
+    return bars
 
 
 def recorded(now: datetime = FINAL) -> Snapshot:

@@ -1,6 +1,6 @@
 // How what later.js adds looks: the page's own style is for what everybody sees.
 document.head.append(make("style", "", `
-#panel .spark { display: grid; grid-template-columns: 74px 160px; align-items: center; gap: 0 10px; margin-top: 8px; color: var(--quiet); }
+#panel .spark { display: grid; grid-template-columns: 80px 160px; align-items: center; white-space: nowrap; gap: 0 10px; margin-top: 8px; color: var(--quiet); }
 #panel .spark + .spark { margin-top: 10px; }
 .spark svg { width: 160px; height: 28px; overflow: visible; color: var(--text); }
 .spark path { fill: none; stroke: currentColor; stroke-width: 1.25; stroke-linejoin: round; stroke-linecap: round; }

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from heatmap import tick
+from heatmap import demo, tick
+from heatmap.history.store import open_store
 from heatmap.model import Quote
 from tests.doubles import MemoryPublisher, MemorySource, configuration
-from tests.drawings import page_of, recorded
+from tests.drawings import bars_before, page_of, recorded
 
 REFRESH_SECONDS = 60
 
@@ -26,6 +27,10 @@ def at(text: str) -> datetime:
 
 
 OPEN = at("2026-11-20T11:00:00")
+REMEMBERED = [
+    *(at(f"2026-09-17T{time}") for time in ("09:15", "10:00", "11:35", "13:00", "15:00")),
+    demo.FINAL,
+]
 
 
 def quotes(count: int = 210, shift: float = 0.0) -> tuple[Quote, ...]:
@@ -121,13 +126,45 @@ def market(tmp_path: Path) -> Iterator[Site]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def remembered_ticks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
+    """What each tick of the recorded day at REMEMBERED published, on top of 90 sessions made up."""
+    folder = tmp_path_factory.mktemp("remembered")
+    config = demo.settings(folder / "site", folder / "state", refresh_seconds=REFRESH_SECONDS)
+    store = open_store(config.history, config.state_directory, str)
+    store.add_bars(f"{demo.MARKET}:recording", bars_before(recorded(), config.markets[0].calendar, 90))
+    store.close()
+    found = []
+    for moment in REMEMBERED:
+        demo.publish(config, moment)
+        market = folder / "site" / demo.MARKET
+        found.append({path.name: path.read_bytes() for path in market.iterdir() if path.is_file()})
+    return found
+
+
+@pytest.fixture
+def remembered(tmp_path: Path, remembered_ticks: list[dict[str, bytes]]) -> Iterator[Site]:
+    """A server with the page of the recorded day at its close, and with its history."""
+    server = Site(tmp_path)
+    put(server, remembered_ticks[-1])
+    yield server
+    server.stop()
+
+
+def put(site: Site, files: dict[str, bytes]) -> None:
+    """Have a server answer with what a tick published."""
+    site.page = files["index.html"]
+    site.other = {f"/map/{name}": content for name, content in files.items() if name != "index.html"}
+
+
 @pytest.fixture
 def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Open an address in a window of its own, with the browser's clock at `now`; it must not complain.
 
-    The address is on the server of the test: `site`, or `market` where the test has that.
+    The address is on the server of the test: `site`, or `market` or `remembered` where the test has that.
     """
-    site: Site = request.getfixturevalue("market" if "market" in request.fixturenames else "site")
+    named = [name for name in ("remembered", "market") if name in request.fixturenames]
+    site: Site = request.getfixturevalue(named[0] if named else "site")
     complaints: list[str] = []
     contexts = []
 
