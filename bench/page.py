@@ -14,10 +14,17 @@ import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from heatmap import demo
+from heatmap.history import packing
+from heatmap.history.model import Moment
 from heatmap.model import Quote
 from heatmap.modes import MODES
-from heatmap.render.options import LAYOUTS
+from heatmap.render.options import LAYOUTS, PageOptions
+from heatmap.render.replay import replay_json
+from heatmap.render.templates import later_script
+from heatmap.session import Phase
 from tests.drawings import page_of, recorded, snapshot_of
 from tests.servers.chromium import chromium
 
@@ -61,6 +68,15 @@ def large() -> bytes:
     ).encode()
 
 
+def day() -> bytes:
+    """Return replay.json of the recorded day."""
+    with TemporaryDirectory() as name:
+        config = demo.settings(Path(name), Path(name), refresh_seconds=300)
+        snapshots = [recorded(moment) for moment in demo.moments(config)]
+    moments = [Moment(each.as_of, Phase.OPEN, packing.rows(each.quotes)) for each in snapshots]
+    return replay_json(moments, snapshots[-1], PageOptions(), ZoneInfo("Asia/Kolkata"))
+
+
 def switching(page: Page) -> dict[str, float]:
     """Return by layout the median milliseconds of a change of mode."""
     found = {}
@@ -84,6 +100,8 @@ def main() -> None:
     script = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)[0]
     report("the whole page of 210 stocks", len(squeezed), 40 * KIB, "bytes")
     report("  of which the script", len(gzip.compress(script, 9)), 12 * KIB, "bytes")
+    report("later.js", len(gzip.compress(later_script().encode(), 9)), 8 * KIB, "bytes")
+    report("replay.json of 77 moments", len(gzip.compress(day(), 9)), 60 * KIB, "bytes")
     first = zlib.decompressobj(wbits=31).decompress(squeezed[:FIRST_BYTES])
     needed = len(gzip.compress(page[: page.index(b"</table>")], 9))
     report("  its default map", needed, FIRST_BYTES, "bytes")

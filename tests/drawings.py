@@ -66,13 +66,14 @@ def page_of(
     root: bool = False,
     options: PageOptions | None = None,
     where: Occasion | None = None,
+    history: dict[str, object] | None = None,
 ) -> str:
     """The page of a market, in its own folder or in the one above."""
     options = options or PageOptions()
     found = readings.read_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
     table = view.draw(snapshot, found["change", "1d"])
-    page, page_above = render(table, snapshot, found, where or occasion(), options)
+    page, page_above = render(table, snapshot, found, where or occasion(), options, history=history)
     return (page_above if root else page).decode()
 
 

@@ -48,8 +48,8 @@ async function bring() {
 /** Bring what is not here yet, and draw it. `quiet`: for the lines of a panel only. */
 function attend(/** @type {boolean} */ quiet) {
   if (state.at) void openReplay();
-  if (data.sparks || (!quiet && !isComing())) return;
-  loading ??= bring().then(() => draw(), () => { if (isComing()) giveUp(); }).finally(() => { loading = null; });
+  if (loading || data.sparks || (!quiet && !isComing())) return;
+  loading = bring().then(() => draw(), () => { if (isComing()) giveUp(); }).finally(() => { loading = null; });
 }
 
 later.merge = merge;

@@ -13,13 +13,30 @@ from html.parser import HTMLParser
 import pytest
 
 from heatmap.model import Occasion, Quote
+from heatmap.modes import HISTORY_MODES
 from heatmap.render.options import PageOptions
+from heatmap.render.templates import later_script
 from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of
 
+# All that a history offers by itself.
+OFFERED: dict[str, object] = {
+    "periods": [(name, f"{name[:-1]} days") for name in ("5d", "20d", "60d", "120d", "250d")]
+    + [("ytd", "Since the year began")],
+    "modes": [(mode.name, mode.label) for mode in HISTORY_MODES.values()],
+    "moments": 77,
+}
 
-def drawn(*quotes: Quote, root: bool = True, recording: bool = False, title: str = "A market") -> str:
+
+def drawn(
+    *quotes: Quote,
+    root: bool = True,
+    recording: bool = False,
+    title: str = "A market",
+    history: dict[str, object] | None = None,
+) -> str:
     """The page of these quotes after the close of 17 September 2026."""
-    return page_of(snapshot_of(*quotes, recording=recording), root=root, where=occasion(title))
+    snapshot = snapshot_of(*quotes, recording=recording)
+    return page_of(snapshot, root=root, where=occasion(title), history=history)
 
 
 class _Cells(HTMLParser):
@@ -56,9 +73,10 @@ def test_a_chart_opens_apart_with_its_symbol_encoded() -> None:
     assert "noopener noreferrer" == link["rel"]
 
 
-def test_only_its_own_script_may_run() -> None:
-    """The policy's hash is that of the script in the page, and nothing else is let in."""
-    page = drawn()
+@pytest.mark.parametrize("history", [None, OFFERED])
+def test_only_its_own_scripts_may_run(history: dict[str, object] | None) -> None:
+    """The policy's hash is that of the script in the page, where there is history that of later.js, no other."""
+    page = drawn(history=history) if history else drawn()
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
 
@@ -71,7 +89,9 @@ def test_only_its_own_script_may_run() -> None:
         if rule.strip()
     }
     assert ["'none'"] == rules["default-src"] == rules["base-uri"] == rules["form-action"]
-    assert [f"'sha256-{digest}'"] == rules["script-src"]
+    later = b64encode(sha256(later_script().encode()).digest()).decode()
+    allowed = [f"'sha256-{digest}'"] + ([f"'sha256-{later}'"] if history else [])
+    assert allowed == rules["script-src"]
     assert ["'self'"] == rules["connect-src"]
     assert not re.search(r'(?:src|href)="(?:https?:)?//(?!www\.tradingview\.com)', page)
 
@@ -151,7 +171,7 @@ def test_the_budget_holds() -> None:
     """210 stocks with everything: 40 KiB compressed, the script 12 of them, the default map in the first 14."""
     where = occasion(title="NSE F&O heatmap", public_url="https://www.example.org/heatmap/")
     where = replace(where, markets=("nse-fno", "crypto", "forex"))
-    page = page_of(recorded(), where=where, root=True).encode()
+    page = page_of(recorded(), where=where, root=True, history=OFFERED).encode()
     squeezed = gzip.compress(page, 9)
     scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     first = zlib.decompressobj(wbits=31).decompress(squeezed[: 14 * 1024])
