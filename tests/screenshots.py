@@ -1,21 +1,36 @@
-"""Draws docs/screenshots from the recorded day: `make screenshots`, then look at them."""
+"""Draws docs/screenshots from the recorded day: `make screenshots`, then look at them.
+
+The sessions before it are made up, so its longer periods and lines of 60 sessions mean nothing.
+"""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import NamedTuple
 
 from PIL import Image
 
 from heatmap import demo
+from heatmap.history.store import open_store
+from tests.drawings import bars_before, recorded
 from tests.servers.chromium import chromium
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/screenshots"
 COLOURS = 256  # of a picture's palette: a third of the size, and hardly a difference to the eye
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 SIZES = {"1280": (1280, 880), "600": (600, 900), "360": (360, 740)}
+REPLAY = "?at=2026-09-17T11:35"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 class Shot(NamedTuple):
@@ -26,6 +41,7 @@ class Shot(NamedTuple):
     scheme: str = "light"
     blindness: str = "none"
     panel: str = ""  # the symbol whose panel is open
+    ready: str = "main [data-symbol]"  # what there must be by then
 
 
 SHOTS = {
@@ -39,25 +55,45 @@ SHOTS = {
     "treemap-liquidity": Shot(SIZES["1280"], "?layout=treemap&mode=liquidity&area=amount"),
     "bars-sector-dark": Shot(SIZES["600"], "?layout=bars&mode=sector", "dark"),
     "range-classic": Shot(SIZES["1280"], "?mode=range&palette=classic"),
+    "replay-1280": Shot(SIZES["1280"], REPLAY, panel="RELIANCE", ready=".spark"),
+    "replay-600": Shot(SIZES["600"], f"{REPLAY}&layout=treemap", ready="#replay"),
+    "replay-360-dark": Shot(SIZES["360"], REPLAY, "dark", ready="#replay"),
+    "replay-sectors-dark": Shot(SIZES["1280"], f"{REPLAY}&layout=sectors", "dark", ready="#replay"),
+    "bands-dark": Shot(SIZES["1280"], "?mode=bands", "dark", panel="RELIANCE", ready=".spark"),
     "deuteranopia": Shot(SIZES["1280"], blindness="deuteranopia"),
     "deuteranopia-colour-blind": Shot(SIZES["1280"], "?palette=colour-blind", blindness="deuteranopia"),
 }
 
 
-def main() -> None:
-    """Draw every picture anew."""
+def publish(folder: Path) -> None:
+    """Publish the recorded day, moment by moment, with 90 sessions before it."""
+    config = demo.settings(folder / "site", folder / "state", refresh_seconds=300)
+    store = open_store(config.history, config.state_directory, print)
+    store.add_bars(f"{demo.MARKET}:recording", bars_before(recorded(), config.markets[0].calendar, 90))
+    store.close()
+    for moment in demo.moments(config):
+        demo.publish(config, moment)
+
+
+def main(wanted: list[str]) -> None:
+    """Draw the pictures `wanted` anew, or all where none is named."""
     TARGET.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
-        demo.publish(demo.settings(folder / "site", folder / "state", refresh_seconds=300), demo.FINAL)
+        publish(folder)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder / "site")))
+        Thread(target=server.serve_forever, daemon=True).start()
         for picture, shot in SHOTS.items():
+            if wanted and picture not in wanted:
+                continue
             width, height = shot.size
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=shot.scheme)
-            page.goto(f"{(folder / 'site/index.html').as_uri()}{shot.query}")
+            page.goto(f"http://127.0.0.1:{server.server_address[1]}/{shot.query}")
             session = page.context.new_cdp_session(page)
             session.send("Emulation.setEmulatedVisionDeficiency", {"type": shot.blindness})
             if shot.panel:
                 page.locator(f'a:has(b:text-is("{shot.panel}"))').hover()
+            page.locator(shot.ready).first.wait_for()
             image = (
                 Image.open(BytesIO(page.screenshot()))
                 .convert("RGB")
@@ -66,7 +102,9 @@ def main() -> None:
             image.save(TARGET / f"{picture}.png", optimize=True)
             page.close()
             print(TARGET / f"{picture}.png")
+        server.shutdown()
+        server.server_close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -20,6 +20,8 @@ document.head.append(make("style", "", `
   #moment, #replay time { order: -1; }
   #moment { flex-basis: calc(100% - 7ch - 12px); }
   #replay time { text-align: right; }
+  #replay .hint { order: 1; flex: 1 1 140px; }
+  #live { order: 2; }
 }
 @media print { #replay { display: none; } }
 `));
