@@ -82,7 +82,7 @@ def draw(
 
     def lasting(title: str, days: Days) -> bytes:
         where = replace(occasion, title=title, days=days)
-        return render(table, snapshot, found, where, look, cache, picture)[0]
+        return render(table, snapshot, found, where, look, cache, picture, offered)[0]
 
     return [*pages, *sequel.pages(shelf, pages, lasting)] if sequel and shelf else pages
 

@@ -34,6 +34,9 @@ class Archive:
         source = MemorySource(is_open=None)
         self.config = configuration(tmp_path, source, FilePublisher(f"file:{self.folder}"))  # type: ignore[arg-type]
         for days, shift in ((3, -3.0), (2, 3.0), (1, 0.0)):
+            if days == 2:
+                source.quotes = quotes(shift=1.0)
+                self.run(OPEN - days * DAY)
             source.quotes = quotes(shift=shift)
             self.run(at("2026-11-20T15:45:00") - days * DAY)
         source.quotes = quotes()
@@ -138,6 +141,22 @@ def test_a_day_that_is_over_is_a_whole_page(archive: Archive, open_page: Callabl
     assert page.locator("#pause").is_hidden()
     assert page.locator("#refresh").is_hidden()
     assert [] == asked
+
+
+def test_a_day_that_is_over_can_be_replayed(archive: Archive, open_page: Callable[..., Page]) -> None:
+    """Its moments and its history lie beside it, as they were at that final, not today's."""
+    page = open_page("nse-fno/2026/11/18/")
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.url.removeprefix(archive.url("nse-fno/2026/11/18/")))
+    )
+
+    page.locator("#replay-button").click()
+    page.locator("#replay").wait_for()
+    page.keyboard.press("Home")
+    assert "11:00" in page.locator(".times").inner_text()
+    assert "+6.00" in page.locator("main [data-symbol]").first.inner_text()
+    assert {"later.js", "replay.json"} <= {*asked} <= {"later.js", "replay.json", "history.json"}
 
 
 @pytest.mark.parametrize("start", ["nse-fno/", "", "nse-fno/2026/11/19/", "nse-fno/archive.html"])
