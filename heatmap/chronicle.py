@@ -177,15 +177,15 @@ class Chronicle:
         return self._store
 
     def _refuse_without_room(self) -> None:
-        """Raise HistoryError where a file would take the last of the disk, which the run's own state needs."""
+        """Raise HistoryError where a file would take the room that the run's own state needs."""
         if self._config.history.url is not None:
             return
         folder = self._config.state_directory
         disk = os.statvfs(folder)
         if disk.f_bavail * disk.f_frsize < LEAST_ROOM_BYTES:
             raise HistoryError(
-                f"less than {LEAST_ROOM_BYTES // 1024**2} MiB are left on the disk of {folder}, so the history "
-                "goes without this tick: make room, or keep fewer by tick_sessions and heatmap history prune"
+                f"less than {LEAST_ROOM_BYTES // 1024**2} MiB are left on the disk of {folder}, so the "
+                "history goes without this tick: make room, or keep fewer with tick_sessions"
             )
 
     def tell(self, market: Market, sentence: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.promises import cuts, faults, independence, kills, places, repeats, rivals, stalls, torn
+from tests.promises import cuts, faults, independence, kills, months, places, repeats, rivals, stalls, torn
 
 TESTS = Path(__file__).parents[1]
 FAULTS = (
@@ -115,6 +115,14 @@ MEASUREMENTS = (
         {tool: partial(_upload, tool) for tool in rivals.UPLOADS},
         rivals.SAMPLE,
         rivals.WHOLE,
+    ),
+    Measurement(
+        "months",
+        "A simulated month of ticks through the real command, with SIGKILL at random instants (history)",
+        "history",
+        {"SQLite": months.measure},
+        months.SAMPLE,
+        months.WHOLE,
     ),
     Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults()),
 )

@@ -22,6 +22,8 @@ LOSSES = (
     "unhealed",
     "put again",
     "failed",
+    "lost",
+    "doubled",
 )
 
 
