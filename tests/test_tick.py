@@ -157,7 +157,8 @@ def test_final_counts_only_once_every_target_has_it(tmp_path: Path) -> None:
     assert State(tmp_path / "state")["nse-fno"].final_date is None
     bad.error = None
     assert 0 == tick.run(config, now=FINAL + timedelta(minutes=5)).exit_code
-    of_history = ("history.json", "replay.json", "later.js")  # what the first of the two runs was remembered for
+    # What the first of the two runs was remembered for.
+    of_history = ("history.json", "replay.json", "later.js")
     assert FINAL_FILES == [path for path in bad.order if not path.endswith(of_history)]
     tick.run(config, now=FINAL + timedelta(minutes=10))
     assert 2 == source.asked
