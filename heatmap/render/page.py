@@ -96,7 +96,7 @@ def render(
         script=script,
         style=page_style(),
         script_hash=script_hash(script),
-        later_hash=script_hash(later_script()) if history else "",
+        later_hash=script_hash(later_script()),  # where there is no history yet, too: it comes with a refresh
     )
     # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
     own = page.replace(FOLDER, "").replace(UP, "../" * _address(occasion).count("/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -244,3 +245,23 @@ def test_the_blog_shows_history_in_its_frame(remembered: Site, visit: Callable[.
     frame.select_option("#mode", "streak")
 
     expect(frame.locator("#caption")).to_contain_text("Streak")
+
+
+def test_history_that_comes_during_the_day_needs_no_reload(
+    remembered: Site, visit: Callable[..., Page], remembered_ticks: list[dict[str, bytes]]
+) -> None:
+    """A page of the first tick there ever was offers it after its next refresh."""
+    put(remembered, remembered_ticks[4])
+    found = re.subn(rb',"history":\{"periods":.*?"moments":\d+\}', b"", remembered.page)
+    assert 1 == found[1]
+    remembered.page = found[0]
+    page = visit("/map/", now=demo.FINAL - timedelta(hours=1))
+    assert page.locator("#replay-button").is_hidden()
+    page.evaluate("() => { window.sameDocument = true; }")
+    put(remembered, remembered_ticks[5])
+    page.locator("#refresh").click()
+
+    expect(page.locator("#replay-button")).to_be_visible()
+    page.select_option("#mode", "bands")
+    expect(page.locator("#caption")).to_contain_text("Place in bands")
+    assert page.evaluate("() => window.sameDocument")
