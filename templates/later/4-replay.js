@@ -108,7 +108,7 @@ function bar() {
   const sorting = /** @type {HTMLInputElement} */ (make("input"));
   Object.assign(sorting, { type: "checkbox", id: "follow", checked: follow });
   sorting.addEventListener("change", () => { follow = sorting.checked; draw(); });
-  const leave = make("button", "", "Back to live");
+  const leave = make("button", "", document.querySelector(".archived") ? "Back to the close" : "Back to live");
   leave.id = "live";
   leave.addEventListener("click", () => choose({ at: "" }));
   const play = iconButton("Play", "play", toggle);

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from heatmap import colours
-from tests.browser.conftest import OPEN, REMEMBERED, Site, put
+from heatmap import colours, tick
+from tests.browser.conftest import OPEN, REMEMBERED, Site, put, quotes
 from tests.browser.test_accessibility import LAYOUTS, violations
+from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.drawings import reading_of, recorded
 
 TIMES = [f"{moment:%H:%M}" for moment in REMEMBERED[:-1]] + ["16:00"]  # when the recorded close was true
@@ -239,6 +240,21 @@ def test_where_it_cannot_be_loaded_the_page_is_live(remembered: Site, visit: Cal
     expect(page.locator("#notice")).to_contain_text("not available")
     expect(page.locator(".times")).to_contain_text("16:00:")
     assert "at=" not in page.url
+
+
+def test_a_lasting_map_has_its_day(site: Site, visit: Callable[..., Page], tmp_path: Path) -> None:
+    """The files beside it are that day's, whatever the market's own folder holds by now."""
+    source, target = MemorySource(quotes=quotes()), MemoryPublisher()
+    config = configuration(tmp_path / "lasting", source, target)
+    for moment in (OPEN, OPEN.replace(hour=15, minute=45)):
+        assert not tick.run(config, now=moment).errors
+    folder = "nse-fno/2026/11/20/"
+    put(site, {path[len(folder) :]: page for path, page in target.pages.items() if path.startswith(folder)})
+    page = visit("/map/?at=2026-11-20T11:00")
+
+    expect(page.locator("#caption")).to_contain_text("at 11:00")
+    page.get_by_role("button", name="Back to the close").click()
+    expect(page.locator("#replay")).to_have_count(0)
 
 
 def test_a_page_of_one_moment_offers_none(market: Site, visit: Callable[..., Page]) -> None:
