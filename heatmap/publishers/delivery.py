@@ -172,7 +172,7 @@ class _Work:
             if self.target.replace != "delete-then-rename":
                 raise PublishImpossible(
                     f"{self.target.name}: the server does not let a file take another's place by renaming "
-                    f"({refusal}): let it (proftpd: AllowOverwrite on), or set "
+                    f"({refusal}): have it allow that (proftpd: AllowOverwrite on; SSH: posix-rename), or set "
                     'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
                 ) from refusal
             with suppress(Missing):
