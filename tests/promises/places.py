@@ -104,7 +104,8 @@ class Place:
             wrong.touch(0o600)
             wrong.write_text("wrong", "utf-8")
             return {"password_file": str(wrong)}
-        make_key(wrong)
+        if not wrong.exists():
+            make_key(wrong)
         return {"identity_file": str(wrong)}
 
     def files(self, under: str = "") -> dict[str, bytes]:
