@@ -44,7 +44,8 @@ class Delivery(NamedTuple):
         """Return it in words."""
         kept = f", {self.kept} unchanged" if self.kept else ""
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
-        return f"{self.put} files published{kept}{attempts}"
+        files = "file" if self.put == 1 else "files"
+        return f"{self.put} {files} published{kept}{attempts}"
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -78,7 +79,7 @@ def probe(target: Target, deadline: Deadline) -> str:
         work.bring(session, Page(name, b"first"), read_back=True)
         work.bring(session, Page(name, b"second"), read_back=True)
         session.remove(path)
-        return session.describe()
+        return f"{session.describe()}; writes, replaces, reads back and deletes"
 
     try:
         return work.within_session(try_out)
@@ -172,7 +173,7 @@ class _Work:
             if self.target.replace != "delete-then-rename":
                 raise PublishImpossible(
                     f"{self.target.name}: the server does not let a file take another's place by renaming "
-                    f"({refusal}): have it allow that (proftpd: AllowOverwrite on; SSH: posix-rename), or set "
+                    f"({refusal}): have it allow that (proftpd: AllowOverwrite; SSH: posix-rename), or set "
                     'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
                 ) from refusal
             with suppress(Missing):

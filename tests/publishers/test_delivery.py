@@ -362,7 +362,7 @@ def test_what_waits_is_broken_off_at_the_deadline(monkeypatch: pytest.MonkeyPatc
 def test_a_probe_leaves_nothing_even_where_it_fails() -> None:
     """Whichever step fails."""
     server = Imaginary()
-    assert "imaginary" == delivery.probe(server, Deadline(30))
+    assert "imaginary; writes, replaces, reads back and deletes" == delivery.probe(server, Deadline(30))
     assert OLD == server.files
     for number in range(len(server.steps)):
         for after_its_effect in (False, True):
