@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=BY_NAME, default=list(BY_NAME), metavar="NAME")
     parser.add_argument("--rows", help="only rows with this in their name; nothing is written")
     parser.add_argument("--sample", action="store_true", help="as few as the tests take; nothing is written")
-    parser.add_argument("--jobs", type=int, default=1, help="rows measured at once (not for cuts and stalls)")
+    parser.add_argument("--jobs", type=int, default=1, help="rows measured at once; one for cuts")
     asked = parser.parse_args()
     good = True
     for measurement in MEASUREMENTS:
