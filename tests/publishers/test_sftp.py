@@ -344,7 +344,7 @@ def test_no_locale(sshd: Sshd) -> None:
     )
 
     assert "" == done.stderr
-    assert "1 files published, then 0 files published, 1 unchanged\n" == done.stdout
+    assert "1 file published, then 0 files published, 1 unchanged\n" == done.stdout
     assert {"été/index.html": b"x"} == files(sshd.root)
 
 
