@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard
-from heatmap.deadline import Deadline
+from heatmap.deadline import Deadline, within
 from heatmap.errors import (
     EXIT_BUG,
     EXIT_OK,
     EXIT_TEMPORARY,
     ConfigError,
+    DeadlineError,
     HeatmapError,
     SourceError,
     SourceNonsense,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
 
@@ -115,7 +117,7 @@ def run(
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
-        drawn, pages = _draw_all(config, due(state), now, unheeded, report)
+        drawn, pages = _draw_all(config, due(state), now, unheeded, deadline, report)
         pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
@@ -150,7 +152,12 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
 
 
 def _draw_all(
-    config: Config, due: Sequence[tuple[Market, Verdict]], now: datetime, unheeded: set[str], report: Report
+    config: Config,
+    due: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    unheeded: set[str],
+    deadline: Deadline,
+    report: Report,
 ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
     """Draw every market that can be; one whose source fails does not stop the others.
 
@@ -159,8 +166,11 @@ def _draw_all(
     drawn: list[tuple[Market, Verdict]] = []
     pages: list[Page] = []
     for market, verdict in due:
+        # A source that hangs must leave the others' pages time to be published.
+        seconds = deadline.remaining() - deadline.seconds * PUBLISHING_SHARE
+        whatever = market.name in unheeded
         try:
-            result = _draw(config, market, verdict, now, whatever_date=market.name in unheeded, report=report)
+            result = _draw(config, market, verdict, now, seconds, whatever_date=whatever, report=report)
         except SourceError as error:
             report.errors.append(_of_market(market, error))
             continue
@@ -175,11 +185,12 @@ def _draw(
     market: Market,
     verdict: Verdict,
     now: datetime,
+    seconds: float,
     *,
     whatever_date: bool,
     report: Report,
 ) -> tuple[Verdict, Sequence[Page]] | None:
-    """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
+    """Fetch, within `seconds`, and draw one market; None where the answer is a veto. Raises SourceError.
 
     With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh.
     """
@@ -187,7 +198,10 @@ def _draw(
 
     say = report.say
     say(f"{market.name}: asking {market.source_name}")
-    snapshot = market.source.fetch(now=now)
+    try:
+        snapshot = within(seconds, lambda: market.source.fetch(now=now))
+    except DeadlineError as error:
+        raise SourceError("no answer while the run had time to ask: the next run asks again") from error
     zone = ZoneInfo(market.calendar.time_zone)
     as_of = snapshot.as_of.astimezone(zone)
     say(

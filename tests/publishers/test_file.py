@@ -102,3 +102,23 @@ def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk
     assert [("index.html", b"old" * 10_000)] == [
         (path.name, path.read_bytes()) for path in (tmp_path / "site").iterdir()
     ]
+
+
+def test_a_mount_that_has_one_mode_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where modes cannot be changed, pages are put all the same: who sees them is the mount's matter."""
+    monkeypatch.setattr(os, "fchmod", lambda *_: None)
+    publisher = FilePublisher(f"file:{tmp_path}")
+    publisher.publish([Page("index.html", b"old")], Deadline(30))
+    publisher.publish([Page("index.html", b"new")], Deadline(30))
+
+    assert b"new" == (tmp_path / "index.html").read_bytes()
+
+
+def test_a_page_that_visitors_may_not_read_is_put_anew(tmp_path: Path) -> None:
+    """Whatever made it so."""
+    publisher = FilePublisher(f"file:{tmp_path}")
+    publisher.publish([Page("index.html", b"x")], Deadline(30))
+    (tmp_path / "index.html").chmod(0o600)
+
+    assert 1 == publisher.publish([Page("index.html", b"x")], Deadline(30)).put
+    assert 0o644 == (tmp_path / "index.html").stat().st_mode & 0o777
