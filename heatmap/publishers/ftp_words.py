@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from stat import S_IFREG, S_IMODE, filemode
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError, PublishRefused
@@ -18,6 +19,7 @@ LATER = "the next run tries again"
 HUNG_UP = "the server hung up"
 ITSELF = re.compile(r"\btype=[cp]dir\b", re.IGNORECASE)  # the folder, or the one above
 MODE = re.compile(r"[-l](?:[-r][-w][-xsStT]){3}")
+MODE_FACT = re.compile(r"(?:^|;)unix\.mode=(?:0o)?([0-7]{1,6});", re.IGNORECASE)
 
 
 def names(lines: Iterable[str]) -> list[str]:
@@ -43,8 +45,18 @@ def mode(lines: Iterable[str], name: str) -> str | None:
     return None
 
 
-def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: bool) -> str:
-    """Say what a server calls itself, and what it can and cannot do."""
+def machine_mode(lines: Iterable[str], name: str) -> str | None:
+    """Return the same by the answer to MLSD, which need not tell it either."""
+    for line in lines:
+        facts, _, path = line.partition(" ")
+        if path.rpartition("/")[2] == name:
+            found = MODE_FACT.search(facts)
+            return found and filemode(S_IFREG | S_IMODE(int(found[1], 8)))
+    return None
+
+
+def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: str) -> str:
+    """Say what a server calls itself, and what it can and cannot do. `modes` is what it does about them."""
     lines = (line[4:].strip(" -*=#") for line in greeting.split("\n"))
     name = _printable(next(filter(None, lines), "no name"))[:NAME_CHARACTERS]
     return ", ".join(
@@ -53,7 +65,7 @@ def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: b
             tls or "no TLS",
             "tells sizes" if sizes else "tells no sizes",
             "lists by MLSD" if machine_lists else "lists by NLST",
-            "changes modes" if modes else "changes no modes",
+            modes,
         ]
     )
 

@@ -481,6 +481,23 @@ def test_pages_that_visitors_could_not_read_are_not_put(start: Start) -> None:
     assert {"index.html": OLD} == files(there)
 
 
+def test_modes_that_only_machines_are_told(start: Start) -> None:
+    """Where LIST is as in DOS, MLSD tells the mode, if only for the asking."""
+    there = with_old_page(start(Pyftpd, **pyftpd.DOS_LISTS))
+    with pytest.raises(PublishImpossible, match=r"could not read .*-rw-------.* umask"):
+        publish(there)
+
+    assert {"index.html": OLD} == files(there)
+
+
+def test_modes_that_nobody_is_told(start: Start) -> None:
+    """The page is put, and `check` says that nobody knows who may read it."""
+    there = start(Pyftpd, **pyftpd.NO_MODES)
+
+    assert "modes can neither be changed nor seen" in publisher(there).check(Deadline(15))
+    assert Delivery(1, 0) == publish(there)
+
+
 # What stands where the page is to be.
 
 

@@ -58,6 +58,24 @@ def test_mode(line: str, mode: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "mode"),
+    [
+        ("modify=20261121080000;UNIX.mode=0600;type=file; page", "-rw-------"),
+        ("type=file;unix.mode=0o644; page", "-rw-r--r--"),
+        ("UNIX.mode=100640; page", "-rw-r-----"),
+        ("type=file;UNIX.mode=0600; /srv/web/page", "-rw-------"),
+        ("type=file;UNIX.mode=0600; a page", None),
+        ("type=file;UNIX.mode=rw; page", None),
+        ("type=file;size=3; page", None),
+    ],
+    ids=["proftpd", "pyftpdlib", "with its kind", "path", "other name", "nonsense", "untold"],
+)
+def test_mode_for_machines(line: str, mode: str | None) -> None:
+    """It is read off MLSD where that tells it, in the form of the long list."""
+    assert mode == ftp_words.machine_mode(["type=cdir;UNIX.mode=0755; .", line, ""], "page")
+
+
+@pytest.mark.parametrize(
     ("greeting", "name"),
     [
         ("220 (vsFTPd 3.0.3)", "(vsFTPd 3.0.3)"),
@@ -74,7 +92,7 @@ def test_mode(line: str, mode: str | None) -> None:
 )
 def test_the_name_a_server_gives_itself(greeting: str, name: str) -> None:
     """The first line that says something: printable, and no longer than a name is."""
-    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes=False)
+    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes="no modes")
 
     assert f'an FTP server that calls itself "{name}", no TLS, ' in said
     assert said.isprintable()
