@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishRefused
+from heatmap.errors import ConfigError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class FtpPublisher:
         return found
 
     def session(self, deadline: Deadline) -> Session:
-        """Return a new session, not yet open. Raises PublishRefused."""
+        """Return a new session, not yet open. Raises PublishError."""
         from heatmap.publishers import ftp_session
 
         seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
@@ -85,15 +85,12 @@ class FtpPublisher:
             secret = credentials.read(
                 self.password_env, self.password_file, self.password_command, seconds=seconds
             )
-            security = self._security()
         except ConfigError as error:
             raise PublishRefused(f"{self.name}: {error}") from error
-        except OSError as error:
-            raise PublishRefused(f"{self.name}: the ca_file cannot be used ({error.strerror})") from error
         return ftp_session.Session(
             address.parse(self.url),
             secret,
-            security,
+            self._security(),
             deadline,
             timeout_seconds=self.timeout_seconds,
             passive=self.passive,
@@ -116,7 +113,7 @@ class FtpPublisher:
         return bool(self.password_env or self.password_file or self.password_command)
 
     def _security(self) -> Security | None:
-        """How the connection is secured; None: not at all. Raises OSError."""
+        """How the connection is secured; None: not at all. Raises PublishImpossible."""
         return None
 
 
@@ -148,6 +145,13 @@ class FtpsPublisher(FtpPublisher):
 
         from heatmap.publishers.ftp_session import IMPLICIT_PORT, Security
 
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError as error:  # OpenSSL's own words tell of lines of C
+            what = "holds no certificate in PEM: name a PEM file"
+            raise PublishImpossible(f"{self.name}: the ca_file {self.ca_file} {what}") from error
+        except OSError as error:
+            what = f"cannot be read ({error.strerror}): check its name and its owner"
+            raise PublishImpossible(f"{self.name}: the ca_file {self.ca_file} {what}") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return Security(context, self.implicit or address.parse(self.url).port == IMPLICIT_PORT)

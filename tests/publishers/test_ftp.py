@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import os
+import re
 import socket
 import ssl
 import time
@@ -349,6 +350,33 @@ def expire(made: Certificate) -> None:
         builder = builder.add_extension(extension.value, extension.critical)
     signed = builder.sign(authority, hashes.SHA256())  # type: ignore[arg-type]
     made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no certificate", "holds no certificate in PEM: name a PEM file"),
+        (b"", "holds no certificate in PEM: name a PEM file"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "holds no certificate in PEM: name a PEM file",
+        ),
+        (None, r"cannot be read \(No such file or directory\): check its name and its owner"),
+    ],
+    ids=["text", "empty", "damaged", "missing"],
+)
+def test_a_ca_file_that_cannot_be_used(content: bytes | None, words: str, tmp_path: Path) -> None:
+    """It is the configuration's fault, told in a plain sentence, before anything is asked of a server."""
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_bytes(content)
+    target = FtpsPublisher("ftps://u@127.0.0.1:1/web", password_env=SECRET, ca_file=ca_file)
+    with pytest.raises(PublishImpossible) as caught:
+        target.publish(PAGES, Deadline(5))
+
+    assert re.fullmatch(
+        rf"{re.escape(target.name)}: the ca_file {re.escape(str(ca_file))} {words}", str(caught.value)
+    )
 
 
 AUTH_BYTES = len("AUTH TLS\r\n")
