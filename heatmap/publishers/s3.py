@@ -36,7 +36,8 @@ class S3Publisher:
     bucket stands in an address: "path" (https://host/bucket) or "virtual" (https://bucket.host).
     `access_key_id` None: the variable AWS_ACCESS_KEY_ID; without any `secret_access_key_...`:
     AWS_SECRET_ACCESS_KEY. `cache_control` is sent to visitors with each file. `ca_file` holds the
-    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each wait for the server.
+    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each request, once for each
+    64 KiB that it carries.
     """
 
     url: str
