@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ftplib
 import ssl
 
 import pytest
 
+from heatmap.errors import DeadlineError
 from heatmap.publishers import ftp_words
 
 
@@ -104,4 +106,46 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
         assert "s3c" not in ftp_words.said(OSError(1, words), secret)
         assert "s3c" not in ftp_words.said(ssl.SSLError(1, words), secret)
-    assert "***" == ftp_words.said(OSError(1, secret), secret)
+    assert "its words hold the password" == ftp_words.said(OSError(1, secret), secret)
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("s", "530 Login refused."),
+        ("canary", "530 CANARY is wrong."),
+        ("%4 &/", "530 No such user: u:%254%20%26%2F"),
+        ("%4 &/", "530 No such user: u:%254+%26%2F"),
+        ("p\u00e4ss", "530 u:p%C3%A4ss"),
+        ("p\u00e4ss", "530 p\u00c3\u00a4ss"),
+        ("p\u00e4ss", "530 p\udce4ss"),
+        ("p\u00e4ss", r"530 b'p\xc3\xa4ss'"),
+        ('a "\\', r"""530 'a "\\'"""),
+        ('a "b', '530 "a ""b"'),
+        ("a  b", "530 a b"),
+    ],
+    ids=[
+        "short",
+        "case",
+        "quoted",
+        "plus",
+        "quoted-utf-8",
+        "misread",
+        "latin-1",
+        "bytes",
+        "repr",
+        "doubled",
+        "spaces",
+    ],
+)
+def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
+    """As a whole and in any form: what is left of a sentence gives the rest away."""
+    assert "its words hold the password" == ftp_words.said(ftplib.error_perm(words), secret)
+
+
+def test_other_words_are_told() -> None:
+    """Those without the secret, and ours, whatever it is."""
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "s3cret")
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), None)
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "")
+    assert "the run is over" == ftp_words.said(DeadlineError("the run is over"), "run")
