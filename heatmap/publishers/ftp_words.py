@@ -145,7 +145,10 @@ FAILED = {
 ANSWERED = {  # what to do where the server refused in words; else a connection failed, and another may not
     "enter": "make it, and let the user write there",
     "read": 'let the user read there, or set verify = "size"',
-    "store": "look at the folder's permissions and the space left",
+    "store": (
+        "look at the folder's permissions and the space left, "
+        "and whether it takes names that begin with a dot"
+    ),
     "rename": "let the user rename there, or use another way, such as sftp:",
     "replace": "let the user rename there",
     "delete": "let the user delete there",

@@ -456,6 +456,15 @@ def test_pure_ftpd_that_renames_uploads(start: Start) -> None:
     assert {"index.html": NEW} == files(there)
 
 
+def test_pure_ftpd_that_takes_no_hidden_names(start: Start) -> None:
+    """With -x it refuses names that begin with a dot, as our temporary ones do: the sentence says to look at that."""
+    there = with_old_page(start(Pureftpd, options=("-x",)))
+    with pytest.raises(PublishError, match=r"\(553 .*\): .*whether it takes names that begin with a dot"):
+        publish(there)
+
+    assert {"index.html": OLD} == files(there)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [(pyftpd.STORES_HALF, "49,500 of 99,000 bytes arrived"), (pyftpd.STORES_ELSEWHERE, "under its name")],
