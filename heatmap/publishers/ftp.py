@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishImpossible, PublishRefused
+from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
@@ -81,11 +81,15 @@ class FtpPublisher:
         from heatmap.publishers import ftp_session
 
         seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
+        if not seconds:
+            raise self._too_late(deadline)
         try:
             secret = credentials.read(
                 self.password_env, self.password_file, self.password_command, seconds=seconds
             )
         except ConfigError as error:
+            if self.password_command and not deadline.remaining():  # it was cut short
+                raise self._too_late(deadline) from None
             raise PublishRefused(f"{self.name}: {error}") from error
         return ftp_session.Session(
             address.parse(self.url),
@@ -107,6 +111,10 @@ class FtpPublisher:
         from heatmap.publishers.delivery import probe
 
         return probe(self, deadline)
+
+    def _too_late(self, deadline: Deadline) -> PublishError:
+        over = f"the run's {deadline.seconds:.3g} seconds are over"
+        return PublishError(f"{self.name}: no connection was tried, as {over}: the next run tries again")
 
     @property
     def _names_a_password(self) -> bool:

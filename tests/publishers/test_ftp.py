@@ -629,6 +629,28 @@ def test_a_password_that_a_server_repeats_is_not_shown(start: Start, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("seconds", "options"),
+    [(0, {"password_env": SECRET}), (0.2, {"password_command": ("sleep", "5")})],
+    ids=["at once", "while a command is asked"],
+)
+def test_no_time_for_a_login(seconds: float, options: Any) -> None:
+    """The deadline is told, which another run may meet, and no refusal."""
+    target = FtpPublisher("ftp://u@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
+        target.publish(PAGES, Deadline(seconds))
+
+    assert PublishError is type(caught.value)
+    assert str(caught.value).startswith(f"{target.name}: ")
+
+
+def test_a_password_command_that_fails_in_time() -> None:
+    """That is refused as ever."""
+    target = FtpPublisher("ftp://u@127.0.0.1:1/web", password_command=("false",))
+    with pytest.raises(PublishRefused, match="ended with exit code 1"):
+        target.publish(PAGES, Deadline(5))
+
+
+@pytest.mark.parametrize(
     ("server", "words"),
     [
         (Vsftpd, '"(vsFTPd 3.0.3)", no TLS, tells sizes, lists by NLST, changes no modes'),
