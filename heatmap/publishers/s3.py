@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishRefused
+from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
@@ -115,17 +115,14 @@ class S3Publisher:
         return found
 
     def session(self, deadline: Deadline) -> Session:
-        """Return a new session, not yet open. Raises PublishRefused where a key is missing."""
+        """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
+        from heatmap.publishers import secret
         from heatmap.publishers.s3_faults import Keys
         from heatmap.publishers.s3_session import S3Session
 
-        seconds = deadline.timeout(credentials.COMMAND_SECONDS)
-        try:
-            secret = credentials.read(*self._secret_places, what=SECRET, seconds=seconds)
-            token = credentials.read(self._token_variable, None, what="session_token")
-        except ConfigError as error:
-            raise PublishRefused(f"{self.name}: {error}") from error
-        return S3Session(self, Keys(self._access_key_id or "", secret or "", token), deadline)
+        key = secret.read(self.name, self._secret_places, deadline, SECRET)
+        token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")
+        return S3Session(self, Keys(self._access_key_id or "", key or "", token), deadline)
 
     def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
         """Put every page in place, in order; files that are the same already stay. Raises PublishError."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishImpossible
+from heatmap.errors import ConfigError, DeadlineError, PublishError, PublishImpossible
 from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
@@ -136,12 +136,14 @@ class SftpPublisher:
 
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
-        if self.by_password:
-            key: HostKey = self._paramiko().host_key(self, deadline)
-            return key
         from heatmap.publishers import openssh
 
-        return openssh.host_key(self, deadline)
+        try:
+            ask = self._paramiko().host_key if self.by_password else openssh.host_key
+            key: HostKey = ask(self, deadline)
+        except DeadlineError as error:
+            raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
+        return key
 
     def _paramiko(self) -> ModuleType:
         """Return the module of logins by password. Raises PublishImpossible where the extra is missing."""

@@ -636,6 +636,31 @@ def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
     assert CANARY not in publisher.name
 
 
+SLOW = {"secret_access_key_env": None, "secret_access_key_command": ("sleep", "30")}
+
+
+@pytest.mark.parametrize(("more", "seconds"), [({}, 0), (SLOW, 0), (SLOW, 0.3)])
+def test_a_deadline_that_is_over_is_no_refusal(
+    scripted: ScriptedS3, more: dict[str, Any], seconds: float
+) -> None:
+    """Whether it was used up before, or by what prints the secret: the next run has its time."""
+    publisher = target(scripted, **more)
+    with pytest.raises(PublishError, match=r"^s3://pages/web: the run's .* seconds are over") as error:
+        publisher.session(Deadline(seconds))
+
+    assert type(error.value) is PublishError
+    assert [] == scripted.requests
+
+
+def test_a_command_that_prints_no_secret(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With time to spare it is at fault itself."""
+    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.2)
+    caught(target(scripted, **SLOW), PublishRefused, "s3://pages/web: .* sleep printed nothing within 0.2")
+    caught(
+        target(scripted, **{**SLOW, "secret_access_key_command": ("false",)}), PublishRefused, "exit code 1"
+    )
+
+
 def test_children_inherit_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the moment that it is known what they are for, programs that other targets start do not get them."""
     monkeypatch.setattr(credentials, "_variables", set())

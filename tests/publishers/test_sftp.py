@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -370,6 +371,41 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, sshd: Sshd) -> No
     ]
     with pytest.raises(PublishImpossible, match=r"market-heatmap\[sftp-password\]"):
         publisher.publish(PAGES, soon())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options"),
+    [(0, {"password_env": SECRET}), (0.2, {"password_command": ("sleep", "5")})],
+    ids=["at once", "while a command is asked"],
+)
+def test_no_time_for_a_login(seconds: float, options: Any) -> None:
+    """The deadline is told, which another run may meet, and no refusal."""
+    pytest.importorskip("paramiko")
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
+        publisher.session(Deadline(seconds))
+
+    assert PublishError is type(caught.value)
+    assert str(caught.value).startswith(f"{publisher.name}: ")
+
+
+def test_a_password_command_that_fails_in_time() -> None:
+    """That is a refusal as ever."""
+    pytest.importorskip("paramiko")
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", password_command=("false",))
+    with pytest.raises(PublishRefused, match="ended with exit code 1"):
+        publisher.session(soon())
+
+
+def test_no_time_for_a_host_key(login: str) -> None:
+    """It is told of which target."""
+    options: Any = {}
+    if login == "password":
+        pytest.importorskip("paramiko")
+        options = {"password_env": SECRET}
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"^{publisher.name}: its host key cannot be had \(not done"):
+        publisher.host_key(Deadline(0))
 
 
 def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
