@@ -255,11 +255,23 @@ def test_a_link_in_the_place_of_a_file(tmp_path: Path, login: str, link: str) ->
     with serve(tmp_path, login) as server:
         (server.root / "elsewhere.html").write_bytes(b"mine")
         (server.root / "index.html").symlink_to(link)
-        with pytest.raises(PublishError, match="index.html is a symbolic link"):
+        with pytest.raises(PublishImpossible, match="index.html is a symbolic link"):
             target(server, login=login).publish([Page("index.html", b"new")], soon())
 
         assert b"mine" == (server.root / "elsewhere.html").read_bytes()
         assert (server.root / "index.html").is_symlink()
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another try would find it, too, so there is none."""
+    monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 20)
+    with serve_any(tmp_path, login) as server:
+        (server.root / "index.html").mkdir()
+        deadline = soon()
+        with pytest.raises(PublishImpossible, match="index.html is a folder"):
+            target(server, login=login).publish([Page("index.html", b"new")], deadline)
+
+    assert deadline.remaining() > 15
 
 
 def test_a_link_to_a_folder_is_a_folder(tmp_path: Path, login: str) -> None:
