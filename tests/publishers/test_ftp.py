@@ -630,8 +630,12 @@ def test_a_password_that_a_server_repeats_is_not_shown(start: Start, monkeypatch
 
 @pytest.mark.parametrize(
     ("seconds", "options"),
-    [(0, {"password_env": SECRET}), (0.2, {"password_command": ("sleep", "5")})],
-    ids=["at once", "while a command is asked"],
+    [
+        (0, {"password_env": SECRET}),
+        (0, {"password_command": ("sleep", "5")}),
+        (0.2, {"password_command": ("sleep", "5")}),
+    ],
+    ids=["at once", "before a command is asked", "while a command is asked"],
 )
 def test_no_time_for_a_login(seconds: float, options: Any) -> None:
     """The deadline is told, which another run may meet, and no refusal."""
