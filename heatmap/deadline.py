@@ -63,7 +63,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     """Return what `work` returns, from a thread that is left behind where it takes longer.
 
     A name server's silence cannot be broken off; a daemon thread left behind costs nothing, and does not
-    keep the process from ending. Without any seconds nothing is begun. Raises DeadlineError, and whatever `work` raises.
+    keep the process from ending. Without any seconds nothing is begun. Raises DeadlineError, and whatever
+    `work` raises.
     """
     from threading import Thread
 

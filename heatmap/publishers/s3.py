@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from heatmap import credentials
 from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
-    from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Session
 
 ADDRESSING = ("path", "virtual")
@@ -29,7 +28,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class S3Publisher:
+class S3Publisher(Remote):
     """A bucket and the folder in it: `s3://bucket/folder`.
 
     `endpoint_url` is the store's own address; None: Amazon's for the region. `addressing` says where the
@@ -75,24 +74,9 @@ class S3Publisher:
             raise ConfigError(problems)
 
     @property
-    def name(self) -> str:
-        """What messages call this target."""
-        return address.parse(self.url).name
-
-    @property
-    def folder(self) -> str:
-        """What the keys of all files begin with."""
-        return address.parse(self.url).folder
-
-    @property
     def replace(self) -> str:
         """A file takes another's place in one step, as it arrives."""
         return "rename"
-
-    @property
-    def attempts(self) -> int:
-        """As often as the engine thinks fit: the libraries below try once."""
-        return options.ATTEMPTS
 
     def located(self, base: Path) -> S3Publisher:
         """Return the same target with relative paths taken from `base`."""
@@ -123,18 +107,6 @@ class S3Publisher:
         key = secret.read(self.name, self._secret_places, deadline, SECRET)
         token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")
         return S3Session(self, Keys(self._access_key_id or "", key or "", token), deadline)
-
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
-        from heatmap.publishers.delivery import deliver
-
-        return deliver(self, pages, deadline)
-
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
-
-        return probe(self, deadline)
 
     @property
     def bucket(self) -> str:
