@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tests.promises import places
+from tests.promises import kinds
 from tests.promises.versions import moment, page_set
 from tests.servers import unpack
 from tests.servers.process import Missing
@@ -113,9 +113,9 @@ def main() -> None:
     size = sum(len(page.content) for page in pages)
     print(f"\nupload of a tick's {len(pages)} files, {size:,} bytes, over loopback; medians of {runs}")
     print(f"{'':34}{'ms':>8}   times the")
-    for kind in places.KINDS:
+    for kind in kinds.KINDS:
         try:
-            with TemporaryDirectory() as name, places.started(kind, Path(name)) as place:
+            with TemporaryDirectory() as name, kinds.started(kind, Path(name)) as place:
                 (place.root / PLAIN_FOLDER).mkdir(parents=True)
                 os.chown(place.root / PLAIN_FOLDER, place.root.stat().st_uid, place.root.stat().st_gid)
                 mine = seconds(ours, place, runs)

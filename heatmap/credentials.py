@@ -65,6 +65,8 @@ def child_environment() -> dict[str, str]:
 def _resolve(
     variable: str | None, file: Path | None, command: Sequence[str] | None, what: str
 ) -> tuple[str | None, list[str]]:
+    if variable is not None and VARIABLE.fullmatch(variable):
+        _variables.add(variable)
     named = [
         f"{what}_{place}"
         for place, value in (("env", variable), ("file", file), ("command", command))
@@ -75,7 +77,6 @@ def _resolve(
     if variable is not None:
         if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
             return None, [f"{what}_env must be the NAME of an environment variable, never the {what} itself"]
-        _variables.add(variable)
         where = f"the environment variable {variable}, which {what}_env names,"
         secret = os.environ.get(variable)
         if not secret:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import DeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -55,3 +57,32 @@ class Deadline:
         self._until = time.monotonic()
         for abort in tuple(self._aborts):
             abort()
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Return what `work` returns, from a thread that is left behind where it takes longer.
+
+    A name server's silence cannot be broken off; a daemon thread left behind costs nothing, and does not
+    keep the process from ending. Without any seconds nothing is begun. Raises DeadlineError, and whatever
+    `work` raises.
+    """
+    from threading import Thread
+
+    answers: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
+            errors.append(error)
+
+    if seconds > 0:
+        thread = Thread(target=run, name="heatmap-within", daemon=True)
+        thread.start()
+        thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise DeadlineError(f"not done within {seconds:.3g} seconds")
+    return answers[0]

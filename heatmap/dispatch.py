@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.interfaces import Publisher
     from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
@@ -65,6 +65,7 @@ def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadlin
             yield Outcome(number, target.name, None, PublishError(sentence))
     except BaseException:  # a signal: nothing may be under way any more when the process ends
         deadline.expire()
+        end = Deadline(STOP_SECONDS)
         for thread in threads:
-            thread.join(STOP_SECONDS)
+            thread.join(end.remaining())
         raise

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard
-from heatmap.deadline import Deadline
+from heatmap.deadline import Deadline, within
 from heatmap.errors import (
     EXIT_BUG,
     EXIT_OK,
     EXIT_TEMPORARY,
     ConfigError,
+    DeadlineError,
     HeatmapError,
     SourceError,
     SourceNonsense,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
 
@@ -123,7 +125,7 @@ def run(
         chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
         sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
-        drawn, pages = _draw_all(config, ours, now, unheeded, report, chronicle, sequel)
+        drawn, pages = _draw_all(config, ours, now, unheeded, deadline, report, chronicle, sequel)
         pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
@@ -165,6 +167,7 @@ def _draw_all(
     due: Sequence[tuple[Market, Verdict]],
     now: datetime,
     unheeded: set[str],
+    deadline: Deadline,
     report: Report,
     chronicle: Chronicle,
     sequel: Sequel,
@@ -176,13 +179,17 @@ def _draw_all(
     drawn: list[tuple[Market, Verdict]] = []
     pages: list[Page] = []
     for market, verdict in due:
+        # A source that hangs must leave the others' pages time to be published.
+        seconds = deadline.remaining() - deadline.seconds * PUBLISHING_SHARE
+        whatever = market.name in unheeded
         try:
             result = _draw(
                 config,
                 market,
                 verdict,
                 now,
-                whatever_date=market.name in unheeded,
+                seconds,
+                whatever_date=whatever,
                 report=report,
                 chronicle=chronicle,
                 sequel=sequel,
@@ -201,13 +208,14 @@ def _draw(
     market: Market,
     verdict: Verdict,
     now: datetime,
+    seconds: float,
     *,
     whatever_date: bool,
     report: Report,
     chronicle: Chronicle,
     sequel: Sequel,
 ) -> tuple[Verdict, Sequence[Page]] | None:
-    """Fetch and draw one market; None where the source's answer is a veto. Raises SourceError.
+    """Fetch, within `seconds`, and draw one market; None where the answer is a veto. Raises SourceError.
 
     With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh.
     """
@@ -215,7 +223,10 @@ def _draw(
 
     say = report.say
     say(f"{market.name}: asking {market.source_name}")
-    snapshot = market.source.fetch(now=now)
+    try:
+        snapshot = within(seconds, lambda: market.source.fetch(now=now))
+    except DeadlineError as error:
+        raise SourceError("no answer while the run had time to ask: the next run asks again") from error
     zone = ZoneInfo(market.calendar.time_zone)
     as_of = snapshot.as_of.astimezone(zone)
     say(

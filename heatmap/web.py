@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from heatmap.deadline import within
 from heatmap.errors import (
+    DeadlineError,
     SourceBlocked,
     SourceError,
     SourceNonsense,
@@ -17,7 +19,7 @@ from heatmap.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import requests
 
@@ -62,7 +64,10 @@ def get(
     asked = {**BASE_HEADERS, **(headers or {})}
     own = session or requests.Session()
     try:
-        return _within(deadline_seconds, lambda: _ask(own, url, asked, limits))
+        return within(deadline_seconds, lambda: _ask(own, url, asked, limits))
+    except DeadlineError as error:
+        late = f"had not answered in full after {deadline_seconds:.3g} seconds"
+        raise SourceBlocked(f"{shown(url)} {late}: this address may be blocked there") from error
     except SourceError as error:
         raise type(error)(f"{shown(url)} {error}") from error.__cause__
     finally:
@@ -85,34 +90,6 @@ class _Limits:
     timeouts: tuple[float, float]
     wire_bytes: int
     decoded_bytes: int
-
-
-def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
-    """Return what `ask` returns, in a thread that is left behind where it takes longer.
-
-    No timeout of a socket ends a name server's silence, or headers and bodies that come a byte a
-    second; an abandoned daemon thread costs nothing, and does not keep the process from ending.
-    """
-    from threading import Thread
-
-    answers: list[Answer] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            answers.append(ask())
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            errors.append(error)
-
-    thread = Thread(target=work, name="heatmap-get", daemon=True)
-    thread.start()
-    thread.join(max(seconds, 0))
-    if errors:
-        raise errors[0]
-    if not answers:
-        message = f"had not answered in full after {seconds:.3g} seconds: this address may be blocked there"
-        raise SourceBlocked(message)
-    return answers[0]
 
 
 def _ask(session: requests.Session, url: str, headers: Mapping[str, str], limits: _Limits) -> Answer:

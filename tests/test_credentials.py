@@ -121,3 +121,13 @@ def test_the_key_is_called_as_the_configuration_calls_it(monkeypatch: pytest.Mon
     monkeypatch.delenv("NO_SUCH", raising=False)
 
     assert "secret_access_key_env" in credentials.problems("NO_SUCH", None, what="secret_access_key")[0]
+
+
+def test_a_variable_beside_a_file_is_not_inherited_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is refused, and no child of another target's gets it all the same."""
+    monkeypatch.setenv("BOTH_PASSWORD", "canary")
+
+    assert credentials.problems("BOTH_PASSWORD", tmp_path / "password")
+    assert "BOTH_PASSWORD" not in credentials.child_environment()

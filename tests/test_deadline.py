@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from heatmap.deadline import Deadline
+from heatmap.deadline import Deadline, within
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError
 
 
@@ -53,3 +53,15 @@ def test_it_can_come_early() -> None:
 
         assert all(each.is_set() for each in broken)
     assert 0 == deadline.remaining()
+
+
+def test_work_that_takes_too_long_is_left_behind() -> None:
+    """What is in time is returned, or raised; what is not is told."""
+    end = threading.Event()
+
+    assert 7 == within(10, lambda: 7)
+    with pytest.raises(ZeroDivisionError):
+        within(10, lambda: 1 / 0)
+    with pytest.raises(DeadlineError, match="0.1 seconds"):
+        within(0.1, lambda: end.wait(60))
+    end.set()

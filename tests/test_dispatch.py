@@ -113,3 +113,19 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
 
     assert aborted.is_set()
     assert 0 == deadline.remaining()
+
+
+def test_after_a_signal_all_targets_have_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that cannot be interrupted are not waited for one after another."""
+    monkeypatch.setattr(dispatch, "STOP_SECONDS", 0.5)
+    end = threading.Event()
+    targets = [MemoryPublisher(name=str(n), before=lambda: end.wait(60)) for n in range(10)]
+    outcomes = dispatch.bring([MemoryPublisher(), *targets], PAGES, Deadline(60))
+    next(outcomes)
+    begun = time.monotonic()
+    with pytest.raises(InterruptedError):
+        outcomes.throw(InterruptedError())
+    took = time.monotonic() - begun
+    end.set()
+
+    assert took < 3

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,52 @@ def test_words_that_the_terminal_cannot_show(tmp_path: Path) -> None:
 
     assert (EXIT_OK, "") == (code, err)
     assert "s\\xefte: " in out
+
+
+@pytest.mark.parametrize("where", ["/dev/full", "nobody reads"])
+def test_a_failure_that_nobody_can_be_told_of(tmp_path: Path, where: str) -> None:
+    """With its sentence lost on a full disk or a closed pipe, the exit code still tells."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    configure(tmp_path, f"ftp://user@127.0.0.1:{port}/web")
+    if where == "/dev/full":
+        errors = os.open(where, os.O_WRONLY)
+    else:
+        reader, errors = os.pipe()
+        os.close(reader)
+    with start(tmp_path, stderr=errors) as process:
+        os.close(errors)
+        process.communicate(timeout=SLOWEST_SECONDS)
+
+    assert EXIT_TEMPORARY == process.returncode
+
+
+@pytest.mark.parametrize("where", ["/dev/full", "a full pipe"])
+def test_a_run_that_hangs_ends_even_if_nobody_can_be_told(tmp_path: Path, where: str) -> None:
+    """Neither a full disk nor a pipe that nobody empties keeps the process beyond its deadline."""
+    configure(tmp_path, "file:site", deadline_seconds=5)
+    hang = (
+        "import sys, heatmap.pages as pages, time; pages.draw = lambda *_: time.sleep(600);"
+        "from heatmap import cli; sys.exit(cli.main())"
+    )
+    reader, errors = os.pipe()
+    if where == "/dev/full":
+        os.close(errors)
+        errors = os.open(where, os.O_WRONLY)
+    else:
+        os.set_blocking(errors, False)
+        with suppress(BlockingIOError):
+            while os.write(errors, bytes(65536)):
+                continue
+        os.set_blocking(errors, True)
+    begun = time.monotonic()
+    with start(tmp_path, program=("-c", hang), stderr=errors) as process:
+        os.close(errors)
+        process.wait(SLOWEST_SECONDS)
+    os.close(reader)
+
+    assert EXIT_TEMPORARY == process.returncode
+    assert time.monotonic() - begun < 10 + 1  # and its start
 
 
 def test_a_clock_that_jumps_back(tmp_path: Path) -> None:

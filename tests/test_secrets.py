@@ -166,6 +166,7 @@ def test_a_server_that_repeats_it(tmp_path: Path, place: str) -> None:
         assert [] == ran.holds() + written(tmp_path), fault
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("place", PLACES)
 def test_sftp_by_password(tmp_path: Path, place: str) -> None:
     """Well, and refused; a second target, by key, starts OpenSSH's client at the same time."""
@@ -186,6 +187,7 @@ def test_sftp_by_password(tmp_path: Path, place: str) -> None:
         assert [] == ran.holds() + written(server.root) + written(tmp_path / "state")
 
 
+@pytest.mark.real  # for its library is an extra
 @pytest.mark.parametrize("place", PLACES)
 def test_s3(tmp_path: Path, place: str) -> None:
     """A store that cannot be reached, and one that answers with rubbish that holds the key."""

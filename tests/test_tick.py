@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from heatmap import tick
 from heatmap.calendars import SessionOptions
 from heatmap.errors import (
+    EXIT_TEMPORARY,
     ConfigError,
     LockedError,
     PublishError,
@@ -383,3 +385,17 @@ def test_hostile_figures_reach_the_page_escaped(tmp_path: Path) -> None:
 
     assert b"<script>alert" not in target.pages["index.html"]
     assert b"<img" not in target.pages["index.html"]
+
+
+def test_sources_that_hang_leave_the_others_time_to_be_published(tmp_path: Path) -> None:
+    """They have two thirds of the run's time between them; then each is told, and the good page is published."""
+    end = Event()
+    hanging = [(f"hangs-{n}", MemorySource(before=lambda: end.wait(60))) for n in range(3)]
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target, more=tuple(hanging))
+    report = tick.run(config._replace(deadline_seconds=1.5), now=OPEN)
+    end.set()
+
+    assert "nse-fno/index.html" in target.pages
+    assert ["hangs-0", "hangs-1", "hangs-2"] == [str(error).partition(":")[0] for error in report.errors]
+    assert EXIT_TEMPORARY == report.exit_code

@@ -33,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _flush() -> None:
     """Say what is left to say; if nobody reads any more, let no complaint of it come at exit."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -157,4 +157,4 @@ def _tell(what: str, found: str) -> None:
 
 def _fail(what: str, error: HeatmapError, report: Report) -> None:
     report.errors.append(error)
-    print(f"  FAIL  {what}: {error}", flush=True)
+    print(f"  FAIL  {what}: {str(error).removeprefix(f'{what}: ')}", flush=True)  # targets name themselves

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from heatmap import __version__
-from heatmap.errors import EXIT_BUG, EXIT_OK, ConfigError, HeatmapError, UsageError
+from heatmap.errors import EXIT_BUG, EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def obey(argv: Sequence[str]) -> int:
         complain(error)
         return error.exit_code
     except BrokenPipeError:  # whoever reads has seen enough, as with `heatmap session | head -1`
-        return EXIT_OK
+        return EXIT_TEMPORARY if argv[:1] == ["check"] else EXIT_OK
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
@@ -37,16 +38,20 @@ def obey(argv: Sequence[str]) -> int:
 
 
 def complain(error: BaseException) -> None:
-    """Tell of an error on stderr: its sentence; a bug with its traceback."""
-    if isinstance(error, HeatmapError):
-        problems = error.problems if isinstance(error, ConfigError) else (str(error),)
-        for problem in problems:
-            print(f"heatmap: {problem}", file=sys.stderr)
-        return
-    from traceback import print_exception
+    """Tell of an error on stderr: its sentence; a bug with its traceback.
 
-    print_exception(error)
-    print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
+    Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
+    """
+    with suppress(OSError, ValueError):
+        if isinstance(error, HeatmapError):
+            problems = error.problems if isinstance(error, ConfigError) else (str(error),)
+            for problem in problems:
+                print(f"heatmap: {problem}", file=sys.stderr)
+            return
+        from traceback import print_exception
+
+        print_exception(error)
+        print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

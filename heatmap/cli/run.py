@@ -18,6 +18,7 @@ from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError
 if TYPE_CHECKING:
     import argparse
 
+LAST_WORD_SECONDS = 1.0
 HELP = "fetch the quotes, draw the page and publish it, if the market is open"
 
 
@@ -71,7 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _give_up() -> None:
     """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
-    complain(DeadlineError("the run hung and was ended at its deadline: the next run tries again"))
+    from threading import Thread
+
+    sentence = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
+    telling = Thread(target=complain, args=[sentence], daemon=True)  # a pipe that nobody reads would block it
+    telling.start()
+    telling.join(LAST_WORD_SECONDS)
     os._exit(EXIT_TEMPORARY)
 
 

@@ -52,7 +52,7 @@ def _ask(name: str, key: HostKey, fingerprints: Sequence[str]) -> None:
         raise PublishRefused(
             f"{name}: the host's key is not the one you gave, so it is not trusted: ask the provider"
         )
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed before the program began
         raise PublishRefused(
             f"{name}: the host's key is not known, and nobody is here to ask: once you have compared the "
             f"fingerprint, give it as {OPTION}=SHA256:..."

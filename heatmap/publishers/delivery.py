@@ -44,7 +44,8 @@ class Delivery(NamedTuple):
         """Return it in words."""
         kept = f", {self.kept} unchanged" if self.kept else ""
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
-        return f"{self.put} files published{kept}{attempts}"
+        files = "file" if self.put == 1 else "files"
+        return f"{self.put} {files} published{kept}{attempts}"
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -75,10 +76,16 @@ def probe(target: Target, deadline: Deadline) -> str:
     path = address.join(target.folder, name)
 
     def try_out(session: Session) -> str:
-        work.bring(session, Page(name, b"first"), read_back=True)
-        work.bring(session, Page(name, b"second"), read_back=True)
+        read_back = target.verify != "size"
+        work.bring(session, Page(name, b"first"), read_back=read_back)
+        work.bring(session, Page(name, b"second"), read_back=read_back)
         session.remove(path)
-        return session.describe()
+        said = session.describe()
+        work.sweep(session, [Page(name, b"")])
+        what = "writes, replaces, reads back and deletes" if read_back else "writes, replaces and deletes"
+        if work.deleted_first:
+            what += ", but does not rename over a file: visitors may meet no page for a moment"
+        return f"{said}; {what}"
 
     try:
         return work.within_session(try_out)
@@ -96,6 +103,7 @@ class _Work:
         self.deadline = deadline
         self.put: set[str] = set()  # files whose replacement was begun, whether or not we heard more
         self.leftovers: list[str] = []
+        self.deleted_first = False  # whether a file had to be deleted for another to take its place
         self._settled: set[str] = set()  # the files known to be in place
 
     def attempt(self, pages: Sequence[Page]) -> None:
@@ -108,7 +116,7 @@ class _Work:
                     self.bring(session, page, read_back=self._is_read_back(page))
                     self._settled.add(page.path)
             if not session.atomic:
-                self._sweep(session, pages)
+                self.sweep(session, pages)
 
         self.within_session(bring_all)
 
@@ -146,7 +154,10 @@ class _Work:
 
     def within_session(self, do: Callable[[Session], T]) -> T:
         """Return what `do` returns; a fault becomes a PublishError, and its session is thrown away."""
-        session = self.target.session(self.deadline)
+        try:
+            session = self.target.session(self.deadline)
+        except DeadlineError as error:
+            raise PublishError(f"{self.target.name}: {error}: the next run tries again") from None
         faults: tuple[type[BaseException], ...] = (DeadlineError, *session.faults)
         try:
             with self.deadline.interrupting(session.abort):
@@ -172,9 +183,10 @@ class _Work:
             if self.target.replace != "delete-then-rename":
                 raise PublishImpossible(
                     f"{self.target.name}: the server does not let a file take another's place by renaming "
-                    f"({refusal}): let it (proftpd: AllowOverwrite on), or set "
+                    f"({refusal}): have it allow that (proftpd: AllowOverwrite; SSH: posix-rename), or set "
                     'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
                 ) from refusal
+            self.deleted_first = True
             with suppress(Missing):
                 session.remove(path)
             try:
@@ -192,18 +204,20 @@ class _Work:
             with suppress(Missing):
                 session.remove(self.leftovers.pop())  # a server that refuses this is not asked twice
 
-    def _sweep(self, session: Session, pages: Sequence[Page]) -> None:
+    def sweep(self, session: Session, pages: Sequence[Page]) -> None:
         """Remove what earlier runs left. As all pages are in place, no fault matters."""
+        import random
         import time
 
         now = time.time()
         paths = [address.join(self.target.folder, page.path) for page in pages]
         with suppress(PublishError, DeadlineError, *session.faults):
             for folder in dict.fromkeys(map(address.parent, paths)):
-                for name in session.names(folder):
-                    if address.is_stale(name, now):
-                        with suppress(Missing):
-                            session.remove(address.join(folder, name))
+                stale = [name for name in session.names(folder) if address.is_stale(name, now)]
+                random.shuffle(stale)  # one that cannot be removed must not keep the others for ever
+                for name in stale:
+                    with suppress(Missing):
+                        session.remove(address.join(folder, name))
 
 
 def _size(session: Session, path: str) -> int | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap.errors import ConfigError, PublishError
+from heatmap.errors import ConfigError, PublishError, PublishImpossible
 from heatmap.publishers import address
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Session
 
+OTHERS_MAY_READ = 0o004
 FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
 
@@ -101,6 +102,7 @@ class _Session:
 
     def __init__(self, target: str) -> None:
         self._target = target
+        self._put: set[str] = set()  # there are mounts that have one mode for all their files
 
     def open(self) -> None:
         """Connect nothing."""
@@ -113,8 +115,8 @@ class _Session:
             found = os.stat(path)
         except FileNotFoundError:
             raise Missing from None
-        if found.st_mode & 0o777 != address.FILE_MODE:
-            raise Missing  # as visitors see it, or nearly: it is put anew
+        if not found.st_mode & OTHERS_MAY_READ and path not in self._put:
+            raise Missing  # as visitors see it: it is put anew
         return found.st_size
 
     def read(self, path: str) -> bytes:
@@ -133,11 +135,13 @@ class _Session:
             stream.write(content)
             stream.flush()
             os.fchmod(descriptor, address.FILE_MODE)
+            self._put.add(path)
             os.fsync(descriptor)  # or a power cut could leave the new name with nothing in it
 
     def replace(self, temporary: str, path: str) -> None:
         self._refuse_other_things(path)
         os.replace(temporary, path)
+        self._put.add(path)
 
     def remove(self, path: str) -> None:
         from heatmap.publishers.steps import Missing
@@ -171,7 +175,7 @@ class _Session:
     def _refuse_other_things(self, path: str) -> None:
         if os.path.islink(path) or os.path.isdir(path):
             what = "a symbolic link" if os.path.islink(path) else "a folder"
-            raise PublishError(
+            raise PublishImpossible(
                 f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
             )
 

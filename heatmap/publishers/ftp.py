@@ -6,21 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishRefused
+from heatmap.errors import ConfigError, PublishImpossible
 from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
-    from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.ftp_session import Security, Session
 
 
 @dataclass(frozen=True, slots=True)
-class FtpPublisher:
+class FtpPublisher(Remote):
     """A folder on an FTP server: `ftp://user@host:port/folder`, relative to the login folder unless `//`.
 
     Without a user the login is anonymous. `timeout_seconds` bounds each wait for the server. Not `passive`:
@@ -47,21 +46,6 @@ class FtpPublisher:
         if problems:
             raise ConfigError(problems)
 
-    @property
-    def name(self) -> str:
-        """What messages call this target."""
-        return address.parse(self.url).name
-
-    @property
-    def folder(self) -> str:
-        """The folder of the pages, as the server has it."""
-        return address.parse(self.url).folder
-
-    @property
-    def attempts(self) -> int:
-        """As often as the engine thinks fit."""
-        return options.ATTEMPTS
-
     def located(self, base: Path) -> FtpPublisher:
         """Return the same target with relative paths taken from `base`."""
         return replace(self, password_file=self.password_file and base / self.password_file)
@@ -77,46 +61,26 @@ class FtpPublisher:
         return found
 
     def session(self, deadline: Deadline) -> Session:
-        """Return a new session, not yet open. Raises PublishRefused."""
-        from heatmap.publishers import ftp_session
+        """Return a new session, not yet open. Raises PublishError."""
+        from heatmap.publishers import ftp_session, secret
 
-        seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
-        try:
-            secret = credentials.read(
-                self.password_env, self.password_file, self.password_command, seconds=seconds
-            )
-            security = self._security()
-        except ConfigError as error:
-            raise PublishRefused(f"{self.name}: {error}") from error
-        except OSError as error:
-            raise PublishRefused(f"{self.name}: the ca_file cannot be used ({error.strerror})") from error
+        places = (self.password_env, self.password_file, self.password_command)
+        password = secret.read(self.name, places, deadline)
         return ftp_session.Session(
             address.parse(self.url),
-            secret,
-            security,
+            password,
+            self._security(),
             deadline,
             timeout_seconds=self.timeout_seconds,
             passive=self.passive,
         )
-
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order, and see that it is. Raises PublishError."""
-        from heatmap.publishers.delivery import deliver
-
-        return deliver(self, pages, deadline)
-
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
-
-        return probe(self, deadline)
 
     @property
     def _names_a_password(self) -> bool:
         return bool(self.password_env or self.password_file or self.password_command)
 
     def _security(self) -> Security | None:
-        """How the connection is secured; None: not at all. Raises OSError."""
+        """How the connection is secured; None: not at all. Raises PublishImpossible."""
         return None
 
 
@@ -148,6 +112,13 @@ class FtpsPublisher(FtpPublisher):
 
         from heatmap.publishers.ftp_session import IMPLICIT_PORT, Security
 
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError as error:  # OpenSSL's own words tell of lines of C
+            what = "holds no certificate in PEM: name a PEM file"
+            raise PublishImpossible(f"{self.name}: the ca_file {self.ca_file} {what}") from error
+        except OSError as error:
+            what = f"cannot be read ({error.strerror}): check its name and its owner"
+            raise PublishImpossible(f"{self.name}: the ca_file {self.ca_file} {what}") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return Security(context, self.implicit or address.parse(self.url).port == IMPLICIT_PORT)

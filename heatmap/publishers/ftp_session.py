@@ -64,6 +64,7 @@ class Session:
         self._entered: set[str] = set()  # folders that are there
         self._tells_sizes: bool | None = None  # None: not known yet
         self._changes_modes: bool | None = None
+        self._shows_modes = True  # until one was looked for in vain
 
     def open(self) -> None:
         """Connect and log in."""
@@ -173,8 +174,13 @@ class Session:
             tls=self._ftp.tls_version,
             sizes=bool(self._tells_sizes),
             machine_lists=self._lists_for_machines,
-            modes=bool(self._changes_modes),
+            modes=self._modes(),
         )
+
+    def _modes(self) -> str:
+        if self._changes_modes:
+            return "changes modes"
+        return "changes no modes" if self._shows_modes else "modes can neither be changed nor seen"
 
     def explain(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence."""
@@ -259,11 +265,25 @@ class Session:
 
     def _refuse_unreadable(self, path: str) -> None:
         """Raise PublishImpossible where a file was stored for its owner alone, and that cannot be changed."""
+        mode = self._mode(path)
+        self._shows_modes = mode is not None
+        if mode and "r" not in mode[4:]:
+            what = f"visitors could not read what is stored ({mode}), and modes cannot be changed"
+            advice = "have the server's umask set to 022 (vsftpd: anon_umask or local_umask)"
+            raise PublishImpossible(f"{self._where.name}: {what}: {advice}")
+
+    def _mode(self, path: str) -> str | None:
+        """Return a file's mode, as in `-rw-r--r--`; None where the server shows none."""
+        name = path.rpartition("/")[2]
         if not self._is_folder(address.parent(path)):
-            return
-        with suppress(*REFUSALS):
-            mode = ftp_words.mode(self._lines("LIST -a"), path.rpartition("/")[2])
-            if mode and "r" not in mode[4:]:
-                what = f"visitors could not read what is stored ({mode}), and modes cannot be changed"
-                advice = "have the server's umask set to 022 (vsftpd: anon_umask or local_umask)"
-                raise PublishImpossible(f"{self._where.name}: {what}: {advice}")
+            return None
+        mode = None
+        if self._lists_for_machines:
+            if any("UNIX.MODE;" in feature for feature in self._features):  # to be had, but not unasked
+                self._is_obeyed("OPTS MLST type;UNIX.mode;")
+            with suppress(*REFUSALS):
+                mode = ftp_words.machine_mode(self._lines("MLSD"), name)
+        if mode is None:
+            with suppress(*REFUSALS):
+                mode = ftp_words.mode(self._lines("LIST -a"), name)
+        return mode

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import ssl
+from contextlib import suppress
+from stat import S_IFREG, S_IMODE, filemode
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
-from heatmap.errors import PublishError, PublishRefused
+from heatmap.errors import DeadlineError, PublishError, PublishRefused
 from heatmap.publishers.ftp_control import REFUSALS, ClosingError
 
 if TYPE_CHECKING:
@@ -16,8 +19,10 @@ SAID_CHARACTERS = 200  # of a server's words, in a sentence of ours
 NAME_CHARACTERS = 60  # of the name it gives itself
 LATER = "the next run tries again"
 HUNG_UP = "the server hung up"
+WITHHELD = "its words hold the password"
 ITSELF = re.compile(r"\btype=[cp]dir\b", re.IGNORECASE)  # the folder, or the one above
 MODE = re.compile(r"[-l](?:[-r][-w][-xsStT]){3}")
+MODE_FACT = re.compile(r"(?:^|;)unix\.mode=(?:0o)?([0-7]{1,6});", re.IGNORECASE)
 
 
 def names(lines: Iterable[str]) -> list[str]:
@@ -43,8 +48,18 @@ def mode(lines: Iterable[str], name: str) -> str | None:
     return None
 
 
-def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: bool) -> str:
-    """Say what a server calls itself, and what it can and cannot do."""
+def machine_mode(lines: Iterable[str], name: str) -> str | None:
+    """Return the same by the answer to MLSD, which need not tell it either."""
+    for line in lines:
+        facts, _, path = line.partition(" ")
+        if path.rpartition("/")[2] == name:
+            found = MODE_FACT.search(facts)
+            return found and filemode(S_IFREG | S_IMODE(int(found[1], 8)))
+    return None
+
+
+def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: str) -> str:
+    """Say what a server calls itself, and what it can and cannot do. `modes` is what it does about them."""
     lines = (line[4:].strip(" -*=#") for line in greeting.split("\n"))
     name = _printable(next(filter(None, lines), "no name"))[:NAME_CHARACTERS]
     return ", ".join(
@@ -53,13 +68,18 @@ def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: b
             tls or "no TLS",
             "tells sizes" if sizes else "tells no sizes",
             "lists by MLSD" if machine_lists else "lists by NLST",
-            "changes modes" if modes else "changes no modes",
+            modes,
         ]
     )
 
 
 def said(error: BaseException, secret: str | None) -> str:
-    """Return what went wrong in the server's words or the system's, in one line without the secret."""
+    """Return what went wrong in the server's words or the system's, in one line.
+
+    Words that hold the secret are withheld as a whole: a gap in a sentence would tell what is missing there.
+    """
+    if isinstance(error, DeadlineError):
+        return str(error)  # our words alone
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, EOFError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -73,8 +93,8 @@ def said(error: BaseException, secret: str | None) -> str:
         words = error.strerror or str(error)
     else:
         words = str(error)
-    if secret:
-        words = words.replace(secret, "***")
+    if secret and _holds(words, secret):
+        return WITHHELD
     return _printable(words)[:SAID_CHARACTERS] or type(error).__name__
 
 
@@ -125,12 +145,26 @@ FAILED = {
 ANSWERED = {  # what to do where the server refused in words; else a connection failed, and another may not
     "enter": "make it, and let the user write there",
     "read": 'let the user read there, or set verify = "size"',
-    "store": "look at the folder's permissions and the space left",
+    "store": (
+        "look at the folder's permissions and the space left, "
+        "and whether it takes names that begin with a dot"
+    ),
     "rename": "let the user rename there, or use another way, such as sftp:",
     "replace": "let the user rename there",
     "delete": "let the user delete there",
     "list": "let the user list there",
 }
+
+
+def _holds(words: str, secret: str) -> bool:
+    """Whether the secret is in these words, in any form that a server may repeat it in."""
+    content = secret.encode("utf-8", "surrogateescape")
+    forms = {secret, _printable(secret), repr(secret)[1:-1], repr(content)[2:-1], content.decode("latin-1")}
+    forms |= {quote(content), quote(content, safe=""), quote_plus(content), secret.replace('"', '""')}
+    with suppress(UnicodeError):
+        forms.add(secret.encode("latin-1").decode("utf-8", "surrogateescape"))
+    heard = (words.casefold(), _printable(words).casefold())
+    return any(form.casefold() in text for form in forms - {""} for text in heard)
 
 
 def _printable(words: str) -> str:

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishRefused
+from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
-    from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Session
 
 ADDRESSING = ("path", "virtual")
@@ -29,14 +28,15 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class S3Publisher:
+class S3Publisher(Remote):
     """A bucket and the folder in it: `s3://bucket/folder`.
 
     `endpoint_url` is the store's own address; None: Amazon's for the region. `addressing` says where the
     bucket stands in an address: "path" (https://host/bucket) or "virtual" (https://bucket.host).
     `access_key_id` None: the variable AWS_ACCESS_KEY_ID; without any `secret_access_key_...`:
     AWS_SECRET_ACCESS_KEY. `cache_control` is sent to visitors with each file. `ca_file` holds the
-    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each wait for the server.
+    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each request, once for each
+    64 KiB that it carries.
     """
 
     url: str
@@ -74,24 +74,9 @@ class S3Publisher:
             raise ConfigError(problems)
 
     @property
-    def name(self) -> str:
-        """What messages call this target."""
-        return address.parse(self.url).name
-
-    @property
-    def folder(self) -> str:
-        """What the keys of all files begin with."""
-        return address.parse(self.url).folder
-
-    @property
     def replace(self) -> str:
         """A file takes another's place in one step, as it arrives."""
         return "rename"
-
-    @property
-    def attempts(self) -> int:
-        """As often as the engine thinks fit: the libraries below try once."""
-        return options.ATTEMPTS
 
     def located(self, base: Path) -> S3Publisher:
         """Return the same target with relative paths taken from `base`."""
@@ -114,29 +99,14 @@ class S3Publisher:
         return found
 
     def session(self, deadline: Deadline) -> Session:
-        """Return a new session, not yet open. Raises PublishRefused where a key is missing."""
+        """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
+        from heatmap.publishers import secret
         from heatmap.publishers.s3_faults import Keys
         from heatmap.publishers.s3_session import S3Session
 
-        seconds = deadline.timeout(credentials.COMMAND_SECONDS)
-        try:
-            secret = credentials.read(*self._secret_places, what=SECRET, seconds=seconds)
-            token = credentials.read(self._token_variable, None, what="session_token")
-        except ConfigError as error:
-            raise PublishRefused(f"{self.name}: {error}") from error
-        return S3Session(self, Keys(self._access_key_id or "", secret or "", token), deadline)
-
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
-        from heatmap.publishers.delivery import deliver
-
-        return deliver(self, pages, deadline)
-
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
-
-        return probe(self, deadline)
+        key = secret.read(self.name, self._secret_places, deadline, SECRET)
+        token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")
+        return S3Session(self, Keys(self._access_key_id or "", key or "", token), deadline)
 
     @property
     def bucket(self) -> str:

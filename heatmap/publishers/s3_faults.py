@@ -14,6 +14,7 @@ from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 
 if TYPE_CHECKING:
     from heatmap.publishers.s3 import S3Publisher
+    from heatmap.publishers.s3_answers import Answer
 
 LONGEST_QUOTE = 200  # characters of what the server said
 LONGEST_READ = 10_000  # bytes of it that are looked at
@@ -34,12 +35,16 @@ class Keys(NamedTuple):
         return f"Keys({self.identity!r})"
 
 
+class TooLong(Exception):
+    """The store's answer is longer than any page."""
+
+
 class Refusal(Exception):
     """The store answered something other than done."""
 
-    def __init__(self, answer: requests.Response) -> None:
+    def __init__(self, answer: Answer) -> None:
         text = answer.content[:LONGEST_READ].decode(errors="replace")
-        self.status = answer.status_code
+        self.status = answer.status
         self.code = _tag("Code", text)
         self.region = answer.headers.get("x-amz-bucket-region", "") or _tag("Region", text)
         self.host = urlsplit(answer.headers.get("Location", "")).netloc or _tag("Endpoint", text)
@@ -96,6 +101,8 @@ def _broken(error: BaseException, target: S3Publisher, what: str) -> tuple[type[
     host = urlsplit(target.bucket_url).netloc
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return PublishError, f"the name {host} is not known", "check endpoint_url, region and the network"
+    if isinstance(error, TooLong):
+        return PublishError, f"cannot {what}", f"check that {host} is the store, and look at the file there"
     return PublishError, f"cannot {what}", f"check that {host} can be reached, or wait"
 
 

@@ -12,19 +12,19 @@ from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import requests
 from urllib3.exceptions import HTTPError
 
-from heatmap.publishers.s3_faults import Refusal, explain
+from heatmap.publishers.s3_answers import Http, Question, within
+from heatmap.publishers.s3_faults import Refusal, TooLong, explain
 from heatmap.publishers.steps import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from queue import SimpleQueue
 
     from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
     from heatmap.publishers.s3 import S3Publisher
+    from heatmap.publishers.s3_answers import Answer
     from heatmap.publishers.s3_faults import Keys
 
 CONTENT_TYPES = {
@@ -46,7 +46,7 @@ class S3Session:
     """A `steps.Session` with a bucket. Paths are keys; one request replaces a file in one step."""
 
     atomic = True
-    faults = (OSError, ValueError, HTTPError, Refusal)  # a requests.RequestException is an OSError
+    faults = (OSError, ValueError, HTTPError, Refusal, TooLong)  # a requests.RequestException is an OSError
 
     def __init__(self, target: S3Publisher, keys: Keys, deadline: Deadline) -> None:
         """Prepare, without connecting."""
@@ -57,8 +57,8 @@ class S3Session:
         self._what = ""
         self._server = ""
         self._stored: set[str] = set()
-        self._answers: SimpleQueue[requests.Response | BaseException] | None = None
-        self._http = requests.Session()
+        self._question: Question | None = None
+        self._http = Http()
         self._ca_file = str(target.ca_file) if target.ca_file else None  # None: as requests thinks fit
 
     def open(self) -> None:
@@ -122,7 +122,7 @@ class S3Session:
         self._step, self._what = "list", folder
         prefix = f"{folder}/" if folder else ""
         query = f"?delimiter=%2F&list-type=2&prefix={quote(prefix, safe='')}"
-        text = self._ask("GET", "", query=query).content.decode(errors="replace")
+        text = self._ask("GET", "", query=query).text
         return [unescape(key).removeprefix(prefix) for key in re.findall(r"<Key>(.*?)</Key>", text)]
 
     def describe(self) -> str:
@@ -135,9 +135,9 @@ class S3Session:
         return explain(error, self._target, self._keys, f"{self._step} {self._what}".strip())
 
     def abort(self) -> None:
-        """Wake who waits for an answer; the thread that asked is left behind."""
-        if self._answers is not None:
-            self._answers.put(TimeoutError("the run's time is over"))
+        """Wake who waits for an answer."""
+        if self._question is not None:
+            self._question.abort()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -154,44 +154,30 @@ class S3Session:
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
         query: str = "",
-    ) -> requests.Response:
-        """Return the store's answer. Raises Refusal, or what requests raises.
-
-        The question is asked in another thread, because no timeout of a socket ends a name server's
-        silence, or an answer of one byte a second.
-        """
-        from queue import SimpleQueue
-        from threading import Thread
-
-        seconds = self._deadline.timeout(self._target.timeout_seconds)
+    ) -> Answer:
+        """Return the store's answer. Raises Refusal, or what asking raises."""
+        timeout = self._target.timeout_seconds
+        sent = len(content or b"")
+        # To send it all at once, and then to hear of it, each has the time of the whole.
+        seconds = self._deadline.timeout(within(timeout, sent))
         url = f"{self._target.bucket_url}/{quote(path, safe='/~')}{query}"
         # The file goes with each request: what a session has gives way to variables of the environment.
         asked = {"Accept-Encoding": "identity", **(headers or {})}
-        answers: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
-        self._answers = answers
-
-        def ask() -> None:
-            try:
-                answers.put(
-                    self._http.request(
-                        method,
-                        url,
-                        data=content,
-                        headers=asked,
-                        timeout=seconds,
-                        allow_redirects=False,
-                        verify=self._ca_file,
-                    )
-                )
-            except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-                answers.put(error)
-
-        Thread(target=ask, name="heatmap-s3", daemon=True).start()
-        answer = answers.get()
-        if isinstance(answer, BaseException):
-            raise answer
+        self._question = Question(
+            lambda: self._http.request(
+                method,
+                url,
+                data=content,
+                headers=asked,
+                timeout=seconds,
+                allow_redirects=False,
+                verify=self._ca_file,
+                stream=True,
+            )
+        )
+        answer = self._question.answer(timeout, sent, self._deadline)
         self._server = answer.headers.get("Server", "")
-        if answer.status_code not in OK:
+        if answer.status not in OK:
             raise Refusal(answer)
         return answer
 

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishImpossible
+from heatmap.errors import ConfigError, DeadlineError, PublishError, PublishImpossible
 from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
-    from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.known_hosts import HostKey
     from heatmap.publishers.steps import Session
 
@@ -27,7 +26,7 @@ INSTALL = "pip install 'market-heatmap[sftp-password]'"
 
 
 @dataclass(frozen=True, slots=True)
-class SftpPublisher:
+class SftpPublisher(Remote):
     """A folder on an SSH server: `sftp://user@host:port/folder`, relative to the login folder unless `//`.
 
     The login is by key, as `~/.ssh/config` or `config_file` and the agent say, unless a password is named.
@@ -62,21 +61,6 @@ class SftpPublisher:
             problems.append("a password is named, so identity_file and config_file mean nothing: remove them")
         if problems:
             raise ConfigError(problems)
-
-    @property
-    def name(self) -> str:
-        """What messages call this target."""
-        return address.parse(self.url).name
-
-    @property
-    def folder(self) -> str:
-        """The folder of the pages, as the server has it."""
-        return address.parse(self.url).folder
-
-    @property
-    def attempts(self) -> int:
-        """How often a fault that may pass is worth another try."""
-        return options.ATTEMPTS
 
     @property
     def by_password(self) -> bool:
@@ -122,26 +106,16 @@ class SftpPublisher:
 
         return sftp_client.Session(self, deadline)
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
-        from heatmap.publishers.delivery import deliver
-
-        return deliver(self, pages, deadline)
-
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
-
-        return probe(self, deadline)
-
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
-        if self.by_password:
-            key: HostKey = self._paramiko().host_key(self, deadline)
-            return key
         from heatmap.publishers import openssh
 
-        return openssh.host_key(self, deadline)
+        try:
+            ask = self._paramiko().host_key if self.by_password else openssh.host_key
+            key: HostKey = ask(self, deadline)
+        except DeadlineError as error:
+            raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
+        return key
 
     def _paramiko(self) -> ModuleType:
         """Return the module of logins by password. Raises PublishImpossible where the extra is missing."""

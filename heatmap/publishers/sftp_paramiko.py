@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import paramiko
 from paramiko.sftp import CMD_EXTENDED
 
-from heatmap import credentials
 from heatmap.deadline import Deadline
-from heatmap.errors import ConfigError, PublishError, PublishRefused
-from heatmap.publishers import address, known_hosts, sftp_words
+from heatmap.errors import PublishError, PublishRefused
+from heatmap.publishers import address, known_hosts, secret, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
@@ -258,14 +257,9 @@ class ParamikoSession:
 
 
 def session(target: SftpPublisher, deadline: Deadline) -> ParamikoSession:
-    """Return a new session, not yet open. Raises PublishRefused where the password cannot be had."""
-    seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
+    """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
     places = (target.password_env, target.password_file, target.password_command)
-    try:
-        secret = credentials.read(*places, seconds=seconds)
-    except ConfigError as error:
-        raise PublishRefused(f"{target.name}: {error}") from error
-    return ParamikoSession(target, secret or "", deadline)
+    return ParamikoSession(target, secret.read(target.name, places, deadline) or "", deadline)
 
 
 def host_key(target: SftpPublisher, deadline: Deadline) -> HostKey:

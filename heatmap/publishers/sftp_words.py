@@ -68,9 +68,9 @@ def description(software: str, protocol: str, *, renames: bool, syncs: bool) -> 
     return f"{software or 'an SSH server'}, SFTP {protocol}: {renaming}, {syncing}"
 
 
-def in_the_way(name: str, path: str, what: str) -> PublishError:
+def in_the_way(name: str, path: str, what: str) -> PublishImpossible:
     """Return the sentence for a path where something else than a file is."""
-    return PublishError(f"{name}: {path} is {what}, where a file is to be put: remove or rename it")
+    return PublishImpossible(f"{name}: {path} is {what}, where a file is to be put: remove or rename it")
 
 
 def kept_from_visitors(name: str, path: str, mode: str) -> PublishImpossible:

@@ -69,6 +69,19 @@ def test_nobody_to_ask(place: tuple[Sshd, Path]) -> None:
     assert not (home / "known_hosts").exists()
 
 
+def test_no_input_at_all(place: tuple[Sshd, Path]) -> None:
+    """Nor is anybody at an input that is closed."""
+    server, home = place
+    command = [sys.executable, "-m", "heatmap", "check", "--config", str(home / "heatmap.toml")]
+    closed = ["sh", "-c", 'exec "$@" <&-', "sh", *command, "--trust-host-key"]
+    done = subprocess.run(closed, capture_output=True, text=True, timeout=60)
+
+    assert fingerprint(server) in done.stdout
+    assert "nobody is here to ask" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert not (home / "known_hosts").exists()
+
+
 def test_the_right_fingerprint(place: tuple[Sshd, Path]) -> None:
     """A script that has the fingerprint from elsewhere may give it; the target is then tried."""
     server, home = place

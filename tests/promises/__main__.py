@@ -1,6 +1,6 @@
 """Measures all that docs/promises.md promises, and writes the figures into it.
 
-    python -m tests.promises [--seed N] [--only NAME ...] [--rows TEXT] [--sample]
+    python -m tests.promises [--seed N] [--only NAME ...] [--rows TEXT] [--sample] [--jobs N]
 
 It takes long: most of an hour. With --only or --rows part of it, which is printed and, where whole tables
 were measured and all held, written as well. Ends with 1 where anything did not hold.
@@ -11,11 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.promises import table
-from tests.promises.matrix import BY_NAME, MEASUREMENTS
+from tests.promises.matrix import BY_NAME, MEASUREMENTS, Measurement
 from tests.servers.process import Missing
 
 SEED = 20260917
@@ -30,30 +33,19 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=BY_NAME, default=list(BY_NAME), metavar="NAME")
     parser.add_argument("--rows", help="only rows with this in their name; nothing is written")
     parser.add_argument("--sample", action="store_true", help="as few as the tests take; nothing is written")
+    parser.add_argument("--jobs", type=int, default=1, help="rows measured at once; one for cuts")
     asked = parser.parse_args()
     good = True
     for measurement in MEASUREMENTS:
         if measurement.name not in asked.only:
             continue
-        figures, whole = {}, True
-        for row in measurement.rows:
-            if asked.rows and asked.rows not in row:
-                continue
-            amount = measurement.sample if asked.sample else measurement.whole
-            begun = time.monotonic()
-            _tell(f"{measurement.name}: {row} ... ", end="")
-            try:
-                with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                    figures[row] = measurement.measure(row, Path(folder), asked.seed, amount)
-            except Missing as missing:
-                _tell(f"left out: {missing}")
-                continue
-            except Exception as error:  # the other rows are worth having all the same
-                _tell(f"ENDED BY AN ERROR: {error!r}")
-                whole = False
-                continue
-            verdict = "" if figures[row].holds else "  DOES NOT HOLD"
-            _tell(f"{table.words(figures[row])} ({time.monotonic() - begun:.0f} s){verdict}")
+        rows = [row for row in measurement.rows if not asked.rows or asked.rows in row]
+        with ThreadPoolExecutor(asked.jobs) as threads:
+            done = list(threads.map(partial(_measured, measurement, asked), rows))
+        figures = {
+            row: found for row, found in zip(rows, done, strict=True) if not isinstance(found, Exception)
+        }
+        whole = not any(isinstance(found, Exception) and not isinstance(found, Missing) for found in done)
         if not figures and asked.rows:
             continue
         held = whole and all(found.holds for found in figures.values())
@@ -64,8 +56,22 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _tell(words: str, end: str = "\n") -> None:
-    print(words, end=end, file=sys.stderr, flush=True)
+def _measured(measurement: Measurement, asked: argparse.Namespace, row: str) -> Any:
+    """Return a row's figures, or what kept it from having any."""
+    amount = measurement.sample if asked.sample else measurement.whole
+    begun = time.monotonic()
+    try:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            found = measurement.measure(row, Path(folder), asked.seed, amount)
+        said = table.words(found) + ("" if found.holds else "  DOES NOT HOLD")
+    except Missing as missing:
+        found, said = missing, f"left out: {missing}"
+    except Exception as error:  # the other rows are worth having all the same
+        found, said = error, f"ENDED BY AN ERROR: {error!r}"
+    print(
+        f"{measurement.name}: {row}: {said} ({time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True
+    )
+    return found
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from random import Random
 from typing import NamedTuple
 from unittest import mock
 
-from heatmap.errors import PublishError
+from heatmap.errors import EXIT_TEMPORARY, PublishError
 from tests.promises.places import Place
 from tests.promises.versions import NAME, content, versioned
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 SAMPLE, WHOLE = 6, 48
 CHECKOUT = Path(__file__).parents[2]
+KILLED = -9
 MOST_MISSES = 8  # offsets tried for each cut: one may lie behind what is sent this time
 
 Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
@@ -152,7 +153,8 @@ def _local_cut(place: Place, how: str, offset: int) -> Cut:
         done = subprocess.run(
             command, cwd=CHECKOUT, input=place.table(), capture_output=True, text=True, check=False
         )
-        return done.returncode == 0
+        assert done.returncode in (0, KILLED, EXIT_TEMPORARY), done.stderr
+        return None if done.returncode == 0 else False
 
     return cut
 
@@ -184,7 +186,10 @@ def _be_cut(how: str, offset: int, number: int) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (offset, resource.RLIM_INFINITY))
         else:
             os.fdopen = lambda descriptor, _: Doomed(io.FileIO(descriptor, "wb"))  # type: ignore[assignment]
-        target.publish(pages, Deadline(60))
+        try:
+            target.publish(pages, Deadline(60))
+        except PublishError as error:
+            sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

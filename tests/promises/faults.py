@@ -43,5 +43,8 @@ def measure(tests: str) -> Faults:
     said = Counter(
         child.tag for case in cases for child in case if child.tag in ("failure", "error", "skipped")
     )
+    for case in cases:
+        if case.find("failure") is not None or case.find("error") is not None:
+            print(f"{tests}::{case.get('name')} failed", file=sys.stderr)
     failed, skipped = said["failure"] + said["error"], said["skipped"]
     return Faults(len(cases), len(cases) - failed - skipped, failed, skipped)

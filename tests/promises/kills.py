@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.promises.places import Place
 from tests.promises.runs import Run, configuration, run
-from tests.promises.versions import moment
+from tests.promises.versions import NAME, moment
 
 SAMPLE, WHOLE = 5, 60
 KILLED = -9
@@ -22,6 +22,7 @@ class Kills(NamedTuple):
     kills: int  # that came before the run's end
     old_pages: int  # runs after which the page was still the one before
     new_pages: int
+    no_page: int  # deleted for its successor, which did not come: the price of delete-then-rename
     spoilt_files: int  # neither the old nor the new, byte by byte, or of a foreign name
     leftovers: int  # temporary files, all with names of ours
     swept: int  # of those, by a run an hour later
@@ -45,7 +46,7 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
     until_publishing = usual.wait_until(begun)
     usual_seconds = usual.end().seconds
     publishing = usual_seconds - until_publishing
-    kills = old_pages = new_pages = spoilt = children = unhealed = 0
+    kills = old_pages = new_pages = no_page = spoilt = children = unhealed = 0
     leftovers: set[str] = set()
     while kills < amount:
         number = kills % 2
@@ -67,9 +68,11 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
         leftovers.update(place.leftovers())
         spoilt += len(files.keys() - before.keys() - leftovers)
         for name in before:
-            spoilt += files.get(name) not in (before[name], after[name])
-        old_pages += files["index.html"] == before["index.html"]
-        new_pages += files["index.html"] == after["index.html"]
+            gone = name not in files and not place.renames
+            no_page += gone
+            spoilt += not gone and files.get(name) not in (before[name], after[name])
+        old_pages += files.get(NAME) == before[NAME]
+        new_pages += files.get(NAME) == after[NAME]
         healed = run(path, moment(number))
         state = json.loads((folder / "state/state.json").read_text("utf-8"))
         whole = {name: place.files().get(name) for name in after} == after
@@ -78,7 +81,7 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
         place.age(name)
     unhealed += run(path, moment(2)).code != 0
     swept = len(leftovers) - len(place.leftovers())
-    return Kills(kills, old_pages, new_pages, spoilt, len(leftovers), swept, children, unhealed)
+    return Kills(kills, old_pages, new_pages, no_page, spoilt, len(leftovers), swept, children, unhealed)
 
 
 def _drawn(folder: Path, number: int) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.promises import cuts, faults, independence, kills, months, places, repeats, rivals, stalls, torn
+from tests.promises import cuts, faults, independence, kills, kinds, months, repeats, rivals, stalls, torn
 
 TESTS = Path(__file__).parents[1]
 FAULTS = (
@@ -38,16 +38,16 @@ class Measurement:
         return self.rows[row](folder, Random(f"{seed} {self.name} {row}"), amount)
 
 
-def _on_targets(module: Any, kinds: tuple[str, ...]) -> dict[str, Callable[[Path, Random, int], Any]]:
+def _on_targets(module: Any, names: tuple[str, ...]) -> dict[str, Callable[[Path, Random, int], Any]]:
     def measure(kind: str, folder: Path, rng: Random, amount: int) -> Any:
-        with places.started(kind, folder) as place:
+        with kinds.started(kind, folder) as place:
             return module.measure(place, rng, amount)
 
-    return {kind: partial(measure, kind) for kind in kinds}
+    return {kind: partial(measure, kind) for kind in names}
 
 
 def _upload(tool: str, folder: Path, _: Random, amount: int) -> Any:
-    with places.started(rivals.KIND, folder) as place:
+    with kinds.started(rivals.KIND, folder) as place:
         return rivals.measure(rivals.UPLOADS[tool], place, amount)
 
 
@@ -57,8 +57,8 @@ def _faults() -> dict[str, Callable[[Path, Random, int], Any]]:
     return {name: lambda _folder, _rng, _amount, name=name: faults.measure(name) for name in names}
 
 
-ALL = tuple(places.KINDS)
-REMOTE = tuple(kind for kind in ALL if kind not in places.LOCAL)
+ALL = tuple(kinds.KINDS)
+REMOTE = tuple(kind for kind in ALL if kind not in kinds.LOCAL)
 MEASUREMENTS = (
     Measurement(
         "torn",

@@ -1,4 +1,4 @@
-"""Every kind of target on a real server of its own: what a configuration says of it, and what it holds."""
+"""A target that runs: what a configuration says of it, what it holds, and how visitors come to it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,26 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from heatmap import config
 from heatmap.deadline import Deadline
-from tests.servers import unpack
-from tests.servers.process import Missing, free_ports
 from tests.servers.proxy import Fault, FtpProxy, Proxy
+from tests.servers.ssh import make_key
+from tests.servers.web import Nginx
 
 if TYPE_CHECKING:
     from heatmap.interfaces import Publisher
     from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
-    from tests.servers.certificates import Certificate
 
 FOLDER = "heatmap"
 BUCKET = "pages"
 BRANCH = "gh-pages"
-PASSIVE_PORTS = 24
 PUBLISH_SECONDS = 60
 OURS = re.compile(r"(\.in\.)?\.heatmap-[0-9a-f]{8}-[0-9a-f]{16}\.tmp(\.\d*)?")
 
@@ -48,7 +43,6 @@ class Place:
     root: Path  # where the server keeps what is uploaded
     address: Callable[[int | None, str], str]  # the URL by way of a port and a host; None: its own port
     options: Mapping[str, str | bool] = field(default_factory=dict)
-    server: str = ""  # name and version
     port: int | None = None
     passive_ports: range = range(0)
     renames: bool = True
@@ -97,14 +91,13 @@ class Place:
 
     def wrong_login(self) -> dict[str, str]:
         """What a [[publish]] table would say that the server does not let in."""
-        from tests.servers.ssh import make_key
-
         wrong = self.folder / "wrong"
         if "password_file" in self.options:
             wrong.touch(0o600)
             wrong.write_text("wrong", "utf-8")
             return {"password_file": str(wrong)}
-        make_key(wrong)
+        if not wrong.exists():
+            make_key(wrong)
         return {"identity_file": str(wrong)}
 
     def files(self, under: str = "") -> dict[str, bytes]:
@@ -141,8 +134,6 @@ class Place:
     @contextmanager
     def visited(self) -> Iterator[str]:
         """The address at which visitors find `index.html`, by a web server as we tell people to set it up."""
-        from tests.servers.web import Nginx
-
         with Nginx(Path(mkdtemp(dir=self.folder)) / "nginx") as nginx:
             (self.root / FOLDER).mkdir(exist_ok=True)
             (nginx.root / FOLDER).symlink_to(self.root / FOLDER)
@@ -198,232 +189,3 @@ class Branch(Place):
 
     def _git(self, *words: str) -> bytes:
         return subprocess.run(["git", "-C", self.root, *words], check=True, capture_output=True).stdout
-
-
-LOCAL = ("file", "git+file")
-Start = Callable[[Path, "Certificate"], AbstractContextManager[Place]]
-
-
-def version(package: str) -> str:
-    """The version of a Debian package, unpacked or installed."""
-    unpacked = sorted((unpack.FOLDER / "packages").glob(f"{package}_*.deb"))
-    if unpacked:
-        return unpacked[-1].name.split("_")[1].replace("%3a", ":")
-    query = ["dpkg-query", "-W", "-f", "${Version}", package]
-    return subprocess.run(query, capture_output=True, check=False, text=True).stdout or "of this system"
-
-
-@contextmanager
-def _file(folder: Path, _: Certificate) -> Iterator[Place]:
-    yield Place(
-        "file",
-        folder,
-        folder / "root",
-        lambda _port, _host: f"file:{folder}/root/{FOLDER}",
-        server="this machine's file system",
-    )
-
-
-def _ftp(kind: str, make: Callable[..., Any], package: str, **options: str | bool) -> Start:
-    """Return the start of an FTP server; `options` are further keys of the [[publish]] table."""
-
-    @contextmanager
-    def start(folder: Path, certificate: Certificate) -> Iterator[Place]:
-        ports = free_ports(PASSIVE_PORTS)
-        with make(folder / "server", certificate, ports) as server:
-            secret = folder / "password"
-            secret.touch(0o600)
-            secret.write_text(server.password, "utf-8")
-            keys = {"password_file": str(secret), **options}
-            if kind.startswith("ftps"):
-                keys["ca_file"] = str(server.ca_file)
-            yield Place(
-                kind,
-                folder,
-                server.root,
-                lambda port, host: server.url(FOLDER, port, host),
-                keys,
-                f"{package} {version(package)}",
-                server.port,
-                ports,
-                renames="replace" not in options,
-            )
-
-    return start
-
-
-def _vsftpd(folder: Path, _: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Vsftpd
-
-    return Vsftpd(folder, passive_ports=ports)
-
-
-def _vsftpd_tls(folder: Path, certificate: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Vsftpd
-
-    return Vsftpd(folder, certificate, passive_ports=ports)
-
-
-def _vsftpd_implicit(folder: Path, certificate: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Vsftpd
-
-    return Vsftpd(folder, certificate, implicit=True, passive_ports=ports)
-
-
-def _proftpd(folder: Path, _: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Proftpd
-
-    return Proftpd(folder, passive_ports=ports)
-
-
-def _proftpd_strict(folder: Path, _: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Proftpd
-
-    return Proftpd(folder, passive_ports=ports, allow_overwrite=False)
-
-
-def _proftpd_tls(folder: Path, certificate: Certificate, ports: range) -> object:
-    from tests.servers.ftp import Proftpd
-
-    return Proftpd(folder, certificate, passive_ports=ports)
-
-
-def _pureftpd(folder: Path, _: Certificate, ports: range) -> object:
-    from tests.servers.pureftpd import Pureftpd
-
-    return Pureftpd(folder, passive_ports=ports)
-
-
-def _pureftpd_tls(folder: Path, certificate: Certificate, ports: range) -> object:
-    from tests.servers.pureftpd import Pureftpd
-
-    return Pureftpd(folder, certificate, passive_ports=ports)
-
-
-def _sftp(kind: str, make: Callable[[Path], Any], package: str, *, by_password: bool = False) -> Start:
-    @contextmanager
-    def start(folder: Path, _: Certificate) -> Iterator[Place]:
-        if by_password and find_spec("paramiko") is None:
-            raise Missing("paramiko is not here: pip install 'market-heatmap[sftp-password]'")
-        with make(folder / "server") as server:
-            known, (_host, key_kind, key) = server.known_hosts_file, _words(server.known_hosts_file)
-
-            def trust(port: int, host: str) -> None:
-                with known.open("a", encoding="utf-8") as file:
-                    file.write(f"[{host}]:{port} {key_kind} {key}\n")
-
-            keys = {"known_hosts_file": str(known), "identity_file": str(server.identity_file)}
-            if by_password:
-                secret = folder / "password"
-                secret.touch(0o600)
-                secret.write_text(server.password, "utf-8")
-                keys = {"known_hosts_file": str(known), "password_file": str(secret)}
-            yield Place(
-                kind,
-                folder,
-                server.root,
-                lambda port, host: server.url(FOLDER, port, host),
-                keys,
-                f"{package} {version(package)}",
-                server.port,
-                trust=trust,
-            )
-
-    return start
-
-
-def _words(known_hosts: Path) -> list[str]:
-    return known_hosts.read_text("utf-8").split()[:3]
-
-
-def _openssh(folder: Path) -> object:
-    from tests.servers.ssh import Sshd
-
-    return Sshd(folder)
-
-
-def _proftpd_sftp(folder: Path) -> object:
-    from tests.servers.ftp import ProftpdSftp
-
-    return ProftpdSftp(folder)
-
-
-@contextmanager
-def _s3(folder: Path, _: Certificate) -> Iterator[Place]:
-    from tests.servers.moto import Moto
-
-    secret = folder / "secret"
-    secret.touch(0o600)
-    secret.write_text("secret", "utf-8")
-    with Moto(folder / "server") as server:
-        client = server.client()
-        client.create_bucket(Bucket=BUCKET)
-
-        def by_way_of(port: int | None, host: str) -> dict[str, str]:
-            scheme = "http" if host.startswith("127.") else "https"  # in clear to this machine alone
-            return {"endpoint_url": f"{scheme}://{host}:{port or server.port}"}
-
-        yield Bucket(
-            "s3@moto",
-            folder,
-            server.root,
-            lambda _port, _host: f"s3://{BUCKET}/{FOLDER}",
-            {"access_key_id": "somebody", "secret_access_key_file": str(secret)},
-            f"moto {metadata.version('moto')}",
-            server.port,
-            by_way_of=by_way_of,
-            client=client,
-        )
-
-
-@contextmanager
-def _git(folder: Path, _: Certificate) -> Iterator[Place]:
-    if which("git") is None:
-        raise Missing("git is not here: install it (Debian: apt-get install git)")
-    bare, clone = folder / "origin.git", folder / "clone"
-    for command in (
-        ["git", "init", "-q", "--bare", bare],
-        ["git", "init", "-q", clone],
-        ["git", "-C", clone, "remote", "add", "origin", bare],
-    ):
-        subprocess.run(command, check=True, capture_output=True)
-    yield Branch(
-        "git+file",
-        folder,
-        bare,
-        lambda _port, _host: f"git+file:{clone}",
-        server="git",
-        write_bytes=30_000,  # a page is stored compressed
-    )
-
-
-KINDS: dict[str, Start] = {
-    "file": _file,
-    "ftp@vsftpd": _ftp("ftp@vsftpd", _vsftpd, "vsftpd"),
-    "ftp@proftpd": _ftp("ftp@proftpd", _proftpd, "proftpd-core"),
-    "ftp@pure-ftpd": _ftp("ftp@pure-ftpd", _pureftpd, "pure-ftpd"),
-    "ftp@proftpd, delete-then-rename": _ftp(
-        "ftp@proftpd, delete-then-rename", _proftpd_strict, "proftpd-core", replace="delete-then-rename"
-    ),
-    "ftps@vsftpd": _ftp("ftps@vsftpd", _vsftpd_tls, "vsftpd"),
-    "ftps@proftpd": _ftp("ftps@proftpd", _proftpd_tls, "proftpd-core"),
-    "ftps@vsftpd, implicit": _ftp("ftps@vsftpd, implicit", _vsftpd_implicit, "vsftpd", implicit=True),
-    "ftps@pure-ftpd": _ftp("ftps@pure-ftpd", _pureftpd_tls, "pure-ftpd"),
-    "sftp@openssh": _sftp("sftp@openssh", _openssh, "openssh-server"),
-    "sftp@proftpd": _sftp("sftp@proftpd", _proftpd_sftp, "proftpd-mod-crypto"),
-    "sftp@proftpd, password": _sftp(
-        "sftp@proftpd, password", _proftpd_sftp, "proftpd-mod-crypto", by_password=True
-    ),
-    "s3@moto": _s3,
-    "git+file": _git,
-}
-
-
-@contextmanager
-def started(kind: str, folder: Path) -> Iterator[Place]:
-    """Start a target of this kind with all it needs in `folder`. Raises process.Missing."""
-    from tests.servers import certificates
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with KINDS[kind](folder, certificates.make(folder / "certificate")) as place:
-        yield place

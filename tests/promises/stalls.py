@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from tests.promises.places import Place
 from tests.promises.runs import Run, configuration, run
 from tests.promises.versions import moment
 from tests.servers.dns import SilentDns
-from tests.servers.proxy import Fault, Proxy, Way
+from tests.servers.proxy import Fault, Way
 
 SAMPLE, WHOLE = 5, 18
 DEADLINE_SECONDS = 5
@@ -29,11 +29,15 @@ AT_ONCE = 6  # runs; they mostly wait
 NAME = "heatmap.example.org"  # nobody answers what its address is
 
 
+ONE_NAME_SERVER = Lock()  # there is one port for it
+
+
 class Address(NamedTuple):
-    """By which port and host the server is reached, and who is asked for the host's address."""
+    """By which port and host the server is reached, whether it fell silent, and who is asked for its address."""
 
     port: int
     host: str
+    fell_silent: Callable[[], bool]
     dns: SilentDns | None = None
 
 
@@ -58,7 +62,7 @@ def measure(place: Place, rng: Random, amount: int) -> Stalls:
     """Let the server fall silent at `amount` points of the way, each for a folder of its own."""
     ways = [partial(_no_name, place), _black_hole, *_silences(place, rng, amount - 2)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        ended = list(threads.map(partial(_one, place), range(len(ways)), ways))
+        ended = [end for end in threads.map(partial(_one, place), range(len(ways)), ways) if end.silent]
     codes = [end.code for end in ended]
     return Stalls(
         len(ended),
@@ -75,6 +79,7 @@ Reached = Callable[[], AbstractContextManager[Address]]
 
 
 class _End(NamedTuple):
+    silent: bool  # else the run was over before its server would have been
     code: int
     seconds: float
     right: bool
@@ -87,14 +92,14 @@ def _one(place: Place, number: int, way: Reached) -> _End:
     direct = configuration(folder, [place.table(under=under)])
     assert run(direct, moment(0)).code == EXIT_OK
     old = place.files(under)
-    with way() as (port, host, dns):
+    with way() as (port, host, fell_silent, dns):
         path = configuration(
             folder / "stalled", [place.table(port, host, under=under)], deadline_seconds=DEADLINE_SECONDS
         )
         doomed = Run(path, moment(1), dns)
         ended = doomed.end()
         found = place.files(under)
-        alone = not doomed.children()
+        alone, silent = not doomed.children(), fell_silent()
     healed = run(direct, moment(1)).code == EXIT_OK
     new = place.files(under)
     whole = all(
@@ -102,7 +107,7 @@ def _one(place: Place, number: int, way: Reached) -> _End:
     )
     told = ended.code == EXIT_TEMPORARY and len(ended.said.splitlines()) == 1
     done = ended.code == EXIT_OK and all(found[name] == new[name] for name in old)
-    return _End(ended.code, ended.seconds, right=alone and whole and (told or done), healed=healed)
+    return _End(silent, ended.code, ended.seconds, alone and whole and (told or done), healed)
 
 
 def _silences(place: Place, rng: Random, amount: int) -> Iterator[Reached]:
@@ -114,31 +119,41 @@ def _silences(place: Place, rng: Random, amount: int) -> Iterator[Reached]:
             path = configuration(folder, [place.table(proxy.port, proxy.host, under="dry")])
             assert run(path, moment(number)).code == EXIT_OK
         lengths = {"sent": len(proxy.sent) - sent, "received": len(proxy.received) - received}
+    if not place.pooled:  # then no connection carries more than a file
+        lengths = dict.fromkeys(lengths, place.write_bytes)
     data = amount // 3 if place.is_ftp else 0
     for number in range(amount - data):
         way: Way = ("received", "sent")[number % 2]
         share = number / (amount - data)
         offset = int((share + rng.random() / amount) * lengths[way]) if number else 0  # 0: no greeting
         fault = (Fault.stall, Fault.swallow)[number // 2 % 2](offset, way)
-        yield partial(_silent, place.proxy, fault)
+        yield partial(_silent, place, fault)
     one_at_a_time = Lock()  # a proxy doubles all passive ports
     for _ in range(data):
-        fault = Fault.stall(rng.randrange(30_000), "sent").on(1, skip=rng.randrange(6))  # of six files
-        yield partial(_silent, place.ftp_proxy, fault, one_at_a_time)
+        fault = Fault.stall(rng.randrange(30_000), "sent").on(
+            1, skip=rng.randrange(5)
+        )  # while a file goes there
+        yield partial(_silent_data, place, fault, one_at_a_time)
 
 
 @contextmanager
-def _silent(proxied: Callable[[Fault], Proxy], fault: Fault, lock: Lock | None = None) -> Iterator[Address]:
-    with lock or nullcontext(), proxied(fault) as proxy:
-        yield Address(proxy.port, proxy.host)
+def _silent(place: Place, fault: Fault) -> Iterator[Address]:
+    with place.proxy(fault) as proxy:
+        yield Address(proxy.port, proxy.host, proxy.faulted.is_set)
+
+
+@contextmanager
+def _silent_data(place: Place, fault: Fault, one_at_a_time: Lock) -> Iterator[Address]:
+    with one_at_a_time, place.ftp_proxy(fault) as proxy:
+        yield Address(proxy.port, proxy.host, proxy.data.faulted.is_set)
 
 
 @contextmanager
 def _no_name(place: Place) -> Iterator[Address]:
     """A host whose address no name server tells."""
     assert place.port is not None
-    with SilentDns(Path(mkdtemp(dir=place.folder)) / "dns") as dns:
-        yield Address(place.port, NAME, dns)
+    with ONE_NAME_SERVER, SilentDns(Path(mkdtemp(dir=place.folder)) / "dns") as dns:
+        yield Address(place.port, NAME, lambda: not dns.real or dns.asked, dns)
 
 
 @contextmanager
@@ -154,4 +169,4 @@ def _black_hole() -> Iterator[Address]:
             with suppress(BlockingIOError):
                 caller.connect(full.getsockname())
         time.sleep(0.1)
-        yield Address(full.getsockname()[1], "127.0.0.1")
+        yield Address(full.getsockname()[1], "127.0.0.1", lambda: True)

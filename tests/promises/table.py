@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import subprocess
 from collections.abc import Mapping
 from datetime import date
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.promises import places
 from tests.promises.matrix import Measurement
+from tests.servers import unpack
 
 DOCUMENT = Path(__file__).parents[2] / "docs/promises.md"
-VERSIONS = ("nginx", "vsftpd", "proftpd-core", "pure-ftpd", "openssh-server", "curl", "lftp", "rclone")
+PACKAGES = (
+    "nginx",
+    "vsftpd",
+    "proftpd-core",
+    "pure-ftpd",
+    "openssh-server",
+    "openssh-client",
+    "git",
+    "curl",
+    "lftp",
+    "rclone",
+)
+LIBRARIES = ("moto", "paramiko")
 
 
 def words(figures: Any) -> str:
@@ -41,8 +57,21 @@ def write(measurement: Measurement, rows: Mapping[str, Any], seed: int) -> None:
     command = f"python -m tests.promises --only {measurement.name} --seed {seed}"
     block = f"{markdown(measurement, rows)}\n{date.today().isoformat()}, `{command}`\n"
     text = _replaced(text, measurement.name, block)
-    known = ", ".join(f"{package} {places.version(package)}" for package in VERSIONS)
-    DOCUMENT.write_text(_replaced(text, "versions", f"{known}.\n"), "utf-8")
+    known = [
+        *(f"{package} {_packaged(package)}" for package in PACKAGES),
+        f"Python {platform.python_version()}",
+    ]
+    known += [f"{library} {metadata.version(library)}" for library in LIBRARIES if find_spec(library)]
+    DOCUMENT.write_text(_replaced(text, "versions", f"Measured with {', '.join(known)}.\n"), "utf-8")
+
+
+def _packaged(package: str) -> str:
+    """Return the version of a Debian package, unpacked or installed."""
+    unpacked = sorted((unpack.FOLDER / "packages").glob(f"{package}_*.deb"))
+    if unpacked:
+        return unpacked[-1].name.split("_")[1].replace("%3a", ":")
+    query = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(query, capture_output=True, check=False, text=True).stdout or "of this system"
 
 
 def _replaced(text: str, name: str, block: str) -> str:

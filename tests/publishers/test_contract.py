@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -181,6 +181,7 @@ KINDS: dict[str, Kind] = {
     "sftp@proftpd-password": partial(by_sftp_password, ProftpdSftp),
     "s3": by_s3,
 }
+WITH_MODES = [kind for kind in KINDS if kind != "s3"]  # and with folders that are more than names
 # Where no server answers it does not matter which one it would have been.
 ONE_OF_EACH = (
     "ftp@pyftpdlib",
@@ -192,9 +193,12 @@ ONE_OF_EACH = (
 )
 
 
-@pytest.fixture(
-    params=[pytest.param(kind, marks=() if kind == "file" else pytest.mark.real) for kind in KINDS]
-)
+def each(kinds: Iterable[str]) -> list[Any]:
+    """Those kinds as parameters of `target`; all but the folder need a real server."""
+    return [pytest.param(kind, marks=() if kind == "file" else pytest.mark.real) for kind in kinds]
+
+
+@pytest.fixture(params=each(KINDS))
 def target(
     request: pytest.FixtureRequest, tmp_path: Path, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Target]:
@@ -204,14 +208,6 @@ def target(
     monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.01)
     with KINDS[request.param](Place(tmp_path, certificate)) as made:
         yield made
-
-
-@pytest.fixture
-def with_modes(target: Target) -> Target:
-    """Those with real folders, and files that have modes."""
-    if not target.has_modes:
-        pytest.xfail("there are no modes")
-    return target
 
 
 def soon() -> Deadline:
@@ -242,22 +238,24 @@ def test_what_is_there_is_not_put_again(target: Target) -> None:
     assert {"web/a.json": b"same", "web/index.html": b"two"} == target.files()
 
 
-def test_visitors_may_read(with_modes: Target) -> None:
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_visitors_may_read(target: Target) -> None:
     """Files are 0644 and new folders 0755, whatever the server's umask."""
-    with_modes.make("web").publish([Page("nse/index.html", b"x")], soon())
+    target.make("web").publish([Page("nse/index.html", b"x")], soon())
 
-    file = with_modes.root / "web/nse/index.html"
+    file = target.root / "web/nse/index.html"
     assert [0o755, 0o755, 0o644] == [
         path.stat().st_mode & 0o777 for path in (file.parents[1], file.parent, file)
     ]
 
 
-def test_a_folder_that_is_there_keeps_its_mode(with_modes: Target) -> None:
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_a_folder_that_is_there_keeps_its_mode(target: Target) -> None:
     """The user's own folders are not touched."""
-    folder = with_modes.root / "web"
+    folder = target.root / "web"
     folder.mkdir(parents=True)
-    with_modes.own(folder).chmod(0o750)
-    with_modes.make("web").publish([Page("nse/index.html", b"x")], soon())
+    target.own(folder).chmod(0o750)
+    target.make("web").publish([Page("nse/index.html", b"x")], soon())
 
     assert 0o750 == folder.stat().st_mode & 0o777
 
@@ -304,16 +302,17 @@ def test_old_temporary_files_of_ours_are_swept(target: Target) -> None:
     assert {"web/index.html": b"x", **{f"web/{name}": b"y" for name in kept}} == target.files()
 
 
-def test_a_folder_in_the_place_of_a_file(with_modes: Target) -> None:
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
     """It is one sentence, the folder keeps what it holds, and the temporary file goes."""
-    folder = with_modes.root / "index.html"
+    folder = target.root / "index.html"
     folder.mkdir(parents=True)
-    (with_modes.own(folder) / "mine").write_bytes(b"mine")
+    (target.own(folder) / "mine").write_bytes(b"mine")
     with pytest.raises(PublishError, match=r"index\.html is a folder") as caught:
-        with_modes.make("").publish([Page("index.html", b"x")], soon())
+        target.make("").publish([Page("index.html", b"x")], soon())
 
     assert "\n" not in str(caught.value)
-    assert {"index.html/mine": b"mine"} == with_modes.files()
+    assert {"index.html/mine": b"mine"} == target.files()
 
 
 def test_a_reader_never_sees_half_a_file(target: Target) -> None:
@@ -342,7 +341,7 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     assert seen <= set(versions)
 
 
-@pytest.mark.parametrize("target", ONE_OF_EACH, indirect=True)
+@pytest.mark.parametrize("target", each(ONE_OF_EACH), indirect=True)
 def test_a_dead_port_is_told_quickly(target: Target) -> None:
     """Nothing listens: PublishError, naming the target."""
     assert target.at_port is not None
@@ -367,7 +366,7 @@ def test_a_refused_login(target: Target) -> None:
     assert WRONG not in f"{caught.value!r}{publisher!r}"
 
 
-@pytest.mark.parametrize("target", ONE_OF_EACH, indirect=True)
+@pytest.mark.parametrize("target", each(ONE_OF_EACH), indirect=True)
 @pytest.mark.parametrize(("timeout_seconds", "deadline_seconds"), [(1, 30), (30, 1.5)], ids=["wait", "run"])
 def test_a_stalled_server_is_left(target: Target, timeout_seconds: float, deadline_seconds: float) -> None:
     """A server that accepts and says nothing ends within the timeout of each wait, and within the deadline."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from heatmap.deadline import Deadline
-from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
 from heatmap.publishers import delivery
 from heatmap.publishers.steps import CannotReplace, Missing
@@ -362,12 +362,54 @@ def test_what_waits_is_broken_off_at_the_deadline(monkeypatch: pytest.MonkeyPatc
 def test_a_probe_leaves_nothing_even_where_it_fails() -> None:
     """Whichever step fails."""
     server = Imaginary()
-    assert "imaginary" == delivery.probe(server, Deadline(30))
+    assert "imaginary; writes, replaces, reads back and deletes" == delivery.probe(server, Deadline(30))
     assert OLD == server.files
-    for number in range(len(server.steps)):
+    for number in range(len(server.steps) - 1):  # the last one sweeps, and may fail
         for after_its_effect in (False, True):
             failing = Imaginary(fails=frozenset({number}), after_its_effect=after_its_effect)
             with pytest.raises(PublishError):
                 delivery.probe(failing, Deadline(30))
 
             assert OLD == failing.files, failing.steps
+
+
+def test_a_probe_does_as_deliveries_do() -> None:
+    """Where nothing is to be read back, and where a file must be deleted for another: it is said."""
+    blind = Imaginary(verify="size")
+    said = delivery.probe(blind, Deadline(30))
+    deleting = Imaginary(overwrites=False, replace="delete-then-rename")
+
+    assert "imaginary; writes, replaces and deletes" == said
+    assert [] == [step for step in blind.steps if step.startswith("read")]
+    assert "does not rename over a file" in delivery.probe(deleting, Deadline(30))
+
+
+def test_a_file_that_cannot_be_swept_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run begins with another one, so that all the others go in the end."""
+    stale = {f"web/.heatmap-0000000{number}-0123456789abcdef.tmp": b"" for number in range(6)}
+    stuck = next(iter(stale))
+    server = Imaginary(files={**NEW, **stale})
+    remove = Session.remove
+
+    def refusing(self: Session, path: str) -> None:
+        if path == stuck:
+            raise PermissionError(path)
+        remove(self, path)
+
+    monkeypatch.setattr(Session, "remove", refusing)
+    for _ in range(100):
+        bring(server)
+
+    assert {*NEW, stuck} == server.files.keys()
+
+
+def test_a_session_for_which_there_is_no_time_names_its_target() -> None:
+    """Not only what was not done, but whose."""
+    server = Imaginary()
+
+    def late(deadline: Deadline) -> Session:
+        raise DeadlineError("not done within 5 seconds")
+
+    server.session = late
+    with pytest.raises(PublishError, match="imaginary: not done within 5 seconds"):
+        bring(server)

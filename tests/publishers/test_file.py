@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -10,6 +14,7 @@ from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
 from heatmap.model import Page
 from heatmap.publishers.file import FilePublisher
+from tests.servers.disk import SmallDisk
 
 
 def test_the_three_forms(tmp_path: Path) -> None:
@@ -53,3 +58,67 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "site").write_bytes(b"mine")
     with pytest.raises(PublishError, match="cannot be written"):
         FilePublisher(f"file:{tmp_path}/site").publish([Page("index.html", b"x")], Deadline(30))
+
+
+def test_a_folder_that_may_not_be_written() -> None:
+    """It is one sentence, the page that is there stays, and a page that is the same already is no failure."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        publisher = FilePublisher(f"file:{folder}")
+        publisher.publish([Page("index.html", b"old")], Deadline(30))
+        folder.chmod(0o555)
+        with as_nobody():
+            assert 1 == publisher.publish([Page("index.html", b"old")], Deadline(30)).kept
+            with pytest.raises(
+                PublishError, match=r"cannot be written \(Permission denied\): .*let this user write"
+            ):
+                publisher.publish([Page("index.html", b"new")], Deadline(30))
+
+        assert {"index.html": b"old"} == {path.name: path.read_bytes() for path in folder.iterdir()}
+        folder.chmod(0o755)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """As root, who may write everywhere, become somebody else for the block; nobody else need."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk]) -> None:
+    """The old page stays, byte by byte, nothing else is left, and it is told what to do."""
+    small_disk(tmp_path / "site", 64)
+    publisher = FilePublisher(f"file:{tmp_path}/site")
+    publisher.publish([Page("index.html", b"old" * 10_000)], Deadline(30))
+    with pytest.raises(PublishError, match="No space left on device.*make room"):
+        publisher.publish([Page("index.html", b"new" * 20_000)], Deadline(30))
+
+    assert [("index.html", b"old" * 10_000)] == [
+        (path.name, path.read_bytes()) for path in (tmp_path / "site").iterdir()
+    ]
+
+
+def test_a_mount_that_has_one_mode_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where modes cannot be changed, pages are put all the same: who sees them is the mount's matter."""
+    monkeypatch.setattr(os, "fchmod", lambda *_: None)
+    publisher = FilePublisher(f"file:{tmp_path}")
+    publisher.publish([Page("index.html", b"old")], Deadline(30))
+    publisher.publish([Page("index.html", b"new")], Deadline(30))
+
+    assert b"new" == (tmp_path / "index.html").read_bytes()
+
+
+def test_a_page_that_visitors_may_not_read_is_put_anew(tmp_path: Path) -> None:
+    """Whatever made it so."""
+    publisher = FilePublisher(f"file:{tmp_path}")
+    publisher.publish([Page("index.html", b"x")], Deadline(30))
+    (tmp_path / "index.html").chmod(0o600)
+
+    assert 1 == publisher.publish([Page("index.html", b"x")], Deadline(30)).put
+    assert 0o644 == (tmp_path / "index.html").stat().st_mode & 0o777

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import os
+import re
 import socket
 import ssl
 import time
@@ -351,6 +352,33 @@ def expire(made: Certificate) -> None:
     made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no certificate", "holds no certificate in PEM: name a PEM file"),
+        (b"", "holds no certificate in PEM: name a PEM file"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "holds no certificate in PEM: name a PEM file",
+        ),
+        (None, r"cannot be read \(No such file or directory\): check its name and its owner"),
+    ],
+    ids=["text", "empty", "damaged", "missing"],
+)
+def test_a_ca_file_that_cannot_be_used(content: bytes | None, words: str, tmp_path: Path) -> None:
+    """It is the configuration's fault, told in a plain sentence, before anything is asked of a server."""
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_bytes(content)
+    target = FtpsPublisher("ftps://u@127.0.0.1:1/web", password_env=SECRET, ca_file=ca_file)
+    with pytest.raises(PublishImpossible) as caught:
+        target.publish(PAGES, Deadline(5))
+
+    assert re.fullmatch(
+        rf"{re.escape(target.name)}: the ca_file {re.escape(str(ca_file))} {words}", str(caught.value)
+    )
+
+
 AUTH_BYTES = len("AUTH TLS\r\n")
 SLOW: dict[str, tuple[Fault | None, Fault | None, str]] = {  # what befalls commands, and data; the step
     "greeting-drips": (Fault.drip(0.1, way="received"), None, "does not greet"),
@@ -428,6 +456,15 @@ def test_pure_ftpd_that_renames_uploads(start: Start) -> None:
     assert {"index.html": NEW} == files(there)
 
 
+def test_pure_ftpd_that_takes_no_hidden_names(start: Start) -> None:
+    """With -x it refuses names that begin with a dot, as our temporary ones do: the sentence says to look at that."""
+    there = with_old_page(start(Pureftpd, options=("-x",)))
+    with pytest.raises(PublishError, match=r"\(553 .*\): .*whether it takes names that begin with a dot"):
+        publish(there)
+
+    assert {"index.html": OLD} == files(there)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [(pyftpd.STORES_HALF, "49,500 of 99,000 bytes arrived"), (pyftpd.STORES_ELSEWHERE, "under its name")],
@@ -479,6 +516,23 @@ def test_pages_that_visitors_could_not_read_are_not_put(start: Start) -> None:
         publish(there)
 
     assert {"index.html": OLD} == files(there)
+
+
+def test_modes_that_only_machines_are_told(start: Start) -> None:
+    """Where LIST is as in DOS, MLSD tells the mode, if only for the asking."""
+    there = with_old_page(start(Pyftpd, **pyftpd.DOS_LISTS))
+    with pytest.raises(PublishImpossible, match=r"could not read .*-rw-------.* umask"):
+        publish(there)
+
+    assert {"index.html": OLD} == files(there)
+
+
+def test_modes_that_nobody_is_told(start: Start) -> None:
+    """The page is put, and `check` says that nobody knows who may read it."""
+    there = start(Pyftpd, **pyftpd.NO_MODES)
+
+    assert "modes can neither be changed nor seen" in publisher(there).check(Deadline(15))
+    assert Delivery(1, 0) == publish(there)
 
 
 # What stands where the page is to be.
@@ -566,10 +620,38 @@ def test_a_password_that_a_server_repeats_is_not_shown(start: Start, monkeypatch
 
     with ScriptedFtp({"PASS": f"530 No {PASSWORD} here."}) as there:
         target = publisher(there)
-        with pytest.raises(PublishRefused, match=r"530 No \*\*\* here") as caught:
+        with pytest.raises(
+            PublishRefused, match=r"login was refused \(its words hold the password\)"
+        ) as caught:
             target.publish(PAGES, Deadline(5))
 
     assert PASSWORD not in f"{target!r}{target.name}{''.join(traceback.format_exception(caught.value))}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options"),
+    [
+        (0, {"password_env": SECRET}),
+        (0, {"password_command": ("sleep", "5")}),
+        (0.2, {"password_command": ("sleep", "5")}),
+    ],
+    ids=["at once", "before a command is asked", "while a command is asked"],
+)
+def test_no_time_for_a_login(seconds: float, options: Any) -> None:
+    """The deadline is told, which another run may meet, and no refusal."""
+    target = FtpPublisher("ftp://u@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
+        target.publish(PAGES, Deadline(seconds))
+
+    assert PublishError is type(caught.value)
+    assert str(caught.value).startswith(f"{target.name}: ")
+
+
+def test_a_password_command_that_fails_in_time() -> None:
+    """That is refused as ever."""
+    target = FtpPublisher("ftp://u@127.0.0.1:1/web", password_command=("false",))
+    with pytest.raises(PublishRefused, match="ended with exit code 1"):
+        target.publish(PAGES, Deadline(5))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery
+from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
 from tests.servers.certificates import Certificate
@@ -350,7 +350,7 @@ def test_a_stall_ends(
     step: str, faults: Faults, words: str, by: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step that gets no answer ends by its timeout, or by the deadline where that is sooner."""
-    monkeypatch.setattr(delivery, "ATTEMPTS", 1)
+    monkeypatch.setattr(options, "ATTEMPTS", 1)
     tls = certificate if step.upper() in TLS else None
     timeout, deadline = (0.2, 20) if by == "timeout" else (20, 0.3)
     with ScriptedFtp(faults, files=BEFORE, certificate=tls) as server:

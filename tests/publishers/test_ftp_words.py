@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ftplib
 import ssl
 
 import pytest
 
+from heatmap.errors import DeadlineError
 from heatmap.publishers import ftp_words
 
 
@@ -58,6 +60,24 @@ def test_mode(line: str, mode: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "mode"),
+    [
+        ("modify=20261121080000;UNIX.mode=0600;type=file; page", "-rw-------"),
+        ("type=file;unix.mode=0o644; page", "-rw-r--r--"),
+        ("UNIX.mode=100640; page", "-rw-r-----"),
+        ("type=file;UNIX.mode=0600; /srv/web/page", "-rw-------"),
+        ("type=file;UNIX.mode=0600; a page", None),
+        ("type=file;UNIX.mode=rw; page", None),
+        ("type=file;size=3; page", None),
+    ],
+    ids=["proftpd", "pyftpdlib", "with its kind", "path", "other name", "nonsense", "untold"],
+)
+def test_mode_for_machines(line: str, mode: str | None) -> None:
+    """It is read off MLSD where that tells it, in the form of the long list."""
+    assert mode == ftp_words.machine_mode(["type=cdir;UNIX.mode=0755; .", line, ""], "page")
+
+
+@pytest.mark.parametrize(
     ("greeting", "name"),
     [
         ("220 (vsFTPd 3.0.3)", "(vsFTPd 3.0.3)"),
@@ -74,7 +94,7 @@ def test_mode(line: str, mode: str | None) -> None:
 )
 def test_the_name_a_server_gives_itself(greeting: str, name: str) -> None:
     """The first line that says something: printable, and no longer than a name is."""
-    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes=False)
+    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes="no modes")
 
     assert f'an FTP server that calls itself "{name}", no TLS, ' in said
     assert said.isprintable()
@@ -86,4 +106,46 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
         assert "s3c" not in ftp_words.said(OSError(1, words), secret)
         assert "s3c" not in ftp_words.said(ssl.SSLError(1, words), secret)
-    assert "***" == ftp_words.said(OSError(1, secret), secret)
+    assert "its words hold the password" == ftp_words.said(OSError(1, secret), secret)
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("s", "530 Login refused."),
+        ("canary", "530 CANARY is wrong."),
+        ("%4 &/", "530 No such user: u:%254%20%26%2F"),
+        ("%4 &/", "530 No such user: u:%254+%26%2F"),
+        ("p\u00e4ss", "530 u:p%C3%A4ss"),
+        ("p\u00e4ss", "530 p\u00c3\u00a4ss"),
+        ("p\u00e4ss", "530 p\udce4ss"),
+        ("p\u00e4ss", r"530 b'p\xc3\xa4ss'"),
+        ('a "\\', r"""530 'a "\\'"""),
+        ('a "b', '530 "a ""b"'),
+        ("a  b", "530 a b"),
+    ],
+    ids=[
+        "short",
+        "case",
+        "quoted",
+        "plus",
+        "quoted-utf-8",
+        "misread",
+        "latin-1",
+        "bytes",
+        "repr",
+        "doubled",
+        "spaces",
+    ],
+)
+def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
+    """As a whole and in any form: what is left of a sentence gives the rest away."""
+    assert "its words hold the password" == ftp_words.said(ftplib.error_perm(words), secret)
+
+
+def test_other_words_are_told() -> None:
+    """Those without the secret, and ours, whatever it is."""
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "s3cret")
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), None)
+    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "")
+    assert "the run is over" == ftp_words.said(DeadlineError("the run is over"), "run")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery, options
+from heatmap.publishers import address, delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.s3 import S3Publisher
 from tests.conftest import started
@@ -271,6 +273,8 @@ PASSING = {
     "reset in the middle of the answer": ("PUT", scripted_s3.reset),
     "reset in the middle of what is read back": ("GET", scripted_s3.reset),
     "stall": ("PUT", scripted_s3.stall),
+    "drip": ("PUT", scripted_s3.drip),
+    "drip of what is read back": ("GET", scripted_s3.drip),
     "lost reply": ("PUT", scripted_s3.lost),
     "other bytes stored": ("PUT", scripted_s3.damage),
 }
@@ -285,7 +289,13 @@ def test_what_passes_is_tried_again(scripted: ScriptedS3, case: str) -> None:
 
     assert Delivery(1, 0, 2) == delivered
     assert {"web/index.html": PAGES[1].content} == scripted.objects
-    puts = 1 if case in ("lost reply", "500 at HEAD", "reset in the middle of what is read back") else 2
+    done = (
+        "lost reply",
+        "500 at HEAD",
+        "reset in the middle of what is read back",
+        "drip of what is read back",
+    )
+    puts = 1 if case in done else 2
     assert puts == scripted.requests.count(("PUT", "web/index.html"))
 
 
@@ -407,6 +417,82 @@ def test_every_wait_ends_by_the_deadline(scripted: ScriptedS3, method: str, faul
     caught(target(scripted, timeout_seconds=60), PublishError, "seconds are over", Deadline(1))
 
     assert time.monotonic() - begun < 2.5
+
+
+def test_a_store_that_drips_is_given_up(scripted: ScriptedS3) -> None:
+    """It holds a connection for one timeout, and the thread that asked ends with it."""
+    scripted.fail("GET", scripted_s3.drip, times=50)
+    begun = time.monotonic()
+    caught(target(scripted, verify="all"), PublishError, r"cannot read .* \(no answer in time\)")
+
+    assert 2.5 < time.monotonic() - begun < 6
+    asking = [thread for thread in threading.enumerate() if thread.name == "heatmap-s3"]
+    for thread in asking:
+        thread.join(2)
+    assert not any(thread.is_alive() for thread in asking)
+
+
+def test_many_bytes_have_more_time(scripted: ScriptedS3) -> None:
+    """A slow way is no silence: there and back, each block has the time that a page of one block has."""
+    content = bytes(200_000)
+
+    def late(handler: Any) -> None:
+        scripted.ended.wait(2)
+        handler.obey()
+
+    def slowly(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        for begin in range(0, len(content), 25_000):
+            scripted.ended.wait(0.25)
+            handler.wfile.write(content[begin : begin + 25_000])
+
+    scripted.fail("PUT", late)
+    scripted.fail("GET", slowly)
+
+    assert Delivery(1, 0) == target(scripted).publish([Page("index.html", content)], soon())
+
+
+PACKED = gzip.compress(bytes(64 * 1024 * 1024))
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "kind"),
+    [("GET", 200, PublishError), ("PUT", 302, PublishImpossible), ("PUT", 400, PublishError)],
+)
+def test_nothing_is_unpacked(
+    scripted: ScriptedS3, method: str, status: int, kind: type[PublishError]
+) -> None:
+    """A few bytes can unpack to gigabytes; nobody asked for that, so they are other bytes, and no more."""
+    headers = {"Content-Encoding": "gzip", "Location": "https://www.example.org/"}
+    scripted.fail(method, lambda handler: handler.answer(status, PACKED, headers), times=50)
+    tracemalloc.start()
+    try:
+        caught(target(scripted, verify="all"), kind, "other bytes came back|is at www.example|cannot store")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * 1024 * 1024
+
+
+def test_an_answer_that_does_not_end(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more of it is read than a page may have, whatever length it is said to have."""
+    monkeypatch.setattr(address, "MAX_BYTES", 50_000)
+    written: list[int] = []
+
+    def pour(handler: Any) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.close_connection = True
+        while not scripted.ended.is_set():
+            written.append(handler.wfile.write(bytes(10_000)))
+
+    scripted.fail("GET", pour, times=50)
+    caught(target(scripted), PublishError, "more than 50,000 bytes came back")
+
+    assert sum(written) < 50_000_000  # what the sockets' buffers took
 
 
 def test_a_silent_name_server(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -548,6 +634,31 @@ def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
 
     assert STORED == scripted.objects
     assert CANARY not in publisher.name
+
+
+SLOW = {"secret_access_key_env": None, "secret_access_key_command": ("sleep", "30")}
+
+
+@pytest.mark.parametrize(("more", "seconds"), [({}, 0), (SLOW, 0), (SLOW, 0.3)])
+def test_a_deadline_that_is_over_is_no_refusal(
+    scripted: ScriptedS3, more: dict[str, Any], seconds: float
+) -> None:
+    """Whether it was used up before, or by what prints the secret: the next run has its time."""
+    publisher = target(scripted, **more)
+    with pytest.raises(PublishError, match=r"^s3://pages/web: the run's .* seconds are over") as error:
+        publisher.session(Deadline(seconds))
+
+    assert type(error.value) is PublishError
+    assert [] == scripted.requests
+
+
+def test_a_command_that_prints_no_secret(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With time to spare it is at fault itself."""
+    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.2)
+    caught(target(scripted, **SLOW), PublishRefused, "s3://pages/web: .* sleep printed nothing within 0.2")
+    caught(
+        target(scripted, **{**SLOW, "secret_access_key_command": ("false",)}), PublishRefused, "exit code 1"
+    )
 
 
 def test_children_inherit_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -254,11 +255,23 @@ def test_a_link_in_the_place_of_a_file(tmp_path: Path, login: str, link: str) ->
     with serve(tmp_path, login) as server:
         (server.root / "elsewhere.html").write_bytes(b"mine")
         (server.root / "index.html").symlink_to(link)
-        with pytest.raises(PublishError, match="index.html is a symbolic link"):
+        with pytest.raises(PublishImpossible, match="index.html is a symbolic link"):
             target(server, login=login).publish([Page("index.html", b"new")], soon())
 
         assert b"mine" == (server.root / "elsewhere.html").read_bytes()
         assert (server.root / "index.html").is_symlink()
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another try would find it, too, so there is none."""
+    monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 20)
+    with serve_any(tmp_path, login) as server:
+        (server.root / "index.html").mkdir()
+        deadline = soon()
+        with pytest.raises(PublishImpossible, match="index.html is a folder"):
+            target(server, login=login).publish([Page("index.html", b"new")], deadline)
+
+    assert deadline.remaining() > 15
 
 
 def test_a_link_to_a_folder_is_a_folder(tmp_path: Path, login: str) -> None:
@@ -344,7 +357,7 @@ def test_no_locale(sshd: Sshd) -> None:
     )
 
     assert "" == done.stderr
-    assert "1 files published, then 0 files published, 1 unchanged\n" == done.stdout
+    assert "1 file published, then 0 files published, 1 unchanged\n" == done.stdout
     assert {"été/index.html": b"x"} == files(sshd.root)
 
 
@@ -370,6 +383,41 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, sshd: Sshd) -> No
     ]
     with pytest.raises(PublishImpossible, match=r"market-heatmap\[sftp-password\]"):
         publisher.publish(PAGES, soon())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options"),
+    [(0, {"password_env": SECRET}), (0.2, {"password_command": ("sleep", "5")})],
+    ids=["at once", "while a command is asked"],
+)
+def test_no_time_for_a_login(seconds: float, options: Any) -> None:
+    """The deadline is told, which another run may meet, and no refusal."""
+    pytest.importorskip("paramiko")
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
+        publisher.session(Deadline(seconds))
+
+    assert PublishError is type(caught.value)
+    assert str(caught.value).startswith(f"{publisher.name}: ")
+
+
+def test_a_password_command_that_fails_in_time() -> None:
+    """That is a refusal as ever."""
+    pytest.importorskip("paramiko")
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", password_command=("false",))
+    with pytest.raises(PublishRefused, match="ended with exit code 1"):
+        publisher.session(soon())
+
+
+def test_no_time_for_a_host_key(login: str) -> None:
+    """It is told of which target."""
+    options: Any = {}
+    if login == "password":
+        pytest.importorskip("paramiko")
+        options = {"password_env": SECRET}
+    publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
+    with pytest.raises(PublishError, match=rf"^{publisher.name}: its host key cannot be had \(not done"):
+        publisher.host_key(Deadline(0))
 
 
 def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,8 @@ def test_sizes_are_read_from_all_kinds_of_lists(line: str, size: int) -> None:
     ],
 )
 def test_what_is_no_file(words: str, what: str) -> None:
-    """It is told, not overwritten."""
-    with pytest.raises(PublishError, match=f"web/a is {what}.*: remove or rename it"):
+    """It is told, not overwritten; nor is it there for a moment only."""
+    with pytest.raises(PublishImpossible, match=f"web/a is {what}.*: remove or rename it"):
         Told(ls=words).size("web/a")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -49,8 +49,16 @@ def _oversized(handler: Handler) -> None:
         handler.wfile.write(b" " * 1024 * 1024)
 
 
+def _bomb() -> bytes:
+    """Return 200 MB packed by gzip: two of them, the second of which is repeated, for no client waits long."""
+    packer = zlib.compressobj(wbits=31)
+    megabyte = b"0" * 1024 * 1024
+    first, again = (packer.compress(megabyte) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + again * 199
+
+
 def _gzip_bomb(handler: Handler) -> None:
-    packed = gzip.compress(b"0" * 200 * 1024 * 1024, 6)
+    packed = _bomb()
     headers = {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",

@@ -7,7 +7,9 @@ with Pyftpd(folder, masquerade_address="10.255.255.1") as server: ...
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -64,6 +66,27 @@ class _StoresElsewhere(AbstractedFS):
         return super().open(f"{filename}.1" if "w" in mode else filename, mode)
 
 
+class _HidesModes(AbstractedFS):
+    """Files are for their owner alone, and its lists are those of DOS."""
+
+    def open(self, filename: str, mode: str) -> Any:
+        file = super().open(filename, mode)
+        if "w" in mode:
+            os.chmod(filename, 0o600)
+        return file
+
+    def format_list(self, basedir: str, listing: list[str], ignore_err: bool = True) -> Iterator[bytes]:
+        for name in listing:
+            size = os.path.getsize(os.path.join(basedir, name))
+            yield f"11-21-26  08:30AM {size:20} {name}\r\n".encode()
+
+
+class _HidesModesFromMachines(_HidesModes):
+    def format_mlsx(self, basedir: str, listing: list[str], perms: str, facts: list[str], **more: Any) -> Any:
+        shown = [fact for fact in facts if fact != "unix.mode"]
+        return super().format_mlsx(basedir, listing, perms, shown, **more)
+
+
 Settings = dict[str, Any]
 
 IIS: Settings = {"ftp_RNTO": _no_overwriting("550 Cannot create a file when that file already exists. ")}
@@ -79,6 +102,8 @@ NO_EPSV: Settings = {"ftp_EPSV": _answer("500 Unknown command.")}
 MALFORMED_PASV: Settings = {"ftp_PASV": _answer("227 Entering Passive Mode.")}
 NO_SIZE: Settings = {"ftp_SIZE": _answer("500 Unknown command.")}
 NO_CHMOD: Settings = {"ftp_SITE_CHMOD": _answer("504 Not here.")}
+DOS_LISTS: Settings = {**NO_CHMOD, "abstracted_fs": _HidesModes}
+NO_MODES: Settings = {**NO_CHMOD, "abstracted_fs": _HidesModesFromMachines}
 STORES_HALF: Settings = {"abstracted_fs": _StoresHalf}
 STORES_ELSEWHERE: Settings = {"abstracted_fs": _StoresElsewhere}
 

@@ -1,0 +1,50 @@
+"""What the publishers to all kinds of servers have in common: who they are, and how they deliver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heatmap.publishers import address, options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heatmap.deadline import Deadline
+    from heatmap.model import Page
+    from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.steps import Target
+
+
+class Remote:
+    """A publisher whose `url` has a host and a folder, and whose `session` has the primitive steps."""
+
+    __slots__ = ()
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """What messages call this target."""
+        return address.parse(self.url).name
+
+    @property
+    def folder(self) -> str:
+        """The folder of the pages, as the server has it."""
+        return address.parse(self.url).folder
+
+    @property
+    def attempts(self) -> int:
+        """How often a fault that may pass is worth a try: sessions and libraries below try once."""
+        return options.ATTEMPTS
+
+    def publish(self: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
+        from heatmap.publishers.delivery import deliver
+
+        return deliver(self, pages, deadline)
+
+    def check(self: Target, deadline: Deadline) -> str:
+        """Write, replace, read back and delete a probe file. Raises PublishError."""
+        from heatmap.publishers.delivery import probe
+
+        return probe(self, deadline)

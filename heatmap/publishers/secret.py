@@ -1,0 +1,33 @@
+"""A target's secret, in what time the run has left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heatmap import credentials
+from heatmap.errors import ConfigError, PublishError, PublishRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from heatmap.deadline import Deadline
+
+Places = tuple[str | None, "Path | None", "Sequence[str] | None"]  # a variable, a file, a command
+
+
+def read(name: str, places: Places, deadline: Deadline, what: str = "password") -> str | None:
+    """Return the secret of the target `name`; None where no place is named.
+
+    Raises PublishRefused where it cannot be had, PublishError where only time was lacking.
+    """
+    seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
+    over = f"{name}: the run's {deadline.seconds:.3g} seconds are over: the next run tries again"
+    if not seconds:
+        raise PublishError(over)
+    try:
+        return credentials.read(*places, what=what, seconds=seconds)
+    except ConfigError as error:
+        if seconds < credentials.COMMAND_SECONDS and not deadline.remaining():
+            raise PublishError(over) from error
+        raise PublishRefused(f"{name}: {error}") from error
