@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from heatmap.model import Page
     from tests.promises.places import Place
 
+SLOWEST_SECONDS = 60  # what one upload by a tool may take
 PLAIN_FOLDER = "plain"
 
 
@@ -52,8 +53,9 @@ def by_curl(place: Place, pages: Sequence[Page], files: Path) -> None:
     words = ["-sS", "--ftp-create-dirs", "-u", f"{user}:{password}"]
     if scheme == "ftps":
         words += ["--ssl-reqd", "--tls-max", "1.2", "--cacert", place.options["ca_file"]]
+    at = "ftps" if place.options.get("implicit") else "ftp"  # by ftps curl means TLS from the first byte
     for page in pages:
-        words += ["-T", str(files / page.path), f"ftp://{host}/{PLAIN_FOLDER}/{page.path}"]
+        words += ["-T", str(files / page.path), f"{at}://{host}/{PLAIN_FOLDER}/{page.path}"]
     _call("curl", *words)
 
 
@@ -120,7 +122,8 @@ def main() -> None:
                 os.chown(place.root / PLAIN_FOLDER, place.root.stat().st_uid, place.root.stat().st_gid)
                 mine = seconds(ours, place, runs)
                 against = ""
-                if kind.partition("@")[0] in PLAINEST and place.renames:
+                by_password = kind.startswith("sftp") and "identity_file" not in place.options
+                if kind.partition("@")[0] in PLAINEST and place.renames and not by_password:
                     tool, upload = PLAINEST[kind.partition("@")[0]]
                     plain = seconds(upload, place, runs)
                     against = f"{mine / plain:.2f} of {tool}, {plain * 1000:.1f} ms"
@@ -139,6 +142,7 @@ def _call(name: str, *arguments: str, words: str = "") -> None:
         input=words,
         capture_output=True,
         text=True,
+        timeout=SLOWEST_SECONDS,
         check=False,
     )
     if done.returncode:

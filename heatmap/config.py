@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, nap, plugins
+from heatmap import calendars, keys, nap, plugins
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
@@ -169,7 +168,7 @@ class _Reader:
         values = dict(table)
         name = values.pop("type", "nse")
         if name not in plugins.SOURCES:
-            self._problem(where, f"type {name!r} is not known{_nearest(name, plugins.SOURCES)}")
+            self._problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
             return "", None
         return name, self._located(self._build(plugins.source(name), values, where, also=("type",)))
 
@@ -237,12 +236,12 @@ class _Reader:
         before = len(self.problems)
         for key, value in table.items():
             if key not in known:
-                self._problem(where, f"key {key!r} is not known{_nearest(key, [*known, *also])}")
+                self._problem(where, f"key {key!r} is not known{keys.nearest(key, [*known, *also])}")
                 continue
             try:
-                values[key] = _converted(known[key], value)
+                values[key] = keys.converted(known[key], value)
             except TypeError as error:
-                self._problem(where, f"{key} must be {error}, not {_shown(value)}")
+                self._problem(where, f"{key} must be {error}, not {keys.shown(value)}")
         for field in known.values():
             required = field.default is MISSING and field.default_factory is MISSING
             if required and field.name not in table:
@@ -302,52 +301,6 @@ class _MarketTable:
             raise ConfigError(problems)
 
 
-# How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "text"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-    "Path": ((str,), "a path"),
-    "tuple[str, ...]": ((list,), "a list of texts"),
-    "Mapping[str, float]": ((dict,), "a table of numbers"),
-}
-
-
-def _converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
-    """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
-    kind = str(field.type).removesuffix(" | None")
-    types, called = _KINDS[kind]
-    fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-    if not fits:
-        raise TypeError(called)
-    if kind == "float":
-        return float(value)
-    if kind == "Path":
-        return Path(os.path.expanduser(value))
-    if kind == "Mapping[str, float]":
-        if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value.values()):
-            raise TypeError(called)
-        return {name: float(item) for name, item in value.items()}
-    if kind == "tuple[str, ...]":
-        if not all(isinstance(item, str) for item in value):
-            raise TypeError(called)
-        return tuple(value)
-    return value
-
-
 def _title_problems(title: str) -> list[str]:
     fits = 1 <= len(title) <= LONGEST_TITLE and title.isprintable()
     return [] if fits else [f"title must be 1 to {LONGEST_TITLE} characters on one line"]
-
-
-def _nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -19,10 +19,9 @@ from tests.servers.clock import Clock
 from tests.servers.crond import Cron
 from tests.servers.disk import SmallDisk
 from tests.servers.dns import SilentDns
-from tests.servers.ftp import Proftpd, ProftpdSftp, Vsftpd
+from tests.servers.ftp import Proftpd, Vsftpd
 from tests.servers.process import Missing
 from tests.servers.pureftpd import Pureftpd
-from tests.servers.scripted_ftp import ScriptedFtp
 from tests.servers.ssh import Sshd
 from tests.servers.web import Nginx
 
@@ -46,12 +45,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 REAL = {
     "vsftpd",
-    "vsftpd_tls",
     "proftpd",
     "proftpd_tls",
-    "proftpd_sftp",
     "pureftpd",
-    "pureftpd_tls",
     "sshd",
     "nginx",
     "apache",
@@ -100,13 +96,6 @@ def vsftpd(tmp_path: Path) -> Iterator[Vsftpd]:
 
 
 @pytest.fixture
-def vsftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Vsftpd]:
-    """vsftpd with TLS that demands session reuse: also ca_file."""
-    with started(lambda: Vsftpd(tmp_path / "vsftpd_tls", certificate)) as server:
-        yield server
-
-
-@pytest.fixture
 def proftpd(tmp_path: Path) -> Iterator[Proftpd]:
     """proftpd without TLS: url(path), root, user, password."""
     with started(lambda: Proftpd(tmp_path / "proftpd")) as server:
@@ -124,20 +113,6 @@ def proftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Proftpd]:
 def pureftpd(tmp_path: Path) -> Iterator[Pureftpd]:
     """pure-ftpd without TLS: url(path), root, user, password."""
     with started(lambda: Pureftpd(tmp_path / "pureftpd")) as server:
-        yield server
-
-
-@pytest.fixture
-def pureftpd_tls(tmp_path: Path, certificate: Certificate) -> Iterator[Pureftpd]:
-    """pure-ftpd with TLS: also ca_file."""
-    with started(lambda: Pureftpd(tmp_path / "pureftpd_tls", certificate)) as server:
-        yield server
-
-
-@pytest.fixture
-def proftpd_sftp(tmp_path: Path) -> Iterator[ProftpdSftp]:
-    """proftpd's SFTP: url(path), root, user, password, identity_file, known_hosts_file."""
-    with started(lambda: ProftpdSftp(tmp_path / "proftpd_sftp")) as server:
         yield server
 
 
@@ -180,13 +155,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             return stack.enter_context(started(lambda: kind(folder, *arguments, **options)))
 
         yield begin
-
-
-@pytest.fixture
-def scripted_ftp() -> Iterator[Callable[..., ScriptedFtp]]:
-    """Start a scripted FTP server: scripted_ftp({"RNTO": Fault.LOST}, times=1)."""
-    with ExitStack() as stack:
-        yield lambda *arguments, **options: stack.enter_context(ScriptedFtp(*arguments, **options))
 
 
 @pytest.fixture

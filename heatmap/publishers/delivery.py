@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from heatmap.model import Page
     from heatmap.publishers.steps import Session, Target
 
-BACKOFF_SECONDS = (
-    1.0  # before the second attempt; twice as long before the third; each by chance half as much or more
-)
+# Before the second attempt; twice as long before the third; each by chance up to half less or more.
+BACKOFF_SECONDS = 1.0
 CLEANING_SECONDS = 10  # what tidying up after a failure may take
 PAGE_NAME = "index.html"
-
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from heatmap.publishers.ftp_control import REFUSALS, ReplyError
+from heatmap.publishers.options import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from heatmap.publishers.ftp_control import Control
 
-BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
 GOODBYE_SECONDS = 3.0  # what a server may take to end TLS properly; some never do
 NONSENSE = (ftplib.error_proto, ftplib.error_reply, ValueError, IndexError)  # by which ftplib takes it so
 

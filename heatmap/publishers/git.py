@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
-from heatmap.publishers import address
 from heatmap.publishers.file import FilePublisher
 
 if TYPE_CHECKING:
@@ -49,10 +48,6 @@ class GitPublisher:
         for name, value in (("branch", self.branch), ("remote", self.remote)):
             if NO_REF.search(value) or not value.isprintable():
                 problems.append(f"{name} must be a name that git allows, such as {name} = {_default(name)!r}")
-        try:
-            address.join(self.folder.strip("/"), "index.html")
-        except ValueError:
-            problems.append("folder must be a path inside the repository, such as docs/heatmap")
         parts = self.folder.strip("/").split("/") if self.folder else []
         if not self.folder.isprintable() or any(part.lower() in ("", ".", "..", ".git") for part in parts):
             problems.append("folder must be a path inside the repository, such as docs/heatmap")

@@ -6,6 +6,7 @@ ATTEMPTS = 3  # how often a fault that may pass is worth a try
 VERIFY = ("page", "all", "size")  # what is read back: each page itself, every file, none
 REPLACE = ("rename", "delete-then-rename")  # how a file takes another's place
 MAX_TIMEOUT_SECONDS = 300
+BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
 
 
 def problems(verify: str, replace: str, timeout_seconds: float) -> list[str]:
@@ -17,3 +18,8 @@ def problems(verify: str, replace: str, timeout_seconds: float) -> list[str]:
         if value not in known:
             found.append(f"{name} must be one of {', '.join(known)}")
     return found
+
+
+def allowance(timeout_seconds: float, size: int) -> float:
+    """Return the seconds for a step that carries `size` bytes: a timeout, and one for each block."""
+    return timeout_seconds * (1 + size // BLOCK_BYTES)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import requests
 
-from heatmap.publishers import address
+from heatmap.publishers import address, options
 from heatmap.publishers.s3_faults import TooLong
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from heatmap.deadline import Deadline
 
-BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
 CHUNK_BYTES = 16 * 1024  # what is read at once
 
 
@@ -65,7 +64,7 @@ class Question:
         Thread(target=self._work, name="heatmap-s3", daemon=True).start()
         try:
             while True:
-                left = begun + within(seconds, sent + self._received) - time.monotonic()
+                left = begun + options.allowance(seconds, sent + self._received) - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
                 with suppress(Empty):
@@ -112,8 +111,3 @@ class Question:
         if response is not None:
             with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done
                 response.raw.shutdown()
-
-
-def within(seconds: float, size: int) -> float:
-    """Return the time for so many bytes, where one block, or nothing, may take `seconds`."""
-    return seconds * (1 + size // BLOCK_BYTES)

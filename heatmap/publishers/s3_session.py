@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from urllib3.exceptions import HTTPError
 
-from heatmap.publishers.s3_answers import Http, Question, within
+from heatmap.publishers import options
+from heatmap.publishers.s3_answers import Http, Question
 from heatmap.publishers.s3_faults import Refusal, TooLong, explain
 from heatmap.publishers.steps import Missing
 
@@ -159,7 +160,7 @@ class S3Session:
         timeout = self._target.timeout_seconds
         sent = len(content or b"")
         # To send it all at once, and then to hear of it, each has the time of the whole.
-        seconds = self._deadline.timeout(within(timeout, sent))
+        seconds = self._deadline.timeout(options.allowance(timeout, sent))
         url = f"{self._target.bucket_url}/{quote(path, safe='/~')}{query}"
         # The file goes with each request: what a session has gives way to variables of the environment.
         asked = {"Accept-Encoding": "identity", **(headers or {})}

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, openssh, sftp_words
+from heatmap.publishers import address, openssh, options, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
@@ -26,7 +26,6 @@ PROMPT = "sftp> "  # in batch mode the client repeats each command behind it bef
 SENTINEL = "version"  # a command that is answered without the server, so that a step's words have an end
 SENTINEL_ANSWER = re.compile(r"SFTP protocol version (\d+)")
 HAS_OPEN_FILES = sys.platform == "linux"  # where /dev/fd/N is as good as a path, for files that have none
-BLOCK_BYTES = 64 * 1024  # what must go through within one timeout
 MAX_COMMAND_BYTES = 2000  # the client takes what is longer for two commands
 MAX_WORDS_BYTES = 4 * 1024 * 1024  # a folder of tens of thousands of files is told in less
 REAP_SECONDS = 1  # what a killed process may take to be gone
@@ -203,7 +202,7 @@ class Session:
             raise PublishImpossible(f"{self._target.name}: the path {self._what} is too long for sftp")
         with suppress(BrokenPipeError):  # then its last words tell more
             client.stdin.write((line if command else b"") + f"{SENTINEL}\n".encode())
-        seconds = self._target.timeout_seconds * (1 + size // BLOCK_BYTES)
+        seconds = options.allowance(self._target.timeout_seconds, size)
         words = self._listen(client.stdout.fileno(), self._deadline.timeout(seconds))
         self._protocol = words.pop()
         return [word for word in words if word and not word.startswith(PROMPT)]
@@ -218,7 +217,7 @@ class Session:
         while True:
             if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
                 raise TimeoutError
-            heard = os.read(pipe, BLOCK_BYTES)
+            heard = os.read(pipe, options.BLOCK_BYTES)
             said += heard
             words = said.decode(errors="replace").splitlines()
             if not heard:

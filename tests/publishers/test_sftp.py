@@ -21,7 +21,7 @@ from heatmap.publishers import delivery, openssh, sftp_client
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
 from tests.conftest import started
-from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
+from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
 from tests.servers.ssh import Sshd, make_key
 
@@ -35,12 +35,6 @@ pytestmark = pytest.mark.real
 def _prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, PASSWORD)
     monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.01)
-
-
-@pytest.fixture(params=LOGINS)
-def login(request: pytest.FixtureRequest) -> str:
-    """How to log in."""
-    return str(request.param)
 
 
 def soon() -> Deadline:

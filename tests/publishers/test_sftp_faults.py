@@ -17,7 +17,7 @@ from heatmap.errors import PublishError
 from heatmap.model import Page
 from heatmap.publishers import address, delivery
 from tests.conftest import started
-from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
+from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
 from tests.servers.proxy import Fault, Proxy, Way
 from tests.servers.ssh import Sshd
@@ -34,12 +34,6 @@ pytestmark = pytest.mark.real
 def _prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, PASSWORD)
     monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.01)
-
-
-@pytest.fixture(params=LOGINS)
-def login(request: pytest.FixtureRequest) -> str:
-    """How to log in."""
-    return str(request.param)
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""The keys of a configuration's tables: what each may hold, and which one was meant by another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from dataclasses import Field
+
+# How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "Path": ((str,), "a path"),
+    "tuple[str, ...]": ((list,), "a list of texts"),
+    "Mapping[str, float]": ((dict,), "a table of numbers"),
+}
+
+
+def converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
+    """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
+    kind = str(field.type).removesuffix(" | None")
+    types, called = _KINDS[kind]
+    fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+    if not fits:
+        raise TypeError(called)
+    if kind == "float":
+        return float(value)
+    if kind == "Path":
+        return Path(os.path.expanduser(value))
+    if kind == "Mapping[str, float]":
+        if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value.values()):
+            raise TypeError(called)
+        return {name: float(item) for name, item in value.items()}
+    if kind == "tuple[str, ...]":
+        if not all(isinstance(item, str) for item in value):
+            raise TypeError(called)
+        return tuple(value)
+    return value
+
+
+def nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:
+    """Return, as the end of a sentence, which key was probably meant, or which there are."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, cut short where it is long."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
