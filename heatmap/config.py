@@ -211,7 +211,7 @@ class _Reader:
             if alert.name in (other.name for other in alerts):
                 self._problem(where, f"the name {alert.name!r} is used twice")
             for market in sorted({*alert.markets} - {*markets}):
-                self._problem(where, f"there is no market {market!r}{_nearest(market, markets)}")
+                self._problem(where, f"there is no market {market!r}{keys.nearest(market, markets)}")
             alerts.append(alert)
         return tuple(alerts)
 
