@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import ClassVar, Self
 
 EXIT_OK = 0
 EXIT_USAGE = 64
@@ -57,39 +58,76 @@ class StoppedError(HeatmapError):
 
 
 class SourceError(HeatmapError):
-    """No quotes could be had. The base class: network or server trouble that may pass."""
+    """No quotes could be had. The base class: network or server trouble that may pass.
+
+    `word` is what outcomes and the breaker call its kind.
+    """
 
     exit_code = EXIT_TEMPORARY
+    word: ClassVar[str] = "network"
+
+    def saying(self, sentence: str) -> Self:
+        """Return the same error, with all that it carries, in other words; this one is its cause."""
+        other = type(self)(sentence)
+        other.__dict__.update(self.__dict__)
+        other.__cause__ = self
+        return other
 
 
 class SourceBlocked(SourceError):
     """The source answers, but not this address: 401, 403, 421, a hang, HTML where JSON was due."""
 
-
-class SourceNonsense(SourceError):
-    """The source's answer made no sense: changed shape, renamed endpoint, failed a gate."""
-
-    exit_code = EXIT_DATA
+    word = "blocked"
 
 
-class SourceRenamed(SourceNonsense):
-    """The address asked is gone: 404 or 410."""
+class SourceOverloaded(SourceError):
+    """The source has too much to do, or is asked too often: 429 and 5xx.
 
+    `retry_after_seconds` is how long it wants to be left alone; None where it does not say.
+    """
 
-class SourceThrottled(SourceError):
-    """The source asks for fewer questions: 429. Nothing more may be asked of it in this run."""
+    word = "overloaded"
+
+    def __init__(self, sentence: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SourceUntrusted(SourceError):
     """The source's certificate was not accepted."""
 
     exit_code = EXIT_REFUSED
+    word = "untrusted"
+
+
+class SourceNonsense(SourceError):
+    """The source's answer made no sense. The base class: too large, misdirected, dated in the future."""
+
+    exit_code = EXIT_DATA
+    word = "changed"
+
+
+class SourceRenamed(SourceNonsense):
+    """The address asked is gone: 404 or 410."""
+
+    word = "renamed"
+
+
+class SourceEmpty(SourceNonsense):
+    """The answer has the form that is known, and no quotes in it."""
+
+    word = "empty"
+
+
+class SourceReshaped(SourceNonsense):
+    """The answer has not the form that is known."""
 
 
 class SourceUnreadable(SourceError):
     """The configuration names a file that is there but cannot be read."""
 
     exit_code = EXIT_CONFIGURATION
+    word = "unreadable"
 
 
 class PublishError(HeatmapError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page, Reading, Snapshot
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """A place quotes come from."""
 
-    def fetch(self, *, now: datetime) -> Snapshot:
-        """Return the newest quotes there are. `now` is the run's clock. Raises SourceError."""
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
+        """Return the newest quotes there are. `now` is the run's clock. Raises SourceError.
+
+        `folder`, which need not exist yet, is where a source may keep what makes its next fetch better,
+        such as cookies; it must be able to do without. None: keep nothing.
+        """
         ...
 
 

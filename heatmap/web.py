@@ -13,8 +13,8 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourceNonsense,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
     SourceUntrusted,
 )
 
@@ -55,7 +55,7 @@ def get(
     """Ask once and return the answer, whose status was 200.
 
     Every message begins with the address as `shown`. Raises SourceBlocked (401, 403, 421, a hang),
-    SourceThrottled (429), SourceRenamed (404, 410), SourceUntrusted (certificate), SourceNonsense
+    SourceOverloaded (429), SourceRenamed (404, 410), SourceUntrusted (certificate), SourceNonsense
     (other refusals, too large) and SourceError (network, 5xx, redirects that lead nowhere, a short body).
     """
     import requests
@@ -152,7 +152,7 @@ def _judge(response: requests.Response) -> None:
     wait = response.headers.get("Retry-After", "").strip()
     later = f" and asks to wait {wait} seconds" if wait.isascii() and wait.isdigit() and len(wait) < 8 else ""
     if status == 429:
-        raise SourceThrottled(f"answered 429{later}: it was asked too often, so run this less often")
+        raise SourceOverloaded(f"answered 429{later}: it was asked too often, so run this less often")
     if status >= 500 or status == 408:
         raise SourceError(f"answered {status}{later}: the server has trouble; try again later")
     raise SourceNonsense(f"answered {status}, where 200 was due: the address or what it serves has changed")

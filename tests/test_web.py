@@ -19,8 +19,8 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourceNonsense,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
     SourceUntrusted,
 )
 from tests.servers import certificates
@@ -125,7 +125,7 @@ def test_asks_only_for_what_it_can_unpack() -> None:
         ("403", SourceBlocked, "answered 403"),
         ("421", SourceBlocked, "answered 421"),
         ("404", SourceRenamed, "answered 404"),
-        ("429", SourceThrottled, "asks to wait 120 seconds"),
+        ("429", SourceOverloaded, "asks to wait 120 seconds"),
         ("500", SourceError, "answered 500"),
         ("503", SourceError, "asks to wait 60 seconds"),
         ("redirect loop", SourceError, "redirects more than 4 times"),

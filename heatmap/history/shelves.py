@@ -13,8 +13,8 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourceNonsense,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
     SourceUntrusted,
 )
 from heatmap.history import archives
@@ -128,7 +128,7 @@ class Exchange:
         """Fetch the page's cookies; what else it answers does not matter."""
         try:
             self._get(self._page)
-        except (SourceThrottled, SourceUntrusted):
+        except (SourceOverloaded, SourceUntrusted):
             raise
         except SourceError:
             return
@@ -138,7 +138,7 @@ class Exchange:
         for seconds in SECONDS_BEFORE_AGAIN:
             try:
                 return self._get(url)
-            except (SourceBlocked, SourceNonsense, SourceThrottled, SourceUntrusted):
+            except (SourceBlocked, SourceNonsense, SourceOverloaded, SourceUntrusted):
                 raise
             except SourceError:
                 sleep(seconds)

@@ -46,7 +46,7 @@ class File:
 
         return replace(self, path=str(base / Path(self.path).expanduser())) if self.path else self
 
-    def fetch(self, *, now: datetime) -> Snapshot:  # noqa: ARG002 -- figures carry their own time
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
         """Return what the file holds now. Raises SourceError."""
         if self.path is not None:
             where, body = self.path, _read(self.path)

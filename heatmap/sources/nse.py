@@ -10,14 +10,15 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourceNonsense,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
     SourceUntrusted,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from heatmap.model import Snapshot
 
@@ -41,9 +42,9 @@ BROWSER_HEADERS = {
 }
 # When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
 # elsewhere, and trouble that may pass explains more than an alternative that is long gone.
-TELLING = (SourceThrottled, SourceUntrusted, SourceBlocked, SourceError, SourceNonsense, SourceRenamed)
+TELLING = (SourceOverloaded, SourceUntrusted, SourceBlocked, SourceError, SourceNonsense, SourceRenamed)
 ADVICE: Mapping[type[SourceError], str] = {
-    SourceThrottled: "run it less often",
+    SourceOverloaded: "run it less often",
     SourceUntrusted: "check base_url and this machine's clock",
     SourceBlocked: (
         "cloud addresses are often blocked: run it from another address, or draw from the snapshot.json "
@@ -86,7 +87,7 @@ class Nse:
         if problems:
             raise ConfigError(problems)
 
-    def fetch(self, *, now: datetime) -> Snapshot:  # noqa: ARG002 -- the exchange has a clock of its own
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002
         """Return the first good answer of `ENDPOINTS`. Raises SourceError, telling what each answered."""
         from time import monotonic, sleep
         from urllib.parse import quote
@@ -122,7 +123,7 @@ class Nse:
                     SourceError
                 ) as error:  # of the page no loss by itself: figures may come without cookies
                     failures[web.shown(url)] = error
-                    if isinstance(error, SourceThrottled):
+                    if isinstance(error, SourceOverloaded):
                         break
                 session.headers["Referer"] = page
                 sleep(max(asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))

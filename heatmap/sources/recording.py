@@ -31,7 +31,7 @@ class Recording:
             known = ", ".join(sorted(path.stem for path in _folder().glob("*.json")))
             raise ConfigError([f"name must be that of a packaged recording ({known})"])
 
-    def fetch(self, *, now: datetime) -> Snapshot:
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- keeps nothing
         """Return the market as it stood at `now`, or at its close where that is past. Raises SourceError."""
         from datetime import datetime
 

@@ -25,8 +25,8 @@ from heatmap.errors import (
     HistoryNonsense,
     SourceBlocked,
     SourceError,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
 )
 from heatmap.guard import Calendar
 from heatmap.history import archives, backfill, shelves
@@ -193,7 +193,7 @@ def test_cookies_are_fetched_where_they_are_asked_for(
         ("403", SourceBlocked, 3),  # twice, with the page between
         ("html", SourceBlocked, 3),
         ("hang", SourceBlocked, 3),
-        ("429", SourceThrottled, 1),
+        ("429", SourceOverloaded, 1),
         ("500", SourceError, 3),
         ("short", SourceError, 3),
     ],

@@ -107,7 +107,7 @@ def test_plugin(name: str) -> None:
     plugin: Any = plugins.source(name)
     assert hasattr(plugin, "__slots__")
     assert plugin.__dataclass_params__.frozen
-    assert [*inspect.signature(plugin.fetch).parameters] == ["self", "now"]
+    assert [*inspect.signature(plugin.fetch).parameters] == ["self", "now", "folder"]
     with pytest.raises((TypeError, ConfigError)):
         plugin(no_such_key=1)
 

@@ -12,8 +12,8 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourceNonsense,
+    SourceOverloaded,
     SourceRenamed,
-    SourceThrottled,
 )
 from heatmap.sources.nse import Nse
 from tests.servers.exchange import ALTERNATIVES, TODAY, Exchange, moved
@@ -110,7 +110,7 @@ def test_most_telling_error(faults: dict[str, str], kind: type[SourceError], exi
 def test_told_to_wait() -> None:
     """After a 429 nothing more is asked, and the sentence says how long to wait."""
     with Exchange(now=NOW, fault="429") as exchange:
-        with pytest.raises(SourceThrottled, match="120 seconds"):
+        with pytest.raises(SourceOverloaded, match="120 seconds"):
             Nse(base_url=exchange.url).fetch(now=NOW)
     assert exchange.paths == [PAGE, TODAY]
 
