@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
+SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
+LONGEST_SETTLE_MINUTES = 240
 
 
 class Hours(NamedTuple):
@@ -83,6 +85,13 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
         return Verdict(Phase.UNKNOWN, session, next_open, f"{session.name}: the hours are not known.")
     phase, reason = _phase(session, now, ZoneInfo(calendar.time_zone))
     return Verdict(phase, session, next_open, reason)
+
+
+def end_of(calendar: Calendar) -> datetime | None:
+    """Return the first moment of which the calendar knows nothing; None where it has no end."""
+    if calendar.last is None:
+        return None
+    return datetime.combine(calendar.last + ONE_DAY, time(0), ZoneInfo(calendar.time_zone))
 
 
 def session_on(calendar: Calendar, day: date) -> Session | None:

@@ -83,6 +83,29 @@ def test_overrides_are_merged_over_the_packaged_calendar(tmp_path: Path, at: str
     assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
 
 
+MUHURAT = '[[session]]\ndate = 2026-11-24\nname = "Muhurat session"\nwindows = []\n'
+HOURS = '[[session]]\ndate = 2026-11-24\nwindows = [["18:00", "19:00"]]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "phase"),
+    [
+        ("[[regular]]\ndate = 2026-11-24", "2026-11-24T11:00", "open"),  # a closure that is taken back
+        ("[[regular]]\ndate = 2026-11-08", "2026-11-08T11:00", "closed"),  # a Sunday like any other
+        (MUHURAT, "2026-11-24T18:30", "unknown"),
+        (MUHURAT + HOURS, "2026-11-24T18:30", "open"),
+        (HOURS + MUHURAT, "2026-11-24T18:30", "open"),  # what is known outlasts what is not
+    ],
+)
+def test_days_taken_back_and_sessions_whose_hours_come_later(
+    tmp_path: Path, text: str, at: str, phase: str
+) -> None:
+    """A day can be made an ordinary one again, and a session be listed before its hours are known."""
+    (tmp_path / "own.toml").write_text(text)
+
+    assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
+
+
 def test_symbols_that_changed(tmp_path: Path) -> None:
     """The calendar knows some itself; those of the overrides file come first, with or without a date."""
     (tmp_path / "own.toml").write_text(OVERRIDES)
@@ -118,6 +141,7 @@ def test_options_that_would_be_ignored_are_refused(tmp_path: Path) -> None:
         ("x = [", "not valid TOML"), ("coverage_to = 2025-01-01", "before the calendar's own end"),
         ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00'], ['11:00', '13:00']]", "overlap"),
         ("[[session]]\ndate = 2026-11-08\nwindows = [['10:00', '12:00']]\nsettles = '11:00'", "settles"),
+        ("[[session]]\ndate = 2026-11-08", "windows = []"), ("[[regular]]\ndate = 'once'", "'once'"),
         ("[[alias]]\nold = 'A'", "two symbols"), ("[[alias]]\nold = 'A'\nnew = 'A'", "two symbols"),
         ("[[alias]]\nold = 'A B'\nnew = 'C'", "two symbols"), ("[[alias]]\nold = 1\nnew = 'C'", "two symbols"),
         ("[[alias]]\nold = 'A'\nnew = 'B'\nfrom = 'then'", "'then'"), ("[[alias]]\nsince = 1", "'since'"),

@@ -1,0 +1,204 @@
+"""The overrides file: late closures, special sessions, further years and symbols, merged over a calendar.
+
+It is TOML:
+
+    coverage_to = 2027-12-31          # a further year: its closures must then stand here too
+    [[closed]]
+    date = 2026-12-01
+    name = "Election"
+    [[session]]                       # adds one, replaces the regular one, or gives a listed one its hours
+    date = 2026-11-08
+    name = "Diwali Muhurat session"
+    windows = [["18:00", "19:00"]]    # [] while the hours are not known yet
+    auction = [["19:00", "19:10"]]    # if there is one
+    settles = "19:25"                 # 15 minutes after the last window where it is not given
+    [[regular]]                       # a day like any other after all, whatever the calendar says of it
+    date = 2026-06-26
+    [[alias]]                         # a share that is traded under another symbol now
+    old = "OLDNAME"
+    new = "NEWNAME"
+    from = 2027-04-01                 # needed only where the old one later meant another share
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from heatmap.errors import ConfigError
+from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from heatmap.guard import Calendar
+
+TABLES = ("closed", "session", "regular")  # those that speak of a date
+SYMBOL = re.compile(r"\S{1,32}")
+CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+
+
+def read(path: Path) -> str:
+    """Return the text of an overrides file. Raises ConfigError."""
+    try:
+        return path.read_bytes().decode("utf-8")  # line ends as they are
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError([f"overrides {path} cannot be read ({why})"]) from error
+
+
+def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Calendar:
+    """Return the calendar with the overrides in `text` over it; `name` is the file's, for `problems`."""
+    where = f"overrides {name}:"
+    document = _document(text, where, problems)
+    _refuse_unknown(document, ("coverage_to", *TABLES, "alias"), where, problems)
+    closed, special = dict(calendar.closed), dict(calendar.special)
+    for entry in _entries(document, "regular", ("date", "name"), where, problems):
+        regular = day(entry.get("date"), f"{where} [[regular]] date", problems)
+        if regular:
+            closed.pop(regular, None)
+            special.pop(regular, None)
+    for entry in _entries(document, "closed", ("date", "name"), where, problems):
+        closing = day(entry.get("date"), f"{where} [[closed]] date", problems)
+        if closing:
+            closed[closing] = str(entry.get("name", "a closure of your own"))
+            special.pop(closing, None)
+    keys = ("date", "name", "windows", "auction", "settles")
+    for entry in _entries(document, "session", keys, where, problems):
+        held = day(entry.get("date"), f"{where} [[session]] date", problems)
+        hours = _special(entry, f"{where} [[session]] {held}", problems)
+        if held and hours:
+            known = special.get(held)
+            # Of two entries for a date the one that knows the hours counts, wherever it stands.
+            special[held] = known if known and known.windows and not hours.windows else hours
+            closed.pop(held, None)
+    last = calendar.last
+    if "coverage_to" in document:
+        last = day(document["coverage_to"], f"{where} coverage_to", problems)
+        if last and calendar.last and last < calendar.last:
+            problems.append(f"{where} coverage_to {last} lies before the calendar's own end, {calendar.last}")
+    aliases = (*_aliases(document, where, problems), *calendar.aliases)
+    return replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+
+
+def dates(text: str) -> set[date]:
+    """Return the dates of which an overrides file speaks; what is wrong in it counts for nothing."""
+    unheard: list[str] = []
+    document = _document(text, "", unheard)
+    entries = (entry for table in TABLES for entry in _entries(document, table, (), "", unheard))
+    return {found for entry in entries if (found := day(entry.get("date"), "", unheard))}
+
+
+def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{where} not valid TOML: {error}")
+        return {}
+
+
+def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[Alias]:
+    for entry in _entries(document, "alias", ("old", "new", "from"), where, problems):
+        old, new = entry.get("old"), entry.get("new")
+        fits = all(isinstance(symbol, str) and SYMBOL.fullmatch(symbol) for symbol in (old, new))
+        if not fits or old == new:
+            problems.append(
+                f'{where} [[alias]] needs two symbols, such as old = "TATAMOTORS" and new = "TMPV"'
+            )
+            continue
+        since = day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
+        yield Alias(str(old), str(new), since)
+
+
+def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line
+    name = str(entry.get("name", "Special session"))
+    if entry.get("windows") == [] and not {"auction", "settles"} & entry.keys():
+        return Hours((), None, name)
+    before = len(problems)
+    windows: list[tuple[time, time, Phase]] = []
+    for key, phase in (("windows", Phase.OPEN), ("auction", Phase.AUCTION)):
+        pairs = entry.get(key, [])
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in pairs
+        ):
+            problems.append(f'{where}: {key} must be pairs of times, such as [["18:00", "19:00"]]')
+            continue
+        for pair in pairs:
+            opens, closes = (clock(text, f"{where}: {key}", problems) for text in pair)
+            if opens and closes:
+                windows.append((opens, closes, phase))
+    if len(problems) > before:
+        return None
+    windows.sort(key=lambda window: window[0])
+    if not windows:
+        problems.append(
+            f"{where}: windows are missing; a day without a session is [[closed]], "
+            "and one of unknown hours has windows = []"
+        )
+        return None
+    backwards = any(a[0] >= a[1] or a[1] > b[0] for a, b in pairwise(windows))
+    if backwards or windows[-1][0] == windows[-1][1]:  # only the last may run over midnight
+        problems.append(f"{where}: windows overlap or run backwards")
+        return None
+    settles = (datetime.combine(date.min, windows[-1][1]) + timedelta(minutes=SETTLE_MINUTES)).time()
+    if "settles" in entry:
+        given = clock(entry["settles"], f"{where}: settles", problems)
+        if given is None:
+            return None
+        settles = given
+    until_settled = datetime.combine(date.min, settles) - datetime.combine(date.min, windows[-1][1])
+    if until_settled % timedelta(days=1) > timedelta(minutes=LONGEST_SETTLE_MINUTES):
+        problems.append(
+            f"{where}: settles must lie 0 to {LONGEST_SETTLE_MINUTES} minutes after the last window"
+        )
+        return None
+    return Hours(tuple(windows), settles, name)
+
+
+def _entries(
+    document: Mapping[str, Any], key: str, known: Iterable[str], where: str, problems: list[str]
+) -> list[dict[str, Any]]:
+    entries = document.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        problems.append(f"{where} {key} must be written as [[{key}]]")
+        return []
+    for entry in entries:
+        _refuse_unknown(entry, known, f"{where} [[{key}]]", problems)
+    return entries
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str, problems: list[str]) -> None:
+    problems += [
+        f"{where} key {key!r} is not known (known: {', '.join(known)})" for key in table if key not in known
+    ]
+
+
+def clock(text: object, what: str, problems: list[str]) -> time | None:
+    """Return a wall time written as 9:15, 09:15 or 09:15:30; None after adding to `problems`."""
+    found = CLOCK.fullmatch(text) if isinstance(text, str) else None
+    try:
+        if found:
+            hour, minute, second = (int(part) for part in found.groups(default="0"))
+            return time(hour, minute, second)
+    except ValueError:
+        found = None
+    problems.append(f'{what} must be a time such as "09:15", not {text!r}')
+    return None
+
+
+def day(value: object, what: str, problems: list[str]) -> date | None:
+    """Return a date, written as TOML's own or as text; None after adding to `problems`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        problems.append(f"{what} must be a date such as 2026-12-25, not {value!r}")
+        return None
