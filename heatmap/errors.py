@@ -18,21 +18,28 @@ EXIT_CONFIGURATION = 78
 
 
 class HeatmapError(Exception):
-    """A fault that was foreseen. `str()` of it is one sentence: what failed, why, what to do."""
+    """A fault that was foreseen. `str()` of it is one sentence: what failed, why, what to do.
+
+    `word` is what outcomes and logs call its kind; `market` whose fault it is, None for the whole run's.
+    """
 
     exit_code = EXIT_BUG
+    word: ClassVar[str] = "bug"
+    market: str | None = None
 
 
 class UsageError(HeatmapError):
     """The command line asks for something that cannot be."""
 
     exit_code = EXIT_USAGE
+    word = "usage"
 
 
 class ConfigError(HeatmapError):
     """The configuration, or a file it names, cannot be used. Carries every problem found."""
 
     exit_code = EXIT_CONFIGURATION
+    word = "configuration"
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -43,18 +50,21 @@ class LockedError(HeatmapError):
     """Another run holds the state directory."""
 
     exit_code = EXIT_TEMPORARY
+    word = "locked"
 
 
 class DeadlineError(HeatmapError):
     """The time a run may take is over."""
 
     exit_code = EXIT_TEMPORARY
+    word = "deadline"
 
 
 class StoppedError(HeatmapError):
     """The system asked the run to end."""
 
     exit_code = EXIT_TEMPORARY
+    word = "stopped"
 
 
 class SourceError(HeatmapError):
@@ -101,7 +111,7 @@ class SourceUntrusted(SourceError):
 
 
 class SourceNonsense(SourceError):
-    """The source's answer made no sense. The base class: too large, misdirected, dated in the future."""
+    """The source's answer made no sense. The base class: too large, misdirected."""
 
     exit_code = EXIT_DATA
     word = "changed"
@@ -123,6 +133,13 @@ class SourceReshaped(SourceNonsense):
     """The answer has not the form that is known."""
 
 
+class SourceGated(SourceError):
+    """The answer would make the page worse: too few instruments, older, still to come, stuck, contradictory."""
+
+    exit_code = EXIT_DATA
+    word = "gated"
+
+
 class SourceUnreadable(SourceError):
     """The configuration names a file that is there but cannot be read."""
 
@@ -134,6 +151,7 @@ class PublishError(HeatmapError):
     """A target does not have the pages. The base class: trouble that may pass."""
 
     exit_code = EXIT_TEMPORARY
+    word = "target"
 
 
 class PublishRefused(PublishError):
@@ -152,6 +170,7 @@ class HistoryError(HeatmapError):
     """The history cannot be read or kept. The base class: trouble that may pass."""
 
     exit_code = EXIT_TEMPORARY
+    word = "history"
 
 
 class HistoryNonsense(HistoryError):
