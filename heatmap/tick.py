@@ -48,6 +48,9 @@ class Report:
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
     figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
+    sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
+    # By market, where it was left without a page and nothing failed: a word for it, and why.
+    passed: dict[str, tuple[str, str]] = field(default_factory=dict)
     reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
     idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
@@ -238,10 +241,12 @@ def _draw(
         message = f"its figures are dated {when}, which is still to come: check this machine's clock"
         raise SourceNonsense(message)
     report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
+    report.sources[market.name] = market.source_name
     objection = duty.veto(verdict, snapshot, now, zone)
     if objection:
         if not whatever_date:
             say(f"{market.name}: skipped, {objection}")
+            report.passed[market.name] = ("skipped", objection)
             return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
@@ -284,6 +289,6 @@ def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datet
 
 def _of_market(market: Market, error: SourceError) -> SourceError:
     """Return the same error, telling whose source failed."""
-    named = type(error)(f"{market.name}: {error}")
-    named.__cause__ = error
+    named = error.saying(f"{market.name}: {error}")
+    named.market = market.name
     return named
