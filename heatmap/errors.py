@@ -70,11 +70,13 @@ class StoppedError(HeatmapError):
 class SourceError(HeatmapError):
     """No quotes could be had. The base class: network or server trouble that may pass.
 
-    `word` is what outcomes and the breaker call its kind.
+    `word` is what outcomes and the breaker call its kind; `status` is the server's, where it was that
+    which told of the fault.
     """
 
     exit_code = EXIT_TEMPORARY
     word: ClassVar[str] = "network"
+    status: int | None = None
 
     def saying(self, sentence: str) -> Self:
         """Return the same error, with all that it carries, in other words; this one is its cause."""
@@ -97,14 +99,11 @@ class SourceOverloaded(SourceError):
     """
 
     word = "overloaded"
-
-    def __init__(self, sentence: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after_seconds = retry_after_seconds
+    retry_after_seconds: float | None = None
 
 
 class SourceUntrusted(SourceError):
-    """The source's certificate was not accepted."""
+    """The source's certificate was not accepted, or our login at the proxy."""
 
     exit_code = EXIT_REFUSED
     word = "untrusted"
@@ -140,11 +139,11 @@ class SourceGated(SourceError):
     word = "gated"
 
 
-class SourceUnreadable(SourceError):
-    """The configuration names a file that is there but cannot be read."""
+class SourceImpossible(SourceError):
+    """The source can never be asked like this: the configuration, a file or an extra must change."""
 
     exit_code = EXIT_CONFIGURATION
-    word = "unreadable"
+    word = "impossible"
 
 
 class PublishError(HeatmapError):

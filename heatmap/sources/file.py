@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap.errors import ConfigError, SourceError, SourceNonsense, SourceUnreadable
+from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,7 +87,7 @@ def _read(path: str) -> bytes:
     try:
         file = Path(path)
         if file.exists() and not file.is_file():  # a pipe would keep us waiting
-            raise SourceUnreadable(f"{path} is no file: name the file itself")
+            raise SourceImpossible(f"{path} is no file: name the file itself")
         with file.open("rb") as stream:
             body = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
@@ -95,7 +95,7 @@ def _read(path: str) -> bytes:
         raise SourceError(message) from error
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
-        raise SourceUnreadable(message) from error
+        raise SourceImpossible(message) from error
     if len(body) > MAX_BYTES:
         raise SourceNonsense(f"{path} holds more than {MAX_BYTES:,} bytes: that is no list of quotes")
     return body

@@ -16,8 +16,8 @@ from heatmap.errors import (
     ConfigError,
     SourceBlocked,
     SourceError,
+    SourceImpossible,
     SourceNonsense,
-    SourceUnreadable,
 )
 from heatmap.model import Occasion
 from heatmap.session import Phase, Verdict
@@ -94,7 +94,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     """A folder and a pipe are the configuration's fault, and keep nobody waiting."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(SourceUnreadable, match="is no file") as caught:
+        with pytest.raises(SourceImpossible, match="is no file") as caught:
             File(path=str(path)).fetch(now=NOW)
         assert caught.value.exit_code == 78
 
@@ -108,7 +108,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     if user == 0:
         os.seteuid(65534)  # root may read every file; nobody may not
     try:
-        with pytest.raises(SourceUnreadable, match="cannot be read"):
+        with pytest.raises(SourceImpossible, match="cannot be read"):
             File(path=str(file)).fetch(now=NOW)
     finally:
         os.seteuid(user)
