@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from heatmap.alerts.options import AlertOptions
     from heatmap.archive.options import ArchiveOptions
+    from heatmap.gates import GateOptions
     from heatmap.guard import Calendar
     from heatmap.interfaces import Publisher, Source
     from heatmap.monitor.options import MonitorOptions
@@ -56,6 +57,7 @@ class Config(NamedTuple):
     history: HistoryOptions = HistoryOptions()
     archive: ArchiveOptions | None = None  # None where the table is missing
     alerts: tuple[AlertOptions, ...] = ()
+    gates: GateOptions | None = None  # None where the table is missing: its defaults hold
 
     def named(self, name: str | None) -> tuple[Market, ...]:
         """Return the market of that name, or all for None. Raises UsageError where there is none."""
@@ -115,8 +117,9 @@ class _Reader:
         history_table = values.pop("history", {})
         monitor = self._monitor(values.pop("monitor")) if "monitor" in values else None
         archive = self._archive(values.pop("archive")) if "archive" in values else None
+        gates = self._gates(values.pop("gates")) if "gates" in values else None
         alert_tables = self._tables(values.pop("alert"), "alert") if "alert" in values else []
-        tables = ("market", "page", "publish", "monitor", "history", "archive", "alert")
+        tables = ("market", "page", "publish", "monitor", "history", "archive", "alert", "gates")
         top = self._build(_TopLevel, values, "", also=tables) or _TopLevel()
         if not market_tables or not publish_tables:
             self._problem("", "there must be at least one [[market]] and one [[publish]]")
@@ -140,6 +143,7 @@ class _Reader:
             history=self._build(HistoryOptions, history_table, "history") or HistoryOptions(),
             archive=archive,
             alerts=self._alerts(alert_tables, names),
+            gates=gates,
             files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
 
@@ -195,6 +199,12 @@ class _Reader:
         from heatmap.archive.options import ArchiveOptions
 
         options: ArchiveOptions | None = self._build(ArchiveOptions, table, "archive")
+        return options
+
+    def _gates(self, table: object) -> GateOptions | None:
+        from heatmap.gates import GateOptions
+
+        options: GateOptions | None = self._build(GateOptions, table, "gates")
         return options
 
     def _alerts(self, tables: Sequence[object], markets: Sequence[str]) -> tuple[AlertOptions, ...]:

@@ -133,7 +133,7 @@ class SourceReshaped(SourceNonsense):
 
 
 class SourceGated(SourceError):
-    """The answer would make the page worse: too few instruments, older, still to come, stuck, contradictory."""
+    """The answer would make the page worse: too few, older, still to come, stuck, contradictory."""
 
     exit_code = EXIT_DATA
     word = "gated"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,6 @@ from heatmap.errors import (
     DeadlineError,
     HeatmapError,
     SourceError,
-    SourceNonsense,
 )
 from heatmap.session import Phase
 from heatmap.state import State, lock
@@ -29,11 +27,11 @@ if TYPE_CHECKING:
 
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
+    from heatmap.gatekeeper import Gatekeeper
     from heatmap.model import Page
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
-FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
@@ -108,6 +106,7 @@ def run(
         _rest(config, verdicts, state, report, quiet=dry_run)
         return report
     from heatmap.chronicle import Chronicle
+    from heatmap.gatekeeper import Gatekeeper
     from heatmap.monitor.watch import Watch
     from heatmap.sequel import Sequel
 
@@ -126,9 +125,10 @@ def run(
             if force or (interactive and state[market.name].published_at is None)
         }
         chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
+        gatekeeper = Gatekeeper(config, report, now, dry_run=dry_run)
         sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
-        drawn, pages = _draw_all(config, ours, now, unheeded, deadline, report, chronicle, sequel)
+        drawn, pages = _draw_all(config, ours, now, unheeded, deadline, report, gatekeeper, chronicle, sequel)
         pages += watch.status_pages(drawn, state)
         if dry_run:
             for page in pages:
@@ -136,6 +136,7 @@ def run(
         elif pages:
             _publish(config, pages, deadline, report)
             sequel.keep(is_published=report.failed_targets < report.targets)
+            gatekeeper.keep()
             chronicle.keep()  # before the final is remembered: a run killed in between is made up for
             _remember(state, drawn, now, report)
             sequel.tell(deadline)
@@ -172,6 +173,7 @@ def _draw_all(
     unheeded: set[str],
     deadline: Deadline,
     report: Report,
+    gatekeeper: Gatekeeper,
     chronicle: Chronicle,
     sequel: Sequel,
 ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
@@ -194,6 +196,7 @@ def _draw_all(
                 seconds,
                 whatever_date=whatever,
                 report=report,
+                gatekeeper=gatekeeper,
                 chronicle=chronicle,
                 sequel=sequel,
             )
@@ -215,14 +218,16 @@ def _draw(
     *,
     whatever_date: bool,
     report: Report,
+    gatekeeper: Gatekeeper,
     chronicle: Chronicle,
     sequel: Sequel,
 ) -> tuple[Verdict, Sequence[Page]] | None:
     """Fetch, within `seconds`, and draw one market; None where the answer is a veto. Raises SourceError.
 
-    With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh.
+    With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh; and the
+    figures may be worse than the last page's.
     """
-    from heatmap import pages
+    from heatmap import gates, pages
 
     say = report.say
     say(f"{market.name}: asking {market.source_name}")
@@ -236,10 +241,7 @@ def _draw(
         f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
         + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
     )
-    if snapshot.as_of > now + FUTURE_TOLERANCE:
-        when = f"{as_of:%d %b %Y %H:%M %Z}"
-        message = f"its figures are dated {when}, which is still to come: check this machine's clock"
-        raise SourceNonsense(message)
+    gates.refuse_future(snapshot, now, zone)
     report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
     report.sources[market.name] = market.source_name
     objection = duty.veto(verdict, snapshot, now, zone)
@@ -250,6 +252,7 @@ def _draw(
             return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
+    snapshot = gatekeeper.admit(market, snapshot, verdict, whatever=whatever_date)
     past = chronicle.past(market, snapshot, verdict)
     return verdict, pages.draw(config, market, snapshot, verdict, now, past, sequel)
 

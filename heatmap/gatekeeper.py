@@ -1,0 +1,134 @@
+"""The last good tick of each market, kept in the state directory, and whether the next may follow it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from heatmap import documents, gates
+from heatmap.gates import Last, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heatmap.config import Config, Market
+    from heatmap.model import Snapshot
+    from heatmap.session import Verdict
+    from heatmap.tick import Report
+
+VERSION = 1
+FOLDER = "last"
+
+
+class Gatekeeper:
+    """The gates of one run. What they compare with changes only once a target has the page: see `keep`."""
+
+    def __init__(self, config: Config, report: Report, now: datetime, *, dry_run: bool = False) -> None:
+        self._config = config
+        self._options = config.gates or gates.GateOptions()
+        self._report = report
+        self._now = now
+        self._dry_run = dry_run
+        self._admitted: dict[str, Last] = {}
+
+    def admit(self, market: Market, snapshot: Snapshot, verdict: Verdict, *, whatever: bool) -> Snapshot:
+        """Return the snapshot as it may be drawn: without rows that contradict themselves.
+
+        With `whatever` it may be worse than the page there is. Raises SourceGated.
+        """
+        say = self._report.say
+        snapshot, bad = gates.without_contradictions(snapshot)
+        if bad:
+            say(f"{market.name}: left out, for they contradict themselves: {', '.join(bad)}")
+        last = self._load(market)
+        if last:
+            if not whatever:
+                self._compare(market, last, snapshot, verdict)
+            change = gates.change_in_words(last, snapshot)
+            if change:
+                say(f"{market.name}: {change}")
+        self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
+        return snapshot
+
+    def keep(self) -> None:
+        """Remember what was admitted, if anybody can see it."""
+        if self._report.failed_targets == self._report.targets:
+            return
+        for name, last in self._admitted.items():
+            self._save(name, last)
+
+    def _compare(self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict) -> None:
+        """Raise SourceGated for figures that are worse than the last page's."""
+        zone = ZoneInfo(market.calendar.time_zone)
+        longest = self._options.stale_after(self._config.interval_minutes)
+        gates.refuse_older(last, snapshot, zone)
+        gates.refuse_stale(last, snapshot, verdict, self._now, longest, zone)
+        refused = gates.doubt(last, snapshot, self._now, self._options.least_share)
+        if refused:
+            if refused != last.refused:
+                self._save(market.name, last._replace(refused=refused))
+            gates.refuse_shrunk(last, refused, snapshot, verdict, self._now)
+
+    def _path(self, name: str) -> Path:
+        return self._config.state_directory / FOLDER / f"{name}.json"
+
+    def _load(self, market: Market) -> Last | None:
+        """Return what is remembered of a market; one that cannot be used is told of, and bars nothing."""
+
+        def warn(sentence: str) -> None:
+            self._report.warnings.append(f"{market.name}: {sentence}")
+
+        path = self._path(market.name)
+        try:
+            return documents.load(path, VERSION, _made, warn)
+        except OSError as error:
+            warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
+            return None
+
+    def _save(self, name: str, last: Last) -> None:
+        if self._dry_run:
+            return
+        with suppress(OSError):  # a full disk, of which the state itself tells: the page comes first
+            documents.save(self._path(name), VERSION, _plain(last))
+
+
+def _plain(last: Last) -> dict[str, Any]:
+    refused = last.refused
+    return {
+        "as_of": last.as_of.isoformat(),
+        "figures": last.figures,
+        "unchanged_since": last.unchanged_since.isoformat(),
+        "symbols": sorted(last.symbols),
+        "refused": refused
+        and {
+            "since": refused.since.isoformat(),
+            "symbols": sorted(refused.symbols),
+        },
+    }
+
+
+def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
+    """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
+    refused = document["refused"]
+    return Last(
+        _aware(document["as_of"]),
+        _symbols(document["symbols"]),
+        str(document["figures"]),
+        _aware(document["unchanged_since"]),
+        None if refused is None else Refused(_aware(refused["since"]), _symbols(refused["symbols"])),
+    )
+
+
+def _aware(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise ValueError(text)
+    return moment
+
+
+def _symbols(kept: list[str]) -> frozenset[str]:
+    if not kept or not all(isinstance(symbol, str) for symbol in kept):
+        raise ValueError(kept)
+    return frozenset(kept)

@@ -1,0 +1,231 @@
+"""Whether figures may take the place of a market's last good page. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.errors import ConfigError, SourceGated
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from zoneinfo import ZoneInfo
+
+    from heatmap.model import Quote, Snapshot
+    from heatmap.session import Verdict
+
+FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+ONE_DAY = timedelta(days=1)
+
+# The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
+# Five times that digit leaves room for a source that takes its two figures a moment apart.
+PERCENT_TOLERANCE = 0.05  # percentage points
+PRICE_STEP = 0.01  # half of it is lost of each price: 1 % of a stock of one rupee
+# On an ex-date a percent change counts from a lowered close: at the least a share split into twenty.
+LEAST_ADJUSTMENT = 0.05
+# Beyond this it is no bad row, and no ex-date, but another meaning of the column: in 20 sessions of 210
+# stocks the exchange lowered not one close.
+MOST_CONTRADICTING = 0.1  # of the instruments
+
+STALE_MINUTES = 20
+STALE_INTERVALS = 3  # if that is longer: one tick that brings nothing new says little
+# In a small market it is nothing out of the ordinary that nobody trades for a while.
+LEAST_INSTRUMENTS = 10
+MOST_NAMED = 5  # instruments in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """The `[gates]` table: what figures must be like to replace a market's page."""
+
+    least_share: float = 0.7  # of the last page's instruments; 0: any
+    # For how long all figures may stand still while the market is open; 0: for ever.
+    stale_minutes: int | None = None  # None: STALE_MINUTES, or STALE_INTERVALS intervals if that is more
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = []
+        if not 0 <= self.least_share <= 1:
+            problems.append("least_share must be 0 to 1, such as 0.7")
+        if self.stale_minutes is not None and not 0 <= self.stale_minutes <= 24 * 60:
+            problems.append("stale_minutes must be 0 (never) to 1440")
+        if problems:
+            raise ConfigError(problems)
+
+    def stale_after(self, interval_minutes: int) -> timedelta | None:
+        """Return for how long figures may stand still, asked this often; None: for ever."""
+        minutes = self.stale_minutes
+        if minutes is None:
+            minutes = max(STALE_MINUTES, STALE_INTERVALS * interval_minutes)
+        return timedelta(minutes=minutes) if minutes else None
+
+
+class Refused(NamedTuple):
+    """A smaller market that was not believed. `since` is when it first came; no good one came after it."""
+
+    since: datetime
+    symbols: frozenset[str]
+
+
+class Last(NamedTuple):
+    """What the last good tick of a market was: what its page shows."""
+
+    as_of: datetime
+    symbols: frozenset[str]
+    figures: str  # a digest of all prices, percent changes and volumes
+    unchanged_since: datetime  # by our clock
+    refused: Refused | None = None
+
+
+def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
+    """Raise SourceGated for figures of a time that is still to come."""
+    if snapshot.as_of > now + FUTURE_TOLERANCE:
+        when = f"{snapshot.as_of.astimezone(zone):%d %b %Y %H:%M %Z}"
+        raise SourceGated(f"its figures are dated {when}, which is still to come: check this machine's clock")
+
+
+def without_contradictions(snapshot: Snapshot) -> tuple[Snapshot, tuple[str, ...]]:
+    """Return the snapshot without the rows that contradict themselves, and their symbols.
+
+    A row does where its percent change is not that from previous close to last price, by more than
+    PERCENT_TOLERANCE and the prices' own rounding. One that counts from a lower close stays: so it is on an
+    ex-date. Raises SourceGated where too many rows contradict themselves, whatever the reason.
+    """
+    odd = [quote for quote in snapshot.quotes if _contradicts_itself(quote)]
+    if len(odd) > max(1, MOST_CONTRADICTING * len(snapshot.quotes)) or len(odd) == len(snapshot.quotes):
+        raise SourceGated(
+            f"the percent changes of {len(odd):,} of {len(snapshot.quotes):,} instruments contradict their "
+            f"last price and previous close ({_named([quote.symbol for quote in odd])}): the page stays as "
+            "it is; if that goes on, the answer's form has changed: a newer version may know it"
+        )
+    bad = {quote.symbol for quote in odd if not _is_adjusted(quote)}
+    if not bad:
+        return snapshot, ()
+    kept = tuple(quote for quote in snapshot.quotes if quote.symbol not in bad)
+    return replace(snapshot, quotes=kept, dropped=snapshot.dropped + len(bad)), tuple(sorted(bad))
+
+
+def refuse_older(last: Last, snapshot: Snapshot, zone: ZoneInfo) -> None:
+    """Raise SourceGated for figures of a time before the page's.
+
+    Those of the page's own time are not worse: so finals are made, and targets that failed get their page.
+    """
+    # As exactly as the source gives its own time: some endpoints leave the seconds out.
+    to_the_minute = not (snapshot.as_of.second or snapshot.as_of.microsecond)
+    page = last.as_of.replace(second=0, microsecond=0) if to_the_minute else last.as_of
+    if snapshot.as_of < page:
+        raise SourceGated(
+            f"its figures are of {_time(snapshot.as_of, zone)}, older than the page's of "
+            f"{_time(last.as_of, zone)}: the page stays as it is; if that goes on, the source's clock or "
+            "cache is wrong; --force takes them all the same"
+        )
+
+
+def refuse_stale(
+    last: Last, snapshot: Snapshot, verdict: Verdict, now: datetime, longest: timedelta | None, zone: ZoneInfo
+) -> None:
+    """Raise SourceGated where trading is continuous and nothing has moved for as long as `longest`."""
+    if verdict.phase is not Phase.OPEN or longest is None or len(snapshot.quotes) < LEAST_INSTRUMENTS:
+        return
+    # What stood still before trading began, or over a break, says nothing.
+    windows = verdict.session.windows if verdict.session else ()
+    opened = max((window.opens for window in windows if window.opens <= now), default=last.unchanged_since)
+    since = max(last.unchanged_since, opened)
+    if now - since >= longest and _digest(snapshot.quotes) == last.figures:
+        raise SourceGated(
+            f"not one of its {len(snapshot.quotes):,} instruments has moved since {_time(since, zone)}, "
+            "while the market is open: the page stays as it is; the source is stuck, or trading is halted"
+        )
+
+
+def doubt(last: Last, snapshot: Snapshot, now: datetime, least_share: float) -> Refused | None:
+    """Return what is to be remembered of a market that has shrunk too much; None where it has not."""
+    symbols = _symbols(snapshot)
+    if _is_enough(symbols, last.symbols, least_share):
+        return None
+    if last.refused and _is_enough(symbols, last.refused.symbols, least_share):
+        return last.refused
+    return Refused(now, symbols)
+
+
+def refuse_shrunk(last: Last, refused: Refused, snapshot: Snapshot, verdict: Verdict, now: datetime) -> None:
+    """Raise SourceGated for a market that has shrunk, unless it came like this for a whole session.
+
+    That is from before a session to its final, or for a day where there are no sessions.
+    """
+    windows = verdict.session.windows if verdict.session else ()
+    if verdict.session is None:
+        is_believed = now - refused.since >= ONE_DAY
+    else:
+        is_believed = verdict.phase is Phase.FINAL and bool(windows) and refused.since < windows[0].opens
+    if not is_believed:
+        missing = last.symbols - _symbols(snapshot)
+        raise SourceGated(
+            f"{len(missing):,} of the page's {len(last.symbols):,} instruments are missing "
+            f"({_named(missing)}): the page stays as it is; if the market has really shrunk, "
+            "that is believed after a whole session, or at once with --force"
+        )
+
+
+def remembered(last: Last | None, snapshot: Snapshot, now: datetime) -> Last:
+    """Return what is to be remembered once a target has the page of these figures."""
+    figures = _digest(snapshot.quotes)
+    since = last.unchanged_since if last and last.figures == figures else now
+    return Last(snapshot.as_of, _symbols(snapshot), figures, since)
+
+
+def change_in_words(last: Last, snapshot: Snapshot) -> str | None:
+    """Say which instruments joined and left since the last page; None where none did."""
+    symbols = _symbols(snapshot)
+    moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
+    parts = [f"{len(moved):,} {verb} ({_named(moved)})" for verb, moved in moves if moved]
+    return f"the instruments have changed: {', '.join(parts)}" if parts else None
+
+
+def _contradicts_itself(quote: Quote) -> bool:
+    if quote.last_price is None or quote.previous_close is None:
+        return False
+    computed = (quote.last_price / quote.previous_close - 1) * 100
+    rounding = PRICE_STEP / quote.previous_close * 100 * max(1.0, quote.last_price / quote.previous_close)
+    return abs(quote.percent_change - computed) > PERCENT_TOLERANCE + rounding
+
+
+def _is_adjusted(quote: Quote) -> bool:
+    """Whether a percent change can be one from a close that was lowered for a split, bonus or dividend."""
+    if quote.last_price is None or quote.previous_close is None or quote.percent_change <= -100:
+        return False
+    counted_from = quote.last_price / (1 + quote.percent_change / 100)
+    return LEAST_ADJUSTMENT <= counted_from / quote.previous_close < 1
+
+
+def _is_enough(symbols: Collection[str], expected: Collection[str], least_share: float) -> bool:
+    return len(frozenset(symbols).intersection(expected)) >= least_share * len(expected)
+
+
+def _symbols(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(quote.symbol for quote in snapshot.quotes)
+
+
+def _digest(quotes: Sequence[Quote]) -> str:
+    from hashlib import blake2b
+
+    figures = sorted(
+        (
+            quote.symbol,
+            *(quote.percent_change, quote.last_price, quote.open, quote.high, quote.low),
+            *(quote.volume, quote.turnover),
+        )
+        for quote in quotes
+    )
+    return blake2b(repr(figures).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _time(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%d %b %H:%M:%S}"
+
+
+def _named(symbols: Collection[str]) -> str:
+    first = sorted(symbols)[:MOST_NAMED]
+    return ", ".join(first) + (", …" if len(symbols) > MOST_NAMED else "")
