@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,11 @@ def load(options: SessionOptions, base: Path) -> Calendar:
     if problems:
         raise ConfigError(problems)
     return calendar
+
+
+def packaged(options: SessionOptions) -> Calendar:
+    """Return the calendar these options speak of, without overrides. Raises ConfigError."""
+    return load(replace(options, overrides=None), FOLDER)
 
 
 def files(options: SessionOptions, base: Path) -> list[Path]:

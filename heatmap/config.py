@@ -38,6 +38,7 @@ class Market(NamedTuple):
     source: Source
     source_name: str  # the source's `type`
     calendar: Calendar
+    session: calendars.SessionOptions = calendars.DEFAULTS  # what the calendar was made of
 
 
 class Config(NamedTuple):
@@ -163,7 +164,7 @@ class _Reader:
             self.files += calendars.files(options, self.base)
         if own is None or source is None or calendar is None:
             return None
-        return Market(own.name, own.title or title, source, source_name, calendar)
+        return Market(own.name, own.title or title, source, source_name, calendar, options)
 
     def _source(self, table: object, where: str) -> tuple[str, Source | None]:
         if not isinstance(table, dict):
