@@ -309,13 +309,13 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
 
 
 def test_figures_that_go_back_in_time_are_told(tmp_path: Path) -> None:
-    """A source whose clock jumps back: its figures are kept in their place, and a sentence says so."""
+    """A source whose clock jumps back, taken by force: its figures are kept in their place, and told of."""
     source = MemorySource()
     config = configuration(tmp_path, source, MemoryPublisher())
     tick.run(config, now=OPEN + 2 * FIVE)
     source.as_of = OPEN
 
-    report = tick.run(config, now=OPEN + 3 * FIVE)
+    report = tick.run(config, now=OPEN + 3 * FIVE, force=True)
 
     assert 0 == report.exit_code
     assert ["older than those of 11:10" in warning for warning in report.warnings] == [True]

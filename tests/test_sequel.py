@@ -85,7 +85,7 @@ def test_alerts_are_announced(tmp_path: Path) -> None:
     assert 2 == len(before)
     market.run(FINAL)
     assert ["2026-09-17:heatmap/nse-fno/final", *before] == market.ids
-    assert not market.run(OPEN + DAY, A=1.0)
+    assert not market.run(OPEN + DAY, A=1.0, B=0.0)
     market.run(FINAL + DAY)
     assert ["2026-09-18:heatmap/nse-fno/final", "2026-09-17:heatmap/nse-fno/final", *before] == market.ids
 

@@ -1,0 +1,418 @@
+"""What may take a page's place: the rules by themselves, and a whole run that is kept from publishing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from heatmap import gates, guard, tick
+from heatmap.calendars import SessionOptions, load
+from heatmap.errors import ConfigError, PublishError, SourceGated
+from heatmap.gates import GateOptions, Last
+from heatmap.model import Quote, Snapshot
+from heatmap.session import Verdict
+from heatmap.sources import file as files
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+
+INDIA = ZoneInfo("Asia/Kolkata")
+FIVE = timedelta(minutes=5)
+DAY = timedelta(days=1)
+RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def at(text: str) -> datetime:
+    """A moment in India."""
+    return datetime.fromisoformat(f"{text}+05:30")
+
+
+OPEN = at("2026-09-17T11:00:28")
+FINAL = at("2026-09-17T16:00:28")
+
+
+def market(count: int, *, first: int = 0, shift: float = 0.0) -> tuple[Quote, ...]:
+    """So many stocks, the first of them S000 unless said otherwise, each at its own price."""
+    return tuple(
+        Quote(
+            f"S{n:03}", round(0.5 + shift, 2), last_price=100.5 + shift, previous_close=100.0, volume=float(n)
+        )
+        for n in range(first, first + count)
+    )
+
+
+def snapshot(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Snapshot:
+    """Figures of a moment."""
+    return Snapshot("memory", as_of, tuple(quotes))
+
+
+def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Last:
+    """What is remembered of a page of such figures."""
+    return gates.remembered(None, snapshot(quotes, as_of), as_of)
+
+
+# Figures by themselves
+
+
+@pytest.mark.parametrize(
+    ("ahead", "passes"),
+    [(timedelta(0), True), (FIVE, True), (FIVE + timedelta(seconds=1), False), (DAY, False)],
+)
+def test_the_future_has_no_figures(ahead: timedelta, *, passes: bool) -> None:
+    """Five minutes are two clocks that differ; more is a wrong clock, and the sentence says so."""
+    figures = snapshot(market(2), OPEN + ahead)
+
+    if passes:
+        gates.refuse_future(figures, OPEN, INDIA)
+    else:
+        with pytest.raises(SourceGated, match=r"17 Sep 2026 11:05 IST|18 Sep 2026 11:00 IST"):
+            gates.refuse_future(figures, OPEN, INDIA)
+
+
+@pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])
+def test_no_real_figures_contradict_themselves(name: str) -> None:
+    """The recorded day and each form of the exchange's answer pass as they are."""
+    body = (RECORDING if name == RECORDING.name else FIXTURES / name).read_bytes()
+    figures = files.parse(body)
+
+    assert (figures, ()) == gates.without_contradictions(figures)
+
+
+def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
+    """Nor do those of other days and indices."""
+    found = 0
+    for path in sorted((recorded_bodies / "snapshot").glob("*.json")):
+        try:
+            figures = files.parse(path.read_bytes())
+        except Exception:  # a form without stocks, or in pieces
+            continue
+        found += 1
+        assert (figures, ()) == gates.without_contradictions(figures), path.name
+    assert found >= 4
+
+
+@pytest.mark.parametrize(
+    ("percent", "price", "previous", "stays"),
+    [
+        (1.5, 101.5, 100.0, True),
+        (1.45, 101.5, 100.0, True),  # within rounding
+        (1.43, 101.5, 100.0, False),
+        (-3.0, 101.5, 100.0, False),  # from a higher close: no ex-date does that
+        (0.0, 95.0, 100.0, True),  # a dividend of 5
+        (0.0, 50.0, 100.0, True),  # a bonus of one for one
+        (1.0, 10.1, 100.0, True),  # a split of one into ten
+        (1.0, 1.01, 100.0, False),  # into a hundred: there is none
+        (8.0, 0.13, 0.12, True),  # 8.33 computed, but half a step is lost of each price
+        (-10.0, 0.13, 0.12, False),
+        (-100.0, 101.5, 100.0, False),
+        (1.5, None, 100.0, True),  # nothing to compare with
+        (1.5, 101.5, None, True),
+    ],
+)
+def test_a_row_that_contradicts_itself(
+    percent: float, price: float | None, previous: float | None, *, stays: bool
+) -> None:
+    """It is left out and counted, unless an ex-date explains it; the other rows stay."""
+    odd = Quote("ODD", percent, last_price=price, previous_close=previous)
+
+    kept, bad = gates.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2))
+
+    assert (stays, () if stays else ("ODD",)) == (odd in kept.quotes, bad)
+    assert (20 + stays, 3 - stays) == (len(kept.quotes), kept.dropped)
+
+
+@pytest.mark.parametrize("percent", [-2.0, 2.0])
+def test_many_contradictions_are_a_gate(percent: float) -> None:
+    """A tenth may be bad; more are a column that means something else, also where each could be an ex-date."""
+    figures = [replace(quote, percent_change=percent) for quote in market(11)]
+
+    assert gates.without_contradictions(snapshot((*figures[:10], *market(90, first=10))))
+    with pytest.raises(
+        SourceGated, match="11 of 100 instruments contradict .*S000, S001, S002, S003, S004, …"
+    ):
+        gates.without_contradictions(snapshot((*figures, *market(89, first=11))))
+    with pytest.raises(SourceGated, match="1 of 1 "):
+        gates.without_contradictions(snapshot(figures[:1]))
+
+
+# Figures against the page's
+
+
+def test_older_figures() -> None:
+    """A second is enough; those of the page's own time pass, and those of its minute where seconds lack."""
+    page = last(market(2))
+    gates.refuse_older(page, snapshot(market(2), OPEN), INDIA)
+    gates.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), INDIA)
+
+    for older in (OPEN - timedelta(seconds=1), at("2026-09-17T10:59:00"), OPEN - DAY):
+        with pytest.raises(SourceGated, match="older than the page's of 17 Sep 11:00:28"):
+            gates.refuse_older(page, snapshot(market(2), older), INDIA)
+
+
+def verdict(now: datetime, **session: object) -> Verdict:
+    """The guard's word on a moment of the exchange's calendar, or of another."""
+    options = SessionOptions(**session)  # type: ignore[arg-type]
+    return guard.judge(load(options, Path()), now)
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "moved", "count", "passes"),
+    [
+        ("11:00", "11:19", False, 210, True),
+        ("11:00", "11:20", False, 210, False),
+        ("11:00", "14:00", True, 210, True),
+        ("11:00", "14:00", False, 9, True),  # a small market may stand still
+        ("11:00", "14:00", False, 10, False),
+        ("09:05", "09:34", False, 210, True),  # only from the open on
+        ("09:05", "09:35", False, 210, False),
+        ("11:00", "15:20", False, 210, True),  # the auction: prices stand still by its nature
+        ("11:00", "16:00", False, 210, True),
+        ("12:00", "11:00", False, 210, True),  # a clock that jumped back
+    ],
+)
+def test_figures_that_stand_still(since: str, now: str, *, moved: bool, count: int, passes: bool) -> None:
+    """For twenty minutes of continuous trading, they may."""
+    moment = at(f"2026-09-17T{now}:00")
+    page = last(market(count), at(f"2026-09-17T{since}:00"))
+    figures = snapshot((*market(count - 1), *market(1, first=count - 1, shift=0.05 * moved)), moment)
+
+    def judge() -> None:
+        longest = GateOptions().stale_after(5)
+        gates.refuse_stale(page, figures, verdict(moment), moment, longest, INDIA)
+
+    if passes:
+        judge()
+    else:
+        with pytest.raises(SourceGated, match=f"not one of its {count} instruments has moved since 17 Sep"):
+            judge()
+
+
+@pytest.mark.parametrize(
+    ("stale_minutes", "interval", "minutes"),
+    [(None, 5, 20), (None, 1, 20), (None, 15, 45), (7, 5, 7), (0, 5, None)],
+)
+def test_how_long_they_may(stale_minutes: int | None, interval: int, minutes: int | None) -> None:
+    """Twenty minutes or three intervals, unless the configuration says otherwise; 0 is for ever."""
+    expected = None if minutes is None else timedelta(minutes=minutes)
+    assert expected == GateOptions(stale_minutes=stale_minutes).stale_after(interval)
+
+
+@pytest.mark.parametrize(("left", "passes"), [(210, True), (147, True), (146, False), (0, False)])
+def test_a_market_that_shrinks(left: int, *, passes: bool) -> None:
+    """Seven tenths of the page's own instruments are enough, however many others come."""
+    figures = snapshot((*market(left), *market(300, first=500)), OPEN + FIVE)
+
+    assert passes == (gates.doubt(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
+
+
+def test_a_change_in_words() -> None:
+    """Who joined and who left, five of each at most; nothing where nothing changed."""
+    page = last(market(10))
+
+    assert gates.change_in_words(page, snapshot(market(10))) is None
+    assert "the instruments have changed: 1 joined (S010), 2 left (S000, S001)" == gates.change_in_words(
+        page, snapshot(market(9, first=2))
+    )
+    assert "8 joined (S010, S011, S012, S013, S014, …)" in str(
+        gates.change_in_words(page, snapshot(market(18)))
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"least_share": 1.1}, {"least_share": -0.1}, {"stale_minutes": -1}])
+def test_options_that_cannot_be(wrong: dict[str, float]) -> None:
+    """They are refused by name."""
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        GateOptions(**wrong)  # type: ignore[arg-type]
+
+
+# A whole run
+
+
+class Run:
+    """A market of 210 stocks in memory, published once at OPEN, and what comes after."""
+
+    def __init__(self, tmp_path: Path, options: GateOptions | None = None) -> None:
+        self.source, self.target = MemorySource(quotes=market(210)), MemoryPublisher()
+        self.config = configuration(tmp_path, self.source, self.target)._replace(gates=options)
+        self.kept = tmp_path / "state/last/nse-fno.json"
+        self.said: list[str] = []
+        assert 0 == self(OPEN)
+
+    def __call__(self, now: datetime, quotes: Sequence[Quote] | None = None, **options: bool) -> int:
+        """Run at `now`, with other stocks if they are given; its exit code."""
+        if quotes is not None:
+            self.source.quotes = tuple(quotes)
+        self.said.clear()
+        self.report = tick.run(self.config, now=now, say=self.said.append, **options)
+        return self.report.exit_code
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"quotes": market(144)}, "66 of the page's 210 instruments are missing (S144, S145"),
+        ({"as_of": OPEN - timedelta(seconds=1)}, "older than the page's"),
+        ({"as_of": OPEN + timedelta(hours=1)}, "still to come"),
+        ({"quotes": [replace(quote, percent_change=-3.0) for quote in market(210)]}, "contradict"),
+    ],
+)
+def test_a_worse_page_is_not_published(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    """Exit 65, a sentence of the market, every file as it was; and what is better comes through again."""
+    run = Run(tmp_path)
+    before, well = dict(run.target.pages), replace(run.source)
+    run.source.__dict__.update(change)
+
+    assert 65 == run(OPEN + FIVE)
+
+    (error,) = run.report.errors
+    assert isinstance(error, SourceGated)
+    assert str(error).startswith("nse-fno: ")
+    assert words in str(error)
+    assert before == run.target.pages
+    run.source.__dict__.update(well.__dict__)
+    assert 0 == run(OPEN + 2 * FIVE)
+    assert before["index.html"] != run.target.pages["index.html"]
+
+
+def test_a_source_that_is_stuck(tmp_path: Path) -> None:
+    """After twenty minutes of the same figures under a new time each the page stays; the first that move pass."""
+    run = Run(tmp_path)
+
+    codes = [run(OPEN + number * FIVE) for number in range(1, 7)]
+
+    assert [0, 0, 0, 65, 65, 65] == codes
+    assert "since 17 Sep 11:00:28" in str(run.report.errors[0])
+    assert 0 == run(OPEN + 7 * FIVE, market(210, shift=0.1))
+
+
+def test_the_same_moment_again_is_no_worse(tmp_path: Path) -> None:
+    """A target that failed gets its page from figures that have not moved on, and the final is made."""
+    run = Run(tmp_path)
+    run.source.as_of = OPEN
+    run.target.error = failure(PublishError)
+    assert 75 == run(OPEN + FIVE)
+    run.target.error = None
+
+    assert [0, 0] == [run(OPEN + 2 * FIVE), run(FINAL)]
+    assert 3 == run.target.runs
+
+
+def test_a_market_that_changes_is_told(tmp_path: Path) -> None:
+    """Stocks that join and leave pass, and are named."""
+    run = Run(tmp_path)
+
+    assert 0 == run(OPEN + FIVE, market(210, first=3))
+
+    sentence = "nse-fno: the instruments have changed: 3 joined (S210, S211, S212), 3 left (S000, S001, S002)"
+    assert sentence in run.said
+
+
+def test_a_lasting_shrink_is_believed(tmp_path: Path) -> None:
+    """Not at once, not with the next session, but with its final; and then the smaller market is the measure."""
+    run = Run(tmp_path)
+    small = market(100, shift=0.2)
+
+    assert 65 == run(OPEN + FIVE, small)
+    assert 65 == run(FINAL)
+    assert 65 == run(OPEN + DAY, market(101, shift=0.3))
+    assert 0 == run(FINAL + DAY)
+    assert "109 left" in " ".join(run.said)
+    assert 0 == run(OPEN + 4 * DAY, market(99, shift=0.1))
+
+
+def test_a_shrink_with_a_good_tick_in_between_begins_anew(tmp_path: Path) -> None:
+    """A source that stumbles each session is never believed; nor is another half of the market each time."""
+    run = Run(tmp_path)
+
+    assert 65 == run(OPEN + FIVE, market(100))
+    assert 0 == run(FINAL, market(210, shift=0.4))
+    assert 65 == run(FINAL + DAY, market(100))
+    assert 65 == run(FINAL + 4 * DAY, market(100, first=100))
+    assert 0 == run(FINAL + 5 * DAY)
+
+
+def test_a_shrink_where_there_are_no_sessions(tmp_path: Path) -> None:
+    """A market that never closes is believed after a day."""
+    source = MemorySource(quotes=market(20))
+    always = SessionOptions(calendar="always")
+    config = configuration(tmp_path, source, MemoryPublisher(), session=always)
+    assert 0 == tick.run(config, now=OPEN).exit_code
+    source.quotes = market(10)
+
+    codes = [tick.run(config, now=OPEN + timedelta(hours=hours)).exit_code for hours in (1, 24, 25)]
+
+    assert [65, 65, 0] == codes
+
+
+def test_force_takes_what_is_worse_than_the_page(tmp_path: Path) -> None:
+    """Fewer, older and stuck figures pass; those that cannot be do not."""
+    run = Run(tmp_path)
+    run.source.as_of = OPEN - FIVE
+
+    assert 0 == run(OPEN + 5 * FIVE, market(50), force=True)
+    assert 0 == run(OPEN + 6 * FIVE)
+    run.source.as_of = OPEN + DAY
+    assert 65 == run(OPEN + 7 * FIVE, force=True)
+
+
+def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
+    """Figures that nobody has seen bar nothing; nor does a dry run."""
+    run = Run(tmp_path)
+    before = run.kept.read_bytes()
+    run.target.error = failure(PublishError)
+    assert 75 == run(OPEN + 2 * FIVE, market(210, shift=0.1))
+    run.target.error = None
+    assert 0 == run(OPEN + 3 * FIVE, dry_run=True)
+    assert 65 == run(OPEN + 3 * FIVE, market(100), dry_run=True)
+    assert before == run.kept.read_bytes()
+
+    run.source.as_of = OPEN + FIVE
+    assert 0 == run(OPEN + 4 * FIVE, market(210, shift=0.1))
+
+
+def test_each_market_has_its_own(tmp_path: Path) -> None:
+    """One that is kept back costs the other nothing."""
+    good, bad, target = MemorySource(), MemorySource(quotes=market(210)), MemoryPublisher()
+    config = configuration(tmp_path, good, target, more=(("other", bad),))
+    assert 0 == tick.run(config, now=OPEN).exit_code
+    bad.quotes = market(100)
+    target.order.clear()
+
+    report = tick.run(config, now=OPEN + FIVE)
+
+    assert (65, ["other"]) == (report.exit_code, [str(error).partition(":")[0] for error in report.errors])
+    assert {"nse-fno", "index.html"} == {name.partition("/")[0] for name in target.order}
+    assert {"nse-fno.json", "other.json"} == {path.name for path in (tmp_path / "state/last").iterdir()}
+
+
+@pytest.mark.parametrize("options", [GateOptions(least_share=0.4), GateOptions(least_share=0)])
+def test_the_configuration_decides(tmp_path: Path, options: GateOptions) -> None:
+    """How many are enough is the user's to say."""
+    run = Run(tmp_path, options)
+
+    assert 0 == run(OPEN + FIVE, market(100))
+
+
+@pytest.mark.parametrize(
+    ("content", "aside"),
+    [
+        (b'{"version": 1, "as_of"', "nse-fno.damaged.json"),
+        (b'{"version": 1, "symbols": []}', "nse-fno.damaged.json"),
+        (b'{"version": 2, "as_of": "next year\'s"}', "nse-fno.version-2.json"),
+    ],
+)
+def test_a_measure_that_cannot_be_read_bars_nothing(tmp_path: Path, content: bytes, aside: str) -> None:
+    """It is set aside, one sentence says so, the page is published and is the next measure."""
+    run = Run(tmp_path)
+    run.kept.write_bytes(content)
+
+    assert 0 == run(OPEN + FIVE, market(100))
+
+    assert [True] == [aside in warning for warning in run.report.warnings]
+    assert content == run.kept.with_name(aside).read_bytes()
+    assert 100 == len(json.loads(run.kept.read_bytes())["symbols"])
