@@ -16,6 +16,9 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
 SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
 LONGEST_SETTLE_MINUTES = 240
+WARNED_FROM_MONTH = (
+    12  # of a calendar that does not know the next year: the list of it appears about the 12th
+)
 
 
 class Hours(NamedTuple):
@@ -94,6 +97,20 @@ def end_of(calendar: Calendar) -> datetime | None:
     return datetime.combine(calendar.last + ONE_DAY, time(0), ZoneInfo(calendar.time_zone))
 
 
+def runs_out(calendar: Calendar, now: datetime) -> str | None:
+    """Say that the calendar does not know the next year, from 1 December on; None where it does."""
+    end = end_of(calendar)
+    if end is None:
+        return None
+    today = now.astimezone(end.tzinfo).date()
+    if today.month < WARNED_FROM_MONTH or calendar.last is None or calendar.last.year != today.year:
+        return None
+    return (
+        f"the calendar {calendar.name} ends on {calendar.last}: once the exchange has listed the holidays of "
+        f"{today.year + 1}, run heatmap calendar update, or install a newer version of this program"
+    )
+
+
 def session_on(calendar: Calendar, day: date) -> Session | None:
     """Return the session that opens on `day`; None where there is none, or the calendar does not know."""
     if calendar.always or not _covers(calendar, day):
@@ -167,5 +184,6 @@ def _next_open(calendar: Calendar, now: datetime, today: date) -> datetime | Non
 def _beyond(calendar: Calendar) -> str:
     return (
         f"The calendar {calendar.name} covers {calendar.first} to {calendar.last} only: "
-        "install a newer version of this program, or add the year to your overrides file."
+        "run heatmap calendar update, install a newer version of this program, or add the year to your "
+        "overrides file."
     )

@@ -79,9 +79,9 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
             closed.pop(held, None)
     last = calendar.last
     if "coverage_to" in document:
-        last = day(document["coverage_to"], f"{where} coverage_to", problems)
-        if last and calendar.last and last < calendar.last:
-            problems.append(f"{where} coverage_to {last} lies before the calendar's own end, {calendar.last}")
+        covered = day(document["coverage_to"], f"{where} coverage_to", problems)
+        # A newer version of this program may know more than was written here for an older one.
+        last = max(covered, last) if covered and last else covered
     aliases = (*_aliases(document, where, problems), *calendar.aliases)
     return replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
 

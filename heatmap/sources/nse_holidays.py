@@ -1,0 +1,148 @@
+"""The holiday list of the National Stock Exchange: how it is asked for, and what its rows mean.
+
+It lists one calendar year, by segment, with weekend days among them. A row means that there is no regular
+session that day; one with a `*` that there is a Muhurat session instead, whose hours it does not tell. It
+says nothing of sessions on weekends, such as drills.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap import snapshots, values
+from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heatmap.sources.nse import Nse
+
+ENDPOINT = "/api/holiday-master?type=trading"
+EQUITIES, DERIVATIVES = "CM", "FO"
+MUHURAT = "*"
+DATE = re.compile(r"\d{1,2}-[A-Z][a-z]{2}-\d{4}", re.ASCII)
+DATE_FORMAT = "%d-%b-%Y"
+MOST_ROWS = 100  # of a segment: no year has so many holidays
+# Each year's list names these, on whatever weekday they fall.
+FIXED = {
+    (1, 26): "Republic Day",
+    (8, 15): "Independence Day",
+    (10, 2): "Gandhi Jayanti",
+    (12, 25): "Christmas",
+}
+
+
+class Holidays(NamedTuple):
+    """One year of the equity segment: names by date. `apart` says where derivatives differ, if they do."""
+
+    year: int
+    closed: Mapping[date, str]  # no regular session, weekends among them
+    muhurat: Mapping[date, str]  # a session of unknown hours in its place
+    apart: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The fixed holidays that are not listed: while there are any, the list is not whole."""
+        listed = {(day.month, day.day) for day in (*self.closed, *self.muhurat)}
+        return tuple(name for day, name in FIXED.items() if day not in listed)
+
+
+def parse(body: bytes) -> Holidays:
+    """Return the list in a body; nothing in it is passed over, for a closure could be among it.
+
+    Messages lack their subject. Raises SourceBlocked for a web page, SourceNonsense.
+    """
+    from heatmap.sources.nse_body import is_web_page
+
+    if is_web_page(body):
+        message = "holds a web page where holidays were due: the exchange may not let this address in"
+        raise SourceBlocked(message)
+    document = snapshots.decode(body)
+    if not isinstance(document, dict):
+        raise SourceReshaped("holds no holidays by segment: the form of the answer is not known")
+    if EQUITIES not in document:
+        raise SourceReshaped(f"holds no segment {EQUITIES}, which is that of equities")
+    closed, muhurat = _segment(document[EQUITIES], EQUITIES)
+    if not closed and not muhurat:
+        raise SourceEmpty("holds not one holiday: the exchange may have none to tell yet")
+    years = sorted({day.year for day in (*closed, *muhurat)})
+    if len(years) > 1:
+        raise SourceReshaped(f"holds holidays of {years[0]} and {years[-1]}, where one year was due")
+    return Holidays(years[0], closed, muhurat, _apart({*closed, *muhurat}, document.get(DERIVATIVES)))
+
+
+def fetch(source: Nse) -> bytes:
+    """Return the list's body, asked of the exchange where `source` asks for quotes. Raises SourceError."""
+    from contextlib import suppress
+    from time import monotonic, sleep
+
+    import requests
+
+    from heatmap import web
+    from heatmap.errors import SourceError
+    from heatmap.sources import nse
+
+    base = source.base_url.rstrip("/")
+    ends = monotonic() + source.fetch_timeout_seconds
+
+    def get(path: str, share: float = 1) -> bytes:
+        return web.get(
+            base + path,
+            session=session,
+            connect_timeout_seconds=source.connect_timeout_seconds,
+            read_timeout_seconds=source.read_timeout_seconds,
+            deadline_seconds=(ends - monotonic()) * share,
+        ).body
+
+    with requests.Session() as session:
+        session.headers.update(nse.BROWSER_HEADERS)
+        with suppress(SourceError):  # no loss by itself: the list may come without cookies
+            get(nse.PAGE, nse.PAGE_SHARE)
+        session.headers["Referer"] = web.shown(base + nse.PAGE)
+        sleep(nse.SECONDS_BETWEEN_REQUESTS)
+        return get(ENDPOINT)
+
+
+def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:
+    """Return a segment's closures and Muhurat days. Raises SourceReshaped for a row that cannot be read."""
+    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+        raise SourceReshaped(f"holds no list of holidays in its segment {name}")
+    closed: dict[date, str] = {}
+    muhurat: dict[date, str] = {}
+    for row in rows:
+        fields = row if isinstance(row, dict) else {}
+        day, description = _day(fields.get("tradingDate")), values.words(fields.get("description"))
+        if day is None or description is None:
+            raise SourceReshaped(f"holds a holiday without date or description in its segment {name}")
+        if fields.get("weekDay", f"{day:%A}") != f"{day:%A}":
+            raise SourceReshaped(f"calls {day} a {values.words(fields['weekDay'])}, which it is not")
+        told = muhurat if MUHURAT in description else closed
+        plain = " ".join(description.replace(MUHURAT, " ").split()) or "Holiday"
+        told[day] = f"{told[day]}/{plain}" if day in told else plain
+    for day in muhurat:
+        closed.pop(day, None)
+    return closed, muhurat
+
+
+def _day(text: object) -> date | None:
+    """Return a date written like 08-Nov-2026; None for anything else."""
+    if not isinstance(text, str) or not DATE.fullmatch(text):
+        return None
+    try:
+        return datetime.strptime(text, DATE_FORMAT).date()  # noqa: DTZ007 -- a date has no zone
+    except ValueError:
+        return None
+
+
+def _apart(equities: set[date], rows: object) -> tuple[str, ...]:
+    """Say on which days derivatives rest and equities do not, and the other way round."""
+    if rows is None:
+        return ()
+    closed, muhurat = _segment(rows, DERIVATIVES)
+    derivatives = {*closed, *muhurat}
+    return (
+        *(f"{day} is a holiday for derivatives, not for equities" for day in sorted(derivatives - equities)),
+        *(f"{day} is a holiday for equities, not for derivatives" for day in sorted(equities - derivatives)),
+    )
