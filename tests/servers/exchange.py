@@ -8,6 +8,7 @@
   and `exchange.status`; every other endpoint answers 404, unless `exchange.alternatives` is True.
 - `now`: an aware time, a function returning one, or None for the recorded day's own time.
 - `status`: "Open", "Closed", or None to go by the time of day (open from 09:15 to 15:15).
+- `holidays`: what the list of holidays answers, that of 2026 by default (exchange_holidays.py).
 - `rows`: the stocks in the exchange's own spelling; set it, or use `moved(rows, ...)`, for a second tick.
 - `fault`: one of `FAULTS` (exchange_faults.py) for every endpoint, or `faults[part of a path]` for
   some: "market-data" is the page, "marketWatchApi" today's endpoint. None is well.
@@ -33,6 +34,7 @@ from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from tests.servers import exchange_holidays
 from tests.servers.exchange_faults import DENIED, FAULTS
 
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -82,6 +84,7 @@ class Exchange:
         self.fault = fault
         self.faults: dict[str, str] = {}
         self.alternatives = False
+        self.holidays = exchange_holidays.holiday_master()
         self.seen: list[tuple[str, Mapping[str, str]]] = []
         self.held = threading.Event()
         self._server = _Server(("127.0.0.1", port), partial(Handler, self))
@@ -185,6 +188,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(DENIED, 401, "text/html")
             elif path == TODAY or (exchange.alternatives and path in ALTERNATIVES):
                 self.answer(exchange.body())
+            elif path == exchange_holidays.ENDPOINT:
+                self.answer(exchange.holidays)
             else:
                 self.answer(b"<html>Resource not found</html>", 404, "text/html")
         except (BrokenPipeError, ConnectionResetError):
