@@ -26,17 +26,25 @@ if TYPE_CHECKING:
 FILE_NAME = nap.CONFIGURATION
 DEADLINE_SECONDS = 90.0
 DEFAULT_TITLE = "NSE F&O heatmap"
+DEFAULT_SOURCES = [{"type": "nse"}, {"type": "nse-archive"}]
 LONGEST_TITLE = 200  # characters
 MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
 
 
+class NamedSource(NamedTuple):
+    """A source, its `type` in the configuration, and what tells it from the market's others."""
+
+    name: str
+    label: str
+    source: Source
+
+
 class Market(NamedTuple):
-    """One market: its name, which is also its folder, its page's title, source and calendar."""
+    """One market: its name, which is also its folder, its page's title, sources and calendar."""
 
     name: str
     title: str
-    source: Source
-    source_name: str  # the source's `type`
+    sources: tuple[NamedSource, ...]  # at least one, in the order in which they are asked
     calendar: Calendar
     session: calendars.SessionOptions = calendars.DEFAULTS  # what the calendar was made of
 
@@ -153,29 +161,44 @@ class _Reader:
         name = values.get("name")
         if isinstance(name, str) and MARKET_NAME.fullmatch(name):
             where = f"market {name!r}"
-        source_table = values.pop("source", {})
+        source_tables = values.pop("source", DEFAULT_SOURCES)
         session_table = values.pop("session", {})
         own = self._build(_MarketTable, values, where, also=("source", "session"))
-        source_name, source = self._source(source_table, f"{where} source")
+        sources = self._sources(source_tables, f"{where} source")
         options = self._build(calendars.SessionOptions, session_table, f"{where} session")
         calendar = None
         if options is not None:
             calendar = self._try(f"{where} session", lambda: calendars.load(options, self.base))
             self.files += calendars.files(options, self.base)
-        if own is None or source is None or calendar is None:
+        if own is None or not sources or calendar is None:
             return None
-        return Market(own.name, own.title or title, source, source_name, calendar, options)
+        return Market(own.name, own.title or title, sources, calendar, options)
 
-    def _source(self, table: object, where: str) -> tuple[str, Source | None]:
+    def _sources(self, tables: object, where: str) -> tuple[NamedSource, ...]:
+        """Return a market's sources; none after noting what is wrong with one of them."""
+        if not isinstance(tables, list):
+            tables = [tables]
+        if not tables:
+            self._problem(where, "there must be at least one")
+        found: list[NamedSource] = []
+        for number, table in enumerate(tables, 1):
+            named = self._source(table, where if len(tables) == 1 else f"{where} {number}")
+            if named:
+                earlier = sum(each.name == named.name for each in found)
+                found.append(named._replace(label=f"{named.name}-{earlier + 1}") if earlier else named)
+        return tuple(found) if len(found) == len(tables) else ()
+
+    def _source(self, table: object, where: str) -> NamedSource | None:
         if not isinstance(table, dict):
             self._problem(where, "must be a table")
-            return "", None
+            return None
         values = dict(table)
         name = values.pop("type", "nse")
         if name not in plugins.SOURCES:
             self._problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
-            return "", None
-        return name, self._located(self._build(plugins.source(name), values, where, also=("type",)))
+            return None
+        source = self._located(self._build(plugins.source(name), values, where, also=("type",)))
+        return NamedSource(name, name, source) if source else None
 
     def _publisher(self, table: Mapping[str, Any], where: str) -> Publisher | None:
         url = table.get("url")

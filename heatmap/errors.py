@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import ClassVar, Self
 
 EXIT_OK = 0
@@ -26,6 +26,16 @@ class HeatmapError(Exception):
     exit_code = EXIT_BUG
     word: ClassVar[str] = "bug"
     market: str | None = None
+
+
+def common_code(errors: Iterable[BaseException]) -> int:
+    """Return the exit code all errors share; EXIT_TEMPORARY where they differ, EXIT_BUG if one is a bug."""
+    codes = {error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG for error in errors}
+    if EXIT_BUG in codes:
+        return EXIT_BUG
+    if len(codes) > 1:
+        return EXIT_TEMPORARY
+    return codes.pop() if codes else EXIT_OK
 
 
 class UsageError(HeatmapError):
@@ -76,7 +86,10 @@ class SourceError(HeatmapError):
 
     exit_code = EXIT_TEMPORARY
     word: ClassVar[str] = "network"
-    status: int | None = None
+
+    def __init__(self, sentence: str, *, status: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
 
     def saying(self, sentence: str) -> Self:
         """Return the same error, with all that it carries, in other words; this one is its cause."""
@@ -137,6 +150,19 @@ class SourceGated(SourceError):
 
     exit_code = EXIT_DATA
     word = "gated"
+
+
+class SourcePassed(SourceError):
+    """The source has nothing for this phase, which is no failure: of another date, closed, not there yet."""
+
+    exit_code = EXIT_OK
+    word = "skipped"
+
+
+class SourceResting(SourcePassed):
+    """The source is left alone for a while, for it blocked us again and again."""
+
+    word = "resting"
 
 
 class SourceImpossible(SourceError):

@@ -52,6 +52,11 @@ class Gatekeeper:
         self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
         return snapshot
 
+    def symbols(self, market: Market) -> frozenset[str]:
+        """Return the instruments of a market's last page; empty where there is none."""
+        last = self._load(market)
+        return last.symbols if last else frozenset()
+
     def keep(self) -> None:
         """Remember what was admitted, if anybody can see it."""
         if self._report.failed_targets == self._report.targets:

@@ -12,13 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page, Reading, Snapshot
     from heatmap.publishers.delivery import Delivery
+    from heatmap.session import Session
 
 
 class Source(Protocol):
@@ -29,6 +30,20 @@ class Source(Protocol):
 
         `folder`, which need not exist yet, is where a source may keep what makes its next fetch better,
         such as cookies; it must be able to do without. None: keep nothing.
+        """
+        ...
+
+
+class ClosingSource(Source, Protocol):
+    """A place that has the figures of sessions once they are over: it is asked in the final phase alone."""
+
+    def closing(
+        self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
+    ) -> Snapshot:
+        """Return the final figures of a session, as of when it settled.
+
+        `symbols` are the instruments that the market is known to have; empty: not known. `folder` is as for
+        `fetch`. Raises SourceError, SourcePassed where they are not there yet.
         """
         ...
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SOURCES = {
     "nse": "heatmap.sources.nse:Nse",
+    "nse-archive": "heatmap.sources.nse_archive:NseArchive",
     "file": "heatmap.sources.file:File",
     "recording": "heatmap.sources.recording:Recording",
 }

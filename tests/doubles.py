@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from heatmap import calendars
-from heatmap.config import Config, Market
+from heatmap.config import Config, Market, NamedSource
 from heatmap.deadline import Deadline
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.model import Page, Quote, Snapshot
@@ -27,7 +27,7 @@ class MemorySource:
     asked: int = 0
     before: Callable[[], None] = field(default=lambda: None)
 
-    def fetch(self, *, now: datetime) -> Snapshot:
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
         """Count the call, then answer or raise."""
         self.asked += 1
         self.before()
@@ -87,7 +87,8 @@ def configuration(
         deadline_seconds=30,
         public_url=None,
         markets=tuple(
-            Market(name, name, each, "memory", calendar) for name, each in (("nse-fno", source), *more)
+            Market(name, name, (NamedSource("memory", "memory", each),), calendar)
+            for name, each in (("nse-fno", source), *more)
         ),
         page=PageOptions(png=False),
         publishers=publishers,

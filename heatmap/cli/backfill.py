@@ -145,10 +145,11 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
         raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
     if arguments.folder is not None:
         return nullcontext(shelves.Folder(arguments.folder))
-    if market.source_name != ARCHIVES_OF:
+    names = [named.name for named in market.sources]
+    if not any(name.startswith(ARCHIVES_OF) for name in names):
         raise UsageError(
-            f"{market.name} has the source {market.source_name!r}, and only the archives of {ARCHIVES_OF!r} "
-            "are known: give files you have with --folder"
+            f"{market.name} has the source {' and '.join(map(repr, names))}, and only the archives of "
+            f"{ARCHIVES_OF!r} are known: give files you have with --folder"
         )
     from heatmap.sources import nse
 

@@ -166,7 +166,7 @@ def test_nothing_is_told_before_the_page_is_out(tmp_path: Path, hooks: Hooks) ->
 def test_no_news_from_what_is_not_live(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dry run, a market drawn although it is closed, and a recording tell nobody."""
     market = Desk(tmp_path, movers())
-    market.source.quotes = (Quote("A", 9.0),)
+    market.sources[0].source.quotes = (Quote("A", 9.0),)
 
     tick.run(market.config, now=OPEN, dry_run=True)
     tick.run(market.config, now=OPEN - timedelta(hours=8), force=True)

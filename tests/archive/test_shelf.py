@@ -343,7 +343,7 @@ def test_a_history_that_fails_costs_colours_alone(tmp_path: Path) -> None:
 def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
     """Of all stocks that day; ties by symbol."""
     market = Market(tmp_path)
-    market.source.quotes = (
+    market.sources[0].source.quotes = (
         Quote("C", 5.0),
         Quote("A", 5.0),
         Quote("B", -5.0),

@@ -33,7 +33,7 @@ def page_set(now: datetime) -> list[Page]:
         read = config.load(path)
         read.state_directory.mkdir()
         market = read.markets[0]
-        snapshot = market.source.fetch(now=now)
+        snapshot = market.sources[0].source.fetch(now=now)
         return pages.draw(read, market, snapshot, guard.judge(market.calendar, now), now)
 
 

@@ -1,0 +1,171 @@
+"""Asks the sources of a market in turn, within their share of the time, until one gives what can be drawn."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, cast
+from zoneinfo import ZoneInfo
+
+from heatmap import breaker
+from heatmap.deadline import within
+from heatmap.errors import ConfigError, DeadlineError, SourceError, SourcePassed, SourceResting
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import datetime
+    from pathlib import Path
+
+    from heatmap.breaker import Blocks
+    from heatmap.config import Config, Market, NamedSource
+    from heatmap.interfaces import ClosingSource
+    from heatmap.model import Snapshot
+    from heatmap.session import Verdict
+    from heatmap.state import State
+
+FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
+
+
+class Answer(NamedTuple):
+    """What can be drawn, and which of a market's sources gave it."""
+
+    snapshot: Snapshot
+    source: NamedSource
+
+
+class Asker:
+    """The sources of all markets, for one run at `now`; the state directory's lock must be held.
+
+    `patient` leaves alone for a while who blocked us again and again; without it, all are asked.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: State,
+        now: datetime,
+        say: Callable[[str], None],
+        *,
+        patient: bool = True,
+        dry_run: bool = False,
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._now = now
+        self._say = say
+        self._patient = patient
+        self._dry_run = dry_run
+
+    def ask(
+        self,
+        market: Market,
+        verdict: Verdict,
+        seconds: float,
+        judge: Callable[[Snapshot], Snapshot],
+        symbols: Callable[[], Collection[str]],
+    ) -> Answer:
+        """Return the first answer that `judge` lets pass, within `seconds`.
+
+        `judge` returns the snapshot as it may be drawn, or raises SourceError. `symbols` returns those of
+        the last page, for sources that know more instruments than the market has. Each source may take an
+        equal share of the time that is left, so that one that hangs leaves the next ones theirs. Raises
+        SourceError: that of the first source asked, in which the others' are told; SourcePassed where
+        nothing failed.
+        """
+        until = monotonic() + seconds
+        waiting = [each for each in market.sources if is_of_use(each, verdict)]
+        resting: list[datetime] = []
+        errors: list[tuple[NamedSource, SourceError]] = []
+        while waiting:
+            named = waiting.pop(0)
+            blocks = breaker.from_plain(self._state[market.name].sources).get(named.label, breaker.NONE)
+            rests = breaker.rests_until(blocks, self._config.interval_minutes, self._now)
+            if rests and self._patient:
+                self._say(f"{market.name}: {self._resting(market, named, blocks, rests)}")
+                resting.append(rests)
+                continue
+            self._say(f"{market.name}: asking {named.label}")
+            share = (until - monotonic()) / (1 + len(waiting))
+            try:
+                snapshot = judge(self._fetch(market, named, verdict, share, symbols))
+            except SourceError as error:
+                self._note(market, named, blocks, error)
+                errors.append((named, error))
+                if waiting:
+                    self._say(f"{market.name}: {named.label}: {error}")
+                continue
+            self._note(market, named, blocks, None)
+            return Answer(snapshot, named)
+        if errors:
+            raise _of_all(errors)
+        if resting:
+            raise SourceResting(self._all_rest(market, min(resting)))
+        raise SourcePassed(f"none of its sources has figures while the market is {verdict.phase}")
+
+    def _fetch(
+        self,
+        market: Market,
+        named: NamedSource,
+        verdict: Verdict,
+        seconds: float,
+        symbols: Callable[[], Collection[str]],
+    ) -> Snapshot:
+        """Return what a source gives within `seconds`. Raises SourceError."""
+        source = named.source
+        folder = folder_of(self._config.state_directory, market, named)
+
+        def work() -> Snapshot:
+            if is_closing(named) and verdict.session:
+                closing = cast("ClosingSource", source)
+                return closing.closing(verdict.session, symbols=symbols(), folder=folder)
+            return source.fetch(now=self._now, folder=folder)
+
+        try:
+            return within(seconds, work)
+        except DeadlineError as error:
+            raise SourceError("no answer while the run had time to ask: the next run asks again") from error
+
+    def _note(self, market: Market, named: NamedSource, before: Blocks, error: SourceError | None) -> None:
+        """Remember what became of asking a source, if that changes anything."""
+        blocks = breaker.after(before, error, self._now)
+        if blocks == before or self._dry_run:
+            return
+        kept = breaker.from_plain(self._state[market.name].sources)
+        labels = {each.label for each in market.sources}  # of a source that is no more, nothing is kept
+        kept = {label: each for label, each in kept.items() if label in labels and label != named.label}
+        if blocks != breaker.NONE:
+            kept[named.label] = blocks
+        with suppress(ConfigError):  # a full disk: the page comes first
+            self._state.remember(market.name, sources=breaker.to_plain(kept))
+
+    def _resting(self, market: Market, named: NamedSource, blocks: Blocks, until: datetime) -> str:
+        local = until.astimezone(ZoneInfo(market.calendar.time_zone))
+        return f"{named.label} blocked {blocks.in_a_row} times in a row: left alone until {local:%H:%M %Z}"
+
+    def _all_rest(self, market: Market, until: datetime) -> str:
+        local = until.astimezone(ZoneInfo(market.calendar.time_zone))
+        return f"its sources blocked again and again, so they are left alone until {local:%H:%M %Z}"
+
+
+def is_closing(named: NamedSource) -> bool:
+    """Whether a source has a session's final figures alone."""
+    return hasattr(named.source, "closing")
+
+
+def is_of_use(named: NamedSource, verdict: Verdict) -> bool:
+    """Whether a source may have figures for this phase."""
+    return not is_closing(named) or verdict.phase is Phase.FINAL
+
+
+def folder_of(state_directory: Path, market: Market, named: NamedSource) -> Path:
+    """Return where a source may keep what makes its next fetch better; it need not exist."""
+    return state_directory / FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
+
+
+def _of_all(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
+    """Return the first error, which decides what became of the market; the others are told in it."""
+    (_, first), *others = errors
+    if not others:
+        return first
+    return first.saying("; ".join([str(first), *(f"{named.label}: {error}" for named, error in others)]))

@@ -1,0 +1,225 @@
+"""The closing figures of a session from the exchange's daily archives: the last resort, once it is over.
+
+Archives lie on another server than live quotes, which as a rule lets addresses in that the other blocks. They
+come in the evening, hold every share, and know neither names nor market values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from heatmap.errors import (
+    DeadlineError,
+    HistoryNonsense,
+    SourceBlocked,
+    SourceEmpty,
+    SourcePassed,
+    SourceRenamed,
+    SourceReshaped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from heatmap.history.archives import Archive
+    from heatmap.history.model import Bar
+    from heatmap.history.shelves import Exchange
+    from heatmap.model import Quote, Snapshot
+    from heatmap.session import Session
+
+NAME = "nse-archive"
+FUTURES_AND_OPTIONS = "SECURITIES IN F&O"
+LOTS_PATH = "/content/fo/fo_mktlots.csv"  # of every stock with futures and options, how many make a lot
+LOTS_MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices
+FEWEST_LOTS = 50  # there were 146 such stocks in 2019, 210 in 2026
+MOST_DAYS_BACK = 10  # further than from any session to the one before it
+SATURDAY = 5
+SETTLED_HOUR = 16  # when closing prices are final, as a rule, in the exchange's zone
+
+
+@dataclass(frozen=True, slots=True)
+class NseArchive:
+    """A session's closing prices, restricted to an index's stocks.
+
+    They are those of the market's last page; before there is one, the exchange's list of those with futures
+    and options, if `index` asks for them. `base_url` differs for a test; None: the exchange's own.
+    """
+
+    index: str = FUTURES_AND_OPTIONS
+    base_url: str | None = None
+    fetch_timeout_seconds: float = 25
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        from heatmap.sources import nse
+
+        # What these may be is the same for live quotes.
+        nse.Nse(
+            index=self.index,
+            base_url=self.base_url or nse.BASE_URL,
+            fetch_timeout_seconds=self.fetch_timeout_seconds,
+        )
+
+    def closing(
+        self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
+    ) -> Snapshot:
+        """Return a session's closing figures, as of when it settled.
+
+        Raises SourcePassed until its archive is there, other SourceErrors where it cannot be used.
+        """
+        del folder  # it has nothing to keep
+        as_of = session.settles or session.windows[-1].closes
+
+        def work(shelf: Exchange) -> Snapshot:
+            archive = _archive(shelf, session.date)
+            if archive is None:
+                raise SourcePassed(f"the archive of {session.date:%d %b %Y} is not there yet")
+            return parse(archive, symbols or self._listed(shelf), as_of)
+
+        return self._within(work)
+
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
+        """Return the figures of the newest archive there is, which `check` looks at. Raises SourceError."""
+        del folder
+        from heatmap.sources.nse_body import ZONE
+
+        here = now.astimezone(ZONE)
+        today = here.replace(hour=SETTLED_HOUR, minute=0, second=0, microsecond=0)
+        days = (today - timedelta(days=back) for back in range(MOST_DAYS_BACK + 1))
+        possible = [settled for settled in days if settled <= here and settled.weekday() < SATURDAY]
+
+        def work(shelf: Exchange) -> Snapshot:
+            for settled in possible:
+                archive = _archive(shelf, settled.date())
+                if archive is not None:
+                    return parse(archive, self._listed(shelf), settled)
+            raise SourceRenamed(
+                f"the exchange has no archive of the last {MOST_DAYS_BACK} days: look for a newer version "
+                "of this program"
+            )
+
+        return self._within(work)
+
+    def _within(self, work: Callable[[Exchange], Snapshot]) -> Snapshot:
+        """Return what is made of the archives before the time is over. Raises SourceError."""
+        from heatmap.deadline import within
+        from heatmap.history import archives, shelves
+        from heatmap.sources import nse
+
+        base, page = self.base_url or archives.BASE_URL, self.base_url or nse.BASE_URL
+        with shelves.Exchange(base, page, nse.BROWSER_HEADERS) as shelf:
+            try:
+                return within(self.fetch_timeout_seconds, lambda: work(shelf))
+            except DeadlineError as error:
+                raise SourceBlocked(
+                    f"the exchange's archives gave nothing within {self.fetch_timeout_seconds:g} seconds: "
+                    "this address may be blocked there"
+                ) from error
+
+    def _listed(self, shelf: Exchange) -> Collection[str]:
+        """Return the stocks of the index, as the exchange lists them. Raises SourceError."""
+        from heatmap.history import archives
+
+        if self.index.strip().upper() != FUTURES_AND_OPTIONS:
+            raise SourceEmpty(
+                f"which stocks {self.index} has is only known once there is a first page with live quotes"
+            )
+        url = (self.base_url or archives.BASE_URL).rstrip("/") + LOTS_PATH
+        body = shelf.read(url)
+        if body is None:
+            raise SourceRenamed(
+                f"{url} is gone, which tells the stocks with futures and options: look for a newer version "
+                "of this program"
+            )
+        return parse_lots(body)
+
+
+def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapshot:
+    """Return the quotes of those symbols in an archive, in its order. Raises SourceEmpty for none of them.
+
+    Percent changes are of the close from the previous one, as the exchange has adjusted it. `dropped` counts
+    the symbols that are not in the archive.
+    """
+    from heatmap.model import Snapshot
+    from heatmap.sources.nse_body import CURRENCY, ZONE, packaged_industries
+
+    wanted, industries = frozenset(symbols), packaged_industries()
+    quotes = tuple(
+        quote
+        for bar in archive.bars
+        if bar.symbol in wanted and (quote := _quote(bar, industries.get(bar.symbol))) is not None
+    )
+    if not quotes:
+        raise SourceEmpty("the exchange's archive holds none of the market's instruments")
+    return Snapshot(
+        NAME, as_of.astimezone(ZONE), quotes, CURRENCY, is_open=False, dropped=len(wanted) - len(quotes)
+    )
+
+
+def parse_lots(body: bytes) -> frozenset[str]:
+    """Return the symbols of the stocks in the exchange's list of lots. Raises SourceReshaped."""
+    import csv
+
+    found: set[str] = set()
+    is_stock = False
+    try:
+        for row in csv.reader(body.decode("utf-8-sig", errors="replace").splitlines()):
+            cells = [cell.strip().upper() for cell in row[:2]]
+            if len(cells) == 2 and is_stock and cells[1]:
+                found.add(cells[1])
+            is_stock = is_stock or cells[:1] == [LOTS_MARK]
+    except csv.Error as error:
+        raise SourceReshaped(f"the exchange's list of lots is damaged ({error}): try again later") from error
+    if len(found) < FEWEST_LOTS:
+        raise SourceReshaped(
+            f"the exchange's list of lots names {len(found)} stocks, where {FEWEST_LOTS} or more were due: "
+            "look for a newer version of this program"
+        )
+    return frozenset(found)
+
+
+def _archive(shelf: Exchange, day: date) -> Archive | None:
+    """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
+    from heatmap import web
+    from heatmap.history import archives
+
+    problems = []
+    for name in shelf.names(day):
+        body = shelf.read(name)
+        if body is None:
+            continue
+        try:
+            return archives.parse(body, day)
+        except HistoryNonsense as error:
+            problems.append(f"{web.shown(name)} {error}")
+    if problems:
+        raise SourceReshaped("; ".join(problems))
+    return None
+
+
+def _quote(bar: Bar, industry: str | None) -> Quote | None:
+    """Return a bar's quote; None where its change is not known."""
+    from heatmap import values
+    from heatmap.model import Quote
+
+    if bar.previous_close is None:
+        return None
+    percent = values.percent(round((bar.close / bar.previous_close - 1) * 100, 2))
+    if percent is None:
+        return None
+    return Quote(
+        symbol=bar.symbol,
+        percent_change=percent,
+        sector=industry,
+        last_price=bar.close,
+        previous_close=bar.previous_close,
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        volume=bar.volume,
+        turnover=bar.turnover,
+    )
