@@ -1,0 +1,78 @@
+"""The marked blocks of an overrides file: one a year, and nothing else in the file is touched."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from heatmap.blocks import rewritten, without
+from heatmap.errors import ConfigError
+
+OWN = """# Mine.
+coverage_to = "2027-03-31"  # as far as I know
+
+[[closed]]   # told on the radio
+date = 2026-12-01
+"""
+BLOCK = """# >>> holidays of 2027, kept by heatmap calendar update: write entries of your own elsewhere
+[[closed]]
+date = 2027-01-26
+# <<< holidays of 2027
+"""
+LINES = ["[[closed]]", "date = 2027-01-26"]
+END = date(2027, 12, 31)
+
+
+def test_a_block_follows_what_is_there() -> None:
+    """Comments and order stay; of the line on coverage only the date changes."""
+    expected = OWN.replace('"2027-03-31"', "2027-12-31") + "\n" + BLOCK
+
+    assert expected == rewritten(OWN, 2027, LINES, END)
+
+
+def test_a_first_file() -> None:
+    """From nothing come the coverage and the block."""
+    assert "coverage_to = 2027-12-31\n" + BLOCK == rewritten("", 2027, LINES, END)
+    assert BLOCK == rewritten("", 2027, LINES, None)
+    assert "" == rewritten("", 2027, [], None)
+
+
+def test_it_is_replaced_where_it_stands() -> None:
+    """What stands before and after it, other years' blocks among it, stays to the letter."""
+    other = BLOCK.replace("2027", "2028")
+    text = f"{OWN}{BLOCK}{other}[[alias]]\nold = 'A'\nnew = 'B'"
+
+    assert text == rewritten(text, 2027, LINES, None)
+    assert text.replace("2027-01-26", "2027-01-27") == rewritten(
+        text, 2027, ["[[closed]]", "date = 2027-01-27"], None
+    )
+    assert text.replace(BLOCK, "") == rewritten(text, 2027, [], None) == without(text, 2027)
+    assert f"{OWN}[[alias]]\nold = 'A'\nnew = 'B'" == without(text)
+
+
+def test_coverage_within_a_table_is_not_the_file_s() -> None:
+    """Only above the first table it counts; there a new line is put."""
+    text = "[[closed]]\nname = '''\ncoverage_to = 2026-01-01\n'''\ndate = 2026-12-01\n"
+
+    assert f"coverage_to = 2027-12-31\n{text}" == rewritten(text, 2027, [], END)
+
+
+def test_line_ends_stay_as_they_are() -> None:
+    """A file written on Windows gets a block with its line ends."""
+    text = OWN.replace("\n", "\r\n")
+
+    found = rewritten(text, 2027, LINES, END)
+    assert found.count("\n") == found.count("\r\n")
+    assert found == rewritten(found, 2027, LINES, END)
+
+
+@pytest.mark.parametrize("line", [BLOCK.splitlines()[0], BLOCK.splitlines()[-1]])
+def test_a_torn_block_is_told(line: str) -> None:
+    """With one of its lines gone nobody knows where it ends."""
+    torn = BLOCK.replace(f"{line}\n", "")
+
+    with pytest.raises(ConfigError, match="holidays of"):
+        rewritten(torn, 2027, [], None)
+    with pytest.raises(ConfigError, match="holidays of"):
+        without(torn)
