@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.errors import ConfigError, LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from io import FileIO
     from pathlib import Path
 
 VERSION = 1
 FILE_NAME = "state.json"
-MOST_OUTCOMES = 20  # of one market
+LOCK_NAME = "lock"
+MOST_MARK_BYTES = 4096
 
 
 class Memory(NamedTuple):
@@ -24,9 +26,8 @@ class Memory(NamedTuple):
     published_at: str | None = None  # when a page of it last reached a target
     final_date: str | None = None  # the last session whose final page every target has
     warned_on: str | None = None  # the last date on which the end of the calendar was reported
+    sources: Mapping[str, Any] | None = None  # of sources that blocked: see `breaker.to_plain`
     history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
-    # Of the last runs, oldest first: when each began, and its exit code.
-    outcomes: tuple[tuple[str, int], ...] = ()
 
 
 class State:
@@ -38,22 +39,15 @@ class State:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._path = directory / FILE_NAME
+        self._former: dict[str, object] = {}  # outcomes as versions before 0.3 kept them here, by market
         self._memories = self._read()
 
     def __getitem__(self, market: str) -> Memory:
         return self._memories.get(market, Memory())
 
-    def remember(self, market: str, **changes: str) -> None:
+    def remember(self, market: str, **changes: object) -> None:
         """Change what is remembered of a market and write it down at once. Raises ConfigError."""
-        self._memories[market] = self[market]._replace(**changes)  # type: ignore[arg-type]  # outcomes are note's
-        self._write()
-
-    def note(self, began_at: Mapping[str, str], exit_code: int) -> None:
-        """Write down how a run ended for each market it was for, by the time it began. Raises ConfigError."""
-        for market, moment in began_at.items():
-            memory = self[market]
-            outcomes = (*memory.outcomes, (moment, exit_code))[-MOST_OUTCOMES:]
-            self._memories[market] = memory._replace(outcomes=outcomes)
+        self._memories[market] = self[market]._replace(**changes)  # type: ignore[arg-type]  # `_read` has no better check
         self._write()
 
     def _write(self) -> None:
@@ -67,6 +61,10 @@ class State:
                 json.dump(document, file, indent=1)
                 file.flush()
                 os.fsync(file.fileno())
+            if self._former:
+                from heatmap import outcomes
+
+                outcomes.adopt(self.directory, self._former)
             temporary.replace(self._path)
         except OSError as error:
             raise _unusable(self.directory, error) from error
@@ -74,13 +72,9 @@ class State:
     def _read(self) -> dict[str, Memory]:
         try:
             markets = json.loads(self._path.read_text("utf-8"))["markets"]
+            self._former = {name: kept["outcomes"] for name, kept in markets.items() if "outcomes" in kept}
             return {
-                name: Memory(
-                    **{key: kept.get(key) for key in Memory._fields if key != "outcomes"},
-                    outcomes=tuple(
-                        (str(moment), _whole(code)) for moment, code in kept.get("outcomes") or ()
-                    ),
-                )
+                name: Memory(**{key: kept.get(key) for key in Memory._fields})
                 for name, kept in markets.items()
             }
         except FileNotFoundError:
@@ -92,26 +86,20 @@ class State:
             return {}
 
 
-def _whole(code: object) -> int:
-    """Return an exit code as it was kept. Raises TypeError for what is none."""
-    if not isinstance(code, int):
-        raise TypeError
-    return code
-
-
 @contextmanager
-def lock(directory: Path) -> Iterator[None]:
+def lock(directory: Path, mark: str = "") -> Iterator[str]:
     """Hold the state directory, made if need be; released at the latest when the process ends.
 
+    `mark` stands in the lock's file meanwhile. Yields the mark of a holder that was killed, "" if none was.
     Raises LockedError where another run holds it, ConfigError where it cannot be written.
     """
     # flock, not lockf: the latter is lost as soon as any other handle of the file is closed.
     from fcntl import LOCK_EX, LOCK_NB, flock
 
-    path = directory / "lock"
+    path = directory / LOCK_NAME
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        file = path.open("a+b", buffering=0)
     except OSError as error:
         raise _unusable(directory, error) from error
     with file:
@@ -120,7 +108,24 @@ def lock(directory: Path) -> Iterator[None]:
         except BlockingIOError as error:
             message = f"another run holds {path}: this one leaves; if that happens often, run it less often"
             raise LockedError(message) from error
-        yield
+        if not mark:  # what was left waits for whoever has a use for it
+            yield ""
+            return
+        try:
+            yield _change_mark(file, mark)
+        finally:
+            _change_mark(file, "")
+
+
+def _change_mark(file: FileIO, mark: str) -> str:
+    """Put a mark in place of another and return that; a full disk may well keep it from standing there."""
+    with suppress(OSError):
+        file.seek(0)
+        former = file.read(MOST_MARK_BYTES).decode("utf-8", "replace")
+        file.truncate(0)
+        file.write(mark.encode())
+        return former
+    return ""
 
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:

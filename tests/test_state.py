@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from heatmap import outcomes
 from heatmap.errors import ConfigError, LockedError
 from heatmap.state import Memory, State, lock
 
@@ -34,14 +37,7 @@ def test_memories_outlive_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        *(b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}'),
-        *(
-            b'{"markets": {"a": {"outcomes": %s}}}' % kept
-            for kept in (b"3", b"[3]", b'[["x", "y"]]', b'[["x", Infinity]]')
-        ),
-    ],
+    "damage", [b"", b"{", b"[]", b'{"markets": 3}', b"\xff\xfe", b'{"markets": {"a": []}}']
 )
 def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: bytes) -> None:
     """The run goes on with nothing remembered, and the damaged file is kept for whoever wants to look."""
@@ -109,20 +105,38 @@ def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
         pass
 
 
-def test_the_last_outcomes_are_remembered(tmp_path: Path) -> None:
-    """Of each market a run was for, oldest first, the last twenty; the rest of its memory stays."""
-    State(tmp_path).remember("a", final_date="2026-09-17")
-    for minute in range(25):
-        State(tmp_path).note({"a": f"2026-09-17T11:{minute:02}:00+05:30"}, 75 if minute == 24 else 0)
-    State(tmp_path).note({"b": "2026-09-17T11:00:00+05:30"}, 0)
+def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
+    """Its state.json held them; they stand before those kept since, and what makes no sense is left out."""
+    began = datetime.fromisoformat("2026-09-17T11:10:00+05:30")
+    kept = [["2026-09-17T11:00:00+05:30", 75], ["2026-09-17T11:05:00+05:30", 0], ["x", 0], 3, [1, 2]]
+    former = {
+        "version": 1,
+        "markets": {"a": {"final_date": "2026-09-16", "outcomes": kept}, "b": {"outcomes": 3}},
+    }
+    (tmp_path / "state.json").write_text(json.dumps(former))
+    outcomes.append(tmp_path, [outcomes.Outcome("a", began, 65, "changed")])
+
     State(tmp_path).remember("a", warned_on="2027-01-01")
+    State(tmp_path).remember("a", published_at="2026-09-17T11:10:00+05:30")
 
-    state = State(tmp_path)
+    assert [
+        ("11:00", 75, "failed, exit 75"),
+        ("11:05", 0, "published"),
+        ("11:10", 65, "changed"),
+    ] == [(f"{each.at:%H:%M}", each.code, each.word) for each in outcomes.read(tmp_path)]
+    assert ("2026-09-16", "2027-01-01") == State(tmp_path)["a"][1:3]
 
-    assert 20 == len(state["a"].outcomes)
-    assert (("2026-09-17T11:05:00+05:30", 0), ("2026-09-17T11:24:00+05:30", 75)) == (
-        state["a"].outcomes[0],
-        state["a"].outcomes[-1],
-    )
-    assert ("2026-09-17", "2027-01-01") == (state["a"].final_date, state["a"].warned_on)
-    assert (("2026-09-17T11:00:00+05:30", 0),) == state["b"].outcomes
+
+def test_the_mark_of_a_holder_stands_while_it_holds(tmp_path: Path) -> None:
+    """It is gone when the block ends, however it ends; without a mark what stands there is left alone."""
+    with lock(tmp_path, "of the first") as left:
+        assert ("", "of the first") == (left, (tmp_path / "lock").read_text())
+    assert "" == (tmp_path / "lock").read_text()
+    with suppress(InterruptedError), lock(tmp_path, "of the second"):
+        raise InterruptedError
+    assert "" == (tmp_path / "lock").read_text()
+    (tmp_path / "lock").write_text("of one that was killed")
+    with lock(tmp_path) as left:
+        assert ("", "of one that was killed") == (left, (tmp_path / "lock").read_text())
+    with lock(tmp_path, "of the next") as left:
+        assert "of one that was killed" == left

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from heatmap.outcomes import Outcome
     from heatmap.session import Verdict
 
 SCHEMA = "market-heatmap-status/1"
 FILE_NAME = "status.json"
+MOST_OUTCOMES = 20
 
 
 def page(
@@ -23,9 +25,9 @@ def page(
     *,
     as_of: datetime,
     generated_at: datetime,
-    outcomes: Iterable[tuple[str, int]],
+    outcomes: Iterable[Outcome],
 ) -> Page:
-    """Return the file. `outcomes` are of earlier runs, oldest first: when each began, and its exit code.
+    """Return the file. `outcomes` are of earlier runs, oldest first.
 
     A run cannot know its own outcome before its pages are in place, so it is told by the next one.
     Nothing in it names a host, a user or a path.
@@ -39,7 +41,8 @@ def page(
         "phase": str(verdict.phase),
         "next_open": verdict.next_open.astimezone(zone).isoformat() if verdict.next_open else None,
         "outcomes": [
-            {"generated_at": began_at, "exit_code": code} for began_at, code in reversed(tuple(outcomes))
+            {"generated_at": outcome.at.astimezone(zone).isoformat(), "exit_code": outcome.code}
+            for outcome in reversed(tuple(outcomes))
         ],
     }
     return Page(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode())

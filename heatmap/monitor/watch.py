@@ -7,15 +7,25 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap import credentials
-from heatmap.errors import EXIT_BUG, EXIT_OK, ConfigError, HeatmapError, LockedError
+from heatmap import credentials, outcomes
+from heatmap.errors import (
+    EXIT_BUG,
+    EXIT_OK,
+    EXIT_TEMPORARY,
+    ConfigError,
+    DeadlineError,
+    HeatmapError,
+    LockedError,
+    StoppedError,
+    common_code,
+)
 from heatmap.monitor import metrics, ping, status, textfile
 from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.monitor.options import MonitorOptions
-from heatmap.state import State, lock
+from heatmap.outcomes import PUBLISHED, RESTING, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -32,8 +42,8 @@ class Watch:
     """The `with` block around a run that has something to do, from before it takes the lock.
 
     A run that finds another one at work tells nothing, or its start and its failure would be taken for
-    the other's. At the end of the block the run's outcome is noted in the state, the metrics are written
-    and the ping is sent; of a `quiet` run, which publishes nothing, nobody is told.
+    the other's. At the end of the block the outcome is kept for each market, the metrics are written and
+    the ping is sent; of a `quiet` run, which publishes nothing, nothing is kept and nobody told.
     """
 
     def __init__(
@@ -66,16 +76,17 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Tell how the run ended. What cannot be told is said, and raises nothing."""
-        if self._quiet or isinstance(error, LockedError) or (error and not isinstance(error, Exception)):
+        if self._quiet or not (error is None or isinstance(error, Exception | KeyboardInterrupt)):
             return
+        if isinstance(error, KeyboardInterrupt):
+            error = StoppedError("interrupted from the keyboard: visitors keep the last good pages")
         until = time.monotonic() + max(self._deadline.remaining(), LAST_WORDS_SECONDS)
         errors = [*self._report.errors, *([error] if error else [])]
-        if error:
-            code = error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG
-        else:
-            code = self._report.exit_code
         try:
-            self._note(code)
+            self._keep(errors)
+            if isinstance(error, LockedError) or kind is KeyboardInterrupt or self._is_resting:
+                return
+            code = common_code([error]) if error else self._report.exit_code
             written = self._metrics(code, whole=error is None)
             # A server goes by the order in which it hears of start and end.
             self._tell("the ping of the start", self._start, until)
@@ -85,13 +96,27 @@ class Watch:
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its outcome
             self._report.say(f"monitor: ended in a bug ({type(mistake).__name__})")
 
-    def begin(self) -> None:
-        """Tell that the run begins; call it once the lock is held."""
+    @property
+    def mark(self) -> str:
+        """What stands in the lock's file while the run lasts; "" for a quiet one."""
+        return "" if self._quiet else outcomes.mark(self._began)
+
+    def begin(self, left: str) -> None:
+        """Tell that the run begins, once the lock is held; `left` is the mark of a run that was killed."""
         url = self._url
         if url:
             self._start = Errand(lambda: ping.send(url, ping.START))
+        lost = outcomes.read_mark(left)
+        if lost:
+            self._append([killed for killed in outcomes.of_killed(lost) if not self._is_kept(killed)])
 
-    def status_pages(self, drawn: Sequence[tuple[Market, Verdict]], state: State) -> list[Page]:
+    def abandon(self, end: Callable[[], None]) -> None:
+        """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
+        hung = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
+        Errand(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
+        end()
+
+    def status_pages(self, drawn: Sequence[tuple[Market, Verdict]]) -> list[Page]:
         """Return the status.json of each market drawn; none where the configuration wants none."""
         if not self._options.status:
             return []
@@ -100,20 +125,45 @@ class Watch:
                 market.name,
                 verdict,
                 as_of=self._report.figures[market.name][1],
-                generated_at=self._now.astimezone(ZoneInfo(market.calendar.time_zone)),
-                outcomes=state[market.name].outcomes,
+                generated_at=self._began[market.name],
+                outcomes=_latest(self._config, market, status.MOST_OUTCOMES),
             )
             for market, verdict in drawn
         ]
 
-    def _note(self, code: int) -> None:
-        zones = {market.name: ZoneInfo(market.calendar.time_zone) for market, _ in self._due}
-        began_at = {name: self._now.astimezone(zone).isoformat() for name, zone in zones.items()}
+    @property
+    def _began(self) -> dict[str, datetime]:
+        """When the run began, in the zone of each of its markets."""
+        return {
+            market.name: self._now.astimezone(ZoneInfo(market.calendar.time_zone)) for market, _ in self._due
+        }
+
+    @property
+    def _is_resting(self) -> bool:
+        """Whether nothing was asked of any source: then there is nothing new to tell."""
+        ended = self._report.outcomes
+        return bool(ended) and all(outcome.word == RESTING for outcome in ended)
+
+    def _keep(self, errors: Sequence[BaseException]) -> None:
+        seconds = round(time.monotonic() - self._begun, 2)
+        self._report.outcomes = [
+            outcome
+            for name, at in self._began.items()
+            for outcome in [_outcome(self._report, name, at, seconds, errors)]
+            if outcome
+        ]
+        self._append(self._report.outcomes)
+
+    def _append(self, ended: Sequence[Outcome]) -> None:
         try:
-            with lock(self._config.state_directory):
-                State(self._config.state_directory).note(began_at, code)
-        except HeatmapError as error:
-            self._report.say(f"monitor: the outcome could not be noted: {error}")
+            outcomes.append(self._config.state_directory, ended)
+        except OSError as error:
+            self._report.say(f"monitor: the outcome could not be kept ({error.strerror})")
+
+    def _is_kept(self, killed: Outcome) -> bool:
+        """Whether a run that was ended at its deadline had the time to say so itself."""
+        kept = outcomes.latest(self._config.state_directory, killed.market, most=1)
+        return [killed.at] == [outcome.at for outcome in kept]
 
     def _metrics(self, code: int, *, whole: bool) -> Errand | None:
         path = self._options.textfile
@@ -135,7 +185,51 @@ class Watch:
             self._report.say(f"monitor: {what} {problem}")
 
 
-def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], state: State, report: Report) -> None:
+def _outcome(
+    report: Report, name: str, at: datetime, seconds: float, errors: Sequence[BaseException]
+) -> Outcome | None:
+    """Return how a run ended for a market; None where it was drawn by another run in the meantime."""
+    word, why = report.passed.get(name, (PUBLISHED, ""))
+    own = [error for error in errors if getattr(error, "market", None) == name]
+    if not own and name not in report.passed:
+        own = [error for error in errors if getattr(error, "market", None) is None]
+    code = common_code(own)
+    if own:
+        word = getattr(own[0], "word", HeatmapError.word)
+        why = "; ".join(_sentence(error) for error in own)
+        if report.is_partial and code != EXIT_BUG:
+            code = EXIT_TEMPORARY
+    elif name not in report.passed and name not in report.figures:
+        return None
+    mine = f"{name}: "
+    told = [warning.removeprefix(mine) for warning in report.warnings if warning.startswith(mine)]
+    quotes, as_of = report.figures.get(name, (None, None))
+    return Outcome(
+        market=name,
+        at=at,
+        code=code,
+        word=word,
+        sentence="; ".join([*filter(None, [why.removeprefix(mine)]), *told]),
+        source=report.sources.get(name),
+        quotes=quotes,
+        as_of=as_of and as_of.astimezone(at.tzinfo),
+        seconds=seconds,
+    )
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, HeatmapError):
+        return str(error).replace("\n", "; ")
+    return f"a bug ({type(error).__name__}): see the run's own output"
+
+
+def _latest(config: Config, market: Market, most: int) -> list[Outcome]:
+    with suppress(OSError):
+        return outcomes.latest(config.state_directory, market.name, most)
+    return []
+
+
+def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], report: Report) -> None:
     """Ping from a tick that had nothing to do, where the configuration wants that, or where it has an error.
 
     It calls well what the last run left well: after a run that failed, nothing is sent until one succeeds.
@@ -145,8 +239,10 @@ def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], state: Stat
         return
     if options.ping_closed:
         report.idle_until = None  # or the next ticks would leave before they come here
-    last = [outcome for market, _ in verdicts for outcome in state[market.name].outcomes[-1:]]
-    ill = any(code != EXIT_OK for _, code in last) or any(verdict.past_calendar for _, verdict in verdicts)
+    last = [outcome for market, _ in verdicts for outcome in _latest(config, market, 1)]
+    ill = any(outcome.code != EXIT_OK or outcome.word == RESTING for outcome in last) or any(
+        verdict.past_calendar for _, verdict in verdicts
+    )
     if ill and not report.errors:
         return
     url = _address(options, report)

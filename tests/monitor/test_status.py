@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 from heatmap.monitor import status
+from heatmap.outcomes import Outcome
 from heatmap.session import Phase, Verdict
 
 
@@ -21,7 +22,16 @@ def test_the_whole_file() -> None:
         Verdict(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
         as_of=datetime.fromisoformat("2026-09-17T05:29:58+00:00"),
         generated_at=at("2026-09-17T11:00:00"),
-        outcomes=[("2026-09-17T10:50:00+05:30", 75), ("2026-09-17T10:55:00+05:30", 0)],
+        outcomes=[
+            Outcome(
+                "nse-fno",
+                at("2026-09-17T10:50:00"),
+                75,
+                "blocked",
+                "of some-host, which is nobody's business",
+            ),
+            Outcome("nse-fno", at("2026-09-17T10:55:00"), 0, "published"),
+        ],
     )
 
     assert page.path == "nse-fno/status.json"
