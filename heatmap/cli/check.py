@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from heatmap import guard
+from heatmap.asking import is_closing
 from heatmap.cli import trust
 from heatmap.cli.clock import parse_now
 from heatmap.config import FILE_NAME, load
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.alerts.options import AlertOptions
-    from heatmap.config import Config, Market
+    from heatmap.config import Config, Market, NamedSource
     from heatmap.interfaces import Publisher
     from heatmap.publishers.sftp import SftpPublisher
 
@@ -79,7 +80,7 @@ def _check_monitor(config: Config) -> None:
     options = config.monitor
     found = problems(options)
     for problem in found:
-        print(f"  WARN  monitor: {problem}", flush=True)
+        _warn("monitor", problem)
     if options and not found:
         told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
         _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
@@ -115,16 +116,26 @@ def _pictures(config: Config) -> str:
 
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:
+    """Ask every source; one that fails is a failure where no other has what it would give."""
     verdict = guard.judge(market.calendar, now)
     _tell(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
-    try:
-        snapshot = market.source.fetch(now=now)
-    except SourceError as error:
-        _fail(f"{market.name} source", error, report)
-        return
-    as_of = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone))
-    answer = f"{market.source_name} answers: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
-    _tell(f"{market.name} source", answer)
+    failed: list[tuple[NamedSource, SourceError]] = []
+    answered: list[NamedSource] = []
+    for named in market.sources:
+        try:
+            snapshot = named.source.fetch(now=now)
+        except SourceError as error:
+            failed.append((named, error))
+            continue
+        answered.append(named)
+        as_of = f"{snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)):%d %b %Y %H:%M:%S %Z}"
+        _tell(f"{market.name} source", f"{named.label} answers: {len(snapshot.quotes)} quotes as of {as_of}")
+    lives = any(not is_closing(named) for named in answered)  # of which closing prices can be had, too
+    for named, error in failed:
+        if lives:
+            _warn(f"{market.name} source", f"{named.label}: {error}; others give what it does not")
+        else:
+            _fail(f"{market.name} source", error.saying(f"{named.label}: {error}"), report)
 
 
 def _check_target(
@@ -153,6 +164,10 @@ def _check_target(
 
 def _tell(what: str, found: str) -> None:
     print(f"  ok    {what}: {found}", flush=True)
+
+
+def _warn(what: str, found: str) -> None:
+    print(f"  WARN  {what}: {found}", flush=True)
 
 
 def _fail(what: str, error: HeatmapError, report: Report) -> None:
