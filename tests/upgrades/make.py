@@ -36,13 +36,21 @@ def write_quotes(folder: Path, moment: datetime) -> None:
         price = round(close * (1 + percent / 100), 2)
         rows.append(
             {
-                **{"symbol": symbol, "last_price": price, "previous_close": close, "percent_change": percent},
-                **{"open": close, "high": max(price, close), "low": min(price, close)},
+                "symbol": symbol,
+                "last_price": price,
+                "previous_close": close,
+                "percent_change": percent,
+                "open": close,
+                "high": max(price, close),
+                "low": min(price, close),
                 "volume": 1000 * minutes,
             }
         )
     document = {
-        **{"schema": "market-heatmap/1", "source": "nse", "currency": "INR", "as_of": moment.isoformat()},
+        "schema": "market-heatmap/1",
+        "source": "nse",
+        "currency": "INR",
+        "as_of": moment.isoformat(),
         "session": {"phase": SESSION.get(f"{moment:%H:%M}", "closed")},
         "quotes": rows,
     }
