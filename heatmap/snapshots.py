@@ -10,7 +10,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from heatmap import values
-from heatmap.errors import SourceNonsense
+from heatmap.errors import SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 from heatmap.session import Phase
 
@@ -76,7 +76,7 @@ def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
 
 
 def from_json(document: object) -> Snapshot:
-    """Return the snapshot that a decoded snapshot.json holds. Raises SourceNonsense."""
+    """Return the snapshot that a decoded snapshot.json holds. Raises SourceReshaped."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _nonsense(f"it is not of the schema {SCHEMA}")
     as_of = values.moment(document.get("as_of"))
@@ -124,22 +124,22 @@ def to_csv(table: Table) -> bytes:
 
 
 def decode(body: bytes) -> object:
-    """Return what a JSON text holds, read strictly: UTF-8, finite numbers. Raises SourceNonsense."""
+    """Return what a JSON text holds, read strictly: UTF-8, finite numbers. Raises SourceReshaped."""
     try:
         text = body.decode("utf-8-sig")
         document = json.loads(text, parse_constant=_not_json, parse_float=_finite)
         if "\\ud" in text.lower():  # an escape that may be half a character, which nothing can write
             json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
-        raise SourceNonsense("holds JSON nested too deeply: that is no list of quotes") from None
+        raise SourceReshaped("holds JSON nested too deeply: that is no list of quotes") from None
     except json.JSONDecodeError as error:
         message = f"holds no whole JSON (it stops making sense at character {error.pos:,} of {len(text):,})"
-        raise SourceNonsense(message) from None
+        raise SourceReshaped(message) from None
     except UnicodeError:
-        raise SourceNonsense("holds something else than text in UTF-8") from None
+        raise SourceReshaped("holds something else than text in UTF-8") from None
     except ValueError as error:
         why = str(error) if isinstance(error, _ForbiddenNumberError) else "a number of thousands of digits"
-        raise SourceNonsense(f"holds what is no figure ({why})") from None
+        raise SourceReshaped(f"holds what is no figure ({why})") from None
     return document
 
 
@@ -206,7 +206,7 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
 
 
 def _optional(row: Mapping[str, object], name: str, check: Callable[[object], _T | None]) -> _T | None:
-    """Return what stands under `name`, None where null does. Raises SourceNonsense if `check` refuses it."""
+    """Return what stands under `name`, None where null does. Raises SourceReshaped if `check` refuses it."""
     value = row.get(name)
     result = None if value is None else check(value)
     if result is None and value is not None:
@@ -215,12 +215,12 @@ def _optional(row: Mapping[str, object], name: str, check: Callable[[object], _T
 
 
 def _figure(row: Mapping[str, object], name: str, check: Callable[[object], float | None]) -> float | None:
-    """Return a number, which here is never written as text. Raises SourceNonsense."""
+    """Return a number, which here is never written as text. Raises SourceReshaped."""
     return _optional(row, name, lambda value: None if isinstance(value, str) else check(value))
 
 
-def _nonsense(why: str) -> SourceNonsense:
-    return SourceNonsense(f"holds a snapshot.json that cannot be used: {why}")
+def _nonsense(why: str) -> SourceReshaped:
+    return SourceReshaped(f"holds a snapshot.json that cannot be used: {why}")
 
 
 def _dumped(value: object) -> str:

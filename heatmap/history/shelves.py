@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from heatmap import web
@@ -12,7 +11,6 @@ from heatmap.errors import (
     HistoryNonsense,
     SourceBlocked,
     SourceError,
-    SourceNonsense,
     SourceOverloaded,
     SourceRenamed,
     SourceUntrusted,
@@ -26,9 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-SECONDS_BETWEEN_REQUESTS = 0.35  # the polite ceiling is three a second
-SECONDS_BEFORE_AGAIN = (2.0, 8.0)  # after trouble that may pass
 DEADLINE_SECONDS = 60.0  # of one archive
+LIMITS = web.Limits(archives.MOST_PACKED_BYTES, archives.MOST_BYTES)
 PAGE = "/all-reports"  # where a person would find the archives
 
 
@@ -76,21 +73,20 @@ class Folder:
 
 
 class Exchange:
-    """The exchange's archives over HTTP, asked politely; a context manager.
+    """The exchange's archives over HTTP; a context manager.
 
-    `headers` are those of a browser. After a refusal a page is visited for its cookies; a second one ends it.
+    `headers` are those of a browser; a `client` that asks in another way may be given. After a refusal a
+    page is visited for its cookies; a second one ends it.
     """
 
     patience: int | None = 3
 
-    def __init__(self, base_url: str, page_url: str, headers: Mapping[str, str]) -> None:
-        import requests
-
+    def __init__(
+        self, base_url: str, page_url: str, headers: Mapping[str, str], client: web.Client | None = None
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._page = page_url.rstrip("/") + PAGE
-        self._session = requests.Session()
-        self._session.headers.update(headers)
-        self._asked = float("-inf")
+        self._client = client or web.Client(headers=headers, limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +94,7 @@ class Exchange:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._session.close()
+        self._client.__exit__()
 
     def names(self, day: date) -> Sequence[str]:
         """Return the addresses of a day's archives."""
@@ -116,7 +112,7 @@ class Exchange:
             return None
 
     def _archive(self, url: str) -> bytes:
-        answer = self._answer(url)
+        answer = self._get(url)
         if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
                 f"{web.shown(url)} answered with a web page where an archive was due: "
@@ -133,24 +129,5 @@ class Exchange:
         except SourceError:
             return
 
-    def _answer(self, url: str) -> web.Answer:
-        """Ask, and again after trouble that may pass: the only place where that is done."""
-        for seconds in SECONDS_BEFORE_AGAIN:
-            try:
-                return self._get(url)
-            except (SourceBlocked, SourceNonsense, SourceOverloaded, SourceUntrusted):
-                raise
-            except SourceError:
-                sleep(seconds)
-        return self._get(url)
-
     def _get(self, url: str) -> web.Answer:
-        sleep(max(self._asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
-        self._asked = monotonic()
-        return web.get(
-            url,
-            session=self._session,
-            deadline_seconds=DEADLINE_SECONDS,
-            max_wire_bytes=archives.MOST_PACKED_BYTES,
-            max_decoded_bytes=archives.MOST_BYTES,
-        )
+        return self._client.get(url, web.Budget(DEADLINE_SECONDS))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
+from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,18 +14,15 @@ if TYPE_CHECKING:
 
     from heatmap.model import Snapshot
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class File(Online):
     """The figures at `path` or at `url`: exactly one of the two. What they are is told by their content."""
 
     path: str | None = None
     url: str | None = None
-    connect_timeout_seconds: float = 5
-    read_timeout_seconds: float = 10
-    fetch_timeout_seconds: float = 25
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
@@ -35,16 +33,18 @@ class File:
             problems.append("path must be that of a file")
         if self.url is not None and not _is_web_address(self.url):
             problems.append("url must begin with https:// or http:// and a host, without user and password")
-        timeouts = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
-        problems += [f"{name} must be 1 to 300" for name in timeouts if not 1 <= getattr(self, name) <= 300]
+        problems += self.option_problems()
         if problems:
             raise ConfigError(problems)
 
     def located(self, base: Path) -> File:
-        """Return the same source with a relative path taken from `base`."""
+        """Return the same source with relative paths taken from `base`."""
         from pathlib import Path
 
-        return replace(self, path=str(base / Path(self.path).expanduser())) if self.path else self
+        located = Online.located(
+            self, base
+        )  # no super(): a slotted dataclass is not the class it was written as
+        return replace(located, path=str(base / Path(self.path).expanduser())) if self.path else located
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
         """Return what the file holds now. Raises SourceError."""
@@ -53,31 +53,27 @@ class File:
         else:
             from heatmap import web
 
-            url = self.url or ""
-            where = web.shown(url)
-            body = web.get(
-                url,
-                connect_timeout_seconds=self.connect_timeout_seconds,
-                read_timeout_seconds=self.read_timeout_seconds,
-                deadline_seconds=self.fetch_timeout_seconds,
-                max_decoded_bytes=MAX_BYTES,
-            ).body
+            where = web.shown(self.url or "")
+            with self.client() as client:
+                body = client.get(self.url or "", web.Budget(self.fetch_timeout_seconds)).body
         try:
             return parse(body)
         except SourceError as error:
-            raise type(error)(f"{where} {error}") from error
+            raise error.saying(f"{where} {error}") from error
 
 
 def parse(body: bytes) -> Snapshot:
     """Return the quotes in a snapshot.json of ours or in an answer of the exchange. Raises SourceError."""
     from heatmap import snapshots
+    from heatmap.session import Phase
     from heatmap.sources import nse_body
 
     if nse_body.is_web_page(body):
         return nse_body.parse(body)  # which says what that means
     document = snapshots.decode(body)
     if isinstance(document, dict) and "schema" in document:
-        return snapshots.from_json(document)
+        snapshot = snapshots.from_json(document)
+        return replace(snapshot, relayed=Phase(document["session"]["phase"]))
     return nse_body.parse(document)
 
 

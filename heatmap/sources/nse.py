@@ -1,4 +1,4 @@
-"""The National Stock Exchange of India: how to get through to it, and whom to believe when it refuses."""
+"""The National Stock Exchange of India: what it is asked for, and whom to believe when it refuses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from heatmap.errors import (
     ConfigError,
     SourceBlocked,
+    SourceEmpty,
     SourceError,
+    SourceImpossible,
     SourceNonsense,
     SourceOverloaded,
     SourceRenamed,
+    SourceReshaped,
     SourceUntrusted,
 )
+from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +27,11 @@ if TYPE_CHECKING:
     from heatmap.model import Snapshot
 
 BASE_URL = "https://www.nseindia.com"
-PAGE = "/market-data/live-equity-market"  # visited first, for its cookies
 ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encoded
     "/api/NextApi/apiClient/marketWatchApi?functionName=getIndicesData&symbol={index}",
     "/api/equity-stockIndex?index={index}",
     "/api/equity-stock-indices?index={index}",
 )
-SECONDS_BETWEEN_REQUESTS = 1 / 3  # the polite ceiling
-PAGE_SHARE = 0.3  # of the time for the whole fetch: the page may hang where the figures do not
 # The exchange answers browsers only.
 BROWSER_HEADERS = {
     "User-Agent": (
@@ -42,35 +43,40 @@ BROWSER_HEADERS = {
 }
 # When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
 # elsewhere, and trouble that may pass explains more than an alternative that is long gone.
-TELLING = (SourceOverloaded, SourceUntrusted, SourceBlocked, SourceError, SourceNonsense, SourceRenamed)
+TELLING = (
+    SourceOverloaded,
+    SourceUntrusted,
+    SourceBlocked,
+    SourceError,
+    SourceReshaped,
+    SourceNonsense,
+    SourceEmpty,
+    SourceRenamed,
+)
 ADVICE: Mapping[type[SourceError], str] = {
-    SourceOverloaded: "run it less often",
-    SourceUntrusted: "check base_url and this machine's clock",
+    SourceOverloaded: "the next run tries again; if this goes on, run it less often",
+    SourceUntrusted: "check base_url, the proxy and this machine's clock",
     SourceBlocked: (
         "cloud addresses are often blocked: run it from another address, or draw from the snapshot.json "
         'of an installation that is let in (source type "file")'
     ),
     SourceError: "the next run tries again",
-    SourceNonsense: (
-        "check the index's name; if that is right, the exchange has changed its answer: "
-        "look for a newer version of this program"
-    ),
+    SourceReshaped: "the exchange has changed its answer: look for a newer version of this program",
+    SourceNonsense: "check base_url; if that is right, look for a newer version of this program",
+    SourceEmpty: "check the index's name; if that is right, the exchange has no figures at the moment",
     SourceRenamed: "the exchange seems to have renamed it: look for a newer version of this program",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Nse:
+class Nse(Online):
     """Live quotes of an index's stocks; "SECURITIES IN F&O" are those with futures and options.
 
-    `base_url` differs for a relay or a test. `fetch_timeout_seconds` limits the whole fetch.
+    `base_url` differs for a relay or a test.
     """
 
     index: str = "SECURITIES IN F&O"
     base_url: str = BASE_URL
-    connect_timeout_seconds: float = 5
-    read_timeout_seconds: float = 10
-    fetch_timeout_seconds: float = 25
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
@@ -82,55 +88,42 @@ class Nse:
                 "base_url must be https:// and a host, without user, password and query; "
                 "http:// is for this machine only"
             )
-        timeouts = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
-        problems += [f"{name} must be 1 to 300" for name in timeouts if not 1 <= getattr(self, name) <= 300]
+        problems += self.option_problems()
         if problems:
             raise ConfigError(problems)
 
-    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002
-        """Return the first good answer of `ENDPOINTS`. Raises SourceError, telling what each answered."""
-        from time import monotonic, sleep
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- the exchange has a clock of its own
+        """Return the first good answer of `ENDPOINTS`. Raises SourceError, telling what each answered.
+
+        `folder` keeps the cookies with which figures came.
+        """
         from urllib.parse import quote
 
-        import requests
-
-        from heatmap import web
         from heatmap.sources.nse_body import parse
+        from heatmap.sources.nse_site import Site
 
-        base = self.base_url.rstrip("/")
-        page = web.shown(base + PAGE)
-        ends = monotonic() + self.fetch_timeout_seconds
-        failures: dict[str, SourceError] = {}
-        with requests.Session() as session:  # a new one each time: stale cookies make connections fail
-            session.headers.update(BROWSER_HEADERS)
-            for path in (PAGE, *ENDPOINTS):
-                url = base + path.format(index=quote(self.index, safe=""))
-                asked = monotonic()
-                seconds = ends - asked
-                if seconds < SECONDS_BETWEEN_REQUESTS:
-                    break
+        with Site(self, self.base_url, folder) as site:
+            for path in ENDPOINTS:
+                address = path.format(index=quote(self.index, safe=""))
                 try:
-                    answer = web.get(
-                        url,
-                        session=session,
-                        connect_timeout_seconds=self.connect_timeout_seconds,
-                        read_timeout_seconds=self.read_timeout_seconds,
-                        deadline_seconds=seconds * PAGE_SHARE if path == PAGE else seconds,
-                    )
-                    if path != PAGE:
-                        return parse(answer.body, index=self.index)
-                except (
-                    SourceError
-                ) as error:  # of the page no loss by itself: figures may come without cookies
-                    failures[web.shown(url)] = error
-                    if isinstance(error, SourceOverloaded):
+                    snapshot = site.get(address, lambda body: parse(body, index=self.index))
+                except SourceImpossible:
+                    raise
+                except SourceError as error:
+                    if _is_final(error) or not site.has_time:
                         break
-                session.headers["Referer"] = page
-                sleep(max(asked + SECONDS_BETWEEN_REQUESTS - monotonic(), 0))
-        if not failures:
-            message = "the exchange answered too slowly to be asked for figures: raise fetch_timeout_seconds"
-            raise SourceBlocked(message)
-        raise _verdict(failures, page)
+                else:
+                    site.keep()
+                    return snapshot
+            site.forget()
+            raise _verdict(site.failures, site.page)
+
+
+def _is_final(error: SourceError) -> bool:
+    """Whether nothing more may be asked, or there would be no point in it."""
+    if isinstance(error, SourceOverloaded):
+        return error.status == 429 or error.retry_after_seconds is not None
+    return isinstance(error, SourceUntrusted)
 
 
 def _is_base(url: str) -> bool:
@@ -151,11 +144,10 @@ def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:
     # What the page answered counts only where no endpoint was asked.
     heard = {url: error for url, error in failures.items() if url != page} or failures
     kind = next(kind for kind in TELLING if any(type(error) is kind for error in heard.values()))
+    cause = next(error for error in heard.values() if type(error) is kind)
     told: dict[str, list[str]] = {}  # who answered alike stands together
     for url, error in failures.items():
         what = str(error).removeprefix(url).strip().partition(":")[0]
         told.setdefault(what, []).append(url.rpartition("/")[2])
     summary = "; ".join(f"{', '.join(names)}: {what}" for what, names in told.items())
-    verdict = kind(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")
-    verdict.__cause__ = next(error for error in heard.values() if type(error) is kind)
-    return verdict
+    return cause.saying(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap import snapshots, values
-from heatmap.errors import SourceBlocked, SourceNonsense
+from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
 
     `index` is the name of the index asked for, whose own row is no stock's. `industries` is by symbol;
     by default the packaged table. Messages lack their subject. Raises SourceBlocked for a web page,
-    SourceNonsense.
+    SourceEmpty, SourceReshaped.
     """
     if isinstance(body, bytes):
         if is_web_page(body):
@@ -56,10 +56,10 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
     inner = outer.get("data")
     content = inner if isinstance(inner, dict) else outer  # today's form has an envelope
     if isinstance(inner, dict) and not inner:
-        raise SourceNonsense("holds no figures at all: the exchange may not know this index, or has none yet")
+        raise SourceEmpty("holds no figures at all: the exchange may not know this index, or has none yet")
     rows = content.get("data")
     if not isinstance(rows, list):
-        raise SourceNonsense("holds no list of stocks: the form of the answer is not known")
+        raise SourceReshaped("holds no list of stocks: the form of the answer is not known")
     as_of = _as_of(content)
     table = packaged_industries() if industries is None else industries
     names = {name for name in (index, content.get("name")) if isinstance(name, str)}
@@ -71,12 +71,12 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
             quotes.setdefault(quote.symbol, quote)
     dropped = len(stocks) - len(quotes)
     if not stocks:
-        raise SourceNonsense("holds a list without a single stock: the exchange may not know this index")
+        raise SourceEmpty("holds a list without a single stock: the exchange may not know this index")
     if dropped > MOST_UNUSABLE * len(stocks) or not quotes:
         message = (
             f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
         )
-        raise SourceNonsense(message)
+        raise SourceReshaped(message)
     return Snapshot("nse", as_of, tuple(quotes.values()), CURRENCY, _is_open(content), dropped)
 
 
@@ -102,7 +102,7 @@ def _as_of(content: Mapping[str, Any]) -> datetime:
         moment = _time(text)
         if moment is not None:
             return moment
-    raise SourceNonsense("holds no time that can be read: how old its figures are cannot be told")
+    raise SourceReshaped("holds no time that can be read: how old its figures are cannot be told")
 
 
 def _time(text: object) -> datetime | None:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import snapshots, values
-from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
+from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceReshaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,36 +73,24 @@ def parse(body: bytes) -> Holidays:
     return Holidays(years[0], closed, muhurat, _apart({*closed, *muhurat}, document.get(DERIVATIVES)))
 
 
-def fetch(source: Nse) -> bytes:
-    """Return the list's body, asked of the exchange where `source` asks for quotes. Raises SourceError."""
-    from contextlib import suppress
-    from time import monotonic, sleep
+def fetch(source: Nse) -> Holidays:
+    """Return the list, asked of the exchange where `source` asks for quotes. Raises SourceError."""
+    from heatmap.sources.nse_site import Site
 
-    import requests
+    address = source.base_url.rstrip("/") + ENDPOINT
 
-    from heatmap import web
-    from heatmap.errors import SourceError
-    from heatmap.sources import nse
+    def read(body: bytes) -> Holidays:
+        try:
+            return parse(body)
+        except SourceError as error:
+            raise error.saying(f"{address} {error}") from error
 
-    base = source.base_url.rstrip("/")
-    ends = monotonic() + source.fetch_timeout_seconds
-
-    def get(path: str, share: float = 1) -> bytes:
-        return web.get(
-            base + path,
-            session=session,
-            connect_timeout_seconds=source.connect_timeout_seconds,
-            read_timeout_seconds=source.read_timeout_seconds,
-            deadline_seconds=(ends - monotonic()) * share,
-        ).body
-
-    with requests.Session() as session:
-        session.headers.update(nse.BROWSER_HEADERS)
-        with suppress(SourceError):  # no loss by itself: the list may come without cookies
-            get(nse.PAGE, nse.PAGE_SHARE)
-        session.headers["Referer"] = web.shown(base + nse.PAGE)
-        sleep(nse.SECONDS_BETWEEN_REQUESTS)
-        return get(ENDPOINT)
+    try:
+        with Site(source, source.base_url) as site:
+            return site.get(ENDPOINT, read)
+    except SourceError as error:
+        advice = f"or open {address} in a browser, save what it shows, and give that with --from"
+        raise error.saying(f"{error}; {advice}") from error
 
 
 def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:

@@ -1,0 +1,111 @@
+"""What the tables of all sources on the web have in common: their time, their proxy, whom they look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path  # noqa: TC003 -- heatmap.keys reads the annotations as they stand here
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from heatmap.web import Client, Limits
+
+BROWSERS = ("chrome", "firefox", "safari")
+PROXY_SCHEMES = ("http", "https", "socks5h")
+TIMEOUTS = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Online:
+    """A source that is asked over HTTP. `fetch_timeout_seconds` limits the whole fetch.
+
+    Without a `proxy` the environment's HTTPS_PROXY and NO_PROXY hold. `impersonate` is the name of a
+    browser whose TLS and headers are sent; None: those of Python.
+    """
+
+    connect_timeout_seconds: float = 5
+    read_timeout_seconds: float = 10
+    fetch_timeout_seconds: float = 25
+    proxy: str | None = None
+    proxy_password_env: str | None = None
+    proxy_password_file: Path | None = None
+    proxy_password_command: tuple[str, ...] | None = None
+    impersonate: str | None = None
+
+    def located(self, base: Path) -> Self:
+        """Return the same source with relative paths taken from `base`."""
+        file = self.proxy_password_file
+        return replace(self, proxy_password_file=base / file) if file else self
+
+    def option_problems(self) -> list[str]:
+        """Say what is wrong with these options."""
+        problems = [f"{name} must be 1 to 300" for name in TIMEOUTS if not 1 <= getattr(self, name) <= 300]
+        places = (self.proxy_password_env, self.proxy_password_file, self.proxy_password_command)
+        has_password = any(place is not None for place in places)
+        if self.proxy is None and has_password:
+            problems.append("proxy_password_env, _file and _command need a proxy")
+        if self.proxy is not None:
+            problems += _proxy_problems(self.proxy, has_password=has_password)
+        if self.impersonate is not None and self.impersonate not in BROWSERS:
+            problems.append(f"impersonate must be one of {', '.join(BROWSERS)}")
+        return problems
+
+    def client(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cookies: Path | None = None,
+        limits: Limits | None = None,
+    ) -> Client:
+        """Return who asks for this source. Raises SourceImpossible where the proxy's password is missing."""
+        from heatmap.web import Client
+
+        return Client(
+            headers=headers,
+            timeouts_seconds=(self.connect_timeout_seconds, self.read_timeout_seconds),
+            proxy=self._proxy_with_login(),
+            impersonate=self.impersonate,
+            cookies=cookies,
+            limits=limits,
+        )
+
+    def _proxy_with_login(self) -> str | None:
+        if self.proxy is None:
+            return None
+        from urllib.parse import quote, unquote, urlsplit
+
+        from heatmap import credentials
+        from heatmap.errors import ConfigError, SourceImpossible
+
+        parts = urlsplit(self.proxy)
+        if not parts.username:
+            return self.proxy
+        places = (self.proxy_password_env, self.proxy_password_file, self.proxy_password_command)
+        try:
+            password = credentials.read(*places, what="proxy_password") or ""
+        except ConfigError as error:
+            raise SourceImpossible(str(error)) from error
+        login = f"{quote(unquote(parts.username), safe='')}:{quote(password, safe='')}"
+        return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def _proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
+    """Say what is wrong with a proxy's address, without repeating it: it may hold a password."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(proxy)
+        sound = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+        sound = sound and parts.path in ("", "/") and not parts.query and not parts.fragment
+    except ValueError:
+        return ["proxy must be an address such as http://proxy.example:3128"]
+    if parts.password is not None:
+        return ["proxy must not hold a password: name its place by proxy_password_env, _file or _command"]
+    if not sound:
+        known = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
+        return [f"proxy must be an address such as http://proxy.example:3128, and begin with one of {known}"]
+    if has_password and not parts.username:
+        return ["proxy must name the user too, as in http://user@proxy.example:3128"]
+    return []

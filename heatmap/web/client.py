@@ -1,0 +1,214 @@
+"""Asks one site: politely, in the time there is, within the site, and again where that may help."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from heatmap.deadline import Deadline, within
+from heatmap.errors import (
+    DeadlineError,
+    SourceBlocked,
+    SourceError,
+    SourceNonsense,
+    SourceOverloaded,
+)
+from heatmap.web import answers, pace
+from heatmap.web.answers import Answer, Limits, Reply, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Protocol, Self
+
+    class Carrier(Protocol):
+        """A library that carries a request and its reply."""
+
+        def ask(
+            self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
+        ) -> Reply:
+            """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+
+        def give_up(self) -> None:
+            """End what another thread still waits for."""
+
+        def close(self) -> None:
+            """Close what is open."""
+
+
+MAX_REDIRECTS = 4
+RETRIES = 2  # for a whole fetch
+LOOKUP_SECONDS = 10.0  # the longest that a name server is waited for
+SHORTEST_WAIT_SECONDS = 1.0  # the first wait is up to this long, the next up to twice that, …
+LONGEST_WAIT_SECONDS = 10.0  # that a server can ask for and get within one fetch
+
+
+class Budget(Deadline):
+    """What a whole fetch may spend: its time, and how often it may ask again."""
+
+    def __init__(self, seconds: float, retries: int = RETRIES) -> None:
+        """Begin to count."""
+        super().__init__(seconds)
+        self.retries = retries
+
+
+class Client:
+    """A context manager. `cookies` is the file that keeps them between runs; None: none are kept.
+
+    `headers` go with every request; with `impersonate`, the name of a browser, they are that browser's
+    own instead. `proxy` is an address with its login; without one, the environment's HTTPS_PROXY and
+    NO_PROXY hold.
+    """
+
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts_seconds: tuple[float, float] = (5, 10),
+        proxy: str | None = None,
+        impersonate: str | None = None,
+        cookies: Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        from heatmap.web.cookies import Cookies
+
+        self.cookies = Cookies(cookies)
+        self._headers = headers or {}
+        self._timeouts = timeouts_seconds
+        self._proxy = proxy
+        self._browser = impersonate
+        self._limits = limits or Limits()
+        self._carrier: Carrier | None = None
+        self._found: set[str] = set()  # hosts whose names were looked up
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._carrier is not None:
+            self._carrier.close()
+
+    def get(
+        self, url: str, budget: Budget, *, share: float = 1.0, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return the answer, whose status was 200; every message begins with the address as `shown`.
+
+        `share` is how much of the budget's time this may take. Raises SourceBlocked (401, 403, 421, a
+        hang, a redirect elsewhere), SourceOverloaded (429, 5xx), SourceRenamed (404, 410), SourceUntrusted
+        (certificate, the proxy's login), SourceNonsense (other refusals, too large), SourceImpossible (a
+        package is missing) and SourceError (network, a short body).
+        """
+        deadline = Deadline(budget.remaining() * share)
+        tried = 0
+        while True:
+            try:
+                return self._follow(url, deadline, headers or {})
+            except DeadlineError as error:
+                late = f"had not answered in full after {deadline.seconds:.3g} seconds"
+                message = f"{shown(url)} {late}: this address may be blocked there"
+                raise SourceBlocked(message) from error
+            except SourceError as error:
+                wait = _wait_seconds(error, tried)
+                if wait is None or wait >= deadline.remaining() or not budget.retries:
+                    raise error.saying(f"{shown(url)} {error}") from error
+            tried += 1
+            budget.retries -= 1
+            time.sleep(wait)
+
+    def _follow(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Answer:
+        """Ask, and follow redirects within the site; messages lack their subject."""
+        for _ in range(MAX_REDIRECTS + 1):
+            reply = self._ask(url, deadline, headers)
+            self.cookies.take(url, reply.cookies)
+            target = answers.redirected(url, reply)
+            if target is None:
+                answers.judge(reply)
+                kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+                return Answer(reply.body, kind, url)
+            url = target
+        raise SourceBlocked(
+            f"redirects more than {MAX_REDIRECTS} times, in a circle: "
+            "it may not let this address in; look at it in a browser"
+        )
+
+    def _ask(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Reply:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise SourceNonsense("is no address that can be asked: correct it") from error
+        proxy = self._proxy or _environment_proxy(parts.scheme, host)
+        if not proxy:
+            self._look_up(host, deadline)
+        pause = pace.take_turn(f"{host}:{port}", deadline.remaining())
+        if pause is None:
+            raise DeadlineError("its turn comes too late")
+        time.sleep(pause)
+        cookie = self.cookies.header(url)
+        sent = {**headers, "Cookie": cookie} if cookie else headers
+        carrier = self._carrier = self._carrier or self._new_carrier()
+        try:
+            return within(deadline.remaining(), lambda: carrier.ask(url, sent, proxy, self._limits, deadline))
+        except DeadlineError:
+            self._carrier = None  # a thread left behind may still use it
+            carrier.give_up()
+            raise
+
+    def _look_up(self, host: str, deadline: Deadline) -> None:
+        """See that a name is known: no timeout of a socket bounds that, and its silence is not the site's."""
+        import socket
+
+        if host in self._found:
+            return
+        try:
+            within(
+                deadline.timeout(LOOKUP_SECONDS),
+                lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM),
+            )
+        except DeadlineError as error:
+            message = "cannot be reached, for no name server answers: check this machine's network"
+            raise SourceError(message) from error
+        except OSError as error:
+            message = "cannot be reached, for its name is not known: check the network and the address"
+            raise SourceError(message) from error
+        except UnicodeError as error:
+            raise SourceNonsense("is no address that can be asked: correct it") from error
+        self._found.add(host)
+
+    def _new_carrier(self) -> Carrier:
+        if self._browser is not None:
+            from heatmap.web.through_curl import Carrier as Impersonator
+
+            return Impersonator(self._browser, self._timeouts)
+        from heatmap.web.through_requests import Carrier
+
+        return Carrier(self._headers, self._timeouts)
+
+
+def _environment_proxy(scheme: str, host: str) -> str | None:
+    from urllib.request import getproxies, proxy_bypass
+
+    if proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(scheme) or proxies.get("all")
+
+
+def _wait_seconds(error: SourceError, tried: int) -> float | None:
+    """Return how long to wait before asking again; None where that would not help, or be rude.
+
+    The waits are spread by chance over all they may last, so that many who failed at once do not come
+    back at once.
+    """
+    from random import uniform
+
+    if isinstance(error, SourceOverloaded):
+        wish = error.retry_after_seconds
+        if wish is not None:
+            return wish + uniform(0, SHORTEST_WAIT_SECONDS) if wish <= LONGEST_WAIT_SECONDS else None  # noqa: S311 -- no secret
+        if error.status == 429:
+            return None
+    elif type(error) is not SourceError:
+        return None
+    return uniform(0, min(LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS * 2**tried))  # noqa: S311 -- no secret

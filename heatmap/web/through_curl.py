@@ -1,0 +1,177 @@
+"""One request as a browser makes it: its TLS, its HTTP/2 and its headers, by the library `curl_cffi`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
+from heatmap.web import answers
+from heatmap.web.answers import Limits, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from curl_cffi import CurlError
+
+    from heatmap.deadline import Deadline
+
+MOST_HEADERS = 100  # as many as Python's own client takes
+CODINGS = "gzip, deflate, br, zstd"  # a browser's; the library unpacks them as they come
+ABORT = 0xFFFFFFFF  # what a callback returns to end the transfer
+SCHEMES = "http,https"
+HTTP_1_1, HTTP_2 = 2, 4  # the library's numbers; the latter is HTTP/2 where TLS agrees on it
+# Which variables name the authorities to trust: those that requests goes by, too.
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+# The library's numbers for what went wrong (libcurl-errors(3)).
+NO_ADDRESS = {1, 3}
+TIMEOUT = {28}
+CERTIFICATE = {35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98}
+PROXY = {5, 97}
+NO_HTTP = {8}
+BROKEN = {18, 56, 92, 95}
+DAMAGED = {61}
+TOO_LARGE = {63}
+
+
+class Carrier:
+    """Carries requests and their replies; connections are used again."""
+
+    def __init__(self, browser: str, timeouts_seconds: tuple[float, float]) -> None:
+        """Prepare; the timeouts are to connect, and between two pieces of an answer.
+
+        Raises SourceImpossible where the library is missing.
+        """
+        try:
+            from curl_cffi import Curl
+            from curl_cffi.requests import impersonate
+        except ImportError as error:
+            message = (
+                "is asked as a browser would, which needs a package: "
+                "pip install 'market-heatmap[impersonate]'"
+            )
+            raise SourceImpossible(message) from error
+        self._browser = str(getattr(impersonate, f"DEFAULT_{browser.upper()}"))  # its newest version there is
+        self._timeouts = timeouts_seconds
+        self._curl = Curl()
+
+    def ask(
+        self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
+    ) -> Reply:
+        """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+        from curl_cffi import CurlError, CurlOpt
+
+        curl, transfer = self._curl, _Transfer(limits)
+        left = deadline.timeout(float("inf"))
+        curl.reset()
+        curl.impersonate(self._browser)
+        options = {
+            CurlOpt.URL: url,
+            CurlOpt.PROTOCOLS_STR: SCHEMES,
+            CurlOpt.FOLLOWLOCATION: 0,
+            CurlOpt.HTTP_VERSION: HTTP_2 if url.startswith("https:") else HTTP_1_1,
+            CurlOpt.NOSIGNAL: 1,
+            CurlOpt.TIMEOUT_MS: max(1, int(left * 1000)),
+            CurlOpt.CONNECTTIMEOUT_MS: int(self._timeouts[0] * 1000),
+            CurlOpt.LOW_SPEED_LIMIT: 1,  # bytes a second
+            CurlOpt.LOW_SPEED_TIME: max(1, int(self._timeouts[1])),
+            CurlOpt.MAXFILESIZE_LARGE: limits.wire_bytes,
+            CurlOpt.ACCEPT_ENCODING: CODINGS,
+            CurlOpt.SUPPRESS_CONNECT_HEADERS: 1,
+            CurlOpt.PROXY: proxy or "",
+            CurlOpt.HEADERFUNCTION: transfer.take_header,
+            CurlOpt.WRITEFUNCTION: transfer.take_body,
+            CurlOpt.HTTPHEADER: [
+                f"{name}: {value}".encode("latin-1", "replace") for name, value in headers.items()
+            ],
+        }
+        authorities = next((os.environ[name] for name in AUTHORITIES if os.environ.get(name)), None)
+        if authorities:
+            options[CurlOpt.CAINFO] = authorities
+        try:
+            for option, value in options.items():
+                curl.setopt(option, value)
+            curl.perform()
+        except CurlError as error:
+            if not transfer.is_done:
+                raise transfer.fault or _meant(error) from error
+        if transfer.fault:
+            raise transfer.fault
+        return Reply(transfer.status, transfer.headers, tuple(transfer.cookies), bytes(transfer.body))
+
+    def give_up(self) -> None:
+        """Do nothing: a transfer of this library ends by itself in its time."""
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._curl.close()
+
+
+class _Transfer:
+    """What has come of one reply."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.status = 0
+        self._count = 0
+        self.headers: dict[str, str] = {}
+        self.cookies: list[str] = []
+        self.body = bytearray()
+        self.fault: SourceError | None = None
+        self.is_done = False  # what is still to come is of no interest
+
+    def take_header(self, line: bytes) -> int:
+        text = line.decode("latin-1").strip()
+        if text.startswith("HTTP/"):
+            self.status = int(text.split()[1]) if text.split()[1:2] and text.split()[1].isdigit() else 0
+            self._count = 0
+            self.headers.clear()
+            self.cookies.clear()
+            return len(line)
+        self._count += 1
+        if self._count > MOST_HEADERS:
+            self.fault = SourceNonsense(
+                "answers with what is no HTTP, or with too many headers: correct the address"
+            )
+            return ABORT
+        name, _, value = text.partition(":")
+        if name.lower() == "set-cookie":
+            self.cookies.append(value.strip())
+        elif name:
+            self.headers[name.lower()] = value.strip()
+        return len(line)
+
+    def take_body(self, piece: bytes) -> int:
+        if self.status != 200:
+            self.is_done = True
+            return ABORT
+        self.body += piece
+        if len(self.body) > self._limits.decoded_bytes:
+            self.fault = answers.too_large(self._limits.decoded_bytes, "unpacks to")
+            return ABORT
+        return len(piece)
+
+
+def _meant(error: CurlError) -> SourceError:
+    """Return what an error of the library means."""
+    code = int(error.code)
+    if code in TIMEOUT:
+        return answers.hang()
+    if code in CERTIFICATE:
+        return answers.distrust()
+    if "407" in str(error):
+        return answers.proxy_refusal()
+    if code in PROXY:
+        return SourceError("cannot be reached through the proxy: check the proxy and the network")
+    if code in TOO_LARGE:
+        return SourceNonsense("sends more bytes than any list of quotes has: correct the address")
+    if code in NO_ADDRESS:
+        return SourceNonsense("is no address that can be asked: correct it")
+    if code in NO_HTTP:
+        return SourceNonsense("answers with what is no HTTP, or with too many headers: correct the address")
+    if code in DAMAGED:
+        return SourceError("sends a packed answer that is damaged: try again later")
+    if code in BROKEN:
+        return SourceError("broke off in the middle of its answer: try again later")
+    return SourceError("cannot be reached: check the network and the address")

@@ -1,0 +1,133 @@
+"""One request by the library `requests`: it is told to follow nothing, keep nothing and unpack nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING
+
+import requests
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as TimeoutError_
+
+from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
+from heatmap.web import answers
+from heatmap.web.answers import Limits, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from heatmap.deadline import Deadline
+
+CHUNK_BYTES = 16 * 1024
+# No brotli: requests could not unpack it without a further package.
+BASE_HEADERS = {"Accept-Encoding": "gzip, deflate"}
+
+
+class _Http(requests.Session):
+    """Follows no redirect: of one that is not to be followed, requests would read and unpack all the same."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return where to go: nowhere."""
+
+
+class Carrier:
+    """Carries requests and their replies; connections are used again."""
+
+    def __init__(self, headers: Mapping[str, str], timeouts_seconds: tuple[float, float]) -> None:
+        """Prepare; the timeouts are to connect, and between two pieces of an answer."""
+        self._timeouts = timeouts_seconds
+        self._session = _Http()
+        self._session.headers.update({**BASE_HEADERS, **headers})
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # others keep them
+        self._response: requests.Response | None = None  # while it is being read
+
+    def ask(
+        self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
+    ) -> Reply:
+        """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+        timeouts = (deadline.timeout(self._timeouts[0]), deadline.timeout(self._timeouts[1]))
+        try:
+            response = self._response = self._session.get(
+                url,
+                headers=dict(headers),
+                proxies={"http": proxy, "https": proxy} if proxy else None,
+                timeout=timeouts,
+                stream=True,
+                allow_redirects=False,
+            )
+            with response:
+                body = _body(response, limits, deadline) if response.status_code == 200 else b""
+                received = tuple(response.raw.headers.getlist("Set-Cookie"))
+                named = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status_code, named, received, body)
+        except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
+            raise _meant(error) from error
+        finally:
+            self._response = None
+
+    def give_up(self) -> None:
+        """Let the thread end soon that still reads: it hears that the server hung up."""
+        response = self._response
+        if response is not None:
+            with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done
+                response.raw.shutdown()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._session.close()
+
+
+def _body(response: requests.Response, limits: Limits, deadline: Deadline) -> bytes:
+    """Return the body unpacked, never holding more than the limits allow."""
+    wire = bytearray()
+    for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+        wire += chunk
+        if len(wire) > limits.wire_bytes:
+            raise answers.too_large(limits.wire_bytes)
+        deadline.timeout(0)
+    announced = response.headers.get("Content-Length", "")
+    if announced.isascii() and announced.isdigit() and len(wire) < int(announced[:15]):
+        raise SourceError(f"broke off after {len(wire):,} of {int(announced[:15]):,} bytes: try again later")
+    return answers.unpacked(bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes)
+
+
+def _meant(error: Exception) -> SourceError:
+    """Return what an error of the library means."""
+    known = requests.exceptions
+    if isinstance(error, known.ProxyError):
+        if "407" in str(error):
+            return answers.proxy_refusal()
+        return SourceError("cannot be reached through the proxy: check the proxy and the network")
+    if isinstance(error, known.SSLError):
+        return answers.distrust()
+    if isinstance(error, (known.Timeout, TimeoutError_)):
+        return answers.hang()
+    if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
+        return SourceImpossible(
+            "is asked through a SOCKS proxy, which needs a package: pip install 'market-heatmap[socks]'"
+        )
+    if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
+        return SourceNonsense("is no address that can be asked: correct it")
+    if any(
+        isinstance(cause, HTTPException) and not isinstance(cause, (RemoteDisconnected, IncompleteRead))
+        for cause in _causes(error)
+    ):
+        return SourceNonsense("answers with what is no HTTP, or with too many headers: correct the address")
+    if isinstance(error, HTTPError):
+        return SourceError("broke off in the middle of its answer: try again later")
+    return SourceError("cannot be reached: check the network and the address")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Return an error, and all that stood behind it."""
+    waiting, met = [error], set[int]()
+    while waiting:
+        cause = waiting.pop()
+        if id(cause) in met:
+            continue
+        met.add(id(cause))
+        yield cause
+        arguments = [argument for argument in cause.args if isinstance(argument, BaseException)]
+        waiting += [found for found in (cause.__cause__, cause.__context__, *arguments) if found]
