@@ -108,18 +108,13 @@ def _files(config: Config, markets: Sequence[Market]) -> list[_Kept]:
 
 def _listed(body: Path | None, markets: Sequence[Market]) -> Holidays:
     """Return the exchange's list, from a file or asked for. Raises ConfigError and SourceError."""
-    if body is not None:
-        try:
-            content = body.read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                [f"{body} cannot be read ({error.strerror}): name another with --from"]
-            ) from error
-    else:
+    if body is None:
         sources = (named.source for market in markets for named in market.sources)
-        content = nse_holidays.fetch(next((each for each in sources if isinstance(each, Nse)), Nse()))
+        return nse_holidays.fetch(next((each for each in sources if isinstance(each, Nse)), Nse()))
     try:
-        return nse_holidays.parse(content)
+        return nse_holidays.parse(body.read_bytes())
+    except OSError as error:
+        raise ConfigError([f"{body} cannot be read ({error.strerror}): name another with --from"]) from error
     except SourceError as error:
         raise _about(body, error) from error
 

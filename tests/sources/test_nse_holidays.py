@@ -105,8 +105,10 @@ def test_what_is_odd_is_refused(body: bytes, kind: type[SourceError], part: str)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=12) | st.sampled_from([*GOOD.values(), "*"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["CM", "FO", *GOOD]) | st.text(max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["CM", "FO", *GOOD]) | st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -125,9 +127,7 @@ def test_nothing_but_our_errors_leaves_parse(body: bytes) -> None:
 def test_it_is_fetched_as_a_browser_would() -> None:
     """A page first, for its cookies, then the list, at the address the source is configured for."""
     with Exchange() as exchange:
-        body = fetch(Nse(base_url=exchange.url))
-
-        assert holiday_master() == body
+        assert parse(holiday_master()) == fetch(Nse(base_url=exchange.url))
         assert ["/market-data/live-equity-market", "/api/holiday-master"] == exchange.paths
 
 
