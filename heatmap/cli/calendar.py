@@ -198,6 +198,7 @@ def _show(kept: _Kept, text: str) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
+    from contextlib import suppress
     from shutil import copymode
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -210,5 +211,6 @@ def _write(path: Path, text: str) -> None:
             copymode(path, temporary)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise ConfigError([f"{path} cannot be written ({error.strerror}): make it writable"]) from error

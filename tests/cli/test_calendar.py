@@ -1,0 +1,227 @@
+"""`heatmap calendar` as it is used: against a stand-in exchange, with a body saved before, and by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heatmap import cli
+from tests.servers.exchange import Exchange
+from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
+
+IN_NOVEMBER = ("--now", "2026-11-20T12:00:00+05:30")
+IN_DECEMBER = ("--now", "2026-12-14T12:00:00+05:30")
+CONFIGURED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "nse"\nbase_url = "{url}"\n[market.session]\noverrides = "own.toml"\n'
+OWN = '# What I learnt myself.\n[[closed]]\ndate = 2026-12-01   # on the radio\nname = "Election"\n'
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def calendar(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command: its exit code, what it printed, and what it complained of."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main(["calendar", *words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[dict[str, str]], str]:
+    """Save a list as a browser would; return its path."""
+
+    def save(listed: dict[str, str]) -> str:
+        path = tmp_path / "holiday-master.json"
+        path.write_bytes(holiday_master(listed))
+        return str(path)
+
+    return save
+
+
+def test_check_agrees(calendar: Callable[..., tuple[int, str, str]]) -> None:
+    """Exit 0 and one line, asked of the exchange that the configuration names."""
+    with Exchange() as exchange:
+        Path("heatmap.toml").write_text(CONFIGURED.format(url=exchange.url))
+        Path("own.toml").write_text("")
+
+        code, out, err = calendar("check", *IN_NOVEMBER)
+
+    assert (0, "nse-fno: the calendar agrees with the exchange's list of 2026\n", "") == (code, out, err)
+    assert "/api/holiday-master" == exchange.paths[-1]
+
+
+def test_check_tells_what_differs(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """Exit 65, each date, and what mends it."""
+    code, out, _ = calendar("check", "--from", saved({**LISTED_2026, "2026-12-01": "Election"}), *IN_NOVEMBER)
+
+    assert 65 == code
+    assert "the list has 2026-12-01 Tue  closed, Election" in out
+    assert "heatmap calendar update" in out
+
+
+def test_next_year_is_missing(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """From 1 December on it warns, even where this year agrees; once the list is out, that is a difference."""
+    this_year = saved(LISTED_2026)
+    assert "" == calendar("check", "--from", this_year, "--now", "2026-11-30T23:59:00+05:30")[2]
+    code, _, err = calendar("check", "--from", this_year, "--now", "2026-12-01T00:00:00+05:30")
+    assert 0 == code
+    assert "ends on 2026-12-31" in err
+
+    code, out, _ = calendar("check", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
+    assert 65 == code
+    assert "the calendar ends on 2026-12-31" in out
+
+
+def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str, str]]) -> None:
+    """The user's lines stay to the letter; then the check agrees and the guard goes by it, mode and all."""
+    with Exchange() as exchange:
+        exchange.holidays = holiday_master({**MADE_UP_2027})
+        Path("heatmap.toml").write_text(CONFIGURED.format(url=exchange.url))
+        Path("own.toml").write_text(OWN)
+        Path("own.toml").chmod(0o640)
+
+        code, out, err = calendar("update", *IN_DECEMBER)
+        assert (0, "") == (code, err)
+        assert "the calendar ends on 2027-12-31, before on 2026-12-31" in out
+        assert (
+            Path("own.toml")
+            .read_text()
+            .startswith(f"coverage_to = 2027-12-31\n{OWN}\n# >>> holidays of 2027")
+        )
+        assert 0o640 == Path("own.toml").stat().st_mode & 0o777
+        assert (0, "") == calendar("check", *IN_DECEMBER)[::2]
+
+        written = Path("own.toml").stat()
+        assert "nothing to write" in calendar("update", *IN_DECEMBER)[1]
+        assert written == Path("own.toml").stat()
+    assert ["heatmap.toml", "own.toml"] == sorted(path.name for path in Path().iterdir())
+
+
+def test_a_dry_run_shows_the_difference(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """As a diff; nothing is written."""
+    body = saved(MADE_UP_2027)
+
+    code, out, _ = calendar("update", "--dry-run", "--from", body, *IN_DECEMBER)
+    assert 0 == code
+    assert "+coverage_to = 2027-12-31" in out
+    assert "+date = 2027-01-26" in out
+    assert not Path("holidays.toml").exists()
+
+
+def test_without_overrides_it_says_which_line_to_add(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """It writes beside the configuration; until the line is there, the check still differs, and says why."""
+    body = saved(MADE_UP_2027)
+    line = 'add under [market.session]: overrides = "holidays.toml"'
+
+    code, out, _ = calendar("update", "--from", body, *IN_DECEMBER)
+    assert 0 == code
+    assert line in out
+    code, out, _ = calendar("check", "--from", body, *IN_DECEMBER)
+    assert 65 == code
+    assert line in out
+
+    Path("heatmap.toml").write_text(
+        '[[market]]\nname = "nse-fno"\n[market.session]\noverrides = "holidays.toml"\n'
+    )
+    assert 0 == calendar("check", "--from", body, *IN_DECEMBER)[0]
+
+
+def test_markets_that_share_a_file(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """It is written once; a market that goes by no such calendar is left out, and alone it is an error."""
+    session = '[market.session]\noverrides = "own.toml"\n'
+    other = '[[market]]\nname = "coins"\n[market.session]\ncalendar = "always"\n'
+    Path("heatmap.toml").write_text(
+        f'[[market]]\nname = "a"\n{session}[[market]]\nname = "b"\n{session}{other}'
+    )
+    Path("own.toml").write_text("")
+
+    code, out, _ = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
+    assert 0 == code
+    assert "a, b: the exchange's list of 2027" in out
+    assert 1 == Path("own.toml").read_text().count("2027-01-26")
+    code, _, err = calendar("update", "--market", "coins", "--from", saved(MADE_UP_2027))
+    assert 78 == code
+    assert "nse-equity-fno" in err
+
+
+def test_what_cannot_be_right_is_refused(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """Exit 65 and one sentence; nothing is written."""
+    shorter = {day: name for day, name in LISTED_2026.items() if day < "2026-12"}
+
+    code, _, err = calendar("update", "--from", saved(shorter), *IN_NOVEMBER)
+    assert 65 == code
+    assert "no longer has 2026-12-25 (Christmas)" in err
+    assert 1 == err.count("\n")
+    assert not Path("holidays.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "part"),
+    [
+        ("403", 75, "403"),
+        ("404", 65, "404"),
+        ("html", 75, "web page"),
+        ("truncated JSON", 65, "no whole JSON"),
+    ],
+)
+def test_an_exchange_that_gives_no_list(
+    calendar: Callable[..., tuple[int, str, str]], fault: str, code: int, part: str
+) -> None:
+    """One sentence with the way out: a list saved from a browser."""
+    with Exchange(fault=fault) as exchange:
+        Path("heatmap.toml").write_text(CONFIGURED.format(url=exchange.url))
+        Path("own.toml").write_text("")
+
+        found, _, err = calendar("check", *IN_NOVEMBER)
+
+    assert code == found
+    assert part in err
+    assert "--from" in err
+    assert 1 == err.count("\n")
+
+
+def test_files_that_cannot_be_read_or_written(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """They are named, and what stood there stays."""
+    code, _, err = calendar("check", "--from", "none.json")
+    assert (78, True) == (code, "none.json cannot be read" in err)
+
+    Path("holidays.toml").write_text(OWN)
+    Path(f".holidays.toml.{os.getpid()}.tmp").mkdir()  # where the new file would be written first
+    code, _, err = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
+    assert (78, True) == (code, "holidays.toml cannot be written" in err)
+    assert OWN == Path("holidays.toml").read_text()
+
+
+def test_a_link_stays_a_link(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """What it leads to is replaced."""
+    Path("elsewhere").mkdir()
+    Path("elsewhere/shared.toml").write_text(OWN)
+    Path("holidays.toml").symlink_to("elsewhere/shared.toml")
+
+    assert 0 == calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)[0]
+    assert Path("holidays.toml").is_symlink()
+    assert "2027-01-26" in Path("elsewhere/shared.toml").read_text()
