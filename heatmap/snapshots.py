@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from heatmap.model import Cell, Occasion, Table
 
 SCHEMA = "market-heatmap/1"
+MAX_VALUES = (
+    300_000  # each can cost a hundred bytes of memory; a market of 5,000 instruments has half as many
+)
+VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would run
 
 _T = TypeVar("_T")
@@ -124,37 +128,53 @@ def to_csv(table: Table) -> bytes:
 
 
 def decode(body: bytes) -> object:
-    """Return what a JSON text holds, read strictly: UTF-8, finite numbers. Raises SourceReshaped."""
+    """Return what a JSON text holds, read strictly: UTF-8, finite numbers, each key once, no more than fits.
+
+    Raises SourceReshaped.
+    """
+    if sum(map(body.count, VALUE_SIGNS)) > MAX_VALUES:
+        raise SourceReshaped(f"holds more than {MAX_VALUES:,} values: that is no list of quotes")
     try:
-        text = body.decode("utf-8-sig")
-        document = json.loads(text, parse_constant=_not_json, parse_float=_finite)
-        if "\\ud" in text.lower():  # an escape that may be half a character, which nothing can write
-            json.dumps(document, ensure_ascii=False).encode()
+        document = json.loads(
+            body.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite, object_pairs_hook=_object
+        )
+        if b"\\ud" in body.lower():  # an escape that may be half a character, which nothing can write
+            for piece in json.JSONEncoder(ensure_ascii=False).iterencode(document):
+                piece.encode()
     except RecursionError:
         raise SourceReshaped("holds JSON nested too deeply: that is no list of quotes") from None
     except json.JSONDecodeError as error:
-        message = f"holds no whole JSON (it stops making sense at character {error.pos:,} of {len(text):,})"
+        message = (
+            f"holds no whole JSON (it stops making sense at character {error.pos:,} of {len(error.doc):,})"
+        )
         raise SourceReshaped(message) from None
     except UnicodeError:
         raise SourceReshaped("holds something else than text in UTF-8") from None
     except ValueError as error:
-        why = str(error) if isinstance(error, _ForbiddenNumberError) else "a number of thousands of digits"
+        why = str(error) if isinstance(error, _NotStrictError) else "a number of thousands of digits"
         raise SourceReshaped(f"holds what is no figure ({why})") from None
     return document
 
 
-class _ForbiddenNumberError(ValueError):
-    """A number that JSON does not have, or that is none."""
+class _NotStrictError(ValueError):
+    """A number that JSON does not have, or that is none; two values of one name."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _NotStrictError("two values under one name")
+    return found
 
 
 def _not_json(constant: str) -> NoReturn:
-    raise _ForbiddenNumberError(constant)
+    raise _NotStrictError(constant)
 
 
 def _finite(text: str) -> float:
     result = float(text)
     if isinf(result):
-        raise _ForbiddenNumberError(text[:20])
+        raise _NotStrictError(text[:20])
     return result
 
 

@@ -186,7 +186,7 @@ def test_cookies_are_fetched_where_they_are_asked_for(
         ("html", SourceBlocked, 3),
         ("hang", SourceBlocked, 3),
         ("429", SourceOverloaded, 1),
-        ("500", SourceError, 3),
+        ("500", SourceOverloaded, 3),
         ("short", SourceError, 3),
     ],
 )
