@@ -54,12 +54,22 @@ def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) ->
             return f"the figures are of {dated}, not of today"
     elif dated not in _dates(verdict, zone):
         return f"the figures are of {dated}, not of the session of {verdict.session.date}"
+    if verdict.phase is Phase.FINAL and _is_early(verdict, snapshot):
+        return "the other installation does not have the closing prices yet"
     # After the close every body says closed, so its status counts only where trading is continuous.
     if verdict.phase is Phase.OPEN and snapshot.is_open is False:
         return "the source says that the market is not open"
     if verdict.phase is Phase.UNKNOWN and not snapshot.is_open:
         return "the source does not confirm that the market is open"
     return None
+
+
+def _is_early(verdict: Verdict, snapshot: Snapshot) -> bool:
+    """Whether figures came from an installation that drew them before prices had settled."""
+    if snapshot.relayed in (None, Phase.FINAL) or verdict.session is None:
+        return False
+    settles = verdict.session.settles
+    return settles is not None and snapshot.as_of < settles
 
 
 def _dates(verdict: Verdict, zone: ZoneInfo) -> set[date]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
-    from heatmap.session import Verdict
+    from heatmap.session import Phase, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Snapshot:
     is_open: bool | None = None  # what the body says of itself; None where it says nothing
     dropped: int = 0  # rows left out: duplicates, no usable percent change or symbol
     recording: bool = False  # True for a recorded day replayed: never to be taken for live figures
+    relayed: Phase | None = None  # the phase in which another installation drew it; None: it is first-hand
 
 
 class Breadth(NamedTuple):

@@ -88,6 +88,7 @@ def render(
         generated_at=occasion.generated_at.astimezone(zone),
         phase=_phase(occasion, zone),
         recording=snapshot.recording,
+        source=words.source(snapshot),
         clock=_clock(snapshot, occasion, options),
         data=page_data(snapshot, found, options)
         | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from heatmap.model import Snapshot
     from heatmap.modes import Mode
 
 MINUS = "\N{MINUS SIGN}"
@@ -19,10 +20,20 @@ PHASES = {
     "closed": "Closed",
     "unknown": "Open",  # drawn only because the source itself says so
 }
+SOURCES = {
+    "nse": "National Stock Exchange of India",
+    "nse-archive": "daily archive of the National Stock Exchange of India",
+}
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
 # Large amounts are told in what their readers count in.
 LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called
 LARGE_UNIT = (6, "million")
+
+
+def source(snapshot: Snapshot) -> str:
+    """Return where figures come from; one that has no name here, by that of its plugin."""
+    name = SOURCES.get(snapshot.source, snapshot.source)
+    return f"{name}, relayed by another site" if snapshot.relayed else name
 
 
 def signed(value: float, decimals: int = 2) -> str:

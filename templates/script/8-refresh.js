@@ -57,7 +57,16 @@ function nextAsk() {
   return Math.max(regular, next + patience);
 }
 
+/** How old the figures are, in words. */
+function age() {
+  const minutes = Math.max(Math.round((now() - time(clock.as_of)) / MINUTE), 0);
+  const [count, unit] = minutes < 90 ? [minutes, "minute"]
+    : minutes < 48 * 60 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1440), "day"];
+  return `${count} ${unit}${count === 1 ? "" : "s"} old`;
+}
+
 function tellAge() {
+  byId("age").textContent = ` · ${age()}`;
   const notice = byId("old");
   const old = isOld();
   const over = now() >= time(clock.settles) && !(now() >= time(clock.next_open));
