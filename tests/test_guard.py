@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap.calendars import SessionOptions, load
-from heatmap.guard import judge, session_on
+from heatmap.guard import Calendar, end_of, judge, runs_out, session_on
 
 NSE = load(SessionOptions(), Path())
 OVERNIGHT = load(SessionOptions(open="22:00", close="4:00", time_zone="Asia/Kolkata"), Path())
@@ -96,6 +97,22 @@ def test_past_the_calendar_it_says_so() -> None:
     """Past its last date the calendar has run out; an unlisted hour of a listed session is another matter."""
     assert judge(NSE, ist("2027-01-04T11:00")).past_calendar
     assert not judge(NSE, ist("2026-11-08T11:00")).past_calendar
+
+
+def test_the_end_of_a_calendar() -> None:
+    """The first moment of which it knows nothing; a market that never closes has no end."""
+    assert ist("2027-01-01T00:00") == end_of(NSE)
+    assert end_of(Calendar("always", "UTC", always=True)) is None
+
+
+def test_a_year_that_is_missing_is_told_in_december() -> None:
+    """From the first moment of December on the market's clock, until the next year is known or has begun."""
+    assert runs_out(NSE, ist("2026-12-01T00:00") - MICROSECOND) is None
+    assert "2027" in str(runs_out(NSE, ist("2026-12-01T00:00")))
+    assert "2027" in str(runs_out(NSE, ist("2026-12-31T23:59")))
+    assert runs_out(NSE, ist("2025-12-15T11:00")) is None
+    assert runs_out(NSE, ist("2027-01-01T00:00")) is None
+    assert runs_out(replace(NSE, last=None), ist("2026-12-15T11:00")) is None
 
 
 def test_naive_time_is_refused() -> None:

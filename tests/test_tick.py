@@ -190,6 +190,32 @@ def test_the_end_of_the_calendar_is_told_once_a_date(tmp_path: Path) -> None:
     assert (78, 0, []) == (tomorrow.exit_code, source.asked, target.order)
 
 
+def test_from_december_on_a_missing_year_is_told_once_a_date(tmp_path: Path) -> None:
+    """A warning, and no fault: pages are made as ever. Told at night or by day, whichever comes first."""
+    source, target = MemorySource(), MemoryPublisher()
+    config = configuration(tmp_path, source, target)
+    moments = ["11-30T23:59:00", "12-01T00:00:00", "12-01T11:00:00", "12-02T11:00:00", "12-02T11:05:00"]
+
+    reports = [tick.run(config, now=at(f"2026-{moment}")) for moment in moments]
+
+    assert [0, 1, 0, 1, 0] == [len(report.warnings) for report in reports]
+    assert "2026-12-31" in reports[1].warnings[0]
+    assert "heatmap calendar update" in reports[1].warnings[0]
+    assert {0} == {report.exit_code for report in reports}
+    assert 4 == target.runs  # the closing page of November, and three by day
+
+
+def test_a_warning_waits_for_nobody(tmp_path: Path) -> None:
+    """While another run holds the state directory nothing is told, and nothing fails; the next run tells."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    night = at("2026-12-02T03:00:00")
+
+    with lock(tmp_path / "state"):
+        held = tick.run(config, now=night)
+    assert (0, []) == (held.exit_code, held.warnings)
+    assert 1 == len(tick.run(config, now=night).warnings)
+
+
 @pytest.mark.parametrize("now", [NIGHT, SATURDAY, at("2026-09-17T15:40:00"), MUHURAT, BEYOND])
 def test_a_newcomer_sees_the_last_quotes_marked_closed(tmp_path: Path, now: datetime) -> None:
     """On a terminal a market without a page gets one whatever the hour, once, and never as the final one."""
