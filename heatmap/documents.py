@@ -43,13 +43,19 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
 
 
 def save(path: Path, version: int, content: Mapping[str, Any], *, indent: int | None = None) -> None:
-    """Write a document down; its folder is made if need be. Raises OSError."""
+    """Write a document down; of half a letter, which UTF-8 lacks, "?" is left. Raises OSError."""
     document = {"version": version, **content}
-    # Two runs must not write into one file; what UTF-8 lacks, ASCII has an escape for.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    separators = None if indent else (",", ":")
+    text = json.dumps(document, ensure_ascii=False, indent=indent, separators=separators)
+    write(path, text.encode("utf-8", "replace"))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(json.dumps(document, indent=indent, separators=None if indent else (",", ":")))
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs must not write into one file
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

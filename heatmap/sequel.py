@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -59,10 +60,7 @@ class Sequel:
         """Return a market's archive at this tick; `keep` will remember what goes into it."""
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         final_date = self._state[market.name].final_date
-
-        def warn(sentence: str) -> None:
-            self._chronicle.tell(market, sentence)
-
+        warn = partial(self._chronicle.tell, market)
         shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
         self._drawn.append(_Drawn(market, verdict, snapshot, shelf))
         return shelf
@@ -100,7 +98,8 @@ class Sequel:
             from heatmap.alerts import desk
 
             markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
-            desk.tell(self._config, markets, deadline, self._say)
+            warn = partial(self._chronicle.tell, markets[0][0])  # what alerts remember is of all markets
+            desk.tell(self._config, markets, deadline, self._say, warn)
 
     def _feed(self, drawn: _Drawn) -> list[Page]:
         """Return the feed at a day's final, and while the session has alerts to tell."""
@@ -114,7 +113,8 @@ class Sequel:
         if config.alerts:
             from heatmap.alerts import desk
 
-            told = desk.notices(config, market, drawn.snapshot, drawn.verdict)
+            warn = partial(self._chronicle.tell, market)
+            told = desk.notices(config, market, drawn.snapshot, drawn.verdict, warn)
         session = drawn.verdict.session
         today = session.date.isoformat() if session else None
         if not shelf.is_due and not any(notice.session == today or not today for notice in told):

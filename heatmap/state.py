@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heatmap import documents
 from heatmap.errors import ConfigError, LockedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from io import FileIO
     from pathlib import Path
 
@@ -30,17 +29,25 @@ class Memory(NamedTuple):
     history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
 
 
+def _keep_quiet(_: str) -> None:
+    """Say nothing."""
+
+
 class State:
     """The memories of all markets, kept in `<directory>/state.json`.
 
-    A damaged file is set aside and forgotten: the worst that follows is one final run too many.
+    `warn` is told of a file that cannot be used and was set aside: the worst that follows is one final run
+    too many. Raises ConfigError where it cannot be read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, warn: Callable[[str], None] = _keep_quiet) -> None:
         self.directory = directory
         self._path = directory / FILE_NAME
         self._former: dict[str, object] = {}  # outcomes as versions before 0.3 kept them here, by market
-        self._memories = self._read()
+        try:
+            self._memories = documents.load(self._path, VERSION, self._made, warn) or {}
+        except OSError as error:
+            raise _unusable(directory, error) from error
 
     def __getitem__(self, market: str) -> Memory:
         return self._memories.get(market, Memory())
@@ -51,39 +58,31 @@ class State:
         self._write()
 
     def _write(self) -> None:
-        document = {
-            "version": VERSION,
-            "markets": {name: memory._asdict() for name, memory in sorted(self._memories.items())},
-        }
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+        markets = {name: memory._asdict() for name, memory in sorted(self._memories.items())}
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
             if self._former:
                 from heatmap import outcomes
 
                 outcomes.adopt(self.directory, self._former)
-            temporary.replace(self._path)
+            documents.save(self._path, VERSION, {"markets": markets}, indent=1)
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
-    def _read(self) -> dict[str, Memory]:
-        try:
-            markets = json.loads(self._path.read_text("utf-8"))["markets"]
-            self._former = {name: kept["outcomes"] for name, kept in markets.items() if "outcomes" in kept}
-            return {
-                name: Memory(**{key: kept.get(key) for key in Memory._fields})
-                for name, kept in markets.items()
-            }
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise _unusable(self.directory, error) from error
-        except (ValueError, KeyError, TypeError, AttributeError):
-            self._path.replace(self._path.with_suffix(".damaged.json"))
-            return {}
+    def _made(self, document: Mapping[str, Any]) -> dict[str, Memory]:
+        """Return what a document remembers. Raises KeyError, TypeError or AttributeError."""
+        markets = document["markets"]
+        self._former = {name: kept["outcomes"] for name, kept in markets.items() if "outcomes" in kept}
+        return {name: _memory(kept) for name, kept in markets.items()}
+
+
+def _memory(kept: Mapping[str, Any]) -> Memory:
+    memory = Memory(**{key: kept.get(key) for key in Memory._fields})
+    words = memory._replace(sources=None)
+    if any(word is not None and not isinstance(word, str) for word in words):
+        raise TypeError(words)
+    if not (memory.sources is None or isinstance(memory.sources, dict)):
+        raise TypeError(memory.sources)
+    return memory
 
 
 @contextmanager

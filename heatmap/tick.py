@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard
-from heatmap.deadline import Deadline, within
+from heatmap.deadline import Deadline
 from heatmap.errors import (
     EXIT_BUG,
-    EXIT_OK,
     EXIT_TEMPORARY,
     ConfigError,
-    DeadlineError,
-    HeatmapError,
+    LockedError,
     SourceError,
+    SourcePassed,
+    common_code,
 )
 from heatmap.session import Phase
 from heatmap.state import State, lock
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
-    from heatmap.model import Page
+    from heatmap.model import Page, Snapshot
+    from heatmap.outcomes import Outcome
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
@@ -49,18 +51,20 @@ class Report:
     sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
     # By market, where it was left without a page and nothing failed: a word for it, and why.
     passed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)  # how it ended, market by market, once it has
     reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
     idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
     @property
     def exit_code(self) -> int:
         """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
-        codes = {error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG for error in self.errors}
-        if EXIT_BUG in codes:
-            return EXIT_BUG
-        if 0 < self.failed_targets < self.targets or len(codes) > 1:
-            return EXIT_TEMPORARY
-        return codes.pop() if codes else EXIT_OK
+        code = common_code(self.errors)
+        return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some targets have the pages and others have not."""
+        return 0 < self.failed_targets < self.targets
 
 
 def _keep_quiet(_: str) -> None:
@@ -97,39 +101,46 @@ def run(
             if force or duty.is_due(verdict, state[market.name], interactive=interactive)
         ]
 
-    state = State(config.state_directory)
+    state = State(config.state_directory, report.warnings.append)
     to_draw = due(state)
     for market, verdict in verdicts:
-        if verdict.past_calendar and (market, verdict) not in to_draw:
+        if not (verdict.past_calendar and (market, verdict) in to_draw):
             _warn_of_calendar(state, market, verdict, now, report)
     if not to_draw:
-        _rest(config, verdicts, state, report, quiet=dry_run)
+        _rest(config, verdicts, report, quiet=dry_run)
         return report
+    from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
     from heatmap.gatekeeper import Gatekeeper
     from heatmap.monitor.watch import Watch
     from heatmap.sequel import Sequel
 
     deadline = Deadline(config.deadline_seconds)
+    watch = Watch(config, to_draw, report, now, deadline, quiet=dry_run)
     with ExitStack() as stack:
         if give_up:
-            stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
-        watch = stack.enter_context(Watch(config, to_draw, report, now, deadline, quiet=dry_run))
+            last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
+            stack.enter_context(last_resort.interrupting(lambda: watch.abandon(give_up)))
+        stack.enter_context(watch)
         _refuse_if_no_target_can_be_tried(config)
-        stack.enter_context(lock(config.state_directory))
-        watch.begin()
-        state = State(config.state_directory)  # a run that has just ended may have changed it
+        watch.begin(stack.enter_context(lock(config.state_directory, watch.mark)))
+        # Once more, for a run that has just ended may have changed it.
+        state = State(config.state_directory, report.warnings.append)
         unheeded = {
             market.name
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
         chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
+        by_hand = force or (interactive and only is not None)
+        asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
         gatekeeper = Gatekeeper(config, report, now, dry_run=dry_run)
         sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
-        drawn, pages = _draw_all(config, ours, now, unheeded, deadline, report, gatekeeper, chronicle, sequel)
-        pages += watch.status_pages(drawn, state)
+        drawn, pages = _draw_all(
+            config, ours, now, unheeded, deadline, report, asker, gatekeeper, chronicle, sequel
+        )
+        pages += watch.status_pages(drawn)
         if dry_run:
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
@@ -146,7 +157,6 @@ def run(
 def _rest(
     config: Config,
     verdicts: Sequence[tuple[Market, Verdict]],
-    state: State,
     report: Report,
     *,
     quiet: bool,
@@ -156,7 +166,7 @@ def _rest(
     if config.monitor and (report.errors or config.monitor.ping_closed) and not quiet:
         from heatmap.monitor.watch import rest
 
-        rest(config, verdicts, state, report)
+        rest(config, verdicts, report)
 
 
 def _refuse_if_no_target_can_be_tried(config: Config) -> None:
@@ -173,6 +183,7 @@ def _draw_all(
     unheeded: set[str],
     deadline: Deadline,
     report: Report,
+    asker: Asker,
     gatekeeper: Gatekeeper,
     chronicle: Chronicle,
     sequel: Sequel,
@@ -196,6 +207,7 @@ def _draw_all(
                 seconds,
                 whatever_date=whatever,
                 report=report,
+                asker=asker,
                 gatekeeper=gatekeeper,
                 chronicle=chronicle,
                 sequel=sequel,
@@ -218,6 +230,7 @@ def _draw(
     *,
     whatever_date: bool,
     report: Report,
+    asker: Asker,
     gatekeeper: Gatekeeper,
     chronicle: Chronicle,
     sequel: Sequel,
@@ -230,29 +243,33 @@ def _draw(
     from heatmap import gates, pages
 
     say = report.say
-    say(f"{market.name}: asking {market.source_name}")
-    try:
-        snapshot = within(seconds, lambda: market.source.fetch(now=now))
-    except DeadlineError as error:
-        raise SourceError("no answer while the run had time to ask: the next run asks again") from error
     zone = ZoneInfo(market.calendar.time_zone)
-    as_of = snapshot.as_of.astimezone(zone)
-    say(
-        f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
-        + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
-    )
-    gates.refuse_future(snapshot, now, zone)
-    report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
-    report.sources[market.name] = market.source_name
+
+    def judge(snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot as it may be drawn. Raises SourceError."""
+        as_of = snapshot.as_of.astimezone(zone)
+        say(
+            f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
+            + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
+        )
+        gates.refuse_future(snapshot, now, zone)
+        report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
+        objection = duty.veto(verdict, snapshot, now, zone)
+        if objection and not whatever_date:
+            raise SourcePassed(objection)
+        return gatekeeper.admit(market, snapshot, verdict, whatever=whatever_date)
+
+    try:
+        snapshot, source = asker.ask(market, verdict, seconds, judge, lambda: gatekeeper.symbols(market))
+    except SourcePassed as passed:
+        say(f"{market.name}: {passed.word}, {passed}")
+        report.passed[market.name] = (passed.word, str(passed))
+        return None
+    report.sources[market.name] = source.label
     objection = duty.veto(verdict, snapshot, now, zone)
     if objection:
-        if not whatever_date:
-            say(f"{market.name}: skipped, {objection}")
-            report.passed[market.name] = ("skipped", objection)
-            return None
         say(f"{market.name}: {objection}; drawn all the same, marked closed")
         verdict = verdict._replace(phase=Phase.CLOSED)
-    snapshot = gatekeeper.admit(market, snapshot, verdict, whatever=whatever_date)
     past = chronicle.past(market, snapshot, verdict)
     return verdict, pages.draw(config, market, snapshot, verdict, now, past, sequel)
 
@@ -282,12 +299,19 @@ def _remember(state: State, drawn: Sequence[tuple[Market, Verdict]], now: dateti
 
 def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datetime, report: Report) -> None:
     """Report the end of a calendar once a date; cron would otherwise mail it with every tick."""
+    warning = guard.runs_out(market.calendar, now)
     today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
-    if state[market.name].warned_on == today:
+    if not (verdict.past_calendar or warning) or state[market.name].warned_on == today:
         return
-    with lock(state.directory):
-        State(state.directory).remember(market.name, warned_on=today)
-    report.errors.append(ConfigError([f"{market.name}: {verdict.reason}"]))
+    try:
+        with lock(state.directory):
+            State(state.directory).remember(market.name, warned_on=today)
+    except LockedError:
+        return  # one of the next ticks will find the time
+    if verdict.past_calendar:
+        report.errors.append(ConfigError([f"{market.name}: {verdict.reason}"]))
+    else:
+        report.warnings.append(f"{market.name}: {warning}")
 
 
 def _of_market(market: Market, error: SourceError) -> SourceError:

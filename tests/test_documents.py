@@ -24,7 +24,7 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     documents.save(path, 2, {"n": 7, "name": "half a letter: \ud83d"})
 
     assert 8 == load(path, told)
-    assert {"version": 2, "n": 7, "name": "half a letter: \ud83d"} == json.loads(path.read_text("utf-8"))
+    assert {"version": 2, "n": 7, "name": "half a letter: ?"} == json.loads(path.read_text("utf-8"))
     assert ([], ["b.json"]) == (told, [each.name for each in path.parent.iterdir()])
 
 

@@ -40,10 +40,8 @@ class News(NamedTuple):
     found: Mapping[str, Sequence[rules.Event]]
 
 
-def news(
-    config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, before: Memory | None = None
-) -> News | None:
-    """Return what is new, compared with what is remembered; None where nothing may be told.
+def news(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, known: Memory) -> News | None:
+    """Return what is new, compared with what is known; None where nothing may be told.
 
     A recording is no news, nor are the figures of a closed market.
     """
@@ -51,7 +49,6 @@ def news(
         return None
     as_of = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone))
     session = (verdict.session.date if verdict.session else as_of.date()).isoformat()
-    known = before or memory.load(config.state_directory).get(market.name, memory.Memory())
     told = known.of(session).told
     found = {
         alert.name: [
@@ -66,9 +63,11 @@ def news(
     return News(messages.Occurrence(market.name, market.title, as_of, session, link), found)
 
 
-def notices(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict) -> tuple[Notice, ...]:
+def notices(
+    config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, warn: Callable[[str], None]
+) -> tuple[Notice, ...]:
     """Return the feed's entries of a market, those that this tick adds among them; newest first."""
-    before = memory.load(config.state_directory).get(market.name, memory.Memory())
+    before = memory.load(config.state_directory, warn).get(market.name, memory.Memory())
     found = news(config, market, snapshot, verdict, before)
     added = _notices(config.alerts, found) if found else ()
     return (*added, *before.notices)[: memory.MOST_NOTICES]
@@ -79,10 +78,11 @@ def tell(
     markets: Sequence[tuple[Market, Verdict, Snapshot]],
     deadline: Deadline,
     say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> None:
     """Tell every web hook what this tick, or one before, has found for it; and note what was told."""
     try:
-        _tell(config, markets, deadline, say)
+        _tell(config, markets, deadline, say, warn)
     except Exception as mistake:  # noqa: BLE001 -- no alert may fail a run; its text may hold an address
         say(f"alerts: ended in a bug ({type(mistake).__name__})")
 
@@ -104,8 +104,9 @@ def _tell(
     markets: Sequence[tuple[Market, Verdict, Snapshot]],
     deadline: Deadline,
     say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> None:
-    memories = memory.load(config.state_directory)
+    memories = memory.load(config.state_directory, warn)
     before = dict(memories)
     occurrences = {}
     for market, verdict, snapshot in markets:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heatmap import documents
 from heatmap.alerts.rules import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FILE_NAME = "alerts.json"
@@ -47,30 +45,24 @@ class Memory(NamedTuple):
         return self if self.session == session else Memory(session, {}, self.notices)
 
 
-def load(directory: Path) -> dict[str, Memory]:
-    """Return what is remembered of each market. A damaged file is set aside and forgotten."""
+def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
+    """Return what is remembered of each market; a file that cannot be used is forgotten, and `warn` told."""
     path = directory / FILE_NAME
     try:
-        markets = json.loads(path.read_text("utf-8"))["markets"]
-        return {name: _memory(kept) for name, kept in markets.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        with suppress(OSError):
-            path.replace(path.with_suffix(".damaged.json"))
+        return documents.load(path, VERSION, _memories, warn) or {}
+    except OSError as error:
+        warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
         return {}
 
 
 def save(directory: Path, memories: Mapping[str, Memory]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
-    document = {"version": VERSION, "markets": {name: _plain(memory) for name, memory in memories.items()}}
-    path = directory / FILE_NAME
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8", errors="replace") as file:
-        json.dump(document, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    content = {"markets": {name: _plain(memory) for name, memory in memories.items()}}
+    documents.save(directory / FILE_NAME, VERSION, content)
+
+
+def _memories(document: Mapping[str, Any]) -> dict[str, Memory]:
+    return {name: _memory(kept) for name, kept in document["markets"].items()}
 
 
 def _plain(memory: Memory) -> dict[str, Any]:

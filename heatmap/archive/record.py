@@ -6,16 +6,14 @@ knowledge, and a lost history must not make it forget.
 
 from __future__ import annotations
 
-import json
-import os
-from contextlib import suppress
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from heatmap import documents
 from heatmap.model import Breadth, Day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 VERSION = 1
@@ -27,39 +25,24 @@ def path(directory: Path, market: str) -> Path:
 
 
 def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date, Day]:
-    """Return every session that is known of. A damaged file is set aside, and told of by `warn`."""
+    """Return every session that is known of; a file that cannot be used is forgotten, and `warn` told."""
     file = path(directory, market)
     try:
-        days = json.loads(file.read_text("utf-8"))["days"]
-        return {
-            date.fromisoformat(name): _day(date.fromisoformat(name), *kept) for name, kept in days.items()
-        }
-    except FileNotFoundError:
-        return {}
+        return documents.load(file, VERSION, _days, warn) or {}
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        aside = file.with_suffix(".damaged.json")
-        with suppress(OSError):
-            file.replace(aside)
-        warn(f"the archive's record {file} was damaged and is now {aside.name}: days before are not listed")
-    return {}
+        return {}
 
 
 def save(directory: Path, market: str, days: Iterable[Day]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
-    document = {"version": VERSION, "days": {day.date.isoformat(): _plain(day) for day in sorted(days)}}
-    write(path(directory, market), json.dumps(document, separators=(",", ":")).encode())
+    content = {"days": {day.date.isoformat(): _plain(day) for day in sorted(days)}}
+    documents.save(path(directory, market), VERSION, content)
 
 
-def write(file: Path, content: bytes) -> None:
-    """Put a file in place, whole or not at all. Raises OSError."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+def _days(document: Mapping[str, Any]) -> dict[date, Day]:
+    dates = {date.fromisoformat(name): kept for name, kept in document["days"].items()}
+    return {each: _day(each, *kept) for each, kept in dates.items()}
 
 
 def _plain(day: Day) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heatmap import measures
+from heatmap import documents, measures
 from heatmap.archive import record
 from heatmap.archive.options import ArchiveOptions
 from heatmap.model import Breadth, Day, Days, Page
@@ -131,7 +131,7 @@ class Shelf:
         if self._raw is None or self._session is None:
             return
         folder = self._config.state_directory
-        record.write(self._raw_path(self._session), self._raw)
+        documents.write(self._raw_path(self._session), self._raw)
         record.save(folder, self._market.name, self._known.values())
         # The day before's stays, too: a target that was down gets both with the next run.
         needed = {self._raw_path(day) for day in (self._session, self._before()) if day}

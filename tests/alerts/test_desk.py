@@ -146,7 +146,7 @@ def test_a_web_hook_that_hangs(tmp_path: Path, hooks: Hooks, manner: str) -> Non
     assert (0, [], [["A"]]) == (report.exit_code, report.errors, told(other))
     assert any("movers: the web hook did not end in time" in line for line in market.said)
     assert {"A"} == {
-        event.symbol for event in memory.load(tmp_path / "state")["nse-fno"].told["movers"].waiting
+        event.symbol for event in memory.load(tmp_path / "state", print)["nse-fno"].told["movers"].waiting
     }
 
 
@@ -279,6 +279,6 @@ def test_the_memory_comes_back_as_it_was(tmp_path: Path) -> None:
     kept = memory.Memory("2026-09-17", {"movers": memory.Told(frozenset({"a", "b"}), (event,))}, (notice,))
 
     memory.save(tmp_path, {"nse-fno": kept})
-    assert {"nse-fno": kept} == memory.load(tmp_path)
+    assert {"nse-fno": kept} == memory.load(tmp_path, print)
     memory.save(tmp_path, {"nse-fno": kept._replace(notices=(notice._replace(title="\ud800"),))})
-    assert "?" == memory.load(tmp_path)["nse-fno"].notices[0].title
+    assert "?" == memory.load(tmp_path, print)["nse-fno"].notices[0].title

@@ -256,7 +256,7 @@ def test_a_damaged_record(tmp_path: Path, content: bytes) -> None:
     report = market.run(FINAL)
 
     assert (0, 1) == (report.exit_code, len(report.warnings))
-    assert "was damaged and is now archive-nse-fno.damaged.json" in report.warnings[0]
+    assert "was damaged and set aside as archive-nse-fno.damaged.json" in report.warnings[0]
     assert content == (market.state / "archive-nse-fno.damaged.json").read_bytes()
     assert 'href="2026/09/17/"' in market.page(LIST)
 
@@ -268,7 +268,7 @@ def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     market = Market(tmp_path)
-    monkeypatch.setattr(record, "write", full)
+    monkeypatch.setattr(record, "save", full)
     report = market.run(FINAL)
 
     assert (0, 1) == (report.exit_code, len(report.warnings))
