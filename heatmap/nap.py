@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 STATE_DIRECTORY = "state"
 CONFIGURATION = "heatmap.toml"
 FILE_NAME = "nap"
+OPTIONS = {"--config", "--now", "--log-format"}  # that a plain run may have
 
 
 def lasts(argv: Sequence[str]) -> bool:
     """Whether the command line asks for a plain run, at a time for which a note holds. Never raises."""
     options = dict(zip(argv[1::2], argv[2::2], strict=False))
-    if argv[:1] != ["run"] or len(argv) % 2 == 0 or not options.keys() <= {"--config", "--now"}:
+    if argv[:1] != ["run"] or len(argv) % 2 == 0 or not options.keys() <= OPTIONS:
         return False
     if len(options) != len(argv) // 2 or sys.stdout is None or sys.stdout.isatty():
         return False  # a run on a terminal tells what it finds

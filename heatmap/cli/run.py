@@ -1,4 +1,4 @@
-"""`heatmap run`: one tick."""
+"""`heatmap run`: one tick, or with --every one after another."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap import nap, tick
 from heatmap.cli.clock import parse_now
-from heatmap.cli.parser import complain
+from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
-from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError
+from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
 LAST_WORD_SECONDS = 1.0
 HELP = "fetch the quotes, draw the page and publish it, if the market is open"
@@ -34,21 +34,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="say what is done, even without a terminal"
     )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors, even on a terminal")
+    parser.add_argument(
+        "--log-format", choices=FORMATS, help="begin each line with its time, or make it a JSON object"
+    )
+    parser.add_argument(
+        "--every", metavar="5m", help="tick after tick until it is stopped, where there is no cron (1m to 1h)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one tick; silent without a terminal unless something is wrong."""
-    gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
-    config = load(arguments.config)
+    """Run one tick, or one after another; silent without a terminal unless something is wrong."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     talk = arguments.verbose or (terminal and not arguments.quiet)
-
-    def say(sentence: str) -> None:
-        if talk:
-            with suppress(OSError):  # who reads along may leave; the page goes on its way all the same
-                print(sentence, flush=True)
-
     now = parse_now(arguments.now)
+    voice = Voice(arguments.log_format, now, talk=talk)
+    try:
+        if arguments.every is not None:
+            from heatmap.cli import every
+
+            return every.run(arguments, voice)
+        return _tick(arguments, now, voice, interactive=terminal)
+    except Exception as error:
+        if arguments.log_format is None:
+            raise
+        voice.complain(error)
+        voice.end(common_code([error]))
+        return common_code([error])
+
+
+def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interactive: bool) -> int:
+    gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
+    config = load(arguments.config)
+    voice.markets = [market.name for market in config.markets]
     signal.signal(signal.SIGTERM, _stop)
     report = tick.run(
         config,
@@ -56,26 +73,30 @@ def run(arguments: argparse.Namespace) -> int:
         only=arguments.market,
         force=arguments.force,
         dry_run=arguments.dry_run,
-        interactive=terminal,
-        give_up=_give_up,
-        say=say,
+        interactive=interactive,
+        give_up=lambda: _give_up(voice),
+        say=voice.say,
     )
     for warning in report.warnings:
-        print(f"heatmap: {warning}", file=sys.stderr)
+        voice.warn(warning)
     for error in report.errors:
-        complain(error)
-    if report.idle_until and not terminal and arguments.market is None:
+        voice.complain(error)
+    voice.end(report.exit_code, report.outcomes)
+    if report.idle_until and not interactive and arguments.market is None:
         given = str(arguments.config) if arguments.config else None
         nap.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 
 
-def _give_up() -> None:
+def _give_up(voice: Voice) -> None:
     """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
     from threading import Thread
 
-    sentence = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
-    telling = Thread(target=complain, args=[sentence], daemon=True)  # a pipe that nobody reads would block it
+    def tell() -> None:
+        voice.complain(DeadlineError("the run hung and was ended at its deadline: the next run tries again"))
+        voice.end(EXIT_TEMPORARY)
+
+    telling = Thread(target=tell, daemon=True)  # a pipe that nobody reads would block it
     telling.start()
     telling.join(LAST_WORD_SECONDS)
     os._exit(EXIT_TEMPORARY)

@@ -1,0 +1,107 @@
+"""How a run's words are written: as bare sentences, or as a log's lines, plain or JSON, each with its time.
+
+What tells goes to standard output, what warns or fails to standard error, in every form. No file is opened
+and none rotated: that is the system's, which knows how.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from heatmap.cli.parser import complain
+from heatmap.errors import HeatmapError, common_code
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from heatmap.outcomes import Outcome
+
+FORMATS = ("plain", "json")
+INFO, WARNING, ERROR = "info", "warning", "error"
+
+
+class Voice:
+    """Where one run writes. `form` is one of FORMATS, or None for bare sentences.
+
+    `talk` tells whether what goes well is of interest, too. `markets` are the names that a sentence may
+    begin with.
+    """
+
+    def __init__(self, form: str | None, now: datetime, *, talk: bool) -> None:
+        self.markets: Collection[str] = ()
+        self._form = form
+        self._talk = talk
+        self._now = now
+        self._begun = time.monotonic()
+
+    def say(self, sentence: str) -> None:
+        """Tell what is done."""
+        if self._talk:
+            self._write(INFO, sentence, sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Tell what is not as it should be, and fails nothing."""
+        self._write(WARNING, sentence, f"heatmap: {sentence}")
+
+    def complain(self, error: BaseException) -> None:
+        """Tell what failed."""
+        if self._form is None:
+            complain(error)
+            return
+        word = getattr(error, "word", HeatmapError.word)
+        if isinstance(error, HeatmapError):
+            for problem in getattr(error, "problems", (str(error),)):
+                self._write(ERROR, problem, "", error=word, exit_code=error.exit_code)
+            return
+        from traceback import format_exception
+
+        sentence = f"this is a bug, please report it with its traceback: {error!r}"
+        told = "".join(format_exception(error))
+        self._write(ERROR, sentence, "", error=word, exit_code=common_code([error]), traceback=told)
+
+    def end(self, code: int, outcomes: Sequence[Outcome] = ()) -> None:
+        """Tell how it ended, in a log; not of a run that found nothing to do, and nobody to tell of it."""
+        if self._form is None or not (self._talk or code or outcomes):
+            return
+        came = "; ".join(map(_told, outcomes)) or "nothing to do"
+        seconds = round(time.monotonic() - self._begun, 2)
+        words = {outcome.market: outcome.word for outcome in outcomes}
+        self._write(
+            INFO,
+            f"exit {code} after {seconds} s: {came}",
+            "",
+            exit_code=code,
+            seconds=seconds,
+            outcomes=words,
+        )
+
+    def _write(self, level: str, sentence: str, bare: str, **more: object) -> None:
+        """Write a line; where nobody reads any more, or the disk is full, the run goes on without."""
+        stream = sys.stdout if level == INFO else sys.stderr
+        with suppress(OSError, ValueError):
+            print(bare if self._form is None else self._line(level, sentence, more), file=stream, flush=True)
+
+    def _line(self, level: str, sentence: str, more: dict[str, object]) -> str:
+        now = self._now.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._begun)
+        at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if self._form == "plain":
+            told = "\n".join([sentence, *(str(more[key]).rstrip() for key in ("traceback",) if key in more)])
+            return f"{at} {level.upper()} {told}"
+        import json
+
+        market, colon, rest = sentence.partition(": ")
+        if colon and market in self.markets:
+            return json.dumps({"time": at, "level": level, "market": market, "message": rest, **more})
+        return json.dumps({"time": at, "level": level, "message": sentence, **more})
+
+
+def _told(outcome: Outcome) -> str:
+    """Say what became of a market, in few words: an error has had its line."""
+    told = f"{outcome.market} {outcome.word}"
+    if outcome.is_good and outcome.as_of:
+        told += f", {outcome.quotes} quotes as of {outcome.as_of:%H:%M:%S}"
+    return f"{told} from {outcome.source}" if outcome.is_good and outcome.source else told
