@@ -6,14 +6,8 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from heatmap.errors import (
-    SourceBlocked,
-    SourceError,
-    SourceNonsense,
-    SourceOverloaded,
-    SourceRenamed,
-    SourceUntrusted,
-)
+from heatmap.errors import SourceBlocked, SourceNonsense, SourceOverloaded, SourceRenamed
+from heatmap.web import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +84,7 @@ def judge(reply: Reply) -> None:
     if status in (401, 403, 421, 451):
         raise SourceBlocked(f"answered {status}: it does not let this address in", status=status)
     if status == 407:
-        raise proxy_refusal()
+        raise faults.proxy_refusal()
     if status in (404, 410):
         raise SourceRenamed(f"answered {status}: there is nothing at this address any more", status=status)
     if status in (408, 429) or status >= 500:
@@ -131,32 +125,8 @@ def unpacked(wire: bytes, coding: str, most: int) -> bytes:
     else:
         raise SourceNonsense("packs its answer in a way that was not asked for (not gzip, not deflate)")
     if len(decoded) > most:
-        raise too_large(most, "unpacks to")
+        raise faults.excess(most, "unpacks to")
     return decoded
-
-
-def hang() -> SourceBlocked:
-    """Return what a server's silence means: whom they block, most sites just leave waiting."""
-    return SourceBlocked("does not answer (it hangs): this address may be blocked there")
-
-
-def distrust() -> SourceUntrusted:
-    """Return what a certificate means that cannot be verified."""
-    return SourceUntrusted(
-        "shows a certificate that is not accepted: check the address, the clock and the proxy"
-    )
-
-
-def proxy_refusal() -> SourceUntrusted:
-    """Return what the status 407 means."""
-    return SourceUntrusted(
-        "cannot be reached: the proxy refuses the login: check proxy and proxy_password_env"
-    )
-
-
-def too_large(most: int, verb: str = "sends") -> SourceNonsense:
-    """Return what too many bytes mean; `verb` is how they came."""
-    return SourceNonsense(f"{verb} more than {most:,} bytes: that is no list of quotes")
 
 
 def _site(parts: SplitResult) -> str:
@@ -188,6 +158,6 @@ def _inflated(wire: bytes, most: int) -> bytes:
             failure = error
             continue
         if not unpacker.eof and len(decoded) <= most:
-            raise SourceError("broke off in the middle of its packed answer: try again later")
+            raise faults.break_off("in the middle of its packed answer")
         return decoded
-    raise SourceError("sends a packed answer that is damaged: try again later") from failure
+    raise faults.damage() from failure

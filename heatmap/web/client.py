@@ -11,10 +11,9 @@ from heatmap.errors import (
     DeadlineError,
     SourceBlocked,
     SourceError,
-    SourceNonsense,
     SourceOverloaded,
 )
-from heatmap.web import answers, pace
+from heatmap.web import answers, faults, pace
 from heatmap.web.answers import Answer, Limits, Reply, shown
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ class Client:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
-            raise SourceNonsense("is no address that can be asked: correct it") from error
+            raise faults.no_address() from error
         proxy = self._proxy or _environment_proxy(parts.scheme, host)
         if not proxy:
             self._look_up(host, deadline)
@@ -173,7 +172,7 @@ class Client:
             message = "cannot be reached, for its name is not known: check the network and the address"
             raise SourceError(message) from error
         except UnicodeError as error:
-            raise SourceNonsense("is no address that can be asked: correct it") from error
+            raise faults.no_address() from error
         self._found.add(host)
 
     def _new_carrier(self) -> Carrier:

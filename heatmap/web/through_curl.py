@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
-from heatmap.web import answers
+from heatmap.web import faults
 from heatmap.web.answers import Limits, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from curl_cffi import CurlError
 
@@ -24,15 +24,17 @@ HTTP_1_1, HTTP_2 = 2, 4  # the library's numbers; the latter is HTTP/2 where TLS
 # Which variables name the authorities to trust: those that requests goes by, too.
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
-# The library's numbers for what went wrong (libcurl-errors(3)).
-NO_ADDRESS = {1, 3}
-TIMEOUT = {28}
-CERTIFICATE = {35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98}
-PROXY = {5, 97}
-NO_HTTP = {8}
-BROKEN = {18, 56, 92, 95}
-DAMAGED = {61}
-TOO_LARGE = {63}
+# What the library's numbers mean (libcurl-errors(3)); of all others, that it cannot be reached.
+MEANINGS: Sequence[tuple[Container[int], Callable[[], SourceError]]] = (
+    ((28,), faults.silence),
+    ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), faults.distrust),
+    ((5, 97), faults.proxy_unreachable),
+    ((3,), faults.no_address),
+    ((1, 8), faults.no_http),  # 1: what answers speaks another protocol
+    ((18, 56, 92, 95), faults.break_off),
+    ((61,), faults.damage),
+    ((63,), lambda: SourceNonsense("sends more bytes than any list of quotes has: correct the address")),
+)
 
 
 class Carrier:
@@ -131,9 +133,7 @@ class _Transfer:
             return len(line)
         self._count += 1
         if self._count > MOST_HEADERS:
-            self.fault = SourceNonsense(
-                "answers with what is no HTTP, or with too many headers: correct the address"
-            )
+            self.fault = faults.no_http()
             return ABORT
         name, _, value = text.partition(":")
         if name.lower() == "set-cookie":
@@ -148,30 +148,14 @@ class _Transfer:
             return ABORT
         self.body += piece
         if len(self.body) > self._limits.decoded_bytes:
-            self.fault = answers.too_large(self._limits.decoded_bytes, "unpacks to")
+            self.fault = faults.excess(self._limits.decoded_bytes, "unpacks to")
             return ABORT
         return len(piece)
 
 
 def _meant(error: CurlError) -> SourceError:
     """Return what an error of the library means."""
-    code = int(error.code)
-    if code in TIMEOUT:
-        return answers.hang()
-    if code in CERTIFICATE:
-        return answers.distrust()
     if "407" in str(error):
-        return answers.proxy_refusal()
-    if code in PROXY:
-        return SourceError("cannot be reached through the proxy: check the proxy and the network")
-    if code in TOO_LARGE:
-        return SourceNonsense("sends more bytes than any list of quotes has: correct the address")
-    if code in NO_ADDRESS:
-        return SourceNonsense("is no address that can be asked: correct it")
-    if code in NO_HTTP:
-        return SourceNonsense("answers with what is no HTTP, or with too many headers: correct the address")
-    if code in DAMAGED:
-        return SourceError("sends a packed answer that is damaged: try again later")
-    if code in BROKEN:
-        return SourceError("broke off in the middle of its answer: try again later")
-    return SourceError("cannot be reached: check the network and the address")
+        return faults.proxy_refusal()
+    code = int(error.code)
+    return next((meant() for codes, meant in MEANINGS if code in codes), faults.unreachable())

@@ -11,8 +11,8 @@ import requests
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimeoutError_
 
-from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
-from heatmap.web import answers
+from heatmap.errors import SourceError, SourceImpossible
+from heatmap.web import answers, faults
 from heatmap.web.answers import Limits, Reply
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def _body(response: requests.Response, limits: Limits, deadline: Deadline) -> by
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         wire += chunk
         if len(wire) > limits.wire_bytes:
-            raise answers.too_large(limits.wire_bytes)
+            raise faults.excess(limits.wire_bytes)
         deadline.timeout(0)
     announced = response.headers.get("Content-Length", "")
     if announced.isascii() and announced.isdigit() and len(wire) < int(announced[:15]):
-        raise SourceError(f"broke off after {len(wire):,} of {int(announced[:15]):,} bytes: try again later")
+        raise faults.break_off(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
     return answers.unpacked(bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes)
 
 
@@ -98,26 +98,26 @@ def _meant(error: Exception) -> SourceError:
     known = requests.exceptions
     if isinstance(error, known.ProxyError):
         if "407" in str(error):
-            return answers.proxy_refusal()
-        return SourceError("cannot be reached through the proxy: check the proxy and the network")
+            return faults.proxy_refusal()
+        return faults.proxy_unreachable()
     if isinstance(error, known.SSLError):
-        return answers.distrust()
+        return faults.distrust()
     if isinstance(error, (known.Timeout, TimeoutError_)):
-        return answers.hang()
+        return faults.silence()
     if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
         return SourceImpossible(
             "is asked through a SOCKS proxy, which needs a package: pip install 'market-heatmap[socks]'"
         )
     if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
-        return SourceNonsense("is no address that can be asked: correct it")
+        return faults.no_address()
     if any(
         isinstance(cause, HTTPException) and not isinstance(cause, (RemoteDisconnected, IncompleteRead))
         for cause in _causes(error)
     ):
-        return SourceNonsense("answers with what is no HTTP, or with too many headers: correct the address")
+        return faults.no_http()
     if isinstance(error, HTTPError):
-        return SourceError("broke off in the middle of its answer: try again later")
-    return SourceError("cannot be reached: check the network and the address")
+        return faults.break_off()
+    return faults.unreachable()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
