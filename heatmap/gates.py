@@ -111,7 +111,10 @@ def refuse_older(last: Last, snapshot: Snapshot, zone: ZoneInfo) -> None:
     """Raise SourceGated for figures of a time before the page's.
 
     Those of the page's own time are not worse: so finals are made, and targets that failed get their page.
+    A recording's time is that of our own clock, and says nothing of a source.
     """
+    if snapshot.recording:
+        return
     # As exactly as the source gives its own time: some endpoints leave the seconds out.
     to_the_minute = not (snapshot.as_of.second or snapshot.as_of.microsecond)
     page = last.as_of.replace(second=0, microsecond=0) if to_the_minute else last.as_of

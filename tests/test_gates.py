@@ -152,6 +152,7 @@ def test_older_figures() -> None:
     for older in (OPEN - timedelta(seconds=1), at("2026-09-17T10:59:00"), OPEN - DAY):
         with pytest.raises(SourceGated, match="older than the page's of 17 Sep 11:00:28"):
             gates.refuse_older(page, snapshot(market(2), older), INDIA)
+    gates.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), INDIA)
 
 
 def verdict(now: datetime, **session: object) -> Verdict:
