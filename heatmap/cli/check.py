@@ -131,11 +131,11 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
         as_of = f"{snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)):%d %b %Y %H:%M:%S %Z}"
         _tell(f"{market.name} source", f"{named.label} answers: {len(snapshot.quotes)} quotes as of {as_of}")
     lives = any(not is_closing(named) for named in answered)  # of which closing prices can be had, too
-    for named, error in failed:
+    for named, fault in failed:
         if lives:
-            _warn(f"{market.name} source", f"{named.label}: {error}; others give what it does not")
+            _warn(f"{market.name} source", f"{named.label}: {fault}; others give what it does not")
         else:
-            _fail(f"{market.name} source", error.saying(f"{named.label}: {error}"), report)
+            _fail(f"{market.name} source", fault.saying(f"{named.label}: {fault}"), report)
 
 
 def _check_target(

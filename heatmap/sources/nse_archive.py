@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from heatmap.errors import (
+    ConfigError,
     DeadlineError,
     HistoryNonsense,
     SourceBlocked,
@@ -19,6 +20,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
+from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,7 +44,7 @@ SETTLED_HOUR = 16  # when closing prices are final, as a rule, in the exchange's
 
 
 @dataclass(frozen=True, slots=True)
-class NseArchive:
+class NseArchive(Online):
     """A session's closing prices, restricted to an index's stocks.
 
     They are those of the market's last page; before there is one, the exchange's list of those with futures
@@ -51,18 +53,18 @@ class NseArchive:
 
     index: str = FUTURES_AND_OPTIONS
     base_url: str | None = None
-    fetch_timeout_seconds: float = 25
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
         from heatmap.sources import nse
 
-        # What these may be is the same for live quotes.
-        nse.Nse(
-            index=self.index,
-            base_url=self.base_url or nse.BASE_URL,
-            fetch_timeout_seconds=self.fetch_timeout_seconds,
-        )
+        problems = self.option_problems()
+        try:
+            nse.Nse(index=self.index, base_url=self.base_url or nse.BASE_URL)  # which knows what these may be
+        except ConfigError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigError(problems)
 
     def closing(
         self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
@@ -111,7 +113,8 @@ class NseArchive:
         from heatmap.sources import nse
 
         base, page = self.base_url or archives.BASE_URL, self.base_url or nse.BASE_URL
-        with shelves.Exchange(base, page, nse.BROWSER_HEADERS) as shelf:
+        client = self.client(headers=nse.BROWSER_HEADERS, limits=shelves.LIMITS)
+        with shelves.Exchange(base, page, {}, client) as shelf:
             try:
                 return within(self.fetch_timeout_seconds, lambda: work(shelf))
             except DeadlineError as error:

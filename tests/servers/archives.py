@@ -4,6 +4,7 @@
         heatmap history backfill --archive-url {archives.url}
 
 - A browser's User-Agent must be sent, or the answer is 403; with `needs_cookie` a page must be visited first, too.
+- `lots` are the stocks in the list of those with futures and options; without any, that is not there.
 - A day in `days` is there in the forms that `forms` names ("full", "udiff"); any other is 404 with a page.
 - `faults[part of a path]` is one of FAULTS, or bytes to be the body; `faulty_times` how often it shows, then all is well.
 - `seen`: the requests that came, as (time.monotonic(), path). `hold_after`: how many archives are served before
@@ -32,6 +33,7 @@ DENIED = b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD><BODY><H1>Access Denie
 NOT_FOUND = b"<html><body>Resource not found</body></html>"
 FULL = "/products/content/sec_bhavdata_full_"
 UDIFF = "/content/cm/BhavCopy_NSE_CM_0_0_0_"
+LOTS = "/content/fo/fo_mktlots.csv"
 FAULTS = ("403", "429", "500", "html", "hang", "short")
 FULL_HEADER = (
     "SYMBOL, SERIES, DATE1, PREV_CLOSE, OPEN_PRICE, HIGH_PRICE, LOW_PRICE, LAST_PRICE, CLOSE_PRICE, "
@@ -84,6 +86,22 @@ def udiff(day: date, shares: Sequence[Share]) -> bytes:
     return "".join(f"{row}\n" for row in (UDIFF_HEADER, *rows)).encode()
 
 
+def lot_list(stocks: Sequence[str]) -> bytes:
+    """The list of lots: columns padded with spaces, indices first, then a heading of its own and the stocks."""
+
+    def row(name: str, symbol: str, *lots: object) -> str:
+        return ",".join([f"{name:36}", f"{symbol:10}", *(f"{lot:<11}" for lot in lots)]) + "\n"
+
+    rows = [
+        row("UNDERLYING", "SYMBOL", "NOV-26", "DEC-26", "JAN-27"),
+        row("NIFTY BANK", "BANKNIFTY", 30, 30, 30),
+        row("NIFTY 50", "NIFTY", 65, 65, 65),
+        row("Derivatives on Individual Securities", "Symbol", "NOV-26", "DEC-26", "JAN-27"),
+        *(row(f"{symbol} LIMITED", symbol, 500, 500, "") for symbol in stocks),
+    ]
+    return "".join(rows).encode()
+
+
 def packed(content: bytes, name: str = "BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv") -> bytes:
     """A zip file of one file."""
     file = io.BytesIO()
@@ -101,6 +119,7 @@ class Archives:
         *,
         forms: Sequence[str] = ("full", "udiff"),
         needs_cookie: bool = False,
+        lots: Sequence[str] = (),
         port: int = 0,
     ) -> None:
         self.bodies: dict[str, bytes] = {}
@@ -109,6 +128,8 @@ class Archives:
                 self.bodies[f"{FULL}{day:%d%m%Y}.csv"] = full(day, shares)
             if "udiff" in forms:
                 self.bodies[f"{UDIFF}{day:%Y%m%d}_F_0000.csv.zip"] = packed(udiff(day, shares))
+        if lots:
+            self.bodies[LOTS] = lot_list(lots)
         self.needs_cookie = needs_cookie
         self.faults: dict[str, str | bytes] = {}
         self.faulty_times = sys.maxsize
