@@ -1,0 +1,187 @@
+"""The closing figures of a session from the exchange's archives."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heatmap.errors import (
+    ConfigError,
+    SourceBlocked,
+    SourceEmpty,
+    SourceError,
+    SourcePassed,
+    SourceRenamed,
+    SourceReshaped,
+)
+from heatmap.session import Phase, Session, Window
+from heatmap.sources.nse_archive import NseArchive, parse_lots
+from tests.servers.archives import FULL, LOTS, UDIFF, Archives, Share, lot_list, share
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
+DAY = date(2026, 9, 17)
+SETTLES = datetime(2026, 9, 17, 15, 45, tzinfo=INDIA)
+SESSION = Session(DAY, (Window(SETTLES - timedelta(hours=6), SETTLES, Phase.OPEN),), SETTLES)
+LISTED = [f"STOCK{n}" for n in range(60)]
+
+
+def shares() -> list[Share]:
+    """A day of a few stocks that the market has, and of one that it has not."""
+    return [
+        share("RELIANCE", 200.0, 203.0, open=199.0, volume=1_000_000, turnover_lakhs=2030.5),
+        share("TCS", 3000.0, 2970.0),
+        share("SOME-ETF", 10.0, 20.0),
+        *(share(symbol, 100.0, 101.0) for symbol in LISTED),
+    ]
+
+
+@pytest.mark.parametrize("form", ["full", "udiff"])
+def test_a_session_in_either_form(form: str) -> None:
+    """The market's stocks alone, with their true percent changes, as of when prices had settled."""
+    with Archives({DAY: shares()}, forms=[form]) as archives:
+        found = NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS", "RELIANCE", "GONE"])
+
+    quotes = {quote.symbol: quote for quote in found.quotes}
+    assert set(quotes) == {"RELIANCE", "TCS"}
+    assert (found.source, found.as_of, found.is_open, found.dropped) == ("nse-archive", SETTLES, False, 1)
+    best = quotes["RELIANCE"]
+    assert (best.percent_change, quotes["TCS"].percent_change) == (1.5, -1.0)
+    assert (best.last_price, best.previous_close, best.open, best.high, best.low) == (203, 200, 199, 203, 199)
+    assert (best.volume, best.turnover, found.currency) == (1_000_000, 203_050_000, "INR")
+    assert (best.name, best.free_float_market_cap, best.changes) == (None, None, {})
+    assert best.sector == "Oil Gas & Consumable Fuels"
+
+
+def test_without_a_page_the_list_of_lots_tells_the_stocks() -> None:
+    """The stocks below its second heading, and none of the indices above it."""
+    with Archives({DAY: shares()}, lots=LISTED) as archives:
+        found = NseArchive(base_url=archives.url).closing(SESSION)
+
+    assert sorted(quote.symbol for quote in found.quotes) == sorted(LISTED)
+
+
+def test_before_the_archive_is_there() -> None:
+    """Until the evening there is nothing to fail at."""
+    with Archives({}) as archives, pytest.raises(SourcePassed, match="17 Sep 2026 is not there yet"):
+        NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS"])
+
+
+def test_the_second_form_stands_in_for_a_damaged_first() -> None:
+    """One usable archive is enough."""
+    with Archives({DAY: shares()}) as archives:
+        archives.faults[FULL] = b"SYMBOL, SERIES\n"
+        found = NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS"])
+
+    assert [quote.percent_change for quote in found.quotes] == [-1.0]
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind"),
+    [
+        ({FULL: b"SYMBOL, SERIES\n", UDIFF: b"PK\x03\x04 cut"}, SourceReshaped),
+        ({"/": "403"}, SourceBlocked),
+        ({"/": "html"}, SourceBlocked),
+        ({LOTS: "html"}, SourceBlocked),
+        ({LOTS: b"UNDERLYING,SYMBOL\n"}, SourceReshaped),
+    ],
+    ids=["damaged", "403", "HTML", "lots of HTML", "other lots"],
+)
+def test_what_goes_wrong(faults: dict[str, str | bytes], kind: type[SourceError]) -> None:
+    """Each fault is an error of its own kind, in one line."""
+    with Archives({DAY: shares()}, lots=LISTED) as archives:
+        archives.faults.update(faults)
+        with pytest.raises(SourceError) as caught:
+            NseArchive(base_url=archives.url).closing(SESSION)
+
+    assert type(caught.value) is kind
+    assert "\n" not in str(caught.value)
+
+
+def test_an_archive_of_another_day() -> None:
+    """Under the right name with the wrong date it is not believed."""
+    with Archives({DAY - timedelta(days=1): shares()}) as archives:
+        (body,) = [body for path, body in archives.bodies.items() if path.startswith(FULL)]
+        archives.bodies = {f"{FULL}{DAY:%d%m%Y}.csv": body}
+        with pytest.raises(SourceReshaped, match="is of 16 Sep 2026, not of 17 Sep 2026"):
+            NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS"])
+
+
+def test_the_list_of_lots_is_gone() -> None:
+    """Which is another thing than an archive that is not there yet."""
+    with Archives({DAY: shares()}) as archives, pytest.raises(SourceRenamed, match="fo_mktlots"):
+        NseArchive(base_url=archives.url).closing(SESSION)
+
+
+def test_none_of_the_instruments() -> None:
+    """An archive of other things makes no page."""
+    with Archives({DAY: shares()}) as archives, pytest.raises(SourceEmpty):
+        NseArchive(base_url=archives.url).closing(SESSION, symbols=["NOWHERE"])
+
+
+def test_the_stocks_of_another_index_are_not_guessed() -> None:
+    """The list of lots is of those with futures and options: it says nothing of the NIFTY 50."""
+    with Archives({DAY: shares()}, lots=LISTED) as archives:
+        source = NseArchive(index="NIFTY 50", base_url=archives.url)
+        with pytest.raises(SourceEmpty, match="NIFTY 50"):
+            source.closing(SESSION)
+        assert len(source.closing(SESSION, symbols=["TCS"]).quotes) == 1
+
+
+def test_a_hang_ends() -> None:
+    """Within the time for the whole fetch."""
+    with Archives({DAY: shares()}) as archives:
+        archives.faults["/"] = "hang"
+        began = time.monotonic()
+        with pytest.raises(SourceBlocked):
+            NseArchive(base_url=archives.url, fetch_timeout_seconds=1).closing(SESSION, symbols=["TCS"])
+
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("now", "asked"),
+    [
+        (datetime(2026, 9, 18, 11, 0, tzinfo=INDIA), DAY),
+        (datetime(2026, 9, 17, 22, 0, tzinfo=INDIA), DAY),
+        (datetime(2026, 9, 21, 9, 0, tzinfo=INDIA), DAY),
+    ],
+)
+def test_check_looks_at_the_newest(now: datetime, asked: date) -> None:
+    """The day itself once it is over, else the days before it, and no weekend."""
+    with Archives({asked: shares()}, lots=LISTED) as archives:
+        found = NseArchive(base_url=archives.url).fetch(now=now)
+
+    assert found.as_of == datetime(2026, 9, 17, 16, 0, tzinfo=INDIA)
+    assert not [path for path in archives.paths if "19092026" in path or "20092026" in path]
+
+
+@pytest.mark.parametrize(
+    "table", [{"index": " "}, {"base_url": "http://example.org"}, {"fetch_timeout_seconds": 0}]
+)
+def test_what_its_table_cannot_hold(table: dict[str, object]) -> None:
+    """It is told at once."""
+    with pytest.raises(ConfigError):
+        NseArchive(**table)  # type: ignore[arg-type]
+
+
+def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
+    """The exchange's list of 2019 had 146 stocks and three indices."""
+    found = parse_lots((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
+
+    assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= found
+    assert not found & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_list_of_lots(body: bytes) -> None:
+    """Whatever it is made of, nothing but our own error leaves the parser."""
+    for content in (body, lot_list(LISTED) + body):
+        try:
+            assert len(parse_lots(content)) >= 50
+        except SourceReshaped:
+            pass
