@@ -39,6 +39,7 @@ class Gatekeeper:
         With `whatever` it may be worse than the page there is. Raises SourceGated.
         """
         say = self._report.say
+        gates.refuse_unfinished(snapshot, verdict, ZoneInfo(market.calendar.time_zone))
         snapshot, bad = gates.without_contradictions(snapshot)
         if bad:
             say(f"{market.name}: left out, for they contradict themselves: {', '.join(bad)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, SourceGated
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heatmap.session import Verdict
 
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
+CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
 ONE_DAY = timedelta(days=1)
 
 # The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
@@ -105,6 +106,23 @@ def without_contradictions(snapshot: Snapshot) -> tuple[Snapshot, tuple[str, ...
         return snapshot, ()
     kept = tuple(quote for quote in snapshot.quotes if quote.symbol not in bad)
     return replace(snapshot, quotes=kept, dropped=snapshot.dropped + len(bad)), tuple(sorted(bad))
+
+
+def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> None:
+    """Raise SourceGated for a final of figures from before the close: our clock is ahead, or the source late.
+
+    Once published they would stay for good. A time without hours, which some forms have, says nothing.
+    """
+    session = verdict.session
+    if verdict.phase is not Phase.FINAL or session is None or not session.windows:
+        return
+    as_of, closes = snapshot.as_of.astimezone(zone), session.windows[-1].closes
+    if as_of < closes - CLOSE_TOLERANCE and as_of.time() != time(0):
+        raise SourceGated(
+            f"its figures are of {_time(as_of, zone)}, when trading had not ended "
+            f"({closes.astimezone(zone):%H:%M}): the closing page waits for later ones; "
+            "if they don't come, check this machine's clock"
+        )
 
 
 def refuse_older(last: Last, snapshot: Snapshot, zone: ZoneInfo) -> None:

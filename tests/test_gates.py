@@ -18,6 +18,7 @@ from heatmap.gates import GateOptions, Last
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Verdict
 from heatmap.sources import file as files
+from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -33,6 +34,7 @@ def at(text: str) -> datetime:
 
 
 OPEN = at("2026-09-17T11:00:28")
+AUCTION = at("2026-09-17T15:34:00")
 FINAL = at("2026-09-17T16:00:28")
 
 
@@ -72,6 +74,28 @@ def test_the_future_has_no_figures(ahead: timedelta, *, passes: bool) -> None:
     else:
         with pytest.raises(SourceGated, match=r"17 Sep 2026 11:05 IST|18 Sep 2026 11:00 IST"):
             gates.refuse_future(figures, OPEN, INDIA)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "now", "passes"),
+    [
+        ("2026-09-17T15:29:59", "2026-09-17T16:00:00", False),
+        ("2026-09-17T15:30:00", "2026-09-17T16:00:00", True),  # the close is at 15:35
+        ("2026-09-17T00:00:00", "2026-09-17T16:00:00", True),  # a date alone
+        ("2026-09-17T15:19:00", "2026-09-17T15:20:00", True),  # before the close
+        ("2026-07-31T15:24:00", "2026-07-31T16:00:00", False),
+        ("2026-07-31T15:30:00", "2026-07-31T16:00:00", True),
+    ],
+)
+def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passes: bool) -> None:
+    """A clock that runs ahead would make it, and it would stay: it is waited for."""
+    figures, moment = snapshot(market(2), at(as_of)), verdict(at(now))
+
+    if passes:
+        gates.refuse_unfinished(figures, moment, INDIA)
+    else:
+        with pytest.raises(SourceGated, match="when trading had not ended .*clock"):
+            gates.refuse_unfinished(figures, moment, INDIA)
 
 
 @pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])
@@ -298,9 +322,24 @@ def test_the_same_moment_again_is_no_worse(tmp_path: Path) -> None:
     run.target.error = failure(PublishError)
     assert 75 == run(OPEN + FIVE)
     run.target.error = None
+    assert 0 == run(OPEN + 2 * FIVE)
+    run.source.as_of = AUCTION
+    assert 0 == run(AUCTION)
 
-    assert [0, 0] == [run(OPEN + 2 * FIVE), run(FINAL)]
-    assert 3 == run.target.runs
+    assert 0 == run(FINAL)
+    assert 4 == run.target.runs
+
+
+def test_a_clock_that_runs_ahead(tmp_path: Path) -> None:
+    """An hour before the close it makes no final; once the close is there the final is made."""
+    run = Run(tmp_path)
+    run.source.as_of = FINAL - timedelta(hours=1)
+    assert 65 == run(FINAL)
+    assert "check this machine's clock" in str(run.report.errors[0])
+    run.source.as_of = None
+
+    assert 0 == run(FINAL + FIVE)
+    assert "2026-09-17" == State(tmp_path / "state")["nse-fno"].final_date
 
 
 def test_a_market_that_changes_is_told(tmp_path: Path) -> None:
