@@ -226,6 +226,15 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
             *rows[3:],
         ]
     ),
+    "31 % missing": lambda handler: handler.changed(lambda rows: rows[: round(0.69 * len(rows))]),
+    "contradictions": lambda handler: handler.changed(
+        lambda rows: [{**row, "pChange": round(row["pChange"] / 100, 4)} for row in rows]
+    ),
+    "one contradiction": lambda handler: handler.changed(
+        lambda rows: [{**rows[0], "pChange": -rows[0]["pChange"]}, *rows[1:]]
+    ),
+    "10 minutes old": _stamped(timedelta(minutes=-10)),
+    "6 minutes ahead": _stamped(timedelta(minutes=6)),
     "tomorrow": _stamped(timedelta(days=1)),
     "another day": _stamped(timedelta(days=-1)),
     "no timestamp": _replaced(b'"timestamp"', b'"somewhen"'),
