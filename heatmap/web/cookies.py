@@ -105,17 +105,20 @@ def _read(file: Path) -> list[Cookie]:
         age = time.time() - document["kept_at"]
         rows = document["cookies"][:MOST_COOKIES]
         found = [_cookie(row) for row in rows] if 0 <= age <= KEPT_SECONDS else []
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return []
     return [cookie for cookie in found if not cookie.is_expired()]
 
 
 def _cookie(row: Any) -> Cookie:  # noqa: ANN401 -- whatever stands in the file
-    """Return the cookie that a row of the file describes. Raises ValueError, TypeError, KeyError."""
+    """Return the cookie that a row of the file describes. Raises ValueError, TypeError, KeyError, OverflowError."""
     texts = [row[name] for name in ("name", "value", "domain", "path")]
     name, value, domain, path = texts
-    if not all(text.isprintable() and text.isascii() and len(text) <= LONGEST_COOKIE for text in texts):
-        raise ValueError(name)
+    for text in texts:
+        if not (
+            isinstance(text, str) and text.isascii() and text.isprintable() and len(text) <= LONGEST_COOKIE
+        ):
+            raise ValueError("no cookie of ours")
     expires = None if row["expires"] is None else int(row["expires"])
     return Cookie(
         version=0,

@@ -16,8 +16,13 @@ class Certificate:
     ca_file: Path
 
 
-def make(folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost") -> Certificate:
-    """Make an authority and a certificate for `name`, as openssl's subjectAltName has it."""
+def make(
+    folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost", days: int = 30
+) -> Certificate:
+    """Make an authority and a certificate for `name`, as openssl's subjectAltName has it.
+
+    The certificate is good for so many days; below 0, it has been over for so long.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     made = Certificate(folder / "server.pem", folder / "server.key", folder / "ca.pem")
     new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -38,7 +43,7 @@ def make(folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost") ->
         f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n", "utf-8"
     )
     signed_by = ["-CA", made.ca_file, "-CAkey", ca_key, "-CAcreateserial", "-extfile", extensions]
-    _openssl("x509", "-req", "-days", "30", "-in", request, *signed_by, "-out", made.certificate)
+    _openssl("x509", "-req", "-days", str(days), "-in", request, *signed_by, "-out", made.certificate)
     return made
 
 
