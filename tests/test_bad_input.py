@@ -42,6 +42,10 @@ REFUSALS = {
     "wrong rows": (65, ""),
     "missing fields": (65, ""),
     "wrong types": (65, ""),
+    "31 % missing": (65, "65 of the page's 210 instruments are missing"),
+    "contradictions": (65, "contradict"),
+    "10 minutes old": (65, "older than the page's"),
+    "6 minutes ahead": (65, "still to come"),
     "tomorrow": (65, "still to come"),
 }
 
@@ -107,6 +111,30 @@ def test_a_bad_row_costs_itself_alone(
     assert f", {left_out} rows left out" in capfd.readouterr().out.replace("1 row ", "1 rows ")
     assert 210 - left_out == published(here)["site/index.html"].count(b"data-percent-change=")
     assert b"<script>alert" not in published(here)["site/index.html"]
+
+
+def test_a_row_that_contradicts_itself_costs_itself_alone(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is named on a terminal, and the rest is drawn."""
+    with Exchange(now=datetime.fromisoformat(NOW)) as exchange:
+        configure(here, exchange)
+        exchange.fault = "one contradiction"
+
+        assert 0 == cli.main(["run", "-v", "--now", NOW])
+
+    assert "left out, for they contradict themselves: " in capfd.readouterr().out
+    assert 209 == published(here)["site/index.html"].count(b"data-percent-change=")
+
+
+def test_the_same_timestamp_is_no_fault(here: Path) -> None:
+    """Figures that have not moved on since the last tick are published again: a failed target may need them."""
+    with Exchange(now=datetime.fromisoformat(NOW)) as exchange:
+        configure(here, exchange)
+
+        assert [0, 0] == [cli.main(["run", "--now", NOW]), cli.main(["run", "--now", NEXT])]
+
+    assert b'as of <time datetime="2026-09-17T11:00:00+05:30"' in published(here)["site/index.html"]
 
 
 def test_another_day_is_a_silent_skip(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
