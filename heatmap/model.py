@@ -184,6 +184,7 @@ class Occasion:
     markets: tuple[str, ...] = ()  # the names of all markets there are pages of, this one among them
     public_url: str | None = None  # where visitors find the pages, with a slash at the end; None: not known
     days: Days | None = None  # None: there is no archive
+    calendar_end: datetime | None = None  # from when on the calendar knows nothing; None: it has no end
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def draw(
     """
     from dataclasses import replace
 
-    from heatmap import plugins, readings, snapshots
+    from heatmap import guard, plugins, readings, snapshots
     from heatmap.images import png, svg
     from heatmap.model import Occasion, Page
     from heatmap.render.fragment import fragment, named
@@ -54,6 +54,7 @@ def draw(
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
         days=shelf.days if shelf else None,
+        calendar_end=guard.end_of(market.calendar),
     )
     cache = config.state_directory
     pictures = [Page(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]

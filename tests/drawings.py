@@ -56,8 +56,10 @@ def recorded(now: datetime = FINAL) -> Snapshot:
 
 def occasion(title: str = "A market", **more: Any) -> Occasion:
     """A drawing after the close of 17 September 2026."""
-    verdict = guard.judge(calendars.load(calendars.SessionOptions(), Path()), FINAL)
-    return Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **more)
+    calendar = calendars.load(calendars.SessionOptions(), Path())
+    known = {"calendar_end": guard.end_of(calendar), **more}
+    verdict = guard.judge(calendar, FINAL)
+    return Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **known)
 
 
 def page_of(

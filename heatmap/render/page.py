@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.colours import BLACK, GRADIENTS
@@ -93,6 +94,7 @@ def render(
         data=page_data(snapshot, found, options)
         | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}
         | ({"history": history} if history else {}),
+        last_day=words.day(occasion.calendar_end - timedelta(days=1)) if occasion.calendar_end else "",
         folder=FOLDER,
         script=script,
         style=page_style(),
@@ -189,6 +191,7 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
         ],
         "settles": session.settles.isoformat() if session and session.settles else None,
         "next_open": next_open.isoformat() if next_open else None,
+        "calendar_end": occasion.calendar_end.isoformat() if occasion.calendar_end and not lasting else None,
         "interval_minutes": occasion.interval_minutes,
         "refresh_seconds": NEVER_SECONDS if lasting else options.refresh_seconds,
         "recording": snapshot.recording,

@@ -2,7 +2,8 @@
 
 /** @typedef {{opens: string, closes: string, phase: string}} TradingWindow */
 /** @typedef {{as_of: string, generated_at: string, time_zone: string, phase: string, session_date: string | null,
-    windows: TradingWindow[], settles: string | null, next_open: string | null, interval_minutes: number,
+    windows: TradingWindow[], settles: string | null, next_open: string | null,
+    calendar_end: string | null, interval_minutes: number,
     refresh_seconds: number, recording: boolean}} Clock */
 
 const MINUTE = 60_000;
@@ -75,6 +76,7 @@ function tellAge() {
       over ? "the closing prices have not arrived" : "the page has not been updated since"}.`;
   }
   notice.hidden = !old;
+  byId("ended").hidden = !(now() >= time(clock.calendar_end));
 }
 
 async function refresh() {

@@ -35,18 +35,19 @@ REMEMBERED = [
 
 def quotes(count: int = 210, shift: float = 0.0) -> tuple[Quote, ...]:
     """A market of stocks with names of up to ten wide letters."""
+    percents = [round(5 - number * 0.05 + shift, 2) for number in range(count)]
     return tuple(
         Quote(
             f"W{'MOTOCOWMO'[: number % 10]}"[:7] + f"{number:03}",
-            round(5 - number * 0.05 + shift, 2),
+            percent,
             name=f"Stock {number} Limited",
             sector="Services",
-            last_price=1234.5 + number,
+            last_price=round(1200 * (1 + percent / 100), 2),
             previous_close=1200.0,
-            high=1300.0,
-            low=1190.0,
+            high=1400.0,
+            low=1000.0,
         )
-        for number in range(count)
+        for number, percent in enumerate(percents)
     )
 
 

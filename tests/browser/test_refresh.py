@@ -238,6 +238,23 @@ def test_where_the_next_open_is_unknown_it_asks_hourly(site: Site, visit: Callab
         page.clock.run_for(12 * MINUTE)
 
 
+def test_the_page_says_that_its_calendar_has_ended(site: Site, visit: Callable[..., Page]) -> None:
+    """From the first minute of the year it does not know; a page of a calendar that does takes it back."""
+    told = "The trading calendar ended on 31 Dec 2026: this map may have stopped."
+    site.draw(at("2026-12-31T15:55:00"))
+    page = visit(now=at("2026-12-31T23:30:00"))
+    assert page.get_by_text(told).is_hidden()
+    page.clock.run_for(31 * MINUTE)
+    expect(page.get_by_text(told)).to_be_visible()
+
+    updated = site.page.replace(b"2027-01-01T00:00:00+05:30", b"2028-01-01T00:00:00+05:30")
+    updated = updated.replace(b"31 Dec 2026", b"31 Dec 2027")
+    site.page = updated.replace(b"2026-12-31T15:55:00", b"2027-01-01T09:20:00")
+    page.get_by_role("button", name="Refresh now").click()
+    expect(page.locator("#ended")).to_contain_text("31 Dec 2027")
+    assert page.locator("#ended").is_hidden()
+
+
 def test_the_frame_grows_with_the_page_and_only_for_it(site: Site, visit: Callable[..., Page]) -> None:
     """The snippet's script takes the height from its own frame alone, and within bounds."""
     snippet = embed.snippet("/map/", "map", market="nse-fno", auto_height=True)
@@ -279,5 +296,6 @@ def test_a_recording_runs_on_its_own_clock(site: Site, visit: Callable[..., Page
 
     expect(page.get_by_text("A recording of 17 Sep 2026")).to_be_visible()
     assert page.locator("#old").is_hidden()
+    assert page.locator("#ended").is_hidden()
     page.clock.run_for(20 * MINUTE)
     assert page.locator("#old").is_visible()
