@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 60, 60 * 60
 UNITS = {"s": 1, "m": 60, "h": 60 * 60}  # seconds
-LOOK_SECONDS = 5.0  # how often the clock is looked at: it may jump, and a machine may sleep
+LOOK_SECONDS = 2.0  # how often the clock is looked at: it may jump, and a machine may sleep
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
