@@ -80,12 +80,18 @@ def run(arguments: argparse.Namespace) -> int:
         for market in markets:
             _warn(market, now)
     listed = _listed(arguments.body, markets)
-    for sentence in listed.apart:
-        print(f"note: {sentence}")
+    if arguments.action is _check or _is_read():
+        for sentence in listed.apart:
+            print(f"note: {sentence}")
     try:
         return max(int(arguments.action(kept, listed, now, arguments)) for kept in _files(config, markets))
     except SourceError as error:
         raise _about(arguments.body, error) from error
+
+
+def _is_read() -> bool:
+    """Whether somebody reads along; cron would mail each day that nothing is new."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _is_listed(market: Market) -> bool:
@@ -129,6 +135,8 @@ def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Na
     packaged = calendars.packaged(kept.options)
     today = now.astimezone(ZoneInfo(packaged.time_zone)).date()
     update = holidays.update(packaged, kept.text, kept.path.name, listed, today)
+    if update.text == kept.text and not _is_read():
+        return EXIT_OK
     print(f"{', '.join(kept.markets)}: the exchange's list of {listed.year}")
     for change in update.new:
         print(f"  new     {change}")

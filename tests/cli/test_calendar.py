@@ -104,7 +104,7 @@ def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str
         assert (0, "") == calendar("check", *IN_DECEMBER)[::2]
 
         written = Path("own.toml").stat()
-        assert "nothing to write" in calendar("update", *IN_DECEMBER)[1]
+        assert (0, "", "") == calendar("update", *IN_DECEMBER)  # silent, as cron wants it
         assert written == Path("own.toml").stat()
     assert ["heatmap.toml", "own.toml"] == sorted(path.name for path in Path().iterdir())
 
@@ -160,6 +160,23 @@ def test_markets_that_share_a_file(
     code, _, err = calendar("update", "--market", "coins", "--from", saved(MADE_UP_2027))
     assert 78 == code
     assert "nse-equity-fno" in err
+
+
+def test_on_a_terminal_it_says_that_nothing_is_new(
+    calendar: Callable[..., tuple[int, str, str]],
+    saved: Callable[[dict[str, str]], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There somebody waits for an answer, and is told where derivatives differ."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    Path("differing.json").write_bytes(
+        holiday_master(derivatives={**LISTED_2026, "2026-12-24": "Settlement"})
+    )
+
+    code, out, _ = calendar("update", "--from", "differing.json", *IN_NOVEMBER)
+    assert 0 == code
+    assert "nothing to write" in out
+    assert "note: 2026-12-24 is a holiday for derivatives, not for equities" in out
 
 
 def test_what_cannot_be_right_is_refused(
