@@ -111,13 +111,13 @@ def _read(file: Path) -> list[Cookie]:
 
 
 def _cookie(row: Any) -> Cookie:  # noqa: ANN401 -- whatever stands in the file
-    """Return the cookie that a row of the file describes. Raises ValueError, TypeError, KeyError, OverflowError."""
+    """Return the cookie that a row describes. Raises ValueError, TypeError, KeyError, OverflowError."""
     texts = [row[name] for name in ("name", "value", "domain", "path")]
     name, value, domain, path = texts
     for text in texts:
-        if not (
-            isinstance(text, str) and text.isascii() and text.isprintable() and len(text) <= LONGEST_COOKIE
-        ):
+        if not isinstance(text, str) or len(text) > LONGEST_COOKIE:
+            raise TypeError("no cookie of ours")
+        if not text.isascii() or not text.isprintable():
             raise ValueError("no cookie of ours")
     expires = None if row["expires"] is None else int(row["expires"])
     return Cookie(

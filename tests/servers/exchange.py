@@ -12,6 +12,8 @@
 - `rows`: the stocks in the exchange's own spelling; set it, or use `moved(rows, ...)`, for a second tick.
 - `fault`: one of `FAULTS` (exchange_faults.py) for every endpoint, or `faults[part of a path]` for
   some: "market-data" is the page, "marketWatchApi" today's endpoint. None is well.
+- `cookie`: the one the page sets and the figures want; `stale_fault`: what who sends another one meets,
+  "401" by default; `cookies_refused`: so many visits yet get one that is good for nothing.
 - `seen`: the requests that came, as (path, headers). `held` is released when the server stops.
 
 As a process: `python -m tests.servers.exchange [--port N] [--now ISO]` prints its address and serves
@@ -76,6 +78,7 @@ class Exchange:
         status: str | None = None,
         rows: Sequence[Row] | None = None,
         fault: str | None = None,
+        stale_fault: str = "401",
         port: int = 0,
     ) -> None:
         self.now = now
@@ -83,6 +86,9 @@ class Exchange:
         self.rows: Sequence[Any] = recorded_rows() if rows is None else rows
         self.fault = fault
         self.faults: dict[str, str] = {}
+        self.stale_fault = stale_fault
+        self.cookie = "nsit=1"
+        self.cookies_refused = 0
         self.alternatives = False
         self.holidays = exchange_holidays.holiday_master()
         self.seen: list[tuple[str, Mapping[str, str]]] = []
@@ -183,9 +189,11 @@ class Handler(BaseHTTPRequestHandler):
             elif not self.headers.get("User-Agent", "").startswith("Mozilla/"):
                 self.answer(DENIED, 403, "text/html")
             elif not path.startswith("/api/"):
-                self.answer(b"<html>A page</html>", 200, "text/html", {"Set-Cookie": "nsit=1; Path=/"})
-            elif "nsit=1" not in self.headers.get("Cookie", ""):
-                self.answer(DENIED, 401, "text/html")
+                cookie = exchange.cookie if not exchange.cookies_refused else "nsit=0"
+                exchange.cookies_refused -= bool(exchange.cookies_refused)
+                self.answer(b"<html>A page</html>", 200, "text/html", {"Set-Cookie": f"{cookie}; Path=/"})
+            elif exchange.cookie not in self.headers.get("Cookie", ""):
+                FAULTS[exchange.stale_fault if "Cookie" in self.headers else "401"](self)
             elif path == TODAY or (exchange.alternatives and path in ALTERNATIVES):
                 self.answer(exchange.body())
             elif path == exchange_holidays.ENDPOINT:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from heatmap.errors import (
     ConfigError,
     SourceBlocked,
+    SourceEmpty,
     SourceError,
+    SourceImpossible,
     SourceNonsense,
     SourceOverloaded,
     SourceRenamed,
+    SourceReshaped,
 )
 from heatmap.sources.nse import Nse
 from tests.servers.exchange import ALTERNATIVES, TODAY, Exchange, moved
@@ -41,13 +45,67 @@ def test_fetch() -> None:
     assert (snapshot.quotes[0].symbol, snapshot.quotes[0].last_price) == ("HDFCLIFE", 557.0)
 
 
-def test_each_fetch_has_cookies_of_its_own() -> None:
-    """Stale cookies make connections fail, so none is kept."""
+def test_nothing_is_kept_without_a_folder() -> None:
+    """Each fetch visits the page anew."""
     with Exchange(now=NOW) as exchange:
         source = Nse(base_url=exchange.url)
         source.fetch(now=NOW)
         source.fetch(now=NOW)
+    assert exchange.paths == [PAGE, TODAY, PAGE, TODAY]
     assert [("Cookie" in headers) for _, headers in exchange.seen] == [False, True, False, True]
+
+
+def test_cookies_are_kept(tmp_path: Path) -> None:
+    """With those of the last fetch no page need be visited: a tick is one request."""
+    with Exchange(now=NOW) as exchange:
+        source = Nse(base_url=exchange.url)
+        first = source.fetch(now=NOW, folder=tmp_path / "sources/nse-fno-1")
+        second = source.fetch(now=NOW, folder=tmp_path / "sources/nse-fno-1")
+    assert first == second
+    assert exchange.paths == [PAGE, TODAY, TODAY]
+    file = tmp_path / "sources/nse-fno-1/cookies.json"
+    assert 0o600 == file.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("fault", ["401", "403", "hang", "reset", "html", "404", "redirect loop"])
+def test_stale_cookies(tmp_path: Path, fault: str) -> None:
+    """What fails with kept cookies is asked once more with new ones, which are kept instead."""
+    with Exchange(now=NOW, stale_fault=fault) as exchange:
+        source = Nse(base_url=exchange.url, read_timeout_seconds=1, fetch_timeout_seconds=10)
+        source.fetch(now=NOW, folder=tmp_path)
+        exchange.cookie = "nsit=2"
+        assert 210 == len(source.fetch(now=NOW, folder=tmp_path).quotes)
+        assert [PAGE, TODAY] == exchange.paths[-2:]
+        asked = len(exchange.paths)
+        source.fetch(now=NOW, folder=tmp_path)
+        assert [TODAY] == exchange.paths[asked:]
+
+
+def test_stale_cookies_leave_time(tmp_path: Path) -> None:
+    """However a connection hangs with stale cookies, there is time for one without."""
+    with Exchange(now=NOW, stale_fault="header drip") as exchange:
+        source = Nse(base_url=exchange.url, fetch_timeout_seconds=5)
+        source.fetch(now=NOW, folder=tmp_path)
+        exchange.cookie = "nsit=2"
+        assert 210 == len(source.fetch(now=NOW, folder=tmp_path).quotes)
+
+
+@pytest.mark.parametrize(("fault", "visits"), [("401", 2), ("403", 2), ("421", 1), ("html", 1), ("404", 1)])
+def test_one_visit_more_after_a_refusal(tmp_path: Path, fault: str, visits: int) -> None:
+    """After 401 and 403 the page is visited once more, whatever follows; and no cookie is kept."""
+    with Exchange(now=NOW, fault=fault) as exchange, pytest.raises(SourceError):
+        Nse(base_url=exchange.url).fetch(now=NOW, folder=tmp_path)
+    assert visits == exchange.paths.count(PAGE)
+    assert [PAGE, TODAY] * visits + [*ALTERNATIVES] == exchange.paths
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_a_visit_more_lets_in() -> None:
+    """A cookie that was good for nothing is replaced by one that is."""
+    with Exchange(now=NOW) as exchange:
+        exchange.cookies_refused = 1
+        assert 210 == len(Nse(base_url=exchange.url).fetch(now=NOW).quotes)
+    assert exchange.paths == [PAGE, TODAY, PAGE, TODAY]
 
 
 def test_other_quotes_at_the_next_tick() -> None:
@@ -87,9 +145,12 @@ def test_alternatives_in_order() -> None:
         ({"api": "html"}, SourceBlocked, 75),
         ({"marketWatchApi": "404", "equity-stockIndex": "403"}, SourceBlocked, 75),
         ({"marketWatchApi": "403"}, SourceBlocked, 75),
-        ({"marketWatchApi": "500"}, SourceError, 75),
-        ({"marketWatchApi": "truncated JSON"}, SourceNonsense, 65),
-        ({"marketWatchApi": "no data"}, SourceNonsense, 65),
+        ({"marketWatchApi": "500"}, SourceOverloaded, 75),
+        ({"marketWatchApi": "short body"}, SourceError, 75),
+        ({"marketWatchApi": "truncated JSON"}, SourceReshaped, 65),
+        ({"marketWatchApi": "no data"}, SourceEmpty, 65),
+        ({"marketWatchApi": "404", "equity-stockIndex": "no data"}, SourceEmpty, 65),
+        ({"marketWatchApi": "gzip bomb"}, SourceNonsense, 65),
         ({"market-data": "403", "api": "404"}, SourceRenamed, 65),
     ],
     ids=str,
@@ -107,12 +168,31 @@ def test_most_telling_error(faults: dict[str, str], kind: type[SourceError], exi
     assert "equity-stock-indices" in str(caught.value)
 
 
-def test_told_to_wait() -> None:
-    """After a 429 nothing more is asked, and the sentence says how long to wait."""
-    with Exchange(now=NOW, fault="429") as exchange:
-        with pytest.raises(SourceOverloaded, match="120 seconds"):
+@pytest.mark.parametrize(
+    ("fault", "words", "wish"),
+    [
+        ("429", "120 seconds", 120),
+        ("429 for 6 hours", "21,600 seconds", 21_600),
+        ("503", "60 seconds", 60),
+        ("429 for good", "answered 429", None),
+    ],
+)
+def test_told_to_wait(fault: str, words: str, wish: float | None) -> None:
+    """Who asks to be left alone is asked nothing more; the sentence says for how long, and so does the error."""
+    with Exchange(now=NOW, fault=fault) as exchange:
+        with pytest.raises(SourceOverloaded, match=words) as caught:
             Nse(base_url=exchange.url).fetch(now=NOW)
     assert exchange.paths == [PAGE, TODAY]
+    assert caught.value.retry_after_seconds == wish
+
+
+def test_page_that_asks_to_be_left_alone() -> None:
+    """A 429 of the page counts as well."""
+    with Exchange(now=NOW) as exchange:
+        exchange.faults["market-data"] = "429"
+        with pytest.raises(SourceOverloaded):
+            Nse(base_url=exchange.url).fetch(now=NOW)
+    assert exchange.paths == [PAGE]
 
 
 @pytest.mark.parametrize("fault", ["hang", "header drip", "body drip"])
@@ -158,6 +238,14 @@ def test_three_requests_a_second() -> None:
         ({"fetch_timeout_seconds": 0}, "fetch_timeout_seconds"),
         ({"read_timeout_seconds": float("nan")}, "read_timeout_seconds"),
         ({"connect_timeout_seconds": 301}, "connect_timeout_seconds"),
+        ({"impersonate": "lynx"}, "impersonate must be one of chrome, firefox, safari"),
+        ({"proxy": "proxy.example:3128"}, "proxy must be an address"),
+        ({"proxy": "socks4://proxy.example"}, "begin with one of http://, https://, socks5h://"),
+        ({"proxy": "http://proxy.example/path"}, "proxy must be an address"),
+        ({"proxy": "http://[::1"}, "proxy must be an address"),
+        ({"proxy": "http://me:pw@proxy.example:3128"}, "proxy must not hold a password"),
+        ({"proxy": "http://proxy.example:3128", "proxy_password_env": "X"}, "proxy must name the user"),
+        ({"proxy_password_env": "X"}, "need a proxy"),
     ],
 )
 def test_configuration(table: dict[str, object], words: str) -> None:
@@ -172,3 +260,19 @@ def test_relay() -> None:
     Nse(base_url="https://relay.example:8443/nse/")
     Nse(base_url="http://localhost:1234")
     Nse(base_url="http://[::1]:1234")
+
+
+def test_secret_of_the_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It comes from where the configuration says, encoded as an address wants it; without it, nothing is asked."""
+    source = Nse(proxy="http://me%40home@proxy.example:3128", proxy_password_env="PROXY_SECRET")
+    with pytest.raises(
+        SourceImpossible, match="PROXY_SECRET, which proxy_password_env names, is not set"
+    ) as caught:
+        source.fetch(now=NOW)
+    assert caught.value.exit_code == 78
+    monkeypatch.setenv("PROXY_SECRET", "p:w/@")
+    assert source._proxy_with_login() == "http://me%40home:p%3Aw%2F%40@proxy.example:3128"
+    (tmp_path / "secret").write_text("filed\n")
+    (tmp_path / "secret").chmod(0o600)
+    filed = Nse(proxy="socks5h://me@proxy.example", proxy_password_file=Path("secret")).located(tmp_path)
+    assert filed._proxy_with_login() == "socks5h://me:filed@proxy.example"
