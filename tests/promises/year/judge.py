@@ -1,0 +1,236 @@
+"""Judges an installation from outside: by what visitors see, by exit codes, sentences, time, memory and disk.
+
+It knows what was true at every moment (market) and what goes wrong when (plan), and nothing of the program but
+what it promises: exit codes, sentences, the files it publishes, and a line for every failure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.promises.year import seen
+from tests.promises.year.market import Market
+from tests.promises.year.mishaps import CONFIGURATION, DATA, MISHAPS, OK, STATE_NAME, TEMPORARY
+from tests.promises.year.plan import ARCHIVED, HARMLESS, PASSING, STUCK, Day, Tick
+from tests.promises.year.rests import Rests
+from tests.promises.year.runs import Ended
+from tests.promises.year.seen import Seen
+from tests.promises.year.sessions import Session, at
+
+DEADLINE_SECONDS = 20  # `deadline_seconds` of the configuration
+LONGEST_SECONDS = DEADLINE_SECONDS + 5  # of a run, as docs/promises.md has it
+MOST_MIB = 100  # of memory, with every bomb
+LEAST_SHARE = 0.7
+STUCK_LIMIT = timedelta(minutes=25)  # for how long figures that stand still are believed: 20, and one tick
+MARKET = "nse-fno"
+SITE = Path("site", MARKET)
+PAGES = (SITE / "snapshot.json", SITE / "index.html", Path("site/index.html"))
+SENTENCE = re.compile(r"heatmap: .*\S")
+KILLED = -9
+UNCAUGHT = ("killed", "terminated")  # a signal may come before Python can tell of it in a sentence
+
+
+class Violation(NamedTuple):
+    """One broken promise: which, at which tick, and what was seen."""
+
+    promise: str
+    tick: Tick
+    seen: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.tick.at:%Y-%m-%d %H:%M} [{self.tick.trouble or 'all well'}] {self.promise}: {self.seen}"
+        )
+
+
+class Judge:
+    """The judge of one installation in `home`."""
+
+    def __init__(self, home: Path, market: Market) -> None:
+        self._home = home
+        self._market = market
+        self._pages: dict[Path, tuple[bytes, Seen]] = {}
+        self._rests = Rests()
+        self._tick: Tick
+        self._stuck_since: datetime | None = None
+        self.violations: list[Violation] = []
+        self.counts: Counter[str] = Counter()
+        self.peak_kib = 0
+        self.longest_seconds = 0.0
+
+    def look(
+        self, day: Day, tick: Tick, ended: Ended, *, stuck_since: datetime | None, covered: bool
+    ) -> None:
+        """Judge a run that has just ended, and what it left.
+
+        `stuck_since`: as of when the figures are true that a stuck exchange shows. `covered`: whether the
+        program can know the day's hours.
+        """
+        self._tick, self._stuck_since = tick, stuck_since
+        self.counts["runs"] += 1
+        self.counts["troubles"] += bool(tick.trouble)
+        self.counts["kills"] += ended.code == KILLED
+        self._judge_effort(ended)
+        self._judge_words(ended)
+        self._judge_code(day, ended, covered=covered)
+        replaced = [self._judge_page(name) for name in PAGES]
+        self.counts["pages"] += any(replaced)
+        if day.session and covered and not tick.trouble and day.session.phase(tick.at):
+            self._judge_freshness()
+        self._rests.learn(tick)
+
+    def session_over(self, day: Day, *, covered: bool) -> None:
+        """Judge what is left of a session once its day is over."""
+        session = day.session
+        assert session
+        self._tick = day.ticks[-1]
+        self.counts["sessions"] += 1
+        folder = self._home / SITE / f"{session.date:%Y/%m/%d}"
+        had_chance = covered and self._had_chance(day, session)
+        if (folder / "index.html").exists():
+            self.counts["finals"] += 1
+            self._judge_final(folder, session)
+            spoilt = any("damaged" in tick.trouble for tick in day.ticks if tick.at >= session.settles)
+            if had_chance and not spoilt and self._final_date() != session.date:
+                self.violate("lost", f"the last final that is remembered is of {self._final_date()}")
+        elif had_chance:
+            self.violate("lost", "the session has no final page, though its figures could be had")
+        else:
+            self.counts["without a chance"] += 1
+
+    def violate(self, promise: str, what: str) -> None:
+        """Note a broken promise."""
+        self.violations.append(Violation(promise, self._tick, what))
+
+    def _judge_effort(self, ended: Ended) -> None:
+        self.longest_seconds = max(self.longest_seconds, ended.seconds)
+        self.peak_kib = max(self.peak_kib, ended.peak_kib or 0)
+        if ended.seconds > LONGEST_SECONDS:
+            self.violate("too late", f"it took {ended.seconds:.0f} seconds")
+        if (ended.peak_kib or 0) > MOST_MIB * 1024:
+            self.violate("memory", f"its peak was {(ended.peak_kib or 0) / 1024:.0f} MiB")
+
+    def _judge_words(self, ended: Ended) -> None:
+        if ended.out:
+            self.violate("words", f"on stdout: {ended.out[:300]!r}")
+        if self._tick.mishap in UNCAUGHT:
+            return
+        said = ended.err.splitlines()
+        if not all(map(SENTENCE.fullmatch, said)):
+            self.violate("words", f"other than sentences on stderr: {ended.err[-1500:]!r}")
+        if ended.code > 0 and not said:
+            self.violate("words", f"not a word, with exit code {ended.code}")
+        if ended.code == OK and said and not (self._tick.mishap or "").endswith(("damaged", "full disk")):
+            self.violate("words", f"exit code 0, and on stderr: {ended.err[:300]!r}")
+
+    def _judge_code(self, day: Day, ended: Ended, *, covered: bool) -> None:
+        tick = self._tick
+        possible = {OK} if covered or day.session is None else {OK, CONFIGURATION}
+        if tick.mishap:
+            possible |= MISHAPS[tick.mishap].codes
+        if tick.fault:
+            possible.add(TEMPORARY if tick.fault in PASSING else DATA)
+        if ended.code not in possible:
+            self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
+        if ended.code > 0:
+            self.counts["failures"] += 1
+            blind = (tick.mishap or "").startswith(("clock", "full disk"))
+            if not blind and (tick.at, ended.code) not in self._told():
+                self.violate("untold", f"exit code {ended.code} has no line: {ended.err[-200:]!r}")
+
+    def _judge_page(self, name: Path) -> bool:
+        """Judge a file that visitors see if it was replaced; return whether it was."""
+        path = self._home / name
+        before = self._pages.get(name)
+        try:
+            content = path.read_bytes()
+            if before and before[0] == content:
+                return False
+            shown = seen.read(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if before or path.exists():
+                self.violate("worse", f"{name} is gone or not whole: {error!r}")
+            return False
+        if before and shown.as_of < before[1].as_of:
+            self.violate("worse", f"{name} went back from {before[1].as_of} to {shown.as_of}")
+        if before and len(shown.percents) < LEAST_SHARE * len(before[1].percents):
+            self.violate("worse", f"{name} has {len(shown.percents)} stocks after {len(before[1].percents)}")
+        self._judge_figures(name, shown)
+        self._pages[name] = (content, shown)
+        return True
+
+    def _judge_figures(self, name: Path, shown: Seen) -> None:
+        """What it shows must have been true when it says."""
+        possible = [self._market.prices(shown.as_of)]
+        since = self._stuck_since
+        if self._tick.fault == STUCK and since and shown.as_of - since <= STUCK_LIMIT:
+            possible.append(self._market.prices(since))
+        wrong = min((seen.differences(shown, prices) for prices in possible), key=len)
+        if wrong:
+            self.violate("wrong", f"{name} as of {shown.as_of}: {len(wrong)} figures, such as {wrong[0]}")
+
+    def _judge_freshness(self) -> None:
+        """While all is well and the market trades, the page is of this very tick."""
+        if self._rests.may_rest("exchange", self._tick.at):
+            return
+        self.counts["good ticks"] += 1
+        true = self._market.shown(self._tick.at).as_of
+        page = self._pages.get(PAGES[1])
+        if page is None or page[1].as_of != true:
+            self.violate("stale", f"the page is as of {page and page[1].as_of}, not {true}")
+        else:
+            self._rests.answered("exchange")
+
+    def _judge_final(self, folder: Path, session: Session) -> None:
+        for path in (folder / "index.html", folder / "snapshot.json"):
+            try:
+                shown = seen.read(path)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.violate("worse", f"the final {path.name} is not whole: {error!r}")
+                continue
+            if shown.as_of < session.closes:
+                self.violate("worse", f"the final {path.name} is as of {shown.as_of}, before the close")
+            elif wrong := seen.differences(shown, self._market.prices(shown.as_of)):
+                self.violate("wrong", f"the final {path.name}: {len(wrong)} figures, such as {wrong[0]}")
+
+    def _had_chance(self, day: Day, session: Session) -> bool:
+        """Whether there was a tick after prices had settled at which a source answered and all was well here."""
+        return any(
+            (tick.fault in (None, *HARMLESS) and not self._rests.might_rest("exchange", tick))
+            or (
+                tick.at >= at(session.date, ARCHIVED)
+                and not tick.archive_fault
+                and not self._rests.might_rest("archive", tick)
+            )
+            for tick in day.ticks
+            if tick.at >= session.settles and not tick.mishap
+        )
+
+    def _final_date(self) -> date | None:
+        try:
+            document = json.loads((self._home / STATE_NAME / "state.json").read_text("utf-8"))
+            return date.fromisoformat(document["markets"][MARKET]["final_date"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _told(self) -> set[tuple[datetime, int]]:
+        """Return when the last runs were, by the installation's own record, and how they ended."""
+        path = self._home / STATE_NAME / "outcomes.jsonl"
+        found = set()
+        for line in path.read_bytes().splitlines()[-9:] if path.exists() else ():
+            try:
+                document = json.loads(line)
+                found.add(
+                    (
+                        datetime.fromisoformat(document["at"]).replace(second=0, microsecond=0),
+                        document["code"],
+                    )
+                )
+            except (ValueError, KeyError, TypeError):
+                continue  # damaged on purpose
+        return found

@@ -1,0 +1,200 @@
+"""The plan of a year: which ticks are run, and what goes wrong at which of them. All of it follows from a seed.
+
+Every tenth session or so has all of its ticks, five minutes apart as cron would run them; the others have those
+at the borders of the day and some in between. Every day without a session has one, on which nothing is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import NamedTuple
+
+from tests.promises.year import sessions
+from tests.promises.year.mishaps import MISHAPS
+from tests.promises.year.sessions import Session, at
+from tests.servers.exchange_faults import FAULTS
+
+INTERVAL = timedelta(minutes=5)
+STUCK = "stuck figures"  # the exchange stamps each tick's time on the figures of the first
+SHRUNK = "two of three stocks missing"
+OLD = "10 minutes old"  # here with figures to match
+OWN_FAULTS = (STUCK, SHRUNK, OLD)
+EXCHANGE_FAULTS = tuple(dict.fromkeys([*FAULTS, *OWN_FAULTS]))
+BURSTS = (
+    "html",
+    "403",
+    "421",
+    "hang",
+    "429",
+    "429 for 6 hours",
+    "503",
+    "404",
+    "no data",
+    "another day",
+    STUCK,
+)
+ARCHIVE_FAULTS = ("403", "429", "500", "html", "short")
+ARCHIVED = "18:30"  # from when on the exchange has the day's archive
+# What an address that is blocked sees, or a server that wants to be left alone.
+BLOCKING = frozenset(
+    ["html", "401", "403", "421", "hang", "header drip", "body drip"]
+    + ["429", "429 for 3 seconds", "429 for 6 hours", "503"]
+)
+# What passes: exit code 75. All other faults are nonsense: 65.
+PASSING = BLOCKING | {
+    *("429 for good", "500", "redirect loop", "redirect away", "redirect to ftp", "redirect to file"),
+    *("redirect with bomb", "reset", "no HTTP", "300 headers", "short body", "chunk cut"),
+}
+# What costs a row or two, and no page.
+HARMLESS = frozenset(
+    [
+        "one bad row",
+        "hostile symbols",
+        "duplicate keys",
+        "control characters",
+        "zero previous close",
+        "one contradiction",
+    ]
+)
+EVENING = ("16:20", "17:25", "18:35", "20:25")
+
+
+class Tick(NamedTuple):
+    """One run: the true time, what the exchange does then, and what happens to this machine."""
+
+    at: datetime
+    fault: str | None = None
+    mishap: str | None = None
+    archive_fault: str | None = None
+
+    @property
+    def trouble(self) -> str:
+        """What goes wrong, in words; "" where nothing does."""
+        archive = f"archive {self.archive_fault}" if self.archive_fault else None
+        return " and ".join(filter(None, (self.fault, self.mishap, archive)))
+
+
+class Day(NamedTuple):
+    """One date: its session, if there is one, and its ticks."""
+
+    date: date
+    session: Session | None
+    ticks: tuple[Tick, ...]
+    kind: str
+
+
+def make(seed: int, count: int, whole_share: float = 0.05, *, root: bool = True) -> list[Day]:
+    """Return the days of `count` sessions from the year's first on; without `root`, no disk can be filled."""
+    rng = Random(f"year {seed}")
+    mishaps = [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
+    troubles = _deck(rng, [*EXCHANGE_FAULTS, *mishaps, *mishaps])
+    bursts = _deck(rng, BURSTS)
+    found = sessions.sessions()[:count]
+    special = {*sessions.SPECIAL, *(era[0] for era in sessions.ERAS)}
+    ordinary = [session.date for session in found[1:] if session.date not in special]
+    whole = {*rng.sample(ordinary, round(whole_share * len(ordinary))), *special}
+    days, lasting = [], (0, "")  # of a burst: sessions left, fault
+    for day in sessions.days(last=found[-1].date):
+        session = sessions.session(day)
+        if session is None:
+            days.append(Day(day, None, (Tick(at(day, "11:00")),), "no session"))
+            continue
+        left, fault = lasting
+        kind = "honest" if session == found[0] else _kind(rng, going_on=left > 0)
+        if kind in ("days", "day") and not left:
+            left, fault = (3 if kind == "days" else 1), next(bursts)
+        lasting = (left - 1, fault) if left > 0 else (0, "")
+        moments = list(_moments(rng, session, is_whole=day in whole))
+        ticks = tuple(_ticks(rng, session, moments, kind, fault or next(bursts), troubles))
+        days.append(Day(day, session, ticks, f"{kind}: {fault}" if kind in ("days", "day") else kind))
+    return days
+
+
+def _kind(rng: Random, *, going_on: bool) -> str:
+    if going_on:
+        return "days"
+    kinds = {"honest": 40, "sprinkled": 36, "hour": 10, "evening": 6, "day": 5, "days": 3}
+    return rng.choices(list(kinds), list(kinds.values()))[0]
+
+
+def _moments(rng: Random, session: Session, *, is_whole: bool) -> Iterator[datetime]:
+    """Yield when the ticks of a session are run: for what lies between, see the top of this file."""
+    found = {session.settles, session.settles + INTERVAL, *(at(session.date, clock) for clock in EVENING)}
+    for window in session.windows:
+        grid = _grid(window.opens, window.closes)
+        if is_whole:
+            found.update(grid)
+            continue
+        found.update(grid[:2] if window.phase == sessions.OPEN else grid[1:2])
+        inner = grid[2:]
+        if window.phase == sessions.OPEN and inner:
+            begin = rng.randrange(max(1, len(inner) - 4))
+            found.update(inner[begin : begin + 2])  # one after the other, then some time later
+            found.add(rng.choice(inner))
+    found.add(session.closes)  # prices settle
+    if is_whole:
+        found |= {session.opens - 2 * INTERVAL, *_grid(session.closes, session.settles)}
+        found |= {
+            moment
+            for begin in (session.settles, session.settles + 12 * INTERVAL)
+            for moment in _grid(begin, begin + 4 * INTERVAL)
+        }
+    if session.date == sessions.MUHURAT:
+        found |= {at(session.date, "11:00"), at(session.date, "16:30"), at(session.date, "19:20")}
+    yield from sorted(moment for moment in found if moment.date() == session.date)
+
+
+def _grid(begin: datetime, end: datetime) -> list[datetime]:
+    return [begin + number * INTERVAL for number in range(-(-(end - begin) // INTERVAL))]
+
+
+def _ticks(
+    rng: Random, session: Session, moments: list[datetime], kind: str, burst: str, troubles: Iterator[str]
+) -> Iterator[Tick]:
+    begins = rng.choice(moments)
+    for moment in moments:
+        archive = rng.choice(ARCHIVE_FAULTS) if kind != "honest" and rng.random() < 0.3 else None
+        if moment < at(session.date, ARCHIVED):
+            archive = None
+        trouble = None
+        if kind in ("day", "days"):
+            trouble = burst
+        elif kind == "hour" and begins <= moment < begins + timedelta(hours=1):
+            trouble = burst
+        elif kind == "evening" and session.closes <= moment < at(session.date, EVENING[-1]):
+            trouble = burst
+        elif kind == "sprinkled" and rng.random() < 0.3:
+            trouble = next(troubles)
+        is_local = trouble in MISHAPS
+        yield Tick(moment, None if is_local else trouble, trouble if is_local else None, archive)
+
+
+def _deck(rng: Random, cards: Collection[str]) -> Iterator[str]:
+    """Yield all of these in a random order, then again in another one."""
+    while True:
+        yield from rng.sample(list(cards), len(cards))
+
+
+def summary(days: list[Day]) -> str:
+    """Say what the plan comes to."""
+    ticks = [tick for day in days for tick in day.ticks]
+    held = [day for day in days if day.session]
+    kinds = sorted({day.kind.partition(":")[0] for day in held})
+    counts = ", ".join(f"{sum(day.kind.partition(':')[0] == kind for day in held)} {kind}" for kind in kinds)
+    faults = {tick.fault for tick in ticks} | {tick.mishap for tick in ticks}
+    left_out = sorted({*EXCHANGE_FAULTS, *MISHAPS} - faults)
+    return (
+        f"{len(held)} sessions ({counts}), {sum(len(day.ticks) > 60 for day in held)} of them whole; "
+        f"{len(ticks):,} ticks, {sum(bool(tick.trouble) for tick in ticks):,} with trouble"
+        + (f"; never: {', '.join(left_out)}" if left_out else "")
+    )
+
+
+def only(days: list[Day], wanted: date) -> list[Day]:
+    """Return one day as planned, and before it the session before as if all were well."""
+    number = next(number for number, day in enumerate(days) if day.date == wanted)
+    before = [day for day in days[:number] if day.session][-1:]
+    calm = [day._replace(ticks=tuple(Tick(tick.at) for tick in day.ticks), kind="honest") for day in before]
+    return [*calm, days[number]]
