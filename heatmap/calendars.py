@@ -52,6 +52,11 @@ def load(options: SessionOptions, base: Path) -> Calendar:
         calendar = Calendar(ALWAYS, "UTC", always=True)
     else:
         calendar = _packaged(options.calendar, problems)
+    if not problems and not _is_zone(calendar.time_zone):
+        problems.append(
+            f"this machine knows no time zone {calendar.time_zone}: pip install tzdata, or install the "
+            "system's package of that name"
+        )
     if options.overrides is not None and calendar.always:
         problems.append("overrides change nothing in a market that never closes: leave them out")
     elif options.overrides is not None and not problems:
@@ -130,7 +135,9 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
     opens = clock(options.open, "open", problems)
     closes = clock(options.close, "close", problems)
     if not _is_zone(options.time_zone):
-        problems.append(f"time_zone {options.time_zone!r} is no IANA name, such as Asia/Kolkata")
+        problems.append(
+            f"time_zone {options.time_zone!r} is no IANA name, such as Asia/Kolkata, or tzdata is missing"
+        )
     unknown = [name for name in options.weekdays if name not in WEEKDAYS]
     if unknown or not options.weekdays:
         problems.append(f"weekdays must be some of {', '.join(WEEKDAYS)}, not {', '.join(unknown) or 'none'}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
+from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadlin
                 raise ConfigError(found)
             outcomes.put(Outcome(number, target.name, target.publish(pages, deadline), None))
         except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
-            outcomes.put(Outcome(number, target.name, None, error))
+            outcomes.put(Outcome(number, target.name, None, foreseen(error)))
 
     threads = []
     for number, target in enumerate(targets):

@@ -77,6 +77,13 @@ class StoppedError(HeatmapError):
     word = "stopped"
 
 
+class ShortageError(HeatmapError):
+    """The machine has no memory, or no room for another thread."""
+
+    exit_code = EXIT_TEMPORARY
+    word = "shortage"
+
+
 class SourceError(HeatmapError):
     """No quotes could be had. The base class: network or server trouble that may pass.
 

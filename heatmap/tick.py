@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard
+from heatmap import dispatch, duty, guard, shortage
 from heatmap.deadline import Deadline
 from heatmap.errors import (
     EXIT_BUG,
@@ -122,6 +122,7 @@ def run(
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
             stack.enter_context(last_resort.interrupting(lambda: watch.abandon(give_up)))
         stack.enter_context(watch)
+        stack.enter_context(shortage.told())
         _refuse_if_no_target_can_be_tried(config)
         watch.begin(stack.enter_context(lock(config.state_directory, watch.mark)))
         # Once more, for a run that has just ended may have changed it.
@@ -194,9 +195,9 @@ def _draw_all(
     """
     drawn: list[tuple[Market, Verdict]] = []
     pages: list[Page] = []
-    for market, verdict in due:
-        # A source that hangs must leave the others' pages time to be published.
-        seconds = deadline.remaining() - deadline.seconds * PUBLISHING_SHARE
+    for number, (market, verdict) in enumerate(due):
+        # Sources that hang must leave the next markets theirs, and all pages time to be published.
+        seconds = (deadline.remaining() - deadline.seconds * PUBLISHING_SHARE) / (len(due) - number)
         whatever = market.name in unheeded
         try:
             result = _draw(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from heatmap import __version__
-from heatmap.errors import EXIT_BUG, EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, UsageError
+from heatmap.errors import EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, UsageError, common_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,11 @@ def obey(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
-        complain(error)
-        return EXIT_BUG
+        from heatmap.shortage import foreseen
+
+        known = foreseen(error)
+        complain(known)
+        return common_code([known])
 
 
 def complain(error: BaseException) -> None:

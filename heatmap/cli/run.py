@@ -13,6 +13,7 @@ from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
+from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
     import argparse
@@ -57,9 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     except Exception as error:
         if arguments.log_format is None:
             raise
-        voice.complain(error)
-        voice.end(common_code([error]))
-        return common_code([error])
+        known = foreseen(error)
+        voice.complain(known)
+        voice.end(common_code([known]))
+        return common_code([known])
 
 
 def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interactive: bool) -> int:

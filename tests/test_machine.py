@@ -1,0 +1,210 @@
+"""A machine that nobody watches: torn files, a clock that is wrong, no time zones, no memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap import cli, shortage
+from heatmap.errors import ConfigError, ShortageError
+from tests.servers.exchange import Exchange, moved, recorded_rows
+
+ROOT = Path(__file__).parents[1]
+RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
+OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
+FINAL = datetime.fromisoformat("2026-09-17T16:05:00+05:30")
+HOUR = timedelta(hours=1)
+MEGABYTE = 1024 * 1024
+
+
+def run(folder: Path, now: datetime) -> int:
+    """One tick of the installation in a folder, in this process; its exit code."""
+    return cli.main(["run", "--config", str(folder / "heatmap.toml"), "--now", now.isoformat()])
+
+
+def run_apart(
+    folder: Path, now: datetime, *, megabytes: int | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """One tick in a process of its own, with so much address space."""
+
+    def limit() -> None:
+        if megabytes is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (megabytes * MEGABYTE, megabytes * MEGABYTE))
+
+    path = os.pathsep.join([*filter(None, [environment.pop("FIRST", "")]), str(ROOT)])
+    return subprocess.run(
+        [sys.executable, "-m", "heatmap", "run", "--now", now.isoformat()],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=limit,
+    )
+
+
+def trade(exchange: Exchange, now: datetime) -> None:
+    """Let the exchange's clock be at `now`, and its prices those of that minute."""
+    exchange.now = now
+    exchange.rows = moved(recorded_rows(), {"M&M": (now.hour * 60 + now.minute) / 500})
+
+
+def page(folder: Path) -> bytes:
+    """What visitors see."""
+    return (folder / "site/index.html").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation that has seen a morning, with all that it remembers."""
+    folder = tmp_path_factory.mktemp("used")
+    with Exchange(now=OPEN) as exchange:
+        tables = f'base_url = "{exchange.url}"\n[[alert]]\nname = "movers"\nchange_percent = 2.0\n'
+        (folder / "heatmap.toml").write_text(
+            f'public_url = "https://www.example.org/"\n{RECORDED.replace("recording", "nse")}{tables}'
+        )
+        for number in range(3):
+            now = OPEN - HOUR + timedelta(minutes=5 * number)
+            trade(exchange, now)
+            assert 0 == run(folder, now)
+    return folder
+
+
+FILES = ["state.json", "last/nse-fno.json", "outcomes.jsonl", "alerts.json", "history.sqlite", "lock"]
+
+
+def test_the_files_are_all_that_are_kept(used: Path) -> None:
+    """What is torn below is all there is, but for caches that are made anew where they do not fit."""
+    state = used / "state"
+    found = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
+
+    caches = ("__jinja2_", "digest-", "sources/")
+    assert set(FILES) == {name for name in found if not name.startswith(caches)}
+
+
+@pytest.mark.parametrize("name", [*FILES, "digest-nse-fno.json", "sources/*/*", "__jinja2_*"])
+@pytest.mark.parametrize("damage", ["empty", "half", "noise", "zeros"])
+def test_a_torn_file(
+    used: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, damage: str
+) -> None:
+    """The page is published all the same; one sentence at most tells what was lost, and it is told once."""
+    folder = Path(shutil.copytree(used, tmp_path / "torn"))
+    files = [path for path in (folder / "state").glob(name) if path.is_file()]
+    assert files
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(
+            {
+                "empty": b"",
+                "half": content[: len(content) // 2],
+                "noise": b"\xff{]\0\n" * 50,
+                "zeros": bytes(len(content)),  # as some file systems leave it after a power cut
+            }[damage]
+        )
+    with Exchange(now=OPEN) as exchange:
+        base = folder / "heatmap.toml"
+        lines = [
+            f'base_url = "{exchange.url}"' if line.startswith("base_url") else line
+            for line in base.read_text().splitlines()
+        ]
+        base.write_text("\n".join(lines))
+        trade(exchange, OPEN)
+
+        assert 0 == run(folder, OPEN)
+
+        out, err = capfd.readouterr()
+        assert "" == out
+        assert err.count("\n") <= 1, err
+        assert b"2026-09-17T11:00:00+05:30" in page(folder)
+        after = OPEN + timedelta(minutes=5)
+        trade(exchange, after)
+        assert 0 == run(folder, after)
+        assert ("", "") == capfd.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("jump", "code", "words"),
+    [
+        (HOUR, 0, ""),  # the page is drawn, and calls itself old
+        (-HOUR, 65, "still to come: check this machine's clock"),
+        (timedelta(days=1), 0, ""),  # another day's figures: passed over
+        (timedelta(days=-1), 65, "still to come"),
+        (5 * HOUR + timedelta(minutes=5), 65, "when trading had not ended"),  # no final before the close
+        (timedelta(days=365), 78, "calendar"),
+    ],
+)
+def test_a_clock_that_is_wrong(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], jump: timedelta, code: int, words: str
+) -> None:
+    """It costs ticks, never a page; and once it is right again all is as before."""
+    with Exchange(now=OPEN) as exchange:
+        (tmp_path / "heatmap.toml").write_text(
+            f'{RECORDED.replace("recording", "nse")}base_url = "{exchange.url}"\n'
+        )
+        assert 0 == run(tmp_path, OPEN)
+        before = page(tmp_path)
+        trade(exchange, OPEN + timedelta(minutes=5))
+
+        assert code == run(tmp_path, OPEN + timedelta(minutes=5) + jump)
+
+        err = capfd.readouterr().err
+        assert (words in err, bool(words)) == (True, bool(err))
+        assert (before == page(tmp_path)) is (jump != HOUR)
+        right = OPEN + timedelta(minutes=10)
+        trade(exchange, right)
+        assert 0 == run(tmp_path, right)
+        assert right.isoformat().encode() in page(tmp_path)
+        trade(exchange, FINAL)
+        assert 0 == run(tmp_path, FINAL)
+        assert b"Closing prices" in page(tmp_path)
+        assert "" == capfd.readouterr().err
+
+
+def test_no_time_zones(tmp_path: Path) -> None:
+    """Neither the system's nor the package's: one sentence that says what to install."""
+    (tmp_path / "heatmap.toml").write_text(RECORDED)
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without/tzdata.py").write_text("raise ImportError\n")
+
+    ended = run_apart(tmp_path, OPEN, PYTHONTZPATH="", FIRST=str(tmp_path / "without"))
+
+    assert (78, "", 1) == (ended.returncode, ended.stdout, ended.stderr.count("\n"))
+    assert "no time zone Asia/Kolkata" in ended.stderr
+    assert "pip install tzdata" in ended.stderr
+
+
+def test_no_memory(tmp_path: Path) -> None:
+    """Wherever it ends, it ends in a sentence, and visitors have the old page or the new one, whole."""
+    (tmp_path / "heatmap.toml").write_text(RECORDED)
+    assert 0 == run_apart(tmp_path, OPEN).returncode
+    short = 0
+    for number, megabytes in enumerate(range(32, 112, 8), 1):
+        before, now = page(tmp_path), OPEN + number * timedelta(minutes=5)
+
+        ended = run_apart(tmp_path, now, megabytes=megabytes)
+
+        if ended.returncode == 0:
+            assert now.isoformat().encode() in page(tmp_path)
+            continue
+        short += 1
+        assert (75, f"heatmap: {shortage.SENTENCE}\n") == (ended.returncode, ended.stderr), megabytes
+        assert before == page(tmp_path)
+    assert short >= 3
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(12, "Cannot allocate memory"), RuntimeError("can't start new thread")]
+)
+def test_what_a_shortage_looks_like(error: Exception) -> None:
+    """By its class, its number, its words; what is no shortage stays what it is."""
+    with pytest.raises(ShortageError, match="no memory left"), shortage.told():
+        raise error
+    for other in (OSError(28, "No space left on device"), ConfigError(["out of memory"]), KeyError("x")):
+        assert other is shortage.foreseen(other)
