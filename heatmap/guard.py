@@ -92,7 +92,7 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
 
 def end_of(calendar: Calendar) -> datetime | None:
     """Return the first moment of which the calendar knows nothing; None where it has no end."""
-    if calendar.last is None:
+    if calendar.last in (None, date.max):
         return None
     return datetime.combine(calendar.last + ONE_DAY, time(0), ZoneInfo(calendar.time_zone))
 

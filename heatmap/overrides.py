@@ -49,7 +49,10 @@ def read(path: Path) -> str:
         return path.read_bytes().decode("utf-8")  # line ends as they are
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError([f"overrides {path} cannot be read ({why})"]) from error
+        problem = (
+            f"overrides {path} cannot be read ({why}): correct the path, or make the file; it may be empty"
+        )
+        raise ConfigError([problem]) from error
 
 
 def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Calendar:
@@ -99,7 +102,7 @@ def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
         problems.append(f"{where} not valid TOML: {error}")
         return {}
 

@@ -103,6 +103,7 @@ def test_the_end_of_a_calendar() -> None:
     """The first moment of which it knows nothing; a market that never closes has no end."""
     assert ist("2027-01-01T00:00") == end_of(NSE)
     assert end_of(Calendar("always", "UTC", always=True)) is None
+    assert end_of(replace(NSE, last=date.max)) is None
 
 
 def test_a_year_that_is_missing_is_told_in_december() -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from heatmap import overrides
+from heatmap import blocks, overrides
 from heatmap.calendars import SessionOptions, packaged
 from heatmap.errors import ConfigError, SourceNonsense
 from heatmap.guard import Calendar, judge
@@ -253,3 +255,36 @@ def test_names_that_TOML_would_trip_over() -> None:
     found = after({**LISTED_2026, "2026-12-01": name})
 
     assert name == found.after.closed[date(2026, 12, 1)]
+
+
+DAYS_2027 = st.dates(date(2027, 1, 1), date(2027, 12, 31)).map(str)
+OWN = (
+    "",
+    "# Mine.\n",
+    "# No end of line",
+    "coverage_to = 2026-12-31 # so far\r\n[[closed]]\r\ndate = 2027-03-22\r\n",
+    '[[session]]\ndate = 2027-10-29\nwindows = [["18:00", "19:00"]]\n\n[[alias]]\nold = "A"\nnew = "B"\n',
+)
+
+
+@given(
+    st.dictionaries(DAYS_2027, st.sampled_from(["Feast", "Feast*", '"', "\\n"]), max_size=12),
+    st.sampled_from(OWN),
+)
+def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) -> None:
+    """After any whole list the calendar differs on the user's dates alone, a second time changes nothing, and
+    the user's own part is there to the letter, but for the end."""
+    listed = parse(holiday_master({**MADE_UP_2027, **more}))
+
+    found = update(NSE, text, "own.toml", listed, DECEMBER)
+
+    own = overrides.dates(text)
+    assert {change.day for change in compare(listed, found.after)} <= own
+    assert date(2027, 12, 31) == found.after.last
+    assert found.text == update(NSE, found.text, "own.toml", listed, DECEMBER).text
+    assert entries(text) == entries(blocks.without(found.text))
+
+
+def entries(text: str) -> list[str]:
+    """The lines of a file but for empty ones and the one on coverage."""
+    return [line for line in text.splitlines() if line and not line.startswith("coverage_to")]
