@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 from heatmap import breaker
 from heatmap.deadline import within
-from heatmap.errors import ConfigError, DeadlineError, SourceError, SourcePassed, SourceResting
+from heatmap.errors import (
+    ConfigError,
+    DeadlineError,
+    SourceBlocked,
+    SourceError,
+    SourcePassed,
+    SourceResting,
+)
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from heatmap.session import Verdict
     from heatmap.state import State
 
+SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
 FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
 
 
@@ -124,7 +132,13 @@ class Asker:
         try:
             return within(seconds, work)
         except DeadlineError as error:
-            raise SourceError("no answer while the run had time to ask: the next run asks again") from error
+            if seconds < SILENCE_SECONDS:
+                raise SourceError(
+                    "no answer while the run had time to ask: the next run asks again"
+                ) from error
+            raise SourceBlocked(
+                f"no answer within {seconds:.0f} seconds: this address may be blocked there"
+            ) from error
 
     def _note(self, market: Market, named: NamedSource, before: Blocks, error: SourceError | None) -> None:
         """Remember what became of asking a source, if that changes anything."""

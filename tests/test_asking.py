@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import breaker, tick
+from heatmap import asking, breaker, tick
 from heatmap.config import Config, NamedSource
 from heatmap.errors import (
     EXIT_DATA,
@@ -123,6 +123,32 @@ def test_a_source_that_hangs_leaves_the_next_its_time(tmp_path: Path) -> None:
     release.set()
     assert (report.exit_code, report.sources) == (EXIT_OK, {"nse-fno": "second"})
     assert time.monotonic() - began < 4
+
+
+def test_a_market_that_hangs_leaves_the_next_its_time(tmp_path: Path) -> None:
+    """Markets share the time as sources do."""
+    release = Event()
+    hanging, other = MemorySource(before=lambda: void(release.wait(60))), MemorySource()
+    config = configuration(tmp_path, hanging, MemoryPublisher(), more=(("other", other),))
+
+    report = tick.run(config._replace(deadline_seconds=6), now=OPEN)
+
+    release.set()
+    assert (report.exit_code, list(report.figures)) == (EXIT_TEMPORARY, ["other"])
+
+
+def test_a_long_silence_is_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is long enough counts as a hang; where there was hardly time to ask, it proves nothing."""
+    release = Event()
+    config = several(tmp_path, MemorySource(before=lambda: void(release.wait(60))), deadline_seconds=3)
+
+    tick.run(config, now=OPEN)
+    assert remembered(config) == {}
+    monkeypatch.setattr(asking, "SILENCE_SECONDS", 1.0)
+    tick.run(config, now=OPEN)
+
+    release.set()
+    assert remembered(config)["first"].in_a_row == 1
 
 
 def void(_: object) -> None:

@@ -16,6 +16,7 @@ from heatmap.history.options import HistoryOptions
 from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
+from heatmap.sources.file import File
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
 README = Path(__file__).parent.parent / "README.md"
@@ -115,6 +116,16 @@ password_env = "X"
         ("page = 3", "[page] must be a table"),
         ("market = []", "at least one [[market]]"),
         ('[[market]]\nname = "a"\nsource = 3', "[market 'a' source] must be a table"),
+        ('[[market]]\nname = "a"\nsource = []', "[market 'a' source] there must be at least one"),
+        ('[[market]]\nname = "a"\nsource = [{}, 3]', "[market 'a' source 2] must be a table"),
+        (
+            '[[market]]\nname = "a"\n[[market.source]]\n[[market.source]]\ntype = "nse-archiv"',
+            "[market 'a' source 2] type 'nse-archiv' is not known: did you mean 'nse-archive'?",
+        ),
+        (
+            '[[market]]\nname = "a"\n[[market.source]]\nurl = "x"\n[[market.source]]\n',
+            "[market 'a' source 1] key 'url' is not known",
+        ),
         ('[market]\nname = "a"\n[market.session]\ncalendar = "nyse"', "nyse"),
         ("archive = 3", "[archive] must be a table"),
         ("[archive]\ncolour = 3", "key 'colour' is not known"),
@@ -195,6 +206,34 @@ OPTIONS = {
     **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
     **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("", ["nse", "nse-archive"]),
+        ("[market.source]", ["nse"]),
+        ('[market.source]\ntype = "recording"', ["recording"]),
+        ('[[market.source]]\ntype = "nse"', ["nse"]),
+        (
+            (
+                '[[market.source]]\ntype = "file"\npath = "a"\n[[market.source]]\n'
+                '[[market.source]]\ntype = "file"\npath = "b"'
+            ),
+            ["file", "nse", "file-2"],
+        ),
+    ],
+)
+def test_sources_in_their_order(tmp_path: Path, text: str, labels: list[str]) -> None:
+    """One table is one source; of a list each has a name of its own; without any, the default heals itself."""
+    path = tmp_path / "heatmap.toml"
+    path.write_text(f'[[market]]\nname = "nse-fno"\n{text}', "utf-8")
+
+    (market,) = config.load(path).markets
+
+    assert labels == [named.label for named in market.sources]
+    paths = [named.source.path for named in market.sources if isinstance(named.source, File)]
+    assert paths == ([f"{tmp_path}/a", f"{tmp_path}/b"] if paths else [])
 
 
 @pytest.mark.parametrize("where", OPTIONS)

@@ -184,6 +184,41 @@ def test_the_page_knows_its_age(
     assert old is page.locator("#old").is_visible()
 
 
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ("2026-11-20T10:59:00", "0 minutes old"),  # a reader's clock may run late
+        ("2026-11-20T11:01:00", "1 minute old"),
+        ("2026-11-20T12:29:00", "89 minutes old"),
+        ("2026-11-20T14:00:00", "3 hours old"),
+        ("2026-11-23T11:00:00", "3 days old"),
+    ],
+)
+def test_the_page_names_its_source_and_its_age(
+    site: Site, visit: Callable[..., Page], seen: str, words: str
+) -> None:
+    """Beneath the map, in words, and the age goes on with the reader's clock."""
+    site.draw(at("2026-11-20T11:00:00"))
+
+    page = visit(now=at(seen))
+
+    source = page.locator("footer [data-live=source]")
+    assert source.inner_text().endswith(f" · {words}")
+    assert source.inner_text().startswith("Source: ")
+
+
+def test_the_age_begins_anew_with_new_figures(site: Site, visit: Callable[..., Page]) -> None:
+    """After a refresh it is that of the figures shown."""
+    page = visit()
+    page.clock.run_for(4 * MINUTE)
+    site.draw(OPEN + timedelta(minutes=5))
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("header")).to_contain_text("11:05:00 IST")
+    expect(page.locator("#age")).to_have_text(re.compile(r"[01] minutes? old"))
+
+
 def test_an_evening_page_is_old_in_the_morning(site: Site, visit: Callable[..., Page]) -> None:
     """Once the next session has begun, yesterday's closing prices are old: not at once, but after the limit."""
     site.draw(at("2026-11-20T15:46:00"))
