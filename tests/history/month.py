@@ -90,11 +90,11 @@ def document(moment: datetime) -> dict[str, object]:
     is_final = (moment.hour, moment.minute) == FINAL
     quotes = []
     for number, symbol in enumerate(SYMBOLS):
-        last = price(moment, number)
+        last, percent = price(moment, number), round(number / 100 - 1, 2)
         quotes.append(
             {
-                "symbol": symbol, "percent_change": round(number / 100 - 1, 2), "last_price": last,
-                "previous_close": last, "open": last, "high": last + 1, "low": last - 1,
+                "symbol": symbol, "percent_change": percent, "last_price": last,
+                "previous_close": round(last / (1 + percent / 100), 2), "open": last, "high": last + 1, "low": last - 1,
                 "volume": 1000 * (moment.hour - 8), "turnover": 1e6,
             }
         )  # fmt: skip
