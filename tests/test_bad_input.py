@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from heatmap import cli
+from heatmap.web import pace
 from tests.servers.exchange import Exchange
+from tests.servers.exchange_faults import FAULTS
 
 NOW = "2026-09-17T11:00:00+05:30"
 NEXT = "2026-09-17T11:05:00+05:30"
@@ -21,27 +24,43 @@ REFUSALS = {
     "404": (65, "renamed"),
     "421": (75, "blocked"),
     "429": (75, "120"),
+    "429 for 6 hours": (75, "21,600 seconds"),
     "500": (75, "500"),
     "503": (75, "503"),
     "redirect loop": (75, "redirect"),
-    "redirect away": (75, ""),
+    "redirect away": (75, "another site"),
+    "redirect to ftp": (75, "another site"),
+    "redirect with bomb": (75, "another site"),
+    "reset": (75, "cannot be reached"),
+    "no HTTP": (65, "no HTTP"),
+    "300 headers": (65, "too many headers"),
     "hang": (75, "blocked"),
     "header drip": (75, ""),
     "body drip": (75, ""),
-    "short body": (75, ""),
+    "short body": (75, "broke off"),
+    "chunk cut": (75, "broke off"),
     "truncated JSON": (65, "JSON"),
     "not JSON": (65, "JSON"),
     "empty": (65, ""),
-    "oversized": (65, ""),
-    "gzip bomb": (65, ""),
+    "oversized": (65, "more than 4,194,304 bytes"),
+    "gzip bomb": (65, "unpacks to more than 4,194,304 bytes"),
+    "double gzip": (65, "UTF-8"),
+    "double gzip, named": (65, "not asked for"),
     "deep nesting": (65, "nested"),
+    "5,000 digits": (65, "thousands of digits"),
+    "duplicate keys": (65, "two values under one name"),
+    "lone surrogate": (65, "UTF-8"),
     "NaN": (65, "NaN"),
     "1e999": (65, "1e999"),
-    "no data": (65, ""),
-    "zero rows": (65, ""),
-    "wrong rows": (65, ""),
-    "missing fields": (65, ""),
-    "wrong types": (65, ""),
+    "no data": (65, "no figures at all"),
+    "zero rows": (65, "without a single stock"),
+    "wrong rows": (65, "unusable rows"),
+    "missing fields": (65, "unusable rows"),
+    "wrong types": (65, "unusable rows"),
+    "booleans": (65, "unusable rows"),
+    "words": (65, "unusable rows"),
+    "nulls": (65, "unusable rows"),
+    "no timestamp": (65, "no time that can be read"),
     "31 % missing": (65, "65 of the page's 210 instruments are missing"),
     "contradictions": (65, "contradict"),
     "10 minutes old": (65, "older than the page's"),
@@ -50,9 +69,18 @@ REFUSALS = {
 }
 
 
+def test_every_fault_is_tried() -> None:
+    """What the stand-in can do wrong is met here, or is said to be met elsewhere."""
+    elsewhere = {"one bad row", "hostile symbols", "control characters", "zero previous close", "another day"}
+    elsewhere |= {"one contradiction"}  # tests/test_gates.py
+    elsewhere |= {"429 for 3 seconds", "429 for good", "redirect to file"}  # tests/web/test_client.py
+    assert set(FAULTS) == set(REFUSALS) | elsewhere
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, as the current one."""
+    """An empty folder, as the current one; and no pauses, which have tests of their own."""
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -97,7 +125,10 @@ def test_a_refused_answer(here: Path, capfd: pytest.CaptureFixture[str], fault: 
         assert before["site/index.html"] != published(here)["site/index.html"]
 
 
-@pytest.mark.parametrize(("fault", "left_out"), [("one bad row", 1), ("hostile symbols", 2)])
+@pytest.mark.parametrize(
+    ("fault", "left_out"),
+    [("one bad row", 1), ("hostile symbols", 2), ("control characters", 3), ("zero previous close", 1)],
+)
 def test_a_bad_row_costs_itself_alone(
     here: Path, capfd: pytest.CaptureFixture[str], fault: str, left_out: int
 ) -> None:
@@ -110,7 +141,9 @@ def test_a_bad_row_costs_itself_alone(
 
     assert f", {left_out} rows left out" in capfd.readouterr().out.replace("1 row ", "1 rows ")
     assert 210 - left_out == published(here)["site/index.html"].count(b"data-percent-change=")
-    assert b"<script>alert" not in published(here)["site/index.html"]
+    for path, content in published(here).items():
+        assert b"<script>alert" not in content or path.endswith((".json", ".csv"))
+        assert not re.search(rb"[\0\x01-\x08]|\xe2\x80\xae", content) or path.endswith(".png")
 
 
 def test_a_row_that_contradicts_itself_costs_itself_alone(
