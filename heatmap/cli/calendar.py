@@ -135,7 +135,7 @@ def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Na
     packaged = calendars.packaged(kept.options)
     today = now.astimezone(ZoneInfo(packaged.time_zone)).date()
     update = holidays.update(packaged, kept.text, kept.path.name, listed, today)
-    if update.text == kept.text and not _is_read():
+    if update.text == kept.text and not _is_read() and (kept.is_configured or not kept.text):
         return EXIT_OK
     print(f"{', '.join(kept.markets)}: the exchange's list of {listed.year}")
     for change in update.new:
@@ -151,6 +151,8 @@ def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Na
         )
     if update.text == kept.text:
         print("  nothing to write")
+        if kept.text and not kept.is_configured:
+            print(f"  {_line(kept)}")
         return EXIT_OK
     if arguments.dry_run:
         _show(kept, update.text)
@@ -162,14 +164,20 @@ def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Na
     return EXIT_OK
 
 
-def _check(kept: _Kept, listed: Holidays, _now: datetime, _arguments: argparse.Namespace) -> int:
-    """Tell where calendar and list differ."""
+def _check(kept: _Kept, listed: Holidays, now: datetime, _arguments: argparse.Namespace) -> int:
+    """Tell where calendar and list differ, and which sessions to come have no hours yet."""
     calendar = calendars.packaged(kept.options)
     if kept.is_configured:
         calendar = overrides.merged(calendar, kept.text, kept.path.name, [])
     holidays.refuse_year(listed, calendar)
     changes = holidays.compare(listed, calendar)
     names = ", ".join(kept.markets)
+    today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
+    for day, hours in sorted(calendar.special.items()):
+        if day >= today and not hours.windows:
+            print(
+                f"note: {names}: {hours.name} on {day}: add a [[session]] with its windows once they are told"
+            )
     is_beyond = calendar.last is not None and calendar.last < date(listed.year, 12, 31)
     if not changes and not is_beyond:
         print(f"{names}: the calendar agrees with the exchange's list of {listed.year}")

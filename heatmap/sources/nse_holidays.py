@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import snapshots, values
-from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceReshaped
+from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceNonsense, SourceReshaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +88,11 @@ def fetch(source: Nse) -> Holidays:
     try:
         with Site(source, source.base_url) as site:
             return site.get(ENDPOINT, read)
+    except SourceNonsense as error:
+        advice = "look for a newer version of this program, or write the closures into the overrides file"
+        raise error.saying(f"{error}; {advice}") from error
     except SourceError as error:
-        advice = f"or open {address} in a browser, save what it shows, and give that with --from"
+        advice = f"open {address} in a browser, save what it shows, and give that with --from"
         raise error.saying(f"{error}; {advice}") from error
 
 
