@@ -16,6 +16,10 @@ An overrides file is TOML:
     old = "OLDNAME"
     new = "NEWNAME"
     from = 2027-04-01                 # needed only where the old one later meant another share
+    [[action]]                        # a split, bonus or demerger that the figures alone do not tell
+    symbol = "NAME"
+    date = 2027-07-30                 # the first session on the new terms
+    factor = "1/2"                    # what earlier prices count from then on; 1: there was no action
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
-from heatmap.guard import Alias, Calendar, Hours
+from heatmap.guard import Alias, Calendar, Hours, Terms, session_on
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SETTLE_MINUTES = 15
 LONGEST_SETTLE_MINUTES = 240
 SYMBOL = re.compile(r"\S{1,32}")
+FACTOR = re.compile(r"(\d{1,9})/(\d{1,9})|(\d{1,6})(?:\.(\d{1,9}))?", re.ASCII)
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -179,7 +184,7 @@ def _overridden(calendar: Calendar, path: Path, problems: list[str]) -> Calendar
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{where} not valid TOML: {error}")
         return calendar
-    _refuse_unknown(document, ("coverage_to", "closed", "session", "alias"), where, problems)
+    _refuse_unknown(document, ("coverage_to", "closed", "session", "alias", "action"), where, problems)
     closed, special = dict(calendar.closed), dict(calendar.special)
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
         day = _day(entry.get("date"), f"{where} [[closed]] date", problems)
@@ -199,7 +204,8 @@ def _overridden(calendar: Calendar, path: Path, problems: list[str]) -> Calendar
         if last and calendar.last and last < calendar.last:
             problems.append(f"{where} coverage_to {last} lies before the calendar's own end, {calendar.last}")
     aliases = (*_aliases(document, where, problems), *calendar.aliases)
-    return replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+    merged = replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+    return replace(merged, terms=tuple(_terms(document, merged, where, problems)))
 
 
 def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[Alias]:
@@ -213,6 +219,38 @@ def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> It
             continue
         since = _day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
         yield Alias(str(old), str(new), since)
+
+
+def _terms(
+    document: Mapping[str, Any], calendar: Calendar, where: str, problems: list[str]
+) -> Iterator[Terms]:
+    for entry in _entries(document, "action", ("symbol", "date", "factor"), where, problems):
+        symbol, factor = entry.get("symbol"), _factor(entry.get("factor"))
+        day = _day(entry.get("date"), f"{where} [[action]] date", problems)
+        if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
+            problems.append(f'{where} [[action]] needs a symbol, such as "TCS", not {symbol!r}')
+        elif factor is None:
+            problems.append(
+                f'{where} [[action]] of {symbol}: factor must be what earlier prices count, such as "1/5" '
+                f"where one share became five, not {entry.get('factor')!r}"
+            )
+        elif day and session_on(calendar, day) is None:
+            problems.append(
+                f"{where} [[action]] of {symbol}: the calendar knows no session on {day}: give the first one "
+                "on the new terms"
+            )
+        elif day:
+            yield Terms(symbol, day, *factor)
+
+
+def _factor(value: object) -> tuple[int, int] | None:
+    """Return a factor above 0, written as "1/5", "0.2" or 0.2, as two whole numbers."""
+    found = FACTOR.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    if not found:
+        return None
+    over, under, whole, part = found.groups()
+    old, new = (int(over), int(under)) if over else (int(whole + (part or "")), 10 ** len(part or ""))
+    return (old, new) if old and new else None
 
 
 def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line

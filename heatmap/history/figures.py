@@ -62,7 +62,7 @@ class Figures(NamedTuple):
         dates = [day for day in self.store.sessions(self.market) if day < session]
         archived = len(self.store.archived_sessions(self.market))
         symbols = sorted(quote.symbol for quote in quotes)
-        aliases = [list(map(str, alias)) for alias in self.calendar.aliases]
+        aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
         known = (len(dates), str(dates[-1:]), archived)
         head = (VERSION, __version__, str(session), names, known, symbols, aliases)
         key = json.loads(json.dumps(head))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import guard
-from heatmap.guard import Calendar
+from heatmap.guard import Calendar, Terms
 from heatmap.history import digests, figures
 from heatmap.history.figures import Figures
 from heatmap.history.model import Moment, Row
@@ -39,7 +39,7 @@ def asked(store: Store, folder: Path, names: tuple[str, ...] = ("5d",), calendar
 
 
 def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second tick reads it; another session, an archive, another period or symbol has it made anew."""
+    """The second tick reads it; a session, archive, period, symbol or [[action]] more makes it anew."""
     bars, quotes = markets.bars(NSE, 30)
     made: list[date] = []
     make = digests.make
@@ -60,6 +60,9 @@ def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mon
         figures.forget_digests(tmp_path)
         asked(store, tmp_path).digest(quotes, SESSION)
         assert 7 == len(made)
+        told = replace(NSE, terms=(Terms(quotes[0].symbol, bars[-1].date, 1, 2),))
+        asked(store, tmp_path, calendar=told).digest(quotes, SESSION)
+        assert 8 == len(made)
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe", b"null"])
