@@ -182,7 +182,7 @@ def test_a_link_leads_to_its_moment_or_the_nearest(remembered: Site, visit: Call
 def test_the_panel_is_of_the_moment(remembered: Site, visit: Callable[..., Page]) -> None:
     """Price and change of then, nothing that only came later, and the place on the day's line."""
     page = visit("/map/?at=2026-09-17T11:35")
-    page.locator("#replay").wait_for()
+    expect(page.locator("#caption")).to_contain_text("at 11:35")
     page.locator('a:has(b:text-is("RELIANCE"))').focus()
     quote = next(quote for quote in recorded(REMEMBERED[2]).quotes if quote.symbol == "RELIANCE")
 
