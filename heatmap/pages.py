@@ -43,7 +43,7 @@ def draw(
         columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
     )
     table: Table = view.draw(snapshot, next(iter(found.values())))
-    shelf = sequel.shelf(market, snapshot, verdict) if sequel else None
+    shelf = sequel.shelf(market, snapshot, verdict, past) if sequel else None
     occasion = Occasion(
         market=market.name,
         title=market.title,

@@ -9,13 +9,14 @@ from heatmap.archive.shelf import Shelf
 from heatmap.model import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
+    from heatmap.history.model import Past
     from heatmap.model import Days, Snapshot
     from heatmap.session import Verdict
     from heatmap.state import State
@@ -26,7 +27,7 @@ FEED_NAME = "feed.xml"
 class _Drawn(NamedTuple):
     market: Market
     verdict: Verdict
-    snapshot: Snapshot
+    snapshot: Snapshot  # with the changes that alerts ask of the history
     shelf: Shelf
 
 
@@ -55,8 +56,11 @@ class Sequel:
             for problem in desk.problems(config):
                 say(f"alerts: nobody is told: {problem}")
 
-    def shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
-        """Return a market's archive at this tick; `keep` will remember what goes into it."""
+    def shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict, past: Past | None = None) -> Shelf:
+        """Return a market's archive at this tick; `keep` will remember what goes into it.
+
+        `past` is what alerts over the history's periods look at; None: there is none.
+        """
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         final_date = self._state[market.name].final_date
 
@@ -64,8 +68,22 @@ class Sequel:
             self._chronicle.tell(market, sentence)
 
         shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
-        self._drawn.append(_Drawn(market, verdict, snapshot, shelf))
+        self._drawn.append(_Drawn(market, verdict, self._longer(market, snapshot, past), shelf))
         return shelf
+
+    def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
+        """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
+        names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
+        if past is None or not names.keys() & past.digest.bases.keys():
+            return snapshot
+        from heatmap.alerts import rules
+
+        longer = rules.with_history(snapshot, past, names)
+        for period, alert in names.items():
+            base = past.digest.bases.get(period)
+            if base and base.lack and not any(period in quote.changes for quote in snapshot.quotes):
+                self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.lack}")
+        return longer
 
     def pages(self, shelf: Shelf, files: Sequence[Page], draw: Callable[[str, Days], bytes]) -> list[Page]:
         """Return what the archive and the feed add to a market's files, just drawn.
@@ -155,5 +173,21 @@ def problems(config: Config) -> list[str]:
     silent = [alert.name for alert in config.alerts if problem and not alert.posts]
     return [
         *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
+        *_unknown_periods(config),
         *desk.problems(config),
     ]
+
+
+def _unknown_periods(config: Config) -> Iterator[str]:
+    """Say which alerts look at a period that neither the history nor a source is known to have."""
+    from heatmap.periods import BAND_SESSIONS, DAY, YEAR
+
+    history = config.history
+    known = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}
+    for alert in config.alerts:
+        if alert.period not in known:
+            what = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
+            yield (
+                f"{alert.name}: finds nothing over {alert.period}, unless the source tells that: "
+                f"under [history] {what}"
+            )
