@@ -134,7 +134,7 @@ def test_history_can_be_switched_off(tmp_path: Path) -> None:
     tick.run(config._replace(history=HistoryOptions(enabled=False)), now=OPEN)
 
     assert target.pages
-    assert [] == [*config.state_directory.glob("history*"), *config.state_directory.glob("digest*")]
+    assert [] == [path for kind in ("history", "digest", "tape") for path in config.state_directory.glob(f"{kind}*")]
 
 
 def test_a_dry_run_leaves_nothing(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.
         message = "nobody thought of that"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(Store, "ticks", fail)
+    monkeypatch.setattr(Store, "packed", fail)
     report = tick.run(config, now=OPEN)
 
     assert (0, 1) == (report.exit_code, target.runs)
@@ -302,7 +302,7 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise RuntimeError(next(words))
 
-    monkeypatch.setattr(Store, "ticks", fail)
+    monkeypatch.setattr(Store, "packed", fail)
     told = sum(len(tick.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
 
     assert MOST_TOLD == told
