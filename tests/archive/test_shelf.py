@@ -382,6 +382,19 @@ def test_a_run_that_dies_before_it_is_done(
     assert {"All days", "18 Sep 2026 ›"} == set(market.links(f"{THURSDAY}index.html"))
 
 
+def test_a_market_whose_name_begins_another_s(tmp_path: Path) -> None:
+    """What is kept of "nse-fno-late" is not swept with what is old of "nse-fno"."""
+    market = Market(tmp_path)
+    later = market.config.markets[0]._replace(name="nse-fno-late")
+    market.config = market.config._replace(markets=(later, *market.config.markets))
+
+    market.run(FINAL)
+    market.run(FINAL + DAY)
+
+    assert "18 Sep 2026 ›" in market.links(f"{THURSDAY}index.html")
+    assert "18 Sep 2026 ›" in market.links(f"{THURSDAY}index.html".replace("nse-fno", "nse-fno-late"))
+
+
 def test_only_what_is_needed_stays_on_the_disk(tmp_path: Path) -> None:
     """The newest page, that of the day before, and the record, however many days there were."""
     market = Market(tmp_path)
