@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from heatmap.archive import shared
 from heatmap.archive.shelf import Shelf
 from heatmap.model import Page
 
@@ -17,11 +20,13 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.history.model import Past
+    from heatmap.history.store import Store
     from heatmap.model import Days, Snapshot
     from heatmap.session import Verdict
     from heatmap.state import State
 
 FEED_NAME = "feed.xml"
+ALERTS = "alerts"  # what the note is called that tells other machines what was told
 
 
 class _Drawn(NamedTuple):
@@ -49,6 +54,7 @@ class Sequel:
         self._say = say
         self._drawn: list[_Drawn] = []
         self._is_published = False
+        self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
             from heatmap.alerts import desk
 
@@ -67,7 +73,12 @@ class Sequel:
         def warn(sentence: str) -> None:
             self._chronicle.tell(market, sentence)
 
+        if self._is_shared:
+            self._chronicle.ask(market, lambda store: self._take(store, market))
         shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
+        if self._is_shared and shelf.is_due:
+            folder = self._config.state_directory
+            self._chronicle.ask(market, lambda store: shared.take_pages(store, folder, market.name))
         self._drawn.append(_Drawn(market, verdict, self._longer(market, snapshot, past), shelf))
         return shelf
 
@@ -105,6 +116,8 @@ class Sequel:
         for drawn in self._drawn if is_published else ():
             try:
                 drawn.shelf.keep()
+                if self._is_shared and drawn.shelf.is_due:
+                    self._chronicle.ask(drawn.market, partial(self._give, name=drawn.market.name))
             except OSError as error:
                 self._chronicle.tell(
                     drawn.market,
@@ -119,6 +132,33 @@ class Sequel:
 
             markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
             desk.tell(self._config, markets, deadline, self._say)
+            for drawn in self._drawn if self._is_shared else ():
+                self._chronicle.ask(drawn.market, partial(self._give_alerts, name=drawn.market.name))
+
+    def _take(self, store: Store, market: Market) -> None:
+        """Take over what a machine that shares this history has published and told. Raises HistoryError."""
+        folder, name = self._config.state_directory, market.name
+        if self._config.archive is None or self._config.archive.enabled:
+            shared.take_record(store, folder, name)
+        if not self._config.alerts:
+            return
+        from heatmap.alerts import memory
+
+        content = store.note(name, ALERTS)
+        known = memory.unpacked(content) if content else None
+        if known is not None:
+            with suppress(OSError):  # a full disk: then nobody is told, which the desk says
+                memory.save(folder, {**memory.load(folder), name: known})
+
+    def _give(self, store: Store, name: str) -> None:
+        shared.give(store, self._config.state_directory, name)
+
+    def _give_alerts(self, store: Store, name: str) -> None:
+        from heatmap.alerts import memory
+
+        known = memory.load(self._config.state_directory).get(name)
+        if known is not None:
+            store.keep_notes(name, {ALERTS: memory.packed(known)})
 
     def _feed(self, drawn: _Drawn) -> list[Page]:
         """Return the feed at a day's final, and while the session has alerts to tell."""

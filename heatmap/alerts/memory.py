@@ -73,6 +73,19 @@ def save(directory: Path, memories: Mapping[str, Memory]) -> None:
     temporary.replace(path)
 
 
+def packed(memory: Memory) -> bytes:
+    """Return one market's memory as other machines get it."""
+    return json.dumps(_plain(memory), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def unpacked(content: bytes) -> Memory | None:
+    """Return a memory that was packed; None where it is damaged."""
+    try:
+        return _memory(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _plain(memory: Memory) -> dict[str, Any]:
     return {
         "session": memory.session,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap import measures
-from heatmap.archive import record
+from heatmap.archive import record, shared
 from heatmap.archive.options import ArchiveOptions
 from heatmap.model import Breadth, Day, Days, Page
 from heatmap.render import words
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PAGE_NAME, LIST_NAME = "index.html", "archive.html"
 LIVE = "Live map"
-DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # what no market's name goes on with
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 
 
@@ -136,7 +135,7 @@ class Shelf:
         record.save(folder, self._market.name, self._known.values())
         # The day before's stays, too: a target that was down gets both with the next run.
         needed = {self._raw_path(day) for day in (self._session, self._before()) if day}
-        for file in folder.glob(f"archive-{self._market.name}-{DATED}.html"):
+        for file in shared.pages(folder, self._market.name).values():
             if file not in needed:
                 with suppress(OSError):
                     file.unlink()

@@ -19,7 +19,7 @@ from heatmap.history.model import Added, Bar, Moment, Packed, Series
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Any, Self
@@ -174,6 +174,16 @@ class Store:
     def status(self) -> tuple[Kept, ...]:
         """Return what is kept of each market, by name."""
         return tuple(self._parsed("history", self._database.read(upkeep.status), upkeep.kept))
+
+    def note(self, market: str, name: str) -> bytes | None:
+        """Return what was last noted under a name; None where nothing was."""
+        found = self._selected(statements.NOTE, (market, name))
+        return bytes(found[0][0]) if found else None
+
+    def keep_notes(self, market: str, notes: Mapping[str, bytes]) -> None:
+        """Note these for machines that share this history, all or none."""
+        rows = [(market, name, content) for name, content in notes.items()]
+        self._database.write(lambda cursor: cursor.executemany(statements.KEEP_NOTE, rows))
 
     def size_bytes(self) -> int:
         """Return how much room the whole history takes."""

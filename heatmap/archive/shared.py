@@ -1,0 +1,60 @@
+"""What machines that share a history tell each other of the archive: its record, and its newest pages."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from heatmap.archive import record
+from heatmap.errors import HistoryNonsense
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from heatmap.history.store import Store
+
+RECORD, PAGES = "archive", "archive pages"  # what the notes are called
+DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # what no market's name goes on with
+
+
+def pages(directory: Path, market: str) -> Mapping[str, Path]:
+    """Return the newest days' pages that are kept, by date as ISO text."""
+    return {file.stem[-10:]: file for file in directory.glob(f"archive-{market}-{DATED}.html")}
+
+
+def take_record(store: Store, directory: Path, market: str) -> None:
+    """Take over the record as the machine that published last has it. Raises HistoryError."""
+    content = store.note(market, RECORD)
+    if content is not None:
+        _write(record.path(directory, market), content)
+
+
+def take_pages(store: Store, directory: Path, market: str) -> None:
+    """Take over the newest days' pages. Raises HistoryError."""
+    content = store.note(market, PAGES)
+    for day, page in json.loads(content or b"{}").items():
+        _write(directory / f"archive-{market}-{day}.html", page.encode())
+
+
+def give(store: Store, directory: Path, market: str) -> None:
+    """Note down what this machine keeps, for the others. Raises HistoryError."""
+    try:
+        newest = {day: file.read_text("utf-8") for day, file in pages(directory, market).items()}
+        content = record.path(directory, market).read_bytes()
+    except OSError as error:
+        raise HistoryNonsense(
+            f"the archive's record of {market} cannot be read ({error.strerror}), so other machines are not "
+            "told of the day: let this user read the state directory"
+        ) from error
+    store.keep_notes(market, {RECORD: content, PAGES: json.dumps(newest).encode()})
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        record.write(file, content)
+    except OSError as error:
+        raise HistoryNonsense(
+            f"{file} cannot be written ({error.strerror}), so the archive lacks what other machines "
+            "published: make room in the state directory"
+        ) from error
