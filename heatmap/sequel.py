@@ -139,7 +139,7 @@ class Sequel:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
         folder, name = self._config.state_directory, market.name
         if self._config.archive is None or self._config.archive.enabled:
-            shared.take_record(store, folder, name)
+            shared.take_record(store, folder, name, lambda told: self._chronicle.tell(market, told))
         if not self._config.alerts:
             return
         from heatmap.alerts import memory

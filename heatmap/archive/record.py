@@ -30,10 +30,7 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date
     """Return every session that is known of. A damaged file is set aside, and told of by `warn`."""
     file = path(directory, market)
     try:
-        days = json.loads(file.read_text("utf-8"))["days"]
-        return {
-            date.fromisoformat(name): _day(date.fromisoformat(name), *kept) for name, kept in days.items()
-        }
+        return parse(file.read_bytes())
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -44,6 +41,12 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date
             file.replace(aside)
         warn(f"the archive's record {file} was damaged and is now {aside.name}: days before are not listed")
     return {}
+
+
+def parse(content: bytes) -> dict[date, Day]:
+    """Return the sessions in a record. Raises ValueError, KeyError, TypeError or AttributeError."""
+    days = json.loads(content)["days"]
+    return {date.fromisoformat(name): _day(date.fromisoformat(name), *kept) for name, kept in days.items()}
 
 
 def save(directory: Path, market: str, days: Iterable[Day]) -> None:

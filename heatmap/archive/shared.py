@@ -9,7 +9,7 @@ from heatmap.archive import record
 from heatmap.errors import HistoryNonsense
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from heatmap.history.store import Store
@@ -23,11 +23,29 @@ def pages(directory: Path, market: str) -> Mapping[str, Path]:
     return {file.stem[-10:]: file for file in directory.glob(f"archive-{market}-{DATED}.html")}
 
 
-def take_record(store: Store, directory: Path, market: str) -> None:
-    """Take over the record as the machine that published last has it. Raises HistoryError."""
+def take_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
+    """Take over what the machine that published last knows; what is known here alone stays.
+
+    That happens: a machine that cannot reach the others publishes by itself. Raises HistoryError.
+    """
     content = store.note(market, RECORD)
-    if content is not None:
-        _write(record.path(directory, market), content)
+    if content is None:
+        return
+    try:
+        theirs = record.parse(content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        warn("the archive's record in the history is damaged: this machine's own holds")
+        return
+    ours = record.load(directory, market, warn)
+    own = {
+        day: known for day, known in ours.items() if known.page and not (day in theirs and theirs[day].page)
+    }
+    days = {**ours, **theirs, **own}
+    if days != ours:
+        try:
+            record.save(directory, market, days.values())
+        except OSError as error:
+            raise _unwritten(record.path(directory, market), error) from error
 
 
 def take_pages(store: Store, directory: Path, market: str) -> None:
@@ -54,7 +72,11 @@ def _write(file: Path, content: bytes) -> None:
     try:
         record.write(file, content)
     except OSError as error:
-        raise HistoryNonsense(
-            f"{file} cannot be written ({error.strerror}), so the archive lacks what other machines "
-            "published: make room in the state directory"
-        ) from error
+        raise _unwritten(file, error) from error
+
+
+def _unwritten(file: Path, error: OSError) -> HistoryNonsense:
+    return HistoryNonsense(
+        f"{file} cannot be written ({error.strerror}), so the archive lacks what other machines published: "
+        "make room in the state directory"
+    )
