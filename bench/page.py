@@ -14,18 +14,15 @@ import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from heatmap import demo
-from heatmap.history import packing
-from heatmap.history.model import Moment
 from heatmap.model import Quote
 from heatmap.modes import MODES
 from heatmap.render.options import LAYOUTS, PageOptions
 from heatmap.render.replay import replay_json
 from heatmap.render.templates import later_script
-from heatmap.session import Phase
 from tests.drawings import page_of, recorded, snapshot_of
+from tests.history.markets import tape_of
 from tests.servers.chromium import chromium
 
 if TYPE_CHECKING:
@@ -73,8 +70,8 @@ def day() -> bytes:
     with TemporaryDirectory() as name:
         config = demo.settings(Path(name), Path(name), refresh_seconds=300)
         snapshots = [recorded(moment) for moment in demo.moments(config)]
-    moments = [Moment(each.as_of, Phase.OPEN, packing.rows(each.quotes)) for each in snapshots]
-    return replay_json(moments, snapshots[-1], PageOptions(), ZoneInfo("Asia/Kolkata"))
+        tape = tape_of(*snapshots, folder=Path(name))
+    return replay_json(tape, snapshots[-1].as_of, PageOptions())
 
 
 def switching(page: Page) -> dict[str, float]:

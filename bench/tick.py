@@ -6,8 +6,8 @@ An open tick (HTTP JSON of 210 quotes to a page on disk) against the floor and t
 tick in a closed market against a bare interpreter: the first after a session, which looks, and the ones
 after it, which find its note. CPU is user plus system time of the whole process.
 
-The open tick is without history; "with history" is the same tick at noon, half of the day's ticks behind it,
-with a year of daily bars, a month of ticks, every default period and mode, the lines and the replay.
+The open tick is without history; "with history" is the same tick, at the end of the day, with its 74 earlier
+ticks, a year of daily bars, a month of ticks, every default period and mode, the lines and the replay.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
-import sqlite3
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ _, status, usage = os.wait4(child, 0)
 print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-OPEN, CLOSED = "2026-09-17T11:00:00+05:30", "2026-09-19T03:00:00+05:30"
+OPEN, CLOSED = "2026-09-17T15:25:00+05:30", "2026-09-19T03:00:00+05:30"
 # CPU, at most. The original draws one table; an open tick thirteen readings, nine treemaps and a picture.
 GOALS = (
     ("open tick", "original", 2.0),
@@ -54,8 +54,8 @@ GOALS = (
     ("  with history", "open tick", 1.15),
 )
 MARKET = "nse-fno"
-NOON = "2026-09-17T12:15:00+05:30"
-YEAR_SESSIONS, MONTH_SESSIONS, TICK_MINUTES = 250, 20, 5
+YEAR_SESSIONS, MONTH_SESSIONS = 250, 20
+DAY_TICKS, INTERVAL = 75, timedelta(minutes=5)  # the open tick is the last of them
 
 
 class Cost(NamedTuple):
@@ -80,10 +80,10 @@ def measure(command: list[str], folder: Path) -> Cost:
 
 
 def remember(folder: Path) -> None:
-    """Fill a history with what a year and half a day leave."""
-    opens = datetime.fromisoformat(NOON).replace(hour=9, minute=15)
+    """Fill a history with what a year and a day, but for its last two ticks, leave."""
+    opens = datetime.fromisoformat(OPEN) - (DAY_TICKS - 1) * INTERVAL
     recording = Recording()
-    day = [recording.fetch(now=opens + timedelta(minutes=TICK_MINUTES * number)) for number in range(74)]
+    day = [recording.fetch(now=opens + number * INTERVAL) for number in range(DAY_TICKS)]
     calendar = calendars.load(calendars.SessionOptions(), folder)
     with open_store(HistoryOptions(), folder, print) as store:
         sessions = 0
@@ -105,17 +105,8 @@ def remember(folder: Path) -> None:
                 for snapshot in day:
                     as_of = snapshot.as_of - (opens.date() - date)
                     store.add_tick(MARKET, replace(snapshot, as_of=as_of), date, Phase.OPEN)
-        for snapshot in day[:36]:  # the last one is of 12:10
+        for snapshot in day[:-2]:
             store.add_tick(MARKET, snapshot, opens.date(), Phase.OPEN)
-
-
-def forget_noon(folder: Path) -> None:
-    """Take the tick that is measured out again."""
-    connection = sqlite3.connect(folder / "history.sqlite")
-    with connection:
-        noon = datetime.fromisoformat(NOON).astimezone(UTC)
-        connection.execute("DELETE FROM ticks WHERE as_of >= ?", (noon.isoformat(timespec="microseconds"),))
-    connection.close()
 
 
 def main() -> None:
@@ -132,8 +123,6 @@ def main() -> None:
         (folder / "heatmap.toml").write_text(f"{plain}[history]\nenabled = false\n", "utf-8")
         (folder / "png.toml").write_text(f"{source}[history]\nenabled = false\n", "utf-8")
         (folder / "history.toml").write_text(f'state_directory = "past"\n{plain}', "utf-8")
-        (folder / "past").mkdir()
-        remember(folder / "past")
         python = sys.executable
         heatmap = [str(Path(python).with_name("heatmap")), "run", "--now"]
         commands = {
@@ -144,18 +133,24 @@ def main() -> None:
             "original": [python, str(CHECKOUT / "bench/original.py"), exchange.url, "original.html"],
             "open tick": [*heatmap, OPEN],
             "  with PNG": [*heatmap, OPEN, "--config", "png.toml"],
-            "  with history": [*heatmap, NOON, "--config", "history.toml"],
+            "  with history": [*heatmap, OPEN, "--config", "history.toml"],
         }
+        (folder / "past").mkdir()
+        remember(folder / "past")
+        exchange.now = datetime.fromisoformat(OPEN) - INTERVAL
+        # The tick before it leaves what ticks leave each other.
+        measure([*heatmap, exchange.now.isoformat(), "--config", "history.toml"], folder)
+        exchange.now = datetime.fromisoformat(OPEN)
+        shutil.copytree(folder / "past", folder / "before")
         costs: dict[str, list[Cost]] = {what: [] for what in commands}
         for number in range(runs + 1):
             if sys.stderr.isatty():
                 print(f"\rround {number} of {runs} ", end="", file=sys.stderr, flush=True)
             for what, command in commands.items():
                 if what.endswith("history"):
-                    exchange.now = datetime.fromisoformat(NOON)
-                    forget_noon(folder / "past")
+                    shutil.rmtree(folder / "past")
+                    shutil.copytree(folder / "before", folder / "past")
                 cost = measure(command, folder)
-                exchange.now = datetime.fromisoformat(OPEN)
                 if number:  # the first round warms the caches
                     costs[what].append(cost)
         medians = {

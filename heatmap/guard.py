@@ -41,13 +41,25 @@ class Alias(NamedTuple):
     since: date | None
 
 
+class Terms(NamedTuple):
+    """A split, a bonus or the like: `new` shares of `date` and after are what `old` shares were before.
+
+    Where both are the same there was none, whatever the figures look like.
+    """
+
+    symbol: str
+    date: date
+    old: int
+    new: int
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """When a market trades. `first` and `last` bound what is known; None means without end.
 
     `eras` hold the regular hours from a date on, latest first. `special` replaces or adds a session,
     `closed` names the dates without one. A calendar that is `always` open has nothing of these.
-    `aliases` are the symbols that changed on this market.
+    `aliases` are the symbols that changed on this market, `terms` what its user knows of splits and the like.
     """
 
     name: str
@@ -60,6 +72,7 @@ class Calendar:
     special: Mapping[date, Hours] = field(default_factory=dict)
     always: bool = False
     aliases: tuple[Alias, ...] = ()
+    terms: tuple[Terms, ...] = ()
 
 
 def judge(calendar: Calendar, now: datetime) -> Verdict:

@@ -18,6 +18,10 @@ It is TOML:
     old = "OLDNAME"
     new = "NEWNAME"
     from = 2027-04-01                 # needed only where the old one later meant another share
+    [[action]]                        # a split, bonus or demerger that the figures alone do not tell
+    symbol = "NAME"
+    date = 2027-07-30                 # the first session on the new terms
+    factor = "1/2"                    # what earlier prices count from then on; 1: there was no action
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import ConfigError
-from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours
+from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours, Terms, session_on
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
 TABLES = ("closed", "session", "regular")  # those that speak of a date
 SYMBOL = re.compile(r"\S{1,32}")
+FACTOR = re.compile(r"(\d{1,9})/(\d{1,9})|(\d{1,6})(?:\.(\d{1,9}))?", re.ASCII)
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 
 
@@ -59,7 +64,7 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
     """Return the calendar with the overrides in `text` over it; `name` is the file's, for `problems`."""
     where = f"overrides {name}:"
     document = _document(text, where, problems)
-    _refuse_unknown(document, ("coverage_to", *TABLES, "alias"), where, problems)
+    _refuse_unknown(document, ("coverage_to", *TABLES, "alias", "action"), where, problems)
     closed, special = dict(calendar.closed), dict(calendar.special)
     for entry in _entries(document, "regular", ("date", "name"), where, problems):
         regular = day(entry.get("date"), f"{where} [[regular]] date", problems)
@@ -86,7 +91,8 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
         # A newer version of this program may know more than was written here for an older one.
         last = max(covered, last) if covered and last else covered
     aliases = (*_aliases(document, where, problems), *calendar.aliases)
-    return replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+    whole = replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
+    return replace(whole, terms=tuple(_terms(document, whole, where, problems)))
 
 
 def dates(text: str) -> set[date]:
@@ -118,6 +124,38 @@ def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> It
             continue
         since = day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
         yield Alias(str(old), str(new), since)
+
+
+def _terms(
+    document: Mapping[str, Any], calendar: Calendar, where: str, problems: list[str]
+) -> Iterator[Terms]:
+    for entry in _entries(document, "action", ("symbol", "date", "factor"), where, problems):
+        symbol, factor = entry.get("symbol"), _factor(entry.get("factor"))
+        first = day(entry.get("date"), f"{where} [[action]] date", problems)
+        if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
+            problems.append(f'{where} [[action]] needs a symbol, such as "TCS", not {symbol!r}')
+        elif factor is None:
+            problems.append(
+                f'{where} [[action]] of {symbol}: factor must be what earlier prices count, such as "1/5" '
+                f"where one share became five, not {entry.get('factor')!r}"
+            )
+        elif first and session_on(calendar, first) is None:
+            problems.append(
+                f"{where} [[action]] of {symbol}: the calendar knows no session on {first}: give the first "
+                "one on the new terms"
+            )
+        elif first:
+            yield Terms(symbol, first, *factor)
+
+
+def _factor(value: object) -> tuple[int, int] | None:
+    """Return a factor above 0, written as "1/5", "0.2" or 0.2, as two whole numbers."""
+    found = FACTOR.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    if not found:
+        return None
+    over, under, whole, part = found.groups()
+    old, new = (int(over), int(under)) if over else (int(whole + (part or "")), 10 ** len(part or ""))
+    return (old, new) if old and new else None
 
 
 def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line

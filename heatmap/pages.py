@@ -43,7 +43,7 @@ def draw(
         columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
     )
     table: Table = view.draw(snapshot, next(iter(found.values())))
-    shelf = sequel.shelf(market, snapshot, verdict) if sequel else None
+    shelf = sequel.shelf(market, snapshot, verdict, past) if sequel else None
     occasion = Occasion(
         market=market.name,
         title=market.title,
@@ -96,11 +96,10 @@ def _history(
     from heatmap.render import history, replay
     from heatmap.render.templates import later_script
 
-    zone = market.calendar.time_zone
-    content = history.history_json(past, snapshot, shown, config.page, zone)
+    content = history.history_json(past, snapshot, shown, config.page)
     yield Page(f"{market.name}/history.json", content)
-    if len(past.moments) > 1:
-        content = replay.replay_json(past.moments, snapshot, config.page, ZoneInfo(zone))
+    if len(past.tape.minutes) > 1:
+        content = replay.replay_json(past.tape, snapshot.as_of, config.page)
         yield Page(f"{market.name}/replay.json", content)
     yield Page(f"{market.name}/later.js", later_script().encode())
 
@@ -110,4 +109,4 @@ def _offered(past: Past | None) -> dict[str, object] | None:
     from heatmap.render import history
 
     found = history.offered(past) if past else {}
-    return {**found, "moments": len(past.moments)} if past and found else None
+    return {**found, "moments": len(past.tape.minutes)} if past and found else None

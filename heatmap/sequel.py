@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from heatmap.archive import shared
 from heatmap.archive.shelf import Shelf
 from heatmap.model import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
+    from heatmap.history.model import Past
+    from heatmap.history.store import Store
     from heatmap.model import Days, Snapshot
     from heatmap.session import Verdict
     from heatmap.state import State
 
 FEED_NAME = "feed.xml"
+ALERTS = "alerts"  # what the note is called that tells other machines what was told
 
 
 class _Drawn(NamedTuple):
     market: Market
     verdict: Verdict
-    snapshot: Snapshot
+    snapshot: Snapshot  # with the changes that alerts ask of the history
     shelf: Shelf
 
 
@@ -49,6 +54,7 @@ class Sequel:
         self._say = say
         self._drawn: list[_Drawn] = []
         self._is_published = False
+        self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
             from heatmap.alerts import desk
 
@@ -56,14 +62,36 @@ class Sequel:
             for problem in desk.problems(config):
                 say(f"alerts: nobody is told: {problem}")
 
-    def shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
-        """Return a market's archive at this tick; `keep` will remember what goes into it."""
+    def shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict, past: Past | None = None) -> Shelf:
+        """Return a market's archive at this tick; `keep` will remember what goes into it.
+
+        `past` is what alerts over the history's periods look at; None: there is none.
+        """
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         final_date = self._state[market.name].final_date
         warn = partial(self._chronicle.tell, market)
+        if self._is_shared:
+            self._chronicle.ask(market, lambda store: self._take(store, market))
         shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
-        self._drawn.append(_Drawn(market, verdict, snapshot, shelf))
+        if self._is_shared and shelf.is_due:
+            folder = self._config.state_directory
+            self._chronicle.ask(market, lambda store: shared.take_pages(store, folder, market.name))
+        self._drawn.append(_Drawn(market, verdict, self._longer(market, snapshot, past), shelf))
         return shelf
+
+    def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
+        """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
+        names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
+        if past is None or not names.keys() & past.digest.bases.keys():
+            return snapshot
+        from heatmap.alerts import rules
+
+        longer = rules.with_history(snapshot, past, names)
+        for period, alert in names.items():
+            base = past.digest.bases.get(period)
+            if base and base.lack and not any(period in quote.changes for quote in snapshot.quotes):
+                self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.lack}")
+        return longer
 
     def pages(self, shelf: Shelf, files: Sequence[Page], draw: Callable[[str, Days], bytes]) -> list[Page]:
         """Return what the archive and the feed add to a market's files, just drawn.
@@ -85,6 +113,8 @@ class Sequel:
         for drawn in self._drawn if is_published else ():
             try:
                 drawn.shelf.keep()
+                if self._is_shared and drawn.shelf.is_due:
+                    self._chronicle.ask(drawn.market, partial(self._give, name=drawn.market.name))
             except OSError as error:
                 self._chronicle.tell(
                     drawn.market,
@@ -100,6 +130,34 @@ class Sequel:
             markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
             warn = partial(self._chronicle.tell, markets[0][0])  # what alerts remember is of all markets
             desk.tell(self._config, markets, deadline, self._say, warn)
+            for drawn in self._drawn if self._is_shared else ():
+                self._chronicle.ask(drawn.market, partial(self._give_alerts, name=drawn.market.name))
+
+    def _take(self, store: Store, market: Market) -> None:
+        """Take over what a machine that shares this history has published and told. Raises HistoryError."""
+        folder, name = self._config.state_directory, market.name
+        warn = partial(self._chronicle.tell, market)
+        if self._config.archive is None or self._config.archive.enabled:
+            shared.take_record(store, folder, name, warn)
+        if not self._config.alerts:
+            return
+        from heatmap.alerts import memory
+
+        content = store.note(name, ALERTS)
+        known = memory.unpacked(content) if content else None
+        if known is not None:
+            with suppress(OSError):  # a full disk: then nobody is told, which the desk says
+                memory.save(folder, {**memory.load(folder, warn), name: known})
+
+    def _give(self, store: Store, name: str) -> None:
+        shared.give(store, self._config.state_directory, name)
+
+    def _give_alerts(self, store: Store, name: str) -> None:
+        from heatmap.alerts import memory
+
+        known = memory.load(self._config.state_directory, self._say).get(name)
+        if known is not None:
+            store.keep_notes(name, {ALERTS: memory.packed(known)})
 
     def _feed(self, drawn: _Drawn) -> list[Page]:
         """Return the feed at a day's final, and while the session has alerts to tell."""
@@ -155,5 +213,21 @@ def problems(config: Config) -> list[str]:
     silent = [alert.name for alert in config.alerts if problem and not alert.posts]
     return [
         *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
+        *_unknown_periods(config),
         *desk.problems(config),
     ]
+
+
+def _unknown_periods(config: Config) -> Iterator[str]:
+    """Say which alerts look at a period that neither the history nor a source is known to have."""
+    from heatmap.periods import BAND_SESSIONS, DAY, YEAR
+
+    history = config.history
+    known = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}
+    for alert in config.alerts:
+        if alert.period not in known:
+            what = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
+            yield (
+                f"{alert.name}: finds nothing over {alert.period}, unless the source tells that: "
+                f"under [history] {what}"
+            )

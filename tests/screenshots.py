@@ -1,24 +1,29 @@
 """Draws docs/screenshots from the recorded day: `make screenshots`, then look at them.
 
-The sessions before it are made up, so its longer periods and lines of 60 sessions mean nothing.
+The sessions before it are made up, so its longer periods, lines of 60 sessions and archive mean nothing.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import NamedTuple
 
 from PIL import Image
 
-from heatmap import demo
+from heatmap import demo, tick
 from heatmap.history.store import open_store
-from tests.drawings import bars_before, recorded
+from heatmap.publishers.file import FilePublisher
+from tests.doubles import MemorySource, configuration
+from tests.drawings import FINAL, bars_before, recorded
 from tests.servers.chromium import chromium
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/screenshots"
@@ -26,6 +31,7 @@ COLOURS = 256  # of a picture's palette: a third of the size, and hardly a diffe
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 SIZES = {"1280": (1280, 880), "600": (600, 900), "360": (360, 740)}
 REPLAY = "?at=2026-09-17T11:35"
+ARCHIVE = "archive/nse-fno/archive.html"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -42,6 +48,7 @@ class Shot(NamedTuple):
     blindness: str = "none"
     panel: str = ""  # the symbol whose panel is open
     ready: str = "main [data-symbol]"  # what there must be by then
+    path: str = ""  # of the page
 
 
 SHOTS = {
@@ -60,6 +67,8 @@ SHOTS = {
     "replay-360-dark": Shot(SIZES["360"], REPLAY, "dark", ready="#replay"),
     "replay-sectors-dark": Shot(SIZES["1280"], f"{REPLAY}&layout=sectors", "dark", ready="#replay"),
     "bands-dark": Shot(SIZES["1280"], "?mode=bands", "dark", panel="RELIANCE", ready=".spark"),
+    "archive-1280": Shot((1280, 620), ready="table a", path=ARCHIVE),
+    "archive-360-dark": Shot(SIZES["360"], "", "dark", ready="table a", path=ARCHIVE),
     "deuteranopia": Shot(SIZES["1280"], blindness="deuteranopia"),
     "deuteranopia-colour-blind": Shot(SIZES["1280"], "?palette=colour-blind", blindness="deuteranopia"),
 }
@@ -75,12 +84,28 @@ def publish(folder: Path) -> None:
         demo.publish(config, moment)
 
 
+def publish_days(folder: Path, count: int = 80) -> None:
+    """Publish a final page for each session of `count` days, the recorded stocks moved by chance."""
+    source = MemorySource(is_open=None)
+    config = configuration(folder, source, FilePublisher(f"file:{folder / 'site/archive'}"))  # type: ignore[arg-type]
+    titled = config.markets[0]._replace(title=demo.TITLE)
+    chance = Random(7)
+    stocks = recorded().quotes
+    for days in range(count, -1, -1):
+        shift = chance.gauss(0, 1)
+        source.quotes = tuple(
+            replace(stock, percent_change=round(stock.percent_change - 0.7 + shift, 2)) for stock in stocks
+        )
+        tick.run(config._replace(markets=(titled,)), now=FINAL - timedelta(days))
+
+
 def main(wanted: list[str]) -> None:
     """Draw the pictures `wanted` anew, or all where none is named."""
     TARGET.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
         publish(folder)
+        publish_days(folder)
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder / "site")))
         Thread(target=server.serve_forever, daemon=True).start()
         for picture, shot in SHOTS.items():
@@ -88,7 +113,7 @@ def main(wanted: list[str]) -> None:
                 continue
             width, height = shot.size
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=shot.scheme)
-            page.goto(f"http://127.0.0.1:{server.server_address[1]}/{shot.query}")
+            page.goto(f"http://127.0.0.1:{server.server_address[1]}/{shot.path}{shot.query}")
             session = page.context.new_cdp_session(page)
             session.send("Emulation.setEmulatedVisionDeficiency", {"type": shot.blindness})
             if shot.panel:

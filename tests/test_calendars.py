@@ -124,6 +124,27 @@ def test_symbols_that_changed(tmp_path: Path) -> None:
     ).aliases
 
 
+def test_splits_and_the_like_that_a_user_knows(tmp_path: Path) -> None:
+    """As a ratio, as a number, and as none; the packaged calendar has none of its own."""
+    (tmp_path / "own.toml").write_text(
+        "".join(
+            f'[[action]]\nsymbol = "{symbol}"\ndate = {day}\nfactor = {factor}\n'
+            for symbol, day, factor in [
+                ("A", "2026-07-30", '"2/5"'),
+                ("B", '"2026-07-31"', "0.5173"),
+                ("M&M", "2026-07-30", "1"),
+            ]
+        )
+    )
+
+    assert () == load(SessionOptions(), tmp_path).terms
+    assert (
+        ("A", date(2026, 7, 30), 2, 5),
+        ("B", date(2026, 7, 31), 5173, 10_000),
+        ("M&M", date(2026, 7, 30), 1, 1),
+    ) == load(SessionOptions(overrides=Path("own.toml")), tmp_path).terms
+
+
 def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
     """Four mistakes, four sentences."""
     found = problems(
@@ -152,6 +173,14 @@ def test_options_that_would_be_ignored_are_refused(tmp_path: Path) -> None:
         ("[[alias]]\nold = 'A'", "two symbols"), ("[[alias]]\nold = 'A'\nnew = 'A'", "two symbols"),
         ("[[alias]]\nold = 'A B'\nnew = 'C'", "two symbols"), ("[[alias]]\nold = 1\nnew = 'C'", "two symbols"),
         ("[[alias]]\nold = 'A'\nnew = 'B'\nfrom = 'then'", "'then'"), ("[[alias]]\nsince = 1", "'since'"),
+        ("[[action]]\ndate = 2026-07-30\nfactor = '1/2'", "needs a symbol"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-07-30", "not None"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-07-30\nfactor = '1/0'", "not '1/0'"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-07-30\nfactor = 0.0", "not 0.0"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-07-30\nfactor = -1", "not -1"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-07-30\nfactor = true", "not True"),
+        ("[[action]]\nsymbol = 'A'\ndate = 2026-08-01\nfactor = 1", "no session on 2026-08-01"),
+        ("[[action]]\nsymbol = 'A'\ndate = 'soon'\nfactor = 1", "'soon'"), ("[[action]]\nratio = 1", "'ratio'"),
     ],
 )  # fmt: skip
 def test_mistakes_in_overrides_are_named(tmp_path: Path, text: str, part: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import tick
+from heatmap.alerts.options import AlertOptions
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import PublishError
@@ -23,6 +24,7 @@ from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.disk import SmallDisk
+from tests.servers.hooks import Hooks
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
@@ -134,7 +136,9 @@ def test_history_can_be_switched_off(tmp_path: Path) -> None:
     tick.run(config._replace(history=HistoryOptions(enabled=False)), now=OPEN)
 
     assert target.pages
-    assert [] == [*config.state_directory.glob("history*"), *config.state_directory.glob("digest*")]
+    assert [] == [
+        path for kind in ("history", "digest", "tape") for path in config.state_directory.glob(f"{kind}*")
+    ]
 
 
 def test_a_dry_run_leaves_nothing(tmp_path: Path) -> None:
@@ -153,7 +157,8 @@ def test_a_recorded_day_is_never_among_the_live_ones(tmp_path: Path) -> None:
     from heatmap.sources.recording import Recording
 
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
-    market = config.markets[0]._replace(source=Recording())
+    market = config.markets[0]
+    market = market._replace(sources=(market.sources[0]._replace(source=Recording()),))
 
     tick.run(config._replace(markets=(market,)), now=OPEN)
 
@@ -287,7 +292,7 @@ def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.
         message = "nobody thought of that"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(Store, "ticks", fail)
+    monkeypatch.setattr(Store, "packed", fail)
     report = tick.run(config, now=OPEN)
 
     assert (0, 1) == (report.exit_code, target.runs)
@@ -302,7 +307,7 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise RuntimeError(next(words))
 
-    monkeypatch.setattr(Store, "ticks", fail)
+    monkeypatch.setattr(Store, "packed", fail)
     told = sum(len(tick.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
 
     assert MOST_TOLD == told
@@ -380,6 +385,38 @@ def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Plac
     assert 0 == tick.run(b, now=FINAL).exit_code
 
     assert (0, 1) == (of_a.runs, of_b.runs)
+
+
+@pytest.mark.real
+def test_machines_share_the_archive_and_what_was_told(
+    tmp_path: Path,
+    postgres: Place,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each day's final by the other machine, to one web server: every day is listed and linked to the next.
+
+    What one has told a web hook the other does not tell again in that session.
+    """
+    (a, web, of_a), (b, _, of_b) = two_machines(tmp_path, postgres)
+    alert = AlertOptions("movers", change_percent=2.0, url_env="ALERT_URL")
+    a, b = (machine._replace(publishers=(web,), alerts=(alert,)) for machine in (a, b))
+    days = [timedelta(days=number) for number in (0, 1, 4)]  # Thursday, Friday, Monday
+    with Hooks() as hooks:
+        monkeypatch.setenv("ALERT_URL", hooks.url)
+        tick.run(a, now=OPEN)
+        tick.run(b, now=OPEN + FIVE)
+        assert 1 == len(hooks.calls)
+        of_a.is_open = of_b.is_open = None
+        for first, second, day in ((a, b, days[0]), (b, a, days[1]), (a, b, days[2])):
+            for machine in (first, second):
+                assert [] == tick.run(machine, now=FINAL + day).errors
+        assert 3 == len(hooks.calls)
+
+    listed = web.pages["nse-fno/archive.html"].decode()
+    assert all(f'href="2026/09/{day}/"' in listed for day in (17, 18, 21))
+    assert 'href="../../../2026/09/18/"' in web.pages["nse-fno/2026/09/17/index.html"].decode()
+    assert 'href="../../../2026/09/21/"' in web.pages["nse-fno/2026/09/18/index.html"].decode()
+    assert 'href="../../../../nse-fno/2026/09/18/"' in web.pages["nse-fno/2026/09/21/index.html"].decode()
 
 
 @pytest.mark.real

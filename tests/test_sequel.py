@@ -136,6 +136,14 @@ def test_without_an_archive_the_feed_has_alerts_alone(tmp_path: Path) -> None:
             '[[alert]]\nname = "a"\nyear_high = true\n[[alert]]\nname = "b"\nyear_low = true\nkind = "slack"\nurl_env = "X"\n',
             "  ok    alerts: a (feed), b (feed and slack)\n",
         ),
+        (
+            '[[alert]]\nname = "a"\nchange_percent = 9\nperiod = "10d"\n',
+            "  WARN  alert a: finds nothing over 10d, unless the source tells that: under [history] add '10d' to its periods\n",
+        ),
+        (
+            '[[alert]]\nname = "a"\nchange_percent = 9\nperiod = "ytd"\n[history]\nenabled = false\n',
+            "  WARN  alert a: finds nothing over ytd, unless the source tells that: under [history] set its enabled = true\n",
+        ),
     ],
 )  # fmt: skip
 def test_check(

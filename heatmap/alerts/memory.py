@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import documents
@@ -63,6 +64,19 @@ def save(directory: Path, memories: Mapping[str, Memory]) -> None:
 
 def _memories(document: Mapping[str, Any]) -> dict[str, Memory]:
     return {name: _memory(kept) for name, kept in document["markets"].items()}
+
+
+def packed(memory: Memory) -> bytes:
+    """Return one market's memory as other machines get it."""
+    return json.dumps(_plain(memory), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def unpacked(content: bytes) -> Memory | None:
+    """Return a memory that was packed; None where it is damaged."""
+    try:
+        return _memory(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _plain(memory: Memory) -> dict[str, Any]:

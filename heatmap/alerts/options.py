@@ -57,7 +57,7 @@ class AlertOptions:
                 self.breadth_percent is None or 50 < self.breadth_percent <= 100,
                 "breadth_percent must be more than 50 and at most 100",
             ),
-            (period(self.period) is not None, f"{self.period!r} is no period: write 1d, 1mo, 1y or 20d"),
+            (period(self.period) is not None, f"{self.period!r} is no period: write 1d, 20d, ytd, 1mo or 1y"),
             (self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}"),
             (
                 self.url_env is None or self.url_file is None,

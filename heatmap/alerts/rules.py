@@ -8,9 +8,10 @@ from heatmap import measures, periods
 from heatmap.render import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from heatmap.alerts.options import AlertOptions
+    from heatmap.history.model import Past
     from heatmap.model import Quote, Snapshot
 
 CHANGE, BREADTH, YEAR_HIGH, YEAR_LOW = "change", "breadth", "year-high", "year-low"
@@ -44,6 +45,37 @@ def events(options: AlertOptions, snapshot: Snapshot) -> list[Event]:
     for quote in quotes:
         found += _extremes(options, quote, snapshot.currency)
     return found
+
+
+def with_history(snapshot: Snapshot, past: Past, names: Collection[str]) -> Snapshot:
+    """Return the snapshot with the history's changes over these periods; the source's own stay."""
+    from dataclasses import replace
+
+    from heatmap.model import Change
+
+    quotes = snapshot.quotes
+    told = {name for quote in quotes for name in quote.changes}
+    bases = {name: base for name, base in past.digest.bases.items() if name in names and name not in told}
+    if not bases:
+        return snapshot
+    prices = [quote.last_price for quote in quotes]
+    found = {
+        name: measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+        for name, base in bases.items()
+    }
+    return replace(
+        snapshot,
+        quotes=tuple(
+            replace(
+                quote,
+                changes={
+                    **quote.changes,
+                    **{name: Change(found[name][place], base.since) for name, base in bases.items()},
+                },
+            )
+            for place, quote in enumerate(quotes)
+        ),
+    )
 
 
 def _one_sided(options: AlertOptions, changes: Sequence[float | None]) -> Iterator[Event]:

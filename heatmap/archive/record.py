@@ -6,6 +6,7 @@ knowledge, and a lost history must not make it forget.
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,11 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
         return {}
+
+
+def parse(content: bytes) -> dict[date, Day]:
+    """Return the sessions in a record. Raises ValueError, KeyError, TypeError or AttributeError."""
+    return _days(json.loads(content))
 
 
 def save(directory: Path, market: str, days: Iterable[Day]) -> None:

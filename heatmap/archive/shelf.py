@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap import documents, measures
-from heatmap.archive import record
+from heatmap.archive import record, shared
 from heatmap.archive.options import ArchiveOptions
 from heatmap.model import Breadth, Day, Days, Page
 from heatmap.render import words
@@ -135,7 +135,7 @@ class Shelf:
         record.save(folder, self._market.name, self._known.values())
         # The day before's stays, too: a target that was down gets both with the next run.
         needed = {self._raw_path(day) for day in (self._session, self._before()) if day}
-        for file in folder.glob(f"archive-{self._market.name}-*-*-*.html"):
+        for file in shared.pages(folder, self._market.name).values():
             if file not in needed:
                 with suppress(OSError):
                     file.unlink()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.history.actions import Findings
+    from heatmap.history.actions import Action, Findings
     from heatmap.history.backfill import Filled
     from heatmap.history.shelves import Exchange, Folder
     from heatmap.history.store import Store
@@ -108,8 +108,6 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
 
     `is_all`: there is nothing but what was read, so that a missing session is no failure.
     """
-    from heatmap.history import actions
-
     if filled.dropped:
         print(f"  left out   {filled.dropped:,} rows without a usable symbol or price")
     missing = [day for day in filled.missing if day != today]
@@ -119,12 +117,7 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
         print(f"  missing    {days_told(missing)}")
     if found and found.compared:
         print(f"  compared   {found.compared:,} previous closes: {found.met:,} meet the close before them")
-        for action in found.actions[:MOST_ACTIONS]:
-            print(f"  {'adjusted ' if action.factor else 'see to   '}  {actions.told(action)}")
-        if len(found.actions) > MOST_ACTIONS:
-            print(
-                f"  and        {len(found.actions) - MOST_ACTIONS:,} more: ask for fewer sessions to see them"
-            )
+        _print_actions(found.actions)
     errors = list(filled.problems)
     if missing and not is_all:
         errors.append(HistoryError(f"the exchange has no archive of {days_told(missing)}: try again later"))
@@ -133,6 +126,17 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
     for error in errors:
         complain(error)
     return errors[-1].exit_code if errors else EXIT_OK
+
+
+def _print_actions(found: Sequence[Action]) -> None:
+    from heatmap.history import actions
+
+    for action in found[:MOST_ACTIONS]:
+        print(f"  {'adjusted ' if action.factor else 'see to   '}  {actions.told(action)}")
+    if len(found) > MOST_ACTIONS:
+        print(f"  and        {len(found) - MOST_ACTIONS:,} more: ask for fewer sessions to see them")
+    if any(action.factor is None for action in found):
+        print("  if you know what it was, say so by an [[action]] in your overrides file: see the README")
 
 
 def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextManager[Folder | Exchange]:

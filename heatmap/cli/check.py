@@ -11,7 +11,7 @@ from heatmap.cli import trust
 from heatmap.cli.clock import parse_now
 from heatmap.config import FILE_NAME, load
 from heatmap.deadline import Deadline
-from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceError
+from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
 from heatmap.publishers.known_hosts import UnknownHostKey
 from heatmap.state import lock
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_state(config, report)
     _tell("picture", _pictures(config))
     _check_monitor(config)
+    _check_history(config)
     _check_sequel(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
@@ -84,6 +85,32 @@ def _check_monitor(config: Config) -> None:
     if options and not found:
         told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
         _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
+
+
+def _check_history(config: Config) -> None:
+    """Open the history and say what it holds, or what keeps it away, which fails no tick."""
+    from heatmap.history.store import FILE_NAME, open_store
+
+    options, folder = config.history, config.state_directory
+    if not options.enabled:
+        _tell("history", "switched off")
+        return
+    if options.url is None and not (folder / FILE_NAME).exists():
+        _tell("history", "nothing yet: a tick or heatmap history backfill begins it")
+        return
+
+    def warn(sentence: str) -> None:
+        print(f"  WARN  history: {sentence}", flush=True)
+
+    try:
+        with open_store(options, folder, warn) as store:
+            kept, size = store.status(), store.size_bytes()
+    except HistoryError as error:
+        warn(str(error))
+        return
+    held = [f"{found.market} {found.sessions:,} sessions, {found.ticks:,} ticks" for found in kept]
+    place = options.url.partition("?")[0] if options.url else FILE_NAME
+    _tell("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}")
 
 
 def _check_sequel(config: Config) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from heatmap.guard import Alias
+    from heatmap.guard import Alias, Calendar
     from heatmap.history.model import Bar
 
 ONE_TICK = 0.05  # rupees: to what an adjusted price is rounded at most
@@ -43,6 +43,15 @@ class Action(NamedTuple):
     earlier_close: float
     price: float  # what met it: the previous close the exchange gave, or where trading opened
     is_likely: bool = False  # True where the open tells it, not the exchange's own previous close
+    is_declared: bool = False  # True where the user tells it, whatever the figures look like
+
+    @property
+    def keeps_old_close(self) -> bool:
+        """Whether the session's own previous close is still of the old terms."""
+        return self.is_likely or (self.is_declared and abs(self.price - self.earlier_close) <= ONE_TICK)
+
+
+Declared: TypeAlias = "Mapping[str, Mapping[dt.date, Fraction]]"  # factors by today's symbol and date
 
 
 class Findings(NamedTuple):
@@ -53,13 +62,27 @@ class Findings(NamedTuple):
     actions: tuple[Action, ...]
 
 
-def find(sessions: Iterable[Sequence[Bar]], follows: Callable[[dt.date, dt.date], bool]) -> Findings:
+def declared(calendar: Calendar) -> Declared:
+    """Return what the market's user knows, by the symbols that `renamed` gives."""
+    found: dict[str, dict[dt.date, Fraction]] = {}
+    for symbol, day, old, new in calendar.terms:
+        found.setdefault(_newest(symbol, day, calendar.aliases), {})[day] = Fraction(old, new)
+    return found
+
+
+def find(
+    sessions: Iterable[Sequence[Bar]],
+    follows: Callable[[dt.date, dt.date], bool],
+    known: Declared | None = None,
+) -> Findings:
     """Compare each previous close with the close before it, in sessions given in time order.
 
     `follows(earlier, later)` tells whether no session lies between two dates: prices across a hole
     are not compared. An exchange's archives keep the old terms in the previous close on the very day
-    of a split, so there an open beyond any price band tells.
+    of a split, so there an open beyond any price band tells. What is `known` is believed, also across a hole.
     """
+    told_of = known or {}
+    seen: dict[str, tuple[dt.date, float]] = {}  # of those alone
     closes: dict[str, tuple[dt.date, float]] = {}
     before: dt.date | None = None
     actions: list[Action] = []
@@ -73,11 +96,15 @@ def find(sessions: Iterable[Sequence[Bar]], follows: Callable[[dt.date, dt.date]
         for bar in bars:
             day, close = closes.get(bar.symbol, (None, 0.0))
             closes[bar.symbol] = today, bar.close
+            own = _declared(bar, told_of[bar.symbol], seen) if bar.symbol in told_of else []
+            actions += [action for action in own if action.factor != 1]
             if day is None or bar.previous_close is None:
                 continue
             compared += 1
             same = abs(bar.previous_close - close) <= ONE_TICK
             met += same
+            if own:
+                continue
             if not same and abs(bar.previous_close / close - 1) > SAME_SHARE:
                 factor = _exact(close, bar.previous_close)
                 actions.append(Action(bar.symbol, today, factor, day, close, bar.previous_close))
@@ -124,6 +151,8 @@ def told(action: Action) -> str:
     if action.factor is None:
         return f"{seen}: unexplained, so nothing is adjusted"
     new, old = action.factor.denominator, action.factor.numerator
+    if action.is_declared:
+        return f"{seen}: by your [[action]], so earlier prices count {action.factor}"
     kinds = [
         *(["a split"] if action.factor in SPLITS else []),
         *([f"a bonus of {_ratio(Fraction(new - old, old))}"] if action.factor in BONUSES else []),
@@ -141,6 +170,22 @@ def _exact(earlier: float, later: float) -> Fraction | None:
     """Return the simplest factor that turns one price into the other, to within a tick."""
     most = min(ONE_TICK, EXACT_SHARE * later)
     return next((factor for factor in _FACTORS if abs(earlier * float(factor) - later) <= most), None)
+
+
+def _declared(
+    bar: Bar, known: Mapping[dt.date, Fraction], seen: dict[str, tuple[dt.date, float]]
+) -> list[Action]:
+    """Return what is known to have happened since the instrument's last bar, which is kept in `seen`."""
+    before = seen.get(bar.symbol)
+    seen[bar.symbol] = bar.date, bar.close
+    if before is None:
+        return []
+    price = bar.previous_close or bar.open or bar.close
+    return [
+        Action(bar.symbol, day, factor, *before, price, is_declared=True)
+        for day, factor in known.items()
+        if before[0] < day <= bar.date
+    ]
 
 
 def _likely(bar: Bar, day: dt.date, close: float) -> Action | None:
@@ -161,7 +206,7 @@ def _on_later_terms(bar: Bar, actions: Iterable[Action]) -> Bar:
     for action in actions:
         if bar.date < action.date:
             factor *= float(action.factor or 1)
-        elif bar.date == action.date and action.is_likely:  # its previous close is still of the old terms
+        elif bar.date == action.date and action.keeps_old_close:
             previous *= float(action.factor or 1)
     return bar._replace(
         open=_times(bar.open, factor),

@@ -116,6 +116,8 @@ def parse(body: bytes, day: date) -> Archive:
     HistoryNonsense, whose message lacks its subject, where the file is damaged, of another day, or none.
     """
     text = _unpacked(body).decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise HistoryNonsense("is empty: download it again")
     if text.lstrip()[:1] == "<":
         raise HistoryNonsense("is a web page, not an archive: download it again")
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)

@@ -109,7 +109,9 @@ def fill(
 def verify(store: Store, market: str, calendar: Calendar, first: date, last: date) -> actions.Findings:
     """Compare the previous closes from `first` to the session after `last` with the closes before them."""
     return actions.find(
-        _sessions(store, market, calendar, first, last), lambda *days: not gaps(calendar, days)
+        _sessions(store, market, calendar, first, last),
+        lambda *days: not gaps(calendar, days),
+        actions.declared(calendar),
     )
 
 

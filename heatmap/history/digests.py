@@ -44,7 +44,8 @@ def make(
     dates = periods.held_dates(calendar, sessions, running, session)
     place = {day: number for number, day in enumerate((*dates, session))}
     every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
-    found = actions.find(every, lambda earlier, later: place[later] == place[earlier] + 1)
+    known = actions.declared(calendar)
+    found = actions.find(every, lambda earlier, later: place[later] == place[earlier] + 1, known)
     terms: dict[str, dict[date, actions.Action]] = {}
     for action in found.actions:
         if action.date < session or not action.is_likely:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from heatmap import __version__, guard
-from heatmap.history import packing
-from heatmap.history.model import Base, Digest, Moment, Opening, Past, Usual
+from heatmap import guard, vlq
+from heatmap.history import keepsake, packing
+from heatmap.history.model import Base, Digest, Moment, Opening, Packed, Past, Usual
+from heatmap.history.tape import Tape
 from heatmap.measures import median
 from heatmap.periods import BAND_SESSIONS
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Phase, Session
 
-VERSION = 1  # of the digest's file
+# Of a tape, beyond which every second moment is left out, or two of three, …: 285 moments of 210 stocks, 30
+# of 2,000.
+MOST_FIGURES = 60_000
 USUAL_SESSIONS = 20  # whose ticks tell the usual volume by a time of day
 ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken instead
 OPENING = timedelta(minutes=15)
@@ -44,16 +46,16 @@ class Figures(NamedTuple):
         """Return what there is to tell beside a snapshot of `session`."""
         quotes = snapshot.quotes
         now = Moment(snapshot.as_of, phase, packing.rows(quotes))
-        earlier = [found for found in self.store.ticks(self.market, session) if found.as_of != now.as_of]
-        moments = tuple(sorted((*earlier, now), key=lambda found: found.as_of))
+        earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
         digest = self.digest(quotes, session)
         hours = guard.session_on(self.calendar, session)
+        by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
         return Past(
             session=session,
             digest=digest,
-            moments=moments,
+            tape=self._tape(quotes, earlier, now),
             usual=self._usual(digest, quotes, snapshot.as_of, session, hours),
-            opening=opening(moments, hours, now.as_of),
+            opening=opening(sorted([*by_opening, now], key=lambda found: found.as_of), hours, now.as_of),
         )
 
     def digest(self, quotes: Sequence[Quote], session: date) -> Digest:
@@ -62,24 +64,57 @@ class Figures(NamedTuple):
         dates = [day for day in self.store.sessions(self.market) if day < session]
         archived = len(self.store.archived_sessions(self.market))
         symbols = sorted(quote.symbol for quote in quotes)
-        aliases = [list(map(str, alias)) for alias in self.calendar.aliases]
+        aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
         known = (len(dates), str(dates[-1:]), archived)
-        head = (VERSION, __version__, str(session), names, known, symbols, aliases)
-        key = json.loads(json.dumps(head))
+        key = (str(session), names, known, symbols, aliases)
         path = self.folder / digest_name(self.market)
-        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            document = json.loads(path.read_bytes())
-            if document["key"] == key:
-                return _decoded(document)
+        kept = keepsake.read(path, key)
+        if kept is not None:
+            return _decoded(kept)
         from heatmap.history import digests, periods
 
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
         digest = digests.make(bars, self.calendar, quotes, session, names)
-        written = json.dumps({"key": key, **_encoded(digest)}, separators=(",", ":"))
-        _write(path, written)
-        return _decoded(json.loads(written))  # the same, to the last type, as the next tick reads
+        encoded = _encoded(digest)
+        keepsake.write(path, key, encoded)
+        return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
+
+    def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
+        """Return the session's tape, of which what is earlier than `now` is kept for the next tick.
+
+        Of the ticks of one minute it has the last.
+        """
+        zone = ZoneInfo(self.calendar.time_zone)
+        every: list[Packed | Moment] = [*earlier, now]
+        every.sort(key=lambda tick: tick.as_of)
+        ticks = {f"{tick.as_of.astimezone(zone):%Y-%m-%dT%H:%M}": tick for tick in every}
+        minutes = _thinned(list(ticks), len(quotes))
+
+        def extended(tape: Tape, wanted: Sequence[str]) -> Tape:
+            for minute in wanted[len(tape.seen) :]:
+                tick = ticks[minute]
+                found = self.store.unpacked(self.market, [tick]) if isinstance(tick, Packed) else [tick]
+                for moment in found:  # none, where it is damaged
+                    tape.add(minute, moment.rows)
+                tape.seen.append(_mark(tick))
+            if tape.decimals != vlq.price_decimals(tape.lowest or 1.0):
+                return extended(Tape(quotes, vlq.SMALL_PRICE_DECIMALS), wanted)
+            tape.settle()
+            return tape
+
+        before = [minute for minute in minutes if ticks[minute].as_of < now.as_of]
+        marks = [_mark(ticks[minute]) for minute in before]
+        path, new = self.folder / f"tape-{_file_name(self.market)}", Tape(quotes)
+        key = (str(zone), new.symbols, new.sectors, new.members)
+        kept = keepsake.read(path, key)
+        begun = Tape.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
+        is_known = begun.seen == marks
+        tape = extended(begun, before)
+        if not is_known:
+            keepsake.write(path, key, vars(tape))
+        return extended(tape, minutes)
 
     def _usual(
         self,
@@ -119,7 +154,11 @@ class Figures(NamedTuple):
 
 def digest_name(market: str) -> str:
     """Return the file name of a market's digest."""
-    return f"digest-{market.replace(':', '-')}.json"
+    return f"digest-{_file_name(market)}"
+
+
+def _file_name(market: str) -> str:
+    return f"{market.replace(':', '-')}.kept"
 
 
 def forget_digests(folder: Path) -> None:
@@ -150,6 +189,14 @@ def opening(moments: Sequence[Moment], hours: Session | None, now: datetime) -> 
             if row.low is not None and row.high is not None and row.low < row.high
         }
     )
+
+
+def _by_opening(ticks: Sequence[Packed], hours: Session | None) -> Sequence[Packed]:
+    """Return the last tick that can tell the opening range, alone, so that no other need be unpacked."""
+    if hours is None or not hours.windows:
+        return ()
+    ends = hours.windows[0].opens + OPENING + OPENING_TOLERANCE
+    return [tick for tick in ticks if tick.as_of <= ends][-1:]
 
 
 def elapsed_share(hours: Session | None, now: datetime) -> float:
@@ -187,7 +234,7 @@ def _encoded(digest: Digest) -> dict[str, Any]:
 
 
 def _decoded(document: Mapping[str, Any]) -> Digest:
-    """Return the digest of a file. Raises what a damaged one leads to."""
+    """Return the digest of what was kept."""
     bases = {}
     for name, kept in document["bases"].items():
         fields = {field: kept[field] for field in Base._fields}
@@ -199,14 +246,12 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
     return Digest(**fields | {"dates": dates, "gap": gap, "bases": bases})
 
 
-def _write(path: Path, document: str) -> None:
-    """Keep a digest for the session's other ticks; where that cannot be, each makes its own."""
-    temporary = path.with_suffix(
-        ".tmp"
-    )  # one name: a run holds the lock, and a killed one leaves no more than one
-    try:
-        temporary.write_text(document, "utf-8")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+def _mark(tick: Packed | Moment) -> list[str | int]:
+    """Return what tells one tick's figures from any other's."""
+    return [str(tick.as_of), crc32(tick.figures) if isinstance(tick, Packed) else 0]
+
+
+def _thinned(minutes: Sequence[str], stocks: int) -> list[str]:
+    """Return so many of the moments as may be, evenly, the last among them."""
+    step = -(-len(minutes) * max(stocks, 1) // MOST_FIGURES)
+    return list(minutes[::-1][:: max(step, 1)][::-1])

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
+    from heatmap.history.tape import Tape
     from heatmap.session import Phase
 
 
@@ -51,6 +52,14 @@ class Moment(NamedTuple):
     as_of: datetime  # when the figures were true at the source; in UTC
     phase: Phase
     rows: Mapping[str, Row]  # by symbol, in the source's order
+
+
+class Packed(NamedTuple):
+    """What one tick left behind, as it is kept: `packing` makes a Moment's rows of its figures."""
+
+    as_of: datetime  # in UTC
+    phase: Phase
+    figures: bytes
 
 
 class Series(NamedTuple):
@@ -133,6 +142,6 @@ class Past(NamedTuple):
 
     session: date  # that the tick is of
     digest: Digest
-    moments: tuple[Moment, ...]  # of this session, the oldest first, the tick's own last
+    tape: Tape  # of this session's moments, the tick's own among them
     usual: Usual
     opening: Opening

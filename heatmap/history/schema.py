@@ -21,5 +21,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             volume DOUBLE PRECISION, turnover DOUBLE PRECISION,
             PRIMARY KEY (market, date, symbol)) WITHOUT ROWID""",
     ),
+    (
+        # What machines that share a history tell each other beside it.
+        """CREATE TABLE notes (
+            market TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (market, name))""",
+    ),
 )
-TABLES = frozenset({"ticks", "sessions", "bars"})
+TABLES = frozenset({"ticks", "sessions", "bars"})  # of every version

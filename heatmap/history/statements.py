@@ -39,6 +39,12 @@ _ADD_BAR = (
 REPLACE_BAR = _ADD_BAR + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in BAR_FIGURES)
 FILL_BAR = _ADD_BAR + "NOTHING"
 
+NOTE = "SELECT content FROM notes WHERE market = ? AND name = ?"
+KEEP_NOTE = (
+    "INSERT INTO notes (market, name, content) VALUES (?, ?, ?)"
+    " ON CONFLICT (market, name) DO UPDATE SET content = excluded.content"
+)
+
 MARKETS = "SELECT market FROM sessions UNION SELECT market FROM ticks ORDER BY market"
 COUNT_SESSIONS = "SELECT count(*), min(date), max(date) FROM sessions WHERE market = ?"
 COUNT_TICKS = "SELECT count(*), min(as_of), max(as_of) FROM ticks WHERE market = ?"

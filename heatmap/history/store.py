@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import HistoryNonsense
 from heatmap.history import packing, statements, upkeep
-from heatmap.history.model import Added, Bar, Moment, Series
+from heatmap.history.model import Added, Bar, Moment, Packed, Series
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Any, Self
@@ -98,11 +98,21 @@ class Store:
 
     def ticks(self, market: str, session_date: date) -> list[Moment]:
         """Return a session's moments, the oldest first."""
-        return self._moments(statements.TICKS, market, session_date.isoformat())
+        return self.unpacked(market, self.packed(market, session_date))
+
+    def packed(self, market: str, session_date: date) -> list[Packed]:
+        """Return a session's moments as they are kept, the oldest first."""
+        rows = self._selected(statements.TICKS, (market, session_date.isoformat()))
+        return self._parsed(market, rows, _packed)
+
+    def unpacked(self, market: str, ticks: Sequence[Packed]) -> list[Moment]:
+        """Return the moments themselves, without those that are damaged."""
+        return self._parsed(market, ticks, _moment)
 
     def tick_at(self, market: str, session_date: date, moment: datetime) -> Moment | None:
         """Return a session's last moment that is not later than `moment`; None where there is none."""
-        found = self._moments(statements.TICK_AT, market, session_date.isoformat(), _text(moment))
+        rows = self._selected(statements.TICK_AT, (market, session_date.isoformat(), _text(moment)))
+        found = self.unpacked(market, self._parsed(market, rows, _packed))
         return found[0] if found else None
 
     def tick_sessions(self, market: str) -> tuple[date, ...]:
@@ -165,6 +175,16 @@ class Store:
         """Return what is kept of each market, by name."""
         return tuple(self._parsed("history", self._database.read(upkeep.status), upkeep.kept))
 
+    def note(self, market: str, name: str) -> bytes | None:
+        """Return what was last noted under a name; None where nothing was."""
+        found = self._selected(statements.NOTE, (market, name))
+        return bytes(found[0][0]) if found else None
+
+    def keep_notes(self, market: str, notes: Mapping[str, bytes]) -> None:
+        """Note these for machines that share this history, all or none."""
+        rows = [(market, name, content) for name, content in notes.items()]
+        self._database.write(lambda cursor: cursor.executemany(statements.KEEP_NOTE, rows))
+
     def size_bytes(self) -> int:
         """Return how much room the whole history takes."""
         return self._database.size_bytes()
@@ -177,12 +197,6 @@ class Store:
         there the state directory's lock keeps two runs apart.
         """
         return self._database.turn(market, slot)
-
-    def _moments(self, statement: str, market: str, *parameters: str) -> list[Moment]:
-        def made(as_of: str, phase: str, figures: bytes) -> Moment:
-            return Moment(datetime.fromisoformat(as_of), Phase(phase), packing.unpack(figures))
-
-        return self._parsed(market, self._selected(statement, (market, *parameters)), made)
 
     def _dates(self, statement: str, market: str) -> tuple[date, ...]:
         rows = self._selected(statement, (market,))
@@ -236,6 +250,14 @@ def open_store(options: HistoryOptions, directory: Path, warn: Callable[[str], N
     from heatmap.history.sqlite import Sqlite
 
     return Store(Sqlite(directory / FILE_NAME, warn), warn)
+
+
+def _packed(as_of: str, phase: str, figures: bytes) -> Packed:
+    return Packed(datetime.fromisoformat(as_of), Phase(phase), figures)
+
+
+def _moment(as_of: datetime, phase: Phase, figures: bytes) -> Moment:
+    return Moment(as_of, phase, packing.unpack(figures))
 
 
 def _bars(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:

@@ -1,8 +1,8 @@
 """What the page's script picks from: every number, shade and rectangle, as compact JSON.
 
 Stocks are named by their place in the page. What belongs to a reading follows its order, in which most
-sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ, much as in source maps
-(`packed`), mostly as its steps: the whole page has to fit in a few round trips.
+sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ (`vlq`), mostly as its
+steps: the whole page has to fit in a few round trips.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from heatmap.render import words
 from heatmap.views.sectors import SectorsView
 from heatmap.views.table import LEGEND_SWATCHES, ends
 from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, tile_order
+from heatmap.vlq import falling, packed, price_decimals, zigzag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from heatmap.model import Quote, Reading, Rectangle, Scale, Snapshot, Treemap
     from heatmap.modes import Mode
@@ -42,8 +43,6 @@ PRICES = {  # by the name they have in the page
     "year_low": "year_low",
     "year_high": "year_high",
 }
-PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # where no price is below 1; where one is
-_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # base64
 
 
 def page_data(
@@ -80,28 +79,6 @@ def page_data(
         "large_exponent": words.large_exponent(currency),
         "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
     }
-
-
-def packed(numbers: Iterable[int]) -> str:
-    """Return numbers of 0 or more as base64 VLQ: five bits a digit, lowest first."""
-    return "".join([_DIGITS[number] if number < 32 else _long(number) for number in numbers])
-
-
-def _long(number: int) -> str:
-    """Return a number of 32 or more as base64 VLQ."""
-    rest = number >> 5
-    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))
-
-
-def zigzag(number: int) -> int:
-    """Return a number of 0 or more for any number: 0, -1, 1, -2, … are 0, 1, 2, 3, …."""
-    return 2 * number if number >= 0 else -2 * number - 1
-
-
-def falling(numbers: Sequence[int]) -> str:
-    """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
-    falls = [before - number for before, number in pairwise(numbers)]
-    return packed([zigzag(numbers[0]), *falls] if numbers else [])
 
 
 def _three_digits(value: float) -> int:
@@ -270,7 +247,7 @@ def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
     are. 0 is unknown; numbers from 0 up are given as one more.
     """
     lowest = min((quote.last_price for quote in quotes if quote.last_price), default=1.0)
-    decimals = PRICE_DECIMALS if lowest >= 1 else SMALL_PRICE_DECIMALS
+    decimals = price_decimals(lowest)
     ticks: list[int] = []
     columns: dict[str, list[int]] = {name: [] for name in PRICES}
     for quote in quotes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from heatmap import measures, modes, periods, readings
+from heatmap import measures, modes, periods, readings, vlq
 from heatmap.history import sparks
 from heatmap.model import Change
 from heatmap.render import data, words
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from heatmap.history.model import Past
     from heatmap.history.sparks import Line
+    from heatmap.history.tape import Tape
     from heatmap.model import Quote, Reading, Snapshot
     from heatmap.periods import Period
     from heatmap.render.options import PageOptions
@@ -35,19 +35,17 @@ def offered(past: Past) -> dict[str, list[tuple[str, str]]]:
         ],
         "modes": [(mode.name, mode.label) for mode in modes.HISTORY_MODES.values()],
     }
-    return found if past.digest.dates or len(past.moments) > 1 else {}
+    return found if past.digest.dates or len(past.tape.minutes) > 1 else {}
 
 
-def history_json(
-    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions, time_zone: str
-) -> bytes:
+def history_json(past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions) -> bytes:
     """Return history.json of a page whose cells stand in the order `shown`."""
-    document = history_data(past, snapshot, shown, options, time_zone)
+    document = history_data(past, snapshot, shown, options)
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def history_data(
-    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions, time_zone: str
+    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions
 ) -> dict[str, Any]:
     """Return its document, in the page data's own terms."""
     place_of = {index: place for place, index in enumerate(shown)}
@@ -56,7 +54,6 @@ def history_data(
     over = _periods(past)
     longer, found, lacks = _read_all(past, snapshot, over, options)
     symbols = [snapshot.quotes[index].symbol for index in shown]
-    zone = ZoneInfo(time_zone)
     momentum_periods = [name for name in over if f"momentum {name}" in found]
     own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
     return {
@@ -81,15 +78,14 @@ def history_data(
             for name, reading in found.items()
         },
         "adjusted": {
-            name: data.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
+            name: vlq.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
             for name, base in past.digest.bases.items()
             if base.adjusted
         },
         "sparks": {
             "height": sparks.HEIGHT,
-            "day": _lines(sparks.of_day(past, symbols))
-            | {"times": [f"{moment.as_of.astimezone(zone):%H:%M}" for moment in past.moments]},
-            "sixty": _lines(sparks.of_sessions(past, symbols))
+            "day": _day_lines(past.tape, symbols),
+            "sixty": _lines(sparks.of_sessions(past, [snapshot.quotes[index] for index in shown]))
             | {
                 "dates": [words.day(day) for day in (*past.digest.dates[1 - sparks.SESSIONS :], past.session)]
             },
@@ -201,6 +197,24 @@ def _lack_of_closes(past: Past, needed: int = periods.BAND_SESSIONS - 1) -> str:
     return f"{lack}: heatmap history backfill brings more"
 
 
+def _day_lines(tape: Tape, symbols: Sequence[str]) -> dict[str, Any]:
+    """Return the lines of the session so far, as `_lines` does; one without points has no prices."""
+    place_of = {symbol: place for place, symbol in enumerate(tape.symbols)}
+    places = [place_of[symbol] for symbol in symbols]
+    rounded = [
+        (tape.firsts[place], tape.lows[place], tape.highs[place], tape.last_prices[place])
+        if tape.points[place]
+        else (0, 0, 0, 0)
+        for place in places
+    ]
+    return {
+        "decimals": tape.decimals,
+        "points": [tape.points[place] for place in places],
+        **_ends(rounded),
+        "times": [minute[-5:] for minute in tape.minutes],
+    }
+
+
 def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     """Return lines, packed: each stock's points, 0 for what is not known, and its prices in the last decimal.
 
@@ -209,7 +223,7 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     """
     known = [line for line in lines if line]
     lowest = min((line.low for line in known), default=1.0)
-    decimals = data.PRICE_DECIMALS if lowest >= 1 else data.SMALL_PRICE_DECIMALS
+    decimals = vlq.price_decimals(lowest)
     unit = 10**decimals
     rounded = [
         [round(price * unit) for price in (line.first, line.low, line.high, line.last)] if line else [0] * 4
@@ -218,11 +232,18 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     return {
         "decimals": decimals,
         "points": [
-            data.packed([0 if point is None else point + 1 for point in line.points]) if line else ""
+            vlq.packed([0 if point is None else point + 1 for point in line.points]) if line else ""
             for line in lines
         ],
-        "first": data.packed(first for first, *_ in rounded),
-        "low": data.packed(first - low for first, low, *_ in rounded),
-        "high": data.packed(high - first for first, _, high, _ in rounded),
-        "last": data.packed(data.zigzag(last - first) for first, *_, last in rounded),
+        **_ends(rounded),
+    }
+
+
+def _ends(rounded: Sequence[Sequence[int]]) -> dict[str, str]:
+    """Return first, low, high and last of each line, packed."""
+    return {
+        "first": vlq.packed(first for first, *_ in rounded),
+        "low": vlq.packed(first - low for first, low, *_ in rounded),
+        "high": vlq.packed(high - first for first, _, high, _ in rounded),
+        "last": vlq.packed(vlq.zigzag(last - first) for first, *_, last in rounded),
     }

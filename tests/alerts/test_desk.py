@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from heatmap.alerts import desk, memory, webhooks
 from heatmap.alerts.options import AlertOptions
 from heatmap.config import Config
 from heatmap.errors import PublishError
+from heatmap.history.model import Bar
+from heatmap.history.store import open_store
 from heatmap.model import Quote
 from heatmap.tick import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -77,6 +79,63 @@ def test_once_a_session(tmp_path: Path, hooks: Hooks) -> None:
     assert [["A"], ["B"], ["A"]] == told(hooks)
     market.run(OPEN + timedelta(days=1), A=5.0, B=1.0)
     assert [["A"], ["B"], ["A"], ["A"]] == told(hooks)
+
+
+def test_over_a_period_of_the_history(tmp_path: Path, hooks: Hooks) -> None:
+    """From the close five sessions before; a share that was split since is compared on today's terms.
+
+    Until the history reaches back so far nobody is told anything, but on a terminal why.
+    """
+    month = AlertOptions(
+        "week", change_percent=10.0, breadth_percent=75.0, period="5d", url_env="ALERT_URL", feed=False
+    )
+    market = Desk(tmp_path, month)
+    quotes = [
+        Quote(symbol, 0.0, last_price=last, previous_close=last)
+        for symbol, last in [("UP", 110.0), ("SPLIT", 22.0), ("DOWN", 90.1), ("STILL", 101.0)]
+    ]
+
+    def run(now: datetime) -> None:
+        market.source.quotes = tuple(quotes)
+        assert [] == tick.run(market.config, now=now, say=market.said.append).errors
+
+    run(OPEN)
+    assert [] == hooks.calls
+    assert any(
+        "alerts: week: nothing is known over 5d yet: it takes 5 sessions" in line for line in market.said
+    )
+
+    days = [date(2026, 9, day) for day in (9, 10, 11, 15, 16)]  # the 14th is a holiday, the 12th a Saturday
+    with open_store(market.config.history, market.config.state_directory, pytest.fail) as store:
+        for number, day in enumerate(days):
+            close = {quote.symbol: 100.0 if number == 0 else quote.last_price or 0.0 for quote in quotes} | {
+                "SPLIT": 100.0 if number == 0 else 110.0 if number < 4 else 22.0
+            }
+            store.add_bars(
+                "nse-fno",
+                [
+                    Bar(
+                        symbol,
+                        day,
+                        None,
+                        None,
+                        None,
+                        price,
+                        22.0 if symbol == "SPLIT" and number == 4 else None,
+                        None,
+                        None,
+                    )
+                    for symbol, price in close.items()
+                ],
+            )
+    run(OPEN + FIVE)
+
+    events = json.loads(hooks.calls[0].body)["events"]
+    assert [("breadth", None, 75.0), ("change", "UP", 10.0), ("change", "SPLIT", 10.0)] == [
+        (event["rule"], event["symbol"], event["value"]) for event in events
+    ]
+    assert {"5d"} == {event["period"] for event in events}
+    assert "UP +10.00 % over 5 days" == events[1]["text"]
 
 
 def test_the_final_prices_count_too(tmp_path: Path, hooks: Hooks) -> None:
@@ -166,12 +225,12 @@ def test_nothing_is_told_before_the_page_is_out(tmp_path: Path, hooks: Hooks) ->
 def test_no_news_from_what_is_not_live(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dry run, a market drawn although it is closed, and a recording tell nobody."""
     market = Desk(tmp_path, movers())
-    market.sources[0].source.quotes = (Quote("A", 9.0),)
+    market.source.quotes = (Quote("A", 9.0),)
 
     tick.run(market.config, now=OPEN, dry_run=True)
     tick.run(market.config, now=OPEN - timedelta(hours=8), force=True)
     fetch: Callable[..., Any] = MemorySource.fetch
-    monkeypatch.setattr(MemorySource, "fetch", lambda self, *, now: _recorded(fetch(self, now=now)))
+    monkeypatch.setattr(MemorySource, "fetch", lambda self, **asked: _recorded(fetch(self, **asked)))
     tick.run(market.config, now=OPEN)
 
     assert 2 == market.target.runs

@@ -104,7 +104,7 @@ def test_every_layout_has_the_moments_shades(
     what = FILLS.replace("(one)", "(one.querySelector('i') ?? one)")
     for scale in (reading.scales[0], reading.scales[2]):
         page = visit(f"/map/?at=2026-09-17T11:35&layout={layout}&palette={palette}&heat={scale.name}")
-        page.locator("#replay").wait_for()
+        expect(page.locator("#caption")).to_contain_text("at 11:35")
         expected = {
             snapshot.quotes[index].symbol: "rgb({}, {}, {})".format(
                 *(int(ramp[shade][start : start + 2], 16) for start in (1, 3, 5))
@@ -182,7 +182,7 @@ def test_a_link_leads_to_its_moment_or_the_nearest(remembered: Site, visit: Call
 def test_the_panel_is_of_the_moment(remembered: Site, visit: Callable[..., Page]) -> None:
     """Price and change of then, nothing that only came later, and the place on the day's line."""
     page = visit("/map/?at=2026-09-17T11:35")
-    page.locator("#replay").wait_for()
+    expect(page.locator("#caption")).to_contain_text("at 11:35")
     page.locator('a:has(b:text-is("RELIANCE"))').focus()
     quote = next(quote for quote in recorded(REMEMBERED[2]).quotes if quote.symbol == "RELIANCE")
 

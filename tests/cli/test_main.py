@@ -202,7 +202,7 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
 
     lines = capsys.readouterr().out.splitlines()
     assert [
-        *("configuration", "state", "picture", "archive", "nse-fno calendar", "nse-fno source"),
+        *("configuration", "state", "picture", "history", "archive", "nse-fno calendar", "nse-fno source"),
         f"file:{here}/site",
     ] == [
         re.sub(r"^  ok    (.*?): (?!.*/site: ).*$", r"\1", line).partition(": ")[0].removeprefix("  ok    ")

@@ -6,10 +6,18 @@ import random
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from heatmap import calendars, guard
 from heatmap.guard import Calendar
+from heatmap.history.figures import Figures
 from heatmap.history.model import Bar
-from heatmap.model import Quote
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
+from heatmap.history.tape import Tape
+from heatmap.model import Quote, Snapshot
+from heatmap.session import Phase
+from tests.history.figures import MARKET
 
 SESSION = date(2026, 9, 17)  # the running one
 SPLIT_DAY, SPLIT = date(2026, 9, 9), "SPLIT"  # five shares of one, told by the previous close
@@ -24,6 +32,15 @@ def nse() -> Calendar:
     return calendars.load(calendars.SessionOptions(), Path.cwd())
 
     return calendars.load(calendars.SessionOptions(), Path.cwd())
+
+
+def tape_of(*snapshots: Snapshot, folder: Path) -> Tape:
+    """The tape of the last of these ticks of SESSION, the others of which the history has."""
+    *earlier, last = snapshots
+    with open_store(HistoryOptions(), folder, pytest.fail) as store:
+        for snapshot in earlier:
+            store.add_tick(MARKET, snapshot, SESSION, Phase.OPEN)
+        return Figures(store, MARKET, nse(), (), folder).past(last, SESSION, Phase.OPEN).tape
 
 
 def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.guard import Alias
+from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import actions, archives
 from heatmap.history.actions import Action
 from heatmap.history.model import Bar
@@ -216,6 +216,54 @@ def test_an_action_in_words(action: Action, met: str, taken_for: str) -> None:
     """One sentence: what was seen, what it is taken for, and what follows."""
     sentence = f"A closed at 1,574.50 on 20 Jul 2026, and {met} on 21 Jul 2026: {taken_for}"
     assert sentence == actions.told(action)
+
+
+def declared(*terms: Terms, aliases: tuple[Alias, ...] = ()) -> actions.Declared:
+    """What the user of a market says."""
+    return actions.declared(Calendar("own", "UTC", terms=terms, aliases=aliases))
+
+
+@pytest.mark.parametrize(
+    ("previous_close", "expected_previous"),
+    [(100.0, 60.0), (60.0, 60.0), (55.0, 55.0)],  # of the old terms, of the new ones, of others
+)
+def test_what_the_user_says_is_believed(previous_close: float, expected_previous: float) -> None:
+    """Whatever the figures look like; a previous close that meets the old one is of the old terms."""
+    sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 61)]]
+
+    result = actions.find(sessions, lambda *_: True, declared(Terms("A", TUESDAY, 3, 5)))
+
+    assert [(Fraction(3, 5), True)] == [(found.factor, found.is_declared) for found in result.actions]
+    assert "by your [[action]], so earlier prices count 3/5" in actions.told(result.actions[0])
+    before, after = actions.adjusted([found for bars in sessions for found in bars], result.actions)
+    assert (60.0, 1000 / 0.6) == pytest.approx((before.close, before.volume))
+    assert (61.0, expected_previous, 1000.0) == pytest.approx(
+        (after.close, after.previous_close, after.volume)
+    )
+
+
+def test_an_action_that_was_none() -> None:
+    """With the factor 1, what looks like a split is none, and what is unexplained is settled."""
+    halved = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, 100, 51, opened=50)]]
+    fallen = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, 93, 91)]]
+    assert [Fraction(1, 2), None] == [found(*sessions).actions[0].factor for sessions in (halved, fallen)]
+
+    known = declared(Terms("A", TUESDAY, 1, 1))
+    for sessions in (halved, fallen):
+        assert () == actions.find(sessions, lambda *_: True, known).actions
+
+
+def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
+    """Though prices across a hole are not compared, and the entry has the old symbol."""
+    known = declared(Terms("OLD", TUESDAY, 1, 2), aliases=(Alias("OLD", "A", None),))
+    sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", THURSDAY, 52, 51)]]
+
+    result = actions.find(sessions, lambda *_: False, known)
+
+    assert (0, [(TUESDAY, Fraction(1, 2))]) == (
+        result.compared,
+        [(found.date, found.factor) for found in result.actions],
+    )
 
 
 def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:

@@ -142,7 +142,8 @@ def _lying() -> bytes:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "columns"),
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
         (b"<html>Access Denied</html>", "web page"),
         (b"  \n<!DOCTYPE html>", "web page"),
         (b"a,b,c\n1,2,3\n", "columns"),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from heatmap.guard import Alias, Calendar
+from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import digests, periods
 from heatmap.history.model import Bar, Digest
 from heatmap.model import Quote
@@ -207,6 +207,26 @@ def test_a_split_within_the_period_changes_volumes_too() -> None:
     assert 100 == digest.volumes["B"]
     assert (0.2, 0.2, 0.2, 1, 1) == pytest.approx(digest.factors["A"][-5:])
     assert 39 == digest.streaks["A"]
+
+
+@pytest.mark.parametrize("day", [DAYS[-2], SESSION])
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_the_user_says_of_an_action_counts(day: date, missing: bool) -> None:  # noqa: FBT001 -- a case
+    """A demerger, which no ratio tells: unknown before it, until an entry gives the factor; also of today."""
+    bars = [
+        found._replace(close=found.close * 0.52, previous_close=(found.previous_close or 0) * 0.52, open=None)
+        if found.symbol == "A" and found.date >= day else found
+        for found in walk(DAYS, CLOSES) if not (missing and found.date == day)
+    ]  # fmt: skip
+    today = [Quote("A", 0.0, last_price=78.0, previous_close=72.28), *quotes(150, 139)[1:]]
+    calendar = replace(NSE, terms=(Terms("A", day, 52, 100),))
+
+    assert "A" not in made(bars, today).bases["5d"].closes
+    digest = made(bars, today, calendar=calendar)
+
+    assert 135 * 0.52 == pytest.approx(digest.bases["5d"].closes["A"])
+    assert {"A"} == digest.bases["5d"].adjusted
+    assert tuple(close * 0.52 for close in CLOSES[-5:]) == pytest.approx(digest.closes["A"][-5:])
 
 
 def test_a_share_listed_inside_the_period_is_unknown() -> None:

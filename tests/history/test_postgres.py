@@ -114,7 +114,7 @@ def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) 
         postgres.open()
 
     assert (
-        "was written by a newer version of this program (its tables are of version 99, this one knows 1)"
+        "was written by a newer version of this program (its tables are of version 99, this one knows 2)"
         in str(caught.value)
     )
     assert EXIT_CONFIGURATION == caught.value.exit_code

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -294,7 +294,7 @@ def test_a_newer_version_is_left_alone(sqlite: Place) -> None:
         sqlite.open()
 
     assert (
-        "was written by a newer version of this program (its tables are of version 99, this one knows 1)"
+        "was written by a newer version of this program (its tables are of version 99, this one knows 2)"
         in str(caught.value)
     )
     assert EXIT_CONFIGURATION == caught.value.exit_code
@@ -487,10 +487,23 @@ def test_a_migration_keeps_what_was_there(sqlite: Place) -> None:
             prepare(connection, more, "it")
 
             assert [(20, "old")] == connection.execute("SELECT count(*), max(note) FROM sessions").fetchall()
-            assert (2, APPLICATION_ID) == tuple(
+            assert (len(more), APPLICATION_ID) == tuple(
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("user_version", "application_id")
             )
+
+
+def test_a_file_of_the_first_version(sqlite: Place) -> None:
+    """It keeps what it has, and can do what it could not."""
+    sqlite.folder.mkdir(parents=True)
+    with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
+        prepare(connection, MIGRATIONS[:1], "it")
+        connection.execute("INSERT INTO sessions VALUES ('nse', '2026-07-20', NULL, 1)")
+
+    with sqlite.open() as store:
+        store.keep_notes("nse", {"a": b"1"})
+        assert ((date(2026, 7, 20),), b"1") == (store.sessions("nse"), store.note("nse", "a"))
+    assert [] == sqlite.warnings
 
 
 def test_a_migration_that_fails_changes_nothing(sqlite: Place) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap.errors import ConfigError, HistoryNonsense
+from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
 from heatmap.history import packing
 from heatmap.history.model import Added, Bar, Kept, Moment, Pruned, Row
 from heatmap.history.options import HistoryOptions
@@ -334,6 +334,20 @@ def test_a_clock_that_jumps_ahead_forgets_nothing(place: Place) -> None:
 
         assert Pruned(0, 0) == store.prune(HistoryOptions(tick_sessions=3))
         assert (MONDAY, TUESDAY, future) == store.tick_sessions(MARKET)
+
+
+def test_notes(place: Place) -> None:
+    """The newest under each name, by market; all of them or none."""
+    with place.open() as store:
+        assert store.note("nse", "a") is None
+        store.keep_notes("nse", {"a": b"\x00\xff", "b": b""})
+        store.keep_notes("bse", {"a": b"other"})
+        store.keep_notes("nse", {"a": b"newer"})
+        with pytest.raises(HistoryError):
+            store.keep_notes("nse", {"a": b"newest", "b": None})  # type: ignore[dict-item]
+    with place.open() as store:
+        found = [store.note(market, name) for market, name in (("nse", "a"), ("nse", "b"), ("bse", "a"))]
+    assert [b"newer", b"", b"other"] == found
 
 
 def test_status(place: Place) -> None:

@@ -88,7 +88,7 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
 def drawn(past: Past, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
     """The document as a browser gets it, and the page's order."""
     shown = list(readings.read_all(snapshot, 3.0, {})["change", "1d"].order)
-    return json.loads(history_json(past, snapshot, shown, PageOptions(), "Asia/Kolkata")), shown
+    return json.loads(history_json(past, snapshot, shown, PageOptions())), shown
 
 
 def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_clamp_follows_the_period(tmp_path: Path) -> None:
     shown = list(range(len(snapshot.quotes)))
 
     def low(options: PageOptions, name: str) -> str:
-        scales = history_data(past, snapshot, shown, options, "UTC")["readings"][f"change {name}"]["scales"]
+        scales = history_data(past, snapshot, shown, options)["readings"][f"change {name}"]["scales"]
         found = next(scale for scale in scales if scale["name"] == "1")
         return str(found["high"])
 

@@ -8,28 +8,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from heatmap import colours, demo
-from heatmap.history import packing
-from heatmap.history.model import Moment
+from heatmap.history import figures as figures_of_a_tick
 from heatmap.model import Quote, Snapshot
 from heatmap.render import replay
 from heatmap.render.options import PageOptions
-from heatmap.session import Phase
 from tests.drawings import reading_of, recorded, snapshot_of
+from tests.history.markets import tape_of
 from tests.render.test_data import falling, signed, unpack
 
 ZONE = ZoneInfo("Asia/Kolkata")
 START = datetime.fromisoformat("2026-09-17T03:45:20+00:00")
-
-
-def moment_of(snapshot: Snapshot) -> Moment:
-    """What a tick with this snapshot leaves behind."""
-    return Moment(snapshot.as_of, Phase.OPEN, packing.rows(snapshot.quotes))
 
 
 def figures(packed: str, tick: int = 1) -> list[int | None]:
@@ -41,12 +36,16 @@ def figures(packed: str, tick: int = 1) -> list[int | None]:
     return found
 
 
+def content(*snapshots: Snapshot, options: PageOptions | None = None) -> bytes:
+    """replay.json of the last of these ticks."""
+    with TemporaryDirectory() as folder:
+        tape = tape_of(*snapshots, folder=Path(folder))
+    return replay.replay_json(tape, snapshots[-1].as_of, options or PageOptions())
+
+
 def document(*snapshots: Snapshot, options: PageOptions | None = None) -> dict[str, Any]:
-    """The document of these ticks, as a browser would read it."""
-    moments = [moment_of(snapshot) for snapshot in snapshots]
-    found: dict[str, Any] = json.loads(
-        replay.replay_json(moments, snapshots[-1], options or PageOptions(), ZONE)
-    )
+    """The same, as a browser would read it."""
+    found: dict[str, Any] = json.loads(content(*snapshots, options=options))
     return found
 
 
@@ -94,8 +93,7 @@ def test_the_day_fits_in_sixty_kib(day: list[Snapshot]) -> None:
     ]
 
     for snapshots in (day, wild):
-        content = replay.replay_json([*map(moment_of, snapshots)], snapshots[-1], PageOptions(), ZONE)
-        assert len(gzip.compress(content, 9)) <= 60 * 1024
+        assert len(gzip.compress(content(*snapshots), 9)) <= 60 * 1024
 
 
 @pytest.mark.parametrize("number", [0, 30, 76])
@@ -176,7 +174,7 @@ def test_a_market_of_many_has_fewer_moments_and_the_newest() -> None:
     ticks = [replace(snapshot_of(*quotes), as_of=START + timedelta(minutes=5 * n)) for n in range(75)]
     moments = document(*ticks)["moments"]
 
-    assert replay.MOST_FIGURES // 2 < len(moments) * 2000 <= replay.MOST_FIGURES
+    assert figures_of_a_tick.MOST_FIGURES // 2 < len(moments) * 2000 <= figures_of_a_tick.MOST_FIGURES
     assert "2026-09-17T15:25" == moments[-1]
     times = [datetime.fromisoformat(moment) for moment in moments]
     assert 1 == len({after - before for before, after in zip(times, times[1:], strict=False)})

@@ -1,0 +1,47 @@
+"""What is worked out once and kept between ticks, in a file each of the state directory.
+
+It holds nothing that could not be worked out again: what is missing, damaged or of something else is None.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from heatmap import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1  # to be raised with any change to what is kept
+
+
+def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
+    """Return what was kept at `path` under this key by this very version of the program; else None."""
+    with suppress(OSError, ValueError):
+        checksum, _, text = path.read_bytes().partition(b"\n")
+        if int(checksum) == crc32(text):
+            *kind, kept = json.loads(text)
+            if kind == [FORMAT, __version__, plain(key)]:
+                return kept
+    return None
+
+
+def write(path: Path, key: object, kept: object) -> None:
+    """Keep a value that JSON can hold; where that cannot be, whoever reads works it out again."""
+    text = json.dumps([FORMAT, __version__, key, kept], separators=(",", ":")).encode()
+    # One name: a run holds the lock, and a killed one leaves no more than one.
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.write_bytes(b"%d\n%s" % (crc32(text), text))
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 -- as JSON has it
+    """Return a value as it comes back: of lists where it had tuples."""
+    return json.loads(json.dumps(value))

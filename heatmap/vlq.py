@@ -1,0 +1,62 @@
+"""Whole numbers as short text: base64 VLQ, much as in source maps, five bits a digit, lowest first.
+
+Prices become whole numbers as units of their last decimal.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # where no price is below 1; where one is
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # base64
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+
+
+def packed(numbers: Iterable[int]) -> str:
+    """Return numbers of 0 or more as base64 VLQ."""
+    return "".join([_DIGITS[number] if number < 32 else _long(number) for number in numbers])
+
+
+def unpacked(text: str) -> list[int]:
+    """Return the numbers again."""
+    numbers: list[int] = []
+    number = shift = 0
+    for letter in text:
+        value = _VALUES[letter]
+        number |= (value & 31) << shift
+        shift += 5
+        if value < 32:
+            numbers.append(number)
+            number = shift = 0
+    return numbers
+
+
+def zigzag(number: int) -> int:
+    """Return a number of 0 or more for any number: 0, -1, 1, -2, … are 0, 1, 2, 3, …."""
+    return 2 * number if number >= 0 else -2 * number - 1
+
+
+def signed(number: int) -> int:
+    """Return the number that `zigzag` made this of."""
+    return -(number + 1) // 2 if number % 2 else number // 2
+
+
+def falling(numbers: Sequence[int]) -> str:
+    """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
+    falls = [before - number for before, number in pairwise(numbers)]
+    return packed([zigzag(numbers[0]), *falls] if numbers else [])
+
+
+def price_decimals(lowest: float) -> int:
+    """Return how many decimals prices are packed with, of which this is the lowest."""
+    return PRICE_DECIMALS if lowest >= 1 else SMALL_PRICE_DECIMALS
+
+
+def _long(number: int) -> str:
+    """Return a number of 32 or more."""
+    rest = number >> 5
+    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))
