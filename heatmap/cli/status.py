@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     now = parse_now(arguments.now)
     markets = config.named(arguments.market)
-    state = State(config.state_directory)
+    spoilt: list[str] = []
+    state = State(config.state_directory, spoilt.append)
     try:
         kept = outcomes.read(config.state_directory)
         installation, kept = _installation(config, kept, now)
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         for market in markets
     ]
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
-    troubles += [("", trouble) for trouble in installation.troubles]
+    troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
     code = health.common_code(trouble for _, trouble in troubles)
     last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
     if arguments.json:
