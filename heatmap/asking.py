@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
@@ -120,15 +121,12 @@ class Asker:
         symbols: Callable[[], Collection[str]],
     ) -> Snapshot:
         """Return what a source gives within `seconds`. Raises SourceError."""
-        source = named.source
         folder = folder_of(self._config.state_directory, market, named)
-
-        def work() -> Snapshot:
-            if is_closing(named) and verdict.session:
-                closing = cast("ClosingSource", source)
-                return closing.closing(verdict.session, symbols=symbols(), folder=folder)
-            return source.fetch(now=self._now, folder=folder)
-
+        if is_closing(named) and verdict.session:
+            source = cast("ClosingSource", named.source)
+            work = partial(source.closing, verdict.session, symbols=symbols(), folder=folder)
+        else:
+            work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
             return within(seconds, work)
         except DeadlineError as error:

@@ -397,6 +397,9 @@ def test_a_relay_is_whole(tmp_path: Path) -> None:
         assert heatmap(here, "run", OPEN + timedelta(minutes=2)) == (0, "", "")
 
         code, told, _ = heatmap(here, "run -v --force", OPEN + timedelta(minutes=2))
+        (there / "site/nse-fno/snapshot.json").rename(there / "snapshot.json")
+        failed, _, complaint = heatmap(here, "run", OPEN + timedelta(minutes=7))
+        (there / "snapshot.json").rename(there / "site/nse-fno/snapshot.json")
 
     first, second = snapshot(there), snapshot(here)
     of_its_own = ("generated_at", "session")
@@ -411,7 +414,10 @@ def test_a_relay_is_whole(tmp_path: Path) -> None:
     for path in [*here.rglob("*")]:
         if path.is_file() and path.name != "heatmap.toml":
             assert SECRET.encode() not in path.read_bytes(), path
-    assert SECRET not in told
+    assert SECRET not in told + complaint
+    assert failed == EXIT_TEMPORARY  # as the first one has it
+    assert "; file: " in complaint
+    assert "snapshot.json answered 404" in complaint
 
 
 def test_a_relay_that_stands_still(tmp_path: Path) -> None:
