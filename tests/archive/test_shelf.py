@@ -14,6 +14,7 @@ from heatmap import tick
 from heatmap.archive import record
 from heatmap.archive.options import ArchiveOptions
 from heatmap.calendars import SessionOptions
+from heatmap.config import NamedSource
 from heatmap.errors import PublishError
 from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
@@ -213,7 +214,7 @@ def test_what_is_not_archived(
 
         fetch = MemorySource.fetch
         monkeypatch.setattr(
-            MemorySource, "fetch", lambda self, *, now: replace(fetch(self, now=now), recording=True)
+            MemorySource, "fetch", lambda self, *, now, folder: replace(fetch(self, now=now), recording=True)
         )
     market.run(FINAL)
 
@@ -238,7 +239,10 @@ def test_every_file_of_the_folder_but_fragments(tmp_path: Path) -> None:
     market = Market(tmp_path)
     look = replace(market.config.page, fragments=("rs-sectors",))
     other = MemorySource(is_open=None)
-    markets = (*market.config.markets, market.config.markets[0]._replace(name="other", source=other))
+    markets = (
+        *market.config.markets,
+        market.config.markets[0]._replace(name="other", sources=(NamedSource("memory", "memory", other),)),
+    )
     market.config = market.config._replace(page=look, markets=markets)
     market.run(FINAL)
 
@@ -345,7 +349,7 @@ def test_a_history_that_fails_costs_colours_alone(tmp_path: Path) -> None:
 def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
     """Of all stocks that day; ties by symbol."""
     market = Market(tmp_path)
-    market.sources[0].source.quotes = (
+    market.source.quotes = (
         Quote("C", 5.0),
         Quote("A", 5.0),
         Quote("B", -5.0),
