@@ -73,7 +73,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
     found = [
         _beyond(verdict),
         _missed(config, market, verdict, [outcome.at for outcome in ended], memory, now),
-        _failed(market, ended, rests),
+        None if verdict.past_calendar else _failed(market, ended, rests),
         _in_future(last, now),
         _runs_out(market, now),
     ]
@@ -129,8 +129,9 @@ def _missed(
     if last is not None and last >= (moment if is_final else moment - interval):
         return None
     is_open = verdict.phase in (Phase.OPEN, Phase.AUCTION)
-    if last is None and not is_open:
-        return None  # it was set up since
+    is_todays = session is None or (verdict.session is not None and session.date == verdict.session.date)
+    if last is None and not (is_open and is_todays):  # it may have been set up since
+        return Trouble("no tick has come yet: heatmap schedule prints the line by which cron brings them")
     zone = ZoneInfo(market.calendar.time_zone)
     since = f"since {shown(last, zone)}" if last else "yet"
     why = "the market is open" if is_open else f"one was due at {shown(moment, zone)}"
