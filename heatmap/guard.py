@@ -98,16 +98,13 @@ def end_of(calendar: Calendar) -> datetime | None:
 
 
 def runs_out(calendar: Calendar, now: datetime) -> str | None:
-    """Say that the calendar does not know the next year, from 1 December on; None where it does."""
+    """Say that the calendar ends soon: for the end of a year, from 1 December on; None where it does not."""
     end = end_of(calendar)
-    if end is None:
-        return None
-    today = now.astimezone(end.tzinfo).date()
-    if today.month < WARNED_FROM_MONTH or calendar.last is None or calendar.last.year != today.year:
+    if end is None or not end - WARNED_AHEAD <= now < end:
         return None
     return (
         f"the calendar {calendar.name} ends on {calendar.last}: once the exchange has listed the holidays of "
-        f"{today.year + 1}, run heatmap calendar update, or install a newer version of this program"
+        f"{end.year}, run heatmap calendar update, or install a newer version of this program"
     )
 
 
