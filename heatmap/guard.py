@@ -16,9 +16,7 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
 SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
 LONGEST_SETTLE_MINUTES = 240
-WARNED_FROM_MONTH = (
-    12  # of a calendar that does not know the next year: the list of it appears about the 12th
-)
+WARNED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
 
 
 class Hours(NamedTuple):
