@@ -240,7 +240,22 @@ def test_when_all_rest_the_run_leaves(tmp_path: Path) -> None:
     assert codes == [EXIT_TEMPORARY] * 3
     assert (report.exit_code, source.asked) == (EXIT_OK, 3)
     assert report.passed["nse-fno"][0] == "resting"
-    assert any("left alone until 11:20 IST" in sentence for sentence in said)
+    assert report.passed["nse-fno"][1].endswith("first until 11:20 IST")
+    assert "nse-fno: leaving first until 11:20 IST: 3 blocks in a row" in said
+
+
+def test_what_rests_is_no_good_day(tmp_path: Path) -> None:
+    """Where the others have nothing either, it is the rest that keeps the page from being drawn, and said so."""
+    first, archive = MemorySource(error=SourceBlocked("no")), Archive(error=SourcePassed("not there yet"))
+    config = several(tmp_path, first, archive)
+    for number in range(3):
+        tick.run(config, now=FINAL + number * TICK)
+
+    report = tick.run(config, now=FINAL + 3 * TICK)
+
+    assert (report.exit_code, first.asked, archive.asked) == (EXIT_OK, 3, 4)
+    word, why = report.passed["nse-fno"]
+    assert (word, "first until 16:10 IST" in why, why.endswith("; not there yet")) == ("resting", True, True)
 
 
 @pytest.mark.parametrize("how", [{"force": True}, {"interactive": True, "only": "nse-fno"}])
