@@ -145,7 +145,19 @@ def _document(market: Market, found: Health, ended: Sequence[Outcome], now: date
         "resting": [
             {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks} for rest in found.rests
         ],
-        "ticks": [{**each._asdict(), "at": _iso(each.at), "as_of": _iso(each.as_of)} for each in ended],
+        "ticks": [
+            {
+                "at": _iso(each.at),
+                "exit_code": each.code,
+                "outcome": each.word,
+                "sentence": each.sentence,
+                "source": each.source,
+                "quotes": each.quotes,
+                "as_of": _iso(each.as_of),
+                "seconds": each.seconds,
+            }
+            for each in ended
+        ],
     }
 
 
