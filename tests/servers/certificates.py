@@ -16,9 +16,7 @@ class Certificate:
     ca_file: Path
 
 
-def make(
-    folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost", days: int = 30
-) -> Certificate:
+def make(folder: Path, name: str = "IP:127.0.0.1,IP:127.0.0.2,DNS:localhost", days: int = 30) -> Certificate:
     """Make an authority and a certificate for `name`, as openssl's subjectAltName has it.
 
     The certificate is good for so many days; below 0, it has been over for so long.
