@@ -62,7 +62,7 @@ class Archive(MemorySource):
 
 
 def several(
-    tmp_path: Path, *sources: MemorySource, target: MemoryPublisher | None = None, **more: object
+    tmp_path: Path, *sources: MemorySource, target: MemoryPublisher | None = None, **more: Any
 ) -> Config:
     """A configuration of one market with these sources, called first, second, …"""
     config = configuration(tmp_path, sources[0], target or MemoryPublisher())
