@@ -158,7 +158,7 @@ class Judge:
         try:
             (market,) = json.loads(status.out)["markets"]
             told = {
-                (datetime.fromisoformat(line["at"]).replace(second=0, microsecond=0), line["code"])
+                (datetime.fromisoformat(line["at"]).replace(second=0, microsecond=0), line["exit_code"])
                 for line in market["ticks"]
             }
         except (ValueError, KeyError, TypeError) as error:
