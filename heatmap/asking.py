@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
@@ -79,19 +80,20 @@ class Asker:
         the last page, for sources that know more instruments than the market has. Each source may take an
         equal share of the time that is left, so that one that hangs leaves the next ones theirs. Raises
         SourceError: that of the first source asked, in which the others' are told; SourcePassed where
-        nothing failed.
+        nothing failed; SourceResting where nothing failed that was asked, and something was not.
         """
         until = monotonic() + seconds
         waiting = [each for each in market.sources if is_of_use(each, verdict)]
-        resting: list[datetime] = []
+        resting: list[str] = []
         errors: list[tuple[NamedSource, SourceError]] = []
         while waiting:
             named = waiting.pop(0)
             blocks = breaker.from_plain(self._state[market.name].sources).get(named.label, breaker.NONE)
             rests = breaker.rests_until(blocks, self._config.interval_minutes, self._now)
             if rests and self._patient:
-                self._say(f"{market.name}: {self._resting(market, named, blocks, rests)}")
-                resting.append(rests)
+                local = rests.astimezone(ZoneInfo(market.calendar.time_zone))
+                resting.append(f"{named.label} until {local:%H:%M %Z}")
+                self._say(f"{market.name}: leaving {resting[-1]}: {blocks.in_a_row} blocks in a row")
                 continue
             self._say(f"{market.name}: asking {named.label}")
             share = (until - monotonic()) / (1 + len(waiting))
@@ -105,10 +107,12 @@ class Asker:
                 continue
             self._note(market, named, blocks, None)
             return Answer(snapshot, named)
-        if errors:
-            raise _of_all(errors)
-        if resting:
-            raise SourceResting(self._all_rest(market, min(resting)))
+        failure = _of_all(errors) if errors else None
+        if resting and (failure is None or isinstance(failure, SourcePassed)):
+            rest = f"left alone after blocking again and again: {', '.join(resting)}"
+            raise SourceResting(f"{rest}; {failure}" if failure else rest)
+        if failure:
+            raise failure
         raise SourcePassed(f"none of its sources has figures while the market is {verdict.phase}")
 
     def _fetch(
@@ -120,15 +124,12 @@ class Asker:
         symbols: Callable[[], Collection[str]],
     ) -> Snapshot:
         """Return what a source gives within `seconds`. Raises SourceError."""
-        source = named.source
         folder = folder_of(self._config.state_directory, market, named)
-
-        def work() -> Snapshot:
-            if is_closing(named) and verdict.session:
-                closing = cast("ClosingSource", source)
-                return closing.closing(verdict.session, symbols=symbols(), folder=folder)
-            return source.fetch(now=self._now, folder=folder)
-
+        if is_closing(named) and verdict.session:
+            source = cast("ClosingSource", named.source)
+            work = partial(source.closing, verdict.session, symbols=symbols(), folder=folder)
+        else:
+            work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
             return within(seconds, work)
         except DeadlineError as error:
@@ -152,14 +153,6 @@ class Asker:
             kept[named.label] = blocks
         with suppress(ConfigError):  # a full disk: the page comes first
             self._state.remember(market.name, sources=breaker.to_plain(kept))
-
-    def _resting(self, market: Market, named: NamedSource, blocks: Blocks, until: datetime) -> str:
-        local = until.astimezone(ZoneInfo(market.calendar.time_zone))
-        return f"{named.label} blocked {blocks.in_a_row} times in a row: left alone until {local:%H:%M %Z}"
-
-    def _all_rest(self, market: Market, until: datetime) -> str:
-        local = until.astimezone(ZoneInfo(market.calendar.time_zone))
-        return f"its sources blocked again and again, so they are left alone until {local:%H:%M %Z}"
 
 
 def is_closing(named: NamedSource) -> bool:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.errors import ConfigError, HistoryError
+from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Chronicle:
         ours = self.ask(market, take)
         if ours is False:
             self._report.say(f"{market.name}: another machine has this tick")
+            self._report.passed[market.name] = (ELSEWHERE, "another machine has this tick")
         return ours is not False  # alone with its page where nobody can be asked
 
     def _slot(self, verdict: Verdict) -> datetime:

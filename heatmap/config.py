@@ -95,7 +95,7 @@ def load(path: Path | None = None) -> Config:
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
         raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
     return read(document, base=path.absolute().parent, path=path.absolute())
 

@@ -38,18 +38,17 @@ class Gatekeeper:
 
         With `whatever` it may be worse than the page there is. Raises SourceGated.
         """
-        say = self._report.say
         gates.refuse_unfinished(snapshot, verdict, ZoneInfo(market.calendar.time_zone))
         snapshot, bad = gates.without_contradictions(snapshot)
         if bad:
-            say(f"{market.name}: left out, for they contradict themselves: {', '.join(bad)}")
+            self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
         last = self._load(market)
         if last:
             if not whatever:
                 self._compare(market, last, snapshot, verdict)
             change = gates.change_in_words(last, snapshot)
             if change:
-                say(f"{market.name}: {change}")
+                self._tell(market, change)
         self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
         return snapshot
 
@@ -76,6 +75,11 @@ class Gatekeeper:
             if refused != last.refused:
                 self._save(market.name, last._replace(refused=refused))
             gates.refuse_shrunk(last, refused, snapshot, verdict, self._now)
+
+    def _tell(self, market: Market, sentence: str) -> None:
+        """Say it on a terminal, and keep it with the run's outcome."""
+        self._report.say(f"{market.name}: {sentence}")
+        self._report.notes.append(f"{market.name}: {sentence}")
 
     def _path(self, name: str) -> Path:
         return self._config.state_directory / FOLDER / f"{name}.json"

@@ -16,9 +16,7 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
 SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
 LONGEST_SETTLE_MINUTES = 240
-WARNED_FROM_MONTH = (
-    12  # of a calendar that does not know the next year: the list of it appears about the 12th
-)
+WARNED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
 
 
 class Hours(NamedTuple):
@@ -111,16 +109,13 @@ def end_of(calendar: Calendar) -> datetime | None:
 
 
 def runs_out(calendar: Calendar, now: datetime) -> str | None:
-    """Say that the calendar does not know the next year, from 1 December on; None where it does."""
+    """Say that the calendar ends soon: for the end of a year, from 1 December on; None where it does not."""
     end = end_of(calendar)
-    if end is None:
-        return None
-    today = now.astimezone(end.tzinfo).date()
-    if today.month < WARNED_FROM_MONTH or calendar.last is None or calendar.last.year != today.year:
+    if end is None or not end - WARNED_AHEAD <= now < end:
         return None
     return (
         f"the calendar {calendar.name} ends on {calendar.last}: once the exchange has listed the holidays of "
-        f"{today.year + 1}, run heatmap calendar update, or install a newer version of this program"
+        f"{end.year}, run heatmap calendar update, or install a newer version of this program"
     )
 
 

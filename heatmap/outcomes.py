@@ -24,7 +24,6 @@ TAIL_BYTES = 64 * 1024  # what is read where the latest are enough
 LONGEST_SENTENCE = 600  # characters
 
 PUBLISHED = "published"  # the page has reached every target
-SKIPPED = "skipped"  # what the source said was a veto: nothing was due
 RESTING = "resting"  # every source is left alone for a while, after it refused again and again
 ELSEWHERE = "elsewhere"  # another machine that shares the history draws the market
 KILLED = "killed"  # the run ended without a word; the next one found what it had left

@@ -116,6 +116,26 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
             _change_mark(file, "")
 
 
+def peek(directory: Path) -> tuple[str, bool]:
+    """Return what stands in the lock's file, "" for nothing, and whether somebody holds it. Raises OSError.
+
+    Nothing is changed, and leave to write is not needed.
+    """
+    from fcntl import LOCK_NB, LOCK_SH, flock
+
+    try:
+        with (directory / LOCK_NAME).open("rb") as file:
+            mark = file.read(MOST_MARK_BYTES).decode("utf-8", "replace")
+            try:
+                if mark:  # only then: a run that begins in this very moment would find the lock held
+                    flock(file, LOCK_SH | LOCK_NB)
+            except BlockingIOError:
+                return mark, True
+    except FileNotFoundError:
+        return "", False
+    return mark, False
+
+
 def _change_mark(file: FileIO, mark: str) -> str:
     """Put a mark in place of another and return that; a full disk may well keep it from standing there."""
     with suppress(OSError):

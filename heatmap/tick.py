@@ -45,6 +45,7 @@ class Report:
     say: Callable[[str], None]  # called with each sentence as it happens
     errors: list[BaseException] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)  # for stderr, too, but no failure
+    notes: list[str] = field(default_factory=list)  # what was said that is worth keeping, but no warning
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
     figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
@@ -107,7 +108,7 @@ def run(
         if not (verdict.past_calendar and (market, verdict) in to_draw):
             _warn_of_calendar(state, market, verdict, now, report)
     if not to_draw:
-        _rest(config, verdicts, report, quiet=dry_run)
+        _rest(config, verdicts, now, report, quiet=dry_run)
         return report
     from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
@@ -158,16 +159,17 @@ def run(
 def _rest(
     config: Config,
     verdicts: Sequence[tuple[Market, Verdict]],
+    now: datetime,
     report: Report,
     *,
     quiet: bool,
 ) -> None:
-    """Report until when nothing can be due, and tell who watches, where that is wanted."""
+    """Report until when nothing can be due, keep what failed, and tell who watches, where that is wanted."""
     report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
-    if config.monitor and (report.errors or config.monitor.ping_closed) and not quiet:
+    if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
         from heatmap.monitor.watch import rest
 
-        rest(config, verdicts, report)
+        rest(config, verdicts, now, report)
 
 
 def _refuse_if_no_target_can_be_tried(config: Config) -> None:
@@ -310,7 +312,9 @@ def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datet
     except LockedError:
         return  # one of the next ticks will find the time
     if verdict.past_calendar:
-        report.errors.append(ConfigError([f"{market.name}: {verdict.reason}"]))
+        error = ConfigError([f"{market.name}: {verdict.reason}"])
+        error.market = market.name
+        report.errors.append(error)
     else:
         report.warnings.append(f"{market.name}: {warning}")
 

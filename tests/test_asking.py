@@ -62,7 +62,7 @@ class Archive(MemorySource):
 
 
 def several(
-    tmp_path: Path, *sources: MemorySource, target: MemoryPublisher | None = None, **more: object
+    tmp_path: Path, *sources: MemorySource, target: MemoryPublisher | None = None, **more: Any
 ) -> Config:
     """A configuration of one market with these sources, called first, second, …"""
     config = configuration(tmp_path, sources[0], target or MemoryPublisher())
@@ -240,7 +240,22 @@ def test_when_all_rest_the_run_leaves(tmp_path: Path) -> None:
     assert codes == [EXIT_TEMPORARY] * 3
     assert (report.exit_code, source.asked) == (EXIT_OK, 3)
     assert report.passed["nse-fno"][0] == "resting"
-    assert any("left alone until 11:20 IST" in sentence for sentence in said)
+    assert report.passed["nse-fno"][1].endswith("first until 11:20 IST")
+    assert "nse-fno: leaving first until 11:20 IST: 3 blocks in a row" in said
+
+
+def test_what_rests_is_no_good_day(tmp_path: Path) -> None:
+    """Where the others have nothing either, it is the rest that keeps the page from being drawn, and said so."""
+    first, archive = MemorySource(error=SourceBlocked("no")), Archive(error=SourcePassed("not there yet"))
+    config = several(tmp_path, first, archive)
+    for number in range(3):
+        tick.run(config, now=FINAL + number * TICK)
+
+    report = tick.run(config, now=FINAL + 3 * TICK)
+
+    assert (report.exit_code, first.asked, archive.asked) == (EXIT_OK, 3, 4)
+    word, why = report.passed["nse-fno"]
+    assert (word, "first until 16:10 IST" in why, why.endswith("; not there yet")) == ("resting", True, True)
 
 
 @pytest.mark.parametrize("how", [{"force": True}, {"interactive": True, "only": "nse-fno"}])
@@ -397,6 +412,9 @@ def test_a_relay_is_whole(tmp_path: Path) -> None:
         assert heatmap(here, "run", OPEN + timedelta(minutes=2)) == (0, "", "")
 
         code, told, _ = heatmap(here, "run -v --force", OPEN + timedelta(minutes=2))
+        (there / "site/nse-fno/snapshot.json").rename(there / "snapshot.json")
+        failed, _, complaint = heatmap(here, "run", OPEN + timedelta(minutes=7))
+        (there / "snapshot.json").rename(there / "site/nse-fno/snapshot.json")
 
     first, second = snapshot(there), snapshot(here)
     of_its_own = ("generated_at", "session")
@@ -411,7 +429,10 @@ def test_a_relay_is_whole(tmp_path: Path) -> None:
     for path in [*here.rglob("*")]:
         if path.is_file() and path.name != "heatmap.toml":
             assert SECRET.encode() not in path.read_bytes(), path
-    assert SECRET not in told
+    assert SECRET not in told + complaint
+    assert failed == EXIT_TEMPORARY  # as the first one has it
+    assert "; file: " in complaint
+    assert "snapshot.json answered 404" in complaint
 
 
 def test_a_relay_that_stands_still(tmp_path: Path) -> None:

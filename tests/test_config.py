@@ -105,6 +105,8 @@ password_env = "X"
     ("text", "said"),
     [
         ("title = ", "is not valid TOML"),
+        pytest.param("title = " + "[" * 100_000, "is not valid TOML", id="too deep"),
+        pytest.param("title = " + "9" * 5_000, "is not valid TOML", id="too many digits"),
         ('title = ""', "title must be 1 to 200 characters on one line"),
         ('title = "a\\u0000b"', "title must be 1 to 200 characters on one line"),
         ("interval_minutes = 0", "interval_minutes must be 1 to 1440"),

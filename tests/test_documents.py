@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from heatmap import documents
+from heatmap import breaker, documents, gatekeeper
+from heatmap.alerts import memory as alerts
+from heatmap.archive import record
+from heatmap.state import State
 
 
 def load(path: Path, told: list[str]) -> Any:
@@ -71,3 +78,87 @@ def test_a_newer_document_is_set_aside(tmp_path: Path) -> None:
     assert "newer version" in sentence
     assert "b.version-3.json" in sentence
     assert "rename" in sentence
+
+
+KEYS = st.sampled_from(
+    [
+        *("version", "markets", "nse-fno", "days", "2026-09-17", "as_of", "symbols", "figures", "refused"),
+        *("since", "unchanged_since", "told", "notices", "session", "seen", "waiting", "outcomes", "sources"),
+        *("published_at", "final_date", "lines", "title", "alert", "nse"),
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KEYS
+    | st.sampled_from(["2026-09-17T11:00:00+05:30", "2026-09-17T11:00:00", "9999-12-31T23:59:59-12:00"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=20,
+)  # fmt: skip
+
+
+def read_state(folder: Path) -> None:
+    """Read and use a state.json, as a tick does."""
+    state = State(folder)
+    breaker.from_plain(state["nse-fno"].sources)
+    state.remember("nse-fno", final_date="2026-09-17")
+
+
+MOMENT = "2026-09-17T11:00:00+05:30"
+GOOD: dict[str, dict[str, Any]] = {
+    "state.json": {"markets": {"nse-fno": {"published_at": MOMENT, "sources": {"nse": {}}, "outcomes": [[MOMENT, 0]]}}},
+    "alerts.json": {
+        "markets": {
+            "nse-fno": {
+                "session": "2026-09-17",
+                "told": {"movers": {"seen": ["x"], "waiting": []}},
+                "notices": [{"alert": "a", "session": "s", "as_of": MOMENT, "title": "t", "lines": ["x"]}],
+            }
+        }
+    },
+    "archive-nse-fno.json": {"days": {"2026-09-17": [[1, 2, 3], MOMENT, ["A", 1.5], ["B", -1.5]]}},
+    "last.json": {
+        "as_of": MOMENT, "figures": "x", "unchanged_since": MOMENT, "symbols": ["A"],
+        "refused": {"since": MOMENT, "symbols": ["A"]},
+    },
+}  # fmt: skip
+
+
+def spoilt(document: Any, where: list[int], other: object) -> Any:
+    """The document with something else in one place, found by a number at each branching."""
+    if not where or not isinstance(document, dict | list) or not document:
+        return other
+    keys = list(document) if isinstance(document, dict) else range(len(document))
+    chosen = keys[where[0] % len(keys)]
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    changed = {key: spoilt(value, where[1:], other) if key == chosen else value for key, value in items}
+    return changed if isinstance(document, dict) else list(changed.values())
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "state.json": read_state,
+    "alerts.json": lambda folder: alerts.load(folder, print),
+    "archive-nse-fno.json": lambda folder: record.load(folder, "nse-fno", print),
+    "last.json": lambda folder: documents.load(folder / "last.json", 1, gatekeeper._made, print),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_well_is_read(tmp_path: Path, name: str) -> None:
+    """And stays where it is."""
+    (tmp_path / name).write_text(json.dumps(GOOD[name]))
+
+    READERS[name](tmp_path)
+
+    assert (tmp_path / name).is_file()
+    assert [] == [*tmp_path.glob("*.damaged.json")]
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(where=st.lists(st.integers(0, 20), max_size=6), other=VALUES)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_whatever_a_document_holds(name: str, where: list[int], other: object) -> None:
+    """It is read, or set aside: no reader of ours lets anything out."""
+    with TemporaryDirectory() as folder:
+        READERS[name](Path(folder))
+        (Path(folder) / name).write_text(json.dumps(spoilt(GOOD[name], where, other)), "utf-8")
+        READERS[name](Path(folder))
+        READERS[name](Path(folder))

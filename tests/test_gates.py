@@ -350,6 +350,7 @@ def test_a_market_that_changes_is_told(tmp_path: Path) -> None:
 
     sentence = "nse-fno: the instruments have changed: 3 joined (S210, S211, S212), 3 left (S000, S001, S002)"
     assert sentence in run.said
+    assert [sentence.removeprefix("nse-fno: ")] == [each.sentence for each in run.report.outcomes]
 
 
 def test_a_lasting_shrink_is_believed(tmp_path: Path) -> None:

@@ -114,6 +114,9 @@ def test_a_year_that_is_missing_is_told_in_december() -> None:
     assert runs_out(NSE, ist("2025-12-15T11:00")) is None
     assert runs_out(NSE, ist("2027-01-01T00:00")) is None
     assert runs_out(replace(NSE, last=None), ist("2026-12-15T11:00")) is None
+    spring = replace(NSE, last=date(2027, 3, 31))  # as an overrides file may have it
+    assert runs_out(spring, ist("2027-02-28T23:59")) is None
+    assert "2027-03-31" in str(runs_out(spring, ist("2027-03-01T00:00")))
 
 
 def test_naive_time_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import outcomes, tick
-from heatmap.errors import ConfigError, LockedError, PublishError, SourceBlocked, SourceNonsense
+from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceBlocked, SourceNonsense
 from heatmap.outcomes import Outcome
 from heatmap.state import lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -243,6 +244,20 @@ def start(folder: Path, hang: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", script, "run", "--now", OPEN.isoformat()]
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath}
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+
+
+def test_every_word_is_documented() -> None:
+    """Whoever reads the status can look up what a tick came to."""
+
+    def words(kind: type[HeatmapError]) -> set[str]:
+        return {kind.word}.union(*map(words, kind.__subclasses__()))
+
+    own = {outcomes.PUBLISHED, outcomes.RESTING, outcomes.ELSEWHERE, outcomes.KILLED}
+    page = (REPOSITORY / "docs/operating.md").read_text("utf-8")
+    table = page[page.index("| word | the tick |") :].partition("\n\n")[0]
+
+    never = {"usage", "history"}  # no run begins with the one, nor fails with the other
+    assert own | words(HeatmapError) - never == {*re.findall(r"`([a-z]+)`", table)}
 
 
 def test_a_run_that_was_killed_is_found_by_the_next(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from heatmap.errors import EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, U
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("run", "demo", "init", "check", "session", "embed", "schedule", "history", "calendar")
+COMMANDS = ("run", "demo", "init", "check", "session", "status", "embed", "schedule", "history", "calendar")
 EXIT_INTERRUPTED = 130
 HELP_WIDTH = 100  # columns
 

@@ -9,20 +9,17 @@ from zoneinfo import ZoneInfo
 
 from heatmap import credentials, outcomes
 from heatmap.errors import (
-    EXIT_BUG,
     EXIT_OK,
-    EXIT_TEMPORARY,
     ConfigError,
     DeadlineError,
-    HeatmapError,
     LockedError,
     StoppedError,
     common_code,
 )
-from heatmap.monitor import metrics, ping, status, textfile
+from heatmap.monitor import ending, metrics, ping, status, textfile
 from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.monitor.options import MonitorOptions
-from heatmap.outcomes import PUBLISHED, RESTING, Outcome
+from heatmap.outcomes import RESTING, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,7 +105,8 @@ class Watch:
             self._start = Errand(lambda: ping.send(url, ping.START))
         lost = outcomes.read_mark(left)
         if lost:
-            self._append([killed for killed in outcomes.of_killed(lost) if not self._is_kept(killed)])
+            killed = [each for each in outcomes.of_killed(lost) if not self._is_kept(each)]
+            _append(self._config, self._report, killed)
 
     def abandon(self, end: Callable[[], None]) -> None:
         """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
@@ -149,16 +147,10 @@ class Watch:
         self._report.outcomes = [
             outcome
             for name, at in self._began.items()
-            for outcome in [_outcome(self._report, name, at, seconds, errors)]
+            for outcome in [ending.of_market(self._report, name, at, seconds, errors)]
             if outcome
         ]
-        self._append(self._report.outcomes)
-
-    def _append(self, ended: Sequence[Outcome]) -> None:
-        try:
-            outcomes.append(self._config.state_directory, ended)
-        except OSError as error:
-            self._report.say(f"monitor: the outcome could not be kept ({error.strerror})")
+        _append(self._config, self._report, self._report.outcomes)
 
     def _is_kept(self, killed: Outcome) -> bool:
         """Whether a run that was ended at its deadline had the time to say so itself."""
@@ -185,42 +177,13 @@ class Watch:
             self._report.say(f"monitor: {what} {problem}")
 
 
-def _outcome(
-    report: Report, name: str, at: datetime, seconds: float, errors: Sequence[BaseException]
-) -> Outcome | None:
-    """Return how a run ended for a market; None where it was drawn by another run in the meantime."""
-    word, why = report.passed.get(name, (PUBLISHED, ""))
-    own = [error for error in errors if getattr(error, "market", None) == name]
-    if not own and name not in report.passed:
-        own = [error for error in errors if getattr(error, "market", None) is None]
-    code = common_code(own)
-    if own:
-        word = getattr(own[0], "word", HeatmapError.word)
-        why = "; ".join(_sentence(error) for error in own)
-        if report.is_partial and code != EXIT_BUG:
-            code = EXIT_TEMPORARY
-    elif name not in report.passed and name not in report.figures:
-        return None
-    mine = f"{name}: "
-    told = [warning.removeprefix(mine) for warning in report.warnings if warning.startswith(mine)]
-    quotes, as_of = report.figures.get(name, (None, None))
-    return Outcome(
-        market=name,
-        at=at,
-        code=code,
-        word=word,
-        sentence="; ".join([*filter(None, [why.removeprefix(mine)]), *told]),
-        source=report.sources.get(name),
-        quotes=quotes,
-        as_of=as_of and as_of.astimezone(at.tzinfo),
-        seconds=seconds,
-    )
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, HeatmapError):
-        return str(error).replace("\n", "; ")
-    return f"a bug ({type(error).__name__}): see the run's own output"
+def _append(config: Config, report: Report, ended: Sequence[Outcome]) -> None:
+    if not ended:
+        return
+    try:
+        outcomes.append(config.state_directory, ended)
+    except OSError as error:
+        report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
 
 def _latest(config: Config, market: Market, most: int) -> list[Outcome]:
@@ -229,11 +192,16 @@ def _latest(config: Config, market: Market, most: int) -> list[Outcome]:
     return []
 
 
-def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], report: Report) -> None:
+def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
     """Ping from a tick that had nothing to do, where the configuration wants that, or where it has an error.
 
     It calls well what the last run left well: after a run that failed, nothing is sent until one succeeds.
+    An error, such as the end of a calendar, is kept as its market's outcome.
     """
+    at = {market.name: now.astimezone(ZoneInfo(market.calendar.time_zone)) for market, _ in verdicts}
+    ended = [ending.of_market(report, name, began, 0.0, report.errors) for name, began in at.items()]
+    report.outcomes = [outcome for outcome in ended if outcome]
+    _append(config, report, report.outcomes)
     options = config.monitor
     if options is None or not (report.errors or options.ping_closed):
         return

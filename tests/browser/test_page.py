@@ -102,7 +102,7 @@ def test_hover_focus_and_escape(site: Site, visit: Callable[..., Page]) -> None:
     assert "Stock 5 Limited" in panel.inner_text()
     page.locator("td a").nth(17).focus()
     assert "Stock 17 Limited" in panel.inner_text()
-    assert "₹1,251.50  +4.15 %" in panel.inner_text()
+    assert "₹1,249.80  +4.15 %" in panel.inner_text()
     box = panel.bounding_box()
     assert box is not None
     assert box["x"] >= 0

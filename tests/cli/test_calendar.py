@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,25 @@ def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str
         assert (0, "", "") == calendar("update", *IN_DECEMBER)  # silent, as cron wants it
         assert written == Path("own.toml").stat()
     assert ["heatmap.toml", "own.toml"] == sorted(path.name for path in Path().iterdir())
+
+
+def test_after_an_update_the_new_year_trades(calendar: Callable[..., tuple[int, str, str]]) -> None:
+    """The same tick that had no calendar has a page, which carries the new end; on its closures it rests."""
+    monday = datetime.fromisoformat("2027-01-04T11:00:00+05:30")
+    tick = ["run", "--quiet", "--now"]
+    with Exchange(now=monday) as exchange:
+        exchange.holidays = holiday_master(MADE_UP_2027)
+        Path("heatmap.toml").write_text(CONFIGURED.format(url=exchange.url))
+        Path("own.toml").write_text("")
+        assert 78 == cli.main([*tick, monday.isoformat()])
+
+        assert 0 == calendar("update", "--now", monday.isoformat())[0]
+        assert 0 == cli.main([*tick, monday.isoformat()])
+        asked = len(exchange.seen)
+        assert 0 == cli.main([*tick, "2027-01-26T11:00:00+05:30"])
+        assert asked == len(exchange.seen)
+
+    assert "2028-01-01T00:00:00+05:30" in Path("site/index.html").read_text()
 
 
 def test_a_dry_run_shows_the_difference(

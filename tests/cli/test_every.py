@@ -237,4 +237,4 @@ def test_it_stays_small(loop: Callable[..., Loop]) -> None:
     status = Path(f"/proc/{running.process.pid}/status").read_text("utf-8")
     (resident,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
 
-    assert 40_000 > resident  # KiB
+    assert 25_000 > resident  # KiB

@@ -19,7 +19,8 @@ import pytest
 
 from heatmap import cli
 from heatmap.cli.progress import Progress
-from heatmap.history import export, shelves
+from heatmap.history import export
+from heatmap.web import pace
 from tests.history import parquet_reader
 from tests.servers.archives import Archives, full, share
 
@@ -43,7 +44,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
     """The exchange's archives of three days; politeness to it is proved elsewhere."""
-    monkeypatch.setattr(shelves, "SECONDS_BETWEEN_REQUESTS", 0.0)
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
     with Archives(dict(zip(DAYS, SPLIT, strict=True))) as running:
         yield running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ from tests.servers.exchange import RECORDING, Exchange
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 NOW = datetime(2026, 9, 18, 11, 0, tzinfo=INDIA)
+RELAYED = replace(Recording().fetch(now=NOW), relayed=Phase.FINAL)  # which says that it was one
 
 
 def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
 
 def test_snapshot_of_ours() -> None:
     """Our own format is told by its content."""
-    assert File(path=str(RECORDING)).fetch(now=NOW) == Recording().fetch(now=NOW)
+    assert File(path=str(RECORDING)).fetch(now=NOW) == RELAYED
 
 
 def test_second_hand(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_over_http(tmp_path: Path) -> None:
     thread.start()
     try:
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        assert File(url=f"{base}/snapshot.json?x=1").fetch(now=NOW) == Recording().fetch(now=NOW)
+        assert File(url=f"{base}/snapshot.json?x=1").fetch(now=NOW) == RELAYED
         with pytest.raises(SourceNonsense, match=f"^{base}/gone.json answered 404"):
             File(url=f"{base}/gone.json").fetch(now=NOW)
     finally:

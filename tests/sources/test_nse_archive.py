@@ -19,8 +19,10 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
+from heatmap.history import archives
 from heatmap.session import Phase, Session, Window
-from heatmap.sources.nse_archive import NseArchive, parse_lots
+from heatmap.sources.nse_archive import NseArchive, parse, parse_lots
+from heatmap.sources.recording import Recording
 from tests.servers.archives import FULL, LOTS, UDIFF, Archives, Share, lot_list, share
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -185,3 +187,20 @@ def test_any_list_of_lots(body: bytes) -> None:
             assert len(parse_lots(content)) >= 50
         except SourceReshaped:
             pass
+
+
+def test_the_recorded_archive(recorded_bodies: Path) -> None:
+    """The exchange's own file of a day gives a map of the stocks that had futures and options a month later."""
+    body = (recorded_bodies / "bhavcopy/sec_bhavdata_full_EQ_2026-08-14.csv").read_bytes()
+    symbols = {quote.symbol for quote in Recording().fetch(now=SETTLES).quotes}
+
+    found = parse(archives.parse(body, date(2026, 8, 14)), symbols, SETTLES)
+
+    assert (len(found.quotes), found.dropped) == (210, 0)
+    lines = [[cell.strip() for cell in line.split(",")] for line in body.decode().splitlines()]
+    closes = {line[0]: (float(line[8]), float(line[3])) for line in lines[1:]}
+    for quote in found.quotes:
+        close, previous = closes[quote.symbol]
+        assert (quote.last_price, quote.previous_close) == (close, previous)
+        assert quote.percent_change == pytest.approx((close - previous) / previous * 100, abs=0.0051)
+    assert all(quote.sector for quote in found.quotes)

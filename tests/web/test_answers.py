@@ -6,6 +6,8 @@ import gzip
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heatmap.errors import (
     SourceBlocked,
@@ -184,3 +186,32 @@ def test_shown() -> None:
     """An address in a message has no user, password, query or fragment."""
     assert answers.shown("https://me:pw@a.example:8443/x/y?token=1#f") == "https://a.example:8443/x/y"
     assert answers.shown("http://[::1") == "an address that cannot be read"
+
+
+texts = st.text(max_size=40) | st.sampled_from(
+    ["/y", "//b.example", "https://[::1", "Thu, 17 Sep 2026 05:30:07 GMT"]
+)
+
+
+@given(st.integers(0, 999), st.dictionaries(st.sampled_from(["location", "retry-after", "date"]), texts))
+def test_any_reply(status: int, headers: dict[str, str]) -> None:
+    """Whatever a server answers: its meaning is a place on the same site, nothing, or an error of ours."""
+    answer = Reply(status, headers, (), b"")
+    try:
+        target = answers.redirected("https://a.example/x", answer)
+        answers.judge(answer)
+    except SourceError as error:
+        wish = getattr(error, "retry_after_seconds", None)
+        assert wish is None or 0 <= wish <= 604_800
+        return
+    assert status == 200
+    assert target is None
+
+
+@given(st.binary(max_size=60), st.sampled_from(["", "gzip", "deflate", "br", "gzip, gzip"]))
+def test_any_bytes(wire: bytes, coding: str) -> None:
+    """Whatever bytes come: no more than may be, or an error of ours."""
+    try:
+        assert len(answers.unpacked(wire, coding, 30)) <= 30
+    except SourceError:
+        pass

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heatmap.web.cookies import KEPT_SECONDS, MOST_COOKIES, Cookies
 
@@ -119,3 +121,28 @@ def test_no_room(tmp_path: Path) -> None:
     cookies.keep()
     cookies.forget()
     assert (tmp_path / "sources").read_text() == "a file where a folder was due"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(row())), json_values)
+def test_anything_in_a_row(tmp_path_factory: pytest.TempPathFactory, key: str, value: Any) -> None:
+    """Whatever stands in a row of the file: a cookie that can be sent in one line, or none."""
+    file = tmp_path_factory.getbasetemp() / "fuzzed.json"
+    write(file, row(**{key: value}), row(name="b"))
+    header = Cookies(file).header("https://www.a.example/") or ""
+    assert header.isascii()
+    assert header.isprintable()
+
+
+@given(st.lists(st.text(max_size=40) | st.just("a=1; Max-Age=9; Domain=.a.example"), max_size=4))
+def test_anything_set(received: list[str]) -> None:
+    """Whatever an answer sets: what goes back is one line."""
+    cookies = Cookies()
+    cookies.take(SITE, received)
+    assert (cookies.header(SITE) or "").isprintable()

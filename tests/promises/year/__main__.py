@@ -29,9 +29,8 @@ def main() -> int:
     parser.add_argument("--only", type=date.fromisoformat, metavar="DATE")
     parser.add_argument("--plan", action="store_true", help="print what will happen, and do nothing")
     asked = parser.parse_args()
-    days = plan.make(asked.seed, asked.sessions, root=os.geteuid() == 0)
-    if asked.only:
-        days = plan.only(days, asked.only)
+    days = plan.make(asked.seed, root=os.geteuid() == 0)
+    days = plan.only(days, asked.only) if asked.only else plan.first(days, asked.sessions)
     print(plan.summary(days), flush=True)
     if asked.plan:
         for tick in (tick for day in days for tick in day.ticks):
@@ -39,13 +38,20 @@ def main() -> int:
         return 0
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        Simulation(Path(folder), asked.seed, lambda sentence: print(sentence, flush=True)) as simulation,
+        Simulation(Path(folder), asked.seed, _say, _say if asked.only else _quiet) as simulation,
     ):
         simulation.run(days)
-        measure.tell(simulation, asked.seed)
         found = measure.figures(simulation)
     print(table.words(found))
     return 0 if found.holds else 1
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from tests.promises.year.runs import Ended
 from tests.promises.year.seen import Seen
 from tests.promises.year.sessions import Session, at
 
-DEADLINE_SECONDS = 20  # `deadline_seconds` of the configuration
+DEADLINE_SECONDS = 30  # `deadline_seconds` of the configuration
 LONGEST_SECONDS = DEADLINE_SECONDS + 5  # of a run, as docs/promises.md has it
 MOST_MIB = 100  # of memory, with every bomb
 LEAST_SHARE = 0.7
@@ -48,14 +49,21 @@ class Violation(NamedTuple):
         )
 
 
-class Judge:
-    """The judge of one installation in `home`."""
+def _is_blind(tick: Tick) -> bool:
+    """Whether a run may be unable to say when it was, or to write it down."""
+    return (tick.mishap or "").startswith(("clock", "full disk", "killed", "terminated"))
 
-    def __init__(self, home: Path, market: Market) -> None:
+
+class Judge:
+    """The judge of one installation in `home`; `tell` is called with each broken promise."""
+
+    def __init__(self, home: Path, market: Market, tell: Callable[[Violation], None]) -> None:
         self._home = home
+        self._tell = tell
         self._market = market
         self._pages: dict[Path, tuple[bytes, Seen]] = {}
         self._rests = Rests()
+        self._to_be_told: list[tuple[Tick, int]] = []  # with the exit codes
         self._tick: Tick
         self._stuck_since: datetime | None = None
         self.violations: list[Violation] = []
@@ -84,11 +92,12 @@ class Judge:
             self._judge_freshness()
         self._rests.learn(tick)
 
-    def session_over(self, day: Day, *, covered: bool) -> None:
-        """Judge what is left of a session once its day is over."""
+    def session_over(self, day: Day, status: Ended, *, covered: bool) -> None:
+        """Judge what is left of a session once its day is over, and what `heatmap status --json` tells of it."""
         session = day.session
         assert session
         self._tick = day.ticks[-1]
+        self._judge_status(status)
         self.counts["sessions"] += 1
         folder = self._home / SITE / f"{session.date:%Y/%m/%d}"
         had_chance = covered and self._had_chance(day, session)
@@ -104,8 +113,9 @@ class Judge:
             self.counts["without a chance"] += 1
 
     def violate(self, promise: str, what: str) -> None:
-        """Note a broken promise."""
+        """Note a broken promise, and tell it at once."""
         self.violations.append(Violation(promise, self._tick, what))
+        self._tell(self.violations[-1])
 
     def _judge_effort(self, ended: Ended) -> None:
         self.longest_seconds = max(self.longest_seconds, ended.seconds)
@@ -137,11 +147,31 @@ class Judge:
             possible.add(TEMPORARY if tick.fault in PASSING else DATA)
         if ended.code not in possible:
             self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
-        if ended.code > 0:
-            self.counts["failures"] += 1
-            blind = (tick.mishap or "").startswith(("clock", "full disk"))
-            if not blind and (tick.at, ended.code) not in self._told():
-                self.violate("untold", f"exit code {ended.code} has no line: {ended.err[-200:]!r}")
+        if "outcomes" in tick.trouble:
+            self._to_be_told.clear()
+        is_trading = bool(day.session and covered and day.session.phase(tick.at))
+        if (ended.code > 0 or (ended.code == OK and is_trading)) and not _is_blind(tick):
+            self._to_be_told.append((tick, ended.code))
+
+    def _judge_status(self, status: Ended) -> None:
+        """Every failure has its line, and so has every tick at which the market traded."""
+        try:
+            (market,) = json.loads(status.out)["markets"]
+            told = {
+                (datetime.fromisoformat(line["at"]).replace(second=0, microsecond=0), line["exit_code"])
+                for line in market["ticks"]
+            }
+        except (ValueError, KeyError, TypeError) as error:
+            self.violate("untold", f"status ended with {status.code}: {error!r}, {status.err[-300:]!r}")
+            return
+        for tick, code in self._to_be_told:
+            if (tick.at, code) not in told:
+                trouble = tick.trouble or "all well"
+                self.violate(
+                    "untold", f"{tick.at:%H:%M} [{trouble}], exit code {code}, has no line in status"
+                )
+        self.counts["told"] += len(self._to_be_told)
+        self._to_be_told.clear()
 
     def _judge_page(self, name: Path) -> bool:
         """Judge a file that visitors see if it was replaced; return whether it was."""
@@ -217,20 +247,3 @@ class Judge:
             return date.fromisoformat(document["markets"][MARKET]["final_date"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    def _told(self) -> set[tuple[datetime, int]]:
-        """Return when the last runs were, by the installation's own record, and how they ended."""
-        path = self._home / STATE_NAME / "outcomes.jsonl"
-        found = set()
-        for line in path.read_bytes().splitlines()[-9:] if path.exists() else ():
-            try:
-                document = json.loads(line)
-                found.add(
-                    (
-                        datetime.fromisoformat(document["at"]).replace(second=0, microsecond=0),
-                        document["code"],
-                    )
-                )
-            except (ValueError, KeyError, TypeError):
-                continue  # damaged on purpose
-        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
@@ -11,7 +12,7 @@ from random import Random
 from typing import Self
 
 from tests.promises.year import sessions
-from tests.promises.year.judge import DEADLINE_SECONDS, MARKET, Judge
+from tests.promises.year.judge import DEADLINE_SECONDS, MARKET, Judge, Violation
 from tests.promises.year.market import Market
 from tests.promises.year.mishaps import CONFIG_NAME, MIRROR_NAME, MISHAPS, STATE_NAME, Terms
 from tests.promises.year.plan import ARCHIVED, OLD, OWN_FAULTS, SHRUNK, STUCK, Day, Tick
@@ -35,14 +36,14 @@ name = "{MARKET}"
 type = "nse"
 base_url = "{{exchange}}"
 connect_timeout_seconds = 1
-read_timeout_seconds = 1
-fetch_timeout_seconds = 2
+read_timeout_seconds = 4
+fetch_timeout_seconds = 6
 [[market.source]]
 type = "nse-archive"
 base_url = "{{archives}}"
 connect_timeout_seconds = 1
-read_timeout_seconds = 1
-fetch_timeout_seconds = 2
+read_timeout_seconds = 4
+fetch_timeout_seconds = 6
 [market.session]
 overrides = "{OVERRIDES_NAME}"
 
@@ -54,21 +55,27 @@ url = "file:site"
 [[publish]]
 url = "file:{MIRROR_NAME}"
 """
+Say = Callable[[str], None]
 OVERRIDES = "# What the owner of this installation writes down.\n"
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
 
 
 class Simulation:
     """One installation through the days of a plan. Raises process.Missing where something is not here."""
 
-    def __init__(self, folder: Path, seed: int, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, folder: Path, seed: int, say: Say = _quiet, trace: Say = _quiet) -> None:
         self._seed = seed
-        self._say = say
+        self._say = say  # called with a sentence for each session
+        self._trace = trace  # and with one for each tick
         self._folder = folder
         self._market = Market([sessions.session(date(2025, 12, 31)), *sessions.sessions()])  # type: ignore[list-item]
         self._stuck_since: datetime | None = None
         self._chores = sorted(self._all_chores(), key=lambda chore: chore[0])
         self.home = folder / "home"
-        self.judge = Judge(self.home, self._market)
+        self.judge = Judge(self.home, self._market, self._tell)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -95,7 +102,11 @@ class Simulation:
                 self._do_chores(tick.at)
                 self._run(day, tick)
             if day.session:
-                self.judge.session_over(day, covered=_is_covered(day.date))
+                after = day.ticks[-1].at + timedelta(minutes=1)
+                status = heatmap(
+                    self.home, "status", "--json", "--ticks", "200", clock=after, weigh_in=self._folder
+                )
+                self.judge.session_over(day, status, covered=_is_covered(day.date))
                 broken = len(self.judge.violations)
                 self._say(f"{day.date} {day.kind}: {len(day.ticks)} ticks, {broken} promises broken so far")
 
@@ -114,6 +125,9 @@ class Simulation:
                 closed_stdout=terms.closed_stdout,
                 weigh_in=self._folder,
             )
+        self._trace(
+            f"{tick.at:%Y-%m-%d %H:%M} [{tick.trouble}] {ended.code} {ended.seconds:.1f} s {ended.err.strip()}"
+        )
         self.judge.look(day, tick, ended, stuck_since=self._stuck_since, covered=_is_covered(day.date))
 
     def _be_asked(self, day: Day, tick: Tick) -> None:
@@ -139,6 +153,11 @@ class Simulation:
             shares = [share(symbol, price.previous_close, price.last) for symbol, price in prices.items()]
             others = [share(f"OTHER{number}", 100, 101) for number in range(300)]
             self._archives.bodies = {f"{FULL}{day.date:%d%m%Y}.csv": full(day.date, [*shares, *others])}
+
+    def _tell(self, violation: Violation) -> None:
+        """Say a broken promise, and how to see it again."""
+        again = f"python -m tests.promises.year --seed {self._seed} --only {violation.tick.at:%Y-%m-%d}"
+        print(f"{violation}\n    again: {again}", file=sys.stderr, flush=True)
 
     # --- what the owner of the installation does, who looks at it now and then ------------------------
 

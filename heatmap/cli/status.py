@@ -1,0 +1,197 @@
+"""`heatmap status`: whether the map is right and what keeps it from being so, for who looks twice a year."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap import health, outcomes
+from heatmap.cli import status_words as words
+from heatmap.cli.clock import parse_now
+from heatmap.cli.status_words import size
+from heatmap.config import load
+from heatmap.errors import EXIT_TEMPORARY, ConfigError
+from heatmap.health import Trouble
+from heatmap.history.store import FILE_NAME as HISTORY_FILE
+from heatmap.state import State, peek
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from heatmap.config import Config, Market
+    from heatmap.health import Health
+    from heatmap.outcomes import Mark, Outcome
+
+HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
+SCHEMA = "market-heatmap-health/1"
+TICKS = 80  # about a session's
+LITTLE_ROOM_BYTES = 100 * 1000 * 1000
+GRACE_SECONDS = 10  # by which a run may outlive its deadline
+
+
+class Installation(NamedTuple):
+    """What all markets share. Sizes in bytes."""
+
+    state_bytes: int
+    history_bytes: int
+    free_bytes: int
+    disk_bytes: int
+    run: Mark | None  # the one at work
+    troubles: tuple[Trouble, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `heatmap status`."""
+    parser.add_argument("--json", action="store_true", help="as one object, for programs")
+    parser.add_argument("--market", metavar="NAME", help="only this market")
+    parser.add_argument(
+        "--ticks", type=_count, default=TICKS, metavar="N", help=f"how many ticks to tell (default: {TICKS})"
+    )
+    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print how all fares. Return 0, or the code that the last tick's failure is worth."""
+    config = load(arguments.config)
+    now = parse_now(arguments.now)
+    markets = config.named(arguments.market)
+    spoilt: list[str] = []
+    state = State(config.state_directory, spoilt.append)
+    try:
+        kept = outcomes.read(config.state_directory)
+        installation, kept = _installation(config, kept, now)
+    except OSError as error:
+        why = (
+            f"{config.state_directory} cannot be read ({error.strerror}): ask as the user whose cron runs it"
+        )
+        raise ConfigError([why]) from error
+    ended = {market.name: [each for each in kept if each.market == market.name] for market in markets}
+    found = [
+        (market, health.judge(config, market, ended[market.name], state[market.name], now))
+        for market in markets
+    ]
+    troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
+    troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
+    code = health.common_code(trouble for _, trouble in troubles)
+    last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
+    if arguments.json:
+        documents = [_document(market, each, last[market.name], now) for market, each in found]
+        print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
+        return code
+    words.tell_troubles(troubles)
+    for market, each in found:
+        words.tell_market(market, each, last[market.name], now)
+    words.tell_installation(config, installation)
+    return code
+
+
+def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[Installation, list[Outcome]]:
+    """Return what is shared, and the outcomes with those of a run that was killed a moment ago."""
+    folder = config.state_directory
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    disk = shutil.disk_usage(there)
+    troubles = []
+    if disk.free < LITTLE_ROOM_BYTES:
+        told = f"only {size(disk.free)} are free where {folder} is: make room, or nothing can be remembered"
+        troubles.append(Trouble(told))
+    text, is_held = peek(folder)
+    mark = outcomes.read_mark(text)
+    if mark and not is_held:
+        known = {each.at for each in kept}
+        kept = [*kept, *(killed for killed in outcomes.of_killed(mark) if killed.at not in known)]
+        mark = None
+    limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
+    if mark and any(now - began > limit for began in mark.began.values()):
+        told = (
+            f"process {mark.pid} holds the lock long after its deadline, so that nothing else runs: "
+            f"end it (kill {mark.pid})"
+        )
+        troubles.append(Trouble(told, EXIT_TEMPORARY))
+    history = sum(path.stat().st_size for path in folder.glob(f"{HISTORY_FILE}*"))
+    return Installation(_weight(folder), history, disk.free, disk.total, mark, tuple(troubles)), kept
+
+
+def _weight(folder: Path) -> int:
+    """Return what a folder takes, in bytes; files may come and go meanwhile."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total
+
+
+def _document(market: Market, found: Health, ended: Sequence[Outcome], now: datetime) -> dict[str, object]:
+    good = found.last_good
+    as_of = good.as_of if good else None
+    return {
+        "market": market.name,
+        "exit_code": found.code,
+        "as_of": _iso(as_of),
+        "age_seconds": round((now - as_of).total_seconds()) if as_of else None,
+        "source": good.source if good else None,
+        "published_at": _iso(found.published_at),
+        "phase": str(found.verdict.phase),
+        "reason": found.verdict.reason,
+        "next_open": _iso(found.verdict.next_open),
+        "calendar_end": market.calendar.last.isoformat() if market.calendar.last else None,
+        "resting": [
+            {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks} for rest in found.rests
+        ],
+        "ticks": [
+            {
+                "at": _iso(each.at),
+                "exit_code": each.code,
+                "outcome": each.word,
+                "sentence": each.sentence,
+                "source": each.source,
+                "quotes": each.quotes,
+                "as_of": _iso(each.as_of),
+                "seconds": each.seconds,
+            }
+            for each in ended
+        ],
+    }
+
+
+def _whole(
+    config: Config,
+    code: int,
+    troubles: Sequence[tuple[str, Trouble]],
+    markets: Sequence[dict[str, object]],
+    found: Installation,
+    now: datetime,
+) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "now": now.isoformat(),
+        "exit_code": code,
+        "troubles": [
+            {"market": name or None, "exit_code": trouble.code, "sentence": trouble.sentence}
+            for name, trouble in troubles
+        ],
+        "markets": markets,
+        "state_directory": str(config.state_directory),
+        "state_bytes": found.state_bytes,
+        "history_bytes": found.history_bytes,
+        "free_bytes": found.free_bytes,
+        "disk_bytes": found.disk_bytes,
+        "running_pid": found.run.pid if found.run else None,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
+    return int(text)

@@ -1,0 +1,135 @@
+"""What `heatmap status` says to people: first what is wrong and what to do, then what there is to know."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import groupby
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap.health import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from heatmap.cli.status import Installation
+    from heatmap.config import Config, Market
+    from heatmap.health import Health, Trouble
+    from heatmap.outcomes import Outcome
+
+WIDTH = 100  # columns
+
+
+def tell_troubles(troubles: Sequence[tuple[str, Trouble]]) -> None:
+    """Say whether all is well; then what is wrong, each with its market, and what is only to be known."""
+    wrong = [each for each in troubles if each[1].code]
+    known = [each for each in troubles if not each[1].code]
+    if not wrong:
+        print("All is well." if not known else "All is well, but:")
+    elif len(wrong) == 1:
+        print("Something is wrong:")
+    else:
+        print(f"{len(wrong)} things are wrong:")
+    for name, trouble in [*wrong, *known]:
+        _print("  - ", f"{name}: {trouble.sentence}" if name else trouble.sentence)
+
+
+def tell_market(market: Market, found: Health, ended: Sequence[Outcome], now: datetime) -> None:
+    """Say what there is to know of a market, and how its ticks `ended`."""
+    zone = ZoneInfo(market.calendar.time_zone)
+    print(f"\n{market.name}")
+    print(f"  page       {_page(found, zone, now)}")
+    last, good = found.last, found.last_good
+    told = f"{shown(last.at, zone)}, {_ago(now - last.at)}: {last.word}" if last else "none is known"
+    print(f"  last tick  {told}")
+    if good and good is not last:
+        print(f"  last good  {shown(good.at, zone)}, {_ago(now - good.at)}")
+    for rest in found.rests:
+        until = shown(rest.until, zone)
+        print(f"  source     {rest.source} blocked {rest.blocks} times in a row: left alone until {until}")
+    _print("  market     ", f"{found.verdict.phase}. {found.verdict.reason}")
+    if found.verdict.next_open:
+        there, here = found.verdict.next_open, found.verdict.next_open.astimezone()
+        local = f", here {here:%a %H:%M %Z}" if here.utcoffset() != there.astimezone(zone).utcoffset() else ""
+        print(f"  next open  {shown(there, zone)}{local}")
+    if market.calendar.last:
+        print(f"  calendar   {market.calendar.name}, known until {market.calendar.last:%d %b %Y}")
+    if ended:
+        print("  ticks      oldest first")
+    for line in _lines(ended, zone):
+        _print("    ", line, deeper=24)
+
+
+def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:
+    good = found.last_good
+    if good and good.as_of:
+        source = f", from {good.source}" if good.source else ""
+        return f"{good.quotes} quotes as of {shown(good.as_of, zone)}, {_ago(now - good.as_of)}{source}"
+    if found.published_at:
+        return f"published {shown(found.published_at, zone)}, {_ago(now - found.published_at)}"
+    return "none yet"
+
+
+def _lines(ended: Sequence[Outcome], zone: ZoneInfo) -> list[str]:
+    """Return a line for each stretch of ticks of a day that ended alike."""
+    lines = []
+    for (day, word, sentence), group in groupby(
+        ended, key=lambda each: (each.at.astimezone(zone).date(), each.word, each.sentence)
+    ):
+        alike = list(group)
+        first, last = (f"{each.at.astimezone(zone):%H:%M}" for each in (alike[0], alike[-1]))
+        when = first if len(alike) == 1 else f"{first} to {last}"
+        count = "" if len(alike) == 1 else f"{len(alike)} times "
+        lines.append(f"{day:%d %b}  {when:14}  {count}{word}" + (f": {sentence}" if sentence else ""))
+    return lines
+
+
+def tell_installation(config: Config, found: Installation) -> None:
+    """Say what the program keeps on this machine, and the room there is."""
+    print("\nthis machine")
+    if not config.history.enabled:
+        history = "switched off"
+    elif config.history.url is not None:
+        history = "in PostgreSQL: heatmap history status tells of it"
+    else:
+        history = size(found.history_bytes) if found.history_bytes else "nothing yet"
+    print(f"  history    {history}")
+    print(f"  disk       {size(found.free_bytes)} of {size(found.disk_bytes)} free")
+    print(f"  state      {size(found.state_bytes)} in {config.state_directory}")
+    if found.run:
+        print(f"  lock       a run is at work: process {found.run.pid}")
+
+
+def _ago(age: timedelta) -> str:
+    """Return an age in words, in its largest whole unit."""
+    seconds = age.total_seconds()
+    if seconds < 0:
+        return "which is still to come"
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        count = int(seconds // size)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people say it."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= one:
+            return f"{count / one:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _print(begin: str, text: str, deeper: int = 0) -> None:
+    """Print a text after its beginning; what does not fit goes below the text, `deeper` columns in."""
+    indent = " " * (len(begin) + deeper)
+    wrapped = textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    print(wrapped)

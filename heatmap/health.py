@@ -1,0 +1,187 @@
+"""How a market fares, judged by what its ticks have left: what is wrong, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from heatmap import breaker, guard
+from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY
+from heatmap.outcomes import RESTING
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from heatmap.config import Config, Market
+    from heatmap.guard import Calendar
+    from heatmap.outcomes import Outcome
+    from heatmap.session import Session, Verdict
+    from heatmap.state import Memory
+
+SPARE_MINUTES = 2  # by which a tick may come late, beside its deadline
+FUTURE_TOLERANCE = timedelta(minutes=5)
+
+
+class Trouble(NamedTuple):
+    """One thing that is not as it should be: a sentence that says what to do, and the exit code it is worth.
+
+    EXIT_OK for what is only to be known: it fails nothing yet.
+    """
+
+    sentence: str
+    code: int = EXIT_OK
+
+
+class Rest(NamedTuple):
+    """A source that is left alone for a while, because it blocked us again and again."""
+
+    source: str
+    until: datetime
+    blocks: int  # in a row
+
+
+class Health(NamedTuple):
+    """How one market fares. None means that there was none, or that it is not known."""
+
+    verdict: Verdict
+    last: Outcome | None  # of its ticks
+    last_good: Outcome | None  # the one that published the page there is
+    published_at: datetime | None
+    rests: tuple[Rest, ...]
+    troubles: tuple[Trouble, ...]
+
+    @property
+    def code(self) -> int:
+        """0 where all is well, as far as this market goes."""
+        return common_code(self.troubles)
+
+
+def common_code(troubles: Iterable[Trouble]) -> int:
+    """Return the exit code that some troubles share, EXIT_TEMPORARY where they differ."""
+    codes = {trouble.code for trouble in troubles} - {EXIT_OK}
+    return codes.pop() if len(codes) == 1 else EXIT_TEMPORARY if codes else EXIT_OK
+
+
+def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memory, now: datetime) -> Health:
+    """Return how a market fares at `now`; `ended` are its outcomes, oldest first."""
+    verdict = guard.judge(market.calendar, now)
+    last = ended[-1] if ended else None
+    rests = _rests(config, memory, now)
+    published_at = datetime.fromisoformat(memory.published_at) if memory.published_at else None
+    found = [
+        _beyond(verdict),
+        _missed(config, market, verdict, [outcome.at for outcome in ended], memory, now),
+        None if verdict.past_calendar else _failed(market, ended, rests),
+        _in_future(last, now),
+        _runs_out(market, now),
+    ]
+    return Health(
+        verdict,
+        last,
+        next((outcome for outcome in reversed(ended) if outcome.is_good), None),
+        published_at,
+        rests,
+        tuple(trouble for trouble in found if trouble),
+    )
+
+
+def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | None] | None:
+    """Return the latest moment up to `until` at which a tick had something to do, and its session.
+
+    None where there was none in the last weeks. At a session's settle time its final page is due.
+    """
+    if calendar.always:
+        return until, None
+    day = until.astimezone(ZoneInfo(calendar.time_zone)).date()
+    for days in range(guard.LONGEST_BREAK_DAYS):
+        session = guard.session_on(calendar, day - timedelta(days=days))
+        if session is None or session.settles is None or session.windows[0].opens > until:
+            continue
+        if session.settles <= until:
+            return session.settles, session
+        begun = [window for window in session.windows if window.opens <= until]
+        return min(until, begun[-1].closes), session
+    return None
+
+
+def _beyond(verdict: Verdict) -> Trouble | None:
+    return Trouble(verdict.reason, EXIT_CONFIGURATION) if verdict.past_calendar else None
+
+
+def _missed(
+    config: Config, market: Market, verdict: Verdict, began: Sequence[datetime], memory: Memory, now: datetime
+) -> Trouble | None:
+    """Return that no tick has come although one was due, as where cron does not run."""
+    interval = timedelta(minutes=config.interval_minutes)
+    spare = interval + timedelta(minutes=SPARE_MINUTES, seconds=config.deadline_seconds)
+    due = last_due(market.calendar, now - spare)
+    if due is None:
+        return None
+    moment, session = due
+    is_final = session is not None and moment == session.settles
+    if session and is_final and memory.final_date == session.date.isoformat():
+        return None
+    published = [datetime.fromisoformat(memory.published_at)] if memory.published_at else []
+    seen = [at for at in (*began, *published) if at <= now]  # a clock may have run ahead
+    last = max(seen, default=None)
+    if last is not None and last >= (moment if is_final else moment - interval):
+        return None
+    is_open = verdict.phase in (Phase.OPEN, Phase.AUCTION)
+    is_todays = session is None or (verdict.session is not None and session.date == verdict.session.date)
+    if last is None and not (is_open and is_todays):  # it may have been set up since
+        return Trouble("no tick has come yet: heatmap schedule prints the line by which cron brings them")
+    zone = ZoneInfo(market.calendar.time_zone)
+    since = f"since {shown(last, zone)}" if last else "yet"
+    why = "the market is open" if is_open else f"one was due at {shown(moment, zone)}"
+    return Trouble(
+        f"no tick has come {since}, though {why}: look whether cron, the timer or the container runs "
+        "(heatmap schedule prints what cron needs), and at what it wrote to its mail or log",
+        EXIT_TEMPORARY,
+    )
+
+
+def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> Trouble | None:
+    """Return that the last tick failed; ticks that asked nothing, since all sources rest, mend nothing."""
+    last = next((outcome for outcome in reversed(ended) if outcome.word != RESTING), None)
+    if last is None or last.code == EXIT_OK:
+        return None
+    zone = ZoneInfo(market.calendar.time_zone)
+    times = 0
+    for outcome in reversed(ended):
+        if outcome.code == EXIT_OK and outcome.word != RESTING:
+            break
+        times += outcome.word != RESTING
+    how_often = f", as the {times - 1} before it" if times > 1 else ""
+    rest = "".join(
+        f"; {each.source} is left alone until {shown(each.until, zone)}, so that a ban is not prolonged"
+        for each in rests
+    )
+    sentence = last.sentence or "see what it wrote to cron's mail or the log"
+    return Trouble(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
+
+
+def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:
+    if last is None or last.at <= now + FUTURE_TOLERANCE:
+        return None
+    return Trouble("the last tick is dated in the future: look at this machine's clock")
+
+
+def _runs_out(market: Market, now: datetime) -> Trouble | None:
+    warning = guard.runs_out(market.calendar, now)
+    return Trouble(warning) if warning else None
+
+
+def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Rest, ...]:
+    found = []
+    for label, blocks in breaker.from_plain(memory.sources).items():
+        until = breaker.rests_until(blocks, config.interval_minutes, now)
+        if until:
+            found.append(Rest(label, until, blocks.in_a_row))
+    return tuple(found)
+
+
+def shown(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment as people of that zone write it."""
+    return f"{moment.astimezone(zone):%a %d %b %Y %H:%M %Z}"

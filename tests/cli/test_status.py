@@ -1,0 +1,288 @@
+"""`heatmap status` as people and programs read it, after real ticks against the stand-in exchange."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heatmap import cli, outcomes
+from heatmap.outcomes import Outcome
+from tests.servers.exchange import Exchange
+
+OPEN = datetime.fromisoformat("2026-11-20T11:02:00+05:30")
+NIGHT = datetime.fromisoformat("2026-11-20T22:00:00+05:30")
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+class Here:
+    """An installation in a folder, and the exchange that it asks."""
+
+    def __init__(self, folder: Path, exchange: Exchange, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.exchange = exchange
+        self.capsys = capsys
+
+    def tick(self, now: datetime) -> int:
+        """Run one, as cron would; the exchange's figures are of that moment."""
+        self.exchange.now = now
+        code = cli.main(["run", "--now", now.isoformat()])
+        self.capsys.readouterr()
+        return code
+
+    def status(self, now: datetime, *more: str) -> tuple[int, str]:
+        """Ask: the code and what is said; nothing goes to stderr."""
+        code = cli.main(["status", "--now", now.isoformat(), *more])
+        out, err = self.capsys.readouterr()
+        assert "" == err
+        return code, out
+
+    def document(self, now: datetime, *more: str) -> dict[str, Any]:
+        """Ask as a program does."""
+        code, out = self.status(now, "--json", *more)
+        document: dict[str, Any] = json.loads(out)
+        assert code == document["exit_code"]
+        return document
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    """An installation, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with Exchange() as exchange:
+        (tmp_path / "heatmap.toml").write_text(
+            f'[[market]]\nname = "nse-fno"\n[market.source]\ntype = "nse"\nbase_url = "{exchange.url}"\n'
+        )
+        yield Here(tmp_path, exchange, capsys)
+
+
+def test_all_is_well(here: Here) -> None:
+    """The first line says so; below it stand page, tick, market, calendar, history, disk."""
+    here.tick(OPEN)
+    code, out = here.status(OPEN + FIVE_MINUTES)
+
+    lines = out.splitlines()
+    assert (0, "All is well.", "nse-fno") == (code, lines[0], lines[2])
+    assert "  page       210 quotes as of Fri 20 Nov 2026 11:02 IST, 5 minutes ago, from nse" in lines
+    assert "  last tick  Fri 20 Nov 2026 11:02 IST, 5 minutes ago: published" in lines
+    assert "  market     open. Trading until 15:15." in lines
+    assert any(line.startswith("  next open  Mon 23 Nov 2026 09:15 IST") for line in lines)
+    assert "  calendar   nse-equity-fno, known until 31 Dec 2026" in lines
+    assert "    20 Nov  11:02           published" in lines
+    assert re.search(r"^  history    [\d.]+ kB$", out, re.MULTILINE)
+    assert re.search(r"^  disk       [\d,.]+ GB of [\d,.]+ GB free$", out, re.MULTILINE)
+    assert re.search(rf"^  state      [\d.]+ kB in {re.escape(str(here.folder))}/state$", out, re.MULTILINE)
+    assert all(len(line) <= 100 for line in lines if str(here.folder) not in line)
+
+
+def test_a_block_is_told_first_with_what_to_do(here: Here) -> None:
+    """What failed, how often, until when the source rests; the page there is, and the last good tick."""
+    here.tick(OPEN)
+    here.exchange.fault = "403"
+    codes = [here.tick(OPEN + number * FIVE_MINUTES) for number in (1, 2, 3, 4)]
+    now = OPEN + 4 * FIVE_MINUTES + timedelta(minutes=1)
+    code, out = here.status(now)
+
+    assert [75, 75, 75, 0] == codes
+    flat = " ".join(out.split())
+    assert (75, "Something is wrong:") == (code, out.splitlines()[0])
+    assert (
+        "- nse-fno: the last tick failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
+    )
+    assert "nse is left alone until Fri 20 Nov 2026 11:27 IST, so that a ban is not prolonged" in flat
+    assert "nse blocked 3 times in a row: left alone until Fri 20 Nov 2026 11:27 IST" in flat
+    assert "last good Fri 20 Nov 2026 11:02 IST, 21 minutes ago" in flat
+    assert "20 Nov 11:07 to 11:17 3 times blocked: " in flat
+    assert "20 Nov 11:22 resting: " in flat
+    (market,) = here.document(now)["markets"]
+    assert [{"source": "nse", "until": "2026-11-20T05:57:00+00:00", "blocks": 3}] == market["resting"]
+    assert ["published", "blocked", "blocked", "blocked", "resting"] == [
+        each["outcome"] for each in market["ticks"]
+    ]
+
+
+def test_a_failure_of_each_kind_has_its_code(here: Here) -> None:
+    """The code of the last tick is that of the status; when it goes well again, so does the status."""
+    for number, (fault, code) in enumerate([(None, 0), ("empty", 65), ("403", 75), (None, 0)]):
+        here.exchange.fault = fault
+        now = OPEN + number * FIVE_MINUTES
+        assert code == here.tick(now)
+        assert code == here.status(now)[0]
+
+
+def test_where_cron_has_stopped(here: Here) -> None:
+    """That no tick comes is said plainly, though nothing has failed."""
+    here.tick(OPEN)
+    code, out = here.status(OPEN + timedelta(hours=1))
+
+    flat = " ".join(out.split())
+    assert 75 == code
+    assert (
+        "no tick has come since Fri 20 Nov 2026 11:02 IST, though the market is open: look whether cron"
+        in flat
+    )
+
+
+def test_before_anything(here: Here) -> None:
+    """A fresh installation, on a closed market: nothing is wrong, and nothing is made."""
+    code, out = here.status(NIGHT)
+
+    assert (0, "All is well, but:") == (code, out.splitlines()[0])
+    assert "  page       none yet" in out
+    assert not (here.folder / "state").exists()
+
+
+def test_as_a_document(here: Here) -> None:
+    """Every fact as a program wants it: times in ISO 8601, sizes in bytes, ages in seconds."""
+    here.tick(OPEN)
+    found = here.document(OPEN + FIVE_MINUTES)
+
+    (market,) = found.pop("markets")
+    (tick,) = market.pop("ticks")
+    assert 0 < found.pop("state_bytes") < 10_000_000
+    assert 0 < found.pop("history_bytes") < 10_000_000
+    assert 0 < found.pop("free_bytes") < found.pop("disk_bytes")
+    assert {
+        "schema": "market-heatmap-health/1",
+        "now": "2026-11-20T11:07:00+05:30",
+        "exit_code": 0,
+        "troubles": [],
+        "state_directory": str(here.folder / "state"),
+        "running_pid": None,
+    } == found
+    assert {
+        "market": "nse-fno",
+        "exit_code": 0,
+        "as_of": "2026-11-20T11:02:00+05:30",
+        "age_seconds": 300,
+        "source": "nse",
+        "published_at": "2026-11-20T11:02:00+05:30",
+        "phase": "open",
+        "reason": "Trading until 15:15.",
+        "next_open": "2026-11-23T09:15:00+05:30",
+        "calendar_end": "2026-12-31",
+        "resting": [],
+    } == market
+    assert 0 < tick.pop("seconds") < 60
+    assert {
+        "at": "2026-11-20T11:02:00+05:30",
+        "exit_code": 0,
+        "outcome": "published",
+        "sentence": "",
+        "source": "nse",
+        "quotes": 210,
+        "as_of": "2026-11-20T11:02:00+05:30",
+    } == tick
+
+
+def test_how_many_ticks_are_told(here: Here) -> None:
+    """The last so many; those that ended alike share a line."""
+    ticks = [
+        Outcome(
+            "nse-fno",
+            OPEN + number * FIVE_MINUTES,
+            0 if number % 10 else 75,
+            "published" if number % 10 else "network",
+        )
+        for number in range(20)
+    ]
+    outcomes.append(here.folder / "state", ticks)
+    now = ticks[-1].at
+
+    assert 20 == len(here.document(now)["markets"][0]["ticks"])
+    assert 3 == len(here.document(now, "--ticks", "3")["markets"][0]["ticks"])
+    assert [] == here.document(now, "--ticks", "0")["markets"][0]["ticks"]
+    told = [line.strip() for line in here.status(now)[1].splitlines() if line.startswith("    20 Nov")]
+    assert [
+        "20 Nov  11:02           network",
+        "20 Nov  11:07 to 11:47  9 times published",
+        "20 Nov  11:52           network",
+        "20 Nov  11:57 to 12:37  9 times published",
+    ] == told
+
+
+@pytest.mark.parametrize(
+    "options", [["--ticks", "-1"], ["--ticks", "x"], ["--market", "nowhere"], ["--now", "noon"]]
+)
+def test_what_cannot_be_asked(here: Here, options: list[str]) -> None:
+    """Exit 64 and a sentence."""
+    assert 64 == cli.main(["status", *options])
+    assert 1 == len(here.capsys.readouterr().err.splitlines())
+
+
+def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
+    """Who holds the lock, in time; beyond its deadline that is what is wrong, with what to do."""
+    outcomes.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    with (here.folder / "state/lock").open("w") as file:
+        file.write(outcomes.mark({"nse-fno": OPEN}))
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, out = here.status(OPEN + timedelta(seconds=20))
+        assert (0, True) == (
+            code,
+            f"  lock       a run is at work: process {os.getpid()}" in out.splitlines(),
+        )
+        code, out = here.status(OPEN + timedelta(minutes=4))
+    assert 75 == code
+    assert f"process {os.getpid()} holds the lock long after its deadline" in " ".join(out.split())
+    assert "All is well" not in out
+
+
+def test_a_run_that_was_killed_is_known_at_once(here: Here) -> None:
+    """Before the next tick has found its mark; asking changes nothing."""
+    outcomes.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    (here.folder / "state/lock").write_text(outcomes.mark({"nse-fno": OPEN}))
+    before = {path: path.read_bytes() for path in (here.folder / "state").iterdir()}
+    code, out = here.status(OPEN + timedelta(seconds=20))
+
+    assert 75 == code
+    assert "the last tick failed (killed): the run ended without a word" in " ".join(out.split())
+    assert before == {path: path.read_bytes() for path in (here.folder / "state").iterdir()}
+
+
+def test_markets_are_told_apart(here: Here) -> None:
+    """Each has its own page, ticks and troubles; the code is what they share, or 75."""
+    text = (here.folder / "heatmap.toml").read_text()
+    (here.folder / "heatmap.toml").write_text(
+        text + '[[market]]\nname = "other"\n[market.source]\ntype = "recording"\n'
+    )
+    outcomes.append(
+        here.folder / "state",
+        [Outcome("nse-fno", OPEN, 65, "changed", "no"), Outcome("other", OPEN, 0, "published")],
+    )
+
+    assert (65, 0) == (here.status(OPEN)[0], here.status(OPEN, "--market", "other")[0])
+    outcomes.append(here.folder / "state", [Outcome("other", OPEN, 77, "untrusted", "no")])
+    assert 75 == here.status(OPEN)[0]
+    assert "2 things are wrong:" == here.status(OPEN)[1].splitlines()[0]
+
+
+def test_a_disk_with_little_room_is_told(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has failed yet."""
+    here.tick(OPEN)
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: type("Usage", (), {"free": 5_000_000, "total": 10**10})
+    )
+    code, out = here.status(OPEN)
+
+    assert (0, "All is well, but:") == (code, out.splitlines()[0])
+    assert "only 5.0 MB are free" in out
+
+
+def test_a_state_that_cannot_be_read(here: Here) -> None:
+    """It may be another user's, and is no bug: exit 78 and what to do."""
+    (here.folder / "state/outcomes.jsonl").mkdir(parents=True)
+
+    assert 78 == cli.main(["status"])
+    out, err = here.capsys.readouterr()
+    assert ("", 1) == (out, len(err.splitlines()))
+    assert f"{here.folder}/state cannot be read (Is a directory): ask as the user whose cron runs it" in err

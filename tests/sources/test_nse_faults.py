@@ -1,0 +1,100 @@
+"""What became of a fetch, told apart: each fault of the exchange has its class, its sentence and its advice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from heatmap.errors import (
+    SourceBlocked,
+    SourceEmpty,
+    SourceError,
+    SourceNonsense,
+    SourceOverloaded,
+    SourceRenamed,
+    SourceReshaped,
+    SourceUntrusted,
+)
+from heatmap.sources.nse import ADVICE, Nse
+from heatmap.web import pace
+from tests.servers.dns import SilentDns
+from tests.servers.exchange import Exchange
+
+NOW = datetime(2026, 9, 17, 11, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+REPOSITORY = Path(__file__).parents[2]
+
+CLASSES: dict[type[SourceError], tuple[str, ...]] = {
+    SourceBlocked: ("401", "403", "421", "html", "redirect loop", "redirect away", "redirect to ftp",
+                    "redirect to file", "redirect with bomb"),
+    SourceOverloaded: ("429", "429 for 6 hours", "429 for good", "500", "503"),
+    SourceRenamed: ("404",),
+    SourceEmpty: ("no data", "zero rows"),
+    SourceError: ("reset", "short body", "chunk cut"),
+    SourceNonsense: ("oversized", "gzip bomb", "double gzip, named", "300 headers", "no HTTP"),
+    SourceReshaped: ("truncated JSON", "not JSON", "empty", "double gzip", "deep nesting", "5,000 digits", "NaN", "1e999",
+                     "duplicate keys", "lone surrogate", "booleans", "words", "nulls", "wrong rows", "wrong types",
+                     "missing fields", "no timestamp"),
+}  # fmt: skip
+WORDS = {
+    SourceBlocked: "blocked",
+    SourceOverloaded: "overloaded",
+    SourceRenamed: "renamed",
+    SourceEmpty: "empty",
+    SourceError: "network",
+    SourceNonsense: "changed",
+    SourceReshaped: "changed",
+    SourceUntrusted: "untrusted",
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(fault, kind) for kind, faults in CLASSES.items() for fault in faults]
+)
+def test_classes(monkeypatch: pytest.MonkeyPatch, fault: str, kind: type[SourceError]) -> None:
+    """One line, which ends with the advice for its class."""
+    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+    with Exchange(now=NOW, fault=fault) as exchange:
+        begun = time.monotonic()
+        with pytest.raises(SourceError) as caught:
+            Nse(base_url=exchange.url).fetch(now=NOW)
+    assert kind is type(caught.value)
+    assert WORDS[kind] == caught.value.word
+    assert str(caught.value).endswith(f": {ADVICE[kind]}")
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - begun < 10
+
+
+def test_advice() -> None:
+    """No two classes have the same advice."""
+    assert {*WORDS} == {*ADVICE}
+    assert len(ADVICE) == len({*ADVICE.values()})
+
+
+def test_silent_name_server(tmp_path: Path, silent_dns: SilentDns) -> None:
+    """The real command, and no name server that answers: over in its time, and nobody is said to block."""
+    (tmp_path / "heatmap.toml").write_text(
+        '[[market]]\nname = "nse-fno"\n[[market.source]]\nbase_url = "https://quotes.example.org"\n'
+        "fetch_timeout_seconds = 4\n"
+    )
+    command = silent_dns.command(sys.executable, "-m", "heatmap", "run", "--now", NOW.isoformat())
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), silent_dns.environment().get("PYTHONPATH")]))
+    begun = time.monotonic()
+    done = subprocess.run(
+        command,
+        env={**silent_dns.environment(), "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert 3.5 < time.monotonic() - begun < 8
+    assert (75, 1) == (done.returncode, done.stderr.count("\n"))
+    assert "for no name server answers" in done.stderr
+    assert "blocked" not in done.stderr
+    assert not silent_dns.real or silent_dns.asked

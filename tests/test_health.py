@@ -1,0 +1,201 @@
+"""How a market fares: what is called well, what wrong, and with which code; moments and answers are the calendar's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap import calendars, health
+from heatmap.breaker import Blocks, to_plain
+from heatmap.calendars import SessionOptions
+from heatmap.guard import Calendar
+from heatmap.outcomes import Outcome
+from heatmap.state import Memory
+from tests.doubles import MemoryPublisher, MemorySource, configuration
+
+NSE = calendars.load(SessionOptions(), Path())
+
+
+def at(text: str) -> datetime:
+    """A moment in India, of November 2026 where only the day is given."""
+    return datetime.fromisoformat(f"{text if len(text) > 12 else f'2026-11-{text}'}:00+05:30")
+
+
+def good(moment: datetime) -> Outcome:
+    """A tick that published."""
+    return Outcome("nse-fno", moment, 0, "published", "", "nse", 210, moment)
+
+
+def failed(moment: datetime, word: str = "blocked", code: int = 75) -> Outcome:
+    """A tick that did not."""
+    return Outcome("nse-fno", moment, code, word, "it went wrong: mend it")
+
+
+def judged(tmp_path: Path, now: datetime, *ended: Outcome, **memory: object) -> health.Health:
+    """What is thought of NSE at `now`."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    market = config.markets[0]._replace(calendar=NSE)
+    return health.judge(config, market, ended, Memory(**memory), now)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("until", "due"),
+    [
+        ("20T09:14", "19T15:45"),
+        ("20T09:15", "20T09:15"),
+        ("20T11:00", "20T11:00"),
+        ("20T15:40", "20T15:35"),
+        ("20T15:45", "20T15:45"),
+        ("22T12:00", "20T15:45"),
+        ("24T12:00", "23T15:45"),  # a holiday
+        ("2027-02-01T12:00", "2026-12-31T15:50"),
+    ],
+)
+def test_the_last_moment_at_which_a_tick_was_due(until: str, due: str) -> None:
+    """The moment itself in a session, its close after it, its final page's time from then on."""
+    found = health.last_due(NSE, at(until))
+
+    assert found is not None
+    assert at(due) == found[0]
+
+
+def test_a_market_that_never_closes_is_always_due() -> None:
+    """And has no session."""
+    always = Calendar("always", "UTC", always=True)
+
+    assert (at("20T11:00"), None) == health.last_due(always, at("20T11:00"))
+
+
+def test_nothing_was_due_where_the_calendar_begins() -> None:
+    """Weeks without a session are not searched for ever."""
+    assert health.last_due(NSE, at("2022-06-01T12:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("20T11:04", "20T11:02"),
+        ("20T09:20", "19T15:47"),  # the first tick has not come yet
+        ("20T15:42", "20T15:32"),  # prices settle
+        ("21T12:00", "20T15:47"),
+        ("24T12:00", "23T15:47"),  # a holiday
+    ],
+)
+def test_a_market_that_fares_well(tmp_path: Path, now: str, last: str) -> None:
+    """Nothing is said, at any hour of any day."""
+    found = judged(tmp_path, at(now), good(at(last)))
+
+    assert ((), 0) == (found.troubles, found.code)
+    assert found.last == found.last_good
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "said"),
+    [
+        ("20T11:20", "20T11:02", "since Fri 20 Nov 2026 11:02 IST, though the market is open"),
+        ("20T09:30", "19T15:47", "since Thu 19 Nov 2026 15:47 IST, though the market is open"),
+        ("20T16:00", "20T15:32", "though one was due at Fri 20 Nov 2026 15:45 IST"),
+        ("22T12:00", "20T11:02", "though one was due at Fri 20 Nov 2026 15:45 IST"),
+        ("20T11:20", "20T14:00", "yet, though the market is open"),  # by a clock that ran ahead
+    ],
+)
+def test_ticks_that_do_not_come(tmp_path: Path, now: str, last: str, said: str) -> None:
+    """Where cron does not run, that is said plainly, with 75."""
+    found = judged(tmp_path, at(now), good(at(last)))
+
+    assert 75 == found.code
+    assert said in found.troubles[0].sentence
+    assert "look whether cron, the timer or the container runs" in found.troubles[0].sentence
+
+
+def test_a_final_page_that_all_targets_have_is_enough(tmp_path: Path) -> None:
+    """Outcomes may be lost; what the state remembers counts, too."""
+    published = {"published_at": at("20T15:47").isoformat()}
+
+    assert 75 == judged(tmp_path, at("21T12:00"), good(at("20T11:02"))).code
+    assert 0 == judged(tmp_path, at("21T12:00"), final_date="2026-11-20").code
+    assert 0 == judged(tmp_path, at("21T12:00"), **published).code
+
+
+def test_before_the_first_tick(tmp_path: Path) -> None:
+    """Nothing has failed while the market is closed, or has just opened; later something has."""
+    closed, early, late = (judged(tmp_path, at(now)) for now in ("21T12:00", "20T09:17", "20T09:40"))
+
+    assert [0, 0, 75] == [closed.code, early.code, late.code]
+    assert "heatmap schedule prints" in closed.troubles[0].sentence
+    assert "no tick has come yet, though the market is open" in late.troubles[0].sentence
+
+
+def test_the_last_tick_decides(tmp_path: Path) -> None:
+    """Its code, its word, its sentence, and how often in a row; what was mended since is over."""
+    ticks = [
+        failed(at("20T10:52")),
+        good(at("20T10:57")),
+        failed(at("20T11:02")),
+        failed(at("20T11:07"), "gated", 65),
+    ]
+    found = judged(tmp_path, at("20T11:08"), *ticks)
+    mended = judged(tmp_path, at("20T11:13"), *ticks, good(at("20T11:12")))
+
+    assert 65 == found.code
+    assert ["the last tick failed (gated, as the 1 before it): it went wrong: mend it"] == [
+        trouble.sentence for trouble in found.troubles
+    ]
+    assert at("20T10:57") == found.last_good.at  # type: ignore[union-attr]
+    assert () == mended.troubles
+
+
+def test_a_veto_is_well(tmp_path: Path) -> None:
+    """The source says that the market is not open: there is nothing to mend."""
+    vetoed = Outcome("nse-fno", at("20T11:02"), 0, "skipped", "the source says that the market is not open")
+
+    assert 0 == judged(tmp_path, at("20T11:04"), vetoed).code
+
+
+def test_a_rest_does_not_hide_what_it_came_from(tmp_path: Path) -> None:
+    """A tick that asked nothing ends with 0, and mends nothing; until when is told."""
+    blocks = to_plain({"nse": Blocks(3, at("20T11:02").isoformat())})
+    resting = Outcome("nse-fno", at("20T11:07"), 0, "resting", "left alone")
+    found = judged(tmp_path, at("20T11:08"), failed(at("20T11:02")), resting, sources=blocks)
+
+    assert 75 == found.code
+    assert [health.Rest("nse", at("20T11:12"), 3)] == [*found.rests]
+    assert "nse is left alone until Fri 20 Nov 2026 11:12 IST" in found.troubles[0].sentence
+
+
+def test_the_calendars_end(tmp_path: Path) -> None:
+    """From December on it is to be known; once it has passed it is wrong, with 78, and said once."""
+    soon = judged(tmp_path, at("2026-12-02T11:04"), good(at("2026-12-02T11:02")))
+    past = judged(tmp_path, at("2027-01-04T11:04"), failed(at("2027-01-04T11:02"), "configuration", 78))
+
+    assert (0, 1) == (soon.code, len(soon.troubles))
+    assert "ends on 2026-12-31" in soon.troubles[0].sentence
+    assert (78, 1) == (past.code, len(past.troubles))
+
+
+def test_a_clock_that_ran_ahead(tmp_path: Path) -> None:
+    """The last tick cannot be of tomorrow."""
+    found = judged(tmp_path, at("20T11:04"), good(at("20T11:02")), good(at("21T11:07")))
+
+    assert (0, ["the last tick is dated in the future: look at this machine's clock"]) == (
+        found.code,
+        [trouble.sentence for trouble in found.troubles],
+    )
+
+
+def test_codes_that_differ() -> None:
+    """Then it is 75, as for a run; what is only to be known does not count."""
+    one, other, known = health.Trouble("a", 65), health.Trouble("b", 78), health.Trouble("c")
+
+    assert [0, 65, 75] == [health.common_code(each) for each in ([known], [one, one, known], [one, other])]
+
+
+def test_when_a_tick_counts_as_missed(tmp_path: Path) -> None:
+    """Two intervals after the last one, and what the next may be late and take: its deadline, 30 seconds here."""
+    interval_and_spare = timedelta(minutes=5 + 5 + 2, seconds=30)
+    last = at("20T11:00")
+
+    assert 0 == judged(tmp_path, last + interval_and_spare, good(last)).code
+    assert 75 == judged(tmp_path, last + interval_and_spare + timedelta(seconds=1), good(last)).code
