@@ -161,9 +161,10 @@ def main() -> None:
             noon = OPENS.replace(hour=12)
             for what, work in {
                 "a day's 75 moments": lambda: store.ticks(MARKET, until),
-                "20 sessions, at noon": lambda: [
-                    store.tick_at(MARKET, session, noon + (session - OPENS.date())) for session in sessions
-                ],
+                "the same, as they are kept": lambda: store.packed(MARKET, until),
+                "20 sessions' volumes, at noon": lambda: store.volumes_at(
+                    MARKET, {session: noon + (session - OPENS.date()) for session in sessions}
+                ),
                 "250 sessions' closes": lambda: store.series(MARKET, "close", until, YEAR_SESSIONS),
                 "250 sessions' bars": lambda: store.bars(MARKET, until, YEAR_SESSIONS),
                 "60 sessions' bars": lambda: store.bars(MARKET, until, 60),

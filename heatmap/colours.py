@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -106,6 +107,18 @@ def value_shade(offset: float, clamp: float) -> int:
     """Return a value's place in a `ramp`: weakest at an `offset` of 0, strongest from ±`clamp` on."""
     strength = round(min(abs(offset) / clamp, 1.0) * (SHADES - 1))
     return SHADES - 1 - strength if offset >= 0 else SHADES + strength
+
+
+def value_shades(offsets: Sequence[float], clamp: float) -> tuple[list[int], int, int]:
+    """Return the `value_shade` of each of a falling sequence, and how many lie above and below the clamp."""
+    ascending = offsets[::-1]
+    above = len(offsets) - bisect_right(ascending, clamp)
+    zero = len(offsets) - bisect_left(ascending, 0.0)
+    below = bisect_left(ascending, -clamp)
+    inside = len(offsets) - below
+    gains = [SHADES - 1 - round(offset / clamp * (SHADES - 1)) for offset in offsets[above:zero]]
+    losses = [SHADES + round(-offset / clamp * (SHADES - 1)) for offset in offsets[zero:inside]]
+    return [0] * above + gains + losses + [2 * SHADES - 1] * below, above, below
 
 
 def share_shade(percentile: float) -> int:

@@ -74,19 +74,23 @@ def sector_scores(quotes: Sequence[Quote], period: str = DAY) -> Values:
     sector moved. Stocks without a sector, and of sectors with fewer than FEWEST_IN_SECTOR known values,
     are measured against the whole market.
     """
-    values = percent_changes(quotes, period)
+    return scores_in_sectors(percent_changes(quotes, period), [quote.sector for quote in quotes])
+
+
+def scores_in_sectors(values: Sequence[float | None], sectors: Sequence[str | None]) -> Values:
+    """Return the same of these percent changes of stocks of these sectors."""
     market = _centre_and_spread(_known(values))
     members: dict[str | None, list[float]] = {}
-    for quote, value in zip(quotes, values, strict=True):
+    for sector, value in zip(sectors, values, strict=True):
         if value is not None:
-            members.setdefault(quote.sector, []).append(value)
+            members.setdefault(sector, []).append(value)
     against = {
         sector: market if sector is None or len(changes) < FEWEST_IN_SECTOR else _centre_and_spread(changes)
         for sector, changes in members.items()
     }
     scores: Values = []
-    for quote, value in zip(quotes, values, strict=True):
-        found = None if value is None else against[quote.sector]
+    for sector, value in zip(sectors, values, strict=True):
+        found = None if value is None else against[sector]
         scores.append(None if found is None or value is None else _score(value, *found))
     return scores
 
@@ -220,7 +224,9 @@ def standard_scores(values: Sequence[float | None]) -> Values:
         return [None] * len(values)
     mean = fsum(known) / len(known)
     deviation = sqrt(fsum((value - mean) ** 2 for value in known) / len(known))
-    return [None if value is None else _score(value, mean, deviation) for value in values]
+    if _is_nothing(deviation, mean):
+        return [None if value is None else 0.0 for value in values]
+    return [None if value is None else _finite((value - mean) / deviation) for value in values]
 
 
 def percentiles(values: Sequence[float | None]) -> Values:
@@ -257,10 +263,12 @@ def _centre_and_spread(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _score(value: float, centre: float, spread: float) -> float | None:
-    # Equal numbers may differ from their own mean in the last bit: that is no spread.
-    if spread <= 1e-12 * max(abs(centre), 1.0):
-        return 0.0
-    return _finite((value - centre) / spread)
+    return 0.0 if _is_nothing(spread, centre) else _finite((value - centre) / spread)
+
+
+def _is_nothing(spread: float, centre: float) -> bool:
+    """Whether a spread is none: equal numbers may differ from their own mean in the last bit."""
+    return spread <= 1e-12 * max(abs(centre), 1.0)
 
 
 def _finite(value: float) -> float | None:
@@ -284,8 +292,8 @@ def percent_change(last_price: float | None, previous_close: float | None) -> fl
 def breadth(changes: Iterable[float | None]) -> Breadth:
     """Count the percent changes above, below and at 0."""
     known = _known(changes)
-    advances = sum(change > 0 for change in known)
-    declines = sum(change < 0 for change in known)
+    advances = len([change for change in known if change > 0])
+    declines = len([change for change in known if change < 0])
     return Breadth(advances, declines, len(known) - advances - declines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from heatmap import colours, measures
@@ -101,9 +100,5 @@ def read_all(
 
 def _by_value(offsets: Sequence[float], clamp: float, heat: float) -> Scale:
     """Shade by size: the weakest shade at the centre, the strongest at ±`clamp` and beyond."""
-    shades = tuple(colours.value_shade(offset, clamp) for offset in offsets)
-    # In descending order, what is above the clamp comes first and what is below it last.
-    ascending = offsets[::-1]
-    above = len(offsets) - bisect_right(ascending, clamp)
-    below = bisect_left(ascending, -clamp)
-    return Scale(f"{heat:g}", shades, clamp, (above, below))
+    shades, above, below = colours.value_shades(offsets, clamp)
+    return Scale(f"{heat:g}", tuple(shades), clamp, (above, below))

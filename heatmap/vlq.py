@@ -5,7 +5,7 @@ Prices become whole numbers as units of their last decimal.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +16,18 @@ _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # 
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 
+def _long(number: int) -> str:
+    """Return a number of 32 or more."""
+    rest = number >> 5
+    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))
+
+
+_SHORT = tuple(_DIGITS[number] if number < 32 else _long(number) for number in range(1024))
+
+
 def packed(numbers: Iterable[int]) -> str:
     """Return numbers of 0 or more as base64 VLQ."""
-    return "".join([_DIGITS[number] if number < 32 else _long(number) for number in numbers])
+    return "".join([_SHORT[number] if number < 1024 else _long(number) for number in numbers])
 
 
 def unpacked(text: str) -> list[int]:
@@ -47,16 +56,9 @@ def signed(number: int) -> int:
 
 def falling(numbers: Sequence[int]) -> str:
     """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
-    falls = [before - number for before, number in pairwise(numbers)]
-    return packed([zigzag(numbers[0]), *falls] if numbers else [])
+    return packed([zigzag(numbers[0]), *map(sub, numbers, numbers[1:])] if numbers else [])
 
 
 def price_decimals(lowest: float) -> int:
     """Return how many decimals prices are packed with, of which this is the lowest."""
     return PRICE_DECIMALS if lowest >= 1 else SMALL_PRICE_DECIMALS
-
-
-def _long(number: int) -> str:
-    """Return a number of 32 or more."""
-    rest = number >> 5
-    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))

@@ -115,6 +115,21 @@ def test_value_scale_depends_on_size_alone() -> None:
     assert sorted(shades) == shades
 
 
+@pytest.mark.parametrize(
+    "offsets", [[], [0.0], [9.0, 8.0], [-4.0], [3.0, -3.0], [5.0, 3.0, 0.1, 0.0, -0.0, -0.1, -3.0, -3.1]]
+)
+@pytest.mark.parametrize("clamp", [0.05, 3.0, 3.0000001, 40.0])
+def test_the_shades_of_many_are_those_of_each(offsets: list[float], clamp: float) -> None:
+    """And beyond the clamp are those that are beyond it, not on it."""
+    shades, above, below = colours.value_shades(offsets, clamp)
+
+    assert [colours.value_shade(offset, clamp) for offset in offsets] == shades
+    assert (sum(offset > clamp for offset in offsets), sum(offset < -clamp for offset in offsets)) == (
+        above,
+        below,
+    )
+
+
 def test_a_ramp_is_its_two_gradients() -> None:
     """As `colour` makes them, from the strongest gain to the strongest loss."""
     expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), colours.SHADES)]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING
 
-from heatmap.history import actions, periods
+from heatmap.history import actions, periods, sparks
 from heatmap.history.model import Bar, Base, Digest
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ def make(
         held=len(dates) - (0 if gap is None else place[gap] + 1),
         gap=gap,
         closes={symbol: tuple(prices[-KEPT_SESSIONS:]) for symbol, prices in closes.items()},
+        lines={
+            symbol: line
+            for symbol, prices in closes.items()
+            if (line := sparks.line(prices[1 - sparks.SESSIONS :]))
+        },
         factors={
             symbol: tuple(own[-KEPT_SESSIONS:])
             for symbol, own in factors.items()

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from heatmap import guard, vlq
 from heatmap.history import keepsake, packing
 from heatmap.history.model import Base, Digest, Moment, Opening, Packed, Past, Usual
+from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
 from heatmap.measures import median
 from heatmap.periods import BAND_SESSIONS
@@ -126,22 +127,22 @@ class Figures(NamedTuple):
     ) -> Usual:
         """Return the usual volumes by the time of day of `as_of`."""
         sessions = [day for day in self.store.tick_sessions(self.market) if day < session][-USUAL_SESSIONS:]
-        found: dict[str, list[float]] = {}
-        count = 0
-        since_midnight = as_of.astimezone(ZoneInfo(self.calendar.time_zone)).replace(tzinfo=None)
-        for day in sessions:
-            wall = since_midnight + (day - session)
-            moment = wall.replace(tzinfo=ZoneInfo(self.calendar.time_zone))
-            tick = self.store.tick_at(self.market, day, moment + NEAREST / 2)
-            if tick is None or moment - tick.as_of > NEAREST:
-                continue
-            count += 1
-            renamed = {alias.new: alias.old for alias in self.calendar.aliases if alias.old in tick.rows}
-            for quote in quotes:
-                row = tick.rows.get(quote.symbol) or tick.rows.get(renamed.get(quote.symbol, ""))
-                if row and row.volume is not None:
-                    volume = row.volume / _factor(digest, quote.symbol, day)
-                    found.setdefault(quote.symbol, []).append(volume)
+        zone = ZoneInfo(self.calendar.time_zone)
+        wall = as_of.astimezone(zone).replace(tzinfo=None)
+        # The same time of day by that day's clock.
+        moments = {day: (wall + (day - session)).replace(tzinfo=zone) for day in sessions}
+        after = self.store.volumes_at(self.market, {day: at + NEAREST / 2 for day, at in moments.items()})
+        near = [(day, volumes) for day, at, volumes in after if moments[day] - at <= NEAREST]
+        found: dict[str, list[float]] = {quote.symbol: [] for quote in quotes}
+        for day, volumes in near:
+            renamed = {alias.new: alias.old for alias in self.calendar.aliases if alias.old in volumes}
+            factors = _factors(digest, day)
+            for symbol, own in found.items():
+                volume = volumes.get(symbol)
+                if volume is None and symbol in renamed:
+                    volume = volumes[renamed[symbol]]
+                if volume is not None:
+                    own.append(volume / factors.get(symbol, 1.0))
         by_time = {
             symbol: usual
             for symbol, volumes in found.items()
@@ -149,7 +150,7 @@ class Figures(NamedTuple):
         }
         share = elapsed_share(hours, as_of)
         by_day = {symbol: volume * share for symbol, volume in digest.volumes.items()} if share else {}
-        return Usual(by_day | by_time, len(by_time), count)
+        return Usual(by_day | by_time, len(by_time), len(near))
 
 
 def digest_name(market: str) -> str:
@@ -212,12 +213,12 @@ def elapsed_share(hours: Session | None, now: datetime) -> float:
     return over / whole
 
 
-def _factor(digest: Digest, symbol: str, day: date) -> float:
-    """Return what a price of that day is multiplied by; a volume is divided by it."""
-    factors = digest.factors.get(symbol)
-    if not factors or day not in digest.dates:
-        return 1.0
-    return factors[digest.dates.index(day)]
+def _factors(digest: Digest, day: date) -> dict[str, float]:
+    """Return what prices of that day are multiplied by, where that is not 1; a volume is divided by it."""
+    if day not in digest.dates:
+        return {}
+    place = digest.dates.index(day)
+    return {symbol: factors[place] for symbol, factors in digest.factors.items()}
 
 
 def _encoded(digest: Digest) -> dict[str, Any]:
@@ -243,7 +244,8 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
     fields = {field: document[field] for field in Digest._fields}
     gap = fields["gap"] and date.fromisoformat(fields["gap"])
     dates = tuple(map(date.fromisoformat, fields["dates"]))
-    return Digest(**fields | {"dates": dates, "gap": gap, "bases": bases})
+    lines = {symbol: Line(*line) for symbol, line in fields["lines"].items()}
+    return Digest(**fields | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
 
 
 def _mark(tick: Packed | Moment) -> list[str | int]:

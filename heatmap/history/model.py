@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
+    from heatmap.history.sparks import Line
     from heatmap.history.tape import Tape
     from heatmap.session import Phase
 
@@ -115,6 +116,7 @@ class Digest(NamedTuple):
     held: int  # of how many in a row, up to the last, there are bars
     gap: date | None  # the newest session that there are none of, though there are of older ones
     closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
+    lines: Mapping[str, Line]  # by symbol: of the closes, up to the place of this session
     # By symbol, one a date: what its prices were multiplied by. Missing where that is 1 on all of them.
     factors: Mapping[str, Sequence[float]]
     bases: Mapping[str, Base]  # by the period's name

@@ -109,11 +109,22 @@ class Store:
         """Return the moments themselves, without those that are damaged."""
         return self._parsed(market, ticks, _moment)
 
-    def tick_at(self, market: str, session_date: date, moment: datetime) -> Moment | None:
-        """Return a session's last moment that is not later than `moment`; None where there is none."""
-        rows = self._selected(statements.TICK_AT, (market, session_date.isoformat(), _text(moment)))
-        found = self.unpacked(market, self._parsed(market, rows, _packed))
-        return found[0] if found else None
+    def volumes_at(
+        self, market: str, moments: Mapping[date, datetime]
+    ) -> list[tuple[date, datetime, Mapping[str, float | None]]]:
+        """Return of each session the last moment that is not later than the one given, and its volumes.
+
+        Sessions without such a moment are left out.
+        """
+
+        def work(cursor: Cursor) -> list[Any]:
+            found = []
+            for day, moment in moments.items():
+                cursor.execute(statements.TICK_AT, (market, day.isoformat(), _text(moment)))
+                found += [(day, as_of, figures) for as_of, _, figures in cursor.fetchall()]
+            return found
+
+        return self._parsed(market, self._database.read(work), _volumes)
 
     def tick_sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have ticks, the oldest first."""
@@ -258,6 +269,10 @@ def _packed(as_of: str, phase: str, figures: bytes) -> Packed:
 
 def _moment(as_of: datetime, phase: Phase, figures: bytes) -> Moment:
     return Moment(as_of, phase, packing.unpack(figures))
+
+
+def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
+    return day, datetime.fromisoformat(as_of), packing.unpack_volumes(figures)
 
 
 def _bars(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:

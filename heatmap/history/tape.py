@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap import measures, vlq
+from heatmap import colours, measures, vlq
 from heatmap.history import sparks
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heatmap.model import Quote
 
 HUNDREDTHS = 100  # of a percent
-UNKNOWN = vlq.packed([0])
 
 
 class Tape:
@@ -50,12 +49,13 @@ class Tape:
         self.ticks = [0] * count  # in units; 0: no price yet that tells
         # The first, the lowest and the highest price, in units; 0: none yet.
         self.firsts, self.lows, self.highs = [0] * count, [0] * count, [0] * count
-        # The lines' heights, each one more than Line has, 0 for unknown; "" where they are to be drawn anew.
+        # The lines' heights; "" where they are to be drawn anew.
         self.points = [""] * count
         self.breadths: list[str] = []
         # By moment, by sector: its median, 0 where it has none, and what rose and fell.
         self.groups: list[list[str]] = []
-        self.sides: list[int] = []  # how many stocks were on one side of 0, at any moment
+        # By how many stocks were on one side of 0 at any moment: their shades by rank, first to last.
+        self.ranks: dict[str, str] = {}
         self.lowest: float | None = None  # price
 
     @classmethod
@@ -81,12 +81,14 @@ class Tape:
         self.groups.append([_group([changes[place] for place in inside]) for inside in self.members])
         known = [number for number in hundredths if number is not None]
         gains = sum(number >= 0 for number in known)
-        self.sides = sorted({*self.sides, gains, len(known) - gains} - {0})
+        for count in {gains, len(known) - gains} - {0}:
+            if str(count) not in self.ranks:
+                self.ranks[str(count)] = vlq.packed(colours.rank_shades([0.0] * count))
 
     def _add_price(self, place: int, price: float | None) -> None:
         if price is None:
-            self.prices[place] += UNKNOWN
-            self.points[place] += UNKNOWN if self.points[place] else ""
+            self.prices[place] += sparks.UNKNOWN
+            self.points[place] += sparks.UNKNOWN if self.points[place] else ""
             return
         self.lowest = price if self.lowest is None else min(self.lowest, price)
         units = round(price * 10**self.decimals)
@@ -103,8 +105,7 @@ class Tape:
             self.points[place] = ""
         elif low <= units <= high:
             if self.points[place]:
-                scale, offset = sparks.scaling(low, high)
-                self.points[place] += vlq.packed([int((units - low) * scale + offset) + 1])
+                self.points[place] += sparks.height(units, low, high)
         else:
             self.lows[place], self.highs[place] = min(low, units), max(high, units)
             self.points[place] = ""
@@ -114,8 +115,7 @@ class Tape:
         for place, points in enumerate(self.points):
             if not points:
                 line = sparks.line(self._units(place))
-                heights = [0 if point is None else point + 1 for point in line.points] if line else []
-                self.points[place] = vlq.packed(heights)
+                self.points[place] = line.heights if line else ""
 
     def _units(self, place: int) -> list[int | None]:
         """Return a stock's prices, in units."""
@@ -128,7 +128,7 @@ class Tape:
 
 
 def _step(number: int | None, last: int) -> str:
-    return UNKNOWN if number is None else vlq.packed([vlq.zigzag(number - last) + 1])
+    return sparks.UNKNOWN if number is None else vlq.packed([vlq.zigzag(number - last) + 1])
 
 
 def _finer(packed: str, times: int) -> str:

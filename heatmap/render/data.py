@@ -147,12 +147,19 @@ def _period(snapshot: Snapshot, over: Period) -> dict[str, Any]:
 
 
 def packed_reading(
-    snapshot: Snapshot, reading: Reading, place_of: Mapping[int, int], sector_places: Mapping[str, int]
+    snapshot: Snapshot,
+    reading: Reading,
+    place_of: Mapping[int, int],
+    sector_places: Mapping[str, int],
+    changes: Sequence[float | None] | None = None,
 ) -> dict[str, Any]:
-    """Return a reading, packed, of stocks by their place in the page and sectors by theirs in its list."""
+    """Return a reading, packed, of stocks by their place in the page and sectors by theirs in its list.
+
+    `changes` are those of its period, where they are not the source's own.
+    """
     mode = EVERY[reading.mode]
     currency = snapshot.currency
-    groups = SectorsView().draw(snapshot, reading)
+    groups = SectorsView().draw(snapshot, reading, changes)
     medians = [group.median for group in groups if group.median is not None]
     return {
         "order": packed_order(place_of, reading.order),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from heatmap import measures, modes, periods, readings, vlq
 from heatmap.history import sparks
-from heatmap.model import Change
 from heatmap.render import data, words
 
 if TYPE_CHECKING:
@@ -52,7 +50,8 @@ def history_data(
     sectors = sorted({quote.sector for quote in snapshot.quotes if quote.sector})
     sector_places = {sector: place for place, sector in enumerate(sectors)}
     over = _periods(past)
-    longer, found, lacks = _read_all(past, snapshot, over, options)
+    changes = _changes(past, snapshot.quotes)
+    found, lacks = _read_all(past, snapshot, over, changes, options)
     symbols = [snapshot.quotes[index].symbol for index in shown]
     momentum_periods = [name for name in over if f"momentum {name}" in found]
     own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
@@ -74,7 +73,9 @@ def history_data(
         },
         "unavailable": lacks,
         "readings": {
-            name: data.packed_reading(longer, reading, place_of, sector_places)
+            name: data.packed_reading(
+                snapshot, reading, place_of, sector_places, changes.get(_changes_of(reading))
+            )
             for name, reading in found.items()
         },
         "adjusted": {
@@ -103,42 +104,44 @@ def _periods(past: Past) -> dict[str, Period]:
     return {period.name: period for period in sorted(found, key=lambda period: period.sessions)}
 
 
+def _changes(past: Past, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
+    """Return the percent changes over each of the digest's periods, quote by quote."""
+    prices = [quote.last_price for quote in quotes]
+    return {
+        name: measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+        for name, base in past.digest.bases.items()
+    }
+
+
+def _changes_of(reading: Reading) -> str:
+    """Return over which period a reading's sectors rose or fell."""
+    return reading.period if modes.EVERY[reading.mode].periods is None else periods.DAY
+
+
 def _read_all(
-    past: Past, snapshot: Snapshot, over: Mapping[str, Period], options: PageOptions
-) -> tuple[Snapshot, dict[str, Reading], dict[str, str]]:
-    """Return the snapshot with these periods' changes, the readings, and of those without values, why."""
+    past: Past,
+    snapshot: Snapshot,
+    over: Mapping[str, Period],
+    changes: Mapping[str, measures.Values],
+    options: PageOptions,
+) -> tuple[dict[str, Reading], dict[str, str]]:
+    """Return the readings, and of those without values, why."""
     quotes, digest = snapshot.quotes, past.digest
     found: dict[str, Reading] = {}
     lacks: dict[str, str] = {}
     prices = [quote.last_price for quote in quotes]
+    sectors = [quote.sector for quote in quotes]
     yesterday = _last_closes(past, quotes)
     last_changes = [  # to the last digit: a spread is made of them
         (price / close - 1) * 100 if price and close else None
         for price, close in zip(prices, yesterday, strict=True)
     ]
-    changes = {
-        name: measures.period_changes(
-            prices, [digest.bases[name].closes.get(quote.symbol) for quote in quotes]
-        )
-        for name in over
-    }
-    since = {name: digest.bases[name].since for name in over}
-    longer = replace(
-        snapshot,
-        quotes=tuple(
-            replace(quote, changes={name: Change(changes[name][place], since[name]) for name in over})
-            for place, quote in enumerate(quotes)
-        ),
-    )
 
-    def add(mode: str, period: Period, values: measures.Values | None, lack: str) -> None:
+    def add(mode: str, period: Period, values: measures.Values, lack: str) -> None:
         chosen = modes.EVERY[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
-        if values is None:
-            measure = chosen.measure
-            values = measure(longer.quotes, period.name) if measure else [None] * len(quotes)
         name = f"{mode} {period.name}"
-        found[name] = readings.read_values(longer, chosen, period, values, clamp, scored=mode != "sector")
+        found[name] = readings.read_values(snapshot, chosen, period, values, clamp, scored=mode != "sector")
         if not found[name].values:
             lacks[name] = lack or f"it takes {chosen.needs}"
 
@@ -148,8 +151,8 @@ def _read_all(
         if found[f"change {name}"].scores:
             found[f"rs {name}"] = readings.relative(found[f"change {name}"])
         else:
-            add("rs", period, None, base.lack)
-        add("sector", period, None, base.lack)
+            add("rs", period, measures.standard_scores(changes[name]), base.lack)
+        add("sector", period, measures.scores_in_sectors(changes[name], sectors), base.lack)
         if period.sessions >= SHORTEST_MOMENTUM:
             spreads = [base.spreads.get(quote.symbol) for quote in quotes]
             add(
@@ -176,7 +179,7 @@ def _read_all(
         measures.streaks([quote.percent_change for quote in quotes], before),
         _lack_of_closes(past, 1),
     )
-    return longer, found, lacks
+    return found, lacks
 
 
 def _last_closes(past: Past, quotes: Sequence[Quote]) -> measures.Values:
@@ -231,10 +234,7 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     ]
     return {
         "decimals": decimals,
-        "points": [
-            vlq.packed([0 if point is None else point + 1 for point in line.points]) if line else ""
-            for line in lines
-        ],
+        "points": [line.heights if line else "" for line in lines],
         **_ends(rounded),
     }
 

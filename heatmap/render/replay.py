@@ -44,8 +44,7 @@ def replay_data(tape: Tape, as_of: datetime, options: PageOptions) -> dict[str, 
         "scales": [
             _scale(name, options) for name in (readings.RANK, *(f"{heat:g}" for heat in readings.HEATS))
         ],
-        # Of a side of so many stocks, the shades, from its first to its last.
-        "ranks": {count: vlq.packed(colours.rank_shades([0.0] * count)) for count in tape.sides},
+        "ranks": {count: tape.ranks[count] for count in sorted(tape.ranks, key=int)},
     }
 
 

@@ -11,6 +11,8 @@ from heatmap.modes import EVERY
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from heatmap.model import Reading, Snapshot
 
 
@@ -18,25 +20,31 @@ if TYPE_CHECKING:
 class SectorsView:
     """Groups the members of a reading by sector."""
 
-    def draw(self, snapshot: Snapshot, reading: Reading) -> tuple[Group, ...]:
+    def draw(
+        self, snapshot: Snapshot, reading: Reading, changes: Sequence[float | None] | None = None
+    ) -> tuple[Group, ...]:
         """Return the sectors, highest median first, ties by name, unknown last.
 
         The median is that of the reading; in the mode "sector", whose medians are 0 by their making, it
-        is the percent change's: how the sector itself moved.
+        is the percent change's: how the sector itself moved. `changes` are those of the reading's period,
+        quote by quote, where they are not the source's own.
         """
         mode = EVERY[reading.mode]
-        changes = measures.percent_changes(snapshot.quotes, reading.period if mode.periods is None else DAY)
-        values: dict[int, float | None] = dict(zip(reading.order, reading.values, strict=False))
-        if mode.name == "sector":
-            values = dict(enumerate(changes))
+        if changes is None:
+            period = reading.period if mode.periods is None else DAY
+            changes = measures.percent_changes(snapshot.quotes, period)
+        # Both in the reading's order, of which the unknown are last.
+        moved = [changes[index] for index in reading.order]
+        values = moved if mode.name == "sector" else reading.values
         members: dict[str | None, list[int]] = {}
         for place, index in enumerate(reading.order):
             members.setdefault(snapshot.quotes[index].sector, []).append(place)
         groups = []
         for sector, places in members.items():
-            indexes = [reading.order[place] for place in places]
-            known = [value for index in indexes if (value := values.get(index)) is not None]
-            breadth = measures.breadth(changes[index] for index in indexes)
+            known = [
+                value for place in places if place < len(values) and (value := values[place]) is not None
+            ]
+            breadth = measures.breadth([moved[place] for place in places])
             groups.append(Group(sector, tuple(places), measures.median(known), breadth))
         return tuple(sorted(groups, key=_sort_key))
 

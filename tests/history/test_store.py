@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import zlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import inf, nan
@@ -74,21 +75,26 @@ def test_markets_and_sessions_are_apart(place: Place) -> None:
         assert [] == store.ticks(MARKET, date(2020, 1, 1))
 
 
-def test_the_tick_at_a_time_is_the_last_one_until_then(place: Place) -> None:
+def test_the_volumes_at_a_time_are_the_last_ones_until_then(place: Place) -> None:
     """What volume by this time of day is asked of: never a later tick, never another session's."""
     with place.open() as store:
         for minute in (15, 20, 25):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
 
         def when(hour: int, minute: int, second: int = 0) -> datetime | None:
-            found = store.tick_at(MARKET, MONDAY, at(MONDAY, hour, minute, second))
-            return found.as_of if found else None
+            found = store.volumes_at(
+                MARKET, {MONDAY: at(MONDAY, hour, minute, second), TUESDAY: at(TUESDAY, 12)}
+            )
+            assert [MONDAY] * len(found) == [day for day, _, _ in found]
+            for _, as_of, volumes in found:
+                assert {symbol: row.volume for symbol, row in rows(as_of).items()} == volumes
+                return as_of
+            return None
 
         assert utc(at(MONDAY, 9, 20)) == when(9, 20)
         assert utc(at(MONDAY, 9, 20)) == when(9, 24, 59)
         assert utc(at(MONDAY, 9, 25)) == when(23, 0)
         assert None is when(9, 14, 59)
-        assert None is store.tick_at(MARKET, TUESDAY, at(TUESDAY, 12))
 
 
 def test_a_final_makes_the_daily_bars(place: Place) -> None:
@@ -478,13 +484,26 @@ def test_packing_loses_nothing(entries: list[tuple[str, list[float | None]]]) ->
     assert {
         symbol: (figures[0], figures[1] or 0.0, *figures[2:]) for symbol, figures in entries
     } == packing.unpack(packing.pack(quotes))
+    assert {symbol: figures[4] for symbol, figures in entries} == packing.unpack_volumes(packing.pack(quotes))
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0" * 5000, b"SQLite format 3", "text", None, 5])
 def test_unpacking_what_was_not_packed(value: bytes) -> None:
     """It raises one of two errors, whatever the bytes: the store takes those for damage."""
-    with pytest.raises((ValueError, TypeError)):
-        packing.unpack(value)
+    for unpack in (packing.unpack, packing.unpack_volumes):
+        with pytest.raises((ValueError, TypeError)):
+            unpack(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[]", "{}", "7", "[[]]", '[["A"],[1]]', '[["A"],[1],[1],[1],[1],5]', "[7,[1],[1],[1],[1],[1]]",
+             '[["A"],[1],[1],[1],[1],[1,2],[1]]', '[["A]"],[1'],
+)  # fmt: skip
+def test_unpacking_other_json(text: str) -> None:
+    """The same, of what was packed as `pack` does."""
+    for unpack in (packing.unpack, packing.unpack_volumes):
+        with pytest.raises((ValueError, TypeError)):
+            unpack(zlib.compress(text.encode()))
 
 
 def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_tick_by_tick_is_all_at_once(tmp_path: Path, seed: int, lowest: float, s
         assert line
         assert changes == known(found["changes"][place])
         assert units == known(found["prices"][place], found["ticks"][place])
-        assert [0 if point is None else point + 1 for point in line.points] == unpack(found["points"][place])
+        assert line.heights == found["points"][place]
         assert (line.first, line.low, line.high, line.last) == tuple(
             found[name][place] for name in ("firsts", "lows", "highs", "last_prices")
         )

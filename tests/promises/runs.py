@@ -27,6 +27,8 @@ name = "nse-fno"
 type = "recording"
 [monitor]
 status = false  # it tells of the runs before, so no two are the same
+[history]
+enabled = false  # so does this; months.py has a history
 """
 
 

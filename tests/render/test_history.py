@@ -218,7 +218,7 @@ def test_a_line_without_a_range_is_straight() -> None:
     flat = sparks.line([5.0, None, 5.0])
 
     assert flat
-    assert [15, None, 15] == list(flat.points)
+    assert [16, 0, 16] == unpack(flat.heights)
     assert (5.0, 5.0, 5.0, 5.0) == flat[1:]
     assert None is sparks.line([5.0, None])
     assert None is sparks.line([])
@@ -234,3 +234,20 @@ def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
     assert (0, 1) == (document["periods"]["5d"]["adjusted"], document["periods"]["20d"]["adjusted"])
     assert [place] == unpack(document["adjusted"]["20d"])
     assert "5d" not in document["adjusted"]
+
+
+def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> None:
+    """Within the range of its closes, beyond it, on its edge, without a price, and of a share just listed."""
+    past, snapshot = known(tmp_path, 70)
+    for share in (None, 0.5, 0.97, 1.0, 1.02, 2.0):
+        quotes = [
+            replace(quote, last_price=share and (quote.last_price or 1.0) * share)
+            for quote in snapshot.quotes
+        ]
+        for quote, found in zip(quotes, sparks.of_sessions(past, quotes), strict=True):
+            assert found == sparks.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
+    low, high = past.digest.lines["A"].low, past.digest.lines["A"].high
+    for price in (low, high):
+        quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
+        assert sparks.of_sessions(past, [quote]) == [sparks.line([*past.digest.closes["A"][-59:], price])]
+    assert [None] == sparks.of_sessions(past, [replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)])
