@@ -22,6 +22,7 @@ FILE_NAME = "outcomes.jsonl"
 KEPT_BYTES = 512 * 1024  # about 25 sessions of 75 ticks; once the file has twice as much, it shrinks to this
 TAIL_BYTES = 64 * 1024  # what is read where the latest are enough
 LONGEST_SENTENCE = 600  # characters
+YEARS = range(1970, 9999)  # of a moment that can be told in every zone
 
 PUBLISHED = "published"  # the page has reached every target
 RESTING = "resting"  # every source is left alone for a while, after it refused again and again
@@ -148,7 +149,8 @@ def _former_word(code: object) -> str:
 
 def _line(outcome: Outcome) -> bytes:
     document = {key: value for key, value in outcome._asdict().items() if value not in (None, "")}
-    document["sentence"] = outcome.sentence[:LONGEST_SENTENCE]
+    sentence = outcome.sentence[:LONGEST_SENTENCE]  # whose words may be a server's
+    document["sentence"] = "".join(each if each.isprintable() else " " for each in sentence)
     for key in ("at", "as_of"):
         if key in document:
             document[key] = document[key].isoformat()
@@ -171,7 +173,7 @@ def _made(document: object) -> Outcome | None:
             key: _KINDS[key](document[key]) for key in Outcome._fields if document.get(key) is not None
         }
         return Outcome(**values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -183,7 +185,7 @@ def _text(value: object) -> str:
 
 def _moment(value: object) -> datetime:
     moment = datetime.fromisoformat(_text(value))
-    if moment.utcoffset() is None:
+    if moment.utcoffset() is None or moment.year not in YEARS:
         raise ValueError
     return moment
 

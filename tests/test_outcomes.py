@@ -8,11 +8,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heatmap import outcomes, tick
 from heatmap.errors import ConfigError, HeatmapError, LockedError, PublishError, SourceBlocked, SourceNonsense
@@ -77,6 +81,47 @@ def test_a_line_that_makes_no_sense_is_passed_over(tmp_path: Path, line: bytes) 
 
     assert [PUBLISHED, BLOCKED] == outcomes.read(tmp_path)
     assert [BLOCKED] == outcomes.latest(tmp_path, "nse-fno", 1)
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text()
+    | st.sampled_from(
+        ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-23:59", "2026-09-17T11:00:00+05:30"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(Outcome._fields), JSON_VALUES), st.binary(max_size=60))
+def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes) -> None:
+    """Whatever stands in the file, it is read, and what is read can be told in every zone and written again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        whole = {"market": "nse-fno", "at": OPEN.isoformat(), "code": 0, "word": "published", **document}
+        lines = [rubbish, json.dumps(whole).encode(), json.dumps(document).encode()]
+        (path / "outcomes.jsonl").write_bytes(b"\n".join(lines))
+        found = outcomes.read(path)
+        outcomes.append(path, found)
+        for each in found:
+            for moment in filter(None, (each.at, each.as_of)):
+                assert moment.astimezone(ZoneInfo("Asia/Kolkata")) == moment
+        assert 2 * len(found) == len(outcomes.read(path))
+        assert outcomes.read_mark(rubbish.decode("latin-1")) is None
+
+
+def test_a_sentence_is_one_of_letters(tmp_path: Path) -> None:
+    """What a server says cannot move the cursor of whoever reads the status."""
+    outcomes.append(tmp_path, [BLOCKED._replace(sentence="it said \x1b[2J\u202e\r\nno: mend it")])
+
+    (found,) = outcomes.read(tmp_path)
+    assert "it said  [2J   no: mend it" == found.sentence
 
 
 def test_a_later_version_may_add_to_a_line(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Installation:
     def over(self, *ticks: Tick, told: tuple[Tick, ...] = ()) -> list[str]:
         """The same, of a session that is over; `told` are the ticks of which status has a line."""
         before = len(self.judge.violations)
-        lines = [{"at": tick.at.isoformat(), "code": 0} for tick in told]
+        lines = [{"at": tick.at.isoformat(), "exit_code": 0} for tick in told]
         status = WELL._replace(out=json.dumps({"markets": [{"ticks": lines}]}))
         self.judge.session_over(Day(MONDAY, self.session, ticks, "a test"), status, covered=True)
         return [violation.promise for violation in self.judge.violations[before:]]

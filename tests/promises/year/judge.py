@@ -33,6 +33,7 @@ SITE = Path("site", MARKET)
 PAGES = (SITE / "snapshot.json", SITE / "index.html", Path("site/index.html"))
 SENTENCE = re.compile(r"heatmap: .*\S")
 KILLED = -9
+ENDING = date(2026, 12, 1)  # from then on it is told once a day that the calendar ends
 UNCAUGHT = ("killed", "terminated")  # a signal may come before Python can tell of it in a sentence
 
 
@@ -63,6 +64,7 @@ class Judge:
         self._market = market
         self._pages: dict[Path, tuple[bytes, Seen]] = {}
         self._rests = Rests()
+        self._was_damaged = False
         self._to_be_told: list[tuple[Tick, int]] = []  # with the exit codes
         self._tick: Tick
         self._stuck_since: datetime | None = None
@@ -80,6 +82,7 @@ class Judge:
         program can know the day's hours.
         """
         self._tick, self._stuck_since = tick, stuck_since
+        self._was_damaged |= "damaged" in tick.trouble
         self.counts["runs"] += 1
         self.counts["troubles"] += bool(tick.trouble)
         self.counts["kills"] += ended.code == KILLED
@@ -135,8 +138,15 @@ class Judge:
             self.violate("words", f"other than sentences on stderr: {ended.err[-1500:]!r}")
         if ended.code > 0 and not said:
             self.violate("words", f"not a word, with exit code {ended.code}")
-        if ended.code == OK and said and not (self._tick.mishap or "").endswith(("damaged", "full disk")):
-            self.violate("words", f"exit code 0, and on stderr: {ended.err[:300]!r}")
+        unexpected = [line for line in said if not self._is_warning(line)]
+        if ended.code == OK and unexpected:
+            self.violate("words", f"exit code 0, and on stderr: {unexpected[0][:300]!r}")
+
+    def _is_warning(self, line: str) -> bool:
+        """Whether a run that ends well may say this: of damage done, a full disk, the calendar's last month."""
+        is_ending = ENDING <= self._tick.at.date() and "calendar update" in line
+        is_of_damage = self._was_damaged and "damaged" in line
+        return is_ending or is_of_damage or (self._tick.mishap or "").endswith(("damaged", "full disk"))
 
     def _judge_code(self, day: Day, ended: Ended, *, covered: bool) -> None:
         tick = self._tick

@@ -17,7 +17,7 @@ from tests.promises.year.sessions import Session, at
 from tests.servers.exchange_faults import FAULTS
 
 INTERVAL = timedelta(minutes=5)
-WHOLE_SESSIONS = 14  # and the special ones
+WHOLE_SESSIONS = 10  # and the special ones
 STUCK = "stuck figures"  # the exchange stamps each tick's time on the figures of the first
 SHRUNK = "two of three stocks missing"
 OLD = "10 minutes old"  # here with figures to match
