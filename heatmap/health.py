@@ -69,10 +69,10 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
     verdict = guard.judge(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
-    published_at = datetime.fromisoformat(memory.published_at) if memory.published_at else None
+    published_at = _moment(memory.published_at)
     found = [
         _beyond(verdict),
-        _missed(config, market, verdict, [outcome.at for outcome in ended], memory, now),
+        _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
         None if verdict.past_calendar else _failed(market, ended, rests),
         _in_future(last, now),
         _runs_out(market, now),
@@ -111,9 +111,17 @@ def _beyond(verdict: Verdict) -> Trouble | None:
 
 
 def _missed(
-    config: Config, market: Market, verdict: Verdict, began: Sequence[datetime], memory: Memory, now: datetime
+    config: Config,
+    market: Market,
+    verdict: Verdict,
+    signs: Sequence[datetime | None],
+    memory: Memory,
+    now: datetime,
 ) -> Trouble | None:
-    """Return that no tick has come although one was due, as where cron does not run."""
+    """Return that no tick has come although one was due, as where cron does not run.
+
+    `signs` are the moments at which there was one.
+    """
     interval = timedelta(minutes=config.interval_minutes)
     spare = interval + timedelta(minutes=SPARE_MINUTES, seconds=config.deadline_seconds)
     due = last_due(market.calendar, now - spare)
@@ -123,8 +131,7 @@ def _missed(
     is_final = session is not None and moment == session.settles
     if session and is_final and memory.final_date == session.date.isoformat():
         return None
-    published = [datetime.fromisoformat(memory.published_at)] if memory.published_at else []
-    seen = [at for at in (*began, *published) if at <= now]  # a clock may have run ahead
+    seen = [at for at in signs if at is not None and at <= now]  # a clock may have run ahead
     last = max(seen, default=None)
     if last is not None and last >= (moment if is_final else moment - interval):
         return None
@@ -171,6 +178,15 @@ def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:
 def _runs_out(market: Market, now: datetime) -> Trouble | None:
     warning = guard.runs_out(market.calendar, now)
     return Trouble(warning) if warning else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return the time that the state remembers; None for what is none."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.utcoffset() is not None else None
 
 
 def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Rest, ...]:

@@ -185,6 +185,14 @@ def test_a_clock_that_ran_ahead(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-11-20T11:00:00"])
+def test_a_time_that_is_none(tmp_path: Path, text: str) -> None:
+    """What somebody wrote into the state by hand is no time, and no bug."""
+    found = judged(tmp_path, at("20T11:04"), good(at("20T11:02")), published_at=text)
+
+    assert (0, None) == (found.code, found.published_at)
+
+
 def test_codes_that_differ() -> None:
     """Then it is 75, as for a run; what is only to be known does not count."""
     one, other, known = health.Trouble("a", 65), health.Trouble("b", 78), health.Trouble("c")
