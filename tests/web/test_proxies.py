@@ -90,6 +90,7 @@ def test_proxy_that_is_not_there(serving: Serving, likeness: str | None) -> None
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.real  # it needs a package that the lowest versions' tests do without
 def test_socks(serving: Serving, likeness: str | None) -> None:
     """SOCKS 5 with its own look-up of names."""
     if likeness is None:
