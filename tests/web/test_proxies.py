@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
@@ -142,3 +143,26 @@ def test_sources(likeness: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
             File(url=f"{exchange.url}/api/nothing", **options).fetch(now=NOW)  # type: ignore[arg-type]
         assert "cret" not in str(caught.value)
     assert f"GET {exchange.url}/api/nothing" == proxy.asked[-1]
+
+
+def test_secret_stays_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The whole program, by a proxy with a login, let through and refused: the password is told nowhere."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_text("c4n4ry\n")
+    (tmp_path / "secret").chmod(0o600)
+    with Exchange(now=NOW) as exchange, HttpProxy(login="me:c4n4ry") as proxy:
+        (tmp_path / "heatmap.toml").write_text(
+            f'[[market]]\nname = "nse-fno"\n[market.source]\nbase_url = "{exchange.url}"\n'
+            f'proxy = "http://me@127.0.0.1:{proxy.port}"\nproxy_password_file = "secret"\n'
+        )
+        assert 0 == cli.main(["run", "-v", "--now", NOW.isoformat()])
+        proxy.login = "me:another"
+        assert 77 == cli.main(["run", "-v", "--now", (NOW + timedelta(minutes=5)).isoformat()])
+    assert {"GET"} == {asked.partition(" ")[0] for asked in proxy.asked}
+    told = capfd.readouterr()
+    assert "the proxy refuses the login" in told.err
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "secret"]
+    assert len(written) > 10
+    assert not [text for text in (told.out.encode(), told.err.encode(), *written) if b"c4n4ry" in text]
