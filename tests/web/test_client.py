@@ -130,6 +130,26 @@ def test_deadline(likeness: str | None, fault: str) -> None:
         assert 0.9 < time.monotonic() - begun < 3
 
 
+@pytest.mark.usefixtures("unhurried")
+def test_slow_redirects(serving: Serving, likeness: str | None) -> None:
+    """Redirects that each take their time do not outlive the budget together."""
+    over = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        over.wait(0.4)
+        handler.send_response(302)
+        handler.send_header("Location", handler.path + "x")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with serving(answer) as url:
+        begun = time.monotonic()
+        with pytest.raises(SourceBlocked, match="had not answered in full after 1 seconds|hangs"):
+            get(f"{url}/x", likeness, seconds=1)
+        assert 0.9 < time.monotonic() - begun < 2
+        over.set()
+
+
 def test_silence_is_not_waited_for_to_the_end(likeness: str | None) -> None:
     """A server that accepts and says nothing costs the read timeout, not the whole budget."""
     with Exchange(fault="hang") as exchange:
