@@ -31,6 +31,7 @@ class Gatekeeper:
         self._report = report
         self._now = now
         self._dry_run = dry_run
+        self._before: dict[str, Last] = {}
         self._admitted: dict[str, Last] = {}
 
     def admit(self, market: Market, snapshot: Snapshot, verdict: Verdict, *, whatever: bool) -> Snapshot:
@@ -49,6 +50,7 @@ class Gatekeeper:
             change = gates.change_in_words(last, snapshot)
             if change:
                 self._tell(market, change)
+            self._before[market.name] = last
         self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
         return snapshot
 
@@ -57,11 +59,15 @@ class Gatekeeper:
         last = self._load(market)
         return last.symbols if last else frozenset()
 
+    def begin(self) -> None:
+        """Remember what is about to be published: a run that is killed meanwhile cannot say what is out."""
+        for name, last in self._before.items():
+            self._save(name, last._replace(tried=self._admitted[name].as_of))
+
     def keep(self) -> None:
-        """Remember what was admitted, if anybody can see it."""
-        if self._report.failed_targets == self._report.targets:
-            return
-        for name, last in self._admitted.items():
+        """Remember what was admitted, if anybody can see it; else what was before."""
+        is_out = self._report.failed_targets < self._report.targets
+        for name, last in (self._admitted if is_out else self._before).items():
             self._save(name, last)
 
     def _compare(self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict) -> None:
@@ -110,6 +116,7 @@ def _plain(last: Last) -> dict[str, Any]:
         "as_of": last.as_of.isoformat(),
         "figures": last.figures,
         "unchanged_since": last.unchanged_since.isoformat(),
+        "tried": last.tried and last.tried.isoformat(),
         "symbols": sorted(last.symbols),
         "refused": refused
         and {
@@ -121,13 +128,14 @@ def _plain(last: Last) -> dict[str, Any]:
 
 def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
     """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
-    refused = document["refused"]
+    refused, tried = document["refused"], document["tried"]
     return Last(
         _aware(document["as_of"]),
         _symbols(document["symbols"]),
         str(document["figures"]),
         _aware(document["unchanged_since"]),
         None if refused is None else Refused(_aware(refused["since"]), _symbols(refused["symbols"])),
+        None if tried is None else _aware(tried),
     )
 
 

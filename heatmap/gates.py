@@ -78,6 +78,7 @@ class Last(NamedTuple):
     figures: str  # a digest of all prices, percent changes and volumes
     unchanged_since: datetime  # by our clock
     refused: Refused | None = None
+    tried: datetime | None = None  # of newer figures whose run was killed while it published: they may be out
 
 
 def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
@@ -135,11 +136,11 @@ def refuse_older(last: Last, snapshot: Snapshot, zone: ZoneInfo) -> None:
         return
     # As exactly as the source gives its own time: some endpoints leave the seconds out.
     to_the_minute = not (snapshot.as_of.second or snapshot.as_of.microsecond)
-    page = last.as_of.replace(second=0, microsecond=0) if to_the_minute else last.as_of
-    if snapshot.as_of < page:
+    newest = max(last.as_of, last.tried or last.as_of)
+    if snapshot.as_of < (newest.replace(second=0, microsecond=0) if to_the_minute else newest):
         raise SourceGated(
             f"its figures are of {_time(snapshot.as_of, zone)}, older than the page's of "
-            f"{_time(last.as_of, zone)}: the page stays as it is; if that goes on, the source's clock or "
+            f"{_time(newest, zone)}: the page stays as it is; if that goes on, the source's clock or "
             "cache is wrong; --force takes them all the same"
         )
 

@@ -147,6 +147,7 @@ def run(
             for page in pages:
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
         elif pages:
+            gatekeeper.begin()
             _publish(config, pages, deadline, report)
             sequel.keep(is_published=report.failed_targets < report.targets)
             gatekeeper.keep()

@@ -116,7 +116,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "archive-nse-fno.json": {"days": {"2026-09-17": [[1, 2, 3], MOMENT, ["A", 1.5], ["B", -1.5]]}},
     "last.json": {
-        "as_of": MOMENT, "figures": "x", "unchanged_since": MOMENT, "symbols": ["A"],
+        "as_of": MOMENT, "figures": "x", "unchanged_since": MOMENT, "tried": MOMENT, "symbols": ["A"],
         "refused": {"since": MOMENT, "symbols": ["A"]},
     },
 }  # fmt: skip

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from heatmap import gates, guard, tick
 from heatmap.calendars import SessionOptions, load
-from heatmap.errors import ConfigError, PublishError, SourceGated
+from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
 from heatmap.gates import GateOptions, Last
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Verdict
@@ -414,6 +415,33 @@ def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
 
     run.source.as_of = OPEN + FIVE
     assert 0 == run(OPEN + 4 * FIVE, market(210, shift=0.1))
+
+
+def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was about to put out is the measure of time: nothing older may take its place."""
+    run = Run(tmp_path)
+    publish = tick._publish
+
+    def killed(*arguments: Any) -> None:
+        publish(*arguments)
+        raise StoppedError("killed")
+
+    monkeypatch.setattr(tick, "_publish", killed)
+    with pytest.raises(StoppedError):
+        run(OPEN + 2 * FIVE, market(210, shift=0.1))
+    monkeypatch.setattr(tick, "_publish", publish)
+    assert 2 == run.target.runs
+
+    run.source.as_of = OPEN + FIVE
+    assert 65 == run(OPEN + 3 * FIVE)
+    assert "older than the page's of 17 Sep 11:10:28" in str(run.report.errors[0])
+    run.source.as_of = OPEN + 3 * FIVE
+    run.target.error = failure(PublishError)
+    assert 75 == run(OPEN + 3 * FIVE)
+    assert json.loads(run.kept.read_bytes())["tried"] == (OPEN + 2 * FIVE).isoformat()
+    run.target.error = None
+    assert 0 == run(OPEN + 3 * FIVE)
+    assert json.loads(run.kept.read_bytes())["tried"] is None
 
 
 def test_each_market_has_its_own(tmp_path: Path) -> None:
