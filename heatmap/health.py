@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import breaker, guard
-from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY
+from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
 
@@ -74,6 +74,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
         _beyond(verdict),
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
         None if verdict.past_calendar else _failed(market, ended, rests),
+        _vetoed(verdict, last),
         _in_future(last, now),
         _runs_out(market, now),
     ]
@@ -167,6 +168,16 @@ def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> 
     )
     sentence = last.sentence or "see what it wrote to cron's mail or the log"
     return Trouble(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
+
+
+def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
+    """Return that the source contradicts the calendar, as on a holiday that was announced late."""
+    if last is None or last.word != SourcePassed.word or verdict.phase not in (Phase.OPEN, Phase.AUCTION):
+        return None
+    return Trouble(
+        f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late, which "
+        "heatmap calendar update makes known to the calendar"
+    )
 
 
 def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:

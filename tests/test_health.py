@@ -148,10 +148,17 @@ def test_the_last_tick_decides(tmp_path: Path) -> None:
 
 
 def test_a_veto_is_well(tmp_path: Path) -> None:
-    """The source says that the market is not open: there is nothing to mend."""
-    vetoed = Outcome("nse-fno", at("20T11:02"), 0, "skipped", "the source says that the market is not open")
+    """The source says that the market is not open: nothing has failed, and that is told while it should be."""
+    vetoed = Outcome("nse-fno", at("20T15:12"), 0, "skipped", "the source says that the market is not open")
+    found = judged(tmp_path, at("20T15:14"), vetoed)
+    later = judged(tmp_path, at("20T15:44"), vetoed._replace(at=at("20T15:37")))
 
-    assert 0 == judged(tmp_path, at("20T11:04"), vetoed).code
+    assert (0, 1) == (found.code, len(found.troubles))
+    assert (
+        "the calendar has a session, but the source says that the market is not open"
+        in found.troubles[0].sentence
+    )
+    assert () == later.troubles
 
 
 def test_a_rest_does_not_hide_what_it_came_from(tmp_path: Path) -> None:
