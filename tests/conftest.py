@@ -50,6 +50,7 @@ REAL = {
     "pureftpd",
     "sshd",
     "nginx",
+    "postgresql",
     "apache",
     "cron",
     "clock",

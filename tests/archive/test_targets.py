@@ -14,6 +14,7 @@ from tests.doubles import MemorySource, configuration
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("kind", ["vsftpd", "proftpd_tls", "pureftpd", "sshd"])
 def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
     """Both are there, whole, and the first leads to the second; the second run replaced nothing else of the first."""

@@ -65,6 +65,7 @@ def test_a_damaged_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "  ok    history: nothing yet; 0.0 MB in history.sqlite" in out
 
 
+@pytest.mark.real  # for its library is an extra
 @pytest.mark.parametrize(
     ("password", "why"),
     [("", "127.0.0.1:9/none"), ('password_env = "NOT_SET_HERE"\n', "NOT_SET_HERE")],
