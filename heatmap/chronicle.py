@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from heatmap.history.model import Past
     from heatmap.history.store import Store
     from heatmap.model import Snapshot
+    from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
-    from heatmap.tick import Report
 
 _T = TypeVar("_T")
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)

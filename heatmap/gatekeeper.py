@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from heatmap.config import Config, Market
     from heatmap.model import Snapshot
+    from heatmap.report import Report
     from heatmap.session import Verdict
-    from heatmap.tick import Report
 
 VERSION = 1
 FOLDER = "last"

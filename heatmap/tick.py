@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard, shortage
 from heatmap.deadline import Deadline
-from heatmap.errors import (
-    EXIT_BUG,
-    EXIT_TEMPORARY,
-    ConfigError,
-    LockedError,
-    SourceError,
-    SourcePassed,
-    common_code,
-)
+from heatmap.errors import ConfigError, LockedError
+from heatmap.report import Report
 from heatmap.session import Phase
 from heatmap.state import State, lock
 
@@ -25,47 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.asking import Asker
-    from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
-    from heatmap.gatekeeper import Gatekeeper
-    from heatmap.model import Page, Snapshot
-    from heatmap.outcomes import Outcome
-    from heatmap.sequel import Sequel
+    from heatmap.model import Page
     from heatmap.session import Verdict
 
-PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
-
-
-@dataclass
-class Report:
-    """What a run did, in the order it happened: one sentence each, and the errors among them."""
-
-    say: Callable[[str], None]  # called with each sentence as it happens
-    errors: list[BaseException] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)  # for stderr, too, but no failure
-    notes: list[str] = field(default_factory=list)  # what was said that is worth keeping, but no warning
-    targets: int = 0  # how many targets were tried
-    failed_targets: int = 0
-    figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
-    sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
-    # By market, where it was left without a page and nothing failed: a word for it, and why.
-    passed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)  # how it ended, market by market, once it has
-    reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
-    idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
-
-    @property
-    def exit_code(self) -> int:
-        """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
-        code = common_code(self.errors)
-        return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether some targets have the pages and others have not."""
-        return 0 < self.failed_targets < self.targets
 
 
 def _keep_quiet(_: str) -> None:
@@ -112,6 +68,7 @@ def run(
         return report
     from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
+    from heatmap.drawing import Drawing
     from heatmap.gatekeeper import Gatekeeper
     from heatmap.monitor.watch import Watch
     from heatmap.sequel import Sequel
@@ -139,9 +96,8 @@ def run(
         gatekeeper = Gatekeeper(config, report, now, dry_run=dry_run)
         sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
-        drawn, pages = _draw_all(
-            config, ours, now, unheeded, deadline, report, asker, gatekeeper, chronicle, sequel
-        )
+        drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)
+        drawn, pages = drawing.draw(ours, unheeded)
         pages += watch.status_pages(drawn)
         if dry_run:
             for page in pages:
@@ -178,104 +134,6 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
     problems = [dispatch.problems(target) for target in config.publishers]
     if all(problems):
         raise ConfigError([problem for found in problems for problem in found])
-
-
-def _draw_all(
-    config: Config,
-    due: Sequence[tuple[Market, Verdict]],
-    now: datetime,
-    unheeded: set[str],
-    deadline: Deadline,
-    report: Report,
-    asker: Asker,
-    gatekeeper: Gatekeeper,
-    chronicle: Chronicle,
-    sequel: Sequel,
-) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
-    """Draw every market that can be; one whose source fails does not stop the others.
-
-    `unheeded` names the markets whose veto is told but not heeded.
-    """
-    drawn: list[tuple[Market, Verdict]] = []
-    pages: list[Page] = []
-    for number, (market, verdict) in enumerate(due):
-        # Sources that hang must leave the next markets theirs, and all pages time to be published.
-        seconds = (deadline.remaining() - deadline.seconds * PUBLISHING_SHARE) / (len(due) - number)
-        whatever = market.name in unheeded
-        try:
-            result = _draw(
-                config,
-                market,
-                verdict,
-                now,
-                seconds,
-                whatever_date=whatever,
-                report=report,
-                asker=asker,
-                gatekeeper=gatekeeper,
-                chronicle=chronicle,
-                sequel=sequel,
-            )
-        except SourceError as error:
-            report.errors.append(_of_market(market, error))
-            continue
-        if result is not None:
-            drawn.append((market, result[0]))
-            pages += result[1]
-    return drawn, pages
-
-
-def _draw(
-    config: Config,
-    market: Market,
-    verdict: Verdict,
-    now: datetime,
-    seconds: float,
-    *,
-    whatever_date: bool,
-    report: Report,
-    asker: Asker,
-    gatekeeper: Gatekeeper,
-    chronicle: Chronicle,
-    sequel: Sequel,
-) -> tuple[Verdict, Sequence[Page]] | None:
-    """Fetch, within `seconds`, and draw one market; None where the answer is a veto. Raises SourceError.
-
-    With `whatever_date` a veto is told but not heeded: the page is marked closed, never fresh; and the
-    figures may be worse than the last page's.
-    """
-    from heatmap import gates, pages
-
-    say = report.say
-    zone = ZoneInfo(market.calendar.time_zone)
-
-    def judge(snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot as it may be drawn. Raises SourceError."""
-        as_of = snapshot.as_of.astimezone(zone)
-        say(
-            f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}"
-            + (f", {snapshot.dropped} rows left out" if snapshot.dropped else "")
-        )
-        gates.refuse_future(snapshot, now, zone)
-        report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
-        objection = duty.veto(verdict, snapshot, now, zone)
-        if objection and not whatever_date:
-            raise SourcePassed(objection)
-        return gatekeeper.admit(market, snapshot, verdict, whatever=whatever_date)
-
-    try:
-        snapshot, source = asker.ask(market, verdict, seconds, judge, lambda: gatekeeper.symbols(market))
-    except SourcePassed as passed:
-        say(f"{market.name}: {passed.word}, {passed}")
-        report.passed[market.name] = (passed.word, str(passed))
-        return None
-    report.sources[market.name] = source.label
-    objection = duty.veto(verdict, snapshot, now, zone)
-    if objection:
-        say(f"{market.name}: {objection}; drawn all the same, marked closed")
-        verdict = verdict._replace(phase=Phase.CLOSED)
-    past = chronicle.past(market, snapshot, verdict)
-    return verdict, pages.draw(config, market, snapshot, verdict, now, past, sequel)
 
 
 def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:
@@ -318,10 +176,3 @@ def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datet
         report.errors.append(error)
     else:
         report.warnings.append(f"{market.name}: {warning}")
-
-
-def _of_market(market: Market, error: SourceError) -> SourceError:
-    """Return the same error, telling whose source failed."""
-    named = error.saying(f"{market.name}: {error}")
-    named.market = market.name
-    return named

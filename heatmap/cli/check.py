@@ -14,8 +14,8 @@ from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
 from heatmap.publishers.known_hosts import UnknownHostKey
+from heatmap.report import Report
 from heatmap.state import lock
-from heatmap.tick import Report
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.tick import Report
+    from heatmap.report import Report
 
 
 def of_market(

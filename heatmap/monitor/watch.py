@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.model import Page
+    from heatmap.report import Report
     from heatmap.session import Verdict
-    from heatmap.tick import Report
 
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended
 

@@ -19,7 +19,7 @@ from heatmap.errors import PublishError
 from heatmap.history.model import Bar
 from heatmap.history.store import open_store
 from heatmap.model import Quote
-from heatmap.tick import Report
+from heatmap.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.servers.hooks import Hooks
 

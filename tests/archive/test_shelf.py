@@ -20,6 +20,7 @@ from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Breadth, Day, Quote
+from heatmap.report import Report
 from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
@@ -41,7 +42,7 @@ class Market:
         self.config = config._replace(**changes)
         self.state = tmp_path / "state"
 
-    def run(self, now: datetime, **options: Any) -> tick.Report:
+    def run(self, now: datetime, **options: Any) -> Report:
         """One run; returns its report. What it published is in `published`."""
         self.target.order.clear()
         return tick.run(self.config, now=now, **options)

@@ -29,6 +29,7 @@ from heatmap.errors import (
 from heatmap.monitor import watch
 from heatmap.monitor.options import MonitorOptions
 from heatmap.outcomes import Outcome, append, latest
+from heatmap.report import Report
 from heatmap.state import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.monitor.exposition import parse
@@ -376,7 +377,7 @@ def test_status_can_be_left_out(tmp_path: Path) -> None:
 
 def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) -> None:
     """Its deadline is over, and still the failure is told, within two seconds."""
-    report = tick.Report(print, errors=[failure(PublishError)])
+    report = Report(print, errors=[failure(PublishError)])
     config = watched(tmp_path, MemorySource(), MemoryPublisher())
     deadline = Deadline(0)
     begun = time.monotonic()

@@ -1,0 +1,118 @@
+"""From the sources' figures to the pages of all markets that are due; one that fails stops no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import duty, gates, pages
+from heatmap.errors import SourceError, SourcePassed
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from heatmap.asking import Asker
+    from heatmap.chronicle import Chronicle
+    from heatmap.config import Config, Market
+    from heatmap.deadline import Deadline
+    from heatmap.gatekeeper import Gatekeeper
+    from heatmap.model import Page, Snapshot
+    from heatmap.report import Report
+    from heatmap.sequel import Sequel
+    from heatmap.session import Verdict
+
+PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
+
+
+class Drawing:
+    """The drawing of one run at `now`, which tells `report` what came of it."""
+
+    def __init__(
+        self,
+        config: Config,
+        now: datetime,
+        deadline: Deadline,
+        report: Report,
+        asker: Asker,
+        gatekeeper: Gatekeeper,
+        chronicle: Chronicle,
+        sequel: Sequel,
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._deadline = deadline
+        self._report = report
+        self._asker = asker
+        self._gatekeeper = gatekeeper
+        self._chronicle = chronicle
+        self._sequel = sequel
+
+    def draw(
+        self, due: Sequence[tuple[Market, Verdict]], unheeded: Collection[str]
+    ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
+        """Return the markets that could be drawn, each with its verdict, and all their pages.
+
+        `unheeded` names the markets whose veto is told but not heeded: such a page is marked closed, never
+        fresh, and its figures may be worse than the last page's.
+        """
+        drawn: list[tuple[Market, Verdict]] = []
+        files: list[Page] = []
+        for number, (market, verdict) in enumerate(due):
+            # Sources that hang must leave the next markets theirs, and all pages time to be published.
+            publishing = self._deadline.seconds * PUBLISHING_SHARE
+            seconds = (self._deadline.remaining() - publishing) / (len(due) - number)
+            try:
+                result = self._draw(market, verdict, seconds, whatever=market.name in unheeded)
+            except SourcePassed as passed:
+                self._report.say(f"{market.name}: {passed.word}, {passed}")
+                self._report.passed[market.name] = (passed.word, str(passed))
+            except SourceError as error:
+                self._report.errors.append(_of_market(market, error))
+            else:
+                drawn.append((market, result[0]))
+                files += result[1]
+        return drawn, files
+
+    def _draw(
+        self, market: Market, verdict: Verdict, seconds: float, *, whatever: bool
+    ) -> tuple[Verdict, Sequence[Page]]:
+        """Fetch, within `seconds`, and draw one market. Raises SourceError; SourcePassed for a veto."""
+        zone = ZoneInfo(market.calendar.time_zone)
+
+        def judge(snapshot: Snapshot) -> Snapshot:
+            """Return the snapshot as it may be drawn. Raises SourceError."""
+            self._tell_of(market, snapshot, zone)
+            gates.refuse_future(snapshot, self._now, zone)
+            self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
+            objection = duty.veto(verdict, snapshot, self._now, zone)
+            if objection and not whatever:
+                raise SourcePassed(objection)
+            return self._gatekeeper.admit(market, snapshot, verdict, whatever=whatever)
+
+        snapshot, source = self._asker.ask(
+            market, verdict, seconds, judge, lambda: self._gatekeeper.symbols(market)
+        )
+        self._report.sources[market.name] = source.label
+        objection = duty.veto(verdict, snapshot, self._now, zone)
+        if objection:
+            self._report.say(f"{market.name}: {objection}; drawn all the same, marked closed")
+            verdict = verdict._replace(phase=Phase.CLOSED)
+        past = self._chronicle.past(market, snapshot, verdict)
+        files = pages.draw(self._config, market, snapshot, verdict, self._now, past, self._sequel)
+        return verdict, files
+
+    def _tell_of(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
+        as_of = snapshot.as_of.astimezone(zone)
+        left_out = f", {snapshot.dropped} rows left out" if snapshot.dropped else ""
+        self._report.say(
+            f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}{left_out}"
+        )
+
+
+def _of_market(market: Market, error: SourceError) -> SourceError:
+    """Return the same error, telling whose source failed."""
+    named = error.saying(f"{market.name}: {error}")
+    named.market = market.name
+    return named

@@ -1,0 +1,44 @@
+"""What a run did: filled as it goes on, read by whoever tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, common_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from heatmap.outcomes import Outcome
+
+
+@dataclass
+class Report:
+    """What a run did, in the order it happened: one sentence each, and the errors among them."""
+
+    say: Callable[[str], None]  # called with each sentence as it happens
+    errors: list[BaseException] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # for stderr, too, but no failure
+    notes: list[str] = field(default_factory=list)  # what was said that is worth keeping, but no warning
+    targets: int = 0  # how many targets were tried
+    failed_targets: int = 0
+    figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
+    sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
+    # By market, where it was left without a page and nothing failed: a word for it, and why.
+    passed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)  # how it ended, market by market, once it has
+    reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
+    idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
+
+    @property
+    def exit_code(self) -> int:
+        """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
+        code = common_code(self.errors)
+        return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some targets have the pages and others have not."""
+        return 0 < self.failed_targets < self.targets
