@@ -195,6 +195,7 @@ class Chronicle:
         from zlib import crc32
 
         today = self._now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
+        sentence = sentence.removeprefix(f"{market.name}: ")  # some of the store's begin so
         mark = f"{crc32(''.join(c for c in sentence if not c.isdigit()).encode()):08x}"
         told = (self._state[market.name].history_told or "").split()
         told = told if told[:1] == [today] else [today]

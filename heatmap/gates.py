@@ -112,13 +112,15 @@ def without_contradictions(snapshot: Snapshot) -> tuple[Snapshot, tuple[str, ...
 def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> None:
     """Raise SourceGated for a final of figures from before the close: our clock is ahead, or the source late.
 
-    Once published they would stay for good. A time without hours, which some forms have, says nothing.
+    Once published they would stay for good. A time without hours, which some forms have, says nothing; a
+    source that calls the market open has no closing prices, however near the close is.
     """
     session = verdict.session
     if verdict.phase is not Phase.FINAL or session is None or not session.windows:
         return
     as_of, closes = snapshot.as_of.astimezone(zone), session.windows[-1].closes
-    if as_of < closes - CLOSE_TOLERANCE and as_of.time() != time(0):
+    tolerance = timedelta(0) if snapshot.is_open else CLOSE_TOLERANCE
+    if as_of < closes - tolerance and as_of.time() != time(0):
         raise SourceGated(
             f"its figures are of {_time(as_of, zone)}, when trading had not ended "
             f"({closes.astimezone(zone):%H:%M}): the closing page waits for later ones; "

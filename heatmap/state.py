@@ -111,7 +111,10 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
             yield ""
             return
         try:
-            yield _change_mark(file, mark)
+            former = _change_mark(file, mark)
+            if former:
+                _sweep(directory)
+            yield former
         finally:
             _change_mark(file, "")
 
@@ -134,6 +137,13 @@ def peek(directory: Path) -> tuple[str, bool]:
     except FileNotFoundError:
         return "", False
     return mark, False
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a holder that was killed had half written; whoever holds the lock writes alone."""
+    for path in directory.rglob("*.tmp"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _change_mark(file: FileIO, mark: str) -> str:

@@ -99,6 +99,16 @@ def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passe
             gates.refuse_unfinished(figures, moment, INDIA)
 
 
+def test_a_final_of_a_market_that_is_open() -> None:
+    """Within the last minutes a last trade may be the closing price; not while the source says open."""
+    figures, moment = snapshot(market(2), at("2026-07-31T15:29:30")), verdict(at("2026-07-31T16:00:00"))
+
+    gates.refuse_unfinished(replace(figures, is_open=False), moment, INDIA)
+    gates.refuse_unfinished(replace(figures, is_open=None), moment, INDIA)
+    with pytest.raises(SourceGated, match="when trading had not ended"):
+        gates.refuse_unfinished(replace(figures, is_open=True), moment, INDIA)
+
+
 @pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])
 def test_no_real_figures_contradict_themselves(name: str) -> None:
     """The recorded day and each form of the exchange's answer pass as they are."""
@@ -324,7 +334,7 @@ def test_the_same_moment_again_is_no_worse(tmp_path: Path) -> None:
     assert 75 == run(OPEN + FIVE)
     run.target.error = None
     assert 0 == run(OPEN + 2 * FIVE)
-    run.source.as_of = AUCTION
+    run.source.as_of, run.source.is_open = AUCTION, False
     assert 0 == run(AUCTION)
 
     assert 0 == run(FINAL)
