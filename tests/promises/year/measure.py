@@ -15,6 +15,7 @@ from tests.promises.year.simulation import Simulation
 
 SAMPLE, WHOLE = 4, 250  # sessions
 MOST_STATE_MIB = 4.0  # of all that is remembered, but the history
+MOST_STATE_FILES = 50
 STRAYS = ("*.tmp", "*/*.tmp", "**/.heatmap-*")
 
 
@@ -24,7 +25,7 @@ class Year(NamedTuple):
     sessions: int
     runs: int
     with_trouble: int
-    killed: int
+    kills: int
     pages: int  # how often the page was replaced
     finals: int  # sessions whose final page stays
     without_a_chance: int  # sessions with no moment at which closing figures could be had
@@ -34,16 +35,19 @@ class Year(NamedTuple):
     failed: int  # good ticks at which the page was not renewed, wrong exit codes, bad words
     too_late: int  # runs that outlived deadline and grace
     untold: int  # failures without a line in the installation's own record
-    strays: int  # temporary files left at the end
+    left_behind: int  # temporary files left at the end
     longest_run_s: int
     peak_MiB: int
+    state_files: int
     state_MiB: float  # but for the history
     history_MiB: float
 
     @property
     def holds(self) -> bool:
         """Nothing is lost, worse, wrong, late, untold or left; memory and disk are within bounds."""
-        broken = self.lost + self.worse + self.wrong + self.failed + self.too_late + self.untold + self.strays
+        broken = (
+            self.lost + self.worse + self.wrong + self.failed + self.too_late + self.untold + self.left_behind
+        )
         return (
             self.finals > 0 and not broken and self.peak_MiB <= MOST_MIB and self.state_MiB <= MOST_STATE_MIB
         )
@@ -67,7 +71,7 @@ def figures(simulation: Simulation) -> Year:
         sessions=counts["sessions"],
         runs=counts["runs"],
         with_trouble=counts["troubles"],
-        killed=counts["kills"],
+        kills=counts["kills"],
         pages=counts["pages"],
         finals=counts["finals"],
         without_a_chance=counts["without a chance"],
@@ -77,9 +81,10 @@ def figures(simulation: Simulation) -> Year:
         failed=sum(count for promise, count in broken.items() if promise not in known),
         too_late=broken["too late"],
         untold=broken["untold"],
-        strays=len(strays),
+        left_behind=len(strays),
         longest_run_s=round(judge.longest_seconds),
         peak_MiB=round(judge.peak_kib / 1024),
+        state_files=sum(path.is_file() for path in state.rglob("*")),
         state_MiB=round((whole - history) / 2**20, 1),
         history_MiB=round(history / 2**20, 1),
     )
