@@ -24,6 +24,7 @@ HELP = "print the cron line, or the systemd units, for this machine, and the nex
 NEXT_RUNS = 5
 JITTER_MINUTES = 2  # everybody's cron fires on the round minutes
 TICKS_AFTER_SETTLING = 2  # the final run, and one more in case it fails
+SPREAD_SECONDS = 20  # so are the seconds of everybody's systemd
 LAST_RESORT_SECONDS = 240  # a run bounds itself well below this
 KILL_AFTER_SECONDS = 10
 LOCAL_TIME = Path("/etc/localtime")
@@ -86,9 +87,10 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
 
 
 def systemd_units(config: Config, now: datetime) -> str:
-    """Return a service and a timer, each headed by the file it belongs into."""
-    at_minutes = ",".join(f"{minute:02}" for minute in _minutes(config))
-    at_hours = ",".join(f"{hour:02}" for hour in sorted(_hours(config, UTC, now)))
+    """Return a service and a timer, each headed by the file it belongs into.
+
+    They are a user's own, where root cannot help; deploy/ has a server's, hardened, with the same timer.
+    """
     command = " ".join(_systemd_quoted(part) for part in _arguments(config))
     folder = str(config.path.parent if config.path else Path.cwd()).replace("%", "%%")
     return f"""\
@@ -105,13 +107,27 @@ TimeoutStartSec={LAST_RESORT_SECONDS}
 [Unit]
 Description=Run the market heatmap in every session
 [Timer]
-OnCalendar=*-*-* {at_hours}:{at_minutes}:00 UTC
-AccuracySec=1s
+{timer(config, now)}
 [Install]
 WantedBy=timers.target
 
 # Then: systemctl --user daemon-reload && systemctl --user enable --now heatmap.timer
 # and, so that it runs without you logged in: loginctl enable-linger"""
+
+
+def timer(config: Config, now: datetime) -> str:
+    """Return when systemd starts a run: the hours in UTC, and no two machines at the same second."""
+    at = schedule.cron_field(_hours(config, UTC, now), schedule.HOURS_A_DAY).replace("-", "..")
+    minute = schedule.cron_field(_minutes(config), schedule.MINUTES_AN_HOUR)
+    if _even(config):
+        minute = f"{_minutes(config)[0]:02}/{config.interval_minutes}"
+    return (
+        f"OnCalendar=*-*-* {at}:{minute}:00 UTC\n"
+        "AccuracySec=1s\n"
+        f"RandomizedDelaySec={SPREAD_SECONDS}s\n"
+        "FixedRandomDelay=yes\n"
+        "Persistent=no"
+    )
 
 
 def _minutes(config: Config) -> tuple[int, ...]:
@@ -121,9 +137,14 @@ def _minutes(config: Config) -> tuple[int, ...]:
 def _minute_field(config: Config) -> str:
     """Return the minutes as `2-57/5` where they are evenly spaced, as a list elsewhere."""
     at = _minutes(config)
-    if len(at) > 2 and config.interval_minutes > 1:  # minutes() spaces them so
+    if _even(config):
         return f"{at[0]}-{at[-1]}/{config.interval_minutes}"
     return schedule.cron_field(at, schedule.MINUTES_AN_HOUR)
+
+
+def _even(config: Config) -> bool:
+    """Tell whether the minutes are worth a step: there are some, and minutes() spaces them so."""
+    return len(_minutes(config)) > 2 and config.interval_minutes > 1
 
 
 def _hours(config: Config, zone: tzinfo, now: datetime) -> frozenset[int]:

@@ -58,5 +58,4 @@ def test_systemd_units(
 
     out = capsys.readouterr().out
     assert f"WorkingDirectory={tmp_path}" in out
-    assert "OnCalendar=*-*-* 03,04,05,06,07,08,09,10,11,12,13,14:02,07," in out
-    assert ":02,07,12,17,22,27,32,37,42,47,52,57:00 UTC" in out
+    assert "OnCalendar=*-*-* 3..14:02/5:00 UTC\n" in out
