@@ -149,7 +149,7 @@ install_program() {
             *) wanted="${wanted}[$extras]" ;;
         esac
     fi
-    change mkdir -p "$opt"
+    [ -d "$opt" ] || change mkdir -p "$opt"
     change "$python" -m venv --clear "$new"
     change "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$wanted"
     change "$new/bin/heatmap" --version
@@ -170,7 +170,7 @@ install_command() {
         say "note: $command is somebody else's, and stays; this one is $venv/bin/heatmap"
         return 0
     fi
-    change mkdir -p "${command%/*}"
+    [ -d "${command%/*}" ] || change mkdir -p "${command%/*}"
     change ln -s "$venv/bin/heatmap" "$command"
 }
 
@@ -179,7 +179,7 @@ install_configuration() {
         say "$etc/heatmap.toml stays as it is"
         return 0
     fi
-    change mkdir -p "$etc"
+    [ -d "$etc" ] || change mkdir -p "$etc"
     change write_configuration "$etc/heatmap.toml"
 }
 
@@ -197,7 +197,7 @@ place() {
         -e "s|/var/log/heatmap|$log|g" "$1")
     if [ -f "$2" ] && [ "$text" = "$(cat "$2")" ]; then return 0; fi
     changed=yes
-    change mkdir -p "${2%/*}"
+    [ -d "${2%/*}" ] || change mkdir -p "${2%/*}"
     change write "$2" "$text"
 }
 
@@ -221,18 +221,20 @@ install_timer() {
 }
 
 install_cron() {
-    stop_timer
-    take_away "$service" "$timer"
+    remove_timer
     make_folder "$log"
     place "$here/heatmap.cron" "$crontab"
     place "$here/heatmap.logrotate" "$logrotate"
 }
 
-stop_timer() {
-    if with_systemd && [ -e "$timer" ]; then
+remove_timer() {
+    if [ ! -e "$timer" ] && [ ! -e "$service" ]; then return 0; fi
+    if with_systemd; then
         change systemctl disable --now heatmap.timer
         change systemctl stop heatmap.service
     fi
+    take_away "$service" "$timer"
+    if with_systemd; then change systemctl daemon-reload; fi
 }
 
 do_install() {
@@ -251,9 +253,8 @@ do_install() {
 
 do_uninstall() {
     say "Taking heatmap away:"
-    stop_timer
-    take_away "$service" "$timer" "$crontab" "$logrotate"
-    if with_systemd; then change systemctl daemon-reload; fi
+    remove_timer
+    take_away "$crontab" "$logrotate"
     if [ "$(readlink "$command" 2>/dev/null)" = "$venv/bin/heatmap" ]; then take_away "$command"; fi
     take_away "$opt"
     if [ -n "$purge" ]; then
