@@ -194,7 +194,7 @@ class _Reader:
             return None
         values = dict(table)
         name = values.pop("type", "nse")
-        if name not in plugins.SOURCES:
+        if not isinstance(name, str) or name not in plugins.SOURCES:
             self._problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
             return None
         source = self._located(self._build(plugins.source(name), values, where, also=("type",)))

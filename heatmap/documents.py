@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+LAST_VERSION = 999_999  # that is believed: it becomes part of a file's name
+
 _T = TypeVar("_T")
 
 
@@ -26,6 +28,8 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
         found = document.get("version", version)
         if not found > version:
             return made(document)
+        if found > LAST_VERSION:
+            raise ValueError(found)
         aside = path.with_suffix(f".version-{int(found)}.json")
         sentence = (
             f"{path} is of a newer version of this program (it says {int(found)}, this one knows {version}) "

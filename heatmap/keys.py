@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,18 +31,29 @@ def converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whate
     if not fits:
         raise TypeError(called)
     if kind == "float":
-        return float(value)
+        return _finite(value, called)
     if kind == "Path":
         return Path(os.path.expanduser(value))
     if kind == "Mapping[str, float]":
         if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value.values()):
             raise TypeError(called)
-        return {name: float(item) for name, item in value.items()}
+        return {name: _finite(item, called) for name, item in value.items()}
     if kind == "tuple[str, ...]":
         if not all(isinstance(item, str) for item in value):
             raise TypeError(called)
         return tuple(value)
     return value
+
+
+def _finite(value: float, called: str) -> float:
+    """Return a number that can be reckoned with. Raises TypeError for TOML's inf and nan, and too large ones."""
+    try:
+        found = float(value)
+    except OverflowError:
+        raise TypeError(called) from None
+    if not isfinite(found):
+        raise TypeError(called)
+    return found
 
 
 def nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:

@@ -75,7 +75,7 @@ def unpacked(content: bytes) -> Memory | None:
     """Return a memory that was packed; None where it is damaged."""
     try:
         return _memory(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING
 
 from heatmap import documents
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from heatmap.history.store import Store
 
+# What comes of reading what none of these machines has written.
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 RECORD, PAGES = "archive", "archive pages"  # what the notes are called
 DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # what no market's name goes on with
 
@@ -34,7 +37,7 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
         return
     try:
         theirs = record.parse(content)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except DAMAGE:
         warn("the archive's record in the history is damaged: this machine's own holds")
         return
     ours = record.load(directory, market, warn)
@@ -52,8 +55,16 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
 def take_pages(store: Store, directory: Path, market: str) -> None:
     """Take over the newest days' pages. Raises HistoryError."""
     content = store.note(market, PAGES)
-    for day, page in json.loads(content or b"{}").items():
-        _write(directory / f"archive-{market}-{day}.html", page.encode())
+    try:
+        found = json.loads(content or b"{}")
+        # A date and nothing else: it becomes part of a file's name.
+        newest = {date.fromisoformat(day).isoformat(): page.encode() for day, page in found.items()}
+    except DAMAGE as error:
+        raise HistoryNonsense(
+            "the archive's newest pages in the history are damaged: this machine's own hold"
+        ) from error
+    for day, page in newest.items():
+        _write(directory / f"archive-{market}-{day}.html", page)
 
 
 def give(store: Store, directory: Path, market: str) -> None:

@@ -20,7 +20,7 @@ FORMAT = 1  # to be raised with any change to what is kept
 
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
     """Return what was kept at `path` under this key by this very version of the program; else None."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError, RecursionError):
         checksum, _, text = path.read_bytes().partition(b"\n")
         if int(checksum) == crc32(text):
             *kind, kept = json.loads(text)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heatmap.model import Quote
 
 MOST_BYTES = 64 * 1024 * 1024  # of one tick, unpacked: half a million instruments
+DAMAGE = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
 
 _DECODER = json.JSONDecoder()
 
@@ -35,7 +36,7 @@ def rows(quotes: Sequence[Quote]) -> Mapping[str, Row]:
 
 
 def unpack(value: bytes) -> Mapping[str, Row]:
-    """Return the figures by symbol. Raises ValueError or TypeError for what `pack` did not make."""
+    """Return the figures by symbol. Raises one of DAMAGE for what `pack` did not make."""
     symbols, *columns = json.loads(_inflated(value))
     if len(columns) != len(Row._fields):
         message = "it has other columns"

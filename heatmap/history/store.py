@@ -233,13 +233,13 @@ class Store:
 
     def _parsed(self, market: str, rows: Sequence[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
         """Return what `make` makes of each row; warn once of those it cannot make anything of."""
-        with suppress(ValueError, TypeError):  # as a rule
+        with suppress(*packing.DAMAGE):  # as a rule
             return [make(*row) for row in rows]
         made, spoilt = [], 0
         for row in rows:
             try:
                 made.append(make(*row))
-            except (ValueError, TypeError):
+            except packing.DAMAGE:
                 spoilt += 1
         if spoilt:
             self._warn(

@@ -8,6 +8,7 @@ from heatmap.errors import DeadlineError, PublishError, PublishImpossible, Publi
 from heatmap.publishers import known_hosts
 
 LATER = "the next run tries again"
+LINE_CHARACTERS = 200  # of a line of a server's words, in a sentence of ours
 ADVICE = {  # by step: what could not be done, and what may help where the server said no
     "keep": ("this machine cannot keep a page's copy", "make room where its temporary files are"),
     "look": ("{} cannot be looked at", "let the user read this folder"),
@@ -37,10 +38,9 @@ def explain(name: str, step: str, what: str, error: BaseException) -> PublishErr
         why = str(error)
     elif isinstance(error, TimeoutError):
         why = "no answer in time"
-    elif isinstance(error, OSError):
-        why = error.strerror or str(error)
     else:
-        why = _lines(str(error))[0]
+        words = isinstance(error, OSError) and error.strerror
+        why = _lines(words or str(error))[0]
     if step == "connect":
         return PublishError(f"{name}: no connection ({why}): check host and port, or wait")
     failed, advice = ADVICE[step]
@@ -51,6 +51,7 @@ def explain(name: str, step: str, what: str, error: BaseException) -> PublishErr
 
 def describe(said: str, protocol: str) -> str:
     """Say which server it is, from what `sftp -vv` says when it connects."""
+    said = "\n".join(_lines(said))
     software = re.search(r"remote software version (.+)", said)
     offered = set(re.findall(r'Server supports extension "(\S+?)(?:@\S+)?"', said))
     return description(
@@ -84,6 +85,7 @@ def kept_from_visitors(name: str, path: str, mode: str) -> PublishImpossible:
 def refusal(name: str, said: str, locked_key: str = "") -> PublishError:
     """Say why there was no connection. `locked_key`: a file that ssh could not use, "" for none."""
     lines = _lines(said)
+    said = "\n".join(lines)
     if "Host key verification failed" in said:
         return _host_key(name, said)
     if "Too many authentication failures" in said:
@@ -136,4 +138,9 @@ def _host_key(name: str, said: str) -> PublishRefused:
 
 
 def _lines(said: str) -> list[str]:
-    return [line.strip() for line in said.splitlines() if line.strip()] or ["the connection was lost"]
+    """Return what was said, without empty lines; what does not show, such as colours, becomes a space."""
+    shown = (
+        "".join(letter if letter.isprintable() else " " for letter in line).strip()[:LINE_CHARACTERS].strip()
+        for line in said.splitlines()
+    )
+    return [line for line in shown if line] or ["the connection was lost"]
