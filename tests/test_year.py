@@ -16,7 +16,7 @@ from tests.promises.year import measure, plan, sessions
 from tests.promises.year.judge import Judge
 from tests.promises.year.market import Market, Price
 from tests.promises.year.mishaps import MISHAPS
-from tests.promises.year.plan import STUCK, Day, Tick
+from tests.promises.year.plan import STUCK, VETO, Day, Tick
 from tests.promises.year.runs import Ended
 from tests.promises.year.sessions import at
 from tests.servers.exchange_faults import FAULTS
@@ -149,7 +149,7 @@ def test_the_judge_notices_an_older_page(installation: Installation) -> None:
     """In all three files."""
     installation.publish(MORNING - timedelta(minutes=10))
 
-    assert ["worse"] * 3 == installation.look(Tick(NOON, "html"))
+    assert ["worse"] * 3 == installation.look(Tick(NOON, VETO))
 
 
 def test_the_judge_notices_a_smaller_page(installation: Installation) -> None:
@@ -157,7 +157,7 @@ def test_the_judge_notices_a_smaller_page(installation: Installation) -> None:
     prices = MARKET.prices(MARKET.shown(NOON).as_of)
     installation.publish(NOON, dict([*prices.items()][: len(prices) // 3]))
 
-    assert ["worse"] * 3 == installation.look(Tick(NOON, "html"))
+    assert ["worse"] * 3 == installation.look(Tick(NOON, VETO))
 
 
 def test_the_judge_notices_a_wrong_figure(installation: Installation) -> None:
@@ -189,7 +189,7 @@ def test_the_judge_notices_a_page_that_is_not_whole(installation: Installation, 
     else:
         page.unlink()
 
-    assert ["worse"] == installation.look(Tick(NOON, "html"))
+    assert ["worse"] == installation.look(Tick(NOON, VETO))
 
 
 def test_the_judge_notices_a_page_that_stays_though_all_is_well(installation: Installation) -> None:
@@ -203,6 +203,7 @@ def test_the_judge_notices_a_page_that_stays_though_all_is_well(installation: In
         (WELL._replace(code=70, err="heatmap: this is a bug"), ["code"]),
         (WELL._replace(code=65, err="heatmap: renamed"), ["code"]),
         (WELL._replace(code=75), ["words"]),
+        (WELL, []),
         (WELL._replace(err="heatmap: all is well"), ["words"]),
         (WELL._replace(code=75, err="Traceback (most recent call last):\n  File"), ["words"]),
         (WELL._replace(seconds=36.0), ["too late"]),
@@ -213,7 +214,18 @@ def test_the_judge_notices_how_a_run_ends(
     installation: Installation, ended: Ended, broken: list[str]
 ) -> None:
     """A wrong code, no sentence, something else than sentences, too much time or memory."""
-    assert broken == installation.look(Tick(NOON, "html"), ended)
+    assert broken == installation.look(Tick(NOON, "html" if ended.code else VETO), ended)
+
+
+def test_the_judge_notices_a_failure_in_silence(installation: Installation) -> None:
+    """A source that fails while the market trades does not end with 0; one that rests may."""
+    block = Tick(NOON, "403")
+    blocks = [Tick(MORNING + timedelta(minutes=minutes), "403") for minutes in (135, 140, 145)]
+
+    assert ["code"] == installation.look(Tick(MORNING + timedelta(minutes=130), "403"))
+    blocked = WELL._replace(code=75, err="heatmap: blocked")
+    assert [] == [found for tick in blocks for found in installation.look(tick, blocked)]
+    assert [] == installation.look(block)
 
 
 def test_the_judge_notices_a_failure_that_is_not_told(installation: Installation) -> None:

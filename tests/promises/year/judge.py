@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tests.promises.year import seen
 from tests.promises.year.market import Market
 from tests.promises.year.mishaps import CONFIGURATION, DATA, MISHAPS, OK, STATE_NAME, TEMPORARY
-from tests.promises.year.plan import ARCHIVED, HARMLESS, PASSING, STUCK, Day, Tick
+from tests.promises.year.plan import ARCHIVED, HARMLESS, OLD, PASSING, STUCK, VETO, Day, Tick
 from tests.promises.year.rests import Rests
 from tests.promises.year.runs import Ended
 from tests.promises.year.seen import Seen
@@ -150,18 +150,30 @@ class Judge:
 
     def _judge_code(self, day: Day, ended: Ended, *, covered: bool) -> None:
         tick = self._tick
-        possible = {OK} if covered or day.session is None else {OK, CONFIGURATION}
-        if tick.mishap:
-            possible |= MISHAPS[tick.mishap].codes
-        if tick.fault:
-            possible.add(TEMPORARY if tick.fault in PASSING else DATA)
+        is_trading = bool(day.session and covered and day.session.phase(tick.at))
+        possible = self._possible_codes(is_trading=is_trading)
+        if day.session and not covered:
+            possible.add(CONFIGURATION)
         if ended.code not in possible:
             self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
         if "outcomes" in tick.trouble:
             self._to_be_told.clear()
-        is_trading = bool(day.session and covered and day.session.phase(tick.at))
         if (ended.code > 0 or (ended.code == OK and is_trading)) and not _is_blind(tick):
             self._to_be_told.append((tick, ended.code))
+
+    def _possible_codes(self, *, is_trading: bool) -> set[int]:
+        """Return how a run may end. A source that fails is asked while the market trades, unless it rests."""
+        tick = self._tick
+        of_archive = {TEMPORARY, DATA} if tick.archive_fault else set()
+        if tick.mishap:
+            return {*MISHAPS[tick.mishap].codes} | of_archive
+        if tick.fault is None or tick.fault in HARMLESS or tick.fault == VETO:
+            return {OK} | of_archive
+        failed = TEMPORARY if tick.fault in PASSING else DATA
+        is_sure = (
+            is_trading and tick.fault not in (STUCK, OLD) and not self._rests.may_rest("exchange", tick.at)
+        )
+        return {failed} if is_sure else {OK, failed} | of_archive
 
     def _judge_status(self, status: Ended) -> None:
         """Every failure has its line, and so has every tick at which the market traded."""
