@@ -111,10 +111,8 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
             yield ""
             return
         try:
-            former = _change_mark(file, mark)
-            if former:
-                _sweep(directory)
-            yield former
+            _sweep(directory)
+            yield _change_mark(file, mark)
         finally:
             _change_mark(file, "")
 
@@ -140,7 +138,7 @@ def peek(directory: Path) -> tuple[str, bool]:
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what a holder that was killed had half written; whoever holds the lock writes alone."""
+    """Remove what a run that was killed had half written. Who notes a nap without the lock can do without."""
     for path in directory.rglob("*.tmp"):
         with suppress(OSError):
             path.unlink()

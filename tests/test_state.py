@@ -142,15 +142,14 @@ def test_the_mark_of_a_holder_stands_while_it_holds(tmp_path: Path) -> None:
         assert "of one that was killed" == left
 
 
-def test_what_a_killed_holder_had_half_written_is_swept(tmp_path: Path) -> None:
-    """The next holder removes it, wherever it lies, and nothing else; after one that ended well there is none."""
+def test_what_a_killed_run_had_half_written_is_swept(tmp_path: Path) -> None:
+    """The next run removes it, wherever it lies, and nothing else; who only asks for the lock leaves it."""
     (tmp_path / "last").mkdir()
     files = [tmp_path / name for name in ("state.json.17.tmp", "last/nse-fno.json.17.tmp", "history.sqlite")]
     for file in files:
         file.write_text("half")
 
-    with lock(tmp_path, "of one that ends well"):
+    with lock(tmp_path):
         assert all(file.exists() for file in files)
-    (tmp_path / "lock").write_text("of one that was killed")
-    with lock(tmp_path, "of the next"):
+    with lock(tmp_path, "of a run"):
         assert [False, False, True] == [file.exists() for file in files]
