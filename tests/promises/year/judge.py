@@ -28,6 +28,7 @@ LONGEST_SECONDS = DEADLINE_SECONDS + 5  # of a run, as docs/promises.md has it
 MOST_MIB = 100  # of memory, with every bomb
 LEAST_SHARE = 0.7
 STUCK_LIMIT = timedelta(minutes=25)  # for how long figures that stand still are believed: 20, and one tick
+LAST_TRADE = timedelta(minutes=1)  # by which a source's last figures may come before the close
 MARKET = "nse-fno"
 SITE = Path("site", MARKET)
 PAGES = (SITE / "snapshot.json", SITE / "index.html", Path("site/index.html"))
@@ -245,7 +246,7 @@ class Judge:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 self.violate("worse", f"the final {path.name} is not whole: {error!r}")
                 continue
-            if shown.as_of < session.closes:
+            if shown.as_of < session.closes - LAST_TRADE:
                 self.violate("worse", f"the final {path.name} is as of {shown.as_of}, before the close")
             elif wrong := seen.differences(shown, self._market.prices(shown.as_of)):
                 self.violate("wrong", f"the final {path.name}: {len(wrong)} figures, such as {wrong[0]}")

@@ -1,7 +1,8 @@
 """The plan of a year: which ticks are run, and what goes wrong at which of them. All of it follows from a seed.
 
 A few sessions have all of their ticks, five minutes apart as cron would run them; the others have those
-at the borders of the day and some in between. Every day without a session has one, on which nothing is due.
+at the borders of the day and some in between, fewer where all is well. Every day without a session has one, on
+which nothing is due.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.promises.year.sessions import Session, at
 from tests.servers.exchange_faults import FAULTS
 
 INTERVAL = timedelta(minutes=5)
-WHOLE_SESSIONS = 6  # and the special ones
+WHOLE_SESSIONS = 3  # and the special ones
 STUCK = "stuck figures"  # the exchange stamps each tick's time on the figures of the first
 SHRUNK = "two of three stocks missing"
 OLD = "10 minutes old"  # here with figures to match
@@ -53,7 +54,7 @@ PASSING = BLOCKING | {
 HARMLESS = frozenset(
     ["one bad row", "hostile symbols", "control characters", "zero previous close", "one contradiction"]
 )
-EVENING = ("16:20", "17:25", "18:35", "20:25")
+EVENING = ("17:00", "18:35", "20:25")
 
 
 class Tick(NamedTuple):
@@ -101,7 +102,7 @@ def make(seed: int, *, root: bool = True) -> list[Day]:
         if kind in ("days", "day") and not left:
             left, fault = (3 if kind == "days" else 1), next(bursts)
         lasting = (left - 1, fault) if left > 0 else (0, "")
-        moments = list(_moments(rng, session, is_whole=day in whole))
+        moments = list(_moments(rng, session, is_whole=day in whole, is_calm=kind == "honest"))
         ticks = tuple(_ticks(rng, session, moments, kind, fault or next(bursts), troubles))
         days.append(Day(day, session, ticks, f"{kind}: {fault}" if kind in ("days", "day") else kind))
     return days
@@ -114,30 +115,28 @@ def _kind(rng: Random, *, going_on: bool) -> str:
     return rng.choices(list(kinds), list(kinds.values()))[0]
 
 
-def _moments(rng: Random, session: Session, *, is_whole: bool) -> Iterator[datetime]:
+def _moments(rng: Random, session: Session, *, is_whole: bool, is_calm: bool) -> Iterator[datetime]:
     """Yield when the ticks of a session are run: for what lies between, see the top of this file."""
-    found = {session.settles, session.settles + INTERVAL, *(at(session.date, clock) for clock in EVENING)}
+    found = {session.settles, at(session.date, EVENING[-1])}
+    if is_whole or not is_calm:
+        found |= {session.closes, session.settles + INTERVAL}  # while prices settle, and after the final
+        found |= {at(session.date, clock) for clock in EVENING}
     for window in session.windows:
         grid = _grid(window.opens, window.closes)
         if is_whole:
             found.update(grid)
-            continue
-        found.update(grid[:2] if window.phase == sessions.OPEN else grid[1:2])
-        inner = grid[2:]
-        if window.phase == sessions.OPEN and inner:
-            begin = rng.randrange(max(1, len(inner) - 4))
-            found.update(inner[begin : begin + 2])  # one after the other, then some time later
-            found.add(rng.choice(inner))
-    found.add(session.closes)  # prices settle
+        elif window.phase == sessions.OPEN:
+            begin = rng.randrange(1, len(grid) - 2)
+            found |= (
+                {grid[0], grid[begin]} if is_calm else {grid[0], *grid[begin : begin + 2], rng.choice(grid)}
+            )
+        elif not is_calm:
+            found.add(grid[1])
     if is_whole:
         found |= {session.opens - 2 * INTERVAL, *_grid(session.closes, session.settles)}
-        found |= {
-            moment
-            for begin in (session.settles, session.settles + 12 * INTERVAL)
-            for moment in _grid(begin, begin + 4 * INTERVAL)
-        }
+        found |= {*_grid(session.settles, session.settles + 4 * INTERVAL)}
     if session.date == sessions.MUHURAT:
-        found |= {at(session.date, "11:00"), at(session.date, "16:30"), at(session.date, "19:20")}
+        found |= {at(session.date, clock) for clock in ("11:00", "16:30", "19:20")}
     yield from sorted(moment for moment in found if moment.date() == session.date)
 
 
