@@ -37,10 +37,11 @@ FOLDER = "sources"  # in the state directory: what sources keep for their next f
 
 
 class Answer(NamedTuple):
-    """What can be drawn, and which of a market's sources gave it."""
+    """What can be drawn, which of a market's sources gave it, and what is to be said of those before it."""
 
     snapshot: Snapshot
     source: NamedSource
+    failures: tuple[str, ...] = ()
 
 
 class Asker:
@@ -106,7 +107,8 @@ class Asker:
                     self._say(f"{market.name}: {named.label}: {error}")
                 continue
             self._note(market, named, blocks, None)
-            return Answer(snapshot, named)
+            left = (f"{rest}: left alone, for it blocked again and again" for rest in resting)
+            return Answer(snapshot, named, (*left, *(f"{other.label}: {error}" for other, error in errors)))
         failure = _of_all(errors) if errors else None
         if resting and (failure is None or isinstance(failure, SourcePassed)):
             rest = f"left alone after blocking again and again: {', '.join(resting)}"

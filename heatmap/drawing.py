@@ -89,12 +89,13 @@ class Drawing:
             objection = duty.veto(verdict, snapshot, self._now, zone)
             if objection and not whatever:
                 raise SourcePassed(objection)
-            return self._gatekeeper.admit(market, snapshot, verdict, whatever=whatever)
+            drawn_as = verdict._replace(phase=Phase.CLOSED) if objection else verdict
+            return self._gatekeeper.admit(market, snapshot, drawn_as, whatever=whatever)
 
-        snapshot, source = self._asker.ask(
-            market, verdict, seconds, judge, lambda: self._gatekeeper.symbols(market)
-        )
-        self._report.sources[market.name] = source.label
+        answer = self._asker.ask(market, verdict, seconds, judge, lambda: self._gatekeeper.symbols(market))
+        snapshot = answer.snapshot
+        self._report.sources[market.name] = answer.source.label
+        self._report.notes += [f"{market.name}: {failure}" for failure in answer.failures]
         objection = duty.veto(verdict, snapshot, self._now, zone)
         if objection:
             self._report.say(f"{market.name}: {objection}; drawn all the same, marked closed")

@@ -75,6 +75,8 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
         None if verdict.past_calendar else _failed(market, ended, rests),
         _vetoed(verdict, last),
+        _unfinished(market, last, memory, now),
+        _second_best(market, last),
         _in_future(last, now),
         _runs_out(market, now),
     ]
@@ -178,6 +180,32 @@ def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
         f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late, which "
         "heatmap calendar update makes known to the calendar"
     )
+
+
+def _unfinished(market: Market, last: Outcome | None, memory: Memory, now: datetime) -> Trouble | None:
+    """Return that ticks came and did not fail, and yet the last session has no closing page."""
+    due = last_due(market.calendar, now)
+    if due is None or last is None or last.word != SourcePassed.word:
+        return None
+    moment, session = due
+    if session is None or moment != session.settles or last.at < moment:
+        return None
+    if memory.final_date == session.date.isoformat():
+        return None
+    return Trouble(
+        f"the session of {session.date:%d %b %Y} has no closing page, for {last.sentence}: that is right on "
+        "a holiday announced late; else the source is behind, and each tick until midnight asks it again"
+    )
+
+
+def _second_best(market: Market, last: Outcome | None) -> Trouble | None:
+    """Return that the page is there, but not from the source that should give it."""
+    live = [each.label for each in market.sources if not hasattr(each.source, "closing")]
+    others = {each.label for each in market.sources}.difference(live[:1])
+    if last is None or not (live and last.is_good and last.source in others):
+        return None
+    why = f" ({last.sentence})" if last.sentence else ""
+    return Trouble(f"the page came from {last.source}, for {live[0]} gave nothing{why}")
 
 
 def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:

@@ -229,6 +229,17 @@ def test_a_source_that_blocks_rests_and_comes_back(tmp_path: Path) -> None:
     assert first.asked == 7
 
 
+def test_who_stood_in_is_told_with_the_reason(tmp_path: Path) -> None:
+    """The outcome of a good run says what the sources before had to say, while they fail and while they rest."""
+    config = several(tmp_path, MemorySource(error=SourceBlocked("it is shut")), MemorySource())
+
+    told = [tick.run(config, now=OPEN + number * TICK).outcomes[0] for number in range(breaker.BLOCKS + 1)]
+
+    assert ["second"] * len(told) == [outcome.source for outcome in told]
+    assert ["first: it is shut"] * breaker.BLOCKS == [outcome.sentence for outcome in told[:-1]]
+    assert "first until 11:20 IST: left alone, for it blocked again and again" == told[-1].sentence
+
+
 def test_when_all_rest_the_run_leaves(tmp_path: Path) -> None:
     """Without a failure, and says why to whoever reads along."""
     source, said = MemorySource(error=SourceBlocked("no")), list[str]()

@@ -10,6 +10,7 @@ import pytest
 from heatmap import calendars, health
 from heatmap.breaker import Blocks, to_plain
 from heatmap.calendars import SessionOptions
+from heatmap.config import NamedSource
 from heatmap.guard import Calendar
 from heatmap.outcomes import Outcome
 from heatmap.state import Memory
@@ -214,3 +215,33 @@ def test_when_a_tick_counts_as_missed(tmp_path: Path) -> None:
 
     assert 0 == judged(tmp_path, last + interval_and_spare, good(last)).code
     assert 75 == judged(tmp_path, last + interval_and_spare + timedelta(seconds=1), good(last)).code
+
+
+@pytest.mark.parametrize("now", ["20T18:00", "21T12:00", "23T09:00"])
+def test_a_closing_page_that_never_came(tmp_path: Path, now: str) -> None:
+    """No tick failed, and yet the day has no closing page: that is told, until the next session begins."""
+    skipped = Outcome("nse-fno", at("20T17:02"), 0, "skipped", "the figures are of 2026-11-19")
+    found = judged(tmp_path, at(now), good(at("20T15:02")), skipped)
+    there = judged(tmp_path, at(now), skipped, final_date="2026-11-20")
+
+    assert 0 == found.code
+    assert [True] == ["of 20 Nov 2026 has no closing page" in each.sentence for each in found.troubles]
+    assert "for the figures are of 2026-11-19" in found.troubles[0].sentence
+    assert () == there.troubles
+
+
+def test_a_source_that_others_stand_in_for(tmp_path: Path) -> None:
+    """The page is right, but not from the first source: who looks twice a year is told, and why."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    sources = tuple(NamedSource("memory", name, MemorySource()) for name in ("first", "second"))
+    market = config.markets[0]._replace(calendar=NSE, sources=sources)
+    first = good(at("20T11:02"))._replace(source="first")
+    second = first._replace(source="second", sentence="first: it was renamed")
+
+    found = health.judge(config, market, [second], Memory(), at("20T11:04"))
+
+    assert 0 == found.code
+    assert ["the page came from second, for first gave nothing (first: it was renamed)"] == [
+        trouble.sentence for trouble in found.troubles
+    ]
+    assert () == health.judge(config, market, [first], Memory(), at("20T11:04")).troubles

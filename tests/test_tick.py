@@ -243,6 +243,16 @@ def test_force_overrides_guard_and_veto_but_marks_nothing_fresh(tmp_path: Path) 
     assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
 
 
+def test_force_draws_the_day_before_after_the_close_too(tmp_path: Path) -> None:
+    """In the evening of a holiday announced late: marked closed, and no closing page of that day."""
+    source, target = MemorySource(as_of=FINAL - timedelta(days=1), is_open=False), MemoryPublisher()
+    config = configuration(tmp_path, source, target)
+
+    assert 0 == tick.run(config, now=FINAL, force=True).exit_code
+    assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
+    assert State(tmp_path / "state")["nse-fno"].final_date is None
+
+
 def test_figures_from_the_future_make_no_sense(tmp_path: Path) -> None:
     """A body dated tomorrow is a fault, not a skip; five minutes of clock drift are none."""
     source, target = MemorySource(as_of=OPEN + timedelta(days=1)), MemoryPublisher()
