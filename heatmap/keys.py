@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from dataclasses import Field
 
+LARGEST_WHOLE = 999_999_999  # more than any key means; what counts by it goes on to fit databases and clocks
+
 # How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
@@ -30,6 +32,8 @@ def converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whate
     fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
     if not fits:
         raise TypeError(called)
+    if kind == "int" and abs(value) > LARGEST_WHOLE:
+        raise TypeError(f"{called} of at most {len(str(LARGEST_WHOLE))} digits")
     if kind == "float":
         return _finite(value, called)
     if kind == "Path":
@@ -46,7 +50,7 @@ def converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whate
 
 
 def _finite(value: float, called: str) -> float:
-    """Return a number that can be reckoned with. Raises TypeError for TOML's inf and nan, and too large ones."""
+    """Return a number to reckon with. Raises TypeError for inf and nan, which TOML has, and beyond."""
     try:
         found = float(value)
     except OverflowError:

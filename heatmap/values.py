@@ -8,6 +8,7 @@ from datetime import date, datetime
 from math import isfinite
 
 LARGEST = 1e18  # above any price, volume or market value in any currency
+SMALLEST = 1e-12  # below any figure but 0: a difference of two such could not be reckoned with
 LONGEST_NUMBER = 40  # characters
 LONGEST_NAME = 120  # characters
 LOWEST_PERCENT = -100.0  # a price cannot fall below nothing
@@ -32,7 +33,9 @@ def number(value: object) -> float | None:
             return None
     else:
         return None
-    return result if isfinite(result) and abs(result) < LARGEST else None
+    if not isfinite(result) or abs(result) >= LARGEST:
+        return None
+    return result if abs(result) >= SMALLEST else 0.0
 
 
 def positive(value: object) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from heatmap import documents
@@ -66,4 +67,9 @@ def _day(day: date, breadth: list[int], page: str | None = None, *ends: list[Any
 
 
 def _end(kept: list[Any] | None) -> tuple[str, float] | None:
-    return None if kept is None else (str(kept[0]), float(kept[1]))
+    if kept is None:
+        return None
+    symbol, percent = str(kept[0]), float(kept[1])
+    if not isfinite(percent):
+        raise ValueError(kept)
+    return symbol, percent

@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     parser.add_argument("--minutes", type=float, default=60.0, help="of all targets together")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "heatmap-fuzz")
-    parser.add_argument("--one", metavar="SECONDS", type=int, help=argparse.SUPPRESS)  # the process of one target
+    parser.add_argument(
+        "--one", metavar="SECONDS", type=int, help=argparse.SUPPRESS
+    )  # the process of one target
     arguments = parser.parse_args()
     if arguments.one:
         fuzz(arguments.targets[0], arguments.folder, arguments.one)
@@ -73,7 +75,16 @@ def findings(folder: Path, name: str) -> list[Path]:
 
 def _round(name: str, folder: Path, seconds: int, before: Tally) -> Tally:
     """Fuzz one target for some seconds in a process of its own."""
-    command = [sys.executable, "-m", "tests.fuzz.guided", "--one", f"{seconds}", "--folder", str(folder), name]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.guided",
+        "--one",
+        f"{seconds}",
+        "--folder",
+        str(folder),
+        name,
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     (folder / "logs" / f"{name}.log").write_text(ended.stderr)
@@ -90,7 +101,9 @@ def fuzz(name: str, folder: Path, seconds: int) -> None:
     """Fuzz one target in this process, which ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["heatmap", "tomllib", "csv", "zipfile", "json", "http.cookiejar"]):
+    with atheris.instrument_imports(
+        include=["heatmap", "tomllib", "csv", "zipfile", "json", "http.cookiejar"]
+    ):
         from tests.fuzz.targets import TARGETS
     from tests.fuzz.damage import damaged
 

@@ -84,7 +84,10 @@ def test_damaged_bodies(name: str, chance: Random) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 @quick
-@given(body=st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@given(
+    body=st.binary(max_size=300)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
 def test_any_bytes(name: str, body: bytes) -> None:
     """Bytes or text without any form."""
     TARGETS[name].run(body)

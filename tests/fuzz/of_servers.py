@@ -1,0 +1,58 @@
+"""What the servers of targets say, as functions of bytes."""
+
+from __future__ import annotations
+
+import ftplib
+from functools import partial
+
+from heatmap.publishers import address, ftp_words, sftp_words
+from heatmap.publishers.s3 import S3Publisher
+from heatmap.publishers.s3_answers import Answer
+from heatmap.publishers.s3_faults import Keys, Refusal, explain
+from tests.fuzz.soundness import raised, refusing, text_of
+
+
+def ftp_server(body: bytes) -> object:
+    """Lists, greetings and refusals of an FTP server."""
+    text = body.decode("utf-8", "surrogateescape")
+    lines = text.split("\n")
+    found = [ftp_words.names(lines), ftp_words.machine_names(lines)]
+    assert all("/" not in name and name not in ("", ".", "..") for names in found for name in names)
+    modes = [ftp_words.mode(lines, "index.html"), ftp_words.machine_mode(lines, "index.html")]
+    assert all(mode is None or len(mode) == 10 for mode in modes)
+    told = ftp_words.description(text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone")
+    assert told.isprintable()
+    stale = [address.is_stale(name, 2e9) for names in found for name in names]
+    sentences = []
+    for step in ftp_words.FAILED:
+        for error in (ftplib.error_perm(text), OSError(text), EOFError(text)):
+            said = ftp_words.explain(error, "ftp://www.example.org", step, "site", "hunter2")
+            assert "hunter2" not in str(said)
+            sentences.append(refusing(partial(raised, said)))
+    return found, modes, told, stale, sentences
+
+
+def sftp_client(body: bytes) -> object:
+    """What OpenSSH's programs say."""
+    text = body.decode(errors="replace")  # as `openssh.run` does
+    told = sftp_words.describe(text, "3")
+    faults = [sftp_words.refusal("sftp://www.example.org", text)]
+    for step in sftp_words.ADVICE:
+        faults += [
+            sftp_words.explain("sftp://www.example.org", step, "site", error)
+            for error in (sftp_words.Broken(text), sftp_words.Lost(text), OSError(text))
+        ]
+    return told, [refusing(partial(raised, fault)) for fault in faults]
+
+
+def s3_store(body: bytes) -> object:
+    """What a store answers instead of what was asked for."""
+    target = S3Publisher("s3://bucket/folder", region="eu-west-1", access_key_id="AKIA")
+    keys = Keys("AKIA", "hunter2hunter2", "token")
+    found = []
+    for status in (200, 301, 400, 401, 403, 404, 500):
+        refusal = Refusal(Answer(status, {"Location": text_of(body[:200])}, body))
+        said = refusing(partial(raised, explain(refusal, target, keys, "store a file")))
+        assert "hunter2hunter2" not in str(said)
+        found.append(said)
+    return found

@@ -1,0 +1,126 @@
+"""What comes from the web, as functions of bytes: quotes, holidays, archives, and HTTP itself."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from contextlib import suppress
+from datetime import UTC
+
+from heatmap import holidays, values, vlq
+from heatmap.credentials import VARIABLE
+from heatmap.history import archives, packing
+from heatmap.sources import file, nse_body, nse_holidays
+from heatmap.web import answers, cookies
+from tests.fuzz.seeds import OVERRIDES
+from tests.fuzz.soundness import TODAY, calendar, decoded, is_figure, is_text, refusing, sound, text_of
+
+URL = "https://www.example.org/api"
+
+
+def nse_answer(body: bytes) -> object:
+    """An answer of the exchange, in any of its four forms."""
+    return refusing(lambda: sound(nse_body.parse(body, index="NIFTY 50")))
+
+
+def snapshot_json(body: bytes) -> object:
+    """A snapshot.json of this program's own, or an answer of the exchange, from a file or an address."""
+    return refusing(lambda: sound(file.parse(body)))
+
+
+def holiday_list(body: bytes) -> object:
+    """The exchange's holiday list, and what it makes of the packaged calendar and a user's overrides."""
+
+    def parse() -> object:
+        found = nse_holidays.parse(body)
+        assert found.closed or found.muhurat
+        for day, name in [*found.closed.items(), *found.muhurat.items()]:
+            assert day.year == found.year
+            assert is_text(name[:100].strip()), repr(name)
+        assert not set(found.closed) & set(found.muhurat)
+        update = holidays.update(calendar(), OVERRIDES, "overrides.toml", found, TODAY)
+        # What was once taken in changes nothing the second time.
+        again = holidays.update(calendar(), update.text, "overrides.toml", found, TODAY)
+        assert again.text == update.text
+        assert not again.new
+        return update.text
+
+    return refusing(parse)
+
+
+def web_answer(body: bytes) -> object:
+    """An answer's headers and packed body, cut at the first empty line."""
+    head, _, rest = body.partition(b"\n\n")
+    lines = [line.partition(":") for line in text_of(head).split("\n")]
+    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
+    status = (
+        int(headers["status"])
+        if headers.get("status", "").isdecimal() and len(headers["status"]) < 5
+        else 302
+    )
+    reply = answers.Reply(status, headers, tuple(headers.values()), b"")
+    jar = cookies.Cookies()
+    jar.take(URL, reply.cookies)
+    assert len(jar) <= cookies.MOST_COOKIES
+    wish = answers.retry_after_seconds(headers)
+    assert wish is None or 0 <= wish <= answers.LONGEST_WISH_SECONDS
+    unpacked = refusing(lambda: answers.unpacked(rest, headers.get("content-encoding", ""), 10_000))
+    assert len(unpacked) <= 10_000  # type: ignore[arg-type]  # bytes or a sentence
+    place = refusing(lambda: answers.redirected(URL, reply))
+    refusing(lambda: answers.judge(reply))
+    shown = answers.shown(headers.get("location", ""))
+    header = jar.header(URL)
+    assert header is None or (header.isascii() and header.isprintable())
+    return wish, unpacked, place, shown, header
+
+
+def bhavcopy(body: bytes) -> object:
+    """A daily archive of the exchange, plain or zipped."""
+
+    def parse() -> object:
+        found = archives.parse(body, TODAY)
+        assert found.bars
+        assert found.dropped >= 0
+        assert len({bar.symbol for bar in found.bars}) == len(found.bars)
+        for bar in found.bars:
+            assert bar.symbol.isascii()
+            assert bar.symbol.isprintable()
+            assert bar.date == TODAY
+            assert bar.close > 0
+            assert all(is_figure(figure, 0) for figure in bar[2:-1]), bar
+            assert bar.turnover is None or math.isfinite(bar.turnover)
+        return found
+
+    return refusing(parse)
+
+
+def packed_tick(body: bytes) -> object:
+    """A tick's figures out of a database that others may have written to."""
+    found: list[object] = []
+    for raw in (body, zlib.compress(body, 1)):
+        for read in (packing.unpack, packing.unpack_volumes):
+            with suppress(*packing.DAMAGE):  # as it says, and the store expects
+                found.append(read(raw))
+    return found or "damaged"
+
+
+def lone_values(body: bytes) -> object:
+    """Each value on its own, as text and as whatever JSON it may be."""
+    found: list[object] = []
+    for value in (text_of(body), decoded(body)):
+        figures = [check(value) for check in (values.number, values.positive, values.count, values.percent)]
+        assert all(is_figure(figure) for figure in figures), figures
+        assert all(not figure or abs(figure) >= values.SMALLEST for figure in figures), figures
+        words = values.words(value)
+        assert is_text(words), repr(words)
+        assert words is None or values.words(words) == words
+        moment = values.moment(value)
+        if moment:
+            moment.astimezone(UTC)
+        found += [*figures, words, values.day(value), moment]
+        if isinstance(value, str):
+            VARIABLE.fullmatch(value)
+            found += [archives.date_of(value), answers.shown(value)]
+    numbers = [byte << (byte % 40) for byte in body[:200]]
+    assert vlq.unpacked(vlq.packed(numbers)) == numbers
+    return found

@@ -1,0 +1,117 @@
+"""What the state directory and a shared history hold, as functions of bytes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from datetime import UTC
+from typing import Any
+
+from heatmap import breaker, documents, gatekeeper, nap, outcomes, state
+from heatmap.alerts import memory
+from heatmap.archive import record, shared
+from heatmap.history import keepsake
+from heatmap.web import cookies
+from tests.fuzz.soundness import NOW, decoded, folder, refusing
+
+
+def state_file(body: bytes) -> object:
+    """state.json, with the rests of sources that blocked."""
+    for left in folder().glob("state*.json"):
+        left.unlink()
+    (folder() / "state.json").write_bytes(body)
+    warnings: list[str] = []
+    found = state.State(folder(), warnings.append)
+    assert all(warning.isprintable() for warning in warnings)
+    rests = breaker.from_plain(found["nse-fno"].sources)
+    for blocked in rests.values():
+        assert breaker.rest_seconds(blocked, 5) >= 0
+        breaker.rests_until(blocked, 5, NOW)
+    assert breaker.from_plain(json.loads(json.dumps(breaker.to_plain(rests)))) == rests
+    found.remember("nse-fno", final_date="2026-09-17")
+    assert state.State(folder())["nse-fno"].final_date == "2026-09-17"
+    return found["nse-fno"], rests, len(warnings)
+
+
+def kept_documents(body: bytes) -> object:
+    """The other JSON documents of the state directory: set aside, or fit to go on with."""
+    found: list[object] = []
+    warnings: list[str] = []
+    for name, version, made in (
+        ("last.json", gatekeeper.VERSION, gatekeeper._made),
+        ("alerts.json", memory.VERSION, memory._memories),
+        ("archive.json", record.VERSION, record._days),
+    ):
+        path = folder() / name
+        path.write_bytes(body)
+        kept: Any = documents.load(path, version, made, warnings.append)
+        if name == "last.json" and kept:
+            json.dumps(gatekeeper._plain(kept))
+        if name == "archive.json" and kept:
+            record.save(folder(), "m", kept.values())
+            assert record.load(folder(), "m", warnings.append) == kept
+        if name == "alerts.json" and kept:
+            memory.save(folder(), kept)
+            again = memory.load(folder(), warnings.append)  # without half characters, and not too many
+            memory.save(folder(), again)
+            assert memory.load(folder(), warnings.append) == again
+        found.append(kept)
+    for left in folder().glob("*.json"):
+        left.unlink()
+    return found, len(warnings)
+
+
+def notes_of_others(body: bytes) -> object:
+    """What machines that share a history tell each other of the archive and of alerts."""
+    place = folder() / "shared"
+    place.mkdir(exist_ok=True)
+    warnings: list[str] = []
+    shared.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
+    refused = refusing(lambda: shared.take_pages(Notes(body), place, "m"))  # type: ignore[arg-type]  # the same
+    found = record.load(place, "m", warnings.append), {*shared.pages(place, "m")}, refused, len(warnings)
+    left = {path.name for path in place.iterdir()}
+    assert {name for name in left if not name.startswith("archive-m")} == set(), left
+    for name in left:
+        (place / name).unlink()
+    return found, memory.unpacked(body)
+
+
+class Notes:
+    """A store that has the same note under every name."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def note(self, market: str, name: str) -> bytes:
+        return self.content
+
+
+def outcome_lines(body: bytes) -> object:
+    """The record of runs, and the mark of one that was killed."""
+    (folder() / outcomes.FILE_NAME).write_bytes(body)
+    found = outcomes.read(folder())
+    for outcome in found:
+        assert outcome.at.utcoffset() is not None
+        outcomes._line(outcome)
+        outcome.at.astimezone(UTC)
+    mark = outcomes.read_mark(body.decode("utf-8", "replace"))
+    if mark:
+        outcomes.of_killed(mark)
+    former = decoded(body)
+    outcomes.adopt(folder(), former if isinstance(former, dict) else {})
+    kept = outcomes.read(folder())
+    (folder() / outcomes.FILE_NAME).unlink(missing_ok=True)
+    return found, mark, kept
+
+
+def nap_note(body: bytes) -> object:
+    """The note that lets a tick leave early; and what is kept between ticks; and the file of cookies."""
+    home = folder() / "home"
+    (home / "state").mkdir(parents=True, exist_ok=True)
+    (home / "state" / nap.FILE_NAME).write_bytes(body)
+    argv = ["run", "--config", str(home / "heatmap.toml"), "--now", "2026-09-17T11:30:00+05:30"]
+    kept = home / "kept"
+    kept.write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
+    first = nap.lasts(argv), keepsake.read(kept, "key")
+    kept.write_bytes(body)
+    return first, keepsake.read(kept, "key"), len(cookies.Cookies(kept))

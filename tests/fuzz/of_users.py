@@ -1,0 +1,81 @@
+"""What a user writes, as functions of bytes."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from heatmap import blocks, config, overrides
+from heatmap.cli.clock import parse_now
+from heatmap.publishers import address, known_hosts
+from tests.fuzz.soundness import calendar, folder, refusing, text_of
+
+
+def configuration(body: bytes) -> object:
+    """heatmap.toml."""
+
+    def parse() -> object:
+        path = folder() / "heatmap.toml"
+        path.write_bytes(body)
+        found = config.load(path)
+        assert found.markets
+        assert found.publishers
+        assert len({market.name for market in found.markets}) == len(found.markets)
+        assert found.title.isprintable()
+        assert math.isfinite(found.deadline_seconds)
+        return found
+
+    return refusing(parse)
+
+
+def overrides_file(body: bytes) -> object:
+    """A file of overrides over the packaged calendar, with the blocks that the program keeps in it."""
+
+    def parse() -> object:
+        path = folder() / "overrides.toml"
+        path.write_bytes(body)
+        text = overrides.read(path)
+        problems: list[str] = []
+        merged = overrides.merged(calendar(), text, "overrides.toml", problems)
+        assert all(problem.isprintable() for problem in problems), problems
+        lines = ["[[closed]]", "date = 2027-01-26", 'name = "Republic Day"']
+        with_block = blocks.rewritten(text, 2027, lines, None)
+        if not problems:
+            assert blocks.rewritten(with_block, 2027, lines, None) == with_block
+            return merged, overrides.dates(text)
+        return problems
+
+    return refusing(parse)
+
+
+def clock(body: bytes) -> object:
+    """A time as --now has it."""
+    return refusing(lambda: parse_now(text_of(body[:1000])))  # its refusal repeats the user's own words
+
+
+def addresses(body: bytes) -> object:
+    """The address of a target, and the paths below it."""
+
+    def parse() -> object:
+        found = address.parse(text_of(body))
+        assert found.name.isprintable()
+        assert ".." not in found.folder.split("/")
+        assert list(address.levels(found.folder))[-1:] in ([], [found.folder])
+        return found
+
+    return refusing(parse)
+
+
+def host_keys(body: bytes) -> object:
+    """A file of host keys."""
+    path = folder() / "known_hosts"
+    path.write_bytes(body)
+    found: list[object] = [known_hosts.kinds(path, name) for name in ("www.example.org", "[host]:22")]
+    for line in body.decode("utf-8", "replace").splitlines()[:50]:
+        try:
+            key = known_hosts.parse(line)
+            assert key.fingerprint.startswith("SHA256:")  # which servers' own keys always have
+        except ValueError:
+            continue
+        found.append(refusing(partial(known_hosts.verify, "sftp:", path, "www.example.org", key)))
+    return found
