@@ -25,6 +25,7 @@ PACKAGES = {
     "apache2": "apache2-bin",
     "pure-pw": "pure-ftpd",
     "unshare": "util-linux",
+    "systemd-analyze": "systemd",
 }
 
 

@@ -30,6 +30,8 @@ PACKAGES = (
     "apache2-bin",
     "cron",
     "libfaketime",
+    "logrotate",
+    "shellcheck",
     # libraries that those need and a small system lacks
     "libwrap0",
     "libhiredis0.14",
@@ -40,6 +42,8 @@ PACKAGES = (
     "libsodium23",
     "libapr1",
     "libaprutil1",
+    "libgmp10",
+    "libpopt0",
 )
 RIVALS = ("lftp", "rclone", "curl")  # 16 MB, and no test of ours needs them
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
