@@ -15,12 +15,15 @@ SENTENCE = (
     "this machine has no memory left, or no room for another thread: visitors keep the last good pages, and "
     "the next run tries again; if that goes on, end what else runs here, or raise the limit"
 )
+FULL = "there is no room on the disk, or beyond this user's share of it: make some"
 # What the system's loader and the standard library say, where they say it in words alone.
 WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory", "out of memory")
 
 
 def foreseen(error: BaseException) -> BaseException:
     """Return a ShortageError in place of an error that comes of one, and any other error as it is."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ShortageError(FULL)
     is_system = isinstance(error, OSError) and error.errno == errno.ENOMEM
     is_told = isinstance(error, Exception) and any(words in str(error).lower() for words in WORDS)
     if isinstance(error, MemoryError) or (not isinstance(error, HeatmapError) and (is_system or is_told)):

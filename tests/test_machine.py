@@ -211,5 +211,21 @@ def test_what_a_shortage_looks_like(error: Exception) -> None:
     """By its class, its number, its words; what is no shortage stays what it is."""
     with pytest.raises(ShortageError, match="no memory left"), shortage.told():
         raise error
-    for other in (OSError(28, "No space left on device"), ConfigError(["out of memory"]), KeyError("x")):
+    for other in (OSError(2, "No such file or directory"), ConfigError(["out of memory"]), KeyError("x")):
         assert other is shortage.foreseen(other)
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    """Not even where nobody foresaw that something is written, such as what a command prints."""
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "heatmap", "status"],
+            cwd=Path(__file__).parents[1],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+
+    assert 75 == ended.returncode
+    assert f"heatmap: {shortage.FULL}\n" == ended.stderr

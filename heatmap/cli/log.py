@@ -67,7 +67,7 @@ class Voice:
         """Tell how it ended, in a log; not of a run that found nothing to do, and nobody to tell of it."""
         if self._form is None or not (self._talk or code or outcomes):
             return
-        came = "; ".join(map(_told, outcomes)) or "nothing to do"
+        came = "; ".join(map(_told, outcomes)) or ("nothing was done" if code else "nothing to do")
         seconds = round(time.monotonic() - self._begun, 2)
         words = {outcome.market: outcome.word for outcome in outcomes}
         self._write(

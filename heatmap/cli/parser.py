@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = ("run", "demo", "init", "check", "session", "status", "embed", "schedule", "history", "calendar")
+LOG_FORMAT = "--log-format"
 EXIT_INTERRUPTED = 130
 HELP_WIDTH = 100  # columns
 
@@ -26,7 +29,7 @@ def obey(argv: Sequence[str]) -> int:
         arguments = _parser(argv).parse_args(argv)
         return int(arguments.command.run(arguments))
     except HeatmapError as error:
-        complain(error)
+        _tell(argv, error)
         return error.exit_code
     except BrokenPipeError:  # whoever reads has seen enough, as with `heatmap session | head -1`
         return EXIT_TEMPORARY if argv[:1] == ["check"] else EXIT_OK
@@ -36,8 +39,18 @@ def obey(argv: Sequence[str]) -> int:
         from heatmap.shortage import foreseen
 
         known = foreseen(error)
-        complain(known)
+        _tell(argv, known)
         return common_code([known])
+
+
+def _tell(argv: Sequence[str], error: BaseException) -> None:
+    """Tell of an error that no command has told of, as a line of the log where the command line wants one."""
+    asked = [value for word, value in pairwise(argv) if word == LOG_FORMAT]
+    asked += [word.removeprefix(f"{LOG_FORMAT}=") for word in argv]
+    from heatmap.cli.log import FORMATS, Voice
+
+    form = next((each for each in FORMATS if each in asked), None)
+    Voice(form, datetime.now(UTC), talk=False).complain(error)
 
 
 def complain(error: BaseException) -> None:

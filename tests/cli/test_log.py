@@ -107,6 +107,17 @@ def test_a_configuration_that_cannot_be(tmp_path: Path) -> None:
     assert [78] == [line["exit_code"] for line in objects(out)]
 
 
+@pytest.mark.parametrize("option", [("--log-format", "json"), ("--log-format=json",)])
+def test_a_command_line_that_cannot_be(tmp_path: Path, option: tuple[str, ...]) -> None:
+    """It is told in the form that it asks for, though no command has begun."""
+    code, out, err = run(tmp_path, *option, "--frobnicate")
+    (line,) = (json.loads(line) for line in err.splitlines())
+
+    assert (64, "") == (code, out)
+    assert ("usage", 64) == (line["error"], line["exit_code"])
+    assert "--frobnicate" in line["message"]
+
+
 def test_a_bug_is_one_line(tmp_path: Path) -> None:
     """Its traceback is in the object."""
     (tmp_path / "heatmap.toml").write_text(RECORDED)

@@ -60,6 +60,7 @@ def on_a_terminal(*argv: str) -> tuple[int, str]:
         ["run", "--fast"],
         ["run", "--now", "10:00"],
         ["run", "--now", "2026-09-17T11:00:00"],
+        ["run", "--now", "0001-01-01T00:00:00+00:00"],
         ["run", "--market", "nyse"],
         ["session", "--now", "tomorrow"],
         ["demo", "--port", "99999"],
