@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ url = "file:site"
 
 
 def test_a_tick_publishes_once(tick: Any) -> None:
-    """From a relay's figures a page is made and told of; where there is nothing new, nothing is published."""
+    """From a relay's figures a page is made and told of; on a holiday nothing is published."""
     folder: Path = tick.folder
     (folder / "heatmap.toml").write_text(CONFIGURATION)
     (folder / "relay.json").write_text(json.dumps(figures()))
@@ -147,14 +147,11 @@ def test_a_tick_publishes_once(tick: Any) -> None:
     assert (0, "published=yes\n") == tick()
     assert (folder / "site/index.html").is_file()
 
-    (folder / "heatmap.toml").write_text(
-        CONFIGURATION.replace('"always"', '"nse-equity-fno"\noverrides = "o.toml"')
-    )
-    today = datetime.now(UTC).date()
-    closed = "".join(f"[[closed]]\ndate = {day}\nname = 'test'\n" for day in {today, today.replace(day=1)})
-    (folder / "o.toml").write_text(closed)
-    code, told = tick()
-    assert (0, "") == (code, told)
+    now = datetime.now(UTC)
+    holidays = [f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 0, 1)]
+    hours = f'open = "00:00"\nclose = "23:59"\ntime_zone = "UTC"\nholidays = {holidays}'
+    (folder / "heatmap.toml").write_text(CONFIGURATION.replace('calendar = "always"', hours))
+    assert (0, "") == tick()
 
 
 def test_a_failed_tick_fails_the_run(tick: Any) -> None:
