@@ -74,7 +74,7 @@ class Gatekeeper:
         """Raise SourceGated for figures that are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
         longest = self._options.stale_after(self._config.interval_minutes)
-        gates.refuse_older(last, snapshot, zone)
+        gates.refuse_older(last, snapshot, self._now, zone)
         gates.refuse_stale(last, snapshot, verdict, self._now, longest, zone)
         refused = gates.doubt(last, snapshot, self._now, self._options.least_share)
         if refused:

@@ -128,17 +128,21 @@ def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> N
         )
 
 
-def refuse_older(last: Last, snapshot: Snapshot, zone: ZoneInfo) -> None:
+def refuse_older(last: Last, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
     """Raise SourceGated for figures of a time before the page's.
 
     Those of the page's own time are not worse: so finals are made, and targets that failed get their page.
-    A recording's time is that of our own clock, and says nothing of a source.
+    A recording's time is that of our own clock, and says nothing of a source. A page of a time that is still
+    to come was drawn by clocks that ran ahead: measured by it, none could follow until then.
     """
     if snapshot.recording:
         return
+    pages = [at for at in (last.as_of, last.tried) if at is not None and at <= now + FUTURE_TOLERANCE]
+    if not pages:
+        return
     # As exactly as the source gives its own time: some endpoints leave the seconds out.
     to_the_minute = not (snapshot.as_of.second or snapshot.as_of.microsecond)
-    newest = max(last.as_of, last.tried or last.as_of)
+    newest = max(pages)
     if snapshot.as_of < (newest.replace(second=0, microsecond=0) if to_the_minute else newest):
         raise SourceGated(
             f"its figures are of {_time(snapshot.as_of, zone)}, older than the page's of "
@@ -169,7 +173,8 @@ def doubt(last: Last, snapshot: Snapshot, now: datetime, least_share: float) -> 
     symbols = _symbols(snapshot)
     if _is_enough(symbols, last.symbols, least_share):
         return None
-    if last.refused and _is_enough(symbols, last.refused.symbols, least_share):
+    is_past = last.refused is not None and last.refused.since <= now  # not by a clock that ran ahead
+    if last.refused and is_past and _is_enough(symbols, last.refused.symbols, least_share):
         return last.refused
     return Refused(now, symbols)
 

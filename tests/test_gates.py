@@ -181,13 +181,13 @@ def test_many_contradictions_are_a_gate(percent: float) -> None:
 def test_older_figures() -> None:
     """A second is enough; those of the page's own time pass, and those of its minute where seconds lack."""
     page = last(market(2))
-    gates.refuse_older(page, snapshot(market(2), OPEN), INDIA)
-    gates.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), INDIA)
+    gates.refuse_older(page, snapshot(market(2), OPEN), OPEN, INDIA)
+    gates.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), OPEN, INDIA)
 
     for older in (OPEN - timedelta(seconds=1), at("2026-09-17T10:59:00"), OPEN - DAY):
         with pytest.raises(SourceGated, match="older than the page's of 17 Sep 11:00:28"):
-            gates.refuse_older(page, snapshot(market(2), older), INDIA)
-    gates.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), INDIA)
+            gates.refuse_older(page, snapshot(market(2), older), OPEN, INDIA)
+    gates.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), OPEN, INDIA)
 
 
 def verdict(now: datetime, **session: object) -> Verdict:
@@ -399,6 +399,22 @@ def test_a_shrink_where_there_are_no_sessions(tmp_path: Path) -> None:
     codes = [tick.run(config, now=OPEN + timedelta(hours=hours)).exit_code for hours in (1, 24, 25)]
 
     assert [65, 65, 0] == codes
+
+
+def test_clocks_that_ran_ahead_bar_nothing_for_good(tmp_path: Path) -> None:
+    """A page, or a doubt, of a time still to come is no measure once the clocks are right again."""
+    source = MemorySource(quotes=market(20))
+    always = SessionOptions(calendar="always")
+    config = configuration(tmp_path, source, MemoryPublisher(), session=always)
+
+    def run(moment: datetime, count: int) -> int:
+        source.quotes = market(count, shift=moment.hour / 100)
+        return tick.run(config, now=moment).exit_code
+
+    assert 0 == run(OPEN + 400 * DAY, 20)
+    assert [0, 0] == [run(OPEN, 20), run(OPEN + timedelta(hours=1), 20)]
+    assert 65 == run(OPEN + 400 * DAY, 10)
+    assert [65, 65, 0] == [run(OPEN + timedelta(hours=hours), 10) for hours in (2, 25, 26)]
 
 
 def test_force_takes_what_is_worse_than_the_page(tmp_path: Path) -> None:
