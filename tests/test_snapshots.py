@@ -122,9 +122,10 @@ def test_next_open() -> None:
 
 
 figures = st.one_of(st.none(), st.floats(0.01, 1e15))
-counts = st.one_of(st.none(), st.floats(0, 1e15), st.integers(0, 10**12).map(float))
+floats = st.floats(0, 1e15).map(lambda number: number if number >= values.SMALLEST else 0.0)
+counts = st.one_of(st.none(), floats, st.integers(0, 10**12).map(float))
 texts = st.one_of(st.none(), st.text(max_size=60).map(values.words))
-percents = st.floats(-100, 100_000).map(lambda percent: percent + 0.0)
+percents = st.floats(-100, 100_000).map(lambda percent: percent if abs(percent) >= values.SMALLEST else 0.0)
 changes = st.dictionaries(
     st.sampled_from(["1w", "1mo", "1y"]),
     st.builds(Change, st.one_of(st.none(), percents), st.one_of(st.none(), st.dates())),
