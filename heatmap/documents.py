@@ -58,8 +58,13 @@ def write(path: Path, content: bytes) -> None:
     """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs must not write into one file
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk would gather one with each run
+        with suppress(OSError):
+            temporary.unlink()
+        raise

@@ -58,7 +58,8 @@ def note(config: str | None, since: float, until: float, files: Iterable[str]) -
             file.write("\n".join(lines))
         os.replace(temporary, path)
     except OSError:
-        return
+        if os.path.exists(temporary):  # a full disk would gather one with each run
+            os.unlink(temporary)
 
 
 def _note(config: str | None) -> str:

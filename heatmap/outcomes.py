@@ -12,6 +12,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heatmap import documents
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 
 if TYPE_CHECKING:
@@ -250,6 +251,4 @@ def _shrink(path: Path) -> None:
 
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(b"".join(lines))
-    temporary.replace(path)
+    documents.write(path, b"".join(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -157,6 +158,5 @@ def _change_mark(file: FileIO, mark: str) -> str:
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:
     why = error.strerror or str(error)
-    return ConfigError(
-        [f"state_directory {directory} cannot be used ({why}): make it writable or name another"]
-    )
+    advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
+    return ConfigError([f"state_directory {directory} cannot be used ({why}): {advice} or name another"])

@@ -15,7 +15,7 @@ from heatmap import tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
-from heatmap.errors import PublishError
+from heatmap.errors import ConfigError, PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.store import Store, open_store
@@ -281,6 +281,24 @@ def test_a_disk_that_fills(tmp_path: Path, small_disk: Callable[[Path, int], Sma
     assert "less than 16 MiB are left on the disk of" in reports[0].warnings[0]
     assert [] == kept(config)
     assert State(config.state_directory)["nse-fno"].published_at is not None
+
+
+@pytest.mark.parametrize("room_kib", [4, 64])
+def test_a_disk_that_is_full(
+    tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk], room_kib: int
+) -> None:
+    """Where not even the run's own state has room, pages go on, and no run leaves a file behind."""
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(), target)
+    small_disk(config.state_directory, room_kib)
+    (config.state_directory / "filling").write_bytes(bytes((room_kib - 4) * 1024 or 4096))
+
+    for number in range(3):
+        with pytest.raises(ConfigError, match="No space left on device.*: make room or name another"):
+            tick.run(config, now=OPEN + number * FIVE)
+
+    assert 3 == target.runs
+    assert [] == [*config.state_directory.rglob("*.tmp")]
 
 
 def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

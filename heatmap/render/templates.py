@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from heatmap.render import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.bccache import Bucket
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
 LATER = "later"  # and that of later.js, which shares the page script's scope
@@ -104,10 +106,16 @@ def _bare(text: str) -> str:
 def _environment(cache: Path | None) -> Environment:
     from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
+    class Forgiving(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            """Keep a template's compiled form; on a full disk do without: the page comes first."""
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
     environment = Environment(
         loader=FileSystemLoader(find_templates()),
         autoescape=True,
-        bytecode_cache=FileSystemBytecodeCache(str(cache)) if cache else None,
+        bytecode_cache=Forgiving(str(cache)) if cache else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
