@@ -32,6 +32,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from heatmap import values
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours, Terms, session_on
 from heatmap.session import Phase
@@ -74,7 +75,7 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
         closing = day(entry.get("date"), f"{where} [[closed]] date", problems)
         if closing:
-            closed[closing] = str(entry.get("name", "a closure of your own"))
+            closed[closing] = values.words(entry.get("name")) or "a closure of your own"
             special.pop(closing, None)
     keys = ("date", "name", "windows", "auction", "settles")
     for entry in _entries(document, "session", keys, where, problems):
@@ -159,7 +160,7 @@ def _factor(value: object) -> tuple[int, int] | None:
 
 
 def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line
-    name = str(entry.get("name", "Special session"))
+    name = values.words(entry.get("name")) or "Special session"
     if entry.get("windows") == [] and not {"auction", "settles"} & entry.keys():
         return Hours((), None, name)
     before = len(problems)

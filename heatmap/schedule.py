@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MINUTES_AN_HOUR = 60
 HOURS_A_DAY = 24
-YEAR_DAYS = 370  # a calendar without end is looked at for a year: both sides of every clock change
+YEAR_DAYS = 370  # a calendar is looked at for a year from today: both sides of every clock change
 HORIZON_DAYS = 14  # how far ahead the next ticks are searched
 
 
@@ -33,7 +33,7 @@ def hours(
         if calendar.always:
             return frozenset(range(HOURS_A_DAY))
         first = calendar.first or today
-        last = calendar.last or today + timedelta(days=YEAR_DAYS)
+        last = min(calendar.last or date.max, today + timedelta(days=YEAR_DAYS))  # one may say 9999
         for days in range((last - first).days + 1):
             session = guard.session_on(calendar, first + timedelta(days=days))
             if session is not None and session.settles is not None:

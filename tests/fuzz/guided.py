@@ -21,7 +21,7 @@ from random import Random
 from typing import NamedTuple
 
 ROUND_SECONDS = 60
-LONGEST_INPUT = 4096  # bytes
+LONGEST_INPUT = 8192  # bytes
 SLOWEST_SECONDS = 30  # that one input may take, on a machine that has other work, too
 MOST_MEMORY_MB = 1024
 

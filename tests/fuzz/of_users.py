@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from heatmap import blocks, config, overrides
+from heatmap import blocks, config, guard, overrides, schedule
 from heatmap.cli.clock import parse_now
+from heatmap.guard import Calendar
 from heatmap.publishers import address, known_hosts
-from tests.fuzz.soundness import calendar, folder, refusing, text_of
+from tests.fuzz.soundness import TODAY, calendar, folder, refusing, text_of
 
 
 def configuration(body: bytes) -> object:
@@ -23,6 +26,8 @@ def configuration(body: bytes) -> object:
         assert len({market.name for market in found.markets}) == len(found.markets)
         assert found.title.isprintable()
         assert math.isfinite(found.deadline_seconds)
+        for market in found.markets:
+            judged(market.calendar)
         return found
 
     return refusing(parse)
@@ -42,15 +47,36 @@ def overrides_file(body: bytes) -> object:
         with_block = blocks.rewritten(text, 2027, lines, None)
         if not problems:
             assert blocks.rewritten(with_block, 2027, lines, None) == with_block
-            return merged, overrides.dates(text)
+            return merged, overrides.dates(text), judged(merged)
         return problems
 
     return refusing(parse)
 
 
+def judged(merged: Calendar) -> list[object]:
+    """Return what the guard says of a calendar on ordinary and on odd days, and when it is to be asked."""
+    days = sorted({TODAY, date(2027, 1, 1), *list(merged.special)[:20], *list(merged.closed)[-20:]})
+    moments = [datetime.combine(day, time(4), UTC) for day in days if 1900 < day.year < 9000]
+    found: list[object] = [
+        guard.end_of(merged),
+        schedule.hours([replace(merged, first=TODAY)], UTC, TODAY, timedelta(minutes=15)),
+    ]
+    for moment in moments:
+        verdict = guard.judge(merged, moment)
+        assert verdict.reason.isprintable()
+        assert verdict.next_open is None or verdict.next_open > moment
+        found += [verdict, guard.runs_out(merged, moment)]
+    return found
+
+
 def clock(body: bytes) -> object:
     """A time as --now has it."""
-    return refusing(lambda: parse_now(text_of(body[:1000])))  # its refusal repeats the user's own words
+
+    def parse() -> object:
+        now = parse_now(text_of(body[:1000]))  # its refusal repeats the user's own words
+        return now, guard.judge(calendar(), now), guard.runs_out(calendar(), now)
+
+    return refusing(parse)
 
 
 def addresses(body: bytes) -> object:

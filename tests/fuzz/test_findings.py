@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 
 import pytest
 
-from heatmap import config, documents, values
+from heatmap import calendars, config, documents, guard, overrides, schedule, values
 from heatmap.alerts import memory
 from heatmap.archive import record, shared
 from heatmap.errors import ConfigError, HistoryNonsense
@@ -67,6 +70,33 @@ def test_a_configuration_of_odd_values_is_refused_in_words(tmp_path: Path, text:
         config.load(tmp_path / "heatmap.toml")
 
     assert sentence in str(refusal.value)
+
+
+def test_a_calendar_until_9999_is_scheduled_at_once() -> None:
+    """Each of its three million days was looked at, which took more than a minute."""
+    calendar = calendars.load(calendars.SessionOptions(), Path())
+    begun = time.process_time()
+
+    hours = schedule.hours([replace(calendar, last=date.max)], UTC, FRIDAY, timedelta(minutes=15))
+
+    assert time.process_time() - begun < 5
+    assert schedule.hours([calendar], UTC, FRIDAY, timedelta(minutes=15)) == hours
+
+
+@pytest.mark.parametrize("name", [r"a\u0007b\u202E\nc", "x" * 100_000, ""])
+@pytest.mark.parametrize("table", ["closed]]", 'session]]\nwindows = [["18:00", "19:00"]]'])
+def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
+    """The guard's reason repeats it, to the terminal and to every log."""
+    problems: list[str] = []
+    packaged = calendars.load(calendars.SessionOptions(), Path())
+    text = f'[[{table}\ndate = 2026-09-18\nname = "{name}"\n'
+
+    merged = overrides.merged(packaged, text, "overrides.toml", problems)
+    reason = guard.judge(merged, datetime.combine(FRIDAY, clock(12, 45), UTC)).reason
+
+    assert not problems
+    assert reason.isprintable()
+    assert len(reason) < 200
 
 
 @pytest.mark.parametrize(
