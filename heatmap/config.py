@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +12,10 @@ from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
 from heatmap.state import FILE_NAME as STATE_FILE
+from heatmap.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from heatmap.alerts.options import AlertOptions
     from heatmap.archive.options import ArchiveOptions
@@ -109,33 +110,31 @@ def read(document: Mapping[str, Any], *, base: Path, path: Path | None = None) -
     return config
 
 
-class _Reader:
+class _Reader(Tables):
     """Walks the tables of one document and keeps every problem it meets."""
 
     def __init__(self, base: Path, file_name: str) -> None:
-        self.base = base
-        self.file_name = file_name
-        self.problems: list[str] = []
+        super().__init__(base, file_name)
         self.files: list[Path] = []
 
     def config(self, document: Mapping[str, Any], path: Path | None) -> Config:
         values = dict(document)
-        market_tables = self._tables(values.pop("market", [{"name": "nse-fno"}]), "market")
-        publish_tables = self._tables(values.pop("publish", [{"url": "file:site"}]), "publish")
+        market_tables = self.tables(values.pop("market", [{"name": "nse-fno"}]), "market")
+        publish_tables = self.tables(values.pop("publish", [{"url": "file:site"}]), "publish")
         page_table = values.pop("page", {})
         history_table = values.pop("history", {})
         monitor = self._monitor(values.pop("monitor")) if "monitor" in values else None
         archive = self._archive(values.pop("archive")) if "archive" in values else None
         gates = self._gates(values.pop("gates")) if "gates" in values else None
-        alert_tables = self._tables(values.pop("alert"), "alert") if "alert" in values else []
+        alert_tables = self.tables(values.pop("alert"), "alert") if "alert" in values else []
         tables = ("market", "page", "publish", "monitor", "history", "archive", "alert", "gates")
-        top = self._build(_TopLevel, values, "", also=tables) or _TopLevel()
+        top = self.build(_TopLevel, values, "", also=tables) or _TopLevel()
         if not market_tables or not publish_tables:
-            self._problem("", "there must be at least one [[market]] and one [[publish]]")
+            self.problem("", "there must be at least one [[market]] and one [[publish]]")
         markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
         names = [market.name for market in markets if market]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            self._problem("market", f"the name {name!r} is used twice")
+            self.problem("market", f"the name {name!r} is used twice")
         publishers = [self._publisher(table, f"publish {n}") for n, table in enumerate(publish_tables, 1)]
         state_directory = self.base / top.state_directory
         return Config(
@@ -146,10 +145,10 @@ class _Reader:
             deadline_seconds=top.deadline_seconds or min(DEADLINE_SECONDS, top.interval_minutes * 45.0),
             public_url=top.public_url.rstrip("/") + "/" if top.public_url else None,
             markets=tuple(market for market in markets if market),
-            page=self._build(PageOptions, page_table, "page") or PageOptions(),
+            page=self.build(PageOptions, page_table, "page") or PageOptions(),
             publishers=tuple(publisher for publisher in publishers if publisher),
             monitor=monitor,
-            history=self._build(HistoryOptions, history_table, "history") or HistoryOptions(),
+            history=self.build(HistoryOptions, history_table, "history") or HistoryOptions(),
             archive=archive,
             alerts=self._alerts(alert_tables, names),
             gates=gates,
@@ -163,12 +162,12 @@ class _Reader:
             where = f"market {name!r}"
         source_tables = values.pop("source", DEFAULT_SOURCES)
         session_table = values.pop("session", {})
-        own = self._build(_MarketTable, values, where, also=("source", "session"))
+        own = self.build(_MarketTable, values, where, also=("source", "session"))
         sources = self._sources(source_tables, f"{where} source")
-        options = self._build(calendars.SessionOptions, session_table, f"{where} session")
+        options = self.build(calendars.SessionOptions, session_table, f"{where} session")
         calendar = None
         if options is not None:
-            calendar = self._try(f"{where} session", lambda: calendars.load(options, self.base))
+            calendar = self.attempt(f"{where} session", lambda: calendars.load(options, self.base))
             self.files += calendars.files(options, self.base)
         if own is None or not sources or calendar is None:
             return None
@@ -179,7 +178,7 @@ class _Reader:
         if not isinstance(tables, list):
             tables = [tables]
         if not tables:
-            self._problem(where, "there must be at least one")
+            self.problem(where, "there must be at least one")
         found: list[NamedSource] = []
         for number, table in enumerate(tables, 1):
             named = self._source(table, where if len(tables) == 1 else f"{where} {number}")
@@ -190,45 +189,45 @@ class _Reader:
 
     def _source(self, table: object, where: str) -> NamedSource | None:
         if not isinstance(table, dict):
-            self._problem(where, "must be a table")
+            self.problem(where, "must be a table")
             return None
         values = dict(table)
         name = values.pop("type", "nse")
         if not isinstance(name, str) or name not in plugins.SOURCES:
-            self._problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
+            self.problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
             return None
-        source = self._located(self._build(plugins.source(name), values, where, also=("type",)))
+        source = self.located(self.build(plugins.source(name), values, where, also=("type",)))
         return NamedSource(name, name, source) if source else None
 
     def _publisher(self, table: Mapping[str, Any], where: str) -> Publisher | None:
         url = table.get("url")
         if not isinstance(url, str):
-            self._problem(where, 'needs a url, such as url = "file:site"')
+            self.problem(where, 'needs a url, such as url = "file:site"')
             return None
         scheme = url.partition(":")[0].lower()
         if scheme not in plugins.PUBLISHERS:
             known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-            self._problem(where, f"url must begin with one of {known}")
+            self.problem(where, f"url must begin with one of {known}")
             return None
-        found: Publisher | None = self._located(self._build(plugins.publisher(scheme), table, where))
+        found: Publisher | None = self.located(self.build(plugins.publisher(scheme), table, where))
         return found
 
     def _monitor(self, table: object) -> MonitorOptions | None:
         from heatmap.monitor.options import MonitorOptions
 
-        options: MonitorOptions | None = self._located(self._build(MonitorOptions, table, "monitor"))
+        options: MonitorOptions | None = self.located(self.build(MonitorOptions, table, "monitor"))
         return options
 
     def _archive(self, table: object) -> ArchiveOptions | None:
         from heatmap.archive.options import ArchiveOptions
 
-        options: ArchiveOptions | None = self._build(ArchiveOptions, table, "archive")
+        options: ArchiveOptions | None = self.build(ArchiveOptions, table, "archive")
         return options
 
     def _gates(self, table: object) -> GateOptions | None:
         from heatmap.gates import GateOptions
 
-        options: GateOptions | None = self._build(GateOptions, table, "gates")
+        options: GateOptions | None = self.build(GateOptions, table, "gates")
         return options
 
     def _alerts(self, tables: Sequence[object], markets: Sequence[str]) -> tuple[AlertOptions, ...]:
@@ -239,62 +238,15 @@ class _Reader:
         alerts: list[AlertOptions] = []
         for number, table in enumerate(tables, 1):
             where = f"alert {number}"
-            alert: AlertOptions | None = self._located(self._build(AlertOptions, table, where))
+            alert: AlertOptions | None = self.located(self.build(AlertOptions, table, where))
             if alert is None:
                 continue
             if alert.name in (other.name for other in alerts):
-                self._problem(where, f"the name {alert.name!r} is used twice")
+                self.problem(where, f"the name {alert.name!r} is used twice")
             for market in sorted({*alert.markets} - {*markets}):
-                self._problem(where, f"there is no market {market!r}{keys.nearest(market, markets)}")
+                self.problem(where, f"there is no market {market!r}{keys.nearest(market, markets)}")
             alerts.append(alert)
         return tuple(alerts)
-
-    def _located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
-        return plugin.located(self.base) if hasattr(plugin, "located") else plugin
-
-    def _tables(self, value: object, where: str) -> list[Mapping[str, Any]]:
-        if isinstance(value, dict):
-            value = [value]
-        if isinstance(value, list) and all(isinstance(table, dict) for table in value):
-            return value
-        self._problem(where, f"must be written as [[{where}]]")
-        return [{}]
-
-    def _build(self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
-        """Return `cls` made of the table's values, or None after noting what is wrong with them."""
-        if not isinstance(table, dict):
-            self._problem(where, "must be a table")
-            return None
-        known = {field.name: field for field in fields(cls)}
-        values: dict[str, Any] = {}
-        before = len(self.problems)
-        for key, value in table.items():
-            if key not in known:
-                self._problem(where, f"key {key!r} is not known{keys.nearest(key, [*known, *also])}")
-                continue
-            try:
-                values[key] = keys.converted(known[key], value)
-            except TypeError as error:
-                self._problem(where, f"{key} must be {error}, not {keys.shown(value)}")
-        for field in known.values():
-            required = field.default is MISSING and field.default_factory is MISSING
-            if required and field.name not in table:
-                self._problem(where, f"{field.name} is missing")
-        if len(self.problems) > before:
-            return None
-        return self._try(where, lambda: cls(**values))
-
-    def _try(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
-        try:
-            return make()
-        except ConfigError as error:
-            for problem in error.problems:
-                self._problem(where, problem)
-            return None
-
-    def _problem(self, where: str, what: str) -> None:
-        place = f"[{where}] " if where else ""
-        self.problems.append(f"{self.file_name}: {place}{what}")
 
 
 @dataclass(frozen=True, slots=True)
