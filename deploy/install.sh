@@ -258,7 +258,7 @@ do_uninstall() {
     if [ "$(readlink "$command" 2>/dev/null)" = "$venv/bin/heatmap" ]; then take_away "$command"; fi
     take_away "$opt"
     if [ -n "$purge" ]; then
-        take_away "$etc" "$lib" "$log"
+        take_away "$service.d" "$timer.d" "$etc" "$lib" "$log"
         if on_the_system && has_user; then change userdel heatmap; fi
     else
         say "Configuration, state, pages and logs stay, in $etc, $lib and $log; --purge takes them away, too."

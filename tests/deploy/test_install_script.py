@@ -136,10 +136,13 @@ def test_undone(script: Script, root: Path) -> None:
     script()
     (root / STATE).mkdir()
     (root / STATE / "state.json").write_text("{}")
+    override = "etc/systemd/system/heatmap.service.d/override.conf"  # as `systemctl edit` leaves it
+    (root / override).parent.mkdir()
+    (root / override).write_text("[Service]\n")
 
     for _ in range(2):
         script("--uninstall")
-        assert {CONFIGURATION, f"{STATE}/state.json"} == files(root)
+        assert {CONFIGURATION, f"{STATE}/state.json", override} == files(root)
     for _ in range(2):
         script("--uninstall", "--purge")
         assert set() == files(root)
