@@ -140,7 +140,7 @@ def _host_key(name: str, said: str) -> PublishRefused:
 def _lines(said: str) -> list[str]:
     """Return what was said, without empty lines; what does not show, such as colours, becomes a space."""
     shown = (
-        "".join(letter if letter.isprintable() else " " for letter in line).strip()[:LINE_CHARACTERS].strip()
+        "".join(letter if letter.isprintable() else " " for letter in line.strip()[:LINE_CHARACTERS]).strip()
         for line in said.splitlines()
     )
     return [line for line in shown if line] or ["the connection was lost"]

@@ -24,11 +24,11 @@ def ftp_server(body: bytes) -> object:
     assert told.isprintable()
     stale = [address.is_stale(name, 2e9) for names in found for name in names]
     sentences = []
-    for step in ftp_words.FAILED:
-        for error in (ftplib.error_perm(text), OSError(text), EOFError(text)):
-            said = ftp_words.explain(error, "ftp://www.example.org", step, "site", "hunter2")
-            assert "hunter2" not in str(said)
-            sentences.append(refusing(partial(raised, said)))
+    faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in ftp_words.FAILED]
+    for step, error in [*faults, ("store", OSError(text)), ("list", EOFError(text))]:
+        said = ftp_words.explain(error, "ftp://www.example.org", step, "site", "hunter2")
+        assert "hunter2" not in str(said)
+        sentences.append(refusing(partial(raised, said)))
     return found, modes, told, stale, sentences
 
 
