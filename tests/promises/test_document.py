@@ -17,13 +17,16 @@ LOSSES = (
     "false success",
     "spoilt files",
     "children",
-    "too late",
     "wrong",
     "unhealed",
     "put again",
     "failed",
     "lost",
     "doubled",
+    "worse",
+    "too late",
+    "untold",
+    "left behind",
 )
 
 

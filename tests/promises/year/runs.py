@@ -103,6 +103,7 @@ def environment(clock: datetime) -> Mapping[str, str]:
         "FAKETIME": f"@{clock.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "",  # an installation has its compiled files
     }
 
 
