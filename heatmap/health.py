@@ -163,7 +163,8 @@ def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> 
         if outcome.code == EXIT_OK and outcome.word != RESTING:
             break
         times += outcome.word != RESTING
-    how_often = f", as the {times - 1} before it" if times > 1 else ""
+    before = "one" if times == 2 else f"{times - 1}"
+    how_often = f", as the {before} before it" if times > 1 else ""
     rest = "".join(
         f"; {each.source} is left alone until {shown(each.until, zone)}, so that a ban is not prolonged"
         for each in rests
@@ -176,6 +177,8 @@ def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
     if last is None or last.word != SourcePassed.word or verdict.phase not in (Phase.OPEN, Phase.AUCTION):
         return None
+    if verdict.session is None and not verdict.past_calendar:
+        return Trouble(f"this market is always open, but {last.sentence}: see whether its source still works")
     return Trouble(
         f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late, which "
         "heatmap calendar update makes known to the calendar"

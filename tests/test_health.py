@@ -141,7 +141,7 @@ def test_the_last_tick_decides(tmp_path: Path) -> None:
     mended = judged(tmp_path, at("20T11:13"), *ticks, good(at("20T11:12")))
 
     assert 65 == found.code
-    assert ["the last tick failed (gated, as the 1 before it): it went wrong: mend it"] == [
+    assert ["the last tick failed (gated, as the one before it): it went wrong: mend it"] == [
         trouble.sentence for trouble in found.troubles
     ]
     assert at("20T10:57") == found.last_good.at  # type: ignore[union-attr]
@@ -160,6 +160,19 @@ def test_a_veto_is_well(tmp_path: Path) -> None:
         in found.troubles[0].sentence
     )
     assert () == later.troubles
+
+
+def test_a_veto_where_the_market_never_closes(tmp_path: Path) -> None:
+    """No calendar could be mended: it is the source that is looked at."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    market = config.markets[0]._replace(calendar=Calendar("always", "UTC", always=True))
+    vetoed = Outcome("nse-fno", at("20T15:12"), 0, "skipped", "the figures are of 2026-11-02, not of today")
+
+    found = health.judge(config, market, [vetoed], Memory(), at("20T15:14"))
+
+    (trouble,) = found.troubles
+    assert trouble.sentence.startswith("this market is always open, but the figures are of 2026-11-02")
+    assert trouble.sentence.endswith(": see whether its source still works")
 
 
 def test_a_rest_does_not_hide_what_it_came_from(tmp_path: Path) -> None:
