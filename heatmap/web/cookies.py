@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from contextlib import suppress
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar
@@ -52,7 +53,10 @@ class Cookies:
         for text in received:
             if len(text) <= LONGEST_COOKIE and text.isprintable() and text.isascii():
                 message["Set-Cookie"] = text
-        self._jar.extract_cookies(cast("HTTPResponse", _Headers(message)), Request(url))  # noqa: S310
+        with warnings.catch_warnings():
+            # The library warns, with a traceback, of a header that it cannot read, and takes no cookie.
+            warnings.simplefilter("ignore")
+            self._jar.extract_cookies(cast("HTTPResponse", _Headers(message)), Request(url))  # noqa: S310
         for cookie in list(self._jar)[MOST_COOKIES:]:
             self._jar.clear(cookie.domain, cookie.path, cookie.name)
 

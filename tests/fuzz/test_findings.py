@@ -20,6 +20,7 @@ from heatmap.history import keepsake, packing, sparks
 from heatmap.model import Breadth, Day
 from heatmap.publishers import sftp_words
 from heatmap.state import State
+from heatmap.web import cookies
 from tests.fuzz.damage import DEEP
 from tests.fuzz.of_state import Notes
 
@@ -81,6 +82,18 @@ def test_a_calendar_until_9999_is_scheduled_at_once() -> None:
 
     assert time.process_time() - begun < 5
     assert schedule.hours([calendar], UTC, FRIDAY, timedelta(minutes=15)) == hours
+
+
+@pytest.mark.parametrize("header", ["a=b; max-age", "a=b; Max-Age; Path=/"])
+def test_a_cookie_that_the_library_cannot_read_is_not_taken(
+    header: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    """It made the library write a traceback, which cron would have mailed with every tick."""
+    jar = cookies.Cookies()
+
+    jar.take("https://www.example.org/api", [header])
+
+    assert (0, []) == (len(jar), recwarn.list)
 
 
 @pytest.mark.parametrize("name", [r"a\u0007b\u202E\nc", "x" * 100_000, ""])
