@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -107,6 +108,7 @@ def fuzz(name: str, folder: Path, seconds: int) -> None:
         from tests.fuzz.targets import TARGETS
     from tests.fuzz.damage import damaged
 
+    warnings.simplefilter("error")  # on a server each would be mailed
     target = TARGETS[name]
     corpus, found = folder / "corpus" / name, folder / "findings" / name
     for place in (corpus, found):
