@@ -150,3 +150,19 @@ def test_the_end_of_the_calendar_allows_no_sleep(looked: Callable[[str], bool]) 
     """Where the next opening is not known every tick looks, and says what it has to say."""
     assert looked("2026-12-31T20:00:00+05:30")
     assert looked("2026-12-31T20:05:00+05:30")
+
+
+def test_a_note_that_cannot_be_put_in_place_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk each closed tick would leave another file, under its own process's number."""
+    config = tmp_path / "heatmap.toml"
+    (tmp_path / nap.STATE_DIRECTORY).mkdir()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    nap.note(str(config), 0.0, 1.0, [])
+
+    assert [] == [*(tmp_path / nap.STATE_DIRECTORY).iterdir()]
