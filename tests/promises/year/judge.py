@@ -153,8 +153,8 @@ class Judge:
         tick = self._tick
         is_trading = bool(day.session and covered and day.session.phase(tick.at))
         possible = self._possible_codes(is_trading=is_trading)
-        if day.session and not covered:
-            possible.add(CONFIGURATION)
+        if not covered:
+            possible.add(CONFIGURATION)  # once a day, at its first tick
         if ended.code not in possible:
             self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
         if "outcomes" in tick.trouble:

@@ -17,7 +17,7 @@ from tests.promises.year.runs import Blow
 from tests.servers.process import free_port
 
 OK, DATA, TEMPORARY, CONFIGURATION = 0, 65, 75, 78
-LONGEST_RUN_SECONDS = 0.9  # about; a signal comes within it
+LONGEST_RUN_SECONDS = 0.6  # about; a signal comes within it
 CONFIG_NAME, STATE_NAME, MIRROR_NAME = "heatmap.toml", "state", "mirror"
 HOLDER = """import fcntl, sys, time
 file = open(sys.argv[1], "a")

@@ -19,6 +19,7 @@ from tests.servers.exchange_faults import FAULTS
 
 INTERVAL = timedelta(minutes=5)
 WHOLE_SESSIONS = 3  # and the special ones
+MORE_KILLS = 12  # for each round of all troubles: every one strikes at another instant
 STUCK = "stuck figures"  # the exchange stamps each tick's time on the figures of the first
 SHRUNK = "two of three stocks missing"
 OLD = "10 minutes old"  # here with figures to match
@@ -85,7 +86,7 @@ def make(seed: int, *, root: bool = True) -> list[Day]:
     """Return the days of the whole year; without `root`, no disk can be filled."""
     rng = Random(f"year {seed}")
     mishaps = [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
-    troubles = _deck(rng, [*EXCHANGE_FAULTS, *mishaps, *mishaps])
+    troubles = _deck(rng, [*EXCHANGE_FAULTS, *mishaps, *mishaps, *["killed"] * MORE_KILLS])
     bursts = _deck(rng, BURSTS)
     found = sessions.sessions()
     special = {*sessions.SPECIAL, *(era[0] for era in sessions.ERAS)}
