@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -81,6 +82,14 @@ def recorded_bodies() -> Path:
     if not RECORDED.is_dir():
         pytest.skip("no further recorded bodies beside the checkout")
     return RECORDED
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """A command leaves its garbage to the end of its process, which in the tests is not its own."""
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
