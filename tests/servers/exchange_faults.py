@@ -228,7 +228,7 @@ FAULTS: dict[str, Callable[[Handler], None]] = {
     ),
     "31 % missing": lambda handler: handler.changed(lambda rows: rows[: round(0.69 * len(rows))]),
     "contradictions": lambda handler: handler.changed(
-        lambda rows: [{**row, "pChange": round(row["pChange"] / 100, 4)} for row in rows]
+        lambda rows: [{**row, "pChange": round(row["pChange"] + 1, 4)} for row in rows]
     ),
     "one contradiction": lambda handler: handler.changed(
         lambda rows: [{**rows[0], "pChange": -rows[0]["pChange"]}, *rows[1:]]
