@@ -45,7 +45,7 @@ bench: $(DEV)  ## a tick against the original approach, in ratios; a page's weig
 	$(BIN)/python -m bench.page
 	$(BIN)/python -m bench.publish
 
-promises: $(DEV) ## measure all that docs/promises.md promises, and write the figures there; takes most of an hour
+promises: $(DEV) ## measure all that docs/promises.md promises, and write the figures there; takes well over an hour
 	@$(BIN)/python tests/servers/unpack.py --rivals
 	$(BIN)/python -m tests.promises
 

@@ -2,7 +2,7 @@
 
     python -m tests.promises [--seed N] [--only NAME ...] [--rows TEXT] [--sample] [--jobs N]
 
-It takes long: most of an hour. With --only or --rows part of it, which is printed and, where whole tables
+It takes long: well over an hour. With --only or --rows part of it, which is printed and, where whole tables
 were measured and all held, written as well. Ends with 1 where anything did not hold.
 """
 

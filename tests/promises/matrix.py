@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.promises import cuts, faults, independence, kills, kinds, months, repeats, rivals, stalls, torn
+from tests.promises.year import measure as year
 
 TESTS = Path(__file__).parents[1]
 FAULTS = (
@@ -123,6 +124,14 @@ MEASUREMENTS = (
         {"SQLite": months.measure},
         months.SAMPLE,
         months.WHOLE,
+    ),
+    Measurement(
+        "year",
+        "A simulated year of real runs, at an exchange that misbehaves, on a machine that nobody watches",
+        "installation",
+        {"NSE F&O, two sources": year.measure},
+        year.SAMPLE,
+        year.WHOLE,
     ),
     Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults()),
 )
