@@ -33,7 +33,7 @@ class Archive:
         self.folder = tmp_path / "site"
         source = MemorySource(is_open=None)
         self.config = configuration(tmp_path, source, FilePublisher(f"file:{self.folder}"))  # type: ignore[arg-type]
-        for days, shift in ((3, -3.0), (2, 3.0), (1, 0.0)):
+        for days, shift in ((3, -3.0), (2, 3.0), (1, 0.01)):
             if days == 2:
                 source.quotes = quotes(shift=1.0)
                 self.run(OPEN - days * DAY)
