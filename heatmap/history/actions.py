@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from heatmap import ratios
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,13 +21,8 @@ BAND = 0.2  # how far a price may move in a session where no action explains it,
 NEAR_SHARE = 0.05  # how far from an action's price a session may open, to be taken for that action
 CLEARER_TIMES = 2  # how much nearer it must be than the next action
 
-_FACE_VALUES = (1, 2, 5, 10, 20, 50, 100)
-SPLITS = {Fraction(new, old) for old in _FACE_VALUES for new in _FACE_VALUES if new < old}
-BONUSES = {Fraction(held, held + given) for held in range(1, 11) for given in range(1, 6)}
-JOININGS = {1 / split for split in SPLITS}  # of several shares into one
-_FACTORS = sorted(SPLITS | BONUSES | JOININGS, key=lambda factor: factor.numerator + factor.denominator)
 # Where only the open tells, common actions alone are believed.
-_COMMON = [factor for factor in _FACTORS if max(factor.numerator, factor.denominator) <= 5]
+_COMMON = [factor for factor in ratios.EVERY if max(factor.numerator, factor.denominator) <= 5]
 _COMMON += [Fraction(1, 10), Fraction(10)]
 
 
@@ -154,9 +151,9 @@ def told(action: Action) -> str:
     if action.is_declared:
         return f"{seen}: by your [[action]], so earlier prices count {action.factor}"
     kinds = [
-        *(["a split"] if action.factor in SPLITS else []),
-        *([f"a bonus of {_ratio(Fraction(new - old, old))}"] if action.factor in BONUSES else []),
-        *(["a consolidation"] if action.factor in JOININGS else []),
+        *(["a split"] if action.factor in ratios.SPLITS else []),
+        *([f"a bonus of {_ratio(Fraction(new - old, old))}"] if action.factor in ratios.BONUSES else []),
+        *(["a consolidation"] if action.factor in ratios.JOININGS else []),
     ]
     sure = "probably " if action.is_likely else ""
     return f"{seen}: {sure}{' or '.join(kinds)} ({old} became {new}), so earlier prices count {action.factor}"
@@ -169,7 +166,7 @@ def _ratio(fraction: Fraction) -> str:
 def _exact(earlier: float, later: float) -> Fraction | None:
     """Return the simplest factor that turns one price into the other, to within a tick."""
     most = min(ONE_TICK, EXACT_SHARE * later)
-    return next((factor for factor in _FACTORS if abs(earlier * float(factor) - later) <= most), None)
+    return next((factor for factor in ratios.EVERY if abs(earlier * float(factor) - later) <= most), None)
 
 
 def _declared(
