@@ -14,7 +14,7 @@ from heatmap import cli, tick
 from heatmap.cli import parser
 from heatmap.images import png
 
-README = Path(__file__).parents[2] / "README.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 RECORDED = """
 [[market]]
 name = "nse-fno"
@@ -91,12 +91,14 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("command", parser.COMMANDS)
 def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    """The README names each command, and in its row each option."""
+    """docs/reference.md names each command, and in its row each option."""
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--config", "--verbose"}
     row = next(
-        line for line in README.read_text("utf-8").splitlines() if line.startswith(f"| `heatmap {command}`")
+        line
+        for line in REFERENCE.read_text("utf-8").splitlines()
+        if line.startswith(f"| `heatmap {command}`")
     )
 
     assert [] == sorted(option for option in options if f"`{option}" not in row)
