@@ -136,7 +136,7 @@ def _print_actions(found: Sequence[Action]) -> None:
     if len(found) > MOST_ACTIONS:
         print(f"  and        {len(found) - MOST_ACTIONS:,} more: ask for fewer sessions to see them")
     if any(action.factor is None for action in found):
-        print("  if you know what it was, say so by an [[action]] in your overrides file: see docs/calendar.md")
+        print("  if you know what it was, write an [[action]] into your overrides file: docs/calendar.md")
 
 
 def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextManager[Folder | Exchange]:
