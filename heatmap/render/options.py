@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from heatmap.colours import GRADIENTS, UPS
 from heatmap.errors import ConfigError
 from heatmap.periods import DAY, period
+from heatmap.render import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SCALES = ("rank", "value")
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 THEMES = ("light", "dark")
+CHART_FORMS = tuple(f"{{{form}}}" for form in words.CHART_SYMBOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class PageOptions:
     refresh_seconds: int = 300
     png: bool = True  # the picture as PNG too, where Pillow is installed
     fragments: tuple[str, ...] = ()  # what other pages include: "rs-sectors", "change-table-dark"
-    chart_url: str = "https://www.tradingview.com/chart/?symbol=NSE:{symbol}"
+    chart_url: str = "https://www.tradingview.com/chart/?symbol=NSE:{symbol:tradingview}"
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
@@ -63,6 +65,10 @@ class PageOptions:
             (
                 re.match(r"https?://[^/\s]", self.chart_url) is not None,
                 "chart_url must begin with https:// or http:// and a host",
+            ),
+            *(
+                (False, f"chart_url: {{{form}}} is unknown: write {' or '.join(CHART_FORMS)}")
+                for form in words.unknown_chart_forms(self.chart_url)
             ),
         ]
         problems = [problem for holds, problem in checks if not holds]

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date, datetime
 
     from heatmap.model import Snapshot
@@ -28,6 +29,15 @@ SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # 
 # Large amounts are told in what their readers count in.
 LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called
 LARGE_UNIT = (6, "million")
+
+# How a chart site spells a symbol, by the form in braces of `chart_url`. In NSE symbols TradingView writes a
+# hyphen as an underscore and keeps an ampersand: its scanner knows NSE:BAJAJ_AUTO and NSE:M&M, and neither
+# NSE:BAJAJ-AUTO nor NSE:M_M. (In its BSE symbols both are underscores: BSE:M_M.)
+CHART_SYMBOLS: dict[str, Callable[[str], str]] = {
+    "symbol": lambda symbol: symbol,
+    "symbol:tradingview": lambda symbol: symbol.replace("-", "_"),
+}
+_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def source(snapshot: Snapshot) -> str:
@@ -73,10 +83,18 @@ def unit_of(mode: Mode, currency: str | None) -> str:
 
 
 def chart(chart_url: str, symbol: str) -> str:
-    """Return the address of a symbol's chart; {symbol} in `chart_url` stands for it, URL-encoded."""
+    """Return the address of a symbol's chart: `chart_url` with each of CHART_SYMBOLS filled in, URL-encoded.
+
+    Raises KeyError for any other form in braces.
+    """
     from urllib.parse import quote
 
-    return chart_url.replace("{symbol}", quote(symbol, safe=""))
+    return _BRACES.sub(lambda form: quote(CHART_SYMBOLS[form[1]](symbol), safe=""), chart_url)
+
+
+def unknown_chart_forms(chart_url: str) -> list[str]:
+    """Return the forms in braces of a `chart_url` that `chart` cannot fill in."""
+    return [form for form in _BRACES.findall(chart_url) if form not in CHART_SYMBOLS]
 
 
 def moment(value: datetime) -> str:

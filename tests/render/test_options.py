@@ -31,6 +31,20 @@ def test_periods_of_any_length_can_be_clamped() -> None:
         PageOptions(period_clamps={"1d": 3.0})
 
 
+def test_an_unknown_form_of_a_chart_link() -> None:
+    """The error names the form and those that are known; forms that are known pass, once or several times."""
+    PageOptions(chart_url="https://example.org/{symbol}?tv={symbol:tradingview}&again={symbol}")
+    PageOptions(chart_url="https://example.org/the-same-for-all")
+    with pytest.raises(ConfigError) as caught:
+        PageOptions(chart_url="https://example.org/{ticker}/{symbol}/{symbol:yahoo}")
+
+    known = "write {symbol} or {symbol:tradingview}"
+    assert [
+        f"chart_url: {{ticker}} is unknown: {known}",
+        f"chart_url: {{symbol:yahoo}} is unknown: {known}",
+    ] == list(caught.value.problems)
+
+
 @pytest.mark.parametrize(("scale", "heat"), [("rank", "rank"), ("value", "1")])
 def test_the_scale_is_the_first_heat(scale: str, heat: str) -> None:
     """By rank, or by value at its usual clamp."""

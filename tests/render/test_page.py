@@ -66,11 +66,19 @@ def test_a_chart_opens_apart_with_its_symbol_encoded() -> None:
     assert "noopener noreferrer" == link["rel"]
 
 
+def test_the_default_chart_is_in_tradingviews_spelling() -> None:
+    """TradingView has an underscore where the exchange has a hyphen, and the same ampersand."""
+    links = _Cells(drawn(Quote("BAJAJ-AUTO", 2.0), Quote("M&M", 1.0))).links
+
+    address = "https://www.tradingview.com/chart/?symbol=NSE:"
+    assert [f"{address}BAJAJ_AUTO", f"{address}M%26M"] == [link["href"] for link in links]
+
+
 def test_only_its_own_scripts_may_run() -> None:
     """The policy's hashes are those of the script in the page and of later.js, and nothing else is let in."""
     page = drawn()
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    scripts = re.findall(r'<script data-cfasync="false">(.*?)</script>', page, re.DOTALL)
 
     assert policy is not None
     assert 1 == len(scripts)
@@ -164,7 +172,7 @@ def test_the_budget_holds() -> None:
     where = replace(where, markets=("nse-fno", "crypto", "forex"))
     page = page_of(recorded(), where=where, root=True, history=OFFERED).encode()
     squeezed = gzip.compress(page, 9)
-    scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    scripts = re.findall(rb'<script data-cfasync="false">(.*?)</script>', page, re.DOTALL)
     first = zlib.decompressobj(wbits=31).decompress(squeezed[: 14 * 1024])
 
     assert len(squeezed) <= 40 * 1024
@@ -178,5 +186,5 @@ def test_the_first_map_needs_no_data() -> None:
     """What the script picks from stands behind the map, and names its stocks by their place there."""
     page = drawn()
 
-    assert page.index("</table>") < page.index('id="heatmap-data"') < page.index("<script>")
+    assert page.index("</table>") < page.index('id="heatmap-data"') < page.index("<script data-cfasync")
     assert ["change 1d", "rs 1d"] == list(data_of(page)["readings"])[:2]

@@ -50,6 +50,21 @@ def test_every_mode_writes_its_values(mode: str, value: float, expected: str) ->
 
 
 @pytest.mark.parametrize(
+    ("chart_url", "symbol", "expected"),
+    [
+        ("https://c.example/{symbol}", "BAJAJ-AUTO", "https://c.example/BAJAJ-AUTO"),
+        ("https://c.example/{symbol:tradingview}", "BAJAJ-AUTO", "https://c.example/BAJAJ_AUTO"),
+        ("https://c.example/{symbol:tradingview}", "GVT&D", "https://c.example/GVT%26D"),
+        ("https://c.example/{symbol}?s={symbol:tradingview}", "A-B/C", "https://c.example/A-B%2FC?s=A_B%2FC"),
+        ("https://c.example/{symbol}", "{symbol}", "https://c.example/%7Bsymbol%7D"),
+    ],
+)
+def test_a_chart_link_has_the_spelling_that_it_asks_for(chart_url: str, symbol: str, expected: str) -> None:
+    """The exchange's own or TradingView's, URL-encoded; a symbol is never read as a form."""
+    assert expected == words.chart(chart_url, symbol)
+
+
+@pytest.mark.parametrize(
     ("currency", "expected"),
     [("INR", "₹ crore"), ("USD", "$ million"), ("CHF", "CHF million"), (None, "million")],
 )
