@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
+from zlib import crc32
 
 from heatmap.render.templates import render_template
 
-HEIGHT_PIXELS = 960  # of a frame that cannot grow: the header, 17 rows and the footer on a wide screen
-PERIODS = ("1d", "1mo", "1y")
+HEIGHT_PIXELS = (
+    960  # of a frame until its page says how tall it is: header, 17 rows and footer on a wide screen
+)
+SOURCE_PERIODS = ("1d", "1mo", "1y")  # those that a source may give; the history's are the configuration's
+HEATS = ("rank", "0.5", "1", "2")
+SORTS = ("mode", "symbol", "change", "amount")
+AREAS = ("market-cap", "amount", "equal")
 
 
 class Choices(NamedTuple):
@@ -19,6 +26,11 @@ class Choices(NamedTuple):
     period: str | None = None
     theme: str | None = None  # None: the reader's own
     palette: str | None = None
+    heat: str | None = None  # how values are shaded: by rank, or how many times the usual limit
+    sort: str | None = None
+    area: str | None = None  # what the area of a treemap's tile stands for
+    sector: str | None = None  # by name, or "watchlist"
+    watch: str | None = None  # symbols, separated by commas
 
     def made(self) -> dict[str, str]:
         """Return those that were made."""
@@ -35,7 +47,7 @@ def snippet(
     market: str,
     choices: Choices = USUAL,
     height_pixels: int = HEIGHT_PIXELS,
-    auto_height: bool = False,
+    auto_height: bool = True,
 ) -> str:
     """Return the `<iframe>`; with `auto_height`, and the script by which it takes the page's own height.
 
@@ -68,10 +80,21 @@ def _filled(
         template,
         url=f"{url}?{urlencode(made)}" if made else url,
         title=title,
-        # No market's name holds an underscore: no two frames of different content share an id.
-        id="_".join((f"heatmap-{market}", *made.values())),
+        id=_identifier(market, made),
         height=height_pixels,
         auto_height=auto_height,
         # A frame whose scheme is not that of its page would be given an opaque ground of its own.
         color_scheme=choices.theme or "light dark",
     )
+
+
+def _identifier(market: str, made: dict[str, str]) -> str:
+    """Return the id of a frame, in letters that a selector takes: no two frames of different content share one.
+
+    No market's name holds an underscore. A name of a sector, a list of symbols and a number stand as a checksum.
+    """
+    parts = (
+        value if re.fullmatch(r"[a-z0-9-]+", value) else f"{key}-{crc32(value.encode()):08x}"
+        for key, value in made.items()
+    )
+    return "_".join((f"heatmap-{market}", *parts))

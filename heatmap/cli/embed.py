@@ -6,28 +6,34 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import embed
+from heatmap import embed, keys
 from heatmap.colours import GRADIENTS
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
-from heatmap.modes import MODES
+from heatmap.modes import EVERY, MODES
 from heatmap.render.options import LAYOUTS, THEMES
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from heatmap.config import Config
+
 HELP = "print the <iframe> that shows the page on a blog"
 LEAST_PIXELS, MOST_PIXELS = 100, 10_000
+SYMBOLS = re.compile(r"[^\s,]{1,40}(,[^\s,]{1,40}){0,199}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap embed`."""
     parser.add_argument(
-        "--auto-height", action="store_true", help="with a script, so that it grows with the page"
+        "--auto-height", action="store_true", help="with a script, so that it grows with the page (default)"
     )
     parser.add_argument(
-        "--height", type=int, default=embed.HEIGHT_PIXELS, metavar="PIXELS", help="without it"
+        "--height",
+        type=int,
+        metavar="PIXELS",
+        help="a fixed height, without a script; with --auto-height, the first",
     )
     parser.add_argument(
         "--fragment",
@@ -35,13 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="no frame: a piece of the page, which your server includes (with --mode, --layout, --theme)",
     )
     parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
-    parser.add_argument("--mode", choices=MODES, help="what is measured (default: change)")
+    parser.add_argument(
+        "--mode", metavar="MODE", help=f"what is measured: {', '.join(EVERY)} (default: change)"
+    )
     parser.add_argument("--layout", choices=LAYOUTS, help="how it is drawn (default: table)")
-    parser.add_argument("--period", choices=embed.PERIODS, help="over which time (default: 1d)")
+    parser.add_argument(
+        "--period", metavar="PERIOD", help="over which time: 1d, 1mo, 1y, 20d, ytd, ... (default: 1d)"
+    )
     parser.add_argument("--theme", choices=THEMES, help="your blog's, if it has but one")
     parser.add_argument(
         "--palette", choices=GRADIENTS, help="the colours (default: those of the configuration)"
     )
+    parser.add_argument(
+        "--heat", choices=embed.HEATS, help="shades by rank, or by value: how many times the usual limit"
+    )
+    parser.add_argument("--sort", choices=embed.SORTS, help="the order of the tiles (default: mode)")
+    parser.add_argument(
+        "--area", choices=embed.AREAS, help="what a treemap's areas stand for (default: market-cap)"
+    )
+    parser.add_argument("--sector", metavar="NAME", help="one sector alone, or watchlist")
+    parser.add_argument("--watch", metavar="SYMBOLS", help="the watchlist: TCS,INFY")
     parser.add_argument("--url", help="where the pages are (default: public_url of the configuration)")
 
 
@@ -58,16 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{name} must begin with https:// or http:// and a host, and end before any ?, not {url!r}"
         )
-    if not LEAST_PIXELS <= arguments.height <= MOST_PIXELS:
-        raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {arguments.height}")
-    usual = embed.Choices("change", "table", "1d", palette=config.page.gradient)
-    asked = (getattr(arguments, key) for key in usual._fields)
-    choices = embed.Choices(
-        *(value if value != default else None for value, default in zip(asked, usual, strict=True))
-    )
+    height = arguments.height
+    if height is not None and not LEAST_PIXELS <= height <= MOST_PIXELS:
+        raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {height}")
+    choices = _choices(arguments, config)
     address = f"{url.rstrip('/')}/{market.name}/"
     if arguments.fragment:
-        print(embed.include(address, _fragment(arguments, config.page.fragments)), end="")
+        print(embed.include(address, _fragment(arguments, choices, config.page.fragments)), end="")
         return 0
     print(
         embed.snippet(
@@ -75,20 +91,43 @@ def run(arguments: argparse.Namespace) -> int:
             market.title,
             market=market.name,
             choices=choices,
-            height_pixels=arguments.height,
-            auto_height=arguments.auto_height,
+            height_pixels=height or embed.HEIGHT_PIXELS,
+            auto_height=arguments.auto_height or height is None,
         ),
         end="",
     )
     return 0
 
 
-def _fragment(arguments: argparse.Namespace, published: Sequence[str]) -> str:
+def _choices(arguments: argparse.Namespace, config: Config) -> embed.Choices:
+    """Return what the page is to show first, without what it shows anyway. Raises UsageError."""
+    history = config.history
+    modes = [*EVERY] if history.enabled else [*MODES]
+    periods = [*embed.SOURCE_PERIODS, *(history.periods if history.enabled else ())]
+    for option, value, known in (("mode", arguments.mode, modes), ("period", arguments.period, periods)):
+        if value is not None and value not in known:
+            raise UsageError(f"--{option}: the page has no {value!r}{keys.nearest(value, known)}")
+    if arguments.watch is not None and not SYMBOLS.fullmatch(arguments.watch):
+        raise UsageError("--watch takes symbols, separated by commas, such as TCS,M&M")
+    if arguments.sector is not None and not (arguments.sector.isprintable() and arguments.sector.strip()):
+        raise UsageError("--sector takes the name of a sector, as the page's list has it, or watchlist")
+    usual = embed.Choices(
+        "change", "table", "1d", palette=config.page.gradient, sort="mode", area="market-cap"
+    )
+    asked = (getattr(arguments, key) for key in usual._fields)
+    return embed.Choices(
+        *(value if value != default else None for value, default in zip(asked, usual, strict=True))
+    )
+
+
+def _fragment(arguments: argparse.Namespace, choices: embed.Choices, published: Sequence[str]) -> str:
     """Return the fragment asked for. Raises UsageError, or ConfigError where it is not published."""
-    if arguments.auto_height or arguments.period not in {None, "1d"} or arguments.palette:
-        raise UsageError("--fragment goes with --mode, --layout, --theme, --market and --url alone")
-    parts = (arguments.mode or "change", arguments.layout or "table", arguments.theme)
-    name = "-".join(filter(None, parts))
+    others = set(choices.made()) - {"mode", "layout", "theme"}
+    if arguments.auto_height or arguments.height or others or (choices.mode or "change") not in MODES:
+        raise UsageError(
+            f"--fragment goes with --mode ({', '.join(MODES)}), --layout, --theme, --market and --url alone"
+        )
+    name = "-".join(filter(None, (choices.mode or "change", choices.layout or "table", choices.theme)))
     if name not in published:
         line = f"fragments = {json.dumps([*published, name])}"
         raise ConfigError([f"there is no fragment {name} yet: set {line} under [page] in the configuration"])

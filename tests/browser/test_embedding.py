@@ -147,7 +147,7 @@ def test_the_frame_grows_with_the_map(site: Site, visit: Callable[..., Page], na
 @pytest.mark.parametrize("width", [1280, 2000])
 def test_a_frame_that_cannot_grow_holds_the_map(market: Site, visit: Callable[..., Page], width: int) -> None:
     """On a wide screen the fixed height shows a whole market of 210, without a scroll bar and with little to spare."""
-    market.other["/blog/"] = post(embed.snippet("/map/", "map", market="nse-fno"))
+    market.other["/blog/"] = post(embed.snippet("/map/", "map", market="nse-fno", auto_height=False))
     page = visit("/blog/", viewport={"width": width, "height": 1000})
 
     assert 0 <= embed.HEIGHT_PIXELS - int(map_in(page).evaluate(WANTED)) < 80
@@ -201,10 +201,7 @@ def test_frames_stand_beside_each_other(site: Site, visit: Callable[..., Page]) 
     """Each is as tall as its own page, two of the same among them, and none of their scripts leaves a trace."""
     bars = Choices(layout="bars", theme="dark")
     shown = (embed.USUAL, bars, embed.USUAL)
-    frames = [
-        embed.snippet("/map/", "map", market="nse-fno", choices=choices, auto_height=True)
-        for choices in shown
-    ]
+    frames = [embed.snippet("/map/", "map", market="nse-fno", choices=choices) for choices in shown]
     widths = ("width:100%", "width:100%", "width:50%")
     site.other["/blog/"] = post(
         "".join(f"<div style={width}>{frame}</div>" for width, frame in zip(widths, frames, strict=True))
@@ -359,22 +356,38 @@ def test_frame_and_page_are_of_one_theme(
     assert [192, 0, 192] not in pixels()
 
 
-def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page]) -> None:
+@pytest.mark.parametrize(
+    "choices",
+    [
+        Choices("sector", "treemap", "1y", "dark", "colour-blind", area="equal", watch="TCS,M&M"),
+        Choices(
+            "change", "bars", "1mo", "light", "classic", "0.5", "symbol", "amount", "watchlist", "TCS,M&M"
+        ),
+    ],
+)
+def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page], choices: Choices) -> None:
     """What the command offers is what the page offers, and a frame with one of each shows them without a word."""
-    choices = Choices("sector", "treemap", "1y", "dark", "colour-blind")
-    market.other["/blog/"] = post(embed.snippet("/map/", "map", market="nse-fno", choices=choices))
+    selects = [key for key in Choices._fields if key != "watch"]
+    snippet = embed.snippet("/map/", "map", market="nse-fno", choices=choices)
+    market.other["/blog/"] = post(snippet)
     inside = map_in(visit("/blog/"))
 
     offered: dict[str, Any] = inside.evaluate(
         "keys => Object.fromEntries(keys.map((key) => [key, [...document.getElementById(key).options].map((it) => it.value)]))",
-        list(Choices._fields),
+        selects,
     )
     assert set(MODES) == set(offered["mode"])
     assert set(LAYOUTS) == set(offered["layout"])
-    assert set(embed.PERIODS) == set(offered["period"])
+    assert set(embed.SOURCE_PERIODS) == set(offered["period"])
     assert {"", *THEMES} == set(offered["theme"])
     assert set(GRADIENTS) == set(offered["palette"])
-    for key, value in choices.made().items():
-        assert value == inside.locator(f"#{key}").input_value()
+    assert set(embed.HEATS) >= set(offered["heat"])
+    assert set(embed.SORTS) == set(offered["sort"])
+    assert set(embed.AREAS) == set(offered["area"])
+    for key in set(selects) & set(choices.made()):
+        assert choices.made()[key] == inside.locator(f"#{key}").input_value()
+    assert ["M&M", "TCS"] == sorted(
+        inside.locator(".watched").evaluate_all("all => all.map((it) => it.dataset.symbol)")
+    )
     assert inside.locator("#notice").is_hidden()
-    assert inside.locator(".treemap").is_visible()
+    assert inside.locator(f".{choices.layout}").is_visible()

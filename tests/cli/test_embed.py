@@ -54,7 +54,7 @@ def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "argv"),
-    [("blog.html", ["--auto-height"]), ("ghost.html", ["--auto-height"]), ("wordpress.html", [])],
+    [("blog.html", []), ("ghost.html", []), ("wordpress.html", ["--height", "1400"])],
 )
 def test_the_samples_hold_what_embed_prints(
     capsys: pytest.CaptureFixture[str], name: str, argv: list[str]
@@ -70,7 +70,7 @@ def test_the_samples_hold_what_embed_prints(
 
 def test_the_samples_are_marked_as_their_editors_mark_them(capsys: pytest.CaptureFixture[str]) -> None:
     """A Custom HTML block of WordPress, an HTML card of Ghost."""
-    frame, grows = printed(capsys, "--url", URL), printed(capsys, "--auto-height", "--url", URL)
+    frame, grows = printed(capsys, "--height", "1400", "--url", URL), printed(capsys, "--url", URL)
 
     assert f"<!-- wp:html -->\n{frame}<!-- /wp:html -->" in (DEPLOY / "wordpress.html").read_text("utf-8")
     assert f"<!--kg-card-begin: html-->\n{grows}<!--kg-card-end: html-->" in (
@@ -88,6 +88,14 @@ def test_the_samples_are_marked_as_their_editors_mark_them(capsys: pytest.Captur
         (["--theme", "light"], "?theme=light"),
         (["--palette", "colour-blind"], "?palette=colour-blind"),
         (["--mode", "change", "--layout", "table", "--period", "1d", "--palette", "contrast"], ""),
+        (["--sort", "mode", "--area", "market-cap"], ""),
+        (["--mode", "bands", "--period", "20d"], "?mode=bands&period=20d"),
+        (["--mode", "opening-range"], "?mode=opening-range"),
+        (["--period", "ytd"], "?period=ytd"),
+        (["--heat", "rank"], "?heat=rank"),
+        (["--heat", "0.5", "--sort", "symbol", "--area", "equal"], "?heat=0.5&sort=symbol&area=equal"),
+        (["--sector", "Oil Gas & Consumable Fuels"], "?sector=Oil+Gas+%26+Consumable+Fuels"),
+        (["--sector", "watchlist", "--watch", "TCS,M&M"], "?sector=watchlist&watch=TCS%2CM%26M"),
         (
             [
                 "--palette",
@@ -105,15 +113,15 @@ def test_the_samples_are_marked_as_their_editors_mark_them(capsys: pytest.Captur
         ),
     ],
 )
-@pytest.mark.parametrize("script", [[], ["--auto-height"]])
+@pytest.mark.parametrize("fixed", [[], ["--height", "640"]])
 def test_choices_are_in_the_address(
-    capsys: pytest.CaptureFixture[str], argv: list[str], query: str, script: list[str]
+    capsys: pytest.CaptureFixture[str], argv: list[str], query: str, fixed: list[str]
 ) -> None:
     """In one order whatever that of the options, and what the page shows anyway left out; in both snippets."""
-    found = Frames(printed(capsys, "--url", URL, *argv, *script))
+    found = Frames(printed(capsys, "--url", URL, *argv, *fixed))
 
     assert [f"{URL}nse-fno/{query}"] == [frame["src"] for frame in found.frames]
-    assert len(script) == len(found.scripts)
+    assert (0 if fixed else 1) == len(found.scripts)
 
 
 def test_the_palette_of_the_page_is_left_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,11 +152,21 @@ def test_each_frame_has_an_id_of_its_own(here: Path, capsys: pytest.CaptureFixtu
     shown = [
         ["--market", market, *choices]
         for market in names
-        for choices in ([], ["--mode", "rs"], ["--mode", "rs", "--theme", "dark"], ["--theme", "dark"])
+        for choices in (
+            [],
+            ["--mode", "rs"],
+            ["--mode", "rs", "--theme", "dark"],
+            ["--theme", "dark"],
+            ["--heat", "1"],
+            ["--heat", "0.5"],
+            ["--sector", "Energy & Oil"],
+            ["--sector", "Energy &  Oil"],
+            ["--watch", "TCS,M&M"],
+        )
     ]
     ids = []
     for argv in shown:
-        found = Frames(printed(capsys, "--auto-height", "--url", URL, *argv))
+        found = Frames(printed(capsys, "--url", URL, *argv))
         ids.append(found.frames[0]["id"])
         assert re.findall(r"iframe#([\w-]+)", found.scripts[0]) == ids[-1:]
 
@@ -161,7 +179,7 @@ def test_everything_is_escaped(here: Path, capsys: pytest.CaptureFixture[str]) -
     url = """https://www.example.org/"><script>alert('1&2')</script>/"""
     (here / "heatmap.toml").write_text(f"title = {dumps(title)}\n")
 
-    found = Frames(printed(capsys, "--url", url, "--mode", "rs", "--theme", "dark"))
+    found = Frames(printed(capsys, "--height", "900", "--url", url, "--mode", "rs", "--theme", "dark"))
 
     assert ["iframe", "/iframe"] == found.tags
     assert title == found.frames[0]["title"]
@@ -169,7 +187,7 @@ def test_everything_is_escaped(here: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_address_comes_from_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """public_url, with or without its slash, and the market's folder; no script unless it is asked for."""
+    """public_url, with or without its slash, and the market's folder; a fixed height needs no script."""
     (here / "heatmap.toml").write_text(
         'title = "A \\"title\\""\npublic_url = "https://www.example.org/heatmap"\n'
     )
@@ -180,6 +198,31 @@ def test_the_address_comes_from_the_configuration(here: Path, capsys: pytest.Cap
     assert 'height="640"' in out
     assert 'title="A &#34;title&#34;"' in out
     assert "<script" not in out
+
+
+def test_the_frame_grows_with_its_page_unless_its_height_is_fixed(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a fixed frame all losers lie below the fold. The option of earlier versions still means the same."""
+    grows = printed(capsys, "--url", URL)
+
+    assert 1 == len(Frames(grows).scripts)
+    assert grows == printed(capsys, "--auto-height", "--url", URL)
+    tall = printed(capsys, "--auto-height", "--height", "640", "--url", URL)
+    assert ("640", 1) == (Frames(tall).frames[0]["height"], len(Frames(tall).scripts))
+
+
+def test_modes_and_periods_are_those_the_market_offers(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the history as it is configured; without a history, none of them."""
+    config = here / "heatmap.toml"
+    config.write_text('[history]\nperiods = ["7d"]\n')
+    assert "?period=7d" in printed(capsys, "--url", URL, "--period", "7d")
+    assert 64 == cli.main(["embed", "--url", URL, "--period", "20d"])
+    assert "--period: the page has no '20d'" in capsys.readouterr().err
+
+    config.write_text("[history]\nenabled = false\n")
+    assert 64 == cli.main(["embed", "--url", URL, "--mode", "bands"])
+    assert "--mode: the page has no 'bands'" in capsys.readouterr().err
 
 
 def test_the_frame_is_sandboxed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,9 +246,17 @@ def test_the_frame_is_sandboxed(capsys: pytest.CaptureFixture[str]) -> None:
         (["--url", "https://www.example.org/a b"], 64, "--url must begin with"),
         (["--url", URL, "--height", "1"], 64, "--height must be"),
         (["--url", URL, "--height", "tall"], 64, "--height: invalid int value: 'tall'"),
-        (["--url", URL, "--mode", "volume"], 64, "--mode: invalid choice: 'volume'"),
+        (
+            ["--url", URL, "--mode", "volumes"],
+            64,
+            "--mode: the page has no 'volumes': did you mean 'volume'?",
+        ),
+        (["--url", URL, "--heat", "3"], 64, "--heat: invalid choice: '3'"),
+        (["--url", URL, "--sort", "size"], 64, "--sort: invalid choice: 'size'"),
+        (["--url", URL, "--watch", "TCS, INFY"], 64, "--watch takes symbols"),
+        (["--url", URL, "--sector", " "], 64, "--sector takes the name"),
         (["--url", URL, "--layout", "pie"], 64, "--layout: invalid choice: 'pie'"),
-        (["--url", URL, "--period", "1w"], 64, "--period: invalid choice: '1w'"),
+        (["--url", URL, "--period", "1w"], 64, "--period: the page has no '1w'"),
         (["--url", URL, "--theme", "blue"], 64, "--theme: invalid choice: 'blue'"),
         (["--url", URL, "--palette", "grey"], 64, "--palette: invalid choice: 'grey'"),
     ],
@@ -238,7 +289,16 @@ def test_a_fragment_that_is_not_published_is_told_how(capsys: pytest.CaptureFixt
     assert 'set fragments = ["rs-table"] under [page]' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("other", [["--auto-height"], ["--period", "1mo"], ["--palette", "classic"]])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["--auto-height"],
+        ["--height", "640"],
+        ["--period", "1mo"],
+        ["--palette", "classic"],
+        ["--mode", "bands"],
+    ],
+)
 def test_a_fragment_has_few_options(capsys: pytest.CaptureFixture[str], other: list[str]) -> None:
     """It is drawn by the server, over a day, in the configured colours."""
     assert 64 == cli.main(["embed", "--fragment", "--url", URL, *other])
