@@ -89,9 +89,10 @@ def _filled(
 
 
 def _identifier(market: str, made: dict[str, str]) -> str:
-    """Return the id of a frame, in letters that a selector takes: no two frames of different content share one.
+    """Return the id of a frame: no two frames of different content share one.
 
-    No market's name holds an underscore. A name of a sector, a list of symbols and a number stand as a checksum.
+    A selector takes its letters: names of sectors, symbols and numbers stand as a checksum. No market's name
+    holds an underscore.
     """
     parts = (
         value if re.fullmatch(r"[a-z0-9-]+", value) else f"{key}-{crc32(value.encode()):08x}"
