@@ -28,22 +28,24 @@ const wallTime = (/** @type {string} */ iso) => new Intl.DateTimeFormat("en-GB",
   day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: clock.time_zone,
 }).format(Date.parse(iso));
 
+/** How much trading time lies between two moments, in milliseconds. */
+const tradingTime = (/** @type {number} */ from, /** @type {number} */ to) => clock.windows.reduce((sum, window) =>
+  sum + Math.max(Math.min(to, time(window.closes)) - Math.max(from, time(window.opens)), 0), 0);
+
 /** Whether the figures are older than a page that is kept up could show. */
 function isOld() {
   const limit = (2 * clock.interval_minutes + 2) * MINUTE;
   const [at, asOf, made] = [now(), time(clock.as_of), time(clock.generated_at)];
-  for (const window of clock.windows) {
-    const opens = time(window.opens);
-    if (at >= opens && at < time(window.closes)) {
-      // Prices stand still during the auction: there it is the page's own age that counts.
-      const since = window.phase === "auction" ? made : asOf;
-      return at - Math.max(since, opens) > limit;
-    }
-  }
   if (at - time(clock.next_open) > limit) return true;
-  if (clock.phase === "unknown") return at - asOf > limit;
-  const live = clock.phase === "open" || clock.phase === "auction" || clock.phase === "settling";
-  return live && at - time(clock.settles) > limit;
+  if (clock.phase === "final") return false;
+  if (!clock.windows.length) return clock.phase === "unknown" && at - asOf > limit;
+  // Prices stand still during an auction: a page made in one has the age of the page, not of its prices.
+  const auction = clock.windows.find((window) =>
+    window.phase === "auction" && made >= time(window.opens) && made < time(window.closes));
+  const since = auction && tradingTime(asOf, time(auction.opens)) <= limit ? made : asOf;
+  // No page is made while trading pauses or prices settle, so that time does not count; the closing page has its own limit.
+  if (tradingTime(since, at) > limit) return true;
+  return clock.phase !== "closed" && at - time(clock.settles) > limit;
 }
 
 /** When to ask for a newer page: none can come after the session's last one until the next opens. */

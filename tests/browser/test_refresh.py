@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -168,8 +169,13 @@ def test_a_hidden_page_does_not_ask(site: Site, visit: Callable[..., Page]) -> N
             False,
         ),  # in the auction prices stand still: the page's age counts
         ("15:20:00", "15:15:00", "15:33:00", True),
-        ("15:10:00", "15:10:00", "15:40:00", False),  # settling: the closing page is yet to come
-        ("15:10:00", "15:10:00", "15:58:00", True),  # it did not come
+        ("15:20:00", "15:15:00", "15:44:00", True),  # and what was old at the close stays old
+        ("15:20:00", "11:00:00", "15:21:00", True),  # an auction does not make old prices new
+        ("15:30:00", "15:15:00", "15:56:00", False),  # settling: the closing page is yet to come
+        ("15:30:00", "15:15:00", "15:58:00", True),  # it did not come
+        # The last page of a morning says so at every later moment, also where another window has begun.
+        *(("11:00:00", "11:00:00", seen, True) for seen in ("15:14:00", "15:16:00", "15:26:00")),
+        *(("11:00:00", "11:00:00", seen, True) for seen in ("15:34:00", "15:36:00", "15:46:00", "23:00:00")),
         ("15:46:00", "15:40:00", "23:00:00", False),  # the closing page is good all night
     ],
 )
@@ -205,6 +211,39 @@ def test_the_page_names_its_source_and_its_age(
     source = page.locator("footer [data-live=source]")
     assert source.inner_text().endswith(f" · {words}")
     assert source.inner_text().startswith("Source: ")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "seen", "old"),
+    [
+        ("09:55:00", "11:25:00", False),  # at the end of the first window five minutes had been missed
+        ("09:55:00", "11:36:00", False),  # and in the second one only as many more count
+        ("09:55:00", "11:38:00", True),
+        ("09:45:00", "09:56:00", False),
+        ("09:45:00", "09:58:00", True),
+        ("09:45:00", "11:00:00", True),  # once old it stays so, in the pause and after it
+        ("09:45:00", "11:31:00", True),
+    ],
+)
+def test_a_pause_does_not_age_a_page(
+    site: Site, visit: Callable[..., Page], as_of: str, seen: str, old: bool
+) -> None:
+    """On a day of two windows only trading time counts, and no window begins anew."""
+    site.draw(at(f"2026-11-20T{as_of}"))
+    windows = [{"opens": "09:15", "closes": "10:00"}, {"opens": "11:30", "closes": "12:30"}]
+    day = "2026-11-20T{}:00+05:30"
+    found = re.search(rb'(<script[^>]*id="heatmap-clock"[^>]*>)(.*?)(</script>)', site.page, re.DOTALL)
+    assert found is not None
+    clock = json.loads(found[2])
+    clock["windows"] = [
+        {key: day.format(value) for key, value in window.items()} | {"phase": "open"} for window in windows
+    ]
+    clock["settles"] = day.format("12:45")
+    site.page = site.page.replace(found[0], found[1] + json.dumps(clock).encode() + found[3])
+
+    page = visit(now=at(f"2026-11-20T{seen}"))
+
+    assert old is page.locator("#old").is_visible()
 
 
 def test_the_age_begins_anew_with_new_figures(site: Site, visit: Callable[..., Page]) -> None:
