@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from heatmap import calendars, config, plugins
+from heatmap import calendars, cli, config, plugins
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
+from heatmap.cli import parser
 from heatmap.gates import GateOptions
 from heatmap.history.options import HistoryOptions
 from heatmap.monitor.options import MonitorOptions
@@ -153,3 +154,48 @@ def test_links_between_documents_lead_somewhere(name: str) -> None:
 def slug(heading: str) -> str:
     """The name that a heading has in an address, as web sites of code make it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def commands(text: str) -> list[tuple[str, list[str]]]:
+    """Every command of the program that a text names in backquotes or a block, with its options."""
+    code = [*re.findall(r"`([^`\n]+)`", text), *blocks(text)]
+    found = re.findall(r"(?:^|[/ ])heatmap ([a-z]+)\b([^\n;|#>]*)", "\n".join(code), re.MULTILINE)
+    return [(name, re.findall(r"(?<=\s)--[a-z-]+", rest)) for name, rest in found]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Each is one that the program has, with options that it takes."""
+    for command, options in commands((TOP / name).read_text("utf-8")):
+        assert command in parser.COMMANDS, command
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        known = capsys.readouterr().out
+        actions = [action for action in ("backfill", "export", "update", "check") if f" {action}" in known]
+        for action in actions if command in {"history", "calendar"} else ():
+            with pytest.raises(SystemExit):
+                cli.main([command, action, "--help"])
+            known += capsys.readouterr().out
+        assert [] == [option for option in options if option not in known], command
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_that_are_pasted_are_complete(name: str) -> None:
+    """A line of its own names program and configuration by the README's paths, wherever it is typed."""
+    lines = [
+        line.strip().removeprefix("$ ")
+        for line in "\n".join(blocks((TOP / name).read_text("utf-8"))).split("\n")
+    ]
+    typed = [
+        line for line in lines if re.search(r"(^|[/ ])heatmap (?:[a-z]+)\b.*", line) and parser_line(line)
+    ]
+    for line in typed:
+        program, config_file = "~/heatmap/bin/heatmap ", "--config ~/heatmap/heatmap.toml"
+        deployed = "-H heatmap " in line  # by the user of deploy/install.sh
+        assert deployed or (program in line and (config_file in line or "demo" in line)), line
+
+
+def parser_line(line: str) -> bool:
+    """Whether a line of a block runs the program, and is no sentence or output that names it."""
+    found = re.search(r"(?:^|[/ ])heatmap ([a-z]+)\b", line)
+    return found is not None and found[1] in parser.COMMANDS and not line.endswith((".", ":"))
