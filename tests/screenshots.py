@@ -6,7 +6,6 @@ The sessions before it are made up, so its longer periods, lines of 60 sessions 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +18,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from heatmap import demo, tick
+from heatmap import demo, embed, guard, tick
 from heatmap.history.store import open_store
+from heatmap.model import Quote
 from heatmap.publishers.file import FilePublisher
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
@@ -32,6 +32,7 @@ LAYOUTS = ("table", "sectors", "treemap", "bars")
 SIZES = {"1280": (1280, 880), "600": (600, 900), "360": (360, 740)}
 REPLAY = "?at=2026-09-17T11:35"
 ARCHIVE = "archive/nse-fno/archive.html"
+BLOG = "blog/index.html"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -69,6 +70,7 @@ SHOTS = {
     "bands-dark": Shot(SIZES["1280"], "?mode=bands", "dark", panel="RELIANCE", ready=".spark"),
     "archive-1280": Shot((1280, 620), ready="table a", path=ARCHIVE),
     "archive-360-dark": Shot(SIZES["360"], "", "dark", ready="table a", path=ARCHIVE),
+    "blog-1280": Shot((1280, 1380), ready="iframe", path=BLOG),
     "deuteranopia": Shot(SIZES["1280"], blindness="deuteranopia"),
     "deuteranopia-colour-blind": Shot(SIZES["1280"], "?palette=colour-blind", blindness="deuteranopia"),
 }
@@ -82,21 +84,49 @@ def publish(folder: Path) -> None:
     store.close()
     for moment in demo.moments(config):
         demo.publish(config, moment)
+    blog = folder / "site" / BLOG
+    blog.parent.mkdir()
+    blog.write_text(embed.blog(f"../{demo.MARKET}/", demo.TITLE, market=demo.MARKET), "utf-8")
 
 
 def publish_days(folder: Path, count: int = 80) -> None:
-    """Publish a final page for each session of `count` days, the recorded stocks moved by chance."""
+    """Publish a final page for each session of `count` days; the recorded stocks walk by chance, all together."""
     source = MemorySource(is_open=None)
     config = configuration(folder, source, FilePublisher(f"file:{folder / 'site/archive'}"))  # type: ignore[arg-type]
-    titled = config.markets[0]._replace(title=demo.TITLE)
+    (market,) = config.markets
+    config = config._replace(markets=(market._replace(title=demo.TITLE),))
     chance = Random(7)
     stocks = recorded().quotes
     for days in range(count, -1, -1):
+        now = FINAL - timedelta(days)
+        if guard.session_on(market.calendar, now.date()) is None:
+            continue
         shift = chance.gauss(0, 1)
-        source.quotes = tuple(
-            replace(stock, percent_change=round(stock.percent_change - 0.7 + shift, 2)) for stock in stocks
-        )
-        tick.run(config._replace(markets=(titled,)), now=FINAL - timedelta(days))
+        stocks = tuple(_next_session(stock, shift + chance.gauss(0, 1.2)) for stock in stocks)
+        source.quotes = stocks
+        report = tick.run(config, now=now)
+        if report.errors:
+            raise report.errors[0]
+
+
+def _next_session(stock: Quote, percent: float) -> Quote:
+    """Return a stock at the close of the session after, so many percent from its last price."""
+    previous = stock.last_price or 100.0
+    last = round(previous * (1 + percent / 100), 2)
+    return Quote(
+        stock.symbol,
+        round((last / previous - 1) * 100, 2),
+        name=stock.name,
+        sector=stock.sector,
+        last_price=last,
+        previous_close=previous,
+        open=previous,
+        high=max(previous, last),
+        low=min(previous, last),
+        volume=stock.volume,
+        turnover=stock.turnover,
+        free_float_market_cap=stock.free_float_market_cap,
+    )
 
 
 def main(wanted: list[str]) -> None:
@@ -119,6 +149,7 @@ def main(wanted: list[str]) -> None:
             if shot.panel:
                 page.locator(f'a:has(b:text-is("{shot.panel}"))').hover()
             page.locator(shot.ready).first.wait_for()
+            page.wait_for_load_state("networkidle")
             image = (
                 Image.open(BytesIO(page.screenshot()))
                 .convert("RGB")
