@@ -134,7 +134,7 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def _bars(store: Store, market: Market, arguments: argparse.Namespace) -> Iterator[Sequence[Bar]]:
     """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
-    from heatmap.history import actions
+    from heatmap.history import actions, adjustment
     from heatmap.history.backfill import verify
 
     first, last = arguments.first or date.min, arguments.last or date.max
@@ -146,7 +146,7 @@ def _bars(store: Store, market: Market, arguments: argparse.Namespace) -> Iterat
     for day in days:
         bars = store.bars(market.name, day, 1)
         if arguments.adjusted:
-            bars = actions.adjusted(actions.renamed(bars, market.calendar.aliases), found)
+            bars = adjustment.adjusted(adjustment.renamed(bars, market.calendar.aliases), found)
         yield bars
 
 

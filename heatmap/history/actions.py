@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from collections import deque
+from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from heatmap import ratios
+from heatmap.history import adjustment
+from heatmap.measures import median
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from heatmap.guard import Alias, Calendar
+    from heatmap.guard import Calendar
     from heatmap.history.model import Bar
 
-ONE_TICK = 0.05  # rupees: to what an adjusted price is rounded at most
-EXACT_SHARE = 0.005  # of the price: below it a tick says nothing
+ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
 SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less
 BAND = 0.2  # how far a price may move in a session where no action explains it, as a share
-NEAR_SHARE = 0.05  # how far from an action's price a session may open, to be taken for that action
-CLEARER_TIMES = 2  # how much nearer it must be than the next action
+# A split leaves the money that is traded about as it was. A crash or a demerger draws a crowd.
+CROWD_TIMES = 3
+MONEY_SESSIONS = 20  # that the usual money is the median of
 
-# Where only the open tells, common actions alone are believed.
-_COMMON = [factor for factor in ratios.EVERY if max(factor.numerator, factor.denominator) <= 5]
-_COMMON += [Fraction(1, 10), Fraction(10)]
+
+class Certainty(StrEnum):
+    """How sure it is which terms the prices of a session are on."""
+
+    EXACT = "exact"  # the exchange's own adjusted previous close gives the factor, or the user does
+    PROBABLE = "probable"  # only the open gives it
+    NONE = "none"  # the terms are those of the session before
+    UNEXPLAINED = "unexplained"  # they are others, and no split or bonus explains it
+
+
+class Change(NamedTuple):
+    """What happened to the terms of an instrument's prices before a session."""
+
+    certainty: Certainty
+    factor: Fraction | None  # what earlier prices are multiplied by; 1 for NONE, None for UNEXPLAINED
+    previous_close: float | None  # on the session's own terms; None: not known
+
+
+class QuotedClose(NamedTuple):
+    """A previous close as the exchange's live quotes of the day have it, so adjusted for that day."""
+
+    price: float
+    tolerance: float  # by how much it may be off, for it is computed from rounded figures
 
 
 class Action(NamedTuple):
@@ -36,19 +60,20 @@ class Action(NamedTuple):
     symbol: str
     date: dt.date
     factor: Fraction | None
-    earlier_date: dt.date  # the last session in which it was seen before
+    earlier_date: dt.date | None  # the last session in which it was seen before; None: that one is missing
     earlier_close: float
     price: float  # what met it: the previous close the exchange gave, or where trading opened
     is_likely: bool = False  # True where the open tells it, not the exchange's own previous close
     is_declared: bool = False  # True where the user tells it, whatever the figures look like
 
-    @property
-    def keeps_old_close(self) -> bool:
-        """Whether the session's own previous close is still of the old terms."""
-        return self.is_likely or (self.is_declared and abs(self.price - self.earlier_close) <= ONE_TICK)
+    def leaves_old(self, previous_close: float) -> bool:
+        """Whether the previous close of the session of `date` is still of the old terms."""
+        old, new = self.earlier_close, self.earlier_close * float(self.factor or 1)
+        return abs(previous_close - old) < abs(previous_close - new)
 
 
 Declared: TypeAlias = "Mapping[str, Mapping[dt.date, Fraction]]"  # factors by today's symbol and date
+Quoted: TypeAlias = "Callable[[str, dt.date], QuotedClose | None]"  # by today's symbol and date
 
 
 class Findings(NamedTuple):
@@ -63,24 +88,77 @@ def declared(calendar: Calendar) -> Declared:
     """Return what the market's user knows, by the symbols that `renamed` gives."""
     found: dict[str, dict[dt.date, Fraction]] = {}
     for symbol, day, old, new in calendar.terms:
-        found.setdefault(_newest(symbol, day, calendar.aliases), {})[day] = Fraction(old, new)
+        found.setdefault(adjustment.newest_symbol(symbol, day, calendar.aliases), {})[day] = Fraction(
+            old, new
+        )
     return found
+
+
+def quoted_close(last_price: float | None, percent_change: float) -> QuotedClose | None:
+    """Return the previous close that a quote's percent change counts from; None where that is not known.
+
+    last price / (1 + percent change / 100); the change is rounded to 0.01, the price to 0.01.
+    """
+    if last_price is None or last_price <= 0 or percent_change <= -100:
+        return None
+    grown = 1 + percent_change / 100
+    price = last_price / grown
+    return QuotedClose(price, price * 0.00005 / grown + 0.005 / grown)
+
+
+def judge_terms(
+    bar: Bar, earlier: Sequence[Bar] = (), quoted: QuotedClose | None = None, *, is_next: bool = True
+) -> Change:
+    """Return what happened to the terms of a session's prices, by the evidence there is.
+
+    `earlier` are the instrument's bars of the sessions before, oldest first; without any, the bar's own
+    previous close stands for the close before. `is_next` tells whether the last of them is of the session
+    just before: after a break of trading nothing is guessed. `quoted` comes from a tick of the day.
+
+    A previous close that differs from the close before is the exchange's own adjusted one: EXACT where it is
+    a ratio of splits and bonuses, to the rounding, else UNEXPLAINED. Where it does not differ, it may be an
+    archive's, which keeps the old terms on the very day. Then a whole session beyond any price band shows
+    that they changed: PROBABLE where it opens near a usual ratio, else UNEXPLAINED. With `quoted` the
+    exchange itself adjusted nothing, so it is no split or bonus.
+    """
+    given = quoted.price if quoted else bar.previous_close
+    close = earlier[-1].close if earlier else bar.previous_close
+    if close is None or given is None:
+        return Change(Certainty.NONE, Fraction(1), given)
+    if abs(given / close - 1) > SAME_SHARE:
+        factor = ratios.exact(close, given, quoted.tolerance if quoted else 0.0)
+        if factor and quoted:
+            given = round(close * float(factor), 2)
+        return Change(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, given)
+    if not is_beyond_band(bar, close):
+        return Change(Certainty.NONE, Fraction(1), given)
+    factor = None if quoted or not is_next else _guess(bar, close, earlier)
+    if factor is None:
+        return Change(Certainty.UNEXPLAINED, None, None)
+    return Change(Certainty.PROBABLE, factor, round(close * float(factor), 2))
+
+
+def is_beyond_band(bar: Bar, close: float) -> bool:
+    """Whether all of a session lies farther from a close than prices move in one."""
+    traded = [price for price in (bar.open, bar.high, bar.low, bar.close) if price]
+    return max(traded) < (1 - BAND) * close or (1 + BAND) * close < min(traded)
 
 
 def find(
     sessions: Iterable[Sequence[Bar]],
     follows: Callable[[dt.date, dt.date], bool],
     known: Declared | None = None,
+    quoted: Quoted | None = None,
 ) -> Findings:
-    """Compare each previous close with the close before it, in sessions given in time order.
+    """Judge the terms of each bar by those before it, in sessions given in time order.
 
     `follows(earlier, later)` tells whether no session lies between two dates: prices across a hole
-    are not compared. An exchange's archives keep the old terms in the previous close on the very day
-    of a split, so there an open beyond any price band tells. What is `known` is believed, also across a hole.
+    are not compared; there a bar is judged by its own previous close. What is `known` is believed, also
+    across a hole. `quoted` is asked where a bar alone would give a guess.
     """
     told_of = known or {}
-    seen: dict[str, tuple[dt.date, float]] = {}  # of those alone
-    closes: dict[str, tuple[dt.date, float]] = {}
+    seen: dict[str, deque[Bar]] = {}  # the last bars of each symbol
+    since_hole: set[str] = set()  # symbols that were there since the last hole
     before: dt.date | None = None
     actions: list[Action] = []
     compared = met = 0
@@ -89,142 +167,89 @@ def find(
             continue
         today = bars[0].date
         if before is not None and not follows(before, today):
-            closes.clear()
+            since_hole.clear()
         for bar in bars:
-            day, close = closes.get(bar.symbol, (None, 0.0))
-            closes[bar.symbol] = today, bar.close
-            own = _declared(bar, told_of[bar.symbol], seen) if bar.symbol in told_of else []
+            earlier = seen.setdefault(bar.symbol, deque(maxlen=MONEY_SESSIONS))
+            last = earlier[-1] if earlier else None
+            is_compared = bar.symbol in since_hole and last is not None and bar.previous_close is not None
+            if is_compared and last and bar.previous_close:
+                compared += 1
+                met += abs(bar.previous_close - last.close) <= ONE_TICK
+            own = _declared(bar, last, told_of[bar.symbol]) if last and bar.symbol in told_of else []
             actions += [action for action in own if action.factor != 1]
-            if day is None or bar.previous_close is None:
-                continue
-            compared += 1
-            same = abs(bar.previous_close - close) <= ONE_TICK
-            met += same
-            if own:
-                continue
-            if not same and abs(bar.previous_close / close - 1) > SAME_SHARE:
-                factor = _exact(close, bar.previous_close)
-                actions.append(Action(bar.symbol, today, factor, day, close, bar.previous_close))
-            elif day == before and (likely := _likely(bar, day, close)):
-                actions.append(likely)
+            if last and not own and bar.previous_close is not None:
+                is_next = not is_compared or last.date == before
+                action = _judged(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
+                actions += [action] if action else []
+            earlier.append(bar)
+            since_hole.add(bar.symbol)
         before = today
     return Findings(compared, met, tuple(actions))
-
-
-def adjusted(bars: Iterable[Bar], actions: Iterable[Action]) -> list[Bar]:
-    """Return the bars on the terms of the last session: prices times, volumes by, each later factor.
-
-    Actions without a factor change nothing.
-    """
-    known: dict[str, list[Action]] = {}
-    for action in actions:
-        if action.factor is not None:
-            known.setdefault(action.symbol, []).append(action)
-    return [_on_later_terms(bar, known[bar.symbol]) if bar.symbol in known else bar for bar in bars]
-
-
-def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
-    """Return the bars under today's symbols; a session's own bar of that symbol stays the one it has."""
-    given = list(bars)
-    taken = {(bar.symbol, bar.date) for bar in given}
-    result = []
-    for bar in given:
-        symbol = _newest(bar.symbol, bar.date, aliases)
-        if symbol == bar.symbol:
-            result.append(bar)
-        elif (symbol, bar.date) not in taken:
-            taken.add((symbol, bar.date))
-            result.append(bar._replace(symbol=symbol))
-    return result
 
 
 def told(action: Action) -> str:
     """Return an action in words."""
     met = "opened at" if action.is_likely else "gives a previous close of"
+    then = f" on {action.earlier_date:%d %b %Y}" if action.earlier_date else " the session before"
     seen = (
-        f"{action.symbol} closed at {action.earlier_close:,.2f} on {action.earlier_date:%d %b %Y}, "
+        f"{action.symbol} closed at {action.earlier_close:,.2f}{then}, "
         f"and {met} {action.price:,.2f} on {action.date:%d %b %Y}"
     )
     if action.factor is None:
-        return f"{seen}: unexplained, so nothing is adjusted"
-    new, old = action.factor.denominator, action.factor.numerator
+        return f"{seen}: no split or bonus explains it, so earlier prices are not compared with later ones"
     if action.is_declared:
         return f"{seen}: by your [[action]], so earlier prices count {action.factor}"
-    kinds = [
-        *(["a split"] if action.factor in ratios.SPLITS else []),
-        *([f"a bonus of {_ratio(Fraction(new - old, old))}"] if action.factor in ratios.BONUSES else []),
-        *(["a consolidation"] if action.factor in ratios.JOININGS else []),
-    ]
     sure = "probably " if action.is_likely else ""
-    return f"{seen}: {sure}{' or '.join(kinds)} ({old} became {new}), so earlier prices count {action.factor}"
+    return f"{seen}: {sure}{ratios.in_words(action.factor)}, so earlier prices count {action.factor}"
 
 
-def _ratio(fraction: Fraction) -> str:
-    return f"{fraction.numerator}:{fraction.denominator}"
+def _judged(
+    bar: Bar, earlier: Sequence[Bar], quoted: Quoted | None, *, is_compared: bool, is_next: bool
+) -> Action | None:
+    """Return the action before a bar; None where there was none. `earlier` are the instrument's last bars.
+
+    Without `is_compared`, sessions between them and the bar are missing: its own previous close stands for
+    the close before.
+    """
+    *others, last = earlier
+    if not is_compared:
+        last = last._replace(close=bar.previous_close or last.close)
+    change = judge_terms(bar, (*others, last), is_next=is_next)
+    if change.certainty is Certainty.NONE:
+        return None
+    is_own = change.certainty is not Certainty.PROBABLE and change.previous_close is not None
+    tick = None if is_own or quoted is None else quoted(bar.symbol, bar.date)
+    if tick is not None:
+        change = judge_terms(bar, (*others, last), tick, is_next=is_next)
+        is_own = change.previous_close is not None
+    day = last.date if is_compared else None
+    met = (change.previous_close if is_own else bar.open) or bar.close
+    return Action(bar.symbol, bar.date, change.factor, day, last.close, met, is_likely=not is_own)
 
 
-def _exact(earlier: float, later: float) -> Fraction | None:
-    """Return the simplest factor that turns one price into the other, to within a tick."""
-    most = min(ONE_TICK, EXACT_SHARE * later)
-    return next((factor for factor in ratios.EVERY if abs(earlier * float(factor) - later) <= most), None)
+def _guess(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
+    """Return the usual ratio that a session opened near to, unless its money speaks against it."""
+    factor, is_clear = ratios.guess(close, bar.open or bar.close)
+    if factor is None or is_clear:
+        return factor
+    usual = median([money for other in earlier if (money := _money(other)) is not None])
+    money = _money(bar)
+    is_calm = usual is not None and money is not None and money <= CROWD_TIMES * usual
+    return factor if is_calm else None
 
 
-def _declared(
-    bar: Bar, known: Mapping[dt.date, Fraction], seen: dict[str, tuple[dt.date, float]]
-) -> list[Action]:
-    """Return what is known to have happened since the instrument's last bar, which is kept in `seen`."""
-    before = seen.get(bar.symbol)
-    seen[bar.symbol] = bar.date, bar.close
-    if before is None:
-        return []
+def _money(bar: Bar) -> float | None:
+    """Return the money traded, in the market's currency."""
+    if bar.turnover is not None or bar.volume is None:
+        return bar.turnover
+    return bar.volume * bar.close
+
+
+def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[Action]:
+    """Return what is known to have happened since the instrument's `last` bar."""
     price = bar.previous_close or bar.open or bar.close
     return [
-        Action(bar.symbol, day, factor, *before, price, is_declared=True)
+        Action(bar.symbol, day, factor, last.date, last.close, price, is_declared=True)
         for day, factor in known.items()
-        if before[0] < day <= bar.date
+        if last.date < day <= bar.date
     ]
-
-
-def _likely(bar: Bar, day: dt.date, close: float) -> Action | None:
-    """Return what a whole session beyond any price band looks like; None for an ordinary session."""
-    opened = bar.open or bar.close
-    highest, lowest = bar.high or opened, bar.low or opened
-    if (1 - BAND) * close <= highest and lowest <= (1 + BAND) * close:
-        return None
-    ratio = opened / close
-    distances = sorted((abs(ratio / float(factor) - 1), factor) for factor in _COMMON)
-    (nearest, factor), (next_one, _) = distances[:2]
-    clear = nearest <= NEAR_SHARE and next_one >= CLEARER_TIMES * nearest
-    return Action(bar.symbol, bar.date, factor if clear else None, day, close, opened, is_likely=True)
-
-
-def _on_later_terms(bar: Bar, actions: Iterable[Action]) -> Bar:
-    factor = previous = 1.0
-    for action in actions:
-        if bar.date < action.date:
-            factor *= float(action.factor or 1)
-        elif bar.date == action.date and action.keeps_old_close:
-            previous *= float(action.factor or 1)
-    return bar._replace(
-        open=_times(bar.open, factor),
-        high=_times(bar.high, factor),
-        low=_times(bar.low, factor),
-        close=bar.close * factor,
-        previous_close=_times(bar.previous_close, factor * previous),
-        volume=_times(bar.volume, 1 / factor),
-    )
-
-
-def _times(figure: float | None, factor: float) -> float | None:
-    return None if figure is None else figure * factor
-
-
-def _newest(symbol: str, day: dt.date, aliases: Sequence[Alias]) -> str:
-    """Return what a symbol of that day became; the first alias that fits counts."""
-    for _ in aliases:  # one may lead to another, but not for ever
-        fits = (a.new for a in aliases if a.old == symbol and (a.since is None or day < a.since))
-        later = next(fits, None)
-        if later is None:
-            break
-        symbol = later
-    return symbol

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
-from heatmap.history import actions, archives
+from heatmap.history import actions, adjustment, archives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +131,7 @@ def _sessions(
     earlier = [day for day in known if day < first][-1:]
     later = [day for day in known if day > last][:1]
     for day in (*earlier, *(day for day in known if first <= day <= last), *later):
-        yield actions.renamed(store.bars(market, day, 1), calendar.aliases)
+        yield adjustment.renamed(store.bars(market, day, 1), calendar.aliases)
 
 
 def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> archives.Archive | None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING
 
-from heatmap.history import actions, periods, sparks
+from heatmap.history import actions, adjustment, periods, sparks
 from heatmap.history.model import Bar, Base, Digest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def make(
     """
     running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
-    for bar in actions.renamed(bars, calendar.aliases):
+    for bar in adjustment.renamed(bars, calendar.aliases):
         if bar.symbol in running:
             sessions.setdefault(bar.date, {})[bar.symbol] = bar
     dates = periods.held_dates(calendar, sessions, running, session)
@@ -125,7 +125,7 @@ def _on_one_basis(
     for number in range(len(dates) - 2, -1, -1):
         later = bars[number + 1]
         action = terms.get(dates[number + 1])
-        if action and action.factor is None and not action.is_likely:
+        if action and action.factor is None:
             break
         if action and action.factor:
             factor *= float(action.factor)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from heatmap.guard import Alias, Calendar, Terms
-from heatmap.history import actions, archives
-from heatmap.history.actions import Action
+from heatmap.history import actions, adjustment, archives
+from heatmap.history.actions import Action, Certainty
 from heatmap.history.model import Bar
+from tests.history import ex_dates
 
 MONDAY = date(2026, 7, 20)
 TUESDAY, WEDNESDAY, THURSDAY = (MONDAY + timedelta(days=days) for days in (1, 2, 3))
@@ -81,8 +82,13 @@ def test_a_previous_close_that_meets_is_no_action(previous_close: float | None, 
         (4.4, 42.0, 45.0, "10"),
         (36.19, 19.99, 17.02, None),  # half of it, or 3/5? nobody could tell
         (100.0, 70.0, 72.0, None),
-        (100.0, 79.0, 78.0, "4/5"),
-        (100.0, 62.9, 63.0, None),  # 3/5 or 2/3: near to both
+        (100.0, 79.0, 78.0, None),  # 4/5, or a fall as far as a price may fall in a session
+        (100.0, 60.0, 61.0, None),  # 3/5: no company gives two for three
+        (100.0, 62.9, 63.0, None),
+        (100.0, 68.5, 69.0, None),  # nearest to 2/3, yet not near
+        (773.6, 289.5, 275.0, None),  # 3/8 to the paisa, which means nothing
+        (100.0, 51.0, 52.0, "1/2"),
+        (100.0, 194.9, 190.0, None),
         (100.0, 11.5, 12.0, None),  # nearest to 1/10, yet far from it
     ],
 )
@@ -116,7 +122,7 @@ def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
 
 
 def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
-    """A day without a trade leaves the close as it was; after one an open far away is no proof of an action."""
+    """A day without a trade leaves the close as it was. An open far away after it is unexplained, never a guess."""
     other = [[bar("B", day, 5, 5)] for day in (MONDAY, TUESDAY, WEDNESDAY, THURSDAY)]
     other[0].append(bar("A", MONDAY, 100, 100))
     other[2].append(bar("A", WEDNESDAY, 100, 50))
@@ -125,7 +131,129 @@ def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
     result = found(*other)
 
     assert (5, 4) == (result.compared, result.met)
-    assert (Action("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),) == result.actions
+    assert (
+        Action("A", WEDNESDAY, None, MONDAY, 100, 50, is_likely=True),
+        Action("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),
+    ) == result.actions
+
+
+@pytest.mark.parametrize("factor", sorted(ex_dates.SPLITS))
+def test_a_real_split_is_probable(factor: str) -> None:
+    """The day's change counts from the adjusted close: JLHL closed at 323.20, +2.64 % after 1,574.50 / 5."""
+    before, after = ex_dates.SPLITS[factor]
+
+    change = actions.judge_terms(after, [before])
+
+    assert (Certainty.PROBABLE, Fraction(factor)) == change[:2]
+    assert before.close * Fraction(factor) == pytest.approx(change.previous_close, abs=0.0051)
+    if after.symbol == "JLHL":
+        assert 2.64 == round((after.close / (change.previous_close or 1) - 1) * 100, 2)
+
+
+@pytest.mark.parametrize("days", [ex_dates.NARMADA, ex_dates.VEDL, ex_dates.CRASH])
+def test_a_real_break_without_a_ratio_is_unexplained(days: tuple[Bar, Bar]) -> None:
+    """Neither a loss nor a bonus: the previous close on the day's terms is not known."""
+    before, after = days
+
+    assert (Certainty.UNEXPLAINED, None, None) == actions.judge_terms(after, [before])
+    assert (Certainty.UNEXPLAINED, None, None) == actions.judge_terms(after)
+    action = Action(
+        after.symbol, after.date, None, before.date, before.close, after.open or 0, is_likely=True
+    )
+    assert (action,) == found([before], [after]).actions
+
+
+@pytest.mark.parametrize("days", [ex_dates.TRIVENI, ex_dates.INOXGREEN])
+def test_a_discovered_price_is_the_exchange_s_own(days: tuple[Bar, Bar]) -> None:
+    """After a session that discovered the new price, the day's change is known, and earlier prices are not."""
+    before, after = days
+
+    change = actions.judge_terms(after, [before], is_next=False)
+
+    assert (Certainty.UNEXPLAINED, None, after.previous_close) == change
+
+
+def test_without_earlier_bars_a_clear_fall_alone_is_believed() -> None:
+    """A fifth or a tenth is hardly ever anything else; of two thirds the money of other sessions must speak."""
+    assert Certainty.PROBABLE is actions.judge_terms(ex_dates.JLHL[1]).certainty
+    assert Certainty.PROBABLE is actions.judge_terms(ex_dates.IVZINNIFTY[1]).certainty
+    assert Certainty.UNEXPLAINED is actions.judge_terms(ex_dates.GENESYS[1]).certainty
+
+
+@pytest.mark.parametrize(("times", "certainty"), [(2.9, "probable"), (3.1, "unexplained")])
+def test_a_crowd_speaks_against_a_bonus(times: float, certainty: str) -> None:
+    """A bonus leaves the money that is traded as it was; the usual is the median of earlier sessions."""
+    earlier = [bar("A", MONDAY, 100, 100)._replace(turnover=money) for money in (1e6, 1e6, 9e9)]
+    after = bar("A", TUESDAY, 100, 51, opened=50)._replace(turnover=times * 1e6)
+
+    assert certainty == actions.judge_terms(after, earlier).certainty
+    without = after._replace(turnover=None, volume=after.turnover / after.close if after.turnover else None)
+    assert certainty == actions.judge_terms(without, earlier).certainty
+    unknown = [one._replace(turnover=None, volume=None) for one in earlier]
+    assert Certainty.UNEXPLAINED is actions.judge_terms(after, unknown).certainty
+
+
+@pytest.mark.parametrize(
+    ("close", "last_price", "percent_change", "expected"),
+    [
+        (328.7, 229.0, 4.5, ("exact", "2/3", 219.13)),  # a bonus of 1:2; (229 / 219.13 - 1) x 100
+        (500.0, 410.0, 2.5, ("exact", "4/5", 400.0)),  # 1:4, which leaves no trace in archives
+        (500.0, 420.0, 0.8, ("exact", "5/6", 416.67)),
+        (500.0, 450.0, -1.0, ("exact", "10/11", 454.55)),
+        (547.0, 267.5, -2.2, ("exact", "1/2", 273.5)),
+        (500.0, 505.0, 1.0, ("none", "1", 500.0)),
+        (36.19, 17.02, -52.97, ("unexplained", None, None)),  # adjusted by the exchange neither: no split
+        (773.6, 275.0, -5.0, ("unexplained", None, 289.47)),  # adjusted, to no ratio
+    ],
+)
+def test_the_day_s_quotes_are_exact(
+    close: float, last_price: float, percent_change: float, expected: tuple[str, str | None, float | None]
+) -> None:
+    """What a tick's percent change counts from is the exchange's own previous close, as its rounding allows."""
+    certainty, factor, previous = expected
+    after = Bar("A", TUESDAY, last_price, last_price, last_price, last_price, close, 1e3, 1e6)
+
+    change = actions.judge_terms(
+        after, [bar("A", MONDAY, close, close)], actions.quoted_close(last_price, percent_change)
+    )
+
+    assert (certainty, factor) == (change.certainty, None if change.factor is None else str(change.factor))
+    assert previous == (change.previous_close and pytest.approx(change.previous_close, abs=0.02))
+
+
+def test_a_tick_settles_what_an_archive_leaves_open() -> None:
+    """Of a day that ticks are of, nothing is guessed: the exchange adjusted the close, or it did not."""
+    sessions = [[ex_dates.GENESYS[0]], [ex_dates.GENESYS[1]]]
+
+    def found_with(percent_change: float) -> Action:
+        quoted = actions.quoted_close(229.0, percent_change)
+        return actions.find(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
+
+    assert (Fraction(2, 3), False) == (found_with(4.5).factor, found_with(4.5).is_likely)
+    assert (None, True) == (found_with(-30.33).factor, found_with(-30.33).is_likely)
+    before, after = adjustment.adjusted([one for bars in sessions for one in bars], [found_with(4.5)])
+    assert (219.133, 219.133) == pytest.approx((before.close, after.previous_close), abs=0.001)
+
+
+def test_no_quote_without_a_price_has_a_previous_close() -> None:
+    """Nothing is divided by nothing."""
+    assert (None, None, None) == (
+        actions.quoted_close(None, 1.0), actions.quoted_close(0.0, 1.0), actions.quoted_close(5.0, -100.0),
+    )  # fmt: skip
+
+
+def test_across_a_hole_the_bar_s_own_previous_close_tells() -> None:
+    """An ex-date after a missing session: its previous close is that session's close, on the old terms."""
+    earlier = ex_dates.GENESYS[0]._replace(date=date(2026, 8, 3), close=320.0)
+
+    result = actions.find([[earlier], [ex_dates.GENESYS[1]]], lambda *_: False)
+
+    day = ex_dates.GENESYS[1].date
+    assert (0, (Action("GENESYS", day, Fraction(2, 3), None, 328.7, 215.05, is_likely=True),)) == (
+        result.compared,
+        result.actions,
+    )
+    assert "closed at 328.70 the session before, and opened at 215.05" in actions.told(result.actions[0])
 
 
 def test_adjusted_bars_go_on_without_a_jump() -> None:
@@ -141,7 +269,7 @@ def test_adjusted_bars_go_on_without_a_jump() -> None:
         Action("B", TUESDAY, None, MONDAY, 8, 3),
     ]
 
-    result = actions.adjusted(bars, known)
+    result = adjustment.adjusted(bars, known)
 
     assert [100, 105, 110, 121, 8] == pytest.approx([bar.close for bar in result])
     assert [99, 100, 105, 110, 7] == pytest.approx([bar.previous_close for bar in result])
@@ -154,7 +282,7 @@ def test_unknown_figures_stay_unknown() -> None:
     """What no archive gave is not made up by an adjustment."""
     bare = Bar("A", MONDAY, None, None, None, 10.0, None, None, None)
 
-    assert [bare._replace(close=5.0)] == actions.adjusted(
+    assert [bare._replace(close=5.0)] == adjustment.adjusted(
         [bare], [Action("A", TUESDAY, Fraction(1, 2), MONDAY, 10, 5)]
     )
 
@@ -177,14 +305,14 @@ def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> N
         Alias("OLD", "NEW", None), Alias("NEW", "NEWER", WEDNESDAY), Alias("PING", "PONG", None), Alias("PONG", "PING", None),
     ]  # fmt: skip
 
-    assert [bar(becomes, day, 1, 2)] == actions.renamed([bar(symbol, day, 1, 2)], aliases)
+    assert [bar(becomes, day, 1, 2)] == adjustment.renamed([bar(symbol, day, 1, 2)], aliases)
 
 
 def test_a_symbol_never_stands_twice_in_a_session() -> None:
     """Where old and new symbol are both there, the bar that has the name by itself stays."""
     bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
 
-    assert [bars[1], bars[2]._replace(symbol="NEW")] == actions.renamed(bars, [Alias("OLD", "NEW", None)])
+    assert [bars[1], bars[2]._replace(symbol="NEW")] == adjustment.renamed(bars, [Alias("OLD", "NEW", None)])
 
 
 @pytest.mark.parametrize(
@@ -208,7 +336,7 @@ def test_a_symbol_never_stands_twice_in_a_session() -> None:
         (
             Action("A", TUESDAY, None, MONDAY, 1574.5, 869, is_likely=True),
             "opened at 869.00",
-            "unexplained, so nothing is adjusted",
+            "no split or bonus explains it, so earlier prices are not compared with later ones",
         ),
     ],
 )
@@ -235,7 +363,7 @@ def test_what_the_user_says_is_believed(previous_close: float, expected_previous
 
     assert [(Fraction(3, 5), True)] == [(found.factor, found.is_declared) for found in result.actions]
     assert "by your [[action]], so earlier prices count 3/5" in actions.told(result.actions[0])
-    before, after = actions.adjusted([found for bars in sessions for found in bars], result.actions)
+    before, after = adjustment.adjusted([found for bars in sessions for found in bars], result.actions)
     assert (60.0, 1000 / 0.6) == pytest.approx((before.close, before.volume))
     assert (61.0, expected_previous, 1000.0) == pytest.approx(
         (after.close, after.previous_close, after.volume)
