@@ -54,8 +54,8 @@ def load(options: SessionOptions, base: Path) -> Calendar:
         calendar = _packaged(options.calendar, problems)
     if not problems and not _is_zone(calendar.time_zone):
         problems.append(
-            f"this machine knows no time zone {calendar.time_zone}: pip install tzdata, or install the "
-            "system's package of that name"
+            f"this machine knows no time zone {calendar.time_zone}: install the system's package tzdata, or "
+            "the one of that name: `pip install tzdata`"
         )
     if options.overrides is not None and calendar.always:
         problems.append("overrides change nothing in a market that never closes: leave them out")

@@ -141,13 +141,13 @@ def _missed(
     is_open = verdict.phase in (Phase.OPEN, Phase.AUCTION)
     is_todays = session is None or (verdict.session is not None and session.date == verdict.session.date)
     if last is None and not (is_open and is_todays):  # it may have been set up since
-        return Trouble("no tick has come yet: heatmap schedule prints the line by which cron brings them")
+        return Trouble("no run has come yet. For the line that makes cron run it: `heatmap schedule`")
     zone = ZoneInfo(market.calendar.time_zone)
     since = f"since {shown(last, zone)}" if last else "yet"
     why = "the market is open" if is_open else f"one was due at {shown(moment, zone)}"
     return Trouble(
-        f"no tick has come {since}, though {why}: look whether cron, the timer or the container runs "
-        "(heatmap schedule prints what cron needs), and at what it wrote to its mail or log",
+        f"no run has come {since}, though {why}: check that cron, the timer or the container runs, and read "
+        "what it wrote to its mail or log. For the line that cron needs: `heatmap schedule`",
         EXIT_TEMPORARY,
     )
 
@@ -180,8 +180,8 @@ def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
     if verdict.session is None and not verdict.past_calendar:
         return Trouble(f"this market is always open, but {last.sentence}: see whether its source still works")
     return Trouble(
-        f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late, which "
-        "heatmap calendar update makes known to the calendar"
+        f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late. "
+        "To bring it into the calendar: `heatmap calendar update`"
     )
 
 

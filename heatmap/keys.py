@@ -60,11 +60,14 @@ def _finite(value: float, called: str) -> float:
     return found
 
 
-def nearest(name: object, known: Sequence[str] | Mapping[str, object]) -> str:
-    """Return, as the end of a sentence, which key was probably meant, or which there are."""
+def nearest(name: object, known: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
+    """Return, as the end of a sentence, which key was probably meant, or which there are.
+
+    `cutoff` is how much the two must be alike, from 0 to 1.
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    near = get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
     return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
 
 

@@ -108,7 +108,7 @@ def test_ticks_that_do_not_come(tmp_path: Path, now: str, last: str, said: str) 
 
     assert 75 == found.code
     assert said in found.troubles[0].sentence
-    assert "look whether cron, the timer or the container runs" in found.troubles[0].sentence
+    assert "check that cron, the timer or the container runs" in found.troubles[0].sentence
 
 
 def test_a_final_page_that_all_targets_have_is_enough(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_before_the_first_tick(tmp_path: Path) -> None:
     closed, early, late = (judged(tmp_path, at(now)) for now in ("21T12:00", "20T09:17", "20T09:40"))
 
     assert [0, 0, 75] == [closed.code, early.code, late.code]
-    assert "heatmap schedule prints" in closed.troubles[0].sentence
-    assert "no tick has come yet, though the market is open" in late.troubles[0].sentence
+    assert "`heatmap schedule`" in closed.troubles[0].sentence
+    assert "no run has come yet, though the market is open" in late.troubles[0].sentence
 
 
 def test_the_last_tick_decides(tmp_path: Path) -> None:

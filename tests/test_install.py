@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -89,6 +90,18 @@ def draws(command: list[str | Path], folder: Path, **environment: str) -> None:
     assert "<iframe" in run(*command, "embed", "--url", "https://www.example.org/", cwd=folder, **environment)
 
 
+def advised(python: Path, extra: str) -> list[str]:
+    """The command that messages of this installation print for an extra."""
+    script = f"from heatmap.cli.commands import install; print(install({extra!r}))"
+    return shlex.split(run(python, "-c", script, cwd=python.parent))
+
+
+def follow(command: list[str], python: Path) -> str:
+    """Run a command that installs an extra, whose packages are here; return what pip said."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return run(*command, cwd=python.parent, **offline)
+
+
 def home(python: Path) -> Path:
     """Where the environment imports the program from."""
     return Path(
@@ -109,6 +122,12 @@ def test_from_the_built_wheel(tmp_path: Path, checkout: Path, python: Path) -> N
 
     assert python.parent.parent in home(python).parents
     draws([python.with_name("heatmap")], tmp_path / "elsewhere")
+    command = advised(python, "png")
+    assert [str(python.with_name("pip")), "install", f"market-heatmap[png] @ {wheel.as_uri()}"] == command
+    follow(command, python)
+    wheel.unlink()  # what is gone cannot be installed again, but what the extra consists of can
+    assert [str(python.with_name("pip")), "install", "pillow>=11"] == advised(python, "png")
+    follow(advised(python, "png"), python)
 
 
 def test_by_pip_install(tmp_path: Path, checkout: Path, python: Path) -> None:
@@ -117,6 +136,9 @@ def test_by_pip_install(tmp_path: Path, checkout: Path, python: Path) -> None:
 
     assert python.parent.parent in home(python).parents
     draws([python.with_name("heatmap")], tmp_path / "elsewhere")
+    command = advised(python, "png")
+    assert [str(python.with_name("pip")), "install", f"{checkout}[png]"] == command
+    assert "Successfully installed market-heatmap" in follow(command, python)
 
 
 def test_editable(tmp_path: Path, checkout: Path, python: Path) -> None:
@@ -125,6 +147,10 @@ def test_editable(tmp_path: Path, checkout: Path, python: Path) -> None:
 
     assert checkout / "heatmap" == home(python)
     draws([python.with_name("heatmap")], tmp_path / "elsewhere")
+    command = advised(python, "png")
+    assert [str(python.with_name("pip")), "install", "-e", f"{checkout}[png]"] == command
+    follow(command, python)
+    assert checkout / "heatmap" == home(python)
 
 
 def test_in_a_plain_checkout(checkout: Path, python: Path) -> None:

@@ -11,6 +11,9 @@ from heatmap import nap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+configuration: Path | None = None  # what --config names on this command line; None without it
 
 
 def main(argv: Sequence[str] | None = None) -> int:

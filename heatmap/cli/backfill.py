@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap.cli.clock import parse_now
+from heatmap.cli.commands import complete
 from heatmap.cli.parser import complain
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, UsageError
@@ -200,4 +201,4 @@ def _date(text: str) -> date:
 
 
 def _note(sentence: str) -> None:
-    print(f"heatmap: {sentence}", file=sys.stderr)
+    print(f"heatmap: {complete(sentence)}", file=sys.stderr)

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.asking import is_closing
-from heatmap.cli import trust
+from heatmap.cli import commands, trust
 from heatmap.cli.clock import parse_now
-from heatmap.config import FILE_NAME, load
+from heatmap.cli.commands import complete
+from heatmap.config import load
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
@@ -47,9 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line a thing; return the code that a tick would fail with, 0 where all is well."""
     config = load(arguments.config)
     report = Report(print)
-    _tell(
-        "configuration", str(config.path or f"none found, so the defaults hold ({FILE_NAME} would be read)")
-    )
+    _tell("configuration", commands.configuration(config))
     _check_state(config, report)
     _tell("picture", _pictures(config))
     _check_monitor(config)
@@ -96,17 +95,17 @@ def _check_history(config: Config) -> None:
         _tell("history", "switched off")
         return
     if options.url is None and not (folder / FILE_NAME).exists():
-        _tell("history", "nothing yet: a tick or heatmap history backfill begins it")
+        _tell(
+            "history",
+            "nothing yet. A run begins it, or this, with earlier sessions: `heatmap history backfill`",
+        )
         return
 
-    def warn(sentence: str) -> None:
-        print(f"  WARN  history: {sentence}", flush=True)
-
     try:
-        with open_store(options, folder, warn) as store:
+        with open_store(options, folder, lambda problem: _warn("history", problem)) as store:
             kept, size = store.status(), store.size_bytes()
     except HistoryError as error:
-        warn(str(error))
+        _warn("history", str(error))
         return
     held = [f"{found.market} {found.sessions:,} sessions, {found.ticks:,} ticks" for found in kept]
     place = options.url.partition("?")[0] if options.url else FILE_NAME
@@ -123,7 +122,7 @@ def _check_sequel(config: Config) -> None:
     problem = feed_problem(config)
     _tell("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
     for found in problems(config):
-        print(f"  WARN  alert {found}", flush=True)
+        _warn("alert", found)
     if config.alerts:
         _tell("alerts", ", ".join(f"{alert.name} ({_told(alert)})" for alert in config.alerts))
 
@@ -139,7 +138,7 @@ def _pictures(config: Config) -> str:
         return "heatmap.svg"
     if png.is_possible():
         return "heatmap.svg and heatmap.png"
-    return "heatmap.svg (for heatmap.png too: pip install 'market-heatmap[png]')"
+    return "heatmap.svg. For heatmap.png too: `pip install 'market-heatmap[png]'`"
 
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:
@@ -190,13 +189,14 @@ def _check_target(
 
 
 def _tell(what: str, found: str) -> None:
-    print(f"  ok    {what}: {found}", flush=True)
+    print(complete(f"  ok    {what}: {found}"), flush=True)
 
 
 def _warn(what: str, found: str) -> None:
-    print(f"  WARN  {what}: {found}", flush=True)
+    print(complete(f"  WARN  {what}: {found}"), flush=True)
 
 
 def _fail(what: str, error: HeatmapError, report: Report) -> None:
     report.errors.append(error)
-    print(f"  FAIL  {what}: {str(error).removeprefix(f'{what}: ')}", flush=True)  # targets name themselves
+    sentence = str(error).removeprefix(f"{what}: ")  # targets name themselves
+    print(complete(f"  FAIL  {what}: {sentence}"), flush=True)

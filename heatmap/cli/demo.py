@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heatmap.cli import commands
 from heatmap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.once:
         page = demo.once(arguments.directory, overwrite=arguments.force)
-        command = _command()
         print(f"The heatmap of 17 September 2026, a recorded day, is drawn: {page}")
         print(f"  look at it    {page.absolute().as_uri()}")
-        print(f"  see it live   {command} demo")
-        print(f"  make it yours {command} init, then {command} check, then {command} run")
+        print(f"  see it live   {commands.heatmap('demo')}")
+        print(f"  make it yours {commands.heatmap('init')}")
         return 0
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port must be 0 to 65535, not {arguments.port}")
@@ -57,14 +56,3 @@ def run(arguments: argparse.Namespace) -> int:
         stop=Event(),
     )
     return 0
-
-
-def _command() -> str:
-    """How the user called this program, so that what is printed can be typed."""
-    import shutil
-
-    called = Path(sys.argv[0])
-    if called.name == "__main__.py":
-        return f"{sys.executable} -m heatmap"
-    found = shutil.which("heatmap")
-    return "heatmap" if found and Path(found).samefile(called) else str(called)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap.cli import backfill
+from heatmap.cli import backfill, commands
 from heatmap.config import load
 from heatmap.errors import EXIT_OK, ConfigError
 
@@ -76,7 +76,10 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
         for market in markets:
             found = kept.get(market.name)
             if found is None:
-                print(f"{market.name}: nothing yet: a tick or heatmap history backfill begins it")
+                command = commands.heatmap("history backfill")
+                print(
+                    f"{market.name}: nothing yet. A run begins it, or this, with earlier sessions: {command}"
+                )
                 continue
             sessions = store.sessions(market.name)
             print(f"{market.name}: {found.sessions:,} sessions with daily bars")

@@ -81,6 +81,10 @@ class Voice:
 
     def _write(self, level: str, sentence: str, bare: str, **more: object) -> None:
         """Write a line; where nobody reads any more, or the disk is full, the run goes on without."""
+        if "`" in sentence:
+            from heatmap.cli.commands import complete
+
+            sentence, bare = complete(sentence), complete(bare)
         stream = sys.stdout if level == INFO else sys.stderr
         with suppress(OSError, ValueError):
             print(bare if self._form is None else self._line(level, sentence, more), file=stream, flush=True)

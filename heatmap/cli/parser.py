@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from heatmap import __version__
+from heatmap import __version__, cli, keys
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, UsageError, common_code
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ COMMANDS = ("run", "demo", "init", "check", "session", "status", "embed", "sched
 LOG_FORMAT = "--log-format"
 EXIT_INTERRUPTED = 130
 HELP_WIDTH = 100  # columns
+CONFIG = "--config"
+WITH_ACTIONS = ("history", "calendar")  # commands that do nothing by themselves
 
 
 def obey(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    cli.configuration = None
     try:
+        argv = _in_order(argv)
         arguments = _parser(argv).parse_args(argv)
+        cli.configuration = arguments.config
         return int(arguments.command.run(arguments))
     except HeatmapError as error:
         _tell(argv, error)
@@ -41,6 +46,21 @@ def obey(argv: Sequence[str]) -> int:
         known = foreseen(error)
         _tell(argv, known)
         return common_code([known])
+
+
+def _in_order(argv: Sequence[str]) -> list[str]:
+    """Return the words in the order that the parser reads them.
+
+    --config may stand before the command. A line that asks for nothing asks for help.
+    """
+    first, *rest = argv or ["--help"]
+    if first == CONFIG and len(rest) > 1:
+        first, rest = rest[1], [CONFIG, rest[0], *rest[2:]]
+    elif first.startswith(f"{CONFIG}=") and rest:
+        first, rest = rest[0], [first, *rest[1:]]
+    if first == "help":
+        return [*rest[:1], "--help"]
+    return [first, "--help"] if first in WITH_ACTIONS and not rest else [first, *rest]
 
 
 def _tell(argv: Sequence[str], error: BaseException) -> None:
@@ -60,9 +80,11 @@ def complain(error: BaseException) -> None:
     """
     with suppress(OSError, ValueError):
         if isinstance(error, HeatmapError):
+            from heatmap.cli.commands import complete
+
             problems = error.problems if isinstance(error, ConfigError) else (str(error),)
             for problem in problems:
-                print(f"heatmap: {problem}", file=sys.stderr)
+                print(f"heatmap: {complete(problem)}", file=sys.stderr)
             return
         from traceback import print_exception
 
@@ -77,8 +99,28 @@ class _Parser(argparse.ArgumentParser):
         # Argparse makes one for each option it is given. Told the width, it need not import shutil to ask.
         return argparse.HelpFormatter(self.prog, width=HELP_WIDTH)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 -- argparse's own
+        # The parser of the command, or of its action, is the one that knows which option was meant.
+        found, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            name = word.partition("=")[0]
+            options = [*self._option_string_actions]
+            if name.startswith("-") and name not in options:
+                self.error(f"there is no option {name!r}{keys.nearest(name, options, cutoff=0.6)}")
+        return found, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 -- argparse's own
+        if action.choices is None or value in action.choices:
+            return
+        what = "/".join(action.option_strings) or str(action.metavar).lower()
+        known = list(action.choices)
+        if action.option_strings:
+            self.error(f"{what} cannot be {value!r}{keys.nearest(value, known)}")
+        self.error(f"there is no {what} {value!r}{keys.nearest(value, known, cutoff=0.6)}")
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
+        end = "" if message.endswith("?") else "."
+        raise UsageError(f"{message}{end} For all that there is: `{self.prog} --help`")
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -93,7 +135,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         module = import_module(f"heatmap.cli.{name}")
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)
         command.add_argument(
-            "--config",
+            CONFIG,
             type=Path,
             metavar="FILE",
             help="the configuration (default: heatmap.toml here, if any)",

@@ -68,6 +68,10 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
     gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
     config = load(arguments.config)
     voice.markets = [market.name for market in config.markets]
+    if interactive:
+        from heatmap.cli import commands
+
+        voice.say(f"configuration: {commands.configuration(config)}")
     signal.signal(signal.SIGTERM, _stop)
     report = tick.run(
         config,

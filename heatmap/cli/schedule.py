@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from datetime import UTC, timedelta
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import schedule
+from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 
@@ -55,7 +55,7 @@ def _tell_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetim
     print(
         f"# Next runs of {market.name}:"
         if known
-        else f"# {market.name}: no next run is known, see heatmap session"
+        else f"# {market.name}: no next run is known. To see why: {commands.heatmap('session')}"
     )
     for moment, phase in known:
         theirs = moment.astimezone(ZoneInfo(market.calendar.time_zone))
@@ -170,12 +170,7 @@ def _command(config: Config) -> list[str]:
 
 def _arguments(config: Config) -> list[str]:
     """Return the command of one run, with absolute paths."""
-    script = Path(sys.executable).with_name("heatmap")
-    command = [str(script)] if script.exists() else [sys.executable, "-m", "heatmap"]
-    checkout = Path(__file__).parents[2]
-    if not script.exists() and (checkout / "pyproject.toml").exists():
-        command = ["/usr/bin/env", f"PYTHONPATH={checkout}", *command]
-    return [*command, "run", *(["--config", str(config.path)] if config.path else [])]
+    return [*commands.program(), "run", *(["--config", str(config.path)] if config.path else [])]
 
 
 def _systemd_quoted(part: str) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.cli.clock import parse_now
+from heatmap.cli.commands import complete
 from heatmap.config import load
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _tell(market: Market, now: datetime) -> None:
     verdict = guard.judge(market.calendar, now)
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"{market.name}: {verdict.phase}")
-    print(f"  why        {verdict.reason}")
+    print(f"  why        {complete(verdict.reason)}")
     print(f"  now        {_shown(now.astimezone(zone))}")
     if verdict.session:
         print(f"  session    {verdict.session.date:%a %d %b %Y}")

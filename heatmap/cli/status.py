@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import health, outcomes
+from heatmap.cli import commands
 from heatmap.cli import status_words as words
 from heatmap.cli.clock import parse_now
 from heatmap.cli.status_words import size
@@ -108,6 +109,8 @@ def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[I
         kept = [*kept, *(killed for killed in outcomes.of_killed(mark) if killed.at not in known)]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
+    if config.path is None:
+        troubles.append(Trouble(f"configuration: {commands.configuration(config)}"))
     if mark and any(now - began > limit for began in mark.began.values()):
         told = (
             f"process {mark.pid} holds the lock long after its deadline, so that nothing else runs: "
@@ -174,10 +177,15 @@ def _whole(
         "now": now.isoformat(),
         "exit_code": code,
         "troubles": [
-            {"market": name or None, "exit_code": trouble.code, "sentence": trouble.sentence}
+            {
+                "market": name or None,
+                "exit_code": trouble.code,
+                "sentence": commands.complete(trouble.sentence),
+            }
             for name, trouble in troubles
         ],
         "markets": markets,
+        "configuration": str(config.path) if config.path else None,
         "state_directory": str(config.state_directory),
         "state_bytes": found.state_bytes,
         "history_bytes": found.history_bytes,

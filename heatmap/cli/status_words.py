@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from heatmap.cli import commands
 from heatmap.health import shown
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def tell_market(market: Market, found: Health, ended: Sequence[Outcome], now: da
     if ended:
         print("  ticks      oldest first")
     for line in _lines(ended, zone):
-        _print("    ", line, deeper=24)
+        print(f"    {_shortened(line, WIDTH - 4)}")
 
 
 def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:
@@ -72,7 +73,7 @@ def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _lines(ended: Sequence[Outcome], zone: ZoneInfo) -> list[str]:
-    """Return a line for each stretch of ticks of a day that ended alike."""
+    """Return one line for each run, or for each stretch of runs of a day that ended alike."""
     lines = []
     for (day, word, sentence), group in groupby(
         ended, key=lambda each: (each.at.astimezone(zone).date(), each.word, each.sentence)
@@ -85,18 +86,26 @@ def _lines(ended: Sequence[Outcome], zone: ZoneInfo) -> list[str]:
     return lines
 
 
+def _shortened(line: str, width: int) -> str:
+    """Return at most `width` characters of a text, on one line. `status --json` has the whole sentence."""
+    line = "; ".join(line.splitlines())
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
+
+
 def tell_installation(config: Config, found: Installation) -> None:
     """Say what the program keeps on this machine, and the room there is."""
     print("\nthis machine")
     if not config.history.enabled:
         history = "switched off"
     elif config.history.url is not None:
-        history = "in PostgreSQL: heatmap history status tells of it"
+        history = f"in PostgreSQL. To look into it: {commands.heatmap('history status')}"
     else:
         history = size(found.history_bytes) if found.history_bytes else "nothing yet"
     print(f"  history    {history}")
     print(f"  disk       {size(found.free_bytes)} of {size(found.disk_bytes)} free")
     print(f"  state      {size(found.state_bytes)} in {config.state_directory}")
+    if config.path:
+        print(f"  config     {config.path}")
     if found.run:
         print(f"  lock       a run is at work: process {found.run.pid}")
 
@@ -121,15 +130,15 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _print(begin: str, text: str, deeper: int = 0) -> None:
-    """Print a text after its beginning; what does not fit goes below the text, `deeper` columns in."""
-    indent = " " * (len(begin) + deeper)
+def _print(begin: str, text: str) -> None:
+    """Print a text after its beginning; what does not fit goes below the text. A command is never broken."""
+    indent = " " * len(begin)
     wrapped = textwrap.fill(
-        text,
+        commands.complete(text, space=commands.UNBREAKABLE),
         WIDTH,
         initial_indent=begin,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    print(wrapped)
+    print(wrapped.replace(commands.UNBREAKABLE, " "))

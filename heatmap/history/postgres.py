@@ -254,7 +254,7 @@ def _psycopg() -> Any:  # noqa: ANN401 -- it may not be here
         import psycopg
     except ImportError as error:  # psycopg alone, without libpq, raises it as well
         raise HistoryImpossible(
-            "a history in PostgreSQL needs psycopg: run pip install 'market-heatmap[postgres]'"
+            "a history in PostgreSQL needs psycopg: `pip install 'market-heatmap[postgres]'`"
         ) from error
     return psycopg
 

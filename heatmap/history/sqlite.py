@@ -163,7 +163,7 @@ class Sqlite:
             return
         self._warn(
             f"the history {self._path} is damaged ({damage}): it is set aside as {place.name} and begins "
-            "anew; heatmap history backfill brings the daily bars back"
+            "anew. To bring the daily bars back: `heatmap history backfill`"
         )
 
     def _free_place(self) -> Path:

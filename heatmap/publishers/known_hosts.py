@@ -122,8 +122,8 @@ def _is_of(names: str, name: str) -> bool:
 def unknown(target: str) -> UnknownHostKey:
     """Return the refusal of a server whose key nobody knows."""
     return UnknownHostKey(
-        f"{target}: the host's key is not known: run heatmap check --trust-host-key, which shows it "
-        "for you to compare and to accept"
+        f"{target}: the host's key is not known. To see it, compare it and accept it: "
+        "`heatmap check --trust-host-key`"
     )
 
 
@@ -139,5 +139,5 @@ def changed(target: str, name: str, fingerprint: str, file: str, line: str) -> P
     return PublishRefused(
         f"{target}: the host's key has changed (it shows {fingerprint}, line {line} of {file} has another): "
         "somebody may stand between, so ask the provider; only if the new key is theirs, remove the old one "
-        f"by ssh-keygen -f {file} -R '{name}', then run heatmap check --trust-host-key"
+        f"by ssh-keygen -f {file} -R '{name}', then run `heatmap check --trust-host-key`"
     )

@@ -89,7 +89,7 @@ class S3Publisher(Remote):
 
         found = []
         if find_spec("requests_aws4auth") is None:
-            found.append("s3: needs one more package: pip install 'market-heatmap[s3]'")
+            found.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
         if not self._access_key_id:
             found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
         found += credentials.problems(*self._secret_places, what=SECRET)

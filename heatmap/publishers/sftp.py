@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROGRAM = "sftp"
 EXTRA = "paramiko"
 MISSING_EXTRA = "an SFTP login by password needs paramiko, which is not installed"
-INSTALL = "pip install 'market-heatmap[sftp-password]'"
+INSTALL = "`pip install 'market-heatmap[sftp-password]'`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Carrier:
         except ImportError as error:
             message = (
                 "is asked as a browser would, which needs a package: "
-                "pip install 'market-heatmap[impersonate]'"
+                "`pip install 'market-heatmap[impersonate]'`"
             )
             raise SourceImpossible(message) from error
         self._browser = str(getattr(impersonate, f"DEFAULT_{browser.upper()}"))  # its newest version there is

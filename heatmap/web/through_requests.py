@@ -106,7 +106,7 @@ def _meant(error: Exception) -> SourceError:
         return faults.silence()
     if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
         return SourceImpossible(
-            "is asked through a SOCKS proxy, which needs a package: pip install 'market-heatmap[socks]'"
+            "is asked through a SOCKS proxy, which needs a package: `pip install 'market-heatmap[socks]'`"
         )
     if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
         return faults.no_address()

@@ -164,7 +164,6 @@ def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str])
         (["export", "--format", "xls"], 64, "xls"),
         (["export", "--output", "nowhere/x.csv"], 78, "nowhere/x.csv cannot be written"),
         (["forget"], 64, "forget"),
-        ([], 64, "ACTION"),
     ],
 )
 def test_wrong_usage(

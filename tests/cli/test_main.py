@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli, tick
-from heatmap.cli import parser
+from heatmap.cli import commands, parser
 from heatmap.images import png
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -55,8 +55,11 @@ def on_a_terminal(*argv: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "argv",
     [
-        [],
         ["fly"],
+        ["runn"],
+        ["run", "--forse"],
+        ["history", "exprt"],
+        ["embed", "--mode", "chang"],
         ["run", "--fast"],
         ["run", "--now", "10:00"],
         ["run", "--now", "2026-09-17T11:00:00"],
@@ -87,6 +90,66 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert 0 == caught.value.code
     assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in parser.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        ([], "check"),
+        (["history"], "backfill"),
+        (["calendar"], "update"),
+        (["help"], "check"),
+        (["help", "run"], "--force"),
+    ],
+    ids=str,
+)
+def test_who_asks_for_nothing_is_helped(
+    capsys: pytest.CaptureFixture[str], argv: list[str], named: str
+) -> None:
+    """The help of the program, or of a command that does nothing without an action."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(argv)
+
+    out, err = capsys.readouterr()
+    assert (0, "") == (caught.value.code, err)
+    assert out.startswith("usage: heatmap")
+    assert named in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["runn"], "there is no command 'runn': did you mean 'run'?"),
+        (["statsu"], "there is no command 'statsu': did you mean 'status'?"),
+        (["run", "--forse"], "there is no option '--forse': did you mean '--force'?"),
+        (["run", "--nwo=now"], "there is no option '--nwo': did you mean '--now'?"),
+        (["history", "exprt"], "there is no action 'exprt': did you mean 'export'?"),
+        (["history", "export", "--fromat", "csv"], "there is no option '--fromat': did you mean '--format'?"),
+        (["embed", "--mode", "chang"], "--mode cannot be 'chang': did you mean 'change'?"),
+        (["xyzzy"], "there is no command 'xyzzy' (known: run, demo,"),
+    ],
+    ids=str,
+)
+def test_a_slip_of_the_fingers(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: list[str], meant: str
+) -> None:
+    """What was probably meant is named, and how to see the rest."""
+    assert 64 == cli.main(argv)
+
+    err = capsys.readouterr().err
+    assert err.startswith(f"heatmap: {meant}")
+    assert err.endswith("--help\n")
+
+
+@pytest.mark.parametrize("spelt", [["--config", "other.toml"], ["--config=other.toml"]], ids=str)
+def test_the_configuration_before_the_command(
+    here: Path, capsys: pytest.CaptureFixture[str], spelt: list[str]
+) -> None:
+    """--config may stand in either place."""
+    (here / "heatmap.toml").rename(here / "other.toml")
+
+    assert 0 == cli.main([*spelt, "schedule", "--now", NIGHT])
+    assert f"--config {here / 'other.toml'}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", parser.COMMANDS)
@@ -124,11 +187,12 @@ def test_a_body_of_another_day_is_silent_under_cron(here: Path, capfd: pytest.Ca
 
 
 def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
-    """Guard, source and target have a line each; --quiet silences them."""
+    """Configuration, guard, source and target have a line each; --quiet silences them."""
     code, screen = on_a_terminal("run", "--now", DURING)
 
     assert 0 == code
     assert [
+        f"configuration: {here}/heatmap.toml",
         "nse-fno: open.",
         "nse-fno: asking recording",
         "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST",
@@ -138,6 +202,7 @@ def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
         for line, start in zip(
             screen.splitlines(),
             [
+                f"configuration: {here}/heatmap.toml",
                 "nse-fno: open.",
                 "nse-fno: asking recording",
                 "nse-fno: 210 quotes as of 17 Sep 2026 11:00:00 IST",
@@ -147,6 +212,18 @@ def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
         )
     ]
     assert (0, "") == on_a_terminal("run", "--quiet", "--now", DURING)
+
+
+def test_a_run_in_the_wrong_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal: that there is no configuration, what holds then, and how to make one."""
+    monkeypatch.chdir(tmp_path)
+    _, screen = on_a_terminal("run", "--now", "2030-01-01T11:00:00+05:30")
+
+    first = screen.splitlines()[0]
+    assert first.startswith(
+        f"configuration: none. There is no heatmap.toml in {tmp_path}, so the defaults hold"
+    )
+    assert first.endswith("/heatmap init")
 
 
 def test_a_newcomer_at_night_sees_a_map(here: Path) -> None:
@@ -218,7 +295,7 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
     ("page", "possible", "expected"),
     [
         ("", True, "heatmap.svg and heatmap.png"),
-        ("", False, "heatmap.svg (for heatmap.png too: pip install 'market-heatmap[png]')"),
+        ("", False, f"heatmap.svg. For heatmap.png too: {commands.install('png')}"),
         ("[page]\npng = false\n", True, "heatmap.svg"),
     ],
 )

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -127,9 +128,59 @@ def test_where_cron_has_stopped(here: Here) -> None:
     flat = " ".join(out.split())
     assert 75 == code
     assert (
-        "no tick has come since Fri 20 Nov 2026 11:02 IST, though the market is open: look whether cron"
-        in flat
+        "no run has come since Fri 20 Nov 2026 11:02 IST, though the market is open: check that cron" in flat
     )
+
+
+def test_a_command_is_never_broken(here: Here) -> None:
+    """A command of a long sentence stands whole on one line, with the program's and the configuration's paths."""
+    here.tick(OPEN)
+    _, out = here.status(OPEN + timedelta(hours=1))
+
+    (line,) = (
+        line.strip() for line in out.splitlines() if line.endswith("heatmap.toml") and " --config " in line
+    )
+    program, *words = shlex.split(line)
+    assert Path(program).is_file()
+    assert ["schedule", "--config", str(here.folder / "heatmap.toml")] == words
+
+
+def test_a_run_has_one_line(here: Here) -> None:
+    """However long its sentence is, and also one of several lines; the document has all of it."""
+    here.tick(OPEN)
+    path = here.folder / "state" / outcomes.FILE_NAME
+    kept = json.loads(path.read_text("utf-8").splitlines()[-1])
+    sentence = "FIRST " + "word " * 60 + "\nLAST"
+    outcomes_now = {
+        **kept,
+        "at": (OPEN + FIVE_MINUTES).isoformat(),
+        "exit_code": 78,
+        "outcome": "configuration",
+        "sentence": sentence,
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(outcomes_now) + "\n")
+    _, out = here.status(OPEN + 2 * FIVE_MINUTES)
+
+    ticks = out[out.index("oldest first") : out.index("this machine")].strip().splitlines()[1:]
+    assert ["11:02", "11:07"] == [line.split()[2] for line in ticks]
+    assert all(len(line) <= 100 for line in ticks)
+    assert ticks[1].endswith("…")
+
+
+def test_which_configuration(
+    here: Here, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named; in another folder, where the defaults hold, the first lines say that there is none."""
+    here.tick(OPEN)
+    assert f"  config     {here.folder / 'heatmap.toml'}\n" in here.status(OPEN + FIVE_MINUTES)[1]
+
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    flat = " ".join(here.status(NIGHT)[1].split())
+    assert flat.startswith("All is well, but:")
+    assert f"configuration: none. There is no heatmap.toml in {elsewhere}" in flat
+    assert here.document(NIGHT)["configuration"] is None
 
 
 def test_before_anything(here: Here) -> None:
@@ -156,6 +207,7 @@ def test_as_a_document(here: Here) -> None:
         "now": "2026-11-20T11:07:00+05:30",
         "exit_code": 0,
         "troubles": [],
+        "configuration": str(here.folder / "heatmap.toml"),
         "state_directory": str(here.folder / "state"),
         "running_pid": None,
     } == found

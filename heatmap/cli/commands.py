@@ -1,0 +1,154 @@
+"""The commands that messages name, completed so that they can be pasted into a shell.
+
+Messages name commands between backticks, such as `heatmap check` or `pip install 'market-heatmap[png]'`.
+The modules that write them do not know where this program is installed, and some messages reach public
+pages. So the paths are filled in only here, where the command line prints.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from heatmap import cli
+from heatmap.config import FILE_NAME
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+    from heatmap.config import Config
+
+DISTRIBUTION = "market-heatmap"
+WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
+CHECKOUT = Path(__file__).parents[2]
+PROJECT_FILE = "pyproject.toml"
+UNBREAKABLE = "\u00a0"
+_COMMAND = re.compile(r"`(heatmap|pip install) ([^`\n]+)`")
+_EXTRA = re.compile(r"'?market-heatmap\[([a-z0-9,-]+)\]'?")
+
+
+def complete(message: str, space: str = " ") -> str:
+    """Return a message whose commands, between backticks until now, have whole paths.
+
+    `space` stands between the words of a command. With UNBREAKABLE a wrapped text keeps a command on one
+    line; the caller then replaces it.
+    """
+    if "`" not in message:
+        return message
+    return _COMMAND.sub(lambda found: _completed(found[1], found[2]).replace(" ", space), message)
+
+
+def heatmap(words: str, configuration: Path | None = None) -> str:
+    """Return a shell command that runs `heatmap` with these words, as they are, and the configuration.
+
+    `configuration` None: the one of this command line, or heatmap.toml of the current folder. Where there is
+    none either, the command names none: it then works in the current folder alone.
+    """
+    command = f"{shlex.join(program())} {words}"
+    path = configuration or cli.configuration
+    if path is None and Path(FILE_NAME).exists():
+        path = Path(FILE_NAME)
+    if path is None or any(word in words.split() for word in WITHOUT_CONFIGURATION):
+        return command
+    return f"{command} --config {shlex.quote(str(path.absolute()))}"
+
+
+def program() -> list[str]:
+    """Return the words that start this installation's program, with absolute paths."""
+    script = Path(sys.executable).with_name("heatmap")
+    if script.exists():
+        return [str(script)]
+    called = Path(sys.argv[0])
+    if (
+        called.name == script.name and called.is_file()
+    ):  # installed for one user: the interpreter is elsewhere
+        return [str(called.absolute())]
+    command = [sys.executable, "-m", "heatmap"]
+    return ["/usr/bin/env", f"PYTHONPATH={CHECKOUT}", *command] if _is_checkout(CHECKOUT) else command
+
+
+def install(extra: str) -> str:
+    """Return the shell command that installs an extra of this program, or several ("png,s3")."""
+    return shlex.join([*_pip(), "install", *_requirement(extra)])
+
+
+def configuration(config: Config) -> str:
+    """Return a phrase that names the configuration in use; it follows a colon."""
+    if config.path is not None:
+        return str(config.path)
+    folder = Path.cwd()
+    return (
+        f"none. There is no {FILE_NAME} in {folder}, so the defaults hold: NSE F&O, published into "
+        f"{folder / 'site'}. Name a file with --config, or make one: `heatmap init`"
+    )
+
+
+def _completed(what: str, words: str) -> str:
+    if what == "heatmap":
+        return heatmap(words)
+    extra = _EXTRA.fullmatch(words)
+    return install(extra[1]) if extra else f"{shlex.join([*_pip(), 'install'])} {words}"
+
+
+def _pip() -> list[str]:
+    """Return the words that start the pip of this program's environment."""
+    from importlib.util import find_spec
+
+    beside = Path(sys.executable).with_name("pip")
+    if sys.prefix != sys.base_prefix and beside.exists():
+        return [str(beside)]
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return ["pip", "--python", sys.executable]  # an environment without pip, as uv makes them
+
+
+def _requirement(extra: str) -> list[str]:
+    """Return pip's words for an extra, by what this program was installed from (PEP 610, direct_url.json)."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        found = distribution(DISTRIBUTION)
+    except PackageNotFoundError:
+        return [f"{CHECKOUT}[{extra}]"]
+    origin = _origin(found)
+    url = str(origin.get("url", ""))
+    path = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
+    if "vcs_info" in origin:
+        vcs = origin["vcs_info"]
+        return [f"{DISTRIBUTION}[{extra}] @ {vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', 'HEAD')}"]
+    if "dir_info" in origin and path is not None and _is_checkout(path):
+        editable = ["-e"] if origin["dir_info"].get("editable") else []
+        return [*editable, f"{path}[{extra}]"]
+    if "archive_info" in origin and (path is None or path.is_file()):
+        return [f"{DISTRIBUTION}[{extra}] @ {url}"]
+    if origin:  # that folder or file is gone: what the extra consists of can still be installed
+        return _parts(found, extra)
+    return [f"{DISTRIBUTION}[{extra}]"]
+
+
+def _origin(found: Distribution) -> dict[str, dict[str, str]]:
+    try:
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return {}
+    return origin if isinstance(origin, dict) else {}
+
+
+def _parts(found: Distribution, extra: str) -> list[str]:
+    """Return the requirements that an extra, or several, add."""
+    asked = extra.split(",")
+    parts = (line.partition(";") for line in found.requires or ())
+    return [
+        need.strip()
+        for need, _, marker in parts
+        if any(re.search(rf"""extra == ['"]{re.escape(name)}['"]""", marker) for name in asked)
+    ]
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / PROJECT_FILE).is_file()
