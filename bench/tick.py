@@ -47,7 +47,7 @@ print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_max
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 OPEN, CLOSED = "2026-09-17T15:25:00+05:30", "2026-09-19T03:00:00+05:30"
-# CPU, at most. The original draws one table; an open tick thirteen readings, nine treemaps and a picture.
+# CPU, at most. The original draws one table; an open tick thirteen readings and a picture.
 GOALS = (
     ("open tick", "original", 2.0),
     ("closed tick", "bare python", 5.0),

@@ -141,13 +141,14 @@ class Rectangle(NamedTuple):
 
 
 class Treemap(NamedTuple):
-    """Rectangles, in units of which the picture is 1 wide and 1 / aspect high.
+    """Rectangles in a picture of `width` by `height` pixels.
 
     `tiles` are positions in the snapshot's quotes, `places` their rectangles; `headings` are the strips
     that name a sector, where there is room for one.
     """
 
-    aspect: float  # width / height
+    width: float
+    height: float
     tiles: tuple[int, ...]
     places: tuple[Rectangle, ...]
     headings: tuple[tuple[str, Rectangle], ...]

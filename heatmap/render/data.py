@@ -1,4 +1,4 @@
-"""What the page's script picks from: every number, shade and rectangle, as compact JSON.
+"""What the page's script picks from: every number and shade, as compact JSON.
 
 Stocks are named by their place in the page. What belongs to a reading follows its order, in which most
 sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ (`vlq`), mostly as its
@@ -21,18 +21,17 @@ from heatmap.modes import EVERY, MODES
 from heatmap.render import words
 from heatmap.views.sectors import SectorsView
 from heatmap.views.table import LEGEND_SWATCHES, ends
-from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, tile_order
+from heatmap.views.treemap import tile_order
 from heatmap.vlq import falling, packed, price_decimals, zigzag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Quote, Reading, Rectangle, Scale, Snapshot, Treemap
+    from heatmap.model import Quote, Reading, Scale, Snapshot
     from heatmap.modes import Mode
     from heatmap.periods import Period
     from heatmap.render.options import PageOptions
 
-MAP_UNITS = 400  # across a treemap: rectangles are whole numbers of these
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
 # Made by `python -m tests.palettes`: asking `colour` anew would be a tenth of what a tick costs.
 PALETTES = Path(__file__).parents[1] / "data/palettes.json"
@@ -77,7 +76,6 @@ def page_data(
         "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "money": words.large_unit(currency),
         "large_exponent": words.large_exponent(currency),
-        "treemaps": {weight: _treemaps(snapshot, weight, sector_places) for weight in WEIGHTS},
     }
 
 
@@ -193,58 +191,6 @@ def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> 
         "clipped": scale.clipped,
         "shades": falling([-shade for shade in scale.shades]),
     }
-
-
-def _treemaps(snapshot: Snapshot, weight: str, sector_places: Mapping[str, int]) -> dict[str, Any]:
-    """Return the maps of a weight. Their tiles are sector by sector, in each in the order of the weight."""
-    drawn = [TreemapView(weight, aspect).draw(snapshot) for aspect in ASPECTS]
-    sectors = dict.fromkeys(snapshot.quotes[index].sector or "" for index in drawn[0].tiles)
-    return {
-        "sectors": packed(sector_places.get(sector, len(sector_places)) for sector in sectors),
-        "maps": [[treemap.aspect, *_places(treemap)] for treemap in drawn],
-    }
-
-
-def _places(treemap: Treemap) -> tuple[str, str]:
-    """Return how each rectangle follows from the one before, a digit each, and the numbers it takes, packed.
-
-    0: below it, as wide; takes the height. 1: to its right, as high; takes the width. 2: right of the
-    strip that began last, from its top; 3: below that strip, from its left; both take width and height.
-    4: anywhere; takes x, y, width and height; 5: so does a heading. All but 0 and 1 begin a strip.
-    """
-    headings = {(place.x, place.y + place.height): _edges(place) for _, place in treemap.headings}
-    kinds: list[str] = []
-    numbers: list[int] = []
-    start = before = (-1, -1, -1, -1)
-    for rectangle in treemap.places:
-        heading = headings.get((rectangle.x, rectangle.y))
-        if heading:
-            kinds.append("5")
-            numbers += heading
-            start = before = heading
-        place = x, y, width, height = _edges(rectangle)
-        if (x, y, width) == (before[0], before[1] + before[3], before[2]) and not heading:
-            kind, taken = "0", [height]
-        elif (x, y, height) == (before[0] + before[2], before[1], before[3]):
-            kind, taken = "1", [width]
-        elif (x, y) == (start[0] + start[2], start[1]):
-            kind, taken, start = "2", [width, height], place
-        elif (x, y) == (start[0], start[1] + start[3]):
-            kind, taken, start = "3", [width, height], place
-        else:
-            kind, taken, start = "4", list(place), place
-        kinds.append(kind)
-        numbers += taken
-        before = place
-    return "".join(kinds), packed(numbers)
-
-
-def _edges(rectangle: Rectangle) -> tuple[int, int, int, int]:
-    """Return x, y, width and height in MAP_UNITS. The edges are rounded, so that neighbours still meet."""
-    left, top = round(rectangle.x * MAP_UNITS), round(rectangle.y * MAP_UNITS)
-    right = round((rectangle.x + rectangle.width) * MAP_UNITS)
-    bottom = round((rectangle.y + rectangle.height) * MAP_UNITS)
-    return left, top, max(right - left, 1), max(bottom - top, 1)
 
 
 def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from heatmap.render.options import PageOptions
 
 TEMPLATE = "fragment.html.j2"
-ASPECT = 1.0  # of a treemap: readable in a column and on a phone
-NOMINAL_PIXELS = 600.0  # across a treemap: what has no room for its words at this width has none at any
+TREEMAP_PIXELS = 600.0  # width and height of a treemap: readable in a column and on a phone
 LEAST_LETTER_PIXELS = 8.0
 LETTER_WIDTH = 0.85  # of its size, at most: a wide capital in bold
 
@@ -90,7 +89,7 @@ def fragment(
             for group in SectorsView().draw(snapshot, reading)
         ]
     elif wanted.layout == "treemap":
-        treemap = TreemapView(aspect=ASPECT).draw(snapshot, reading)
+        treemap = TreemapView(width=TREEMAP_PIXELS, height=TREEMAP_PIXELS).draw(snapshot, reading)
         by_index = dict(zip(reading.order, tiles, strict=True))
         places = zip(treemap.tiles, treemap.places, strict=True)
         sections = [Section("", [_placed(by_index[index], place) for index, place in places])]
@@ -103,7 +102,6 @@ def fragment(
         as_of=snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)),
         layout=wanted.layout,
         theme=wanted.theme,
-        aspect=ASPECT,
         headings=headings,
         sections=sections,
         recording=snapshot.recording,
@@ -125,12 +123,10 @@ def _tile(cell: Cell, mode: str, currency: str | None, chart_url: str) -> Tile:
 
 def _placed(tile: Tile, place: Rectangle) -> Tile:
     size = 1 / (max(len(tile.symbol), len(tile.text)) * LETTER_WIDTH)
-    wide, high = place.width * NOMINAL_PIXELS, place.height * NOMINAL_PIXELS
-    fits = size * wide >= LEAST_LETTER_PIXELS and high >= 3 * LEAST_LETTER_PIXELS
+    fits = size * place.width >= LEAST_LETTER_PIXELS and place.height >= 3 * LEAST_LETTER_PIXELS
     return tile._replace(place=_sides(place), letter=round(size * 100, 2) if fits else None)
 
 
 def _sides(place: Rectangle) -> tuple[float, ...]:
     """Return left, top, width and height in percent of the picture."""
-    x, y, width, height = place
-    return tuple(round(side * 100, 2) for side in (x, y * ASPECT, width, height * ASPECT))
+    return tuple(round(side * 100 / TREEMAP_PIXELS, 2) for side in place)

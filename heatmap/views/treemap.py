@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     from heatmap.model import Quote, Reading, Snapshot
 
-ASPECTS = (1.9, 1.0, 0.5)  # width / height: a wide screen, a narrow column, a phone held upright
 SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
 HEADING_PIXELS = 15.0
-NOMINAL_WIDTHS = {1.9: 1000.0, 1.0: 600.0, 0.5: 360.0}  # pixels a picture of each aspect is drawn at, about
 FEWEST_IN_HEADING = 2.6  # headings' heights that a sector must have for one
 
 WEIGHTS: dict[str, Callable[[Quote], float | None]] = {
@@ -29,35 +27,46 @@ WEIGHTS: dict[str, Callable[[Quote], float | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class TreemapView:
-    """Squarified rectangles of an `aspect` (width / height), their areas by a `weight` of WEIGHTS."""
+    """Squarified rectangles, their areas by a `weight` of WEIGHTS, in a picture of that many pixels."""
 
     weight: str = "market-cap"
-    aspect: float = ASPECTS[0]
+    width: float = 1000.0
+    height: float = 500.0
 
     def draw(self, snapshot: Snapshot, _: Reading | None = None) -> Treemap:
-        """Return a rectangle for every quote: sectors by total weight, tiles within in `tile_order`.
+        """Return a rectangle for every quote. A quote without a weight gets the smallest."""
+        order = tile_order(snapshot, self.weight)
+        measure = WEIGHTS[self.weight]
+        weights = floored([measure(snapshot.quotes[index]) for index in order])
+        sectors = [snapshot.quotes[index].sector or "" for index in order]
+        treemap = arrange(weights, sectors, self.width, self.height)
+        return treemap._replace(tiles=tuple(order[place] for place in treemap.tiles))
 
-        What has no weight gets the smallest. The picture is 1 wide and 1 / aspect high.
-        """
-        weights = floored([WEIGHTS[self.weight](quote) for quote in snapshot.quotes])
-        sectors: dict[str, list[int]] = {}
-        for index in tile_order(snapshot, self.weight):
-            sectors.setdefault(snapshot.quotes[index].sector or "", []).append(index)
-        totals = {name: fsum(weights[index] for index in members) for name, members in sectors.items()}
-        names = sorted(sectors, key=lambda name: (name == "", -totals[name], name))
-        whole = Rectangle(0.0, 0.0, 1.0, 1 / self.aspect)
-        heading = HEADING_PIXELS / NOMINAL_WIDTHS.get(self.aspect, 1000.0)
-        tiles: list[int] = []
-        places: list[Rectangle] = []
-        headings: list[tuple[str, Rectangle]] = []
-        for name, area in zip(names, squarify([totals[name] for name in names], whole), strict=True):
-            room = area
-            if name and len(sectors) > 1 and area.height >= FEWEST_IN_HEADING * heading:
-                headings.append((name, area._replace(height=heading)))
-                room = area._replace(y=area.y + heading, height=area.height - heading)
-            tiles += sectors[name]
-            places += squarify([weights[index] for index in sectors[name]], room)
-        return Treemap(self.aspect, tuple(tiles), tuple(places), tuple(headings))
+
+def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, height: float) -> Treemap:
+    """Divide a picture of `width` by `height` pixels among sectors, and each sector among its members.
+
+    `weights` are positive and fall; `sectors` are the members' sectors, "" where there is none. The
+    heaviest sector is first, those of equal weight are by name, "" is last. The tiles of the result are
+    positions in `weights`. A sector that is high enough has a heading, unless it is the only one.
+    """
+    members: dict[str, list[int]] = {}
+    for place, sector in enumerate(sectors):
+        members.setdefault(sector, []).append(place)
+    totals = {name: fsum(weights[place] for place in places) for name, places in members.items()}
+    names = sorted(members, key=lambda name: (name == "", -totals[name], name))
+    tiles: list[int] = []
+    places: list[Rectangle] = []
+    headings: list[tuple[str, Rectangle]] = []
+    areas = squarify([totals[name] for name in names], Rectangle(0.0, 0.0, width, height))
+    for name, area in zip(names, areas, strict=True):
+        room = area
+        if name and len(names) > 1 and area.height >= FEWEST_IN_HEADING * HEADING_PIXELS:
+            headings.append((name, area._replace(height=HEADING_PIXELS)))
+            room = area._replace(y=area.y + HEADING_PIXELS, height=area.height - HEADING_PIXELS)
+        tiles += members[name]
+        places += squarify([weights[place] for place in members[name]], room)
+    return Treemap(width, height, tuple(tiles), tuple(places), tuple(headings))
 
 
 def tile_order(snapshot: Snapshot, weight: str) -> list[int]:
@@ -76,10 +85,10 @@ def floored(weights: Sequence[float | None]) -> list[float]:
 
 
 def squarify(weights: Sequence[float], room: Rectangle) -> list[Rectangle]:
-    """Divide a rectangle among positive weights in descending order, in strips, tiles near to squares.
+    """Divide a rectangle among positive weights, in strips, in their order; tiles are near to squares.
 
-    Bruls, Huizing and van Wijk, "Squarified Treemaps", 2000: a strip along the shorter side takes the
-    next weight as long as that does not make its worst aspect ratio worse.
+    Bruls, Huizing and van Wijk, "Squarified Treemaps", 2000: a strip along the shorter side takes the next
+    weight as long as that does not make its worst aspect ratio worse. Best where the weights fall.
     """
     total = fsum(weights)
     if not weights or total <= 0:
@@ -111,14 +120,14 @@ def squarify(weights: Sequence[float], room: Rectangle) -> list[Rectangle]:
 def _strip(areas: Sequence[float], start: int, side: float) -> tuple[int, float]:
     """Return where the strip that begins at `start` ends, and its area."""
     end, strip = start + 1, areas[start]
+    largest = smallest = strip
     while end < len(areas):
-        widened = strip + areas[end]
-        # In descending order the worst ratio of a strip is that of its first or its last tile.
-        if _worst(areas[start], areas[end], widened, side) > _worst(
-            areas[start], areas[end - 1], strip, side
-        ):
+        area = areas[end]
+        wider = max(largest, area), min(smallest, area), strip + area
+        if _worst(*wider, side) > _worst(largest, smallest, strip, side):
             break
-        end, strip = end + 1, widened
+        largest, smallest, strip = wider
+        end += 1
     return end, strip
 
 

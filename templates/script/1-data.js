@@ -6,10 +6,9 @@
 /** @typedef {{order: string, values: string, percentiles: string, scores: string, scales: Scale[],
     groups: string, medians: string, breadths: string}} Reading */
 /** @typedef {{unit: string, ramp: string, centre: number, signed: boolean, decimals: number, needs: string, periods: string[] | null, swatches: number[]}} Mode */
-/** @typedef {{sectors: string, maps: [number, string, string][]}} Treemap */
 /** @typedef {{palette: string, heat: string, palettes: Record<string, string[]>, unknown: [string, string], modes: Record<string, Mode>,
     periods: Record<string, {since: string}>, readings: Record<string, Reading>, sectors: string[], sector: string, volumes: string,
-    caps: string, by_cap: string, money: [string, string], large_exponent: number, columns: number, treemaps: Record<string, Treemap>, market: string, up: string, public_url: string | null,
+    caps: string, by_cap: string, money: [string, string], large_exponent: number, columns: number, market: string, up: string, public_url: string | null,
     prices: {decimals: number, currency: string | null, ticks: string,
     last: string, low: string, high: string, year_low: string, year_high: string},
     history?: {periods: [string, string][], modes: [string, string][], moments: number},

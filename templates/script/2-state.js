@@ -17,7 +17,7 @@ const choices = () => /** @type {Record<string, [string, string[] | null]>} */ (
   palette: [data.palette, Object.keys(data.palettes).filter((name) => !Object.values(data.modes).some((mode) => mode.ramp === name))],
   heat: [data.heat, data.readings["change 1d"].scales.map((scale) => scale.name)],
   sort: ["mode", ["mode", "symbol", "change", "amount"]],
-  area: ["market-cap", Object.keys(data.treemaps)],
+  area: ["market-cap", ["market-cap", "amount", "equal"]],
   sector: ["", ["", WATCHLIST, ...data.sectors]],
   q: ["", null],
   watch: ["", null],

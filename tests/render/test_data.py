@@ -11,10 +11,9 @@ import pytest
 from heatmap import colours
 from heatmap.model import Change, Quote, Snapshot
 from heatmap.modes import MODES
-from heatmap.render.data import MAP_UNITS, PALETTES
+from heatmap.render.data import PALETTES
 from heatmap.render.options import PageOptions
 from heatmap.views.sectors import SectorsView
-from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView
 from tests import palettes
 from tests.drawings import data_of, page_of, reading_of, recorded, snapshot_of
 
@@ -51,31 +50,6 @@ def ordered(text: str, count: int) -> list[int]:
         width = (len(left) - 1).bit_length()
         found.append(left.pop(int(bits[:width] or "0", 2)))
         bits = bits[width:]
-    return found
-
-
-def rectangles(kinds: str, packed: str) -> list[tuple[str, tuple[int, ...]]]:
-    """How each follows from the one before."""
-    numbers = iter(unpack(packed))
-    x = y = w = h = 0
-    strip = (0, 0, 0, 0)
-    found = []
-    for kind in kinds:
-        if kind == "0":
-            y, h = y + h, next(numbers)
-        elif kind == "1":
-            x, w = x + w, next(numbers)
-        else:
-            if kind == "2":
-                x, y = strip[0] + strip[2], strip[1]
-            elif kind == "3":
-                x, y = strip[0], strip[1] + strip[3]
-            else:
-                x, y = next(numbers), next(numbers)
-            w, h = next(numbers), next(numbers)
-            strip = (x, y, w, h)
-        found.append((kind, (x, y, w, h)))
-    assert next(numbers, None) is None
     return found
 
 
@@ -152,27 +126,14 @@ def test_sectors_come_out_as_they_went_in(
         assert [round((group.median or 0) * 10**decimals) for group in groups] == falling(packed["medians"])
 
 
-@pytest.mark.parametrize("aspect", ASPECTS)
-@pytest.mark.parametrize("weight", WEIGHTS)
-def test_treemaps_come_out_as_they_went_in(
-    market: Snapshot, data: dict[str, Any], weight: str, aspect: float
-) -> None:
-    """Every edge within half a unit, tile by tile, and the headings where they belong."""
-    treemap = TreemapView(weight, aspect).draw(market)
-    packed = data["treemaps"][weight]
-    found = rectangles(*packed["maps"][ASPECTS.index(aspect)][1:])
-    tiles = [place for kind, place in found if kind != "5"]
-    headings = [place for kind, place in found if kind == "5"]
-
-    for expected, (x, y, w, h) in zip(treemap.places, tiles, strict=True):
-        edges = (expected.x, expected.y, expected.x + expected.width, expected.y + expected.height)
-        assert [pytest.approx(edge * MAP_UNITS, abs=0.51) for edge in edges] == [x, y, x + w, y + h]
-    assert len(treemap.headings) == len(headings)
+def test_weights_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:
+    """The market caps, the highest first, to three digits: what a treemap's areas are made of."""
     shown = reading_of(market, "change").order
-    by_weight = data["readings"]["amount 1d"]["order"] if weight == "amount" else data["by_cap"]
-    order = [shown[place] for place in ordered(by_weight, 210)]
-    sectors = [data["sectors"][n] for n in unpack(packed["sectors"])]
-    assert list(treemap.tiles) == [n for name in sectors for n in order if market.quotes[n].sector == name]
+    caps = [market.quotes[shown[place]].free_float_market_cap for place in ordered(data["by_cap"], 210)]
+    found = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(data["caps"])]
+
+    assert caps == sorted(filter(None, caps), reverse=True)
+    assert [pytest.approx(cap, rel=0.005) for cap in caps] == found
 
 
 def test_prices_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:

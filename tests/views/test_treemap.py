@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.model import Quote, Rectangle, Snapshot, Treemap
-from heatmap.views.treemap import ASPECTS, WEIGHTS, TreemapView, floored, squarify
+from heatmap.views.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
 from tests.drawings import FINAL, recorded, snapshot_of
+from tests.treemaps import FIXTURE, vectors
 
+ROOMS = ((1264, 665), (600, 600), (374, 1500))  # pixels: a wide screen, a narrow column, a phone
 WHOLE = Rectangle(0.0, 0.0, 1.0, 1.0)
 
 
@@ -56,15 +59,35 @@ def test_any_number_of_stocks(count: int) -> None:
     assert sum(place.width * place.height for place in placed) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("aspect", ASPECTS)
+def test_the_vectors_that_the_script_is_held_to() -> None:
+    """Floors, rectangles and pictures as the paper's algorithm gives them, computed in fractions."""
+    known = json.loads(FIXTURE.read_text("utf-8"))
+
+    assert known == json.loads(json.dumps(vectors())), "write it anew: python -m tests.treemaps"
+    for case in known["floored"]:
+        assert case["floored"] == pytest.approx(floored(case["weights"]))
+    for case in known["squarify"]:
+        placed = squarify(case["weights"], Rectangle(*case["room"]))
+        assert case["places"] == [pytest.approx(place, abs=1e-5) for place in placed]
+    for case in known["arrange"]:
+        treemap = arrange(case["weights"], case["sectors"], case["width"], case["height"])
+        assert (case["width"], case["height"], case["tiles"]) == (*treemap[:2], list(treemap.tiles))
+        assert case["places"] == [pytest.approx(place, abs=1e-5) for place in treemap.places]
+        assert [name for name, _ in case["headings"]] == [name for name, _ in treemap.headings]
+        assert [place for _, place in case["headings"]] == [
+            pytest.approx(place, abs=1e-5) for _, place in treemap.headings
+        ]
+
+
+@pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_every_stock_has_a_tile_that_can_be_seen(weight: str, aspect: float) -> None:
+def test_every_stock_has_a_tile_that_can_be_seen(weight: str, room: tuple[float, float]) -> None:
     """No unmoved or small stock disappears: a tile is a quarter of the mean at least, and no mere line."""
-    treemap = TreemapView(weight, aspect).draw(recorded())
+    treemap = TreemapView(weight, *room).draw(recorded())
 
     assert sorted(treemap.tiles) == list(range(210))
-    areas = [place.width * place.height * aspect for place in treemap.places]
-    assert 210 * min(areas) > 0.25
+    areas = [place.width * place.height for place in treemap.places]
+    assert 210 * min(areas) > 0.25 * room[0] * room[1]
     assert all(1 / 8 < place.width / place.height < 8 for place in treemap.places)
 
 
@@ -79,7 +102,7 @@ def test_size_does_not_depend_on_the_change() -> None:
 
 
 def moved(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list[float]:
-    """How far each stock's tile moved, in widths of the map."""
+    """How far each stock's tile moved, in pixels."""
     before = {one.quotes[n].symbol: place for n, place in zip(first.tiles, first.places, strict=True)}
     after = {two.quotes[n].symbol: place for n, place in zip(second.tiles, second.places, strict=True)}
     return [
@@ -88,17 +111,17 @@ def moved(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list
     ]
 
 
-@pytest.mark.parametrize("aspect", ASPECTS)
+@pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_the_map_is_calm(weight: str, aspect: float) -> None:
+def test_the_map_is_calm(weight: str, room: tuple[float, float]) -> None:
     """Between two moments of the recorded day the median tile moves less than 5 % of the map's width."""
-    view = TreemapView(weight, aspect)
+    view = TreemapView(weight, *room)
     start = FINAL.replace(hour=9, minute=16)
     moments = [recorded(start + timedelta(minutes=5 * step)) for step in range(73)]
     maps = [view.draw(moment) for moment in moments]
 
     pairs = zip(maps, maps[1:], moments, moments[1:], strict=False)
-    assert max(statistics.median(moved(*pair)) for pair in pairs) < 0.05
+    assert max(statistics.median(moved(*pair)) for pair in pairs) < 0.05 * room[0]
 
 
 def test_headings_stand_above_their_sector() -> None:

@@ -1,0 +1,126 @@
+// The treemap: rectangles for the size of the reader's window, and the words that fit in them.
+
+/** @typedef {[number, number, number, number]} Rectangle x, y, width and height in pixels */
+
+const SMALLEST = 0.4; // of the mean weight: no tile is smaller, so that none disappears
+const HEADING = 15; // pixels of a heading's height
+const LEAST = 8; // pixels of a letter's size: below it a label is left out
+
+/** The weights with a floor, which unknown ones get too; all 1 where none is known. */
+function floored(/** @type {(number | undefined)[]} */ weights) {
+  const known = weights.map((weight) => weight ?? 0).filter((weight) => weight > 0);
+  const floor = (SMALLEST * sum(known)) / known.length;
+  return weights.map((weight) => (known.length ? Math.max(weight ?? 0, floor) : 1));
+}
+
+const sum = (/** @type {number[]} */ numbers) => numbers.reduce((total, number) => total + number, 0);
+
+/**
+ * Divide a rectangle among positive weights, in strips, in their order; tiles are near to squares (Bruls, Huizing and van
+ * Wijk, "Squarified Treemaps", 2000). The program draws by the same rules: tests/fixtures/treemaps.json holds both to them.
+ */
+function squarify(/** @type {number[]} */ weights, /** @type {Rectangle} */ [x, y, width, height]) {
+  const whole = width * height;
+  const total = sum(weights);
+  const areas = weights.map((weight) => (weight * whole) / total);
+  const placed = /** @type {Rectangle[]} */ ([]);
+  for (let start = 0, end = 0; start < areas.length; start = end) {
+    const side = Math.min(width, height);
+    /** The worst aspect ratio of a strip, whose largest and smallest tiles these are. */
+    const worst = (/** @type {number[]} */ [strip, most, least]) => Math.max((most * side ** 2) / strip ** 2, strip ** 2 / (least * side ** 2));
+    let row = [areas[start], areas[start], areas[start]];
+    for (end = start + 1; end < areas.length; end++) {
+      const area = areas[end];
+      const wider = [row[0] + area, Math.max(row[1], area), Math.min(row[2], area)];
+      if (worst(wider) > worst(row)) break;
+      row = wider;
+    }
+    const depth = row[0] / side;
+    const upright = width >= height;
+    let along = upright ? y : x;
+    for (const area of areas.slice(start, end)) {
+      const length = area / depth;
+      placed.push(upright ? [x, along, depth, length] : [along, y, length, depth]);
+      along += length;
+    }
+    if (upright) [x, width] = [x + depth, width - depth];
+    else [y, height] = [y + depth, height - depth];
+  }
+  return placed;
+}
+
+/**
+ * Divide a picture among sectors, and each sector among its members, whose weights fall. A sector's name is "" where there
+ * is none. `tiles` are the members' positions, `places` their rectangles.
+ */
+function arrange(/** @type {number[]} */ weights, /** @type {string[]} */ sectors, /** @type {number} */ width, /** @type {number} */ height) {
+  const groups = [...Map.groupBy(weights.keys(), (place) => sectors[place])].map(([name, members]) => (
+    { name, members, total: sum(members.map((place) => weights[place])) }));
+  groups.sort((a, b) => Number(a.name === "") - Number(b.name === "") || b.total - a.total || (a.name < b.name ? -1 : 1));
+  const headings = /** @type {[string, Rectangle][]} */ ([]);
+  const areas = squarify(groups.map(({ total }) => total), [0, 0, width, height]);
+  const places = groups.flatMap(({ name, members }, number) => {
+    let [x, y, w, h] = areas[number];
+    if (name && groups.length > 1 && h >= 2.6 * HEADING) {
+      headings.push([name, [x, y, w, HEADING]]);
+      [y, h] = [y + HEADING, h - HEADING];
+    }
+    return squarify(members.map((place) => weights[place]), [x, y, w, h]);
+  });
+  return { tiles: groups.flatMap(({ members }) => members), places, headings };
+}
+
+/** The stocks by the weight that an area stands for, the heaviest first, and the weights that are known. */
+function weighed(/** @type {string} */ area) {
+  const amounts = data.readings["amount 1d"];
+  const [order, packed] = area === "amount" ? [amounts.order, amounts.values] : [data.by_cap, area === "equal" ? "" : data.caps];
+  return { order: ordered(order), weights: falling(packed).map((number) => (number > 0 ? fromThreeDigits(number) : 0)) };
+}
+
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+pen.font = `600 100px ${getComputedStyle(document.body).fontFamily}`;
+/** How wide words are in the page's bold letters, for each pixel of their size. */
+function widthOf(/** @type {string} */ words) {
+  return pen.measureText(words).width / 100;
+}
+
+function drawTreemap(/** @type {Tile[]} */ tiles) {
+  const width = byId("map").clientWidth;
+  const height = Math.round(width / (width >= 800 ? 1.9 : width >= 480 ? 1 : 0.5));
+  const map = make("ul", "treemap");
+  map.style.aspectRatio = `${width} / ${height}`;
+  const put = (/** @type {HTMLElement} */ element, /** @type {Rectangle} */ [x, y, w, h]) => {
+    const percent = (/** @type {number} */ part, /** @type {number} */ whole) => `${((part * 100) / whole).toFixed(3)}%`;
+    element.style.left = percent(x, width);
+    element.style.top = percent(y, height);
+    element.style.width = percent(w, width);
+    element.style.height = percent(h, height);
+    return element;
+  };
+  const drawn = new Map(tiles.map((tile) => [tile.stock, tile]));
+  const { order, weights } = weighed(state.area);
+  const members = order.map((stock, place) => ({ tile: drawn.get(stock), weight: weights[place] })).filter(({ tile }) => tile);
+  const sectors = members.map(({ tile }) => data.sectors[sectorOf[/** @type {Tile} */ (tile).stock.place]] ?? "");
+  const { tiles: chosen, places, headings } = arrange(floored(members.map(({ weight }) => weight)), sectors, width, height);
+  const names = new Map(headings);
+  chosen.forEach((member, number) => {
+    const [, , w, h] = places[number];
+    const sector = sectors[member];
+    const strip = names.get(sector);
+    if (strip) {
+      const heading = put(make("li", "heading", widthOf(sector) * 11 < strip[2] - 6 ? sector : ""), strip);
+      heading.ariaHidden = "true"; // the order of the tiles does not follow it
+      map.append(heading);
+      names.delete(sector);
+    }
+    const tile = /** @type {Tile} */ (members[member].tile);
+    const element = put(box("li", tile), places[number]);
+    const [wide, tall] = [w - 9, h - 6];
+    const one = Math.min(wide / widthOf(tile.stock.symbol), tall / 1.25, 22);
+    const two = Math.min(one, wide / widthOf(tile.text), tall / 2.5);
+    element.style.setProperty("--size", `${two < LEAST ? one : two}px`);
+    if (two < LEAST) element.classList.add(one < LEAST ? "tiny" : "short");
+    map.append(element);
+  });
+  return map;
+}
