@@ -14,11 +14,12 @@ from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
     from heatmap.config import Config, Market
+    from heatmap.guard import Calendar
     from heatmap.history.model import Past
     from heatmap.history.store import Store
     from heatmap.model import Snapshot
@@ -101,6 +102,19 @@ class Chronicle:
             return asked.past(snapshot, session, verdict.phase)
 
         return self.ask(market, read)
+
+    def closes_before(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]
+    ) -> Mapping[str, float]:
+        """Return the closes of the session before a snapshot's, by symbol; none where they are not known."""
+        session = _session(market, snapshot, verdict)
+        before = _session_before(market.calendar, session)
+
+        def read(store: Store) -> Mapping[str, float]:
+            bars = store.bars(_name(market, snapshot), session - guard.ONE_DAY, 1, sorted(symbols))
+            return {bar.symbol: bar.close for bar in bars if bar.date == before}
+
+        return (self.ask(market, read) if before else None) or {}
 
     def keep(self) -> None:
         """Add what was drawn, if anybody can see it; after a session's final forget what is too old."""
@@ -211,6 +225,12 @@ class Chronicle:
 def _name(market: Market, snapshot: Snapshot) -> str:
     """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
     return f"{market.name}:recording" if snapshot.recording else market.name
+
+
+def _session_before(calendar: Calendar, session: date) -> date | None:
+    """Return the date of the session before one; None where the calendar knows of none."""
+    days = (session - timedelta(days=back) for back in range(1, guard.LONGEST_BREAK_DAYS))
+    return next((day for day in days if calendar.always or guard.session_on(calendar, day)), None)
 
 
 def _session(market: Market, snapshot: Snapshot, verdict: Verdict) -> date:

@@ -13,6 +13,7 @@ from heatmap.gates import Last, Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.model import Snapshot
     from heatmap.report import Report
@@ -25,8 +26,11 @@ FOLDER = "last"
 class Gatekeeper:
     """The gates of one run. What they compare with changes only once a target has the page: see `keep`."""
 
-    def __init__(self, config: Config, report: Report, now: datetime, *, dry_run: bool = False) -> None:
+    def __init__(
+        self, config: Config, report: Report, now: datetime, chronicle: Chronicle, *, dry_run: bool = False
+    ) -> None:
         self._config = config
+        self._chronicle = chronicle
         self._options = config.gates or gates.GateOptions()
         self._report = report
         self._now = now
@@ -40,7 +44,11 @@ class Gatekeeper:
         With `whatever` it may be worse than the page there is. Raises SourceGated.
         """
         gates.refuse_unfinished(snapshot, verdict, ZoneInfo(market.calendar.time_zone))
-        snapshot, bad = gates.without_contradictions(snapshot)
+        snapshot, bad = gates.without_contradictions(
+            snapshot,
+            ZoneInfo(market.calendar.time_zone),
+            lambda symbols: self._chronicle.closes_before(market, snapshot, verdict, symbols),
+        )
         if bad:
             self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
         last = self._load(market)

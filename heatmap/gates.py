@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap import plausibility
 from heatmap.errors import ConfigError, SourceGated
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from heatmap.model import Quote, Snapshot
@@ -20,12 +21,6 @@ FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahea
 CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
 ONE_DAY = timedelta(days=1)
 
-# The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
-# Five times that digit leaves room for a source that takes its two figures a moment apart.
-PERCENT_TOLERANCE = 0.05  # percentage points
-PRICE_STEP = 0.01  # half of it is lost of each price: 1 % of a stock of one rupee
-# On an ex-date a percent change counts from a lowered close: at the least a share split into twenty.
-LEAST_ADJUSTMENT = 0.05
 # Beyond this it is no bad row, and no ex-date, but another meaning of the column: in 20 sessions of 210
 # stocks the exchange lowered not one close.
 MOST_CONTRADICTING = 0.1  # of the instruments
@@ -88,25 +83,37 @@ def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
         raise SourceGated(f"its figures are dated {when}, which is still to come: check this machine's clock")
 
 
-def without_contradictions(snapshot: Snapshot) -> tuple[Snapshot, tuple[str, ...]]:
-    """Return the snapshot without the rows that contradict themselves, and their symbols.
+def without_contradictions(
+    snapshot: Snapshot, zone: ZoneInfo, closes: Callable[[Collection[str]], Mapping[str, float]] | None = None
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Return the snapshot without what contradicts itself, and the symbols of the rows that are left out.
 
-    A row does where its percent change is not that from previous close to last price, by more than
-    PERCENT_TOLERANCE and the prices' own rounding. One that counts from a lower close stays: so it is on an
-    ex-date. Raises SourceGated where too many rows contradict themselves, whatever the reason.
+    A row whose percent change is not that from previous close to last price is left out, unless that counts
+    from an adjusted close or from our own: `closes` returns those of the session before, where they are
+    known, by symbol. A change over a longer period that the range of 52 weeks refutes becomes unknown.
+    Raises SourceGated where too many rows contradict themselves, whatever the reason.
     """
-    odd = [quote for quote in snapshot.quotes if _contradicts_itself(quote)]
+    odd = {quote.symbol: quote for quote in snapshot.quotes if plausibility.contradicts_itself(quote)}
     if len(odd) > max(1, MOST_CONTRADICTING * len(snapshot.quotes)) or len(odd) == len(snapshot.quotes):
         raise SourceGated(
             f"the percent changes of {len(odd):,} of {len(snapshot.quotes):,} instruments contradict their "
-            f"last price and previous close ({_named([quote.symbol for quote in odd])}): the page stays as "
+            f"last price and previous close ({_named(odd)}): the page stays as "
             "it is; if that goes on, the answer's form has changed: a newer version may know it"
         )
-    bad = {quote.symbol for quote in odd if not _is_adjusted(quote)}
-    if not bad:
+    believed = {symbol: plausibility.with_adjusted_close(quote) for symbol, quote in odd.items()}
+    doubtful = [symbol for symbol, quote in believed.items() if quote is None]
+    for symbol, close in (closes(doubtful) if closes and doubtful else {}).items():
+        believed[symbol] = plausibility.with_own_close(odd[symbol], close)
+    today = snapshot.as_of.astimezone(zone).date()
+    quotes = tuple(
+        plausibility.without_refuted_changes(quote, today)
+        for given in snapshot.quotes
+        if (quote := believed.get(given.symbol, given)) is not None
+    )
+    bad = tuple(sorted(symbol for symbol, quote in believed.items() if quote is None))
+    if quotes == snapshot.quotes:
         return snapshot, ()
-    kept = tuple(quote for quote in snapshot.quotes if quote.symbol not in bad)
-    return replace(snapshot, quotes=kept, dropped=snapshot.dropped + len(bad)), tuple(sorted(bad))
+    return replace(snapshot, quotes=quotes, dropped=snapshot.dropped + len(bad)), bad
 
 
 def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> None:
@@ -211,22 +218,6 @@ def change_in_words(last: Last, snapshot: Snapshot) -> str | None:
     moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
     parts = [f"{len(moved):,} {verb} ({_named(moved)})" for verb, moved in moves if moved]
     return f"the instruments have changed: {', '.join(parts)}" if parts else None
-
-
-def _contradicts_itself(quote: Quote) -> bool:
-    if quote.last_price is None or quote.previous_close is None:
-        return False
-    computed = (quote.last_price / quote.previous_close - 1) * 100
-    rounding = PRICE_STEP / quote.previous_close * 100 * max(1.0, quote.last_price / quote.previous_close)
-    return abs(quote.percent_change - computed) > PERCENT_TOLERANCE + rounding
-
-
-def _is_adjusted(quote: Quote) -> bool:
-    """Whether a percent change can be one from a close that was lowered for a split, bonus or dividend."""
-    if quote.last_price is None or quote.previous_close is None or quote.percent_change <= -100:
-        return False
-    counted_from = quote.last_price / (1 + quote.percent_change / 100)
-    return LEAST_ADJUSTMENT <= counted_from / quote.previous_close < 1
 
 
 def _is_enough(symbols: Collection[str], expected: Collection[str], least_share: float) -> bool:

@@ -28,7 +28,7 @@ class Quote:
     """One instrument's figures. None means that the source does not know; it never stands for 0."""
 
     symbol: str
-    percent_change: float  # 1.5 means +1.5 %; the source's own figure, as given
+    percent_change: float | None  # 1.5 means +1.5 %; the source's own figure, as given
     name: str | None = None
     sector: str | None = None
     last_price: float | None = None
@@ -42,6 +42,8 @@ class Quote:
     year_high: float | None = None
     year_low: float | None = None
     changes: Mapping[str, Change] = field(default_factory=dict)  # by period: "1mo", "1y"
+    # By period, "1d" too: a sentence on why the percent change is unknown although the source gave figures.
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from heatmap.model import Change, Quote, Snapshot
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from heatmap.model import Cell, Occasion, Table
 
@@ -23,6 +23,8 @@ SCHEMA = "market-heatmap/1"
 MAX_VALUES = (
     300_000  # each can cost a hundred bytes of memory; a market of 5,000 instruments has half as many
 )
+LONGEST_DOUBT = 300  # characters
+MOST_DOUBTS = 20  # of one quote
 VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would run
 
@@ -47,7 +49,11 @@ _COLUMNS = ("symbol", "name", "sector", *_FIGURES)
 
 
 def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
-    """Return snapshot.json: the table's cells in drawing order, a quote a line; what is unknown is null."""
+    """Return snapshot.json: the table's cells in drawing order, a quote a line; what is unknown is null.
+
+    Quotes whose percent change is unknown stand by themselves, under "unknown": the versions before 0.3
+    refuse a quote without one, and ignore keys that they do not know.
+    """
     verdict = occasion.verdict
     head: dict[str, Any] = {
         "schema": SCHEMA,
@@ -75,8 +81,10 @@ def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
         head["recording"] = True
     if snapshot.dropped:
         head["dropped"] = snapshot.dropped
-    lines = ",\n  ".join(_dumped(_row(cell)) for cell in table.cells)
-    return f'{_dumped(head)[:-1]},\n "quotes": [\n  {lines}\n]}}\n'.encode()
+    known = [cell for cell in table.cells if cell.quote.percent_change is not None]
+    unknown = [cell for cell in table.cells if cell.quote.percent_change is None]
+    parts = [_listed("quotes", known), *([_listed("unknown", unknown)] if unknown else [])]
+    return ",\n ".join([_dumped(head)[:-1], *parts]).encode() + b"}\n"
 
 
 def from_json(document: object) -> Snapshot:
@@ -103,7 +111,10 @@ def from_json(document: object) -> Snapshot:
         raise _nonsense("its is_open or recording is not true or false")
     if isinstance(dropped, bool) or not isinstance(dropped, int) or dropped < 0:
         raise _nonsense("its dropped is not a count")
-    quotes = tuple(_quote(row) for row in rows)
+    unknown = document.get("unknown", [])
+    if not isinstance(unknown, list):
+        raise _nonsense("its unknown is no list of quotes")
+    quotes = tuple([*map(_known_quote, rows), *map(_quote, unknown)])
     if len({quote.symbol for quote in quotes}) < len(quotes):
         raise _nonsense("a symbol stands in it twice")
     currency = _optional(document, "currency", values.words)
@@ -178,6 +189,11 @@ def _finite(text: str) -> float:
     return result
 
 
+def _listed(name: str, cells: Sequence[Cell]) -> str:
+    lines = ",\n  ".join(_dumped(_row(cell)) for cell in cells)
+    return f'"{name}": [\n  {lines}\n]'
+
+
 def _row(cell: Cell) -> dict[str, Any]:
     quote = cell.quote
     row: dict[str, Any] = dict(zip(_COLUMNS, _written(quote), strict=True))
@@ -185,6 +201,8 @@ def _row(cell: Cell) -> dict[str, Any]:
         period: {"percent": change.percent, "since": change.since.isoformat() if change.since else None}
         for period, change in quote.changes.items()
     }
+    if quote.doubts:
+        row["doubts"] = dict(quote.doubts)
     return {**row, "fill": cell.fill, "ink": cell.ink}
 
 
@@ -192,6 +210,14 @@ def _written(quote: Quote) -> list[Any]:
     """Return a quote's values in the order of the columns; shares are counted: 9374431, not 9374431.0."""
     volume = int(quote.volume) if quote.volume is not None and quote.volume.is_integer() else quote.volume
     return [volume if name == "volume" else getattr(quote, name) for name in _COLUMNS]
+
+
+def _known_quote(row: object) -> Quote:
+    """Return a quote that has its percent change. Raises SourceReshaped."""
+    quote = _quote(row)
+    if quote.percent_change is None:
+        raise _nonsense(f"{quote.symbol} has no percent_change")
+    return quote
 
 
 def _quote(row: object) -> Quote:
@@ -202,11 +228,10 @@ def _quote(row: object) -> Quote:
         raise _nonsense("a quote in it has no usable symbol")
     figures = {name: _figure(row, name, check) for name, check in _FIGURES.items()}
     percent_change = figures.pop(_PERCENT)
-    if percent_change is None:
-        raise _nonsense(f"{symbol} has no percent_change")
     name = _optional(row, "name", values.words)
     sector = _optional(row, "sector", values.words)
-    return Quote(symbol, percent_change, name, sector, **figures, changes=_changes(row, symbol))
+    changes, doubts = _changes(row, symbol), _doubts(row, symbol)
+    return Quote(symbol, percent_change, name, sector, **figures, changes=changes, doubts=doubts)
 
 
 def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
@@ -222,6 +247,19 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
         result[period] = Change(
             _figure(change, "percent", values.percent), _optional(change, "since", values.day)
         )
+    return result
+
+
+def _doubts(row: Mapping[str, object], symbol: str) -> dict[str, str]:
+    found = row.get("doubts", {})
+    if not isinstance(found, dict) or len(found) > MOST_DOUBTS:
+        raise _nonsense(f"the doubts of {symbol} are no object")
+    result = {}
+    for period, reason in found.items():
+        words = values.words(reason, LONGEST_DOUBT)
+        if words is None or not _PERIOD.fullmatch(period):
+            raise _nonsense(f"a doubt of {symbol} is no text, or of no period")
+        result[period] = words
     return result
 
 

@@ -93,7 +93,7 @@ def run(
         chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
         by_hand = force or (interactive and only is not None)
         asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
-        gatekeeper = Gatekeeper(config, report, now, dry_run=dry_run)
+        gatekeeper = Gatekeeper(config, report, now, chronicle, dry_run=dry_run)
         sequel = Sequel(config, state, chronicle, now, say)
         ours = due(state) if force else chronicle.turns(due(state))
         drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)

@@ -59,6 +59,11 @@ def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Last:
     return gates.remembered(None, snapshot(quotes, as_of), as_of)
 
 
+def without_longer_periods(quote: Quote) -> Quote:
+    """A quote as it is for the day alone."""
+    return replace(quote, changes={}, doubts={})
+
+
 # Figures by themselves
 
 
@@ -115,7 +120,10 @@ def test_no_real_figures_contradict_themselves(name: str) -> None:
     body = (RECORDING if name == RECORDING.name else FIXTURES / name).read_bytes()
     figures = files.parse(body)
 
-    assert (figures, ()) == gates.without_contradictions(figures)
+    kept, bad = gates.without_contradictions(figures, INDIA)
+
+    assert ((), figures.dropped) == (bad, kept.dropped)
+    assert list(map(without_longer_periods, figures.quotes)) == list(map(without_longer_periods, kept.quotes))
 
 
 def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
@@ -127,7 +135,11 @@ def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
         except Exception:  # a form without stocks, or in pieces
             continue
         found += 1
-        assert (figures, ()) == gates.without_contradictions(figures), path.name
+        kept, bad = gates.without_contradictions(figures, INDIA)
+        assert () == bad, path.name
+        assert list(map(without_longer_periods, figures.quotes)) == list(
+            map(without_longer_periods, kept.quotes)
+        )
     assert found >= 4
 
 
@@ -137,11 +149,16 @@ def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
         (1.5, 101.5, 100.0, True),
         (1.45, 101.5, 100.0, True),  # within rounding
         (1.43, 101.5, 100.0, False),
-        (-3.0, 101.5, 100.0, False),  # from a higher close: no ex-date does that
-        (0.0, 95.0, 100.0, True),  # a dividend of 5
+        (-3.0, 101.5, 100.0, False),  # from a higher close
+        (6.5, 101.5, 100.0, False),  # from a lower one that no split or bonus makes
+        (0.0, 95.0, 100.0, False),  # nor does this
         (0.0, 50.0, 100.0, True),  # a bonus of one for one
+        (-2.2, 267.5, 547.0, True),  # and another
         (1.0, 10.1, 100.0, True),  # a split of one into ten
-        (1.0, 1.01, 100.0, False),  # into a hundred: there is none
+        (1.0, 1.01, 100.0, False),  # into a hundred: the price is too coarse to tell
+        (1.05, 50.5, 100.0, False),  # half of 100 would make 1.00
+        (0.0, 1000.0, 100.0, True),  # ten shares became one
+        (-50.0, 50.0, 50.0, False),  # from twice the close: the close is adjusted, and the change is not
         (8.0, 0.13, 0.12, True),  # 8.33 computed, but half a step is lost of each price
         (-10.0, 0.13, 0.12, False),
         (-100.0, 101.5, 100.0, False),
@@ -155,9 +172,9 @@ def test_a_row_that_contradicts_itself(
     """It is left out and counted, unless an ex-date explains it; the other rows stay."""
     odd = Quote("ODD", percent, last_price=price, previous_close=previous)
 
-    kept, bad = gates.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2))
+    kept, bad = gates.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
 
-    assert (stays, () if stays else ("ODD",)) == (odd in kept.quotes, bad)
+    assert (stays, () if stays else ("ODD",)) == ("ODD" in {quote.symbol for quote in kept.quotes}, bad)
     assert (20 + stays, 3 - stays) == (len(kept.quotes), kept.dropped)
 
 
@@ -166,13 +183,46 @@ def test_many_contradictions_are_a_gate(percent: float) -> None:
     """A tenth may be bad; more are a column that means something else, also where each could be an ex-date."""
     figures = [replace(quote, percent_change=percent) for quote in market(11)]
 
-    assert gates.without_contradictions(snapshot((*figures[:10], *market(90, first=10))))
+    assert gates.without_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
     with pytest.raises(
         SourceGated, match="11 of 100 instruments contradict .*S000, S001, S002, S003, S004, …"
     ):
-        gates.without_contradictions(snapshot((*figures, *market(89, first=11))))
+        gates.without_contradictions(snapshot((*figures, *market(89, first=11))), INDIA)
     with pytest.raises(SourceGated, match="1 of 1 "):
-        gates.without_contradictions(snapshot(figures[:1]))
+        gates.without_contradictions(snapshot(figures[:1]), INDIA)
+
+
+@pytest.mark.parametrize("points", [-20.0, -5.0, -1.0, 1.0, 5.0, 20.0])
+def test_garbled_percent_changes(points: float) -> None:
+    """Off by so many points on every tenth stock of the recorded day, each of them is left out."""
+    figures = files.parse(RECORDING.read_bytes())
+    garbled = {quote.symbol for quote in figures.quotes[::10]}
+    quotes = [
+        replace(quote, percent_change=round((quote.percent_change or 0.0) + points, 2))
+        if quote.symbol in garbled
+        else quote
+        for quote in figures.quotes
+    ]
+
+    _, bad = gates.without_contradictions(replace(figures, quotes=tuple(quotes)), INDIA)
+
+    assert 21 == len(garbled)
+    assert sorted(garbled) == list(bad)
+
+
+def test_a_percent_change_from_our_own_close() -> None:
+    """It is believed where the source's previous close is another one; not where that one is ours, adjusted."""
+    wrong_close = Quote("WRONG", 2.0, last_price=102.0, previous_close=97.0)
+    old_terms = Quote("OLD", -51.1, last_price=267.5, previous_close=273.5)
+    of_another = Quote("OTHER", 3.0, last_price=102.0, previous_close=97.0)
+    figures = snapshot((*market(30), wrong_close, old_terms, of_another))
+
+    kept, bad = gates.without_contradictions(
+        figures, INDIA, lambda symbols: {symbol: {"OLD": 547.0}.get(symbol, 100.0) for symbol in symbols}
+    )
+
+    assert ("OLD", "OTHER") == bad
+    assert replace(wrong_close, previous_close=100.0) == kept.quotes[-1]
 
 
 # Figures against the page's

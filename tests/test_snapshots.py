@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap import snapshots, values
-from heatmap.errors import SourceNonsense
+from heatmap.errors import SourceNonsense, SourceReshaped
 from heatmap.model import Breadth, Cell, Change, Occasion, Quote, Snapshot, Table
 from heatmap.session import Phase, Session, Verdict
 
@@ -112,6 +112,44 @@ def test_shape() -> None:
     }  # fmt: skip
     assert "Söhne".encode() in made
     assert len(made.splitlines()) == 1 + 1 + 2 + 1
+
+
+def test_a_percent_change_that_is_unknown() -> None:
+    """It stands apart from the quotes: versions before 0.3 refuse one without. Ours takes it back in."""
+    split = replace(BARE, symbol="SPLIT", percent_change=None, doubts={"1d": "A split took effect."})
+    longer = replace(FULL, doubts={"1y": "Not adjusted."})
+    figures = Snapshot("nse", AS_OF, (longer, split), "INR", is_open=False)
+    made = snapshots.to_json(figures, table(longer, split), occasion())
+    found = json.loads(made)
+
+    assert ["M&M"] == [row["symbol"] for row in found["quotes"]]
+    assert {"1y": "Not adjusted."} == found["quotes"][0]["doubts"]
+    assert ["SPLIT"] == [row["symbol"] for row in found["unknown"]]
+    assert found["unknown"][0]["percent_change"] is None
+    assert "doubts" not in document()["quotes"][0]
+    assert "unknown" not in document()
+    assert figures == snapshots.from_json(snapshots.decode(made))
+    row = list(csv.DictReader(io.StringIO(snapshots.to_csv(table(longer, split)).decode())))[1]
+    assert ("SPLIT", "") == (row["symbol"], row["percent_change"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"unknown": {"symbol": "A"}},
+        {"unknown": ["A"]},
+        {"unknown": [{"symbol": "M&M"}]},  # a second time
+        {"unknown": [{"symbol": "A", "doubts": ["1d"]}]},
+        {"unknown": [{"symbol": "A", "doubts": {"1d": 5}}]},
+        {"unknown": [{"symbol": "A", "doubts": {"a period": "why"}}]},
+        {"unknown": [{"symbol": "A", "doubts": {f"{n}d": "why" for n in range(21)}}]},
+        {"quotes": [], "unknown": [{"symbol": "A"}]},
+    ],
+)
+def test_what_is_unknown_is_read_strictly(wrong: dict[str, Any]) -> None:
+    """Anything else than quotes with reasons is refused, and a market of nothing else."""
+    with pytest.raises(SourceReshaped):
+        snapshots.from_json(document(**wrong))
 
 
 def test_next_open() -> None:

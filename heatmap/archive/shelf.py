@@ -152,13 +152,15 @@ class Shelf:
     def _day(self, today: date) -> Day:
         quotes = self._snapshot.quotes
         already = self._known.get(today)
-        ends = sorted(quotes, key=lambda quote: (-quote.percent_change, quote.symbol))
+        changes = measures.percent_changes(quotes)
+        order = measures.in_order(quotes, changes)
+        ends = [(quotes[index].symbol, change) for index in order if (change := changes[index]) is not None]
         return Day(
             today,
-            measures.breadth(measures.percent_changes(quotes)),
+            measures.breadth(changes),
             (already and already.page) or self._now.isoformat(timespec="seconds"),
-            (ends[0].symbol, ends[0].percent_change),
-            (ends[-1].symbol, ends[-1].percent_change),
+            ends[0] if ends else None,
+            ends[-1] if ends else None,
         )
 
     def _list(self, days: Iterable[Day]) -> bytes:

@@ -40,7 +40,7 @@ class Row(NamedTuple):
     """
 
     last_price: float | None
-    percent_change: float  # 1.5 means +1.5 %
+    percent_change: float | None  # 1.5 means +1.5 %
     high: float | None
     low: float | None
     volume: float | None  # shares, since the session began

@@ -189,13 +189,17 @@ def _tile(cell: Cell, place: tuple[int, int, int, int], usual: float) -> Tile:
     # Capitals and digits rise to 0.72 of their size: together the two lines stand in the middle.
     for text, bold, below in (
         (printable(cell.quote.symbol), True, -0.18),
-        (f"{words.signed(cell.quote.percent_change)}%", False, 0.9),
+        (_percent(cell.quote.percent_change), False, 0.9),
     ):
         size = _in_halves(min(usual, width * ROOM / (width_of(text) or 1)))
         if text and size >= SMALLEST:
             baseline = round(centre + below * usual)
             lines.append(Line(middle, baseline, size, "middle", bold, cell.ink, text))
     return Tile(box, tuple(lines))
+
+
+def _percent(change: float | None) -> str:
+    return words.NOT_KNOWN if change is None else f"{words.signed(change)}%"
 
 
 def _in_halves(size: float) -> float:

@@ -76,7 +76,17 @@ def page_data(
         "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "money": words.large_unit(currency),
         "large_exponent": words.large_exponent(currency),
+        **({"doubts": doubts} if (doubts := _doubts(quotes)) else {}),
     }
+
+
+def _doubts(quotes: Sequence[Quote]) -> dict[str, dict[str, str]]:
+    """Return by period and symbol why a percent change is not known, though the source gave figures."""
+    found: dict[str, dict[str, str]] = {}
+    for quote in quotes:
+        for period, reason in quote.doubts.items():
+            found.setdefault(period, {})[quote.symbol] = reason
+    return found
 
 
 def _three_digits(value: float) -> int:

@@ -110,7 +110,7 @@ def fragment(
 
 def _tile(cell: Cell, mode: str, currency: str | None, chart_url: str) -> Tile:
     quote = cell.quote
-    text = "–" if cell.value is None else words.in_mode(cell.value, MODES[mode], currency)  # noqa: RUF001 -- no minus
+    text = words.NOT_KNOWN if cell.value is None else words.in_mode(cell.value, MODES[mode], currency)
     return Tile(
         quote.symbol,
         quote.name or quote.symbol,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.colours import BLACK, GRADIENTS
 from heatmap.modes import MODES
+from heatmap.periods import DAY
 from heatmap.readings import periods
 from heatmap.render import words
 from heatmap.render.data import page_data
@@ -32,8 +33,9 @@ class CellText(NamedTuple):
     """A cell's words, ready for the page; "" where the source does not know."""
 
     symbol: str
-    percent_change: float
+    percent_change: float | str
     percent: str
+    doubt: str  # why the percent change is not known
     style: str
     name: str
     chart: str
@@ -138,11 +140,13 @@ def _days(occasion: Occasion) -> dict[str, Any] | None:
 def _texts(cell: Cell, chart_url: str) -> CellText:
     figures = cell.quote
     letters = len(figures.symbol)
+    is_unknown = figures.percent_change is None  # then the style sheet hatches it: the colour alone is set
     return CellText(
         symbol=figures.symbol,
-        percent_change=figures.percent_change,
-        percent=words.signed(figures.percent_change),
-        style=f"background:{cell.fill};color:{_short(cell.ink)}"
+        percent_change="" if figures.percent_change is None else figures.percent_change,
+        percent=words.NOT_KNOWN if figures.percent_change is None else words.signed(figures.percent_change),
+        doubt=figures.doubts.get(DAY, ""),
+        style=f"background{'-color' if is_unknown else ''}:{cell.fill};color:{_short(cell.ink)}"
         + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
         name=figures.name or "",
         chart=words.chart(chart_url, figures.symbol),

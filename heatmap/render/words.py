@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heatmap.modes import Mode
 
 MINUS = "\N{MINUS SIGN}"
+NOT_KNOWN = "\N{EN DASH}"
 PHASES = {
     "open": "Open",
     "auction": "Closing auction",

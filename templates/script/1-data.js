@@ -11,6 +11,7 @@
     caps: string, by_cap: string, money: [string, string], large_exponent: number, columns: number, market: string, up: string, public_url: string | null,
     prices: {decimals: number, currency: string | null, ticks: string,
     last: string, low: string, high: string, year_low: string, year_high: string},
+    doubts?: Record<string, Record<string, string>>,
     history?: {periods: [string, string][], modes: [string, string][], moments: number},
     unavailable?: Record<string, string>, adjusted?: Record<string, string>, sparks?: Sparks}} Data */
 
@@ -70,7 +71,9 @@ function readStocks(/** @type {Document} */ page) {
       symbol: cell.getAttribute("data-symbol") ?? "", percent: cell.getAttribute("data-percent-change") ?? "",
       name: link.title, link, fill, ink, place,
     };
-    link.removeAttribute("title"); // the panel takes its place: a title is for readers without script
+    // The panel takes their place: titles are for readers without script.
+    link.removeAttribute("title");
+    link.lastElementChild?.removeAttribute("title");
     return /** @type {Stock} */ (stock);
   });
 }

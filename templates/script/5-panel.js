@@ -13,7 +13,8 @@ function standing(/** @type {Stock} */ stock) {
   const place = shown.order.indexOf(stock);
   const count = shown.texts.length;
   const mode = data.modes[shown.mode];
-  if (place >= count) return [`${labelOf("mode", shown.mode)}: not known`, `It takes ${mode.needs}.`];
+  const doubt = data.doubts?.[shown.over]?.[stock.symbol];
+  if (place >= count) return [`${labelOf("mode", shown.mode)}: not known`, doubt ?? `It takes ${mode.needs}.`];
   const lines = [`${labelOf("mode", shown.mode)} ${shown.texts[place]} ${mode.unit}`];
   if (shown.percentiles) {
     // The z of a percent change is the relative strength; that and the sector's are scores themselves.
@@ -51,7 +52,7 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   panel.replaceChildren(
     make("b", "", symbol), line(stock.name, "strong"),
     line(data.sectors[sectorOf[place]] ?? ""),
-    line([later.price?.(stock) ?? priceOf(stock, "last"), `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
+    line([later.price?.(stock) ?? priceOf(stock, "last"), stock.percent && `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
     ...(state.at ? [] : from("Day", priceOf(stock, "low"), priceOf(stock, "high"))), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
     ...(state.at ? [] : facts.map((fact) => line(fact))),
     ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),

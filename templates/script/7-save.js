@@ -2,7 +2,7 @@
 
 /** The figures shown, a row a stock; null where one is not known. */
 const figures = () => tiles.map(({ stock, known, number }) => ({
-  symbol: stock.symbol, name: stock.name, sector: data.sectors[sectorOf[stock.place]] ?? null, percent_change: Number(stock.percent),
+  symbol: stock.symbol, name: stock.name, sector: data.sectors[sectorOf[stock.place]] ?? null, percent_change: stock.percent ? Number(stock.percent) : null,
   mode: shown.mode, period: shown.over, value: known ? number : null, unit: data.modes[shown.mode].unit,
 }));
 

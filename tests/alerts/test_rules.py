@@ -37,6 +37,13 @@ def test_over_a_longer_period() -> None:
     assert "B \N{MINUS SIGN}20.00 % over 1 month" == event.text
 
 
+def test_a_percent_change_that_is_unknown() -> None:
+    """It is beyond no threshold, and no part of the market's breadth."""
+    quotes = [Quote("A", 1.0), Quote("B", 1.0), Quote("C", 1.0), Quote("D", None), Quote("E", None)]
+
+    assert [("breadth", "up", None)] == found(quotes, change_percent=5.0, breadth_percent=99.0)
+
+
 def test_a_watchlist() -> None:
     """Every rule looks at these stocks alone."""
     quotes = [Quote("A", 9.0), Quote("B", 9.0), Quote("C", -1.0), Quote("D", -1.0)]

@@ -363,6 +363,18 @@ def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
     assert (Breadth(2, 2, 1), ("A", 5.0), ("D", -5.0)) == (day.breadth, day.strongest, day.weakest)
 
 
+def test_stocks_whose_percent_change_is_unknown(tmp_path: Path) -> None:
+    """They are neither the strongest nor the weakest, count for no side, and stand on the day's own map."""
+    market = Market(tmp_path)
+    market.source.quotes = (Quote("A", 5.0), Quote("B", None, doubts={"1d": "A split."}), Quote("C", -5.0))
+    market.run(FINAL)
+
+    day = days_of(market)[date(2026, 9, 17)]
+    assert (Breadth(1, 1, 0), ("A", 5.0), ("C", -5.0)) == (day.breadth, day.strongest, day.weakest)
+    page = market.target.pages[f"{THURSDAY}index.html"].decode()
+    assert 'data-symbol="B" data-percent-change="" class="unknown"' in page
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_dies_before_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str

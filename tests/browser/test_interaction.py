@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from heatmap.model import Change, Quote
 from tests.browser.conftest import OPEN, Site
-from tests.drawings import recorded
+from tests.drawings import page_of, recorded, snapshot_of
 
 MINUTE = 60_000
 FOCUSED = "() => document.activeElement.closest('[data-symbol]')?.dataset.symbol ?? ''"
@@ -34,6 +36,28 @@ def test_search_highlights_and_counts(market: Site, visit: Callable[..., Page]) 
     assert 0 == page.locator(".hit").count()
     assert "" == page.locator("#search").input_value()
     assert "q=" not in page.url
+
+
+def test_a_percent_change_that_is_unknown(market: Site, visit: Callable[..., Page]) -> None:
+    """A dash on its tile, the reason in its panel, and nowhere a change of 0; over each period its own."""
+    doubts = {"1d": "A demerger may have taken effect.", "1y": "Not adjusted."}
+    unknown = Quote("NARMADA", None, "Narmada", last_price=17.02, doubts=doubts)
+    known = Quote("UP", 1.0, last_price=10.0, doubts={"1y": "Out of range."})
+    quotes = [replace(quote, changes={"1y": Change(None, None)}) for quote in (unknown, known)]
+    other = Quote("DOWN", -1.0, last_price=10.0, changes={"1y": Change(5.0, None)})
+    market.page = page_of(snapshot_of(*quotes, other)).encode()
+    page = visit("/map/")
+    tile = page.locator('td[data-symbol="NARMADA"]')
+
+    assert "NARMADA\N{EN DASH}" == "".join(tile.inner_text().split())
+    assert "repeating-linear-gradient" in tile.evaluate("(tile) => getComputedStyle(tile).backgroundImage")
+    tile.hover()
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("A demerger may have taken effect.")
+    assert "0.00 %" not in panel.inner_text()
+    page.goto(f"{page.url}?period=1y")
+    page.locator('td[data-symbol="UP"]').hover()
+    expect(panel).to_contain_text("Out of range.")
 
 
 @pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])

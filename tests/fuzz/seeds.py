@@ -171,6 +171,7 @@ SNAPSHOT_SEED = {
         },
         {"symbol": "SBIN", "percent_change": -1},
     ],
+    "unknown": [{"symbol": "JLHL", "last_price": 323.2, "doubts": {"1d": "A split took effect today."}}],
 }
 
 

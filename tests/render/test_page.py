@@ -146,6 +146,20 @@ def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
     assert '<a href="crypto/">crypto</a>' in above
 
 
+def test_a_percent_change_that_is_unknown() -> None:
+    """Last in order, hatched, a dash for a figure, and the reason for readers without script and with it."""
+    split = Quote("B&W", None, last_price=20.0, doubts={"1d": "A <split> took effect.", "1y": "No."})
+    page = drawn(Quote("UP", 1.0), split, Quote("DOWN", -1.0))
+    cells = _Cells(page).cells
+
+    assert ["UP", "DOWN", "B&W"] == [cell["data-symbol"] for cell in cells]
+    assert ("", "unknown") == (cells[-1]["data-percent-change"], cells[-1]["class"])
+    assert "background-color:#" in str(cells[-1]["style"])
+    assert '<span title="A &lt;split&gt; took effect.">\N{EN DASH}</span></a>' in page
+    assert {"1d": {"B&W": "A <split> took effect."}, "1y": {"B&W": "No."}} == data_of(page)["doubts"]
+    assert "doubts" not in data_of(drawn(Quote("UP", 1.0)))
+
+
 def test_a_preview_needs_a_public_address() -> None:
     """Chats and mails take the picture by its full address; without one there is none to give."""
     assert "og:image" not in drawn()

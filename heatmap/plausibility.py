@@ -1,0 +1,125 @@
+"""Which of a quote's figures contradict the others, and what is left of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from heatmap import ratios
+from heatmap.model import Change
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from heatmap.model import Quote
+
+# The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
+# Five times that digit leaves room for a source that takes its two figures a moment apart.
+PERCENT_TOLERANCE = 0.05  # percentage points
+PRICE_STEP = 0.01  # half of it is lost of each price: 1 % of a stock of one rupee
+# A percent change from an adjusted close is held to its last digit, since there are 40 ratios to meet by chance.
+ADJUSTED_TOLERANCE = 0.01  # percentage points
+# The prices' own rounding may add so much. Below about five rupees a price is too coarse to tell a ratio.
+MOST_ROUNDING = 0.1  # percentage points
+FINE_BELOW = 250.0  # rupees: cheaper shares are priced in steps of 0.01, others of 0.05 and more
+BAND = 0.2  # how far a price may move in a session where no corporate action explains it, as a share
+LAST_DIGIT = 0.01  # of a percent change, in percentage points
+# The range of a year goes back 52 weeks, and a change of a year counts from the close before them.
+RANGE = timedelta(weeks=52)
+
+
+def contradicts_itself(quote: Quote) -> bool:
+    """Whether the percent change is not that from previous close to last price.
+
+    They may differ by PERCENT_TOLERANCE and by the prices' own rounding.
+    """
+    if quote.last_price is None or quote.previous_close is None or quote.percent_change is None:
+        return False
+    ratio = quote.last_price / quote.previous_close
+    rounding = PRICE_STEP / quote.previous_close * 100 * max(1.0, ratio)
+    return abs(quote.percent_change - (ratio - 1) * 100) > PERCENT_TOLERANCE + rounding
+
+
+def with_adjusted_close(quote: Quote) -> Quote | None:
+    """Return a quote that contradicts itself with the previous close that its percent change counts from.
+
+    That close must be the given one times the ratio of a split, a bonus or a consolidation, and the price
+    must have moved within a band from it. The source's changes over longer periods are then of two terms,
+    so they become unknown. None: there is no such ratio.
+    """
+    if quote.previous_close is None:
+        return None
+    for ratio in ratios.EVERY:
+        close = quote.previous_close * float(ratio)
+        if _counts_from(quote, close) and abs(quote.percent_change or 0.0) <= BAND * 100:
+            changes = {period: Change(None, change.since) for period, change in quote.changes.items()}
+            doubt = "A split or bonus took effect today, and the source's figure does not count it."
+            doubts = {period: doubt for period, change in quote.changes.items() if change.percent is not None}
+            close = max(round(close, 2), PRICE_STEP)
+            return replace(quote, previous_close=close, changes=changes, doubts={**quote.doubts, **doubts})
+    return None
+
+
+def with_own_close(quote: Quote, close: float) -> Quote | None:
+    """Return a quote that contradicts itself with `close`, ours of the session before, if it counts from it.
+
+    None: it counts from another one, or the given previous close is an adjusted one of ours, so that the
+    percent change is still on the old terms.
+    """
+    if quote.previous_close is None or not _counts_from(quote, close):
+        return None
+    if any(abs(close * float(ratio) - quote.previous_close) <= PRICE_STEP for ratio in ratios.EVERY):
+        return None
+    return replace(quote, previous_close=close)
+
+
+def without_refuted_changes(quote: Quote, today: date) -> Quote:
+    """Return the quote without changes over longer periods that its own range of 52 weeks refutes.
+
+    The close that a change counts from is last price / (1 + change / 100). One from within those weeks lies
+    in their range, but for rounding. One of before them, as that of a year is, lies no farther outside than
+    a price moves in a session. The exchange adjusts the range for splits and bonuses, these changes not.
+    """
+    refuted = {period: reason for period in quote.changes if (reason := _refutation(quote, period, today))}
+    if not refuted:
+        return quote
+    changes = {
+        period: Change(None, change.since) if period in refuted else change
+        for period, change in quote.changes.items()
+    }
+    return replace(quote, changes=changes, doubts={**quote.doubts, **refuted})
+
+
+def _counts_from(quote: Quote, close: float) -> bool:
+    """Whether a quote's percent change counts from this close, held to the rounding of its figures."""
+    if quote.last_price is None or quote.percent_change is None:
+        return False
+    ratio = quote.last_price / close
+    rounding = _half_step(close) / close * 100 * ratio
+    difference = abs(quote.percent_change - (ratio - 1) * 100)
+    return rounding <= MOST_ROUNDING and difference <= ADJUSTED_TOLERANCE + rounding
+
+
+def _half_step(close: float) -> float:
+    """Return how far an adjusted close may be from its exact value: half the exchange's price step, in rupees."""
+    step = PRICE_STEP / 2 if close < FINE_BELOW else ratios.HALF_STEP
+    return max(step, ratios.HALF_STEP_SHARE * close)
+
+
+def _refutation(quote: Quote, period: str, today: date) -> str | None:
+    """Return why a change cannot be; None where nothing speaks against it."""
+    change, price = quote.changes[period], quote.last_price
+    low, high = quote.year_low, quote.year_high
+    if change.percent is None or change.percent <= -100 or price is None or low is None or high is None:
+        return None
+    beyond = BAND if change.since is None or change.since <= today - RANGE else 0.0
+    most = price / max(1 + (change.percent - LAST_DIGIT / 2) / 100, 1e-9)
+    least = price / (1 + (change.percent + LAST_DIGIT / 2) / 100)
+    if least <= high * (1 + beyond) + PRICE_STEP and most >= low * (1 - beyond) - PRICE_STEP:
+        return None
+    base = price / (1 + change.percent / 100)
+    return (
+        f"The source's change counts from a price of {base:,.2f}, and in 52 weeks the price was between "
+        f"{low:,.2f} and {high:,.2f}: a split or bonus is not counted."
+    )
