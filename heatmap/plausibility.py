@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Five times that digit leaves room for a source that takes its two figures a moment apart.
 PERCENT_TOLERANCE = 0.05  # percentage points
 PRICE_STEP = 0.01  # half of it is lost of each price: 1 % of a stock of one rupee
-# A percent change from an adjusted close is held to its last digit, since there are 40 ratios to meet by chance.
+# A percent change from an adjusted close is held to its last digit: 40 ratios are easily met by chance.
 ADJUSTED_TOLERANCE = 0.01  # percentage points
 # The prices' own rounding may add so much. Below about five rupees a price is too coarse to tell a ratio.
 MOST_ROUNDING = 0.1  # percentage points
@@ -102,7 +102,7 @@ def _counts_from(quote: Quote, close: float) -> bool:
 
 
 def _half_step(close: float) -> float:
-    """Return how far an adjusted close may be from its exact value: half the exchange's price step, in rupees."""
+    """Return how far an adjusted close may be from its exact value, in rupees: half the price step."""
     step = PRICE_STEP / 2 if close < FINE_BELOW else ratios.HALF_STEP
     return max(step, ratios.HALF_STEP_SHARE * close)
 

@@ -114,7 +114,7 @@ def from_json(document: object) -> Snapshot:
     unknown = document.get("unknown", [])
     if not isinstance(unknown, list):
         raise _nonsense("its unknown is no list of quotes")
-    quotes = tuple([*map(_known_quote, rows), *map(_quote, unknown)])
+    quotes = (*map(_known_quote, rows), *map(_quote, unknown))
     if len({quote.symbol for quote in quotes}) < len(quotes):
         raise _nonsense("a symbol stands in it twice")
     currency = _optional(document, "currency", values.words)
