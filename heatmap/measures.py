@@ -23,6 +23,7 @@ FEWEST = 3  # known values, below which a statistic says nothing
 FEWEST_IN_SECTOR = 4  # known values, below which a sector is compared with the market instead
 MAD_TO_DEVIATION = 1.4826  # 1 / the 75th percentile of the standard normal distribution
 
+SHOWN_DECIMALS = 2  # of a percent change
 BAND_DEVIATIONS = 2  # from the middle band to either other
 
 Values = list["float | None"]
@@ -119,8 +120,14 @@ def range_positions(quotes: Sequence[Quote], period: str = DAY) -> Values:
 
 
 def period_changes(prices: Prices, bases: Prices) -> Values:
-    """(Last price / the close before the period - 1) x 100, in %, to two decimals as sources give it."""
-    return [percent_change(price, base) for price, base in zip(prices, bases, strict=True)]
+    """(Last price / the close before the period - 1) x 100, in %, exact: `rounded` shows it.
+
+    None unless both are positive.
+    """
+    return [
+        (price / base - 1) * 100 if price and base and price > 0 and base > 0 else None
+        for price, base in zip(prices, bases, strict=True)
+    ]
 
 
 def band_positions(prices: Prices, closes: Sequence[Prices]) -> Values:
@@ -200,13 +207,13 @@ def breakouts(prices: Prices, ranges: Sequence[tuple[float, float] | None]) -> V
 def streaks(changes: Sequence[float | None], before: Sequence[int | None]) -> Values:
     """In how many sessions in a row, this one included, the price has risen; of falls, a negative number.
 
-    0 where it has not moved today. `before` are the rows that ended with the session before.
+    0 where today's change is flat. `before` are the rows that ended with the session before.
     """
     found: Values = []
     for change, earlier in zip(changes, before, strict=True):
         if change is None or earlier is None:
             found.append(None)
-        elif change == 0:
+        elif is_flat(change):
             found.append(0.0)
         else:
             sign = 1 if change > 0 else -1
@@ -286,12 +293,22 @@ def percent_change(last_price: float | None, previous_close: float | None) -> fl
     """Return (last price / previous close - 1) x 100 to two decimals; None unless both are positive."""
     if last_price is None or previous_close is None or last_price <= 0 or previous_close <= 0:
         return None
-    return round((last_price / previous_close - 1) * 100, 2)
+    return round((last_price / previous_close - 1) * 100, SHOWN_DECIMALS)
+
+
+def rounded(changes: Iterable[float | None]) -> Values:
+    """Return percent changes as they are shown, to SHOWN_DECIMALS; never -0.0."""
+    return [None if change is None else round(change, SHOWN_DECIMALS) + 0.0 for change in changes]
+
+
+def is_flat(change: float) -> bool:
+    """Whether a percent change shows as 0.00: wherever rises and falls are counted, it is neither."""
+    return round(change, SHOWN_DECIMALS) == 0
 
 
 def breadth(changes: Iterable[float | None]) -> Breadth:
-    """Count the percent changes above, below and at 0."""
-    known = _known(changes)
+    """Count the percent changes that show as more than 0.00, as less, and as 0.00."""
+    known = _known(rounded(changes))
     advances = len([change for change in known if change > 0])
     declines = len([change for change in known if change < 0])
     return Breadth(advances, declines, len(known) - advances - declines)

@@ -49,15 +49,19 @@ def read_values(
     usual: float,
     *,
     scored: bool = True,
+    exact: bool = False,
 ) -> Reading:
     """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre.
 
-    Without `scored` it has no scores.
+    Without `scored` it has no scores. `exact` values are percent changes to the last digit: order,
+    percentiles and scores are made of them, the reading's values and shades of what is shown.
     """
     order = measures.in_order(snapshot.quotes, values)
     known = [value for index in order if (value := values[index]) is not None]
     percentiles = [value for value in measures.percentiles(known) if value is not None]
     scores = [value for value in measures.standard_scores(known) if value is not None] if scored else []
+    if exact:
+        known = [value for value in measures.rounded(known) if value is not None]
     if mode.two_sided:
         offsets = [value - mode.centre for value in known]
         scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]

@@ -246,6 +246,8 @@ def test_order_is_descending_with_ties_by_symbol_and_the_unknown_last() -> None:
 def test_breadth_counts_the_unchanged_apart() -> None:
     """0 is neither an advance nor a decline, though it is drawn green; the unknown is nothing."""
     assert Breadth(1, 2, 2) == measures.breadth([1.0, 0.0, -0.0, None, -0.01, -3.0])
+    # What shows as 0.00 is flat: neither a rise nor a fall.
+    assert Breadth(1, 1, 3) == measures.breadth([0.004, -0.004, 0.0, 0.006, -0.006])
 
 
 @pytest.mark.parametrize(
@@ -268,10 +270,14 @@ def test_percent_change(last: float | None, previous: float | None, expected: fl
 
 
 def test_period_changes() -> None:
-    """(Last / base - 1) x 100 to two decimals; unknown without either."""
-    assert [10.0, -3.33, None, None, None] == measures.period_changes(
-        [110.0, 29.0, None, 5.0, 5.0], [100.0, 30.0, 10.0, None, 0.0]
+    """(Last / base - 1) x 100 to the last digit; unknown without either. Shown with two decimals, never -0.00."""
+    changes = measures.period_changes(
+        [110.0, 29.0, 99.999, None, 5.0, 5.0], [100.0, 30.0, 100.0, 10.0, None, 0.0]
     )
+
+    assert [10.0, -10 / 3, -0.001] == pytest.approx(changes[:3], rel=1e-9)
+    assert [None, None, None] == changes[3:]
+    assert ["10.0", "-3.33", "0.0", "None", "None", "None"] == [*map(str, measures.rounded(changes))]
 
 
 @given(st.lists(st.floats(min_value=1, max_value=1e5), min_size=20, max_size=40))
@@ -361,6 +367,8 @@ def test_breakouts(price: float | None, span: tuple[float, float] | None, expect
         (-0.5, -3, -4),
         (-0.5, 2, -1),
         (0.0, 5, 0),
+        (0.004, 5, 0),  # shows as 0.00: flat
+        (-0.004, -5, 0),
         (2.0, 0, 1),
         (None, 3, None),
         (1.0, None, None),

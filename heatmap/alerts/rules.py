@@ -60,7 +60,9 @@ def with_history(snapshot: Snapshot, past: Past, names: Collection[str]) -> Snap
         return snapshot
     prices = [quote.last_price for quote in quotes]
     found = {
-        name: measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+        name: measures.rounded(
+            measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+        )
         for name, base in bases.items()
     }
     return replace(

@@ -94,12 +94,12 @@ def declared(calendar: Calendar) -> Declared:
     return found
 
 
-def quoted_close(last_price: float | None, percent_change: float) -> QuotedClose | None:
+def quoted_close(last_price: float | None, percent_change: float | None) -> QuotedClose | None:
     """Return the previous close that a quote's percent change counts from; None where that is not known.
 
     last price / (1 + percent change / 100); the change is rounded to 0.01, the price to 0.01.
     """
-    if last_price is None or last_price <= 0 or percent_change <= -100:
+    if last_price is None or percent_change is None or last_price <= 0 or percent_change <= -100:
         return None
     grown = 1 + percent_change / 100
     price = last_price / grown

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
 from math import fsum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap import ratios
 from heatmap.history import actions, adjustment, periods, sparks
-from heatmap.history.model import Bar, Base, Digest
+from heatmap.history.model import Bar, Base, Break, Digest, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,17 +26,27 @@ MOST_FALL, MOST_RISE = 0.75, 4 / 3
 _Aligned = list["float | None"]
 
 
+class _Basis(NamedTuple):
+    """One instrument's closes on the terms of today, a value a session. None: not known."""
+
+    closes: _Aligned
+    factors: _Aligned  # what each session's prices are multiplied by
+    broken: Break | None
+
+
 def make(
     bars: Iterable[Bar],
     calendar: Calendar,
     quotes: Sequence[Quote],
     session: date,
     names: Sequence[str],
+    quoted: actions.Quoted | None = None,
 ) -> Digest:
     """Return the digest of the bars before `session` for its quotes, with these periods.
 
     Prices are on the terms of `session`: where a quote's previous close tells of a split or a bonus that
-    counts from it on, earlier closes are adjusted for that, too.
+    counts from it on, earlier closes are adjusted for that, too. `quoted` gives the previous closes that
+    ticks of earlier sessions had.
     """
     running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
@@ -45,18 +57,34 @@ def make(
     place = {day: number for number, day in enumerate((*dates, session))}
     every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
     known = actions.declared(calendar)
-    found = actions.find(every, lambda earlier, later: place[later] == place[earlier] + 1, known)
-    terms: dict[str, dict[date, actions.Action]] = {}
+    quoted_today = {
+        quote.symbol: actions.quoted_close(quote.last_price, quote.percent_change) for quote in quotes
+    }
+
+    def quoted_on(symbol: str, day: date) -> actions.QuotedClose | None:
+        if day == session:
+            return quoted_today.get(symbol)
+        return quoted(symbol, day) if quoted else None
+
+    found = actions.find(every, lambda earlier, later: place[later] == place[earlier] + 1, known, quoted_on)
+    terms: dict[str, dict[date, list[actions.Action]]] = {}
+    every_date = (*dates, session)
     for action in found.actions:
-        if action.date < session or not action.is_likely:
-            terms.setdefault(action.symbol, {})[action.date] = action
-    closes: dict[str, _Aligned] = {}
-    factors: dict[str, list[float]] = {}
-    for symbol, running_bar in running.items():
-        own = [sessions[day].get(symbol) if day in sessions else None for day in dates]
-        closes[symbol], factors[symbol] = _on_one_basis(
-            [*own, running_bar], (*dates, session), terms.get(symbol, {}), sessions
+        # What the user knows of may be dated to a day without a session: it counts from the next one on.
+        day = every_date[bisect_left(every_date, action.date)]
+        terms.setdefault(action.symbol, {}).setdefault(day, []).append(action)
+    based = {
+        symbol: _on_one_basis(
+            [*(sessions[day].get(symbol) if day in sessions else None for day in dates), running_bar],
+            every_date,
+            terms.get(symbol, {}),
+            sessions,
         )
+        for symbol, running_bar in running.items()
+    }
+    closes = {symbol: basis.closes for symbol, basis in based.items()}
+    factors = {symbol: basis.factors for symbol, basis in based.items()}
+    pending = [action for action in found.actions if action.is_likely or action.factor is None]
     bases = {
         name: _base(periods.start(name, dates, sessions, session), place, closes, factors) for name in names
     }
@@ -76,6 +104,17 @@ def make(
             for symbol, own in factors.items()
             if any(factor != 1 for factor in own[-KEPT_SESSIONS:])
         },
+        breaks={symbol: basis.broken for symbol, basis in based.items() if basis.broken},
+        guesses={action.symbol: action.date for action in pending if action.factor is not None},
+        pending=tuple(
+            Pending(
+                action.symbol,
+                action.date,
+                None if action.factor is None else str(action.factor),
+                actions.told(action),
+            )
+            for action in sorted(pending, key=lambda action: (action.symbol, action.date))
+        ),
         bases=bases,
         streaks={symbol: streak(prices) for symbol, prices in closes.items()},
         volumes=_volumes(sessions, dates, factors),
@@ -99,56 +138,69 @@ def streak(prices: Sequence[float | None]) -> int:
 
 
 def _bar(quote: Quote, session: date) -> Bar:
-    """Return a running session's bar so far."""
+    """Return a running session's bar so far.
+
+    Its previous close is what the percent change counts from, where a ratio of splits and bonuses lies
+    between the two: then the source has kept the old price in that column.
+    """
+    previous = quote.previous_close
+    quoted = actions.quoted_close(quote.last_price, quote.percent_change)
+    if previous and quoted and abs(quoted.price / previous - 1) > actions.SAME_SHARE:
+        factor = ratios.exact(previous, quoted.price, quoted.tolerance)
+        previous = previous * float(factor) if factor else previous
     return Bar(
         quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price or 0.0,
-        quote.previous_close, quote.volume, quote.turnover,
+        previous, quote.volume, quote.turnover,
     )  # fmt: skip
 
 
 def _on_one_basis(
     bars: Sequence[Bar | None],
     dates: Sequence[date],
-    terms: Mapping[date, actions.Action],
+    terms: Mapping[date, Sequence[actions.Action]],
     held: Mapping[date, object],
-) -> tuple[_Aligned, list[float]]:
-    """Return one instrument's closes on the terms of the last bar, which is left out, and the factors taken.
+) -> _Basis:
+    """Return one instrument's closes on the terms of the last bar, which is left out.
 
-    A close is unknown before an action of the exchange that is no split or bonus, and before a missing
-    session across which the price changed so much that there may have been one. The close of a missing
-    session is the previous close of the bar after it.
+    Nothing is known before an action that no ratio explains, and before a missing session across which the
+    price changed so much that there may have been one. The close of a missing session is the previous close
+    of the bar after it.
     """
     closes: _Aligned = [None] * (len(dates) - 1)
-    factors = [1.0] * (len(dates) - 1)
+    factors: _Aligned = [None] * (len(dates) - 1)
     factor = 1.0
     across: float | None = None  # the oldest price after a missing session, until one before it is known
+    resumed = dates[-1]  # the session of that price
     for number in range(len(dates) - 2, -1, -1):
-        later = bars[number + 1]
-        action = terms.get(dates[number + 1])
-        if action and action.factor is None:
-            break
-        if action and action.factor:
-            factor *= float(action.factor)
-        factors[number] = factor
+        later, after = bars[number + 1], dates[number + 1]
+        taken = terms.get(after, ())
+        if any(action.factor is None for action in taken):
+            return _Basis(closes, factors, Break(after, is_gap=False))
+        later_factor = factor
+        for action in taken:
+            factor *= float(action.factor or 1)
         bar = bars[number]
         if dates[number] not in held:
             price = later.previous_close if later else None
-            across = across if price is None else price * factor
-            closes[number] = across if price is not None else None
+            if price is not None:
+                is_old = all(action.leaves_old(price) for action in taken)
+                across, resumed = price * (factor if is_old else later_factor), after
+                closes[number] = across
         elif bar is not None:
             price = bar.close * factor
             if across is not None and not MOST_FALL < across / price < MOST_RISE:
-                break
+                return _Basis(closes, factors, Break(resumed, is_gap=True))
             across = None
             closes[number] = price
-    return closes, factors
+        factors[number] = factor
+    return _Basis(closes, factors, None)
 
 
 def _base(
     start: periods.Start,
     place: Mapping[date, int],
     closes: Mapping[str, _Aligned],
-    factors: Mapping[str, list[float]],
+    factors: Mapping[str, _Aligned],
 ) -> Base:
     if start.since is None:
         return Base(start.sessions, None, start.lack, {}, frozenset(), {})
@@ -176,12 +228,13 @@ def _spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
 
 
 def _volumes(
-    sessions: Mapping[date, Mapping[str, Bar]], dates: Sequence[date], factors: Mapping[str, list[float]]
+    sessions: Mapping[date, Mapping[str, Bar]], dates: Sequence[date], factors: Mapping[str, _Aligned]
 ) -> dict[str, float]:
-    """Return the mean volume of the last sessions, in shares of today."""
+    """Return the mean volume of the last sessions, in shares of today: of those that are on known terms."""
     found: dict[str, list[float]] = {}
     for number in range(max(len(dates) - VOLUME_SESSIONS, 0), len(dates)):
         for symbol, bar in sessions.get(dates[number], {}).items():
-            if bar.volume is not None:
-                found.setdefault(symbol, []).append(bar.volume / factors[symbol][number])
+            factor = factors[symbol][number]
+            if bar.volume is not None and factor is not None:
+                found.setdefault(symbol, []).append(bar.volume / factor)
     return {symbol: fsum(volumes) / len(volumes) for symbol, volumes in found.items()}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard, vlq
 from heatmap.history import keepsake, packing
-from heatmap.history.model import Base, Digest, Moment, Opening, Packed, Past, Usual
+from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Past, Pending, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
 from heatmap.measures import median
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.guard import Calendar
+    from heatmap.history.actions import Quoted, QuotedClose
+    from heatmap.history.model import Row
     from heatmap.history.store import Store
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Phase, Session
@@ -77,10 +79,26 @@ class Figures(NamedTuple):
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
-        digest = digests.make(bars, self.calendar, quotes, session, names)
+        digest = digests.make(bars, self.calendar, quotes, session, names, self._quoted())
         encoded = _encoded(digest)
         keepsake.write(path, key, encoded)
         return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
+
+    def _quoted(self) -> Quoted:
+        """Return how to look up the previous closes that a session's last tick had, by today's symbols."""
+        from heatmap.history.actions import quoted_close
+
+        ticks: dict[date, Mapping[str, Row]] = {}
+        old = {alias.new: alias.old for alias in self.calendar.aliases}
+
+        def look_up(symbol: str, day: date) -> QuotedClose | None:
+            if day not in ticks:
+                last = self.store.unpacked(self.market, self.store.packed(self.market, day)[-1:])
+                ticks[day] = last[0].rows if last else {}
+            row = ticks[day].get(symbol) or ticks[day].get(old.get(symbol, symbol))
+            return quoted_close(row.last_price, row.percent_change) if row else None
+
+        return look_up
 
     def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
         """Return the session's tape, of which what is earlier than `now` is kept for the next tick.
@@ -141,8 +159,9 @@ class Figures(NamedTuple):
                 volume = volumes.get(symbol)
                 if volume is None and symbol in renamed:
                     volume = volumes[renamed[symbol]]
-                if volume is not None:
-                    own.append(volume / factors.get(symbol, 1.0))
+                factor = factors.get(symbol, 1.0)
+                if volume is not None and factor is not None:
+                    own.append(volume / factor)
         by_time = {
             symbol: usual
             for symbol, volumes in found.items()
@@ -213,8 +232,11 @@ def elapsed_share(hours: Session | None, now: datetime) -> float:
     return over / whole
 
 
-def _factors(digest: Digest, day: date) -> dict[str, float]:
-    """Return what prices of that day are multiplied by, where that is not 1; a volume is divided by it."""
+def _factors(digest: Digest, day: date) -> dict[str, float | None]:
+    """Return what prices of that day are multiplied by, where that is not 1; a volume is divided by it.
+
+    None: not known.
+    """
     if day not in digest.dates:
         return {}
     place = digest.dates.index(day)
@@ -231,6 +253,9 @@ def _encoded(digest: Digest) -> dict[str, Any]:
         "dates": [day.isoformat() for day in digest.dates],
         "gap": digest.gap and digest.gap.isoformat(),
         "bases": bases,
+        "breaks": {symbol: [found.date.isoformat(), found.is_gap] for symbol, found in digest.breaks.items()},
+        "guesses": {symbol: day.isoformat() for symbol, day in digest.guesses.items()},
+        "pending": [[found.symbol, found.date.isoformat(), *found[2:]] for found in digest.pending],
     }
 
 
@@ -245,7 +270,19 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
     gap = fields["gap"] and date.fromisoformat(fields["gap"])
     dates = tuple(map(date.fromisoformat, fields["dates"]))
     lines = {symbol: Line(*line) for symbol, line in fields["lines"].items()}
-    return Digest(**fields | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
+    parts = {
+        "breaks": {
+            symbol: Break(date.fromisoformat(day), is_gap)
+            for symbol, (day, is_gap) in fields["breaks"].items()
+        },
+        "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
+        "pending": _pending(fields["pending"]),
+    }
+    return Digest(**fields | parts | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
+
+
+def _pending(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
+    return tuple(Pending(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
 
 
 def _mark(tick: Packed | Moment) -> list[str | int]:

@@ -15,7 +15,7 @@ from heatmap import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 1  # to be raised with any change to what is kept
+FORMAT = 2  # to be raised with any change to what is kept
 
 
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it

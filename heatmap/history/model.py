@@ -109,6 +109,22 @@ class Base(NamedTuple):
     spreads: Mapping[str, Sequence[float]]
 
 
+class Break(NamedTuple):
+    """Before which session an instrument's prices are not comparable with today's."""
+
+    date: date  # of the first session that is on known terms
+    is_gap: bool  # True: sessions before it are missing, and its price changed much; False: other terms
+
+
+class Pending(NamedTuple):
+    """An action that waits for its user's word: unexplained, or probable."""
+
+    symbol: str
+    date: date  # the first session on the new terms
+    factor: str | None  # "1/5"; None: unexplained
+    sentence: str  # on what was seen and what follows
+
+
 class Digest(NamedTuple):
     """What the sessions before one come down to, on the terms of the last of them. The same all day long."""
 
@@ -117,8 +133,12 @@ class Digest(NamedTuple):
     gap: date | None  # the newest session that there are none of, though there are of older ones
     closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
     lines: Mapping[str, Line]  # by symbol: of the closes, up to the place of this session
-    # By symbol, one a date: what its prices were multiplied by. Missing where that is 1 on all of them.
-    factors: Mapping[str, Sequence[float]]
+    # By symbol, one a date: what its prices were multiplied by, None where that is not known. Missing where
+    # it is 1 on all of them.
+    factors: Mapping[str, Sequence[float | None]]
+    breaks: Mapping[str, Break]  # by symbol
+    guesses: Mapping[str, date]  # by symbol: when the newest action took effect that is only probable
+    pending: Sequence[Pending]  # by symbol and date
     bases: Mapping[str, Base]  # by the period's name
     streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
     volumes: Mapping[str, float]  # shares a session, the mean

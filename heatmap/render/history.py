@@ -105,7 +105,7 @@ def _periods(past: Past) -> dict[str, Period]:
 
 
 def _changes(past: Past, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
-    """Return the percent changes over each of the digest's periods, quote by quote."""
+    """Return the exact percent changes over each of the digest's periods, quote by quote."""
     prices = [quote.last_price for quote in quotes]
     return {
         name: measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
@@ -141,7 +141,9 @@ def _read_all(
         chosen = modes.EVERY[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
-        found[name] = readings.read_values(snapshot, chosen, period, values, clamp, scored=mode != "sector")
+        found[name] = readings.read_values(
+            snapshot, chosen, period, values, clamp, scored=mode != "sector", exact=mode == "change"
+        )
         if not found[name].values:
             lacks[name] = lack or f"it takes {chosen.needs}"
 

@@ -26,8 +26,8 @@ class SectorsView:
         """Return the sectors, highest median first, ties by name, unknown last.
 
         The median is that of the reading; in the mode "sector", whose medians are 0 by their making, it
-        is the percent change's: how the sector itself moved. `changes` are those of the reading's period,
-        quote by quote, where they are not the source's own.
+        is the percent change's: how the sector itself moved. `changes` are the exact ones of the reading's
+        period, quote by quote, where they are not the source's own.
         """
         mode = EVERY[reading.mode]
         if changes is None:
@@ -35,7 +35,7 @@ class SectorsView:
             changes = measures.percent_changes(snapshot.quotes, period)
         # Both in the reading's order, of which the unknown are last.
         moved = [changes[index] for index in reading.order]
-        values = moved if mode.name == "sector" else reading.values
+        values = moved if mode.name in ("sector", "change") else reading.values
         members: dict[str | None, list[int]] = {}
         for place, index in enumerate(reading.order):
             members.setdefault(snapshot.quotes[index].sector, []).append(place)

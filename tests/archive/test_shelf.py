@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from heatmap import tick
-from heatmap.archive import record
+from heatmap.archive import record, shelf
 from heatmap.archive.options import ArchiveOptions
 from heatmap.calendars import SessionOptions
 from heatmap.config import NamedSource
@@ -24,6 +24,7 @@ from heatmap.report import Report
 from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
+from tests.history import ex_dates
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")  # a Thursday
@@ -410,3 +411,16 @@ def test_only_what_is_needed_stays_on_the_disk(tmp_path: Path) -> None:
     assert [
         "archive-nse-fno-2026-09-22.html", "archive-nse-fno-2026-09-23.html", "archive-nse-fno.json"
     ] == sorted(path.name for path in market.state.glob("archive-*"))  # fmt: skip
+
+
+def test_breadths_of_earlier_sessions_count_no_split_as_a_fall() -> None:
+    """JLHL rose on the day of its split, NARMADA's change is unknown; 100.004 after 100 shows as 0.00: flat."""
+    day = date(2026, 7, 24)
+    bars = [
+        ex_dates.JLHL[1],
+        ex_dates.NARMADA[1]._replace(date=day),
+        Bar("FLAT", day, 100.0, 101.0, 99.0, 100.004, 100.0, 1.0, 1.0),
+        Bar("NEW", day, 100.0, 101.0, 99.0, 100.0, None, 1.0, 1.0),
+    ]
+
+    assert {day: Day(day, Breadth(1, 0, 1))} == shelf._breadths(bars, {day})

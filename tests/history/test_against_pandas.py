@@ -61,6 +61,18 @@ def read(past: Past, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
     return {name: values(reading) for name, reading in found.items()}
 
 
+def percentiles(past: Past, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
+    """The percentiles of each reading, by symbol."""
+    found, _ = _read_all(past, snapshot, _periods(past), _changes(past, snapshot.quotes), PageOptions())
+    return {
+        name: {
+            snapshot.quotes[index].symbol: value
+            for index, value in zip(reading.order, reading.percentiles, strict=False)
+        }
+        for name, reading in found.items()
+    }
+
+
 def known(series: Any) -> dict[str, float]:
     """A series as a mapping, without what is not known."""
     return {str(symbol): float(value) for symbol, value in series.dropna().items()}
@@ -78,9 +90,9 @@ def check(found: Mapping[str, dict[str, float]], closes: Any, volumes: Any, chan
         if sessions >= count:
             assert {} == found[f"change {name}"]
             continue
-        change = ((closes.iloc[-1] / closes.iloc[-1 - sessions] - 1) * 100).round(2)
-        assert known(change) == pytest.approx(found[f"change {name}"], abs=0.0101)
-        exact = pandas.Series(found[f"change {name}"])
+        exact = ((closes.iloc[-1] / closes.iloc[-1 - sessions] - 1) * 100).dropna()
+        assert known(exact) == pytest.approx(found[f"change {name}"], abs=0.0050001)  # as shown
+        assert all(value == round(value, 2) for value in found[f"change {name}"].values())
         relative = (exact - exact.mean()) / exact.std(ddof=0)
         assert known(relative) == pytest.approx(found[f"rs {name}"])
         if sessions >= 5:
@@ -166,7 +178,8 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
         for bar in days[session] if bar.previous_close
     ]  # fmt: skip
     past, snapshot = past_of(tmp_path, bars, quotes, session)
-    found = read(past, snapshot)
+    found, ranks = read(past, snapshot), percentiles(past, snapshot)
+    quote_of = {quote.symbol: quote for quote in quotes}
     # What is adjusted, or may not be compared, is left to the tests of actions: here the rest, nearly all.
     plain = {symbol for symbol, closes in past.digest.closes.items() if symbol not in past.digest.factors}
     table = frame(bars, quotes, session)
@@ -177,6 +190,16 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
         mine = {symbol: value for symbol, value in found[f"change {name}"].items() if symbol in plain}
         assert len(set(expected) ^ set(mine)) <= 3  # of unknown terms
         assert {symbol: expected[symbol] for symbol in mine} == pytest.approx(mine, abs=0.0101)
+    # Percentiles are those of the exact changes of all stocks that are known: no ties but true ones.
+    everyone = ranks["change 5d"]
+    exact = pandas.Series(
+        {
+            symbol: quote_of[symbol].last_price / past.digest.bases["5d"].closes[symbol] - 1
+            for symbol in everyone
+        }
+    )
+    assert known((exact.rank() - 0.5) / len(exact) * 100) == pytest.approx(everyone)
+    assert len(set(everyone.values())) > 0.99 * len(everyone) > len(set(found["change 5d"].values()))
     window = table[raw].iloc[-20:]
     mean, spread = window.mean(), window.std(ddof=0)
     bands = known(

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import pytest
 
 from heatmap.guard import Alias, Calendar, Terms
-from heatmap.history import digests, periods
-from heatmap.history.model import Bar, Digest
+from heatmap.history import actions, digests, periods
+from heatmap.history.model import Bar, Break, Digest
 from heatmap.model import Quote
 from tests.history import markets
 from tests.history.markets import SESSION
@@ -227,6 +227,121 @@ def test_what_the_user_says_of_an_action_counts(day: date, missing: bool) -> Non
     assert 135 * 0.52 == pytest.approx(digest.bases["5d"].closes["A"])
     assert {"A"} == digest.bases["5d"].adjusted
     assert tuple(close * 0.52 for close in CLOSES[-5:]) == pytest.approx(digest.closes["A"][-5:])
+
+
+def dropped(day: date, times: float, money_times: float = 1.0) -> list[Bar]:
+    """The walk, in which A trades at so many times its price from a day on; that day's archive has the old close.
+
+    Its volume is such that the money traded is `money_times` that of the day before.
+    """
+    bars = []
+    for found in walk(DAYS, CLOSES):
+        if found.symbol == "A" and found.date >= day:
+            is_first = found.date == day
+            previous = found.previous_close or 0
+            bars.append(
+                Bar(
+                    "A", found.date, previous * times, found.close * times, previous * times, found.close * times,
+                    previous if is_first else previous * times, 100 / times * (money_times if is_first else 1), None,
+                )
+            )  # fmt: skip
+        else:
+            bars.append(found)
+    return bars
+
+
+def test_a_break_that_no_ratio_explains_is_unknown() -> None:
+    """Not a loss of 62 %: closes, factors and volumes before it are unknown, and whose word is missing is said."""
+    today = [Quote("A", 0.0, last_price=57.0, previous_close=139 * 0.38), *quotes(150, 139)[1:]]
+
+    digest = made(dropped(DAYS[-3], 0.38), today, "2d", "5d")
+
+    assert ("A" in digest.bases["2d"].closes, "A" in digest.bases["5d"].closes) == (True, False)
+    assert (None, None, *(close * 0.38 for close in CLOSES[-3:])) == pytest.approx(digest.closes["A"][-5:])
+    assert (None, None, 1, 1, 1) == digest.factors["A"][-5:]
+    assert Break(DAYS[-3], is_gap=False) == digest.breaks["A"]
+    assert 100 / 0.38 == pytest.approx(digest.volumes["A"])  # of the three sessions after it
+    assert 2 == digest.streaks["A"]
+    (pending,) = digest.pending
+    assert ("A", DAYS[-3], None) == pending[:3]
+    assert "A closed at 136.00 on 10 Sep 2026, and opened at 51.68 on 11 Sep 2026" in pending.sentence
+    assert {} == digest.guesses
+
+
+def test_a_probable_split_is_adjusted_and_called_a_guess() -> None:
+    """An archive's ex-date: all closes are on one basis, and what rests on the guess can be told."""
+    today = [Quote("A", 0.0, last_price=75.0, previous_close=69.5), *quotes(150, 139)[1:]]
+
+    digest = made(dropped(DAYS[-3], 0.5), today, "2d", "5d")
+
+    assert tuple(close / 2 for close in CLOSES[-5:]) == pytest.approx(digest.closes["A"][-5:])
+    assert {"A": DAYS[-3]} == digest.guesses
+    assert {} == digest.breaks
+    assert [("A", DAYS[-3], "1/2")] == [pending[:3] for pending in digest.pending]
+    assert {"A"} == digest.bases["5d"].adjusted
+    assert frozenset() == digest.bases["2d"].adjusted
+    # With a crowd it is no bonus.
+    assert "A" in made(dropped(DAYS[-3], 0.5, 9.0), today).breaks
+
+
+@pytest.mark.parametrize(
+    ("percent_change", "expected"),
+    [(0.74, (True, {}, {})), (-49.63, (False, {}, {"A": Break(DAYS[-3], is_gap=False)}))],
+)
+def test_a_tick_of_the_day_makes_it_certain(
+    percent_change: float, expected: tuple[bool, dict[str, date], dict[str, Break]]
+) -> None:
+    """From 68 to 68.50 is +0.74 %: a split, and no guess. -49.63 % is from 136: the exchange adjusted nothing."""
+    bars = dropped(DAYS[-3], 0.5)
+    today = [Quote("A", 0.0, last_price=75.0, previous_close=69.5), *quotes(150, 139)[1:]]
+    asked: list[tuple[str, date]] = []
+
+    def quoted(symbol: str, day: date) -> actions.QuotedClose | None:
+        asked.append((symbol, day))
+        return actions.quoted_close(68.5, percent_change)
+
+    digest = digests.make(bars, NSE, today, SESSION, ("5d",), quoted)
+
+    assert expected == ("A" in digest.bases["5d"].closes, digest.guesses, digest.breaks)
+    assert [("A", DAYS[-3])] == asked
+
+
+def test_a_body_that_keeps_the_old_close_on_the_day_itself() -> None:
+    """Its percent change counts from the new one: 71 is +2.16 % after 69.50, so earlier closes are halved."""
+    today = [Quote("A", 2.16, last_price=71.0, previous_close=139.0), *quotes(150, 139)[1:]]
+
+    digest = made(walk(DAYS, CLOSES), today)
+
+    assert 67.5 == pytest.approx(digest.bases["5d"].closes["A"])
+    assert ({}, {}) == (digest.guesses, digest.breaks)
+
+
+def test_an_action_declared_for_a_day_without_a_session_counts_from_the_next() -> None:
+    """A Saturday, then a holiday: it is meant for the Tuesday."""
+    tuesday, saturday = date(2026, 9, 15), date(2026, 9, 12)
+    assert (date(2026, 9, 11), tuesday) == tuple(DAYS[-3:-1])
+    calendar = replace(NSE, terms=(Terms("A", saturday, 38, 100),))
+    today = [Quote("A", 0.0, last_price=57.0, previous_close=139 * 0.38), *quotes(150, 139)[1:]]
+
+    digest = made(dropped(tuesday, 0.38), today, calendar=calendar)
+
+    assert 135 * 0.38 == pytest.approx(digest.bases["5d"].closes["A"])
+    assert () == digest.pending
+
+
+def test_what_is_said_of_a_gap() -> None:
+    """A price that changed much across a missing session: the first session after it is where it is known from."""
+    gap = DAYS[-3]
+    bars = [
+        found._replace(close=found.close / 2, previous_close=(found.previous_close or 0) / 2, open=None, high=None, low=None)
+        if found.symbol == "A" and found.date > gap else found
+        for found in walk(DAYS, CLOSES) if found.date != gap
+    ]  # fmt: skip
+
+    digest = made(bars, [quotes(75, 69.5)[0], *quotes(150, 139)[1:]])
+
+    assert {"A": Break(DAYS[-2], is_gap=True)} == digest.breaks
+    assert () == digest.pending
 
 
 def test_a_share_listed_inside_the_period_is_unknown() -> None:

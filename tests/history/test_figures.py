@@ -171,7 +171,8 @@ def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: fl
     days = markets.sessions_before(NSE, SESSION, 21)
     bars, _ = markets.bars(NSE, 21)
     daily = [bar._replace(symbol="A", volume=380.0) for bar in bars if bar.symbol == "B" and bar.date in days]
-    quote = Quote("A", 0.0, last_price=10.0, previous_close=daily[-1].close, volume=50.0)
+    close = daily[-1].close
+    quote = Quote("A", 0.0, last_price=close, previous_close=close, volume=50.0)
     now = at(SESSION, 12, 25)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         ticked(store, sessions, (745,))
