@@ -28,7 +28,7 @@ class SessionOptions:
     overrides: Path | None = None
     open: str | None = None
     close: str | None = None
-    time_zone: str = "UTC"
+    time_zone: str | None = None  # an IANA name; hours of one's own need it
     weekdays: tuple[str, ...] = WEEKDAYS[:5]
     holidays: tuple[str, ...] = ()
     settle_minutes: int = SETTLE_MINUTES
@@ -134,10 +134,10 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
         )
     opens = clock(options.open, "open", problems)
     closes = clock(options.close, "close", problems)
-    if not _is_zone(options.time_zone):
-        problems.append(
-            f"time_zone {options.time_zone!r} is no IANA name, such as Asia/Kolkata, or tzdata is missing"
-        )
+    if options.time_zone is None:
+        problems.append('time_zone is missing: hours of your own need it, such as time_zone = "Asia/Kolkata"')
+    elif not _is_zone(options.time_zone):
+        problems.append(f"time_zone {options.time_zone!r} is no IANA name{_similar_zone(options.time_zone)}")
     unknown = [name for name in options.weekdays if name not in WEEKDAYS]
     if unknown or not options.weekdays:
         problems.append(f"weekdays must be some of {', '.join(WEEKDAYS)}, not {', '.join(unknown) or 'none'}")
@@ -146,7 +146,7 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
     holidays = [day(text, "holidays", problems) for text in options.holidays]
     if opens == closes and opens is not None:
         problems.append('open and close are the same: a market that never closes is calendar = "always"')
-    if problems or opens is None or closes is None:
+    if problems or opens is None or closes is None or options.time_zone is None:
         return Calendar("own hours", "UTC")
     settles = (datetime.combine(date.min, closes) + timedelta(minutes=options.settle_minutes)).time()
     return Calendar(
@@ -156,6 +156,17 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
         eras=((date.min, Hours(((opens, closes, Phase.OPEN),), settles)),),
         closed={holiday: "a holiday" for holiday in holidays if holiday},
     )
+
+
+def _similar_zone(name: str) -> str:
+    """Return, as the end of a sentence, the time zone that was probably meant."""
+    from difflib import get_close_matches
+    from zoneinfo import available_timezones
+
+    zones = sorted(available_timezones())
+    cities = {zone.rpartition("/")[2].lower(): zone for zone in reversed(zones)}
+    near = get_close_matches(name.rpartition("/")[2].lower().replace(" ", "_"), list(cities), n=1, cutoff=0.7)
+    return f": did you mean {cities[near[0]]!r}?" if near else ", such as Asia/Kolkata, or tzdata is missing"
 
 
 def _is_zone(name: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import calendars, keys, nap, plugins
+from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
     from heatmap.monitor.options import MonitorOptions
 
 FILE_NAME = nap.CONFIGURATION
-DEADLINE_SECONDS = 90.0
-DEFAULT_TITLE = "NSE F&O heatmap"
 DEFAULT_SOURCES = [{"type": "nse"}, {"type": "nse-archive"}]
-LONGEST_TITLE = 200  # characters
-MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
 
 
 class NamedSource(NamedTuple):
@@ -88,7 +83,10 @@ def load(path: Path | None = None) -> Config:
         if not path.exists():
             return read({}, base=Path.cwd())
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors put a byte order mark before it
+    except FileNotFoundError as error:
+        problem = f"there is no {path}: name the configuration with --config, or make it: `heatmap init`"
+        raise ConfigError([problem]) from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError([f"{path} cannot be read ({why}): give a readable file with --config"]) from error
@@ -97,7 +95,9 @@ def load(path: Path | None = None) -> Config:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
-        raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
+        from heatmap.toml_errors import explain
+
+        raise ConfigError([f"{path} is not valid TOML: {explain(error, text)}"]) from error
     return read(document, base=path.absolute().parent, path=path.absolute())
 
 
@@ -128,7 +128,7 @@ class _Reader(Tables):
         gates = self._gates(values.pop("gates")) if "gates" in values else None
         alert_tables = self.tables(values.pop("alert"), "alert") if "alert" in values else []
         tables = ("market", "page", "publish", "monitor", "history", "archive", "alert", "gates")
-        top = self.build(_TopLevel, values, "", also=tables) or _TopLevel()
+        top = self.build(TopLevel, values, "", also=tables) or TopLevel()
         if not market_tables or not publish_tables:
             self.problem("", "there must be at least one [[market]] and one [[publish]]")
         markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
@@ -155,6 +155,12 @@ class _Reader(Tables):
             files=(path or self.base / FILE_NAME, state_directory / STATE_FILE, *self.files),
         )
 
+    def hint(self, key: str, known: Sequence[str]) -> str:
+        from heatmap import key_homes
+
+        home = key_homes.find(key)
+        return f": it belongs to {home}" if home else keys.nearest(key, known)
+
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
         values = dict(table)
         name = values.get("name")
@@ -162,7 +168,7 @@ class _Reader(Tables):
             where = f"market {name!r}"
         source_tables = values.pop("source", DEFAULT_SOURCES)
         session_table = values.pop("session", {})
-        own = self.build(_MarketTable, values, where, also=("source", "session"))
+        own = self.build(MarketTable, values, where, also=("source", "session"))
         sources = self._sources(source_tables, f"{where} source")
         options = self.build(calendars.SessionOptions, session_table, f"{where} session")
         calendar = None
@@ -207,7 +213,8 @@ class _Reader(Tables):
         scheme = url.partition(":")[0].lower()
         if scheme not in plugins.PUBLISHERS:
             known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-            self.problem(where, f"url must begin with one of {known}")
+            meant = keys.intended_target(url, plugins.PUBLISHERS)
+            self.problem(where, f"url must begin with one of {known}{meant}")
             return None
         found: Publisher | None = self.located(self.build(plugins.publisher(scheme), table, where))
         return found
@@ -247,46 +254,3 @@ class _Reader(Tables):
                 self.problem(where, f"there is no market {market!r}{keys.nearest(market, markets)}")
             alerts.append(alert)
         return tuple(alerts)
-
-
-@dataclass(frozen=True, slots=True)
-class _TopLevel:
-    """The keys above the first table."""
-
-    title: str = DEFAULT_TITLE
-    state_directory: Path = Path(nap.STATE_DIRECTORY)
-    interval_minutes: int = 5
-    deadline_seconds: float | None = None  # None: DEADLINE_SECONDS, or 3/4 of the interval if that is less
-    public_url: str | None = None
-
-    def __post_init__(self) -> None:
-        problems = []
-        if not 1 <= self.interval_minutes <= 24 * 60:
-            problems.append("interval_minutes must be 1 to 1440")
-        elif self.deadline_seconds and not 5 <= self.deadline_seconds < self.interval_minutes * 60:
-            problems.append("deadline_seconds must be 5 or more, and less than the interval")
-        problems += _title_problems(self.title)
-        if self.public_url is not None and not re.match(r"https?://[^/\s]+", self.public_url):
-            problems.append("public_url must begin with https:// or http:// and a host")
-        if problems:
-            raise ConfigError(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class _MarketTable:
-    """The keys of `[[market]]` that are not tables."""
-
-    name: str
-    title: str | None = None
-
-    def __post_init__(self) -> None:
-        problems = [] if self.title is None else _title_problems(self.title)
-        if not MARKET_NAME.fullmatch(self.name):
-            problems.append(f"name must be lower-case letters, digits and hyphens, not {self.name!r}")
-        if problems:
-            raise ConfigError(problems)
-
-
-def _title_problems(title: str) -> list[str]:
-    fits = 1 <= len(title) <= LONGEST_TITLE and title.isprintable()
-    return [] if fits else [f"title must be 1 to {LONGEST_TITLE} characters on one line"]

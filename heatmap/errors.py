@@ -56,6 +56,19 @@ class ConfigError(HeatmapError):
         self.problems = tuple(problems)
 
 
+class AccessError(ConfigError):
+    """Permission denied: this user may not write a file or a folder that the program must write."""
+
+    exit_code = EXIT_REFUSED
+    word = "refused"
+
+
+def unwritable(error: OSError, sentence: str) -> ConfigError:
+    """Return the error of what cannot be written: AccessError where this user has no right to."""
+    kind = AccessError if isinstance(error, PermissionError) else ConfigError
+    return kind([sentence])
+
+
 class LockedError(HeatmapError):
     """Another run holds the state directory."""
 

@@ -110,7 +110,9 @@ def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
-        problems.append(f"{where} not valid TOML: {error}")
+        from heatmap.toml_errors import explain
+
+        problems.append(f"{where} not valid TOML: {explain(error, text)}")
         return {}
 
 

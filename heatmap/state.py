@@ -7,12 +7,14 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import documents
-from heatmap.errors import ConfigError, LockedError
+from heatmap.errors import LockedError, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from io import FileIO
     from pathlib import Path
+
+    from heatmap.errors import ConfigError
 
 VERSION = 1
 FILE_NAME = "state.json"
@@ -159,4 +161,4 @@ def _change_mark(file: FileIO, mark: str) -> str:
 def _unusable(directory: Path, error: OSError) -> ConfigError:
     why = error.strerror or str(error)
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-    return ConfigError([f"state_directory {directory} cannot be used ({why}): {advice} or name another"])
+    return unwritable(error, f"state_directory {directory} cannot be used ({why}): {advice} or name another")

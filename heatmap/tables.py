@@ -44,7 +44,7 @@ class Tables:
         before = len(self.problems)
         for key, value in table.items():
             if key not in known:
-                self.problem(where, f"key {key!r} is not known{keys.nearest(key, [*known, *also])}")
+                self.problem(where, f"key {key!r} is not known{self.hint(key, [*known, *also])}")
                 continue
             try:
                 values[key] = keys.converted(known[key], value)
@@ -57,6 +57,10 @@ class Tables:
         if len(self.problems) > before:
             return None
         return self.attempt(where, lambda: cls(**values))
+
+    def hint(self, key: str, known: Sequence[str]) -> str:
+        """Return, as the end of a sentence, what was probably meant by a key that a table does not know."""
+        return keys.nearest(key, known)
 
     def attempt(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
         """Return what `make` returns, or None after noting what ConfigError it raised."""

@@ -153,6 +153,21 @@ def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
 
     assert 4 == found.count("\n") + 1
     assert all(part in found for part in ("25:00", "9.30", "Asia/Kolkatta", "2026-02-30"))
+    assert "did you mean 'Asia/Kolkata'?" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("New York", "America/New_York"), ("tokyo", "Asia/Tokyo"), ("Europe/Londn", "Europe/London")],
+)
+def test_a_time_zone_is_guessed(tmp_path: Path, name: str, meant: str) -> None:
+    """By its city."""
+    assert f"did you mean {meant!r}?" in problems(tmp_path, open="9:00", close="10:00", time_zone=name)
+
+
+def test_hours_need_a_time_zone(tmp_path: Path) -> None:
+    """Without one they would silently mean another hour than everybody thinks of."""
+    assert "time_zone is missing" in problems(tmp_path, open="9:15", close="15:30")
 
 
 def test_options_that_would_be_ignored_are_refused(tmp_path: Path) -> None:

@@ -162,12 +162,10 @@ def test_a_secret_in_the_configuration_is_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in found[0]
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
-def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
-    """A missing file, a folder or something that is no text: one sentence that says what to do."""
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder or something that is no text: one sentence that says what to do."""
     path = tmp_path / "other.toml"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(ConfigError, match=r"cannot be read \(.*\): give a readable file"):
         config.load(path)
@@ -196,8 +194,8 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytes
 
 
 OPTIONS = {
-    "the top level": config._TopLevel,
-    "[[market]]": config._MarketTable,
+    "the top level": config.TopLevel,
+    "[[market]]": config.MarketTable,
     "[market.session]": calendars.SessionOptions,
     "[page]": PageOptions,
     "[monitor]": MonitorOptions,
@@ -244,3 +242,64 @@ def test_every_key_is_documented(where: str) -> None:
     example = example_lines()
 
     assert [] == [key for key in keys if not re.search(rf"^{key} = ", example, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("/var/www/my site", 'did you mean "file:/var/www/my%20site"?'),
+        ("~/public_html", 'did you mean "file:~/public_html"?'),
+        ("site", 'did you mean "file:site"?'),
+        ("ftpes://me@host/x", "did you mean ftps:?"),
+        ("sfpt://me@host/x", "did you mean sftp:?"),
+        ("ssh://me@host/x", "did you mean sftp:?"),
+        ("https://www.example.org/x", "did you mean the address of the server's account for files"),
+        ("http://www.example.org/x", "did you mean the address of the server's account for files"),
+        ("https://github.com/me/pages", 'did you mean "git+file:", with a clone'),
+        ("me@www.example.org:public_html", 'did you mean "sftp://user@host/folder"'),
+        ("www.example.org/x", 'did you mean "ftps://user@host/folder"?'),
+        ("s3a://bucket/x", "did you mean s3:?"),
+    ],
+)
+def test_a_wrong_scheme_names_the_likely_one(tmp_path: Path, url: str, meant: str) -> None:
+    """Whoever pastes a path, a web address or another program's spelling reads what is right here."""
+    (problem,) = problems(tmp_path, f"[[publish]]\nurl = '{url}'\n")
+
+    assert problem.startswith("[publish 1] url must begin with one of file:")
+    assert meant in problem
+
+
+@pytest.mark.parametrize("scheme", ["ftpes", "https", "me", "gopher", "c", "/me", ""])
+def test_a_wrong_scheme_repeats_no_password(tmp_path: Path, scheme: str) -> None:
+    """It may stand in the address."""
+    (problem,) = problems(tmp_path, f'[[publish]]\nurl = "{scheme}://me:hunter2@host/x"\n')
+
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ('[page]\npublic_url = "https://x"', "it belongs to the lines above the first table"),
+        ("columns = 3", "it belongs to [page]"),
+        ('password_file = "x"', "it belongs to [[publish]]"),
+        ('[[publish]]\nurl = "ftp://h/x"\nca_file = "x"', "it belongs to a [[publish]] of ftps:, s3:"),
+        (
+            '[[market]]\nname = "a"\nindex = "X"',
+            'it belongs to a [[market.source]] of type "nse", "nse-archive"',
+        ),
+        ('[[market]]\nname = "a"\ncalendar = "always"', "it belongs to [market.session]"),
+        ("[archive]\ntick_sessions = 3", "it belongs to [history]"),
+    ],
+)
+def test_a_misplaced_key_names_its_table(tmp_path: Path, text: str, home: str) -> None:
+    """TOML gives a key to the table above it, which is easily overlooked."""
+    (problem,) = problems(tmp_path, text)
+
+    assert home in problem
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    """Its whole name, and the command."""
+    with pytest.raises(ConfigError, match=r"there is no .*/none\.toml: .*`heatmap init`"):
+        config.load(tmp_path / "none.toml")

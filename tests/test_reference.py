@@ -24,8 +24,8 @@ REFERENCE = TOP / "docs" / "reference.md"
 DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((TOP / "docs").glob("*.md"))))
 # What each heading of the page documents. Of sources and targets, which share keys: all of their kinds.
 TABLES: dict[str, tuple[Any, ...]] = {
-    "Top level": (config._TopLevel,),
-    "`[[market]]`": (config._MarketTable,),
+    "Top level": (config.TopLevel,),
+    "`[[market]]`": (config.MarketTable,),
     "`[[market.source]]`": tuple(map(plugins.source, plugins.SOURCES)),
     "`[market.session]`": (calendars.SessionOptions,),
     "`[page]`": (PageOptions,),

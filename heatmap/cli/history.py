@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.cli import backfill, commands
 from heatmap.config import load
-from heatmap.errors import EXIT_OK, ConfigError
+from heatmap.errors import EXIT_OK, ConfigError, UsageError, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,6 +106,8 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.history import export
 
     market = config.named(arguments.market)[0]
+    if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
     write = export.FORMATS[arguments.format]
     with backfill.opened(config) as store:
         bars = _bars(store, market, arguments)
@@ -118,9 +120,8 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
             raise
         except OSError as error:
             where = arguments.output or "standard output"
-            raise ConfigError(
-                [f"{where} cannot be written ({error.strerror}): give another with --output"]
-            ) from error
+            sentence = f"{where} cannot be written ({error.strerror}): give another with --output"
+            raise unwritable(error, sentence) from error
     return EXIT_OK
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap.config import FILE_NAME
-from heatmap.errors import ConfigError, UsageError
+from heatmap.errors import UsageError, unwritable
 from heatmap.render.templates import find_templates
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     except FileExistsError as error:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force") from error
     except OSError as error:
-        raise ConfigError(
-            [f"{path} cannot be written ({error.strerror}): choose another with --config"]
+        raise unwritable(
+            error, f"{path} cannot be written ({error.strerror}): choose another with --config"
         ) from error
     print(f"{path} is written. Read it, fill in where the page goes, then: heatmap check, heatmap run")
     return 0

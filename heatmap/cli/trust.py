@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from heatmap.deadline import Deadline
-from heatmap.errors import ConfigError, PublishRefused
+from heatmap.errors import PublishRefused, unwritable
 from heatmap.publishers import known_hosts
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ def offer(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) ->
         known_hosts.add(target.known_hosts_file, key)
     except OSError as error:
         why = error.strerror or str(error)
-        raise ConfigError(
-            [f"{target.known_hosts_file} cannot be written ({why}): make it writable"]
-        ) from error
+        sentence = f"{target.known_hosts_file} cannot be written ({why}): make it writable"
+        raise unwritable(error, sentence) from error
     print(f"From now on it is trusted: {target.known_hosts_file} has it.\n", flush=True)
 
 

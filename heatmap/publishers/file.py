@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap.errors import ConfigError, PublishError, PublishImpossible
+from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ class _Session:
             return PublishError(f"{self._target}: not done in time ({error})")
         where, why = error.filename or "a file", error.strerror or str(error)
         advice = "make room, or let this user write into the folder"
-        return PublishError(f"{self._target}: {where} cannot be written ({why}): {advice}")
+        kind = PublishRefused if isinstance(error, PermissionError) else PublishError
+        return kind(f"{self._target}: {where} cannot be written ({why}): {advice}")
 
     def abort(self) -> None:
         """Do nothing: a file system cannot be interrupted, and who waits for it is left behind."""

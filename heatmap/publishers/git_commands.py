@@ -205,7 +205,8 @@ class Git:
             with open(os.path.join(self._store, "info", "alternates"), "w", encoding="utf-8") as file:
                 file.write("../../objects\n")  # as seen from the store
         except OSError as error:
-            raise PublishError(
+            kind = PublishRefused if isinstance(error, PermissionError) else PublishError
+            raise kind(
                 f"{self.target.name}: {self._store} cannot be written ({error.strerror}): "
                 "let this user write there, or make room"
             ) from error

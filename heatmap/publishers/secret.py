@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, PublishError, PublishRefused
+from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,8 @@ Places = tuple[str | None, "Path | None", "Sequence[str] | None"]  # a variable,
 def read(name: str, places: Places, deadline: Deadline, what: str = "password") -> str | None:
     """Return the secret of the target `name`; None where no place is named.
 
-    Raises PublishRefused where it cannot be had, PublishError where only time was lacking.
+    Raises PublishImpossible where its variable or file is missing or cannot be used, PublishRefused where
+    its command fails, PublishError where only time was lacking.
     """
     seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
     over = f"{name}: the run's {deadline.seconds:.3g} seconds are over: the next run tries again"
@@ -30,4 +31,5 @@ def read(name: str, places: Places, deadline: Deadline, what: str = "password") 
     except ConfigError as error:
         if seconds < credentials.COMMAND_SECONDS and not deadline.remaining():
             raise PublishError(over) from error
-        raise PublishRefused(f"{name}: {error}") from error
+        missing = credentials.problems(*places, what=what)  # as `heatmap check` says it, with its exit code
+        raise (PublishImpossible if missing else PublishRefused)(f"{name}: {error}") from error

@@ -88,7 +88,7 @@ def _read(path: str) -> bytes:
             body = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         message = f"{path} is not there: check its name, or wait until it has been written"
-        raise SourceError(message) from error
+        raise SourceImpossible(message) from error
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
         raise SourceImpossible(message) from error

@@ -85,11 +85,11 @@ def test_over_http(tmp_path: Path) -> None:
         thread.join()
 
 
-def test_missing_file_is_temporary(tmp_path: Path) -> None:
-    """A file that is not there may come: exit code 75, with its whole path."""
+def test_a_missing_file(tmp_path: Path) -> None:
+    """Nothing brings it but a person, or the program that writes it: exit code 78, with its whole path."""
     with pytest.raises(SourceError, match=str(tmp_path)) as caught:
         File(path="gone.json").located(tmp_path).fetch(now=NOW)
-    assert caught.value.exit_code == 75
+    assert caught.value.exit_code == 78
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

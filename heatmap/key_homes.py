@@ -1,0 +1,45 @@
+"""Finds the table of the configuration that a misplaced key belongs to. Only imported for the error."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from heatmap import plugins
+from heatmap.alerts.options import AlertOptions
+from heatmap.archive.options import ArchiveOptions
+from heatmap.calendars import SessionOptions
+from heatmap.config_tables import MarketTable, TopLevel
+from heatmap.gates import GateOptions
+from heatmap.history.options import HistoryOptions
+from heatmap.monitor.options import MonitorOptions
+from heatmap.render.options import PageOptions
+
+_TABLES: dict[str, type[Any]] = {
+    "the lines above the first table": TopLevel,
+    "[[market]]": MarketTable,
+    "[market.session]": SessionOptions,
+    "[page]": PageOptions,
+    "[history]": HistoryOptions,
+    "[monitor]": MonitorOptions,
+    "[gates]": GateOptions,
+    "[archive]": ArchiveOptions,
+    "[[alert]]": AlertOptions,
+}
+
+
+def find(key: str) -> str:
+    """Return the tables that know a key, as "[history] or [archive]"; "" where none does."""
+    homes = [table for table, options in _TABLES.items() if _knows(options, key)]
+    schemes = [f"{name}:" for name in plugins.PUBLISHERS if _knows(plugins.publisher(name), key)]
+    if schemes:
+        are_most = len(schemes) >= len(plugins.PUBLISHERS) / 2
+        homes.append("[[publish]]" if are_most else f"a [[publish]] of {', '.join(schemes)}")
+    types = [f'"{name}"' for name in plugins.SOURCES if _knows(plugins.source(name), key)]
+    if types:
+        homes.append(f"a [[market.source]] of type {', '.join(types)}")
+    return " or ".join(homes)
+
+
+def _knows(options: type[Any], key: str) -> bool:
+    return any(field.name == key for field in fields(options))

@@ -1,0 +1,124 @@
+"""Explains why a file is not valid TOML: quotes the line and says what was probably meant.
+
+A line may hold a secret that somebody has put there by mistake. So values of keys that speak of secrets,
+addresses beyond their scheme, and lines without a key are not quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LONGEST_QUOTE = 60  # characters
+ARRAYS = ("market", "market.source", "publish", "alert", "closed", "session", "regular", "alias", "action")
+_POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\s-]*?)\s*\]")
+_KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
+_SECRET = re.compile(r"pass|secret|token|key|_env|_file|chat_id", re.IGNORECASE)
+_TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb]")
+_MEANINGS = {  # how tomllib's message begins, and what was probably meant
+    "Expected '='": 'between a key and its value stands =, as in title = "My map"',
+    "Expected ']": "a bracket is missing: headers are written [page] or [[publish]]",
+    "Illegal character": "is the closing quotation mark missing?",
+    "Unescaped": "a backslash in a text is written twice, or the text stands in single quotation marks",
+    "Invalid hex": "a backslash in a text is written twice, or the text stands in single quotation marks",
+    "Expected newline": "something follows the value: texts and times need quotation marks, comments a #",
+    "Unclosed array": "in a list, commas stand between the values, and ] at the end",
+}
+
+
+class _Place(NamedTuple):
+    """Where an error is. `column` counts from 1; 0 means the end of the file."""
+
+    line: str
+    column: int
+    table: str  # "" above the first table
+    is_array: bool  # the table's header has two brackets
+
+    @property
+    def header(self) -> str:
+        """The table's header as it is written."""
+        return f"[[{self.table}]]" if self.is_array else f"[{self.table}]"
+
+    @property
+    def key(self) -> str:
+        """The key that the line begins with; "" without one."""
+        found = _KEY.match(self.line)
+        return found[1] if found else ""
+
+
+def explain(error: Exception, text: str) -> str:
+    """Return the end of a sentence on a file that `tomllib` refused with `error`; `text` is its content."""
+    message = str(error)
+    found = _POSITION.search(message)
+    if not found:  # a number too long, a list too deep
+        return f"{message[:1].lower()}{message[1:]}"
+    why = message[: found.start()]
+    lines = text.splitlines()
+    number, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), 0)
+    place = _place(lines, number, column)
+    quoted = _quoted(place.line)
+    where = f"line {number} is {quoted}" if quoted else f"line {number}"
+    return f"{where}: {_meant(why, place)}"
+
+
+def _place(lines: list[str], number: int, column: int) -> _Place:
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    for above in reversed(lines[: number - 1]):
+        header = _HEADER.match(above)
+        if header:
+            return _Place(line, column, header[2].replace(" ", ""), header[1] == "[[")
+    return _Place(line, column, "", is_array=False)
+
+
+def _quoted(line: str) -> str:
+    """Return a line as it may be shown; "" where it may not."""
+    line = line.strip()
+    if not line.startswith("["):
+        key, equals, _ = line.partition("=")
+        if not equals:
+            word = re.match(r"([\w-]+)(?:\s*:|\s+[\"'])", line)  # as YAML has it, or = forgotten
+            line = f"{word[1]} ..." if word else ""
+        elif _SECRET.search(line):
+            line = f"{key}= ..."
+    line = re.sub(r"//.*", "//...", line)
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
+
+
+def _meant(why: str, place: _Place) -> str:
+    """Return what is wrong with a line and what was probably meant. `why` is tomllib's word for it."""
+    if _TYPOGRAPHIC.search(place.line):
+        return 'these are typographic quotation marks: write straight ones (")'
+    if why.startswith(("Cannot declare", "Cannot overwrite")):
+        return _repeated(why, place)
+    if place.column == 0:
+        return "the file ends inside a value: is a closing bracket or quotation mark missing?"
+    if why == "Invalid value":
+        return _no_value(place.line[place.column - 1 :].strip())
+    for beginning, meaning in _MEANINGS.items():
+        if why.startswith(beginning):
+            return meaning
+    return f"{why[:1].lower()}{why[1:]}"
+
+
+def _repeated(why: str, place: _Place) -> str:
+    """Return what was probably meant by a key or a table that is there already."""
+    if place.key:
+        if place.table in ARRAYS:
+            return f"a second {place.key}: is [[{place.table}]] missing above it?"
+        table = f"in {place.header}" if place.table else "above the first table"
+        return f"{place.key} stands {table} already: remove one of the two"
+    header = _HEADER.match(place.line)
+    name = header[2].replace(" ", "") if header else ".".join(re.findall(r"'([^']*)'", why))
+    if name in ARRAYS:
+        return f"this table is there already: if there are several, each begins with [[{name}]]"
+    return "this table is there already: put the keys of both into one"
+
+
+def _no_value(text: str) -> str:
+    """Return what was probably meant by a text that is no value of TOML."""
+    if not text or text.startswith("#"):
+        return "the value is missing"
+    if text.split(maxsplit=1)[0].lower() in {"true", "false", "yes", "no", "on", "off"}:
+        return "write true or false, in small letters"
+    return 'is it a text? Texts stand in quotation marks, as in title = "My map"'

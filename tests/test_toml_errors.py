@@ -1,0 +1,107 @@
+"""A file that is no TOML: the line is quoted, what was meant is guessed, and no secret is repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heatmap import config
+from heatmap.errors import ConfigError
+
+
+def problem(tmp_path: Path, text: str) -> str:
+    """What is said of a configuration with this text."""
+    path = tmp_path / "heatmap.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    (found,) = caught.value.problems
+    return found.removeprefix(f"{path} is not valid TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[[publish]]\nurl = "file:a"\nurl = "file:b"\n',
+            'line 3 is url = "file:b": a second url: is [[publish]] missing above it?',
+        ),
+        (
+            '[[market]]\nname = "a"\n[market.source]\ntype = "nse"\ntype = "nse-archive"\n',
+            'line 5 is type = "nse-archive": a second type: is [[market.source]] missing above it?',
+        ),
+        ('title = "a"\ntitle = "b"\n', "title stands above the first table already: remove one of the two"),
+        ('[page]\nup = "red"\nup = "green"\n', 'line 3 is up = "green": up stands in [page] already'),
+        (
+            '[page]\nup = "red"\n[page]\n',
+            "line 3 is [page]: this table is there already: put the keys of both",
+        ),
+        (
+            '[publish]\nurl = "file:a"\n[publish]\nurl = "file:b"\n',
+            "if there are several, each begins with [[publish]]",
+        ),
+        ('[publish]\nurl = "file:a"\n[[publish]]\n', "if there are several, each begins with [[publish]]"),
+        (
+            '[[market]]\nname = "a"\n[market.source]\n[market.source]\n',
+            "this table is there already: if there are several, each begins with [[market.source]]",
+        ),
+        ("title = My map\n", "line 1 is title = My map: is it a text? Texts stand in quotation marks"),
+        ('title = "My map\n', "is the closing quotation mark missing?"),
+        ("title = “My map”\n", 'these are typographic quotation marks: write straight ones (")'),
+        ('title: "My map"\n', "line 1 is title ...: between a key and its value stands ="),
+        ("[page]\npng = True\n", "line 2 is png = True: write true or false, in small letters"),
+        ("interval_minutes = 5 minutes\n", "something follows the value"),
+        (
+            "[market.session]\nopen = 9:15\n",
+            "line 2 is open = 9:15: something follows the value: texts and times",
+        ),
+        ('[[publish]\nurl = "file:a"\n', "line 1 is [[publish]: a bracket is missing"),
+        ('title = "C:\\x"\n', "a backslash in a text is written twice"),
+        ("title =\n", "line 1 is title =: the value is missing"),
+        ('fragments = ["a",\n', "the file ends inside a value: is a closing bracket"),
+        ('fragments = ["a" "b"]\n', "in a list, commas stand between the values"),
+    ],
+)
+def test_the_line_and_what_was_meant(tmp_path: Path, text: str, said: str) -> None:
+    """For the slips that people make."""
+    assert said in problem(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = "hunter2\n',
+        "password hunter2\n",
+        "hunter2\n",
+        "password_env = hunter2\n",
+        "[[publish]]\nurl = ftps://me:hunter2@host/x\n",
+        '[[publish]]\nurl = "ftps://me:hunter2@host/x\n',
+        "[[alert]]\nurl_env = hunter2\n",
+        '[[alert]]\nurl = "https://hooks.example.org/hunter2"\nurl = "b"\nurl = "https://x/hunter2"\n',
+        'publish = [{ url = "file:x", password = "hunter2" \n',
+        'x = """\nhunter2 \\q\n"""\n',
+        'x = """\nmy hunter2 \\q\n"""\n',
+    ],
+)
+def test_no_secret_is_repeated(tmp_path: Path, text: str) -> None:
+    """Somebody may have put one there by mistake: then the line is told by its number or its key alone."""
+    said = problem(tmp_path, text)
+
+    assert "line" in said
+    assert "hunter2" not in said
+
+
+def test_the_overrides_file_is_explained_too(tmp_path: Path) -> None:
+    """By the same sentences."""
+    (tmp_path / "holidays.toml").write_text("[closed]\ndate = 2026-12-01\n[closed]\ndate = 2026-12-02\n")
+    text = '[[market]]\nname = "a"\n[market.session]\noverrides = "holidays.toml"\n'
+
+    assert "if there are several, each begins with [[closed]]" in problem(tmp_path, text)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    """Some editors put one before the text."""
+    (tmp_path / "heatmap.toml").write_text('\ufefftitle = "Mine"\n', "utf-8")
+
+    assert "Mine" == config.load(tmp_path / "heatmap.toml").title
