@@ -52,7 +52,8 @@ GRADIENTS = {
 }
 UPS = ("green", "red", "red-blue")
 ONE_SIDED = {"orange": ("#a63603", "#fee6ce"), "blue": ("#08306b", "#deebf7")}  # deepest to lightest
-UNKNOWN = "#6e7781"  # the fill of what no source knows
+UNKNOWN, UNKNOWN_INK = "#6e7781", WHITE  # of what no source knows; the page's stripes make the fill darker
+AA = 4.5  # the least contrast ratio of text at level AA (WCAG 2.2, 1.4.3)
 
 
 def steps(first: str, last: str, count: int) -> list[str]:
@@ -75,10 +76,15 @@ def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
 
     `changes` are percent changes in descending order; those of 0 and more count as gains.
     """
-    gains = sum(change >= 0 for change in changes)
+    gains = count_gains(changes)
     return steps(gradient.strongest_gain, gradient.weakest_gain, gains) + steps(
         gradient.weakest_loss, gradient.strongest_loss, len(changes) - gains
     )
+
+
+def count_gains(values: Sequence[float]) -> int:
+    """Return how many values have a fill of the gainers' side: those of 0 and more, as in the original."""
+    return sum(value >= 0 for value in values)
 
 
 @cache
@@ -99,7 +105,7 @@ def rank_shades(values: Sequence[float]) -> list[int]:
 
     `values` are in descending order; those of 0 and more count as gains.
     """
-    gains = sum(value >= 0 for value in values)
+    gains = count_gains(values)
     return _spread(gains, 0) + _spread(len(values) - gains, SHADES)
 
 
@@ -126,14 +132,38 @@ def share_shade(percentile: float) -> int:
     return SHADES - 1 - round(percentile / 100 * (SHADES - 1))
 
 
-def ink(fill: str) -> str:
-    """Return black or white, whichever contrasts more with `fill` (#rrggbb).
+def inks(fills: Sequence[str]) -> list[str]:
+    """Return the ink of each fill of one side of a scale. `fills` run from the strongest to the weakest.
 
-    Contrast ratio as WCAG 2.2 defines it: (L1 + 0.05) / (L2 + 0.05). The better of the two is 4.58 at
-    worst, at a luminance of 0.179, so level AA (4.5) holds on every fill there is.
+    Where black and white both reach AA, a fill has the ink of its neighbour: text changes its colour only
+    where it must. Contrast ratio as WCAG 2.2 defines it: (L1 + 0.05) / (L2 + 0.05). The better of the two
+    inks is 4.58 at worst, at a luminance of 0.179, so AA holds on every fill there is.
     """
-    level = luminance(fill)
-    return BLACK if (level + 0.05) ** 2 > 0.05 * 1.05 else WHITE
+    readable = [_readable_inks(fill) for fill in fills]
+    current = next((options[0] for options in readable if len(options) == 1), WHITE)
+    chosen = []
+    for options in readable:
+        current = current if current in options else options[0]
+        chosen.append(current)
+    return chosen
+
+
+def two_sided_inks(fills: Sequence[str], gains: int) -> list[str]:
+    """Return the inks of fills from the strongest gain to the strongest loss, of which `gains` are gains."""
+    return inks(fills[:gains]) + inks(fills[gains:][::-1])[::-1]
+
+
+@cache
+def ramp_inks(gradient: Gradient) -> tuple[str, ...]:
+    """Return the inks of a `ramp`."""
+    return tuple(two_sided_inks(ramp(gradient), SHADES))
+
+
+def _readable_inks(fill: str) -> tuple[str, ...]:
+    """Return the inks that reach AA on a fill (#rrggbb): black, white or both."""
+    level = luminance(fill) + 0.05
+    contrasts = {BLACK: level / 0.05, WHITE: 1.05 / level}
+    return tuple(ink for ink, contrast in contrasts.items() if contrast >= AA)
 
 
 def luminance(fill: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from colour import Color
 
@@ -9,12 +11,12 @@ from heatmap import colours
 
 CONTRAST = colours.GRADIENTS["contrast"]["green"]
 SIDES = [
-    (f"{name} {up}", *side)
+    (f"{name} {up} {which}", *side)
     for name, by_up in colours.GRADIENTS.items()
     for up, gradient in by_up.items()
-    for side in (
-        (gradient.strongest_gain, gradient.weakest_gain),
-        (gradient.weakest_loss, gradient.strongest_loss),
+    for which, side in (
+        ("gain", (gradient.strongest_gain, gradient.weakest_gain)),
+        ("loss", (gradient.weakest_loss, gradient.strongest_loss)),
     )
 ]
 
@@ -155,7 +157,7 @@ def test_one_sided_ramps_run_from_deep_to_light(name: str) -> None:
 
     assert (0, colours.SHADES - 1) == (colours.share_shade(100.0), colours.share_shade(0.0))
     assert sorted(levels) == levels
-    assert min(contrast(fill, colours.ink(fill)) for fill in ramp) >= 4.5
+    assert min(map(contrast, ramp, colours.inks(ramp))) >= 4.5
 
 
 @pytest.mark.parametrize("name", colours.GRADIENTS)
@@ -173,12 +175,57 @@ def test_up_can_be_red(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "first", "last"), SIDES)
 def test_ink_meets_aa_on_every_fill_of_every_gradient(name: str, first: str, last: str) -> None:
-    """Text contrasts by 4.5 : 1 or more on each of the 1,024 shades."""
-    assert min(contrast(fill, colours.ink(fill)) for fill in colours.steps(first, last, 1024)) >= 4.5
+    """Text contrasts by 4.5 : 1 or more on each of the 1,024 shades, and its ink changes once at most."""
+    fills = colours.steps(first, last, 1024)
+    if name.endswith("loss"):
+        fills.reverse()
+    inks = colours.inks(fills)
+
+    assert min(map(contrast, fills, inks)) >= 4.5
+    assert sum(one != other for one, other in pairwise(inks)) <= 1
 
 
-def test_ink_is_the_better_of_black_and_white_on_any_colour() -> None:
-    """Over the whole cube of colours the chosen ink is the one that contrasts more, 4.5 at least."""
+# Greys that grow lighter with a step back here and there: white alone reaches 4.5 : 1 on the first, both inks do
+# on #757575 and #767676, and black alone does on #777777 and lighter ones.
+GREYS = ["#707070", "#757575", "#767676", "#757575", "#767676", "#7a7a7a", "#757575", "#777777"]
+
+
+def test_ink_does_not_flicker_where_both_are_readable() -> None:
+    """The ink of the neighbour goes on until it falls below 4.5 : 1; from the light end, the other one does."""
+    white, black = colours.WHITE, colours.BLACK
+
+    assert [white] * 5 + [black] * 3 == colours.inks(GREYS)
+    assert [black] * 7 + [white] == colours.inks(GREYS[::-1])
+    assert [white] * 2 == colours.inks(["#757575", "#707070"])
+    assert [black] * 2 == colours.inks(["#757575", "#7a7a7a"])
+
+
+@pytest.mark.parametrize("count", [2, 7, 48, 162, 210, 1024])
+@pytest.mark.parametrize(("name", "first", "last"), SIDES)
+def test_the_same_fill_has_the_same_ink_in_a_map_and_in_a_ramp(
+    name: str, first: str, last: str, count: int
+) -> None:
+    """However many stocks a side has: what changes the palette or the scale changes no ink without need."""
+    fills, ramp = (colours.steps(first, last, steps) for steps in (count, colours.SHADES))
+    if name.endswith("loss"):
+        fills, ramp = fills[::-1], ramp[::-1]
+    in_ramp = dict(zip(ramp, colours.inks(ramp), strict=True))
+
+    shared = [(fill, ink) for fill, ink in zip(fills, colours.inks(fills), strict=True) if fill in in_ramp]
+    assert shared
+    assert [(fill, in_ramp[fill]) for fill, _ in shared] == shared
+
+
+def test_what_is_unknown_is_readable_between_its_stripes_and_on_them() -> None:
+    """Its ink contrasts by 4.5 : 1 or more with the fill, and with the fill 18 % darker."""
+    stripe = "#" + "".join(f"{round(channel * 0.82):02x}" for channel in channels(colours.UNKNOWN))
+
+    assert contrast(colours.UNKNOWN, colours.UNKNOWN_INK) >= 4.5
+    assert contrast(stripe, colours.UNKNOWN_INK) >= 4.5
+
+
+def test_every_colour_has_a_readable_ink() -> None:
+    """Over the whole cube of colours the chosen ink contrasts by 4.5 : 1 or more."""
     cube = [
         f"#{r:02x}{g:02x}{b:02x}"
         for r in range(0, 256, 15)
@@ -186,10 +233,8 @@ def test_ink_is_the_better_of_black_and_white_on_any_colour() -> None:
         for b in range(0, 256, 15)
     ]
 
-    for fill in cube:
-        best = max(contrast(fill, colours.BLACK), contrast(fill, colours.WHITE))
-        assert contrast(fill, colours.ink(fill)) == pytest.approx(best)
-        assert best >= 4.5
+    assert min(contrast(fill, colours.inks([fill])[0]) for fill in cube) >= 4.5
+    assert min(map(contrast, cube, colours.inks(cube))) >= 4.5
 
 
 # How a person without one kind of cone sees linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).

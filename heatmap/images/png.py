@@ -18,7 +18,7 @@ from heatmap.images.picture import (
 from heatmap.render import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from PIL.ImageDraw import ImageDraw
 
@@ -54,7 +54,8 @@ def draw(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
     picture = compose(table, snapshot, occasion, title)
     boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
     lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
-    merged = _merge([box.fill for box in boxes], GROUND_COLOURS)
+    inks = {tile.box.fill: line.colour for tile in picture.tiles for line in tile.lines}
+    merged = _merge([box.fill for box in boxes], inks, GROUND_COLOURS)
     palette = _palette(picture, merged)
     places = {colour: place for place, colour in enumerate(palette)}
 
@@ -82,10 +83,11 @@ def draw(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
     return file.getvalue()
 
 
-def _merge(fills: Iterable[str], most: int) -> dict[str, str]:
+def _merge(fills: Iterable[str], inks: Mapping[str, str], most: int) -> dict[str, str]:
     """Return what each fill becomes so that at most `most` are left: itself, or one before it.
 
-    Fills come in the order of a ramp, so that one near in the order is near in colour.
+    Fills come in the order of a ramp, so that one near in the order is near in colour. `inks` are those of
+    the fills with text: a fill never becomes one with another ink, on which its own may be hard to read.
     """
     distinct = {fill: _channels(fill) for fill in fills}
     tolerance = 0
@@ -95,6 +97,7 @@ def _merge(fills: Iterable[str], most: int) -> dict[str, str]:
         for fill, channels in distinct.items():
             if (
                 last is None
+                or inks.get(fill) != inks.get(last)
                 or max(abs(a - b) for a, b in zip(channels, distinct[last], strict=True)) > tolerance
             ):
                 kept, last = kept + 1, fill

@@ -89,10 +89,11 @@ def breadth_percent(breadth: Breadth) -> float | None:
 
 def _shades(options: PageOptions) -> list[Shade]:
     """Return the shades from the strongest gain to the strongest loss."""
-    ramp = colours.ramp(colours.GRADIENTS[options.gradient][options.up])
+    gradient = colours.GRADIENTS[options.gradient][options.up]
+    ramp, inks = colours.ramp(gradient), colours.ramp_inks(gradient)
     offsets = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(2 * STEPS)]
-    fills = [ramp[colours.value_shade(offset, CLAMP_PERCENT)] for offset in offsets]
-    return [Shade(fill, colours.ink(fill)) for fill in fills]
+    places = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
+    return [Shade(ramp[place], inks[place]) for place in places]
 
 
 def _shade(percent: float) -> int:

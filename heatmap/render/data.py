@@ -61,7 +61,7 @@ def page_data(
         "heat": options.heat,
         "columns": options.columns,
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
-        "unknown": [colours.UNKNOWN, colours.ink(colours.UNKNOWN)],
+        "unknown": [colours.UNKNOWN, colours.UNKNOWN_INK],
         "modes": {mode.name: mode_data(mode, currency) for mode in MODES.values()},
         "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
         "readings": {
@@ -117,18 +117,24 @@ def packed_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
 
 def packed_palettes(up: str) -> dict[str, list[str]]:
     """Return every palette, packed, with a gain shown as `up` says: what PALETTES holds."""
-    ramps = {name: colours.ramp(by_up[up]) for name, by_up in colours.GRADIENTS.items()}
-    ramps |= {name: colours.one_sided_ramp(name) for name in colours.ONE_SIDED}
-    return {name: _ramp(fills) for name, fills in ramps.items()}
+    gradients = {name: by_up[up] for name, by_up in colours.GRADIENTS.items()}
+    ramps = {
+        name: _ramp(colours.ramp(gradient), colours.ramp_inks(gradient))
+        for name, gradient in gradients.items()
+    }
+    for name in colours.ONE_SIDED:
+        fills = colours.one_sided_ramp(name)
+        ramps[name] = _ramp(fills, colours.inks(fills))
+    return ramps
 
 
-def _ramp(fills: Sequence[str]) -> list[str]:
+def _ramp(fills: Sequence[str], inks: Sequence[str]) -> list[str]:
     """Return the steps of the fills' red, green and blue, and of their inks: black is 0, white 1."""
     channels = [[int(fill[start : start + 2], 16) for fill in fills] for start in (1, 3, 5)]
-    inks = [int(colours.ink(fill) == colours.WHITE) for fill in fills]
+    whites = [int(ink == colours.WHITE) for ink in inks]
     return [
         packed(zigzag(number - before) for before, number in pairwise([0, *column]))
-        for column in (*channels, inks)
+        for column in (*channels, whites)
     ]
 
 

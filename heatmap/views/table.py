@@ -35,12 +35,13 @@ class TableView:
         scales = {scale.name: scale for scale in reading.scales}
         scale = scales.get(self.scale, reading.scales[0])
         ramp = self._ramp(reading)
-        fills = self._fills(reading, scale, ramp)
-        inks = {fill: colours.ink(fill) for fill in set(fills)}
+        shades = self._colours(reading, scale, ramp)
+        # Too few values for a percentile have no shade; unknown ones come last and have neither.
         unknown: list[float | None] = [None] * (len(reading.order) - len(reading.values))
+        shades += [(colours.UNKNOWN, colours.UNKNOWN_INK)] * (len(reading.order) - len(shades))
         cells = [
-            Cell(snapshot.quotes[index], value, fill, inks[fill])
-            for index, value, fill in zip(reading.order, [*reading.values, *unknown], fills, strict=True)
+            Cell(snapshot.quotes[index], value, *shade)
+            for index, value, shade in zip(reading.order, [*reading.values, *unknown], shades, strict=True)
         ]
         starts = range(0, len(cells), self.columns)
         return Table(
@@ -56,13 +57,19 @@ class TableView:
             return colours.ramp(colours.GRADIENTS[self.gradient][self.up])
         return colours.one_sided_ramp(mode.ramp)
 
-    def _fills(self, reading: Reading, scale: Scale, ramp: Sequence[str]) -> list[str]:
-        """Return a fill for each cell, in order. By rank, every member of a side has a step of its own."""
+    def _colours(self, reading: Reading, scale: Scale, ramp: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the fill and the ink of each value that has a shade, in order.
+
+        By rank, each member of a side has a step of its own.
+        """
+        gradient = colours.GRADIENTS[self.gradient][self.up]
         if scale.name == "rank":
-            known = colours.rank_fills(reading.values, colours.GRADIENTS[self.gradient][self.up])
-        else:
-            known = [ramp[shade] for shade in scale.shades]
-        return known + [colours.UNKNOWN] * (len(reading.order) - len(known))
+            fills = colours.rank_fills(reading.values, gradient)
+            inks = colours.two_sided_inks(fills, colours.count_gains(reading.values))
+            return list(zip(fills, inks, strict=True))
+        two_sided = EVERY[reading.mode].two_sided
+        ramp_inks = colours.ramp_inks(gradient) if two_sided else colours.inks(ramp)
+        return [(ramp[shade], ramp_inks[shade]) for shade in scale.shades]
 
 
 def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:

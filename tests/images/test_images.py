@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from heatmap import colours
 from heatmap.images import picture, png, svg
 from heatmap.model import Quote, Snapshot, Table
 from heatmap.views.table import TableView
@@ -282,6 +283,22 @@ def test_text_is_drawn_in_its_ink() -> None:
         found = {colour for _, colour in region.getcolors(width * height) or ()}
         assert tuple(bytes.fromhex(cell.ink[1:])) in found
         assert (255, 255, 255) == shown.getpixel((x + width, y + height // 2))
+
+
+@pytest.mark.parametrize("gradient", colours.GRADIENTS)
+def test_text_stays_readable_where_fills_are_merged(gradient: str) -> None:
+    """A market of more fills than a PNG has colours: each ink is at 4.5 : 1 or more on the fill that is drawn."""
+    snapshot = market(600)
+    table = TableView(gradient=gradient).draw(snapshot, reading_of(snapshot, "change"))
+    shown = opened(snapshot, table).convert("RGB")
+    tiles = picture.compose(table, snapshot, occasion(), "").tiles
+
+    drawn_fills = ["#" + bytes(pixel(shown, tile.box.x, tile.box.y)).hex() for tile in tiles]
+    assert len(set(drawn_fills)) < len({tile.box.fill for tile in tiles})
+    for tile, fill in zip(tiles, drawn_fills, strict=True):
+        for line in tile.lines:
+            high, low = sorted(map(colours.luminance, (fill, line.colour)), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def test_the_file_is_small() -> None:

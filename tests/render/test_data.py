@@ -164,14 +164,15 @@ def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -
     red, green, blue, ink = (
         list(accumulate(map(signed, unpack(column)))) for column in data["palettes"][palette]
     )
-    expected = (
-        colours.ramp(colours.GRADIENTS[palette]["green"])
-        if palette in colours.GRADIENTS
-        else colours.one_sided_ramp(palette)
-    )
+    if palette in colours.GRADIENTS:
+        gradient = colours.GRADIENTS[palette]["green"]
+        expected, inks = colours.ramp(gradient), colours.ramp_inks(gradient)
+    else:
+        expected = colours.one_sided_ramp(palette)
+        inks = tuple(colours.inks(expected))
 
     assert list(expected) == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]
-    assert [colours.ink(fill) for fill in expected] == [("#000000", "#ffffff")[number] for number in ink]
+    assert list(inks) == [("#000000", "#ffffff")[number] for number in ink]
 
 
 def test_the_palettes_that_were_made_are_those_of_today() -> None:
