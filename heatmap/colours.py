@@ -42,6 +42,14 @@ GRADIENTS = {
         "red": Gradient("red", "yellow", "yellow", "green"),
         "red-blue": Gradient("red", "#fff0f0", "#f0f4ff", "blue"),
     },
+    # Over slate, for white text throughout. The ends differ in lightness, too: shades grow darker from the
+    # strongest gain to the strongest loss, or the other way round. The hues of a side are near each other, as
+    # `colour` takes the way through those between.
+    "muted": {
+        "green": Gradient("#1c7c45", "#4b5a56", "#60555a", "#741420"),
+        "red": Gradient("#741420", "#60555a", "#4b5a56", "#1c7c45"),
+        "red-blue": Gradient("#741420", "#60555a", "#4b5766", "#2563b8"),
+    },
     # Blue and orange stay apart under deuteranopia, protanopia and tritanopia, and both grow darker
     # with strength, so that lightness alone orders each side.
     "colour-blind": {

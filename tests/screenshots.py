@@ -63,6 +63,8 @@ SHOTS = {
     "treemap-liquidity": Shot(SIZES["1280"], "?layout=treemap&mode=liquidity&area=amount"),
     "bars-sector-dark": Shot(SIZES["600"], "?layout=bars&mode=sector", "dark"),
     "range-classic": Shot(SIZES["1280"], "?mode=range&palette=classic"),
+    "muted": Shot(SIZES["1280"], "?palette=muted"),
+    "muted-dark": Shot(SIZES["600"], "?layout=treemap&palette=muted", "dark"),
     "replay-1280": Shot(SIZES["1280"], REPLAY, panel="RELIANCE", ready=".spark"),
     "replay-600": Shot(SIZES["600"], f"{REPLAY}&layout=treemap", ready="#replay"),
     "replay-360-dark": Shot(SIZES["360"], REPLAY, "dark", ready="#replay"),

@@ -272,6 +272,42 @@ def lab(fill: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float,
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
+ALL_CONES = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+
+
+@pytest.mark.parametrize("matrix", [ALL_CONES, *BLINDNESS.values()], ids=["all cones", *BLINDNESS])
+@pytest.mark.parametrize("up", colours.UPS)
+def test_the_ends_of_the_muted_gradient_differ_in_lightness(
+    up: str, matrix: tuple[tuple[float, ...], ...]
+) -> None:
+    """By an L* of 9 or more, whichever cones see them; slate lies between the two."""
+    ramp = colours.ramp(colours.GRADIENTS["muted"][up])
+    end, slate, other_end = (lab(ramp[place], matrix)[0] for place in (0, colours.SHADES, -1))
+
+    assert abs(end - other_end) >= 9
+    assert min(end, other_end) < slate < max(end, other_end)
+
+
+@pytest.mark.parametrize("up", colours.UPS)
+def test_the_muted_gradient_has_white_text_throughout(up: str) -> None:
+    """White contrasts by 4.5 : 1 or more on every fill, and is the ink of each."""
+    gradient = colours.GRADIENTS["muted"][up]
+
+    assert min(contrast(fill, "#ffffff") for fill in colours.ramp(gradient)) >= 4.5
+    assert {"#ffffff"} == set(colours.ramp_inks(gradient))
+
+
+@pytest.mark.parametrize("up", colours.UPS)
+def test_the_muted_gradient_passes_through_no_other_hue(up: str) -> None:
+    """A side stays in the hues of its end: red is never greener or bluer than slate, and so on."""
+    ramp = colours.ramp(colours.GRADIENTS["muted"][up])
+    sides = {ramp[0]: ramp[: colours.SHADES], ramp[-1]: ramp[colours.SHADES :]}
+
+    for end, fills in sides.items():
+        strongest = max(range(3), key=channels(end).__getitem__)
+        assert all(max(channels(fill)) == channels(fill)[strongest] for fill in fills)
+
+
 @pytest.mark.parametrize("blindness", BLINDNESS)
 def test_colour_blind_gradient_tells_up_from_down(blindness: str) -> None:
     """Even the weakest gain and the weakest loss differ by a CIE76 distance of 20 or more.
