@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from heatmap.guard import Calendar
     from heatmap.history.model import Bar
+    from heatmap.model import Quote
 
 ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
 SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less
@@ -104,6 +105,31 @@ def quoted_close(last_price: float | None, percent_change: float | None) -> Quot
     grown = 1 + percent_change / 100
     price = last_price / grown
     return QuotedClose(price, price * 0.00005 / grown + 0.005 / grown)
+
+
+def previous_close_of(quote: Quote) -> float | None:
+    """Return a quote's previous close on the terms of its day.
+
+    It is what the percent change counts from, where a ratio of splits and bonuses lies between the two: then
+    the source has kept the old price in that column.
+    """
+    previous = quote.previous_close
+    quoted = quoted_close(quote.last_price, quote.percent_change)
+    if not previous or quoted is None or abs(quoted.price / previous - 1) <= SAME_SHARE:
+        return previous
+    factor = ratios.exact(previous, quoted.price, quoted.tolerance)
+    return round(previous * float(factor), 2) if factor else previous
+
+
+def with_quoted_closes(
+    bars: Sequence[Bar], quoted: Mapping[str, QuotedClose], known: Mapping[str, Bar]
+) -> list[Bar]:
+    """Return an archive's bars with the previous closes that the day's ticks had, where those differ.
+
+    An archive keeps the old terms on the very day of a split or bonus. `known` are the day's bars so far:
+    what a final tick gave is exact, what `quoted` gives is computed from rounded figures.
+    """
+    return [_with_quoted_close(bar, quoted.get(bar.symbol), known.get(bar.symbol)) for bar in bars]
 
 
 def judge_terms(
@@ -243,6 +269,18 @@ def _money(bar: Bar) -> float | None:
     if bar.turnover is not None or bar.volume is None:
         return bar.turnover
     return bar.volume * bar.close
+
+
+def _with_quoted_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
+    given, own = bar.previous_close, known.previous_close if known else None
+    if given is None or (quoted is not None and abs(quoted.price / given - 1) <= SAME_SHARE):
+        return bar
+    if own is not None and (quoted is None or abs(quoted.price / own - 1) <= SAME_SHARE):
+        return bar if abs(own / given - 1) <= SAME_SHARE else bar._replace(previous_close=own)
+    if quoted is None:
+        return bar
+    factor = ratios.exact(given, quoted.price, quoted.tolerance)
+    return bar._replace(previous_close=round(given * float(factor) if factor else quoted.price, 2))
 
 
 def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[Action]:

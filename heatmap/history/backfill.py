@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
-from heatmap.history import actions, adjustment, archives
+from heatmap.history import actions, adjustment, archives, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         """Where archives are."""
 
         patience: int | None  # how many sessions in a row may be missing; None: any number
+        may_be_trimmed: bool  # whether somebody may have left out shares before
 
         def names(self, day: date) -> Sequence[str]:
             """Return what the archives of a day are called, the best first."""
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
             ...
 
 
-LEAST_SHARE = 0.5  # of the shares of the session before: an archive of fewer is not whole
+LEAST_SHARE = 0.5  # of the shares of a session beside it: an archive of fewer is not whole
+FEWEST_SHARES = 1000  # of an archive that nothing can be compared with; the exchange's have 2,000 or more
 ONE_DAY = timedelta(days=1)
 
 
@@ -76,15 +78,17 @@ def fill(
     an error of the store or of the way to the archives ends it all: what was stored stays.
     """
     stored = bars = dropped = in_a_row = 0
+    whole = _Whole(store, market, say, may_be_trimmed=shelf.may_be_trimmed)
     missing: list[date] = []
     problems: list[HeatmapError] = []
     stopped: HeatmapError | None = None
     for done, day in enumerate(days):
         progress(day, done, len(days))
         try:
-            archive = _read(shelf, day, len(store.bars(market, day - ONE_DAY, 1)), say)
+            archive = _read(shelf, day, whole, say)
             if archive:
-                bars += store.add_bars(market, archive.bars)
+                bars += store.add_bars(market, _on_own_terms(store, market, day, archive.bars))
+                whole.add(day, len(archive.bars))
         except HistoryNonsense as error:
             problems.append(error)
             continue
@@ -112,6 +116,7 @@ def verify(store: Store, market: str, calendar: Calendar, first: date, last: dat
         _sessions(store, market, calendar, first, last),
         lambda *days: not gaps(calendar, days),
         actions.declared(calendar),
+        quoted.by_session(store, market, calendar.aliases),
     )
 
 
@@ -134,7 +139,72 @@ def _sessions(
         yield adjustment.renamed(store.bars(market, day, 1), calendar.aliases)
 
 
-def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> archives.Archive | None:
+def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
+    """Return an archive's bars with the previous closes that the day's ticks had."""
+    known = {bar.symbol: bar for bar in store.bars(market, day, 1) if bar.date == day}
+    return actions.with_quoted_closes(bars, quoted.of_session(store, market, day), known)
+
+
+class _Whole:
+    """Judges whether an archive is whole: by the archives beside it, and by the market's own instruments."""
+
+    def __init__(
+        self, store: Store, market: str, say: Callable[[str], None], *, may_be_trimmed: bool
+    ) -> None:
+        self._store, self._market, self._say = store, market, say
+        self._may_be_trimmed = may_be_trimmed
+        self._sizes: dict[date, int | None] = dict.fromkeys(store.archived_sessions(market))  # None: not read
+        ticked = store.tick_sessions(market)[-1:]
+        last = store.unpacked(market, store.packed(market, ticked[0])[-1:]) if ticked else []
+        self._expected = frozenset(last[0].rows) if last else frozenset()
+
+    def check(self, day: date, name: str, archive: archives.Archive) -> None:
+        """Raise HistoryNonsense for an archive of a day that is not whole; say where that is not known."""
+        count = len(archive.bars)
+        beside = self._beside(day)
+        for neighbour in beside:
+            usual = self._size(neighbour)
+            if count < LEAST_SHARE * usual:
+                raise HistoryNonsense(
+                    f"holds {count:,} shares, the archive of {neighbour:%d %b %Y} {usual:,}: "
+                    "it is not whole, so download it again"
+                )
+            if usual < LEAST_SHARE * count:
+                self._say(
+                    f"the archive of {neighbour:%d %b %Y} holds {usual:,} shares only, that of "
+                    f"{day:%d %b %Y} {count:,}: download the former again and read it with --again"
+                )
+        found = len(self._expected.intersection(bar.symbol for bar in archive.bars))
+        if found < LEAST_SHARE * len(self._expected):
+            raise HistoryNonsense(
+                f"holds {found:,} of the {len(self._expected):,} instruments of the market: "
+                "it is not whole, so download it again"
+            )
+        if self._may_be_trimmed and not beside and count < FEWEST_SHARES:
+            self._say(
+                f"{name} holds {count:,} shares, and there is no other session to compare it with; the "
+                f"exchange's own archives have more than {FEWEST_SHARES:,}: if it is not whole, "
+                "download it again and read it with --again"
+            )
+
+    def add(self, day: date, count: int) -> None:
+        """Note an archive that was stored."""
+        self._sizes[day] = count
+
+    def _beside(self, day: date) -> list[date]:
+        """Return the nearest archived sessions before and after a day."""
+        before = [other for other in self._sizes if other < day]
+        after = [other for other in self._sizes if other > day]
+        return [*([max(before)] if before else []), *([min(after)] if after else [])]
+
+    def _size(self, day: date) -> int:
+        size = self._sizes[day]
+        if size is None:
+            size = self._sizes[day] = len(self._store.bars(self._market, day, 1))
+        return size
+
+
+def _read(shelf: Shelf, day: date, whole: _Whole, say: Callable[[str], None]) -> archives.Archive | None:
     """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
     problems: list[str] = []
     for name in shelf.names(day):
@@ -143,11 +213,7 @@ def _read(shelf: Shelf, day: date, usual: int, say: Callable[[str], None]) -> ar
             if body is None:
                 continue
             archive = archives.parse(body, day)
-            if len(archive.bars) < LEAST_SHARE * usual:
-                raise HistoryNonsense(
-                    f"holds {len(archive.bars):,} shares, the session before it {usual:,}: "
-                    "it is not whole, so download it again"
-                )
+            whole.check(day, name, archive)
         except HistoryNonsense as error:
             problems.append(f"{name} {error}")
             continue

@@ -7,7 +7,6 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import ratios
 from heatmap.history import actions, adjustment, periods, sparks
 from heatmap.history.model import Bar, Base, Break, Digest, Pending
 
@@ -138,19 +137,10 @@ def streak(prices: Sequence[float | None]) -> int:
 
 
 def _bar(quote: Quote, session: date) -> Bar:
-    """Return a running session's bar so far.
-
-    Its previous close is what the percent change counts from, where a ratio of splits and bonuses lies
-    between the two: then the source has kept the old price in that column.
-    """
-    previous = quote.previous_close
-    quoted = actions.quoted_close(quote.last_price, quote.percent_change)
-    if previous and quoted and abs(quoted.price / previous - 1) > actions.SAME_SHARE:
-        factor = ratios.exact(previous, quoted.price, quoted.tolerance)
-        previous = previous * float(factor) if factor else previous
+    """Return a running session's bar so far."""
     return Bar(
         quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price or 0.0,
-        previous, quote.volume, quote.turnover,
+        actions.previous_close_of(quote), quote.volume, quote.turnover,
     )  # fmt: skip
 
 

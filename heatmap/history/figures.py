@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.guard import Calendar
-    from heatmap.history.actions import Quoted, QuotedClose
-    from heatmap.history.model import Row
     from heatmap.history.store import Store
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Phase, Session
@@ -74,31 +72,16 @@ class Figures(NamedTuple):
         kept = keepsake.read(path, key)
         if kept is not None:
             return _decoded(kept)
-        from heatmap.history import digests, periods
+        from heatmap.history import digests, periods, quoted
 
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
-        digest = digests.make(bars, self.calendar, quotes, session, names, self._quoted())
+        closes = quoted.by_session(self.store, self.market, self.calendar.aliases)
+        digest = digests.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest)
         keepsake.write(path, key, encoded)
         return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
-
-    def _quoted(self) -> Quoted:
-        """Return how to look up the previous closes that a session's last tick had, by today's symbols."""
-        from heatmap.history.actions import quoted_close
-
-        ticks: dict[date, Mapping[str, Row]] = {}
-        old = {alias.new: alias.old for alias in self.calendar.aliases}
-
-        def look_up(symbol: str, day: date) -> QuotedClose | None:
-            if day not in ticks:
-                last = self.store.unpacked(self.market, self.store.packed(self.market, day)[-1:])
-                ticks[day] = last[0].rows if last else {}
-            row = ticks[day].get(symbol) or ticks[day].get(old.get(symbol, symbol))
-            return quoted_close(row.last_price, row.percent_change) if row else None
-
-        return look_up
 
     def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
         """Return the session's tape, of which what is earlier than `now` is kept for the next tick.

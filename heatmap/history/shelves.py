@@ -33,6 +33,7 @@ class Folder:
     """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
 
     patience: int | None = None
+    may_be_trimmed = True
 
     def __init__(self, path: Path) -> None:
         """Look what is there. Raises HistoryImpossible where that is nothing, or cannot be seen."""
@@ -80,6 +81,7 @@ class Exchange:
     """
 
     patience: int | None = 3
+    may_be_trimmed = False
 
     def __init__(
         self, base_url: str, page_url: str, headers: Mapping[str, str], client: web.Client | None = None

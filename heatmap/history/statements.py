@@ -37,7 +37,8 @@ _ADD_BAR = (
     " ON CONFLICT (market, date, symbol) DO "
 )
 REPLACE_BAR = _ADD_BAR + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in BAR_FIGURES)
-FILL_BAR = _ADD_BAR + "NOTHING"
+# An archive's figures stay, but for the previous close: an archive has it on the old terms on an ex-date.
+FILL_BAR = _ADD_BAR + "UPDATE SET previous_close = coalesce(excluded.previous_close, bars.previous_close)"
 
 NOTE = "SELECT content FROM notes WHERE market = ? AND name = ?"
 KEEP_NOTE = (

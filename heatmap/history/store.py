@@ -59,8 +59,8 @@ class Store:
         """Keep a snapshot as a moment of a session, unless one of its `as_of` is there; all of it or nothing.
 
         In the phase FINAL its quotes become the session's daily bars, too, where no newer final was there.
-        What an archive says of an instrument stays. Raises HistoryNonsense where the snapshot cannot be of
-        that session.
+        What an archive says of an instrument stays, but for the previous close. Raises HistoryNonsense where
+        the snapshot cannot be of that session.
         """
         _refuse_other_session(market, snapshot.as_of, session_date)
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
@@ -277,9 +277,13 @@ def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Map
 
 def _bars(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
     """Return the rows of the daily bars that a session's last quotes are."""
-    figures = ("open", "high", "low", "last_price", "previous_close", "volume", "turnover")
+    from heatmap.history.actions import previous_close_of
+
     return [
-        (market, quote.symbol, session, *(getattr(quote, figure) for figure in figures))
+        (
+            *(market, quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price),
+            *(previous_close_of(quote), quote.volume, quote.turnover),
+        )
         for quote in quotes
         if quote.last_price is not None
     ]

@@ -32,6 +32,8 @@ from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.shelves import Exchange, Folder
 from heatmap.history.store import Store, open_store
+from heatmap.model import Quote, Snapshot
+from heatmap.session import Phase
 from heatmap.sources.nse import BROWSER_HEADERS
 from heatmap.web import client, pace
 from tests.servers.archives import FULL, UDIFF, Archives, Share, full, packed, share, udiff
@@ -259,25 +261,104 @@ def test_sessions_without_an_archive(store: Store) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_an_archive_that_is_not_whole_is_refused(store: Store) -> None:
-    """A file with less than half of the shares of the session before was cut at the end of a line."""
+    """A file with less than half of the shares of the archive before was cut at the end of a line."""
     with server_of(forms=("full",)) as server, exchange(server) as shelf:
         day = SESSIONS[1]
         server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = full(day, shares(day)[:1])
         filled, _ = fill(store, shelf)
 
     assert 6 == filled.stored
-    assert "holds 1 shares, the session before it 3: it is not whole" in str(filled.problems[0])
+    assert "holds 1 shares, the archive of 27 Jan 2026 3: it is not whole" in str(filled.problems[0])
+
+
+def test_an_archive_is_compared_with_the_one_after_it_too(store: Store, tmp_path: Path) -> None:
+    """Earlier sessions are read last as a rule; a small one that was read before is told of."""
+    first, second, third = SESSIONS[:3]
+    files = {day: (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))) for day in SESSIONS[:3]}
+    small = (files[first][0], full(first, shares(first)[:1]))
+    fill(store, Folder(write(tmp_path / "second", files[second])), [second])
+
+    filled, _ = fill(store, Folder(write(tmp_path / "first", small)), [first])
+    assert 0 == filled.stored
+    assert "holds 1 shares, the archive of 28 Jan 2026 3: it is not whole" in str(filled.problems[0])
+
+    with open_store(HistoryOptions(), tmp_path / "other", pytest.fail) as other:
+        _, heard = fill(
+            other,
+            Folder(write(tmp_path / "both", small, files[second], files[third])),
+            [first, second, third],
+        )
+        assert [True, True] == [
+            "there is no other session" in heard.said[0],
+            "27 Jan 2026 holds 1 shares only" in heard.said[1],
+        ]
+        assert 2 == len(heard.said)
+
+
+def test_an_archive_without_the_market_s_instruments_is_refused(store: Store, tmp_path: Path) -> None:
+    """A trimmed file is no session, be it the first: of four instruments that the last tick had, it holds one."""
+    as_of = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
+    quotes = tuple(Quote(symbol, 0.0, last_price=5.0) for symbol in ("TCS", "INFY", "ITC", "LT"))
+    store.add_tick(MARKET, Snapshot("test", as_of, quotes), as_of.date(), Phase.OPEN)
+    day = SESSIONS[0]
+    folder = write(tmp_path / "files", (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))))
+
+    filled, _ = fill(store, Folder(folder), [day])
+
+    assert (0, ()) == (filled.stored, store.archived_sessions(MARKET))
+    assert "holds 1 of the 4 instruments of the market: it is not whole" in str(filled.problems[0])
+
+
+EX_DAY = SESSIONS[2]
+
+
+@pytest.mark.parametrize("phase", [Phase.OPEN, Phase.FINAL])
+@pytest.mark.parametrize("is_archive_first", [False, True])
+@pytest.mark.parametrize(
+    ("last_price", "percent_change", "previous_close"),
+    [
+        (410.0, 2.5, 400.0),  # a bonus of 1:4 after 500.00
+        (420.0, 0.8, 416.67),  # 1:5
+        (450.0, -1.0, 454.55),  # 1:10
+        (505.0, 1.0, 500.0),
+        (290.0, 0.17, 289.51),  # adjusted to no ratio: to what the percent change counts from
+    ],
+)
+def test_what_ticks_tell_of_a_split_is_kept(
+    store: Store,
+    tmp_path: Path,
+    phase: Phase,
+    is_archive_first: bool,  # noqa: FBT001 -- a case
+    last_price: float,
+    percent_change: float,
+    previous_close: float,
+) -> None:
+    """The archive of an ex-date has the old previous close, 500; the day's quotes had the exchange's own."""
+    as_of = datetime(EX_DAY.year, EX_DAY.month, EX_DAY.day, 10, 0, tzinfo=UTC)
+    quote = Quote("TCS", percent_change, last_price=last_price, previous_close=previous_close, volume=5.0)
+    body = full(EX_DAY, [share("TCS", 500.0, last_price, open=last_price), *shares(EX_DAY)[1:]])
+    folder = Folder(write(tmp_path / "files", (f"sec_bhavdata_full_{EX_DAY:%d%m%Y}.csv", body)))
+    if is_archive_first and phase is Phase.FINAL:  # as where a final was late
+        assert 1 == fill(store, folder, [EX_DAY])[0].stored
+        assert 500.0 == store.bars(MARKET, EX_DAY, 1, ["TCS"])[0].previous_close
+    store.add_tick(MARKET, Snapshot("test", as_of, (quote,)), EX_DAY, phase)
+
+    for _ in range(2):  # and again
+        assert 1 == fill(store, folder, [EX_DAY])[0].stored
+        (kept_bar,) = store.bars(MARKET, EX_DAY, 1, ["TCS"])
+        assert previous_close == pytest.approx(kept_bar.previous_close, abs=0.011)
+        assert (last_price, 1000.0) == (kept_bar.close, kept_bar.volume)  # the archive's
 
 
 class Full:
     """A store whose disk fills up: it keeps a number of sessions, then no more."""
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, store: Store, room: int) -> None:
+        self.store, self.room = store, room
 
-    def bars(self, *_: object) -> list[Bar]:
-        """Nothing."""
-        return []
+    def __getattr__(self, name: str) -> object:
+        """All else is the store's."""
+        return getattr(self.store, name)
 
     def add_bars(self, _: str, bars: Sequence[Bar]) -> int:
         """Keep a session, or raise as a full disk does."""
@@ -288,10 +369,10 @@ class Full:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_full_disk_ends_it_all() -> None:
+def test_a_full_disk_ends_it_all(store: Store) -> None:
     """What cannot be kept need not be asked for: no request follows the first failure of the store."""
     with server_of() as server, exchange(server) as shelf:
-        filled, _ = fill(Full(2), shelf)  # type: ignore[arg-type] -- what is used of a store
+        filled, _ = fill(Full(store, 2), shelf)  # type: ignore[arg-type] -- what is used of a store
 
     assert (2, 3, "the disk is full") == (filled.stored, len(server.paths), str(filled.stopped))
 
@@ -325,7 +406,8 @@ def test_a_folder_of_files_by_any_of_their_names(store: Store, tmp_path: Path) -
     assert SESSIONS[:6] == shelf.days
     assert Filled(6, 18, 0, (SESSIONS[6],), (), None) == filled
     assert {day: bars(day) for day in SESSIONS[:6]} == kept(store)
-    assert [] == heard.said
+    first = "BhavCopy_NSE_CM_0_0_0_20260127_F_0000.csv.zip holds 3 shares, and there is no other session"
+    assert [first] == [sentence[: len(first)] for sentence in heard.said]
 
 
 def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
@@ -351,7 +433,7 @@ def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
     )
     assert {day: bars(day) for day in (second, third)} == kept(store)
     cut = "sec_bhavdata_full_28012026 (1).csv breaks off in its last line: download it again"
-    assert [f"{cut}; sec_bhavdata_full_28012026.csv was read instead"] == heard.said
+    assert f"{cut}; sec_bhavdata_full_28012026.csv was read instead" == heard.said[-1]
 
 
 def test_a_folder_without_archives(tmp_path: Path) -> None:

@@ -180,7 +180,10 @@ def test_a_session_over_midnight(place: Place) -> None:
 
 
 def test_an_archive_has_the_last_word(place: Place) -> None:
-    """Its bars replace those of a final, a later final changes none of them, and fills what it does not know."""
+    """Its bars replace those of a final; a later final changes the previous close alone, and fills what is unknown.
+
+    On the day of a split an archive's previous close is on the old terms, the final's is not.
+    """
     with place.open() as store:
         store.add_tick(MARKET, snapshot(at(MONDAY, 15, 50)), MONDAY, Phase.FINAL)
         added = store.add_bars(MARKET, [bar("TCS", MONDAY, 4321.0), bar("NEW", MONDAY, 7.0)])
@@ -193,6 +196,8 @@ def test_an_archive_has_the_last_word(place: Place) -> None:
             symbol: closes[symbol] for symbol in ("TCS", "NEW", "LATE")
         }
         assert price(1, at(MONDAY, 15, 50)) == closes["M&M"]
+        before = {bar.symbol: bar.previous_close for bar in store.bars(MARKET, MONDAY, 1)}
+        assert (price(0, at(MONDAY, 16)) - 1, 7.0) == (before["TCS"], before["NEW"])
         assert (MONDAY,) == store.archived_sessions(MARKET) == store.sessions(MARKET)
         assert MONDAY == store.latest_final(MARKET)
 
