@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from heatmap.config import Config, Market
+    from heatmap.ex_dates import Evidence
     from heatmap.guard import Calendar
-    from heatmap.history.model import Past
+    from heatmap.history.actions import QuotedClose
+    from heatmap.history.model import Bar, Past
     from heatmap.history.store import Store
     from heatmap.model import Snapshot
     from heatmap.report import Report
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+LIVE_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.UNKNOWN)  # in which quotes come from live sources
 LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state
 MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
 
@@ -102,6 +105,44 @@ class Chronicle:
             return asked.past(snapshot, session, verdict.phase)
 
         return self.ask(market, read)
+
+    def evidence(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, closes: Mapping[str, float]
+    ) -> Evidence:
+        """Return what is known of the terms of a session's prices beside its archive.
+
+        `closes` are the previous closes of the session's last live page.
+        """
+        from heatmap import ex_dates
+        from heatmap.history import actions
+
+        session, name = _session(market, snapshot, verdict), _name(market, snapshot)
+        before = _session_before(market.calendar, session)
+
+        def quoted(store: Store) -> Mapping[str, QuotedClose]:
+            live = [tick for tick in store.packed(name, session) if tick.phase in LIVE_PHASES]
+            return ex_dates.quoted_closes(store.unpacked(name, live))
+
+        def bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
+            found: dict[str, list[Bar]] = {}
+            for bar in self.ask(market, lambda store: self._bars(store, name, session, symbols)) or []:
+                found.setdefault(bar.symbol, []).append(bar)
+            return {symbol: (own, own[-1].date == before) for symbol, own in found.items()}
+
+        declared = actions.declared(market.calendar)
+        return ex_dates.Evidence(
+            session=session,
+            closes=closes,
+            quoted=self.ask(market, quoted) or {},
+            declared={symbol: days[session] for symbol, days in declared.items() if session in days},
+            bars=bars,
+        )
+
+    @staticmethod
+    def _bars(store: Store, name: str, session: date, symbols: Collection[str]) -> list[Bar]:
+        from heatmap.history.actions import MONEY_SESSIONS
+
+        return store.bars(name, session - guard.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
 
     def closes_before(
         self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import documents, gates
+from heatmap import documents, gates, values
 from heatmap.gates import Last, Refused
+from heatmap.periods import DAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,15 +44,18 @@ class Gatekeeper:
 
         With `whatever` it may be worse than the page there is. Raises SourceGated.
         """
-        gates.refuse_unfinished(snapshot, verdict, ZoneInfo(market.calendar.time_zone))
+        zone = ZoneInfo(market.calendar.time_zone)
+        gates.refuse_unfinished(snapshot, verdict, zone)
+        last = self._load(market)
+        if snapshot.unadjusted:
+            snapshot = self._with_known_terms(market, snapshot, verdict, last)
         snapshot, bad = gates.without_contradictions(
             snapshot,
-            ZoneInfo(market.calendar.time_zone),
+            zone,
             lambda symbols: self._chronicle.closes_before(market, snapshot, verdict, symbols),
         )
         if bad:
             self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
-        last = self._load(market)
         if last:
             if not whatever:
                 self._compare(market, last, snapshot, verdict)
@@ -77,6 +81,23 @@ class Gatekeeper:
         is_out = self._report.failed_targets < self._report.targets
         for name, last in (self._admitted if is_out else self._before).items():
             self._save(name, last)
+
+    def _with_known_terms(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, last: Last | None
+    ) -> Snapshot:
+        """Return an archive's figures with previous closes on the session's own terms, and tell of doubts."""
+        from heatmap import ex_dates
+
+        zone = ZoneInfo(market.calendar.time_zone)
+        is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()
+        closes = last.closes if last and is_of_today else {}
+        evidence = self._chronicle.evidence(market, snapshot, verdict, closes)
+        known = ex_dates.with_known_terms(snapshot, evidence)
+        for quote in known.quotes:
+            if DAY in quote.doubts:
+                advice = " An [[action]] in your overrides file says what it was."
+                self._tell(market, f"{quote.symbol}: {quote.doubts[DAY]}{advice}")
+        return known
 
     def _compare(self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict) -> None:
         """Raise SourceGated for figures that are worse than the last page's."""
@@ -126,6 +147,7 @@ def _plain(last: Last) -> dict[str, Any]:
         "unchanged_since": last.unchanged_since.isoformat(),
         "tried": last.tried and last.tried.isoformat(),
         "symbols": sorted(last.symbols),
+        "closes": dict(last.closes),
         "refused": refused
         and {
             "since": refused.since.isoformat(),
@@ -143,8 +165,16 @@ def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
         str(document["figures"]),
         _aware(document["unchanged_since"]),
         None if refused is None else Refused(_aware(refused["since"]), _symbols(refused["symbols"])),
+        {str(symbol): _price(close) for symbol, close in document.get("closes", {}).items()},
         None if tried is None else _aware(tried),
     )
+
+
+def _price(kept: object) -> float:
+    price = values.positive(kept)
+    if price is None:
+        raise ValueError(kept)
+    return price
 
 
 def _aware(text: str) -> datetime:

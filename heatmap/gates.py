@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import plausibility
@@ -73,6 +74,7 @@ class Last(NamedTuple):
     figures: str  # a digest of all prices, percent changes and volumes
     unchanged_since: datetime  # by our clock
     refused: Refused | None = None
+    closes: Mapping[str, float] = MappingProxyType({})  # the previous closes that live figures had, by symbol
     tried: datetime | None = None  # of newer figures whose run was killed while it published: they may be out
 
 
@@ -209,7 +211,10 @@ def remembered(last: Last | None, snapshot: Snapshot, now: datetime) -> Last:
     """Return what is to be remembered once a target has the page of these figures."""
     figures = _digest(snapshot.quotes)
     since = last.unchanged_since if last and last.figures == figures else now
-    return Last(snapshot.as_of, _symbols(snapshot), figures, since)
+    closes = {quote.symbol: quote.previous_close for quote in snapshot.quotes if quote.previous_close}
+    if snapshot.unadjusted:  # then those of the session's last live figures are the better ones
+        closes = dict(last.closes) if last and last.as_of.date() == snapshot.as_of.date() else {}
+    return Last(snapshot.as_of, _symbols(snapshot), figures, since, closes=closes)
 
 
 def change_in_words(last: Last, snapshot: Snapshot) -> str | None:

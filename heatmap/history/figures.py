@@ -67,7 +67,8 @@ class Figures(NamedTuple):
         symbols = sorted(quote.symbol for quote in quotes)
         aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
         known = (len(dates), str(dates[-1:]), archived)
-        key = (str(session), names, known, symbols, aliases)
+        doubted = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
+        key = (str(session), names, known, symbols, aliases, doubted)
         path = self.folder / digest_name(self.market)
         kept = keepsake.read(path, key)
         if kept is not None:

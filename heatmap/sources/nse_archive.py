@@ -144,8 +144,8 @@ class NseArchive(Online):
 def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapshot:
     """Return the quotes of those symbols in an archive, in its order. Raises SourceEmpty for none of them.
 
-    Percent changes are of the close from the previous one, as the exchange has adjusted it. `dropped` counts
-    the symbols that are not in the archive.
+    Percent changes are of the close from the previous one, which the archive does not adjust on the first day
+    of a split or bonus: `ex_dates` does. `dropped` counts the symbols that are not in the archive.
     """
     from heatmap.model import Snapshot
     from heatmap.sources.nse_body import CURRENCY, ZONE, packaged_industries
@@ -159,7 +159,13 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     if not quotes:
         raise SourceEmpty("the exchange's archive holds none of the market's instruments")
     return Snapshot(
-        NAME, as_of.astimezone(ZONE), quotes, CURRENCY, is_open=False, dropped=len(wanted) - len(quotes)
+        NAME,
+        as_of.astimezone(ZONE),
+        quotes,
+        CURRENCY,
+        is_open=False,
+        dropped=len(wanted) - len(quotes),
+        unadjusted=True,
     )
 
 
