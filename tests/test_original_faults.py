@@ -125,5 +125,5 @@ def test_faults_13_15_16_cron_runs_a_command_every_five_minutes() -> None:
     minutes = [re.fullmatch(r"(\d+)-(\d+)/5", line.lstrip("#").split()[0]) for line in lines]
 
     assert 2 == len(lines)
-    assert all("/bin/heatmap run --config /" in line for line in lines)
+    assert all("~/heatmap/bin/heatmap run --config ~/heatmap/heatmap.toml" in line for line in lines)
     assert all(match and int(match[2]) - int(match[1]) == 55 for match in minutes)

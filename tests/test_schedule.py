@@ -83,3 +83,20 @@ def test_systemd_understands_the_timer() -> None:
     assert calendar
     command = ["systemd-analyze", "calendar", "--base-time=2026-11-23 03:00:00 UTC", calendar[1]]
     assert "03:02:00 UTC" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_example_s_command_is_found_from_every_home(tmp_path: Path) -> None:
+    """Cron's shell puts the home folder in place of ~, in the program's path and in the configuration's."""
+    program = tmp_path / "heatmap/bin/heatmap"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nprintf "%s " "$@"\n')
+    program.chmod(0o755)
+    lines = (ROOT / "crontab.example").read_text("utf-8").splitlines()
+    (command,) = {line.split("* * * ")[1] for line in lines if re.match(r"#?\d", line)}
+
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert f"run --config {tmp_path}/heatmap/heatmap.toml " == done.stdout

@@ -1,37 +1,210 @@
-"""`heatmap init`: a commented configuration to start from."""
+"""`heatmap init`: a new configuration, on a terminal by questions, tried and published once."""
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap.config import FILE_NAME
-from heatmap.errors import UsageError, unwritable
+from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
 from heatmap.render.templates import find_templates
 
 if TYPE_CHECKING:
     import argparse
 
-HELP = "write a commented heatmap.toml"
+    from heatmap.cli.interview import Secret
+    from heatmap.cli.new_configuration import Answers
+
+HELP = "make a heatmap.toml: on a terminal by questions, else a commented example"
+EXIT_INTERRUPTED = 130
+SECRET_MODE = 0o600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap init`."""
     parser.add_argument("--force", action="store_true", help="overwrite a file that is already there")
+    parser.add_argument("--no-input", action="store_true", help="ask nothing: write the commented example")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the example configuration. Raises UsageError where a file is in the way."""
+    """Make the configuration. Raises UsageError where a file is in the way, ConfigError where none can be."""
     path: Path = arguments.config or Path(FILE_NAME)
+    if path.exists() and not arguments.force:
+        raise UsageError(f"{path} is already there: edit it, or overwrite it with --force")
     example = (find_templates() / FILE_NAME).read_text("utf-8")
+    if not arguments.no_input and _is_terminal():
+        return _SetUp(path.absolute(), example).run()
+    _write(path, example, overwrite=arguments.force)
+    from heatmap.cli import commands
+
+    steps = ", then ".join(commands.heatmap(words, path) for words in ("check", "run"))
+    print(f"{path} is written. Read it, fill in where the page goes, then: {steps}")
+    return 0
+
+
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+class _SetUp:
+    """The way from the first question to the first page. `path` is absolute."""
+
+    def __init__(self, path: Path, example: str) -> None:
+        self._path = path
+        self._example = example
+        self._is_written = False
+
+    def run(self) -> int:
+        """Ask, write, check, publish, and print what is left to do. Return the exit code."""
+        self._refuse_folder()
+        try:
+            return self._run()
+        except (KeyboardInterrupt, EOFError):
+            print()
+            if self._is_written:
+                self._tell_rest()
+            else:
+                print("Nothing is written.")
+            return EXIT_INTERRUPTED
+
+    def _run(self) -> int:
+        from heatmap.cli import interview
+        from heatmap.cli.questions import confirm
+
+        print(
+            f"This makes {self._path}, tries it, and publishes once.\n"
+            "Enter takes the answer in brackets. Ctrl-C leaves; until the last question nothing is written.\n"
+        )
+        answers = interview.ask_market()
+        target = interview.ask_target(self._is_there)
+        answers = replace(answers, target=target.table, public_url=interview.ask_public_url())
+        files = f"{self._path} and {target.secret.file}" if target.secret else f"{self._path}"
+        if not confirm(f"\nWrite {files}?"):
+            print("Nothing is written.")
+            return EXIT_INTERRUPTED
+        self._write(answers, target.secret)
+        code = self._check()
+        while code:
+            again = self._ask_what_next()
+            if again is None:
+                self._tell_rest()
+                return code
+            if again:
+                target = interview.ask_target(self._is_there)
+                answers = replace(answers, target=target.table)
+                self._write(answers, target.secret)
+            code = self._check()
+        return self._publish(answers)
+
+    def _refuse_folder(self) -> None:
+        """Raise ConfigError, before anything is asked, where the configuration could not be written."""
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise ConfigError([f"there is no folder {folder}: make it, or choose another with --config"])
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise AccessError([f"you may not write into {folder}: choose another folder with --config"])
+
+    def _is_there(self, name: str) -> bool:
+        return (self._path.parent / name).exists()
+
+    def _write(self, answers: Answers, secret: Secret | None) -> None:
+        """Write the secret, then the configuration that names its file. Raises ConfigError."""
+        import tomllib
+
+        from heatmap import config
+        from heatmap.cli.new_configuration import fill
+
+        text = fill(self._example, answers)
+        config.read(tomllib.loads(text), base=self._path.parent, path=self._path)
+        if secret:
+            _write_secret(self._path.parent / secret.file, secret.value)
+        _write(self._path, text, overwrite=True)
+        self._is_written = True
+        print(f"{self._path} is written.\n")
+
+    def _check(self) -> int:
+        return self._obey("check", "--trust-host-key")
+
+    @staticmethod
+    def _ask_what_next() -> bool | None:
+        """Return whether the target is to be asked for again, too; None to leave it at that."""
+        from heatmap.cli.questions import choose
+
+        print("\nNot all of it works yet: see the lines with FAIL.")
+        choices = [
+            "leave it at that; the configuration stays",
+            "try once more",
+            "change where the pages go, or the password",
+        ]
+        return (None, False, True)[choose("What now?", choices)]
+
+    def _publish(self, answers: Answers) -> int:
+        """Publish once, whatever the hour, and print what makes it go on."""
+        print("\nAll of it works. Now the page is drawn and published once:\n")
+        has_published = (self._path.parent / "state" / "state.json").exists()  # by an earlier configuration
+        code = self._obey("run", *(["--force"] if has_published else []))
+        if code:
+            self._tell_rest()
+            return code
+        print("\nTo keep it up to date:\n")
+        self._obey("schedule")
+        if answers.public_url:
+            print("\nTo show the page on your blog:\n")
+            self._obey("embed")
+        else:
+            print("\nOnce you know its address, set public_url in the configuration. Then, for your blog:")
+            print(f"  {self._command('embed')}")
+        print("\nWhether all is well, at any time:")
+        print(f"  {self._command('status')}")
+        return 0
+
+    def _tell_rest(self) -> None:
+        print(f"\nThe configuration is {self._path}. To go on once it is as it should be:")
+        for words in ("check", "run", "schedule"):
+            print(f"  {self._command(words)}")
+
+    def _command(self, words: str) -> str:
+        from heatmap.cli import commands
+
+        return commands.heatmap(words, self._path)
+
+    def _obey(self, command: str, *options: str) -> int:
+        """Run another command with the new configuration. Raises KeyboardInterrupt if it was interrupted."""
+        from heatmap.cli import parser
+
+        code = parser.obey([command, "--config", str(self._path), *options])
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        return code
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write the configuration. Raises UsageError if it is there already, ConfigError where it cannot be."""
     try:
-        with path.open("w" if arguments.force else "x", encoding="utf-8") as file:
-            file.write(example)
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
     except FileExistsError as error:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force") from error
     except OSError as error:
-        raise unwritable(
-            error, f"{path} cannot be written ({error.strerror}): choose another with --config"
-        ) from error
-    print(f"{path} is written. Read it, fill in where the page goes, then: heatmap check, heatmap run")
-    return 0
+        sentence = f"{path} cannot be written ({error.strerror}): choose another with --config"
+        raise unwritable(error, sentence) from error
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    """Write a secret into a file that only this user can read, whole or not at all. Raises ConfigError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SECRET_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise unwritable(error, f"{path} cannot be written ({error.strerror}): make it writable") from error

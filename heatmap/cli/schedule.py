@@ -78,9 +78,12 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
     minute = _minute_field(config)
     hour = schedule.cron_field(_hours(config, zone, now), schedule.HOURS_A_DAY)
     command = " ".join([*_folder(config), *_command(config)]).replace("%", r"\%")
+    log = shlex.quote(str((config.path.parent if config.path else Path.cwd()) / "heatmap.log"))
     return (
+        "# A line for `crontab -e`. Before it goes in there, run it once by hand:\n"
+        f"#   {shlex.join(_arguments(config))}\n"
         f"# Hours are on this machine's clock ({zone.key}); the program itself knows sessions and holidays.\n"
-        "# Errors are mailed to MAILTO; without a mail agent, append: 2>>/path/to/heatmap.log\n"
+        f"# Errors are mailed to MAILTO; without a mail agent, append: 2>>{log}\n"
         "# MAILTO=you@example.org\n"
         f"{minute} {hour} * * * {command}"
     )

@@ -1,0 +1,258 @@
+"""The questions of `heatmap init`: which market, where its pages go, and where the password comes from."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from heatmap import credentials, keys, plugins
+from heatmap.cli import commands
+from heatmap.cli.new_configuration import Answers
+from heatmap.cli.questions import BadAnswer, ask, ask_secret, choose
+from heatmap.config_tables import LONGEST_TITLE, MARKET_NAME
+from heatmap.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INDEX = "NIFTY 50"
+_PASSWORD_IN_URL = re.compile(r"[^/]+//[^/@]*:[^/]*@")
+_FOLDER = re.compile(r"(?:/|~|\.{1,2}/).*|[\w-]+(?:/[\w.-]+)*/?")
+
+
+class Secret(NamedTuple):
+    """A secret that was typed, and the name of the file, beside the configuration, that it goes into."""
+
+    file: str
+    value: str
+
+
+class Target(NamedTuple):
+    """The keys of a `[[publish]]` table. `secret` None: nothing was typed."""
+
+    table: dict[str, str | list[str]]
+    secret: Secret | None
+
+
+class _Login(NamedTuple):
+    """How a kind of target names its secret."""
+
+    prefix: str  # of the keys that name its place
+    file: str
+    variable: str
+    what: str
+
+
+_PASSWORDS = {
+    "ftp": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),
+    "ftps": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),
+    "sftp": _Login("password", "sftp-password", "HEATMAP_SFTP_PASSWORD", "password"),
+    "s3": _Login("secret_access_key", "s3-key", "AWS_SECRET_ACCESS_KEY", "secret access key"),
+}
+
+
+def ask_market() -> Answers:
+    """Return the answers on the market, with an empty target."""
+    kind = choose(
+        "Which market?",
+        [
+            "NSE F&O: all stocks that have derivatives, from the exchange itself (about 210)",
+            f"another index of the exchange, such as {INDEX}",
+            "figures of another installation (its snapshot.json), or a saved answer of the exchange",
+            "the recorded day of 17 September 2026, to try everything without the exchange",
+        ],
+    )
+    name, title, index, source = "nse-fno", "NSE F&O heatmap", None, None
+    if kind < 2:
+        print("  Note: NSE restricts the redistribution of its data. To publish it you need the right to.")
+    if kind == 1:
+        index = ask("Name of the index", INDEX)
+        name, title = _short_name(index), f"{index} heatmap"
+    elif kind == 2:
+        key, value = ask("Path of the file, or its address on the web", None, _source).split(" ", 1)
+        source = {"type": "file", key: value}
+        name = ask("Short name of the market, which is also its folder on the web server", name, _market_name)
+    elif kind == 3:
+        source = {"type": "recording"}
+    title = ask("Title of the page", title, _title)
+    return Answers(title, name, {}, source, index)
+
+
+def ask_target(is_there: Callable[[str], bool]) -> Target:
+    """Return where the pages go. `is_there` tells whether the configuration's folder has a file already."""
+    print(
+        "\nWhere do the pages go? To a folder of this machine, such as site or /var/www/html/heatmap,\n"
+        "or to an address:\n"
+        "  ftps://user@www.example.org/public_html/heatmap   (FTP over TLS; ftp:// is without)\n"
+        "  sftp://user@www.example.org/public_html/heatmap\n"
+        "  s3://bucket/heatmap   git+file:clone-of-a-repository"
+    )
+    url = ask("Folder or address", "site", _target_url)
+    scheme = urlsplit(url).scheme
+    table: dict[str, str | list[str]] = {"url": url}
+    if scheme in {"file", "git+file"}:
+        return Target(table, None)
+    if scheme in {"ftp", "ftps", "sftp"} and not urlsplit(url).username:
+        user = ask(f"User name on {urlsplit(url).hostname}")
+        table["url"] = url.replace("://", f"://{quote(user, safe='')}@", 1)
+    if scheme == "ftp":
+        print(
+            "  Note: plain FTP sends the password unencrypted. Most servers that have it take ftps://, too."
+        )
+    if scheme == "s3":
+        _ask_bucket(table)
+    if scheme == "sftp" and choose("How do you log in?", ["with a key, as ssh does", "with a password"]) == 0:
+        file = ask("File of the private key (Enter: those that ssh finds)", "", _key_file)
+        return Target({**table, **({"identity_file": file} if file else {})}, None)
+    _tell_missing_extra(scheme)
+    return Target(*_ask_secret(table, _PASSWORDS[scheme], is_there))
+
+
+def ask_public_url() -> str | None:
+    """Return under which address visitors find the pages; None where it is not known."""
+    question = "\nUnder which address do visitors find that folder? (Enter: not known yet)"
+    return ask(question, "", _public_url) or None
+
+
+def _ask_secret(
+    table: dict[str, str | list[str]], login: _Login, is_there: Callable[[str], bool]
+) -> tuple[dict[str, str | list[str]], Secret | None]:
+    """Return the table with the place of the secret, and the secret, if it is typed."""
+    what = login.what
+    choices = [
+        f"I type it now: it goes into {login.file}, a file beside the configuration that only I can read",
+        "an environment variable has it",
+        "a command prints it, such as: pass show web/ftp",
+    ]
+    if is_there(login.file):
+        choices.append(f"it is in {login.file} already")
+    kind = choose(f"Where does the program get the {what} from?", choices)
+    if kind == 1:
+        variable = ask("Name of the variable", login.variable, _variable)
+        return {**table, f"{login.prefix}_env": variable}, None
+    if kind == 2:
+        command = ask("Command", None, lambda answer: _command(answer, login.prefix))
+        return {**table, f"{login.prefix}_command": shlex.split(command)}, None
+    secret = Secret(login.file, ask_secret(what.capitalize(), credentials.MAX_BYTES)) if kind == 0 else None
+    return {**table, f"{login.prefix}_file": login.file}, secret
+
+
+def _ask_bucket(table: dict[str, str | list[str]]) -> None:
+    """Add what a bucket needs beside its secret."""
+    questions = (
+        ("endpoint_url", "Address of the store (Enter: Amazon's)", ""),
+        ("region", "Region", "us-east-1"),
+        ("access_key_id", "Access key ID", None),
+    )
+    for key, question, default in questions:
+
+        def parse(answer: str, key: str = key) -> str:
+            if answer:
+                _built({**table, key: answer})
+            return answer
+
+        answer = ask(question, default, parse)
+        if answer:
+            table[key] = answer
+
+
+def _tell_missing_extra(scheme: str) -> None:
+    """Say which package a kind of target needs, where it is not installed."""
+    from importlib.util import find_spec
+
+    module, extra = {"sftp": ("paramiko", "sftp-password"), "s3": ("requests_aws4auth", "s3")}.get(
+        scheme, ("heatmap", "")
+    )
+    if find_spec(module) is None:
+        print(f"  Note: this needs one more package: {commands.install(extra)}")
+
+
+def _built(table: dict[str, str | list[str]]) -> str:
+    """Return the URL of a target that can be built from its table. Raises BadAnswer."""
+    url = str(table["url"])
+    try:
+        plugins.publisher(url.partition(":")[0].lower())(**table)
+    except ConfigError as error:
+        raise BadAnswer("; ".join(error.problems)) from error
+    return url
+
+
+def _target_url(answer: str) -> str:
+    """Return the URL of a folder or an address that was typed. Raises BadAnswer."""
+    scheme, colon, _ = answer.partition(":")
+    if colon and scheme.lower() in plugins.PUBLISHERS:
+        if _PASSWORD_IN_URL.match(answer):
+            raise BadAnswer("leave the password out of the address: it is asked for later")
+        return _built({"url": answer})
+    if _FOLDER.fullmatch(answer):
+        return _built({"url": f"file:{quote(answer)}"})
+    raise BadAnswer(f"this is no address of a target{keys.intended_target(answer, plugins.PUBLISHERS)}")
+
+
+def _source(answer: str) -> str:
+    """Return the key and the value of a file source, with a space between them. Raises BadAnswer."""
+    from heatmap.sources.file import File
+
+    is_address = "://" in answer
+    value = answer if is_address else str(Path(answer).expanduser().absolute())
+    if not is_address and not Path(value).is_file():
+        raise BadAnswer(f"there is no file {value}")
+    try:
+        _ = File(url=value) if is_address else File(path=value)
+    except ConfigError as error:
+        raise BadAnswer("; ".join(error.problems)) from error
+    return f"{'url' if is_address else 'path'} {value}"
+
+
+def _short_name(index: str) -> str:
+    """Return a market's name made of an index's: nifty-50."""
+    name = re.sub(r"[^a-z0-9]+", "-", index.lower()).strip("-")[:40].strip("-")
+    return name or "market"
+
+
+def _market_name(answer: str) -> str:
+    if not MARKET_NAME.fullmatch(answer):
+        raise BadAnswer("lower-case letters, digits and hyphens, such as nse-fno")
+    return answer
+
+
+def _title(answer: str) -> str:
+    if len(answer) > LONGEST_TITLE:
+        raise BadAnswer(f"at most {LONGEST_TITLE} characters")
+    return answer
+
+
+def _key_file(answer: str) -> str:
+    if answer and not Path(answer).expanduser().is_file():
+        raise BadAnswer(f"there is no file {answer}")
+    return str(Path(answer).expanduser().absolute()) if answer else ""
+
+
+def _variable(answer: str) -> str:
+    if not credentials.VARIABLE.fullmatch(answer):
+        raise BadAnswer("the NAME of the variable: letters, digits and _")
+    return answer
+
+
+def _command(answer: str, what: str) -> str:
+    try:
+        words = shlex.split(answer)
+    except ValueError as error:
+        raise BadAnswer("a quotation mark is missing") from error
+    problems = credentials.problems(None, None, words, what=what)
+    if problems:
+        raise BadAnswer("; ".join(problems))
+    return answer
+
+
+def _public_url(answer: str) -> str:
+    """Return an address with its scheme; https where none was typed. Raises BadAnswer."""
+    if not answer:
+        return ""
+    url = answer if "://" in answer else f"https://{answer}"
+    if not re.fullmatch(r"https?://[^/\s?#]*[^/\s?#.][^\s?#]*", url):
+        raise BadAnswer("an address such as https://www.example.org/heatmap/")
+    return f"{url.rstrip('/')}/"

@@ -1,0 +1,41 @@
+"""What a checkout carries: nothing that a person configures in it can be committed by mistake."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+MADE = ("heatmap.toml", "known_hosts", "state/state.json", "site/index.html", "heatmap.log", "holidays.toml")
+
+
+def git(*words: str) -> list[str]:
+    """The lines that git prints; without a repository the test is left out."""
+    if not (TOP / ".git").exists():
+        pytest.skip("this is no git checkout: git clone the project")
+    done = subprocess.run(["git", *words], cwd=TOP, capture_output=True, text=True)
+    assert done.returncode < 2, done.stderr
+    return done.stdout.splitlines()
+
+
+def named_files() -> list[str]:
+    """Every file beside the configuration that the commented example names."""
+    example = (TOP / "templates/heatmap.toml").read_text("utf-8")
+    found = re.findall(r'^(?:# )?(?:\w+_file|path|overrides|textfile) = "([\w.-]+)"', example, re.MULTILINE)
+    assert len(found) > 8
+    return found
+
+
+def test_what_is_configured_in_a_checkout_is_ignored() -> None:
+    """`make run` suggests `heatmap init` there: configuration, secrets, known hosts and state stay out of git."""
+    names = sorted({*MADE, *named_files(), "sftp-password"})
+
+    assert names == sorted(git("check-ignore", "--no-index", *names))
+
+
+def test_nothing_of_the_project_is_ignored() -> None:
+    """The same patterns leave its own files alone."""
+    assert [] == git("ls-files", "--cached", "--ignored", "--exclude-standard")
