@@ -10,9 +10,9 @@ from heatmap.history import sparks
 from heatmap.render import data, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from heatmap.history.model import Past
+    from heatmap.history.model import Base, Digest, Past
     from heatmap.history.sparks import Line
     from heatmap.history.tape import Tape
     from heatmap.model import Quote, Reading, Snapshot
@@ -83,6 +83,8 @@ def history_data(
             for name, base in past.digest.bases.items()
             if base.adjusted
         },
+        "guesses": _by_period(past, symbols, _guess),
+        "doubts": _by_period(past, symbols, _doubt),
         "sparks": {
             "height": sparks.HEIGHT,
             "day": _day_lines(past.tape, symbols),
@@ -92,6 +94,36 @@ def history_data(
             },
         },
     }
+
+
+def _by_period(
+    past: Past, symbols: Sequence[str], tell: Callable[[Digest, Base, str], str]
+) -> dict[str, dict[str, str]]:
+    """Return what there is to tell of stocks over each period, without those of which there is nothing."""
+    found = {
+        name: {symbol: text for symbol in symbols if (text := tell(past.digest, base, symbol))}
+        for name, base in past.digest.bases.items()
+    }
+    return {name: texts for name, texts in found.items() if texts}
+
+
+def _guess(digest: Digest, base: Base, symbol: str) -> str:
+    """Return that a stock's period rests on a split or bonus that is only probable; "" where it does not."""
+    day = digest.guesses.get(symbol)
+    if day is None or base.since is None or base.since >= day or symbol not in base.adjusted:
+        return ""
+    return f"This period is adjusted for what was probably a split or bonus on {words.day(day)}."
+
+
+def _doubt(digest: Digest, base: Base, symbol: str) -> str:
+    """Return why a stock's prices are not comparable over a period; "" where they are."""
+    found = digest.breaks.get(symbol)
+    if found is None or base.since is None or base.since >= found.date:
+        return ""
+    day = words.day(found.date)
+    if found.is_gap:
+        return f"Sessions before {day} are missing, and its price changed much meanwhile: perhaps by a split."
+    return f"On {day} the terms of its price changed, and no split or bonus explains it."
 
 
 def _periods(past: Past) -> dict[str, Period]:

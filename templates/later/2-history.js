@@ -2,7 +2,8 @@
 
 /** @typedef {{as_of: string, periods: Record<string, {since: string, label: string, adjusted: number}>,
     modes: Record<string, Mode & {label: string, formula: string, caveat: string}>, readings: Record<string, Reading>,
-    unavailable: Record<string, string>, adjusted: Record<string, string>, sparks: Sparks}} Past */
+    unavailable: Record<string, string>, adjusted: Record<string, string>, guesses: Record<string, Record<string, string>>,
+    doubts: Record<string, Record<string, string>>, sparks: Sparks}} Past */
 
 /** @type {Past | null} */
 let past = null;
@@ -18,11 +19,11 @@ async function load(/** @type {string} */ asOf) {
 /** Put the history beside the page's own figures: stocks are named by their places, so it must be of the same moment. */
 function merge() {
   if (!past || past.as_of !== clock.as_of) return false;
-  const { periods, modes, readings, unavailable, adjusted, sparks } = past;
+  const { periods, modes, readings, unavailable, adjusted, guesses, sparks } = past;
   data.periods = { ...periods, ...data.periods };
   data.modes = { ...modes, ...data.modes };
   data.readings = { ...readings, ...data.readings };
-  Object.assign(data, { unavailable, adjusted, sparks });
+  Object.assign(data, { unavailable, adjusted, guesses, sparks, doubts: { ...data.doubts, ...past.doubts } });
   explain(modes);
   return true;
 }
@@ -62,5 +63,7 @@ later.renew = async (asOf) => {
 function tellAdjusted() {
   const count = past?.periods[shown.over]?.adjusted;
   if (!count || isComing() || state.at) return;
-  byId("caption").append(` · adjusted for splits and bonuses: ${count} ${count > 1 ? "stocks" : "stock"}`);
+  const guesses = Object.keys(past?.guesses[shown.over] ?? {}).length;
+  const probably = guesses ? `, ${guesses < count ? `${guesses} of them ` : ""}probably` : "";
+  byId("caption").append(` · adjusted for splits and bonuses: ${count} ${count > 1 ? "stocks" : "stock"}${probably}`);
 }

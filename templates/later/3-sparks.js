@@ -46,7 +46,7 @@ later.panel = (stock, panel) => {
   if (!data.sparks) return;
   const { day, sixty } = data.sparks;
   if (data.adjusted?.[shown.over] && unpack(data.adjusted[shown.over]).includes(stock.place)) {
-    panel.append(make("p", "", "This period is adjusted for a split or bonus."));
+    panel.append(make("p", "", data.guesses?.[shown.over]?.[stock.symbol] ?? "This period is adjusted for a split or bonus."));
   }
   const at = state.at ? day.times.indexOf(state.at.slice(-5)) : -1;
   const lines = [spark("Day", day, stock.place, at), spark(`${sixty.dates.length} sessions`, sixty, stock.place)];

@@ -13,7 +13,7 @@
     last: string, low: string, high: string, year_low: string, year_high: string},
     doubts?: Record<string, Record<string, string>>,
     history?: {periods: [string, string][], modes: [string, string][], moments: number},
-    unavailable?: Record<string, string>, adjusted?: Record<string, string>, sparks?: Sparks}} Data */
+    unavailable?: Record<string, string>, adjusted?: Record<string, string>, guesses?: Record<string, Record<string, string>>, sparks?: Sparks}} Data */
 
 const MINUS = "\u2212";
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

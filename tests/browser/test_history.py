@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from heatmap import demo, embed
+from heatmap.history.model import Bar
+from heatmap.history.store import open_store
 from heatmap.modes import HISTORY_MODES
 from tests.browser.conftest import Site, put
+from tests.drawings import bars_before, recorded
 from tests.render.test_data import falling, ordered
 
 MINUTE = 60_000
@@ -220,6 +224,44 @@ def test_a_panel_has_lines_with_words(remembered: Site, visit: Callable[..., Pag
         "path => { const y = path.getAttribute('d').match(/ [\\d.]+/g).map(Number); return [Math.max(...y), Math.min(...y)]; }"
     )
     assert (28, 0) == (low, high)
+
+
+def test_a_panel_says_what_is_probable_and_what_is_unknown(
+    remembered: Site, visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    """A split that only an open tells, and a demerger: the first period is adjusted and so marked, the other unknown."""
+    config = demo.settings(tmp_path / "site", tmp_path / "state", refresh_seconds=300)
+    bars = bars_before(recorded(), config.markets[0].calendar, 30)
+    day = sorted({bar.date for bar in bars})[-5]
+    with open_store(config.history, config.state_directory, str) as store:
+        store.add_bars(f"{demo.MARKET}:recording", [_before_action(bar, day) for bar in bars])
+    demo.publish(config, demo.FINAL)
+    market = tmp_path / "site" / demo.MARKET
+    put(remembered, {path.name: path.read_bytes() for path in market.iterdir() if path.is_file()})
+
+    page = visit("/map/?period=20d")
+    expect(page.locator("#caption")).to_contain_text("adjusted for splits and bonuses: 1 stock, probably")
+    for symbol, sentence in (
+        ("RELIANCE", "This period is adjusted for what was probably a split or bonus on "),
+        ("TCS", "the terms of its price changed, and no split or bonus explains it."),
+    ):
+        page.locator(f'a:has(b:text-is("{symbol}"))').focus()
+        expect(page.locator("#panel")).to_contain_text(sentence)
+    assert "–" == page.locator('[data-symbol="TCS"] span').inner_text()
+
+
+def _before_action(bar: Bar, day: date) -> Bar:
+    """A bar on the terms before a day: of RELIANCE twice, of TCS 2.7 times the price; that day's previous close, too."""
+    times = {"RELIANCE": 2.0, "TCS": 2.7}.get(bar.symbol)
+    if times is None or bar.date > day:
+        return bar
+    previous = bar.previous_close and bar.previous_close * times
+    if bar.date == day:
+        return bar._replace(previous_close=previous)
+    return bar._replace(
+        open=bar.open and bar.open * times, high=bar.high and bar.high * times, low=bar.low and bar.low * times,
+        close=bar.close * times, previous_close=previous,
+    )  # fmt: skip
 
 
 def test_the_help_explains_the_further_modes(remembered: Site, visit: Callable[..., Page]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from heatmap import modes, readings
 from heatmap.history import sparks
 from heatmap.history.figures import Figures
-from heatmap.history.model import Past
+from heatmap.history.model import Break, Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Snapshot
@@ -234,6 +234,33 @@ def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
     assert (0, 1) == (document["periods"]["5d"]["adjusted"], document["periods"]["20d"]["adjusted"])
     assert [place] == unpack(document["adjusted"]["20d"])
     assert "5d" not in document["adjusted"]
+    assert ({}, {}) == (document["guesses"], document["doubts"])
+
+
+def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> None:
+    """By period and symbol: a split that only the open tells, terms that nothing explains, a gap."""
+    past, snapshot = known(tmp_path, 260)
+    past = past._replace(
+        digest=past.digest._replace(
+            guesses={markets.SPLIT: markets.SPLIT_DAY},
+            breaks={
+                "A": Break(date(2026, 9, 9), is_gap=False),
+                "B": Break(date(2026, 9, 10), is_gap=True),
+            },
+        )
+    )
+
+    document, _ = drawn(past, snapshot)
+
+    longer = set(document["periods"]) - {"2d", "5d"}
+    probably = "This period is adjusted for what was probably a split or bonus on 9 Sep 2026."
+    assert {name: {markets.SPLIT: probably} for name in longer} == document["guesses"]
+    changed = "On 9 Sep 2026 the terms of its price changed, and no split or bonus explains it."
+    missing = (
+        "Sessions before 10 Sep 2026 are missing, and its price changed much meanwhile: perhaps by a split."
+    )
+    assert {"A": changed, "B": missing} == document["doubts"]["20d"]
+    assert {"B": missing} == document["doubts"]["5d"]  # which starts at the close of 9 September
 
 
 def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> None:
