@@ -68,6 +68,8 @@ def _action(
 
 def _status(arguments: argparse.Namespace, config: Config) -> int:
     """Print what is kept of each market asked for."""
+    from heatmap.cli import pending_words
+    from heatmap.history import pending
     from heatmap.history.backfill import gaps
 
     markets = config.named(arguments.market)
@@ -90,6 +92,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
                 print(f"  archives   {archived:,} of them")
             print(f"  missing    {backfill.days_told(gaps(market.calendar, sessions)) or 'none'}")
             print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
+            pending_words.tell(pending.of_store(store, market.name, market.calendar))
         print(f"size: {store.size_bytes() / 1e6:,.1f} MB")
     return EXIT_OK
 

@@ -11,13 +11,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import health, outcomes
-from heatmap.cli import commands
+from heatmap.cli import commands, pending_words
 from heatmap.cli import status_words as words
 from heatmap.cli.clock import parse_now
 from heatmap.cli.status_words import size
 from heatmap.config import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.health import Trouble
+from heatmap.history import pending
+from heatmap.history.keepsake import digest_name
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
 from heatmap.state import State, peek
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from heatmap.config import Config, Market
     from heatmap.health import Health
+    from heatmap.history.model import Pending
     from heatmap.outcomes import Mark, Outcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
@@ -78,19 +81,34 @@ def run(arguments: argparse.Namespace) -> int:
         (market, health.judge(config, market, ended[market.name], state[market.name], now))
         for market in markets
     ]
+    waiting = {market.name: _waiting(config, market) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
+    summaries = ((name, pending_words.summary(each)) for name, each in waiting.items())
+    troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
     troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
     code = health.common_code(trouble for _, trouble in troubles)
     last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
     if arguments.json:
-        documents = [_document(market, each, last[market.name], now) for market, each in found]
+        documents = [
+            _document(market, each, last[market.name], now)
+            | {"pending_actions": [pending.as_document(one) for one in waiting[market.name]]}
+            for market, each in found
+        ]
         print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
         return code
     words.tell_troubles(troubles)
     for market, each in found:
         words.tell_market(market, each, last[market.name], now)
+        pending_words.tell(waiting[market.name])
     words.tell_installation(config, installation)
     return code
+
+
+def _waiting(config: Config, market: Market) -> tuple[Pending, ...]:
+    """Return the corporate actions that the market's last run found and that wait for the user."""
+    if not config.history.enabled:
+        return ()
+    return pending.of_digest(config.state_directory / digest_name(market.name), market.calendar)
 
 
 def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[Installation, list[Outcome]]:

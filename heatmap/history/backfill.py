@@ -110,10 +110,20 @@ def fill(
     return Filled(stored, bars, dropped, tuple(missing), tuple(problems), stopped)
 
 
-def verify(store: Store, market: str, calendar: Calendar, first: date, last: date) -> actions.Findings:
-    """Compare the previous closes from `first` to the session after `last` with the closes before them."""
+def verify(
+    store: Store,
+    market: str,
+    calendar: Calendar,
+    first: date,
+    last: date,
+    symbols: Sequence[str] | None = None,
+) -> actions.Findings:
+    """Compare the previous closes from `first` to the session after `last` with the closes before them.
+
+    Of these symbols only, as they were then; None: of all.
+    """
     return actions.find(
-        _sessions(store, market, calendar, first, last),
+        _sessions(store, market, calendar, first, last, symbols),
         lambda *days: not gaps(calendar, days),
         actions.declared(calendar),
         quoted.by_session(store, market, calendar.aliases),
@@ -130,13 +140,13 @@ def gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
 
 
 def _sessions(
-    store: Store, market: str, calendar: Calendar, first: date, last: date
+    store: Store, market: str, calendar: Calendar, first: date, last: date, symbols: Sequence[str] | None
 ) -> Iterator[Sequence[Bar]]:
     known = store.sessions(market)
     earlier = [day for day in known if day < first][-1:]
     later = [day for day in known if day > last][:1]
     for day in (*earlier, *(day for day in known if first <= day <= last), *later):
-        yield adjustment.renamed(store.bars(market, day, 1), calendar.aliases)
+        yield adjustment.renamed(store.bars(market, day, 1, symbols), calendar.aliases)
 
 
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
@@ -154,9 +164,7 @@ class _Whole:
         self._store, self._market, self._say = store, market, say
         self._may_be_trimmed = may_be_trimmed
         self._sizes: dict[date, int | None] = dict.fromkeys(store.archived_sessions(market))  # None: not read
-        ticked = store.tick_sessions(market)[-1:]
-        last = store.unpacked(market, store.packed(market, ticked[0])[-1:]) if ticked else []
-        self._expected = frozenset(last[0].rows) if last else frozenset()
+        self._expected = store.newest_symbols(market)
 
     def check(self, day: date, name: str, archive: archives.Archive) -> None:
         """Raise HistoryNonsense for an archive of a day that is not whole; say where that is not known."""

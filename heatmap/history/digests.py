@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.history import actions, adjustment, periods, sparks
-from heatmap.history.model import Bar, Base, Break, Digest, Pending
+from heatmap.history import actions, adjustment, pending, periods, sparks
+from heatmap.history.model import Bar, Base, Break, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +83,7 @@ def make(
     }
     closes = {symbol: basis.closes for symbol, basis in based.items()}
     factors = {symbol: basis.factors for symbol, basis in based.items()}
-    pending = [action for action in found.actions if action.is_likely or action.factor is None]
+    waiting = pending.of_actions(found.actions)
     bases = {
         name: _base(periods.start(name, dates, sessions, session), place, closes, factors) for name in names
     }
@@ -104,16 +104,8 @@ def make(
             if any(factor != 1 for factor in own[-KEPT_SESSIONS:])
         },
         breaks={symbol: basis.broken for symbol, basis in based.items() if basis.broken},
-        guesses={action.symbol: action.date for action in pending if action.factor is not None},
-        pending=tuple(
-            Pending(
-                action.symbol,
-                action.date,
-                None if action.factor is None else str(action.factor),
-                actions.told(action),
-            )
-            for action in sorted(pending, key=lambda action: (action.symbol, action.date))
-        ),
+        guesses={each.symbol: each.date for each in waiting if each.factor is not None},
+        pending=waiting,
         bases=bases,
         streaks={symbol: streak(prices) for symbol, prices in closes.items()},
         volumes=_volumes(sessions, dates, factors),

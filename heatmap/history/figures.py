@@ -8,8 +8,8 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from heatmap import guard, vlq
-from heatmap.history import keepsake, packing
-from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Past, Pending, Usual
+from heatmap.history import keepsake, packing, pending
+from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Past, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
 from heatmap.measures import median
@@ -69,7 +69,7 @@ class Figures(NamedTuple):
         known = (len(dates), str(dates[-1:]), archived)
         doubted = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
         key = (str(session), names, known, symbols, aliases, doubted)
-        path = self.folder / digest_name(self.market)
+        path = self.folder / keepsake.digest_name(self.market)
         kept = keepsake.read(path, key)
         if kept is not None:
             return _decoded(kept)
@@ -109,7 +109,7 @@ class Figures(NamedTuple):
 
         before = [minute for minute in minutes if ticks[minute].as_of < now.as_of]
         marks = [_mark(ticks[minute]) for minute in before]
-        path, new = self.folder / f"tape-{_file_name(self.market)}", Tape(quotes)
+        path, new = self.folder / keepsake.tape_name(self.market), Tape(quotes)
         key = (str(zone), new.symbols, new.sectors, new.members)
         kept = keepsake.read(path, key)
         begun = Tape.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
@@ -156,18 +156,9 @@ class Figures(NamedTuple):
         return Usual(by_day | by_time, len(by_time), len(near))
 
 
-def digest_name(market: str) -> str:
-    """Return the file name of a market's digest."""
-    return f"digest-{_file_name(market)}"
-
-
-def _file_name(market: str) -> str:
-    return f"{market.replace(':', '-')}.kept"
-
-
 def forget_digests(folder: Path) -> None:
     """Have every digest made anew: what they were made of has changed."""
-    for path in folder.glob(digest_name("*")):
+    for path in folder.glob(keepsake.digest_name("*")):
         path.unlink(missing_ok=True)
 
 
@@ -239,7 +230,7 @@ def _encoded(digest: Digest) -> dict[str, Any]:
         "bases": bases,
         "breaks": {symbol: [found.date.isoformat(), found.is_gap] for symbol, found in digest.breaks.items()},
         "guesses": {symbol: day.isoformat() for symbol, day in digest.guesses.items()},
-        "pending": [[found.symbol, found.date.isoformat(), *found[2:]] for found in digest.pending],
+        "pending": pending.encoded(digest.pending),
     }
 
 
@@ -260,13 +251,9 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
             for symbol, (day, is_gap) in fields["breaks"].items()
         },
         "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
-        "pending": _pending(fields["pending"]),
+        "pending": pending.decoded(fields["pending"]),
     }
     return Digest(**fields | parts | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
-
-
-def _pending(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
-    return tuple(Pending(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
 
 
 def _mark(tick: Packed | Moment) -> list[str | int]:

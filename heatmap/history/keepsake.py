@@ -18,15 +18,26 @@ if TYPE_CHECKING:
 FORMAT = 2  # to be raised with any change to what is kept
 
 
+def digest_name(market: str) -> str:
+    """Return the file name of a market's digest."""
+    return f"digest-{_file_name(market)}"
+
+
+def tape_name(market: str) -> str:
+    """Return the file name of a market's tape."""
+    return f"tape-{_file_name(market)}"
+
+
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
     """Return what was kept at `path` under this key by this very version of the program; else None."""
-    with suppress(OSError, ValueError, TypeError, RecursionError):
-        checksum, _, text = path.read_bytes().partition(b"\n")
-        if int(checksum) == crc32(text):
-            *kind, kept = json.loads(text)
-            if kind == [FORMAT, __version__, plain(key)]:
-                return kept
-    return None
+    found = _read(path)
+    return found[1] if found and found[0] == plain(key) else None
+
+
+def read_any(path: Path) -> Any:  # noqa: ANN401 -- as JSON has it
+    """Return what was last kept at `path` by this version of the program, under whatever key; else None."""
+    found = _read(path)
+    return found[1] if found else None
 
 
 def write(path: Path, key: object, kept: object) -> None:
@@ -40,6 +51,20 @@ def write(path: Path, key: object, kept: object) -> None:
     except OSError:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _file_name(market: str) -> str:
+    return f"{market.replace(':', '-')}.kept"
+
+
+def _read(path: Path) -> tuple[Any, Any] | None:
+    """Return key and value of a file that is whole and of this version of the program; else None."""
+    with suppress(OSError, ValueError, TypeError, RecursionError):
+        checksum, _, text = path.read_bytes().partition(b"\n")
+        if int(checksum) == crc32(text):
+            *kind, key, kept = json.loads(text)
+            return (key, kept) if kind == [FORMAT, __version__] else None
+    return None
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 -- as JSON has it

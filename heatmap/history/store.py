@@ -130,6 +130,12 @@ class Store:
         """Return the sessions that have ticks, the oldest first."""
         return self._dates(statements.TICK_SESSIONS, market)
 
+    def newest_symbols(self, market: str) -> frozenset[str]:
+        """Return the symbols that the newest tick has; none where there is no tick."""
+        ticked = self.tick_sessions(market)[-1:]
+        last = self.unpacked(market, self.packed(market, ticked[0])[-1:]) if ticked else []
+        return frozenset(last[0].rows) if last else frozenset()
+
     def sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have daily bars, the oldest first."""
         return self._dates(statements.SESSIONS, market)

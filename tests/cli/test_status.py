@@ -8,13 +8,16 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heatmap import cli, outcomes
+from heatmap.history.model import Bar
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
 from heatmap.outcomes import Outcome
 from tests.servers.exchange import Exchange
 
@@ -223,6 +226,7 @@ def test_as_a_document(here: Here) -> None:
         "next_open": "2026-11-23T09:15:00+05:30",
         "calendar_end": "2026-12-31",
         "resting": [],
+        "pending_actions": [],
     } == market
     assert 0 < tick.pop("seconds") < 60
     assert {
@@ -234,6 +238,74 @@ def test_as_a_document(here: Here) -> None:
         "quotes": 210,
         "as_of": "2026-11-20T11:02:00+05:30",
     } == tick
+
+
+def before_actions(here: Here) -> None:
+    """Give the history two sessions: on the second the price of RELIANCE broke, and TCS may have been split."""
+    here.tick(OPEN)
+    (here.folder / "overrides.toml").write_text("")
+    config = (here.folder / "heatmap.toml").read_text()
+    (here.folder / "heatmap.toml").write_text(f'{config}[market.session]\noverrides = "overrides.toml"\n')
+    with open_store(HistoryOptions(), here.folder / "state", pytest.fail) as store:
+        rows = store.ticks("nse-fno", OPEN.date())[-1].rows
+        bars = []
+        for symbol, times in (("RELIANCE", 2.7), ("TCS", 2.0)):
+            close = round((rows[symbol].last_price or 0) / (1 + rows[symbol].percent_change / 100), 2)
+            first = round(close * times, 2)
+            bars += [
+                Bar(symbol, date(2026, 11, 18), first, first, first, first, first, 1e6, 1e9),
+                Bar(symbol, date(2026, 11, 19), close, close, close, close, first, 1e6, 1e9),
+            ]
+        store.add_bars("nse-fno", bars)
+    here.tick(OPEN + FIVE_MINUTES)
+
+
+def test_what_waits_for_an_action_is_told_with_the_lines_to_write(here: Here) -> None:
+    """Unexplained ones first, and in the first lines; a probable one may be confirmed. What is written is settled."""
+    before_actions(here)
+    now = OPEN + 2 * FIVE_MINUTES
+
+    code, out = here.status(now)
+
+    lines = out.splitlines()
+    assert (0, "All is well, but:") == (code, lines[0])
+    assert lines[1].startswith("  - nse-fno: RELIANCE waits for an [[action]] in your overrides file")
+    begin = lines.index("  actions    to be confirmed in your overrides file (docs/calendar.md):")
+    asked = [
+        "[[action]]", 'symbol = "RELIANCE"', "date = 2026-11-19",
+        'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable',
+        "[[action]]", 'symbol = "TCS"', "date = 2026-11-19", 'factor = "1/2"  # or "1" if there was none',
+    ]  # fmt: skip
+    assert asked == [line.strip() for line in lines[begin:] if line.startswith(" " * 8)]
+    assert "no split or bonus explains it" in " ".join(out.split())
+    assert "probably a bonus of 1:1" in " ".join(
+        out.split()
+    ) or "probably a split or a bonus of 1:1" in " ".join(out.split())
+    pending = here.document(now)["markets"][0]["pending_actions"]
+    assert [("RELIANCE", "2026-11-19", None), ("TCS", "2026-11-19", "1/2")] == [
+        (each["symbol"], each["date"], each["factor"]) for each in pending
+    ]
+
+    # The lines as they are, with a factor in the place of the question mark.
+    (here.folder / "overrides.toml").write_text("\n".join(asked).replace("?", "10/27"))
+    assert [] == here.document(now)["markets"][0]["pending_actions"]  # before the next run
+    here.tick(now)
+    assert "actions" not in here.status(now)[1]
+
+
+def test_history_status_tells_the_same(here: Here) -> None:
+    """From the history itself, of the stocks of the market alone."""
+    before_actions(here)
+    with open_store(HistoryOptions(), here.folder / "state", pytest.fail) as store:
+        for day, close in ((date(2026, 11, 18), 100.0), (date(2026, 11, 19), 30.0)):
+            store.add_bars("nse-fno", [Bar("OTHER", day, close, close, close, close, 100.0, 1e6, 1e8)])
+
+    assert 0 == cli.main(["history", "status"])
+
+    out = here.capsys.readouterr().out
+    assert ['symbol = "RELIANCE"', 'symbol = "TCS"'] == [
+        line.strip() for line in out.splitlines() if "symbol" in line
+    ]
 
 
 def test_how_many_ticks_are_told(here: Here) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from heatmap import guard
 from heatmap.guard import Calendar, Terms
-from heatmap.history import digests, figures
+from heatmap.history import digests, figures, keepsake
 from heatmap.history.figures import Figures
 from heatmap.history.model import Moment, Row
 from heatmap.history.options import HistoryOptions
@@ -72,7 +72,7 @@ def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         first = asked(store, tmp_path).digest(quotes, SESSION)
-        path = tmp_path / figures.digest_name(MARKET)
+        path = tmp_path / keepsake.digest_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)

@@ -1,0 +1,90 @@
+"""Corporate actions that wait for the user's word: those that nothing explains, and those only probable."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from heatmap.history import actions, keepsake
+from heatmap.history.model import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from heatmap.guard import Calendar
+    from heatmap.history.actions import Action
+    from heatmap.history.store import Store
+
+SESSIONS = 260  # that are looked through: as far back as the longest period reaches
+DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a session counts from the next on
+
+
+def of_actions(found: Iterable[Action]) -> tuple[Pending, ...]:
+    """Return those of some actions that wait, by symbol and date."""
+    waiting = [action for action in found if action.is_likely or action.factor is None]
+    return tuple(
+        Pending(
+            action.symbol,
+            action.date,
+            None if action.factor is None else str(action.factor),
+            actions.told(action),
+        )
+        for action in sorted(waiting, key=lambda action: (action.symbol, action.date))
+    )
+
+
+def of_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, ...]:
+    """Return those among the last SESSIONS sessions of the instruments that the newest tick has.
+
+    Without a tick, of all instruments. Raises HistoryError.
+    """
+    from heatmap.history import backfill
+
+    days = store.sessions(market)[-SESSIONS:]
+    if not days:
+        return ()
+    symbols = store.newest_symbols(market)
+    asked = sorted({*symbols, *(alias.old for alias in calendar.aliases)}) if symbols else None
+    found = of_actions(backfill.verify(store, market, calendar, days[0], days[-1], asked).actions)
+    return tuple(each for each in found if not symbols or each.symbol in symbols)
+
+
+def of_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
+    """Return what the last run kept in the file at `path`, without what the user has declared since."""
+    kept = keepsake.read_any(path)
+    known = actions.declared(calendar)
+    return tuple(
+        each
+        for each in (decoded(kept["pending"]) if kept else ())
+        if not any(timedelta(0) <= each.date - day <= DECLARED_BEFORE for day in known.get(each.symbol, {}))
+    )
+
+
+def encoded(found: Iterable[Pending]) -> list[Sequence[object]]:
+    """Return them as JSON has them."""
+    return [[each.symbol, each.date.isoformat(), each.factor, each.sentence] for each in found]
+
+
+def decoded(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
+    """Return what was encoded."""
+    return tuple(Pending(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
+
+
+def entry(each: Pending) -> Sequence[str]:
+    """Return the lines of an overrides file that would settle it."""
+    if each.factor is None:
+        factor = 'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable'
+    else:
+        factor = f'factor = "{each.factor}"  # or "1" if there was none'
+    return ("[[action]]", f'symbol = "{each.symbol}"', f"date = {each.date}", factor)
+
+
+def as_document(each: Pending) -> Mapping[str, object]:
+    """Return it as a JSON object."""
+    return {
+        "symbol": each.symbol,
+        "date": each.date.isoformat(),
+        "factor": each.factor,
+        "sentence": each.sentence,
+    }
