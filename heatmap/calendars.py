@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
+from heatmap.keys import nearest
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -86,11 +87,7 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
     path = FOLDER / f"{name}.json"
     known = {file.stem for file in FOLDER.glob("*.json")} | {ALWAYS}
     if name not in known:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-        hint = f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(sorted(known))})"
-        problems.append(f"calendar {name!r} is not known{hint}")
+        problems.append(f"calendar {name!r} is not known{nearest(name, sorted(known), cutoff=0.4)}")
         return Calendar(name, "UTC")
     document = json.loads(path.read_text("utf-8"))
     eras = [(date.fromisoformat(era["from"]), _hours(era)) for era in document["eras"]]

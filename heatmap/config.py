@@ -87,6 +87,8 @@ def load(path: Path | None = None) -> Config:
     except FileNotFoundError as error:
         problem = f"there is no {path}: name the configuration with --config, or make it: `heatmap init`"
         raise ConfigError([problem]) from error
+    except IsADirectoryError as error:
+        raise ConfigError([f"{path} is a folder: name the file in it, such as {path / FILE_NAME}"]) from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError([f"{path} cannot be read ({why}): give a readable file with --config"]) from error
@@ -158,8 +160,10 @@ class _Reader(Tables):
     def hint(self, key: str, known: Sequence[str]) -> str:
         from heatmap import key_homes
 
+        if f"{key}_file" in known:
+            return f": a secret never stands here, name a file that holds it in {key}_file"
         home = key_homes.find(key)
-        return f": it belongs to {home}" if home else keys.nearest(key, known)
+        return f": {home}" if home else keys.nearest(key, known)
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
         values = dict(table)

@@ -83,16 +83,22 @@ def _resolve(
             return None, [f"{where} is not set: set it where the command runs, in the crontab too"]
         return _checked(secret, where, what)
     if file is not None:
-        where = f"the {what}_file {file}"
-        try:
-            return _checked(_content(file), where, what)
-        except OSError as error:
-            return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
-        except ValueError as error:
-            return None, [f"{where} {error}"]
+        return _from_file(file, what)
     if command is not None:
         return None, _command_problems(command, what)
     return None, []
+
+
+def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
+    where = f"the {what}_file {file}"
+    try:
+        return _checked(_content(file), where, what)
+    except FileNotFoundError:
+        return None, [f"{where} is not there: make it, with the {what} in it, and run chmod 600 on it"]
+    except OSError as error:
+        return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
+    except ValueError as error:
+        return None, [f"{where} {error}"]
 
 
 def _checked(secret: str, where: str, what: str) -> tuple[str | None, list[str]]:

@@ -28,8 +28,20 @@ _TABLES: dict[str, type[Any]] = {
 }
 
 
+_HEADERS = {
+    **{name: f"[{name}]" for name in ("page", "history", "monitor", "gates", "archive")},
+    **{name: f"[[{name}]]" for name in ("market", "publish", "alert")},
+    "source": "[[market.source]]",
+    "session": "[market.session]",
+}
+
+
 def find(key: str) -> str:
-    """Return the tables that know a key, as "[history] or [archive]"; "" where none does."""
+    """Return where a key belongs, as "it belongs to [history] or [archive]"; "" if nothing knows it."""
+    if key in _HEADERS:
+        return f"this table begins with {_HEADERS[key]}"
+    if key == "type":
+        return "it belongs to [[market.source]]"
     homes = [table for table, options in _TABLES.items() if _knows(options, key)]
     schemes = [f"{name}:" for name in plugins.PUBLISHERS if _knows(plugins.publisher(name), key)]
     if schemes:
@@ -38,7 +50,7 @@ def find(key: str) -> str:
     types = [f'"{name}"' for name in plugins.SOURCES if _knows(plugins.source(name), key)]
     if types:
         homes.append(f"a [[market.source]] of type {', '.join(types)}")
-    return " or ".join(homes)
+    return f"it belongs to {' or '.join(homes)}" if homes else ""
 
 
 def _knows(options: type[Any], key: str) -> bool:

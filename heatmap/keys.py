@@ -67,7 +67,13 @@ def nearest(name: object, known: Sequence[str] | Mapping[str, object], cutoff: f
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
+    text = str(name)
+    near = get_close_matches(text, known, n=1, cutoff=cutoff) or get_close_matches(
+        text.lower(), known, 1, cutoff
+    )
+    begun = [each for each in known if text and each.startswith(text.lower())]
+    if not near and len(begun) == 1:
+        near = begun
     return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
 
 
@@ -79,27 +85,28 @@ def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> 
     scheme, colon, rest = url.strip().partition(":")
     scheme = scheme.lower()
     if "@" in scheme:
-        return ': did you mean "sftp://user@host/folder" or "ftps://user@host/folder"?'
+        return '; did you mean "sftp://user@host/folder" or "ftps://user@host/folder"?'
     if not colon or "/" in scheme:
         if scheme.startswith(("ftp.", "www.")):
-            return ': did you mean "ftps://user@host/folder"?'
+            return '; did you mean "ftps://user@host/folder"?'
         from urllib.parse import quote
 
-        return ': did you mean "file:..."?' if "@" in url else f': did you mean "file:{quote(url.strip())}"?'
+        return '; did you mean "file:..."?' if "@" in url else f'; did you mean "file:{quote(url.strip())}"?'
     if scheme in ("http", "https") and "git" in rest.split("/")[2 if rest.startswith("//") else 0]:
-        return ': did you mean "git+file:", with a clone of that repository?'
+        return '; did you mean "git+file:", with a clone of that repository?'
+    if scheme in _OF_WEB:
+        return "; a web server takes pages by its account for files: ftps://user@host/folder or sftp://..."
     if scheme in _OTHER_SCHEMES:
-        return f": did you mean {_OTHER_SCHEMES[scheme]}?"
+        return f"; did you mean {_OTHER_SCHEMES[scheme]}?"
     from difflib import get_close_matches
 
     near = get_close_matches(scheme, list(schemes), n=1, cutoff=0.7)
-    return f": did you mean {near[0]}:?" if near else ""
+    return f"; did you mean {near[0]}:?" if near else ""
 
 
 # What people write for a target that bears another scheme here.
-_ACCOUNT = "the address of the server's account for files, ftps://user@host/folder or sftp://user@host/folder"
+_OF_WEB = ("http", "https", "dav", "davs", "webdav", "webdavs")
 _OTHER_SCHEMES = {
-    **dict.fromkeys(("http", "https", "dav", "davs", "webdav", "webdavs"), _ACCOUNT),
     **dict.fromkeys(("ftpes", "ftp+tls", "ftptls", "ftpssl", "ftp+ssl", "tls", "ssl"), "ftps:"),
     **dict.fromkeys(("ssh", "scp", "rsync", "ssh+sftp"), "sftp:"),
     **dict.fromkeys(("aws", "s3a", "s3n", "s3+https", "r2", "b2", "gs", "minio", "spaces"), "s3:"),

@@ -57,9 +57,9 @@ def explain(error: Exception, text: str) -> str:
     lines = text.splitlines()
     number, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), 0)
     place = _place(lines, number, column)
-    quoted = _quoted(place.line)
-    where = f"line {number} is {quoted}" if quoted else f"line {number}"
-    return f"{where}: {_meant(why, place)}"
+    meant, quoted = _meant(why, place), _quoted(place.line)
+    end = "" if meant.endswith("?") else "."
+    return f"line {number}: {meant}{end} It reads: {quoted}" if quoted else f"line {number}: {meant}"
 
 
 def _place(lines: list[str], number: int, column: int) -> _Place:

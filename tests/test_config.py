@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"cannot be read \(.*\): give a readable file"):
         config.load(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"is a folder: name the file in it, such as .*/heatmap\.toml"):
         config.load(tmp_path)
 
 
@@ -253,8 +253,8 @@ def test_every_key_is_documented(where: str) -> None:
         ("ftpes://me@host/x", "did you mean ftps:?"),
         ("sfpt://me@host/x", "did you mean sftp:?"),
         ("ssh://me@host/x", "did you mean sftp:?"),
-        ("https://www.example.org/x", "did you mean the address of the server's account for files"),
-        ("http://www.example.org/x", "did you mean the address of the server's account for files"),
+        ("https://www.example.org/x", "by its account for files: ftps://user@host/folder"),
+        ("http://www.example.org/x", "by its account for files: ftps://user@host/folder"),
         ("https://github.com/me/pages", 'did you mean "git+file:", with a clone'),
         ("me@www.example.org:public_html", 'did you mean "sftp://user@host/folder"'),
         ("www.example.org/x", 'did you mean "ftps://user@host/folder"?'),
@@ -290,6 +290,12 @@ def test_a_wrong_scheme_repeats_no_password(tmp_path: Path, scheme: str) -> None
         ),
         ('[[market]]\nname = "a"\ncalendar = "always"', "it belongs to [market.session]"),
         ("[archive]\ntick_sessions = 3", "it belongs to [history]"),
+        ('[[market]]\nname = "a"\ntype = "file"', "it belongs to [[market.source]]"),
+        ('[[market]]\nname = "a"\n[market.page]\nup = "red"', "this table begins with [page]"),
+        ('[session]\ncalendar = "always"', "this table begins with [market.session]"),
+        ('[[publish]]\nurl = "ftp://h/x"\npassword = "x"', "a secret never stands here, name a file"),
+        ('[[market]]\nname = "a"\n[market.source]\ntype = "NSE"', "did you mean 'nse'?"),
+        ('[[market]]\nname = "a"\n[market.session]\ncalendar = "nse"', "did you mean 'nse-equity-fno'?"),
     ],
 )
 def test_a_misplaced_key_names_its_table(tmp_path: Path, text: str, home: str) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HELP = "make a heatmap.toml: on a terminal by questions, else a commented example"
 EXIT_INTERRUPTED = 130
 SECRET_MODE = 0o600
+NEXT_STEPS = ("check", "run", "schedule")  # the commands after this one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the configuration. Raises UsageError where a file is in the way, ConfigError where none can be."""
     path: Path = arguments.config or Path(FILE_NAME)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name the file in it, such as {path / FILE_NAME}")
     if path.exists() and not arguments.force:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force")
     example = (find_templates() / FILE_NAME).read_text("utf-8")
@@ -41,8 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     _write(path, example, overwrite=arguments.force)
     from heatmap.cli import commands
 
-    steps = ", then ".join(commands.heatmap(words, path) for words in ("check", "run"))
-    print(f"{path} is written. Read it, fill in where the page goes, then: {steps}")
+    print(f"{path} is written. Read it, and fill in where the page goes. Then:")
+    for words in NEXT_STEPS:
+        print(f"  {commands.heatmap(words, path)}")
     return 0
 
 
@@ -164,7 +168,7 @@ class _SetUp:
 
     def _tell_rest(self) -> None:
         print(f"\nThe configuration is {self._path}. To go on once it is as it should be:")
-        for words in ("check", "run", "schedule"):
+        for words in NEXT_STEPS:
             print(f"  {self._command(words)}")
 
     def _command(self, words: str) -> str:

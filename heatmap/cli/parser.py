@@ -100,13 +100,15 @@ class _Parser(argparse.ArgumentParser):
         return argparse.HelpFormatter(self.prog, width=HELP_WIDTH)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 -- argparse's own
-        # The parser of the command, or of its action, is the one that knows which option was meant.
+        # The parser of the command, or of its action, is the one that knows what was meant.
         found, rest = super().parse_known_args(args, namespace)
         for word in rest:
             name = word.partition("=")[0]
             options = [*self._option_string_actions]
             if name.startswith("-") and name not in options:
                 self.error(f"there is no option {name!r}{keys.nearest(name, options, cutoff=0.6)}")
+        if rest:
+            self.error(f"nothing is to be done with {' '.join(rest)!r}")
         return found, rest
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 -- argparse's own

@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
     summaries = ((name, pending_words.summary(each)) for name, each in waiting.items())
     troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
+    if config.path is None:
+        troubles.insert(0, ("", Trouble(f"configuration: {commands.configuration(config)}")))
     troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
     code = health.common_code(trouble for _, trouble in troubles)
     last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
@@ -127,8 +129,6 @@ def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[I
         kept = [*kept, *(killed for killed in outcomes.of_killed(mark) if killed.at not in known)]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
-    if config.path is None:
-        troubles.append(Trouble(f"configuration: {commands.configuration(config)}"))
     if mark and any(now - began > limit for began in mark.began.values()):
         told = (
             f"process {mark.pid} holds the lock long after its deadline, so that nothing else runs: "
