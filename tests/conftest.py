@@ -56,6 +56,7 @@ REAL = {
     "cron",
     "clock",
     "browser",
+    "engine",
     "small_disk",
     "start",
 }
