@@ -5,7 +5,7 @@
   const theme = parameters.get("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
   parameters.delete("date");
-  const rest = parameters.size ? `?${parameters}` : "";
+  const rest = String(parameters) && `?${parameters}`;
   const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("td a, #live"));
   for (const link of links) link.search = rest;
   if (day !== null) {

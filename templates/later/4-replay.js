@@ -65,8 +65,9 @@ async function openReplay() {
   const { mode, period } = state;
   before = { mode, period };
   byId("notice").after(bar());
-  carry({ mode: "change", period: "1d", at: replay.moments[moment] });
+  Object.assign(state, { mode: "change", period: "1d", at: replay.moments[moment] });
   draw();
+  writeAddress();
   if (wanted !== "latest" && wanted !== state.at) tell(`There is no moment “${wanted.slice(0, 40)}” here: this is ${inFull(state.at)}.`);
   if (wanted === "latest") byId("moment").focus(); // who follows a link keeps their place
   if (!data.sparks && data.history) attend(true);
@@ -127,11 +128,10 @@ function bar() {
 function go(/** @type {number} */ to) {
   if (!replay) return;
   moment = Math.max(0, Math.min(to, replay.moments.length - 1));
-  const at = replay.moments[moment];
-  if (playing) state.at = at;
-  else carry({ at });
+  state.at = replay.moments[moment];
   byId("notice").hidden = true;
   draw();
+  if (!playing) writeAddress();
 }
 
 function step(/** @type {number} */ by) {
@@ -177,7 +177,8 @@ function closeReplay() {
   later.holds = false;
   for (const id of ["mode", "period"]) /** @type {HTMLSelectElement} */ (byId(id)).disabled = false;
   stocks.forEach((stock) => { stock.percent = live.get(stock) ?? stock.percent; });
-  carry({ ...before, at: "" });
+  Object.assign(state, before, { at: "" });
+  writeAddress();
   if (isComing()) attend(false);
   else drawn = [state.mode, state.period];
   byId("replay-button").setAttribute("aria-pressed", "false");
@@ -223,7 +224,7 @@ later.reading = () => {
     return [sectors[place], { median: median ? signed(median - 1) / 100 : null, up, down }];
   }));
   const of = (/** @type {number} */ sector) => found.get(data.sectors[sector]);
-  const groups = now.groups.toSorted((a, b) => Number(of(b)?.median !== null) - Number(of(a)?.median !== null)
+  const groups = [...now.groups].sort((a, b) => Number(of(b)?.median !== null) - Number(of(a)?.median !== null)
     || (follow ? (of(b)?.median ?? 0) - (of(a)?.median ?? 0) : 0));
   return {
     ...now, order: [...known.map(([stock]) => stock), ...stocks.filter((stock) => changeOf(stock) === null)], numbers, texts, scales,
@@ -269,7 +270,7 @@ later.drawn = () => {
   const all = Math.max(counts[0] + counts[1] + counts[2], 1);
   head.querySelectorAll("b").forEach((count, place) => { count.textContent = String(counts[place]); });
   head.querySelectorAll("i").forEach((part, place) => { part.style.width = `${(counts[place] * 100) / all}%`; });
-  borrowed(".phase").textContent = "Replay";
+  Object.assign(borrowed(".phase"), { textContent: "Replay", hidden: false });
   borrowed(".times").textContent = `as of ${inFull(at)}`;
   byId("caption").textContent = `Percent change · 1 day · at ${at.slice(-5)}`;
   if (!follow && state.sort === "mode" && state.layout !== "treemap") byId("order").textContent = "In the order of the newest percent change.";

@@ -18,11 +18,6 @@
 const MINUS = "\u2212";
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** @type {<T>(page: Document, id: string) => T} */
-const readJson = (page, id) => JSON.parse(page.getElementById(id)?.textContent ?? "null");
-/** @type {<T extends HTMLElement>(id: string) => T} */
-const byId = (id) => /** @type {any} */ (document.getElementById(id));
-
 /** The numbers of a base64 VLQ: five bits a digit, lowest first. */
 function unpack(/** @type {string} */ text) {
   const numbers = [];

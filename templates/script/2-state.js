@@ -48,21 +48,35 @@ function query(keys = Object.keys(choices())) {
     if (value === usual || !keys.includes(key)) parameters.delete(key);
     else parameters.set(key, value);
   }
-  return parameters.size ? `?${parameters}` : "";
+  return String(parameters) && `?${parameters}`;
 }
 
 const { state, unknown: unknownValues } = readState(location.search);
 const watched = () => new Set(state.watch.split(",").filter(Boolean));
 
-/** Take over some choices, and carry them in the address. */
-function carry(/** @type {Partial<State>} */ changes) {
-  Object.assign(state, changes);
-  history.replaceState(null, "", (query() || location.pathname) + location.hash);
+const REST = 400; // milliseconds: Safari lets a page write its address a hundred times in ten seconds
+let [changed, writing] = [-REST, 0]; // when the state changed last, and the timer that writes it
+
+/** Write the state into the address: at once, or when a reader who changes it again and again rests. */
+function writeAddress() {
+  const write = () => replaceAddress((query() || location.pathname) + location.hash);
+  clearTimeout(writing);
+  if (performance.now() - changed > REST) write();
+  else writing = setTimeout(write, REST);
+  changed = performance.now();
 }
 
-/** Take over some choices, and draw them. */
+/** Take over some choices, and draw them. Choices that cannot be drawn are taken back. */
 function choose(/** @type {Partial<State>} */ changes) {
-  carry(changes);
+  const last = { ...state };
+  Object.assign(state, changes);
   byId("notice").hidden = true;
-  draw();
+  try {
+    draw();
+  } catch (error) {
+    Object.assign(state, last);
+    draw();
+    throw error;
+  }
+  writeAddress();
 }

@@ -49,13 +49,12 @@ const layouts = {
   },
 
   sectors(tiles, reading) {
-    const members = Map.groupBy(tiles, (tile) => sectorOf[tile.stock.place]);
     const mode = reading.mode === "sector" ? "change" : reading.mode;
     const { groups, medians, breadths } = reading;
     const all = make("div");
     groups.forEach((sector, place) => {
-      const inside = members.get(sector);
-      if (!inside) return;
+      const inside = tiles.filter((tile) => sectorOf[tile.stock.place] === sector);
+      if (!inside.length) return;
       const [advances, declines] = breadths.slice(2 * place, 2 * place + 2);
       const median = place < medians.length ? `median ${inMode(mode, medians[place])} ${data.modes[mode].unit} · ` : "";
       const heading = make("h2", "", data.sectors[sector] ?? "Without a sector",

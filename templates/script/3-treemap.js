@@ -54,8 +54,10 @@ function squarify(/** @type {number[]} */ weights, /** @type {Rectangle} */ [x, 
  * is none. `tiles` are the members' positions, `places` their rectangles.
  */
 function arrange(/** @type {number[]} */ weights, /** @type {string[]} */ sectors, /** @type {number} */ width, /** @type {number} */ height) {
-  const groups = [...Map.groupBy(weights.keys(), (place) => sectors[place])].map(([name, members]) => (
-    { name, members, total: sum(members.map((place) => weights[place])) }));
+  const groups = [...new Set(sectors)].map((name) => {
+    const members = [...weights.keys()].filter((place) => sectors[place] === name);
+    return { name, members, total: sum(members.map((place) => weights[place])) };
+  });
   groups.sort((a, b) => Number(a.name === "") - Number(b.name === "") || b.total - a.total || (a.name < b.name ? -1 : 1));
   const headings = /** @type {[string, Rectangle][]} */ ([]);
   const areas = squarify(groups.map(({ total }) => total), [0, 0, width, height]);
@@ -109,7 +111,7 @@ function drawTreemap(/** @type {Tile[]} */ tiles) {
     const strip = names.get(sector);
     if (strip) {
       const heading = put(make("li", "heading", widthOf(sector) * 11 < strip[2] - 6 ? sector : ""), strip);
-      heading.ariaHidden = "true"; // the order of the tiles does not follow it
+      heading.setAttribute("aria-hidden", "true"); // the order of the tiles does not follow it
       map.append(heading);
       names.delete(sector);
     }

@@ -26,7 +26,7 @@ function tilesOf(/** @type {Picked} */ reading) {
 
 /** The tiles in the order the reader asked for. */
 function sorted(/** @type {Tile[]} */ tiles) {
-  if (state.sort === "symbol") return tiles.toSorted((a, b) => (a.stock.symbol < b.stock.symbol ? -1 : 1));
+  if (state.sort === "symbol") return [...tiles].sort((a, b) => (a.stock.symbol < b.stock.symbol ? -1 : 1));
   if (state.sort === "mode" && !later.holds) return tiles;
   const byStock = new Map(tiles.map((tile) => [tile.stock, tile]));
   return readingOf(state.sort === "mode" ? "change" : state.sort, state.period).order.map((stock) => /** @type {Tile} */ (byStock.get(stock)));
@@ -70,12 +70,12 @@ function draw() {
 
 /** Mark what was searched for and what is watched, and let the keyboard in by one tile. */
 function mark() {
-  const words = state.q.trim().toLocaleLowerCase();
+  const words = state.q.trim().toLowerCase();
   const watch = watched();
   let hits = 0;
   for (const { stock } of tiles) {
     const element = /** @type {HTMLElement} */ (stock.link.parentElement);
-    const hit = words !== "" && `${stock.symbol} ${stock.name}`.toLocaleLowerCase().includes(words);
+    const hit = words !== "" && `${stock.symbol} ${stock.name}`.toLowerCase().includes(words);
     hits += Number(hit);
     element.classList.toggle("hit", hit);
     element.classList.toggle("watched", watch.has(stock.symbol));

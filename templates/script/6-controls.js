@@ -1,7 +1,5 @@
 // What the reader does: choices, search, keys, pointers.
 
-const announce = (/** @type {string} */ words) => { byId("status").textContent = words; };
-
 /** The nearest tile in a direction: what lies aside counts four times. */
 function neighbour(/** @type {Element} */ from, /** @type {string} */ key) {
   const upright = key === "ArrowUp" || key === "ArrowDown";
@@ -80,8 +78,9 @@ function listen() {
   }
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("search").addEventListener("input", () => {
-    carry({ q: /** @type {HTMLInputElement} */ (byId("search")).value });
+    state.q = /** @type {HTMLInputElement} */ (byId("search")).value;
     mark();
+    writeAddress();
   });
   document.addEventListener("pointerdown", (event) => { touch = event.pointerType === "touch"; });
   document.addEventListener("mouseover", (event) => {
@@ -101,9 +100,9 @@ function listen() {
   document.addEventListener("keydown", press);
   window.addEventListener("scroll", () => { if (chosen && !pinned && !document.activeElement?.closest("main")) hidePanel(); }, { passive: true });
   window.addEventListener("resize", () => { if (state.layout === "treemap") draw(); });
-  document.addEventListener("visibilitychange", look);
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
+  if (!("popover" in byId("menu"))) byId("menu-button").addEventListener("click", () => byId("menu").scrollIntoView()); // it stands below
   byId("help-button").addEventListener("click", keys["?"]);
   byId("replay-button").addEventListener("click", () => choose({ at: state.at ? "" : "latest" }));
   byId("copy").addEventListener("click", copyLink);

@@ -7,11 +7,6 @@ const later = {};
 /** @type {Promise<void> | null} */
 let summoned = null;
 
-function tell(/** @type {string} */ words) {
-  byId("notice").textContent = words;
-  byId("notice").hidden = false;
-}
-
 /** What lies beside the page's data. */
 async function ask(/** @type {string} */ name) {
   const answer = await fetch(new URL(name, /** @type {HTMLAnchorElement} */ (document.querySelector("footer a")).href), { cache: "no-cache" });

@@ -42,12 +42,7 @@ linkDays();
 /** @type {HTMLInputElement} */ (byId("search")).value = state.q;
 listen();
 draw();
+started = true;
+for (const id of ["tools", "menu"]) byId(id).hidden = false;
 if (unknownValues.length) tell(unknownValues.join(" "));
 restore();
-tellAge();
-setInterval(look, Math.min(LOOK, clock.refresh_seconds * 500));
-if (window.parent !== window) {
-  new ResizeObserver(() => {
-    window.parent.postMessage({ type: "market-heatmap:height", height: document.documentElement.offsetHeight }, "*");
-  }).observe(document.documentElement);
-}

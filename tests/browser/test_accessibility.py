@@ -19,9 +19,6 @@ VIOLATIONS = """async () => (await axe.run({ iframes: false, resultTypes: ["viol
 
 # What a browser shows where no script may run, it hides once the checker may.
 STAY_WITHOUT_SCRIPT = """() => {
-  for (const sheet of document.styleSheets)
-    for (const rule of sheet.cssRules)
-      if (rule.media?.mediaText === "(scripting: none)") rule.media.mediaText = "all";
   for (const part of document.querySelectorAll("noscript")) part.replaceWith(...part.childNodes);
 }"""
 

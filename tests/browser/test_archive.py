@@ -272,3 +272,21 @@ def test_a_new_day_reaches_an_open_page(tmp_path: Path, open_page: Callable[...,
         page.get_by_role("link", name="‹ 20 Nov 2026").wait_for()
     finally:
         server.stop()
+
+
+def test_the_list_keeps_its_colours_where_a_reader_has_their_own(archive: Archive, browser: Browser) -> None:
+    """In forced colours, and on paper: there without a dark ground."""
+    colours = "all => all.map((one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).color])"
+    found = []
+    for forced in ("none", "active"):
+        page = browser.new_page(forced_colors=forced)  # type: ignore[arg-type]
+        page.goto(archive.url("nse-fno/archive.html?theme=dark"))
+        found.append(page.locator("td[class], .legend i").evaluate_all(colours))
+        page.emulate_media(media="print")
+        assert "rgb(255, 255, 255)" == page.locator("body").evaluate(
+            "one => getComputedStyle(one).backgroundColor"
+        )
+        page.close()
+
+    assert found[0] == found[1]
+    assert len(found[0]) > 5

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from heatmap import colours
 from heatmap.model import Reading
@@ -139,7 +139,7 @@ def test_heat_changes_shades_and_never_numbers(
     assert before == [tile[:2] for tile in after]
     assert [rgb(ramp[shade]) for shade in scale.shades] == [tile[2] for tile in after]
     assert label == page.locator("#heat option:checked").text_content()
-    assert f"heat={heat}" in page.url
+    expect(page).to_have_url(re.compile(f"heat={heat}"))
     assert clipped == sum(scale.clipped)
     page.locator('a:has(b:text-is("HDFCLIFE"))').hover()
     assert (clipped > 0) == (", clipped" in page.locator("#panel").inner_text())

@@ -139,3 +139,16 @@ def test_the_theme_can_be_asked_for(
     page = visit(address)
 
     assert ground == page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_is_light(site: Site, visit: Callable[..., Page], scheme: str) -> None:
+    """A dark theme, by choice or by the device, is one of the screen: on paper its words would be light on white."""
+    for address in ("/map/", "/map/?theme=dark"):
+        page = visit(address, color_scheme=scheme)
+        page.emulate_media(media="print", color_scheme=scheme)  # type: ignore[arg-type]
+
+        colours = (
+            "() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        )
+        assert ["rgb(255, 255, 255)", "rgb(27, 31, 35)"] == page.evaluate(colours)

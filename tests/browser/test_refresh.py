@@ -38,7 +38,7 @@ def test_new_figures_appear_in_place(site: Site, visit: Callable[..., Page]) -> 
     page.locator('td a:has(b:text-is("WMOTOCO077"))').evaluate(
         "link => { link.blur(); link.focus({preventScroll: true}); }"
     )
-    site.draw(OPEN + timedelta(minutes=5), shift=1.0)
+    site.draw(OPEN + timedelta(minutes=1), shift=1.0)
 
     page.clock.run_for(2 * MINUTE)
 
@@ -47,7 +47,7 @@ def test_new_figures_appear_in_place(site: Site, visit: Callable[..., Page]) -> 
     assert 200 == page.evaluate("() => Math.round(scrollY)")
     assert "WMOTOCO077" == page.evaluate("() => document.activeElement.closest('td').dataset.symbol")
     expect(page.locator("#panel")).to_contain_text("Stock 77 Limited")
-    expect(page.locator("header")).to_contain_text("11:05:00 IST")
+    expect(page.locator("header")).to_contain_text("11:01:00 IST")
 
 
 def test_another_script_reloads_the_page(site: Site, visit: Callable[..., Page]) -> None:
@@ -373,3 +373,87 @@ def test_a_recording_runs_on_its_own_clock(site: Site, visit: Callable[..., Page
     assert page.locator("#ended").is_hidden()
     page.clock.run_for(20 * MINUTE)
     assert page.locator("#old").is_visible()
+
+
+def test_a_slow_clock_is_noticed(site: Site, visit: Callable[..., Page]) -> None:
+    """No page comes before it is made: its age is then at least what has passed since, and "Open" is not claimed."""
+    site.draw(OPEN, as_of=OPEN - timedelta(minutes=2))
+    page = visit(now=OPEN - timedelta(minutes=30))
+
+    expect(page.locator("#age")).to_have_text(" · at least 2 minutes old")
+    words = "The clock of this device is slow, by about 30 minutes or more: how old these figures are is not known. They are of 20 Nov, 10:58."
+    expect(page.locator("#old")).to_have_text(words)
+    assert page.locator(".phase").is_hidden()
+    page.clock.run_for(11 * MINUTE)
+    expect(page.locator("#age")).to_have_text(" · at least 13 minutes old")
+    expect(page.locator("#old")).to_contain_text("These figures are old")
+
+
+def test_a_slow_clock_does_not_keep_the_page_from_refreshing(site: Site, visit: Callable[..., Page]) -> None:
+    """It asks as often as with a right one, and what comes shows how slow the clock is."""
+    page = visit(now=OPEN - timedelta(minutes=30))
+    site.draw(OPEN + timedelta(minutes=9), shift=1.0)
+
+    page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("td").first).to_contain_text("+6.00")
+    expect(page.locator("#old")).to_contain_text(re.compile("by about 3[78] minutes or more"))
+
+
+def test_a_clock_that_is_little_behind_does_not_matter(site: Site, visit: Callable[..., Page]) -> None:
+    """A minute is nothing: the page says what it would say."""
+    page = visit(now=OPEN - timedelta(minutes=1))
+
+    assert page.locator("#old").is_hidden()
+    assert "Open" == page.locator(".phase").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("seen", "since"),
+    [("2026-12-30T12:00:00", "20 Nov, 11:00"), ("2028-03-01T12:00:00", "20 Nov 2026, 11:00")],
+)
+def test_a_page_that_stopped_says_since_when(
+    site: Site, visit: Callable[..., Page], seen: str, since: str
+) -> None:
+    """With the year where it is not this one; what the market did then is not said of now."""
+    page = visit(now=at(seen))
+
+    expect(page.locator("#old")).to_have_text(
+        f"These figures are old: they are of {since}, and the page has not been updated since."
+    )
+    assert page.locator(".phase").is_hidden()
+
+
+def test_a_page_whose_script_failed_is_renewed(site: Site, visit: Callable[..., Page]) -> None:
+    """It has no controls, but its age, its notice and its refreshing: a newer page that works has controls again."""
+    site.page = site.page.replace(b'"readings":', b'"nothing":')
+    page = visit(quiet=False)
+    assert page.locator("#tools").is_hidden()
+    expect(page.locator("#age")).to_have_text(" · 0 minutes old")
+    before = site.hits
+    page.clock.run_for(13 * MINUTE)
+    expect(page.locator("#old")).to_contain_text("These figures are old")
+    assert site.hits > before
+
+    site.draw(OPEN + timedelta(minutes=13), shift=1.0)
+    with page.expect_navigation():
+        page.clock.run_for(2 * MINUTE)
+    expect(page.locator("td").first).to_contain_text("+6.00")
+    expect(page.locator("#tools")).to_be_visible()
+
+
+def test_newer_figures_that_cannot_be_drawn_are_shown_as_published(
+    site: Site, visit: Callable[..., Page]
+) -> None:
+    """Never the new time over the old figures."""
+    page = visit(quiet=False)
+    site.draw(OPEN + timedelta(minutes=1), shift=1.0)
+    site.page = site.page.replace(b'"readings":', b'"nothing":')
+
+    with page.expect_navigation():
+        page.clock.run_for(2 * MINUTE)
+
+    expect(page.locator("td").first).to_contain_text("+6.00")
+    expect(page.locator("header")).to_contain_text("11:01:00 IST")
+    assert page.locator("#tools").is_hidden()
+    assert page.locator("#notice").is_visible()

@@ -120,3 +120,27 @@ def test_it_fits_a_page_of_any_width(browser: Browser, layout: str, width: int) 
     assert 210 == len(boxes)
     assert min(min(box) for box in boxes) > 4
     page.close()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_its_colours_stay_where_a_reader_has_their_own(browser: Browser, layout: str) -> None:
+    """In forced colours the fills and the inks on them are as before; headings and captions take the reader's."""
+    html = f"<!DOCTYPE html><body style='color:#111;background:#fff'>{made(f'change-{layout}', recorded())}"
+    found = []
+    for forced in ("none", "active"):
+        page = browser.new_page(forced_colors=forced)  # type: ignore[arg-type]
+        page.set_content(html)
+        found.append(page.locator("body *").evaluate_all(COLOURS))
+        words = page.locator("p, div[aria-hidden]").evaluate_all(
+            "all => [...new Set(all.map((one) => getComputedStyle(one).color))]"
+        )
+        assert ["rgb(17, 17, 17)" if forced == "none" else "rgb(0, 0, 0)"] == words
+        page.close()
+
+    assert found[0] == found[1]
+    assert len({fill for fill, _ in found[0]}) > 100
+
+
+COLOURS = """all => all.map((one) => [one.tagName, getComputedStyle(one)])
+  .map(([tag, style]) => [style.backgroundColor, tag === "A" ? style.color : ""])
+  .filter(([fill]) => !/, 0\\)$/.test(fill))"""

@@ -8,6 +8,7 @@
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const SLOW = 2 * MINUTE; // a clock that is slow by less does not matter
 const LOOK = 15_000; // how often the page looks at its own age
 const PLACE = "#heatmap:"; // what a reload must not lose, beside the state, travels in the address
 
@@ -15,17 +16,24 @@ const readClock = (/** @type {Document} */ page) => /** @type {Clock} */ (readJs
 const scriptOf = (/** @type {Document} */ page) => page.querySelector('meta[name="heatmap-script"]')?.getAttribute("content");
 
 let clock = readClock(document);
+let [made, arrived] = [Date.parse(clock.generated_at), performance.now()]; // when the page was made; when it came, by a clock that nobody sets
+/** The earliest that it can be now: a page does not come before it is made. */
+const earliest = () => made + performance.now() - arrived;
+/** The time by the reader's clock, unless that is slow: then the earliest that it can be. */
+const wall = () => Math.max(Date.now(), earliest());
 let received = Date.now();
-let asked = Date.now(); // when a newer page was last asked for
+let asked = wall(); // when a newer page was last asked for
 let paused = false;
 let asking = false;
 const patience = 5000 + Math.random() * 20_000; // all readers' pages must not ask in the same second
 
 /** The time: a recording runs on the recorded day's own clock. */
-const now = () => (clock.recording ? Date.parse(clock.generated_at) + Date.now() - received : Date.now());
+const now = () => (clock.recording ? Date.parse(clock.generated_at) + Date.now() - received : wall());
 const time = (/** @type {string | null} */ iso) => (iso === null ? NaN : Date.parse(iso));
+/** A moment in words, with the year where it is not this one. */
 const wallTime = (/** @type {string} */ iso) => new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: clock.time_zone,
+  day: "numeric", month: "short", year: iso.startsWith(String(new Date(now()).getFullYear())) ? undefined : "numeric",
+  hour: "2-digit", minute: "2-digit", timeZone: clock.time_zone,
 }).format(Date.parse(iso));
 
 /** How much trading time lies between two moments, in milliseconds. */
@@ -35,7 +43,7 @@ const tradingTime = (/** @type {number} */ from, /** @type {number} */ to) => cl
 /** Whether the figures are older than a page that is kept up could show. */
 function isOld() {
   const limit = (2 * clock.interval_minutes + 2) * MINUTE;
-  const [at, asOf, made] = [now(), time(clock.as_of), time(clock.generated_at)];
+  const [at, asOf] = [now(), time(clock.as_of)];
   if (at - time(clock.next_open) > limit) return true;
   if (clock.phase === "final") return false;
   if (!clock.windows.length) return clock.phase === "unknown" && at - asOf > limit;
@@ -60,31 +68,48 @@ function nextAsk() {
   return Math.max(regular, next + patience);
 }
 
-/** How old the figures are, in words. */
-function age() {
-  const minutes = Math.max(Math.round((now() - time(clock.as_of)) / MINUTE), 0);
+/** By how many milliseconds the reader's clock is slow, at least; 0 where that does not matter. */
+function slowness() {
+  const behind = clock.recording ? 0 : earliest() - Date.now();
+  return behind > SLOW ? behind : 0;
+}
+
+/** A time in words, from milliseconds: minutes, hours from 90 minutes, days from 48 hours. */
+function inUnits(/** @type {number} */ milliseconds) {
+  const minutes = Math.max(Math.round(milliseconds / MINUTE), 0);
   const [count, unit] = minutes < 90 ? [minutes, "minute"]
     : minutes < 48 * 60 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1440), "day"];
-  return `${count} ${unit}${count === 1 ? "" : "s"} old`;
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** How old the figures are, in words; where the reader's clock is slow, how old they are at least. */
+function age() {
+  return `${slowness() ? "at least " : ""}${inUnits(now() - time(clock.as_of))} old`;
 }
 
 function tellAge() {
   byId("age").textContent = ` · ${age()}`;
   const notice = byId("old");
   const old = isOld();
+  const slow = slowness();
   const over = now() >= time(clock.settles) && !(now() >= time(clock.next_open));
   if (old) {
     notice.textContent = `These figures are old: they are of ${wallTime(clock.as_of)}, and ${
       over ? "the closing prices have not arrived" : "the page has not been updated since"}.`;
   }
-  notice.hidden = !old;
+  else if (slow) {
+    notice.textContent = `The clock of this device is slow, by about ${inUnits(slow)} or more: how old these figures are is not known. They are of ${wallTime(clock.as_of)}.`;
+  }
+  notice.hidden = !old && !slow;
+  // What the market did when the page was made says nothing of now. The replay has a word of its own there.
+  if (!document.getElementById("replay")) /** @type {HTMLElement} */ (document.querySelector(".phase")).hidden = !notice.hidden;
   byId("ended").hidden = !(now() >= time(clock.calendar_end));
 }
 
 async function refresh() {
   if (asking) return;
   asking = true;
-  asked = Date.now();
+  asked = wall();
   try {
     if (location.protocol === "file:") return reload();
     const address = location.href.split(/[?#]/)[0];
@@ -104,8 +129,16 @@ async function refresh() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!scriptOf(page) || !readClock(page)) return announce("no newer page, trying again");
     if (scriptOf(page) !== scriptOf(document)) return reload();
-    await later.renew?.(readClock(page).as_of);
-    swap(page);
+    const fresh = readClock(page);
+    if (!started && fresh.generated_at !== clock.generated_at) return reload();
+    if (!started) return announce("");
+    await later.renew?.(fresh.as_of);
+    try {
+      swap(page);
+    } catch (error) {
+      console.error(error);
+      reload(); // the newer page as it was published
+    }
   } finally {
     asking = false;
   }
@@ -118,6 +151,7 @@ function swap(/** @type {Document} */ page) {
   if (fresh.generated_at === clock.generated_at) return; // and the page goes on ageing
   received = Date.now();
   clock = fresh;
+  if (time(clock.generated_at) > earliest()) [made, arrived] = [time(clock.generated_at), performance.now()];
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = page.querySelector(`[data-live="${part.getAttribute("data-live")}"]`);
     if (other) part.replaceWith(document.adoptNode(other));
@@ -139,8 +173,8 @@ function swap(/** @type {Document} */ page) {
 }
 
 function reload() {
-  const place = { x: window.scrollX, y: window.scrollY, paused, symbol: pinned ? chosen : "", focus: tileOf(document.activeElement) };
-  history.replaceState(null, "", `${location.pathname}${location.search}${PLACE}${encodeURIComponent(JSON.stringify(place))}`);
+  const place = { x: window.scrollX, y: window.scrollY, paused, ...(started && { symbol: pinned ? chosen : "", focus: tileOf(document.activeElement) }) };
+  replaceAddress(`${location.pathname}${location.search}${PLACE}${encodeURIComponent(JSON.stringify(place))}`);
   location.reload();
 }
 
@@ -156,7 +190,7 @@ function restore() {
   } catch {
     // An address somebody shortened: start at the top.
   }
-  history.replaceState(null, "", location.pathname + location.search);
+  replaceAddress(location.pathname + location.search);
 }
 
 function setPaused(/** @type {boolean} */ value) {
@@ -168,5 +202,9 @@ function setPaused(/** @type {boolean} */ value) {
 /** Look at the clock: tell the page's age, and ask for a newer one when it is time. */
 function look() {
   tellAge();
-  if (!paused && !document.hidden && (clock.recording ? Date.now() : now()) >= nextAsk()) void refresh();
+  if (!paused && !document.hidden && wall() >= nextAsk()) void refresh();
 }
+
+tellAge();
+setInterval(look, Math.min(LOOK, clock.refresh_seconds * 500));
+document.addEventListener("visibilitychange", look);
