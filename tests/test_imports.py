@@ -21,7 +21,8 @@ OTHERS = '[[publish]]\nurl = "s3://pages/x"\nsecret_access_key_env = "X"\n[[publ
 ALLOWED: dict[tuple[str, ...], set[str]] = {
     ("run", "--now", CLOSED): {"ast"},
     ("session", "--now", CLOSED): {"ast"},
-    ("init",): {"ast"},
+    ("init",): HEAVY
+    - {"requests", "colour", "ftplib", "jinja2"},  # it asks what the program was installed from
     ("schedule", "--now", CLOSED): {"ast", "dateutil"},
     ("embed", "--url", "https://www.example.org/"): HEAVY - {"requests", "colour", "ftplib", "http.client"},
 }

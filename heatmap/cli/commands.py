@@ -29,6 +29,7 @@ CHECKOUT = Path(__file__).parents[2]
 PROJECT_FILE = "pyproject.toml"
 UNBREAKABLE = "\u00a0"
 _COMMAND = re.compile(r"`(heatmap|pip install) ([^`\n]+)`")
+_INSTALL = re.compile(r"`pip install 'market-heatmap\[([a-z0-9,-]+)\]'`")
 _EXTRA = re.compile(r"'?market-heatmap\[([a-z0-9,-]+)\]'?")
 
 
@@ -41,6 +42,11 @@ def complete(message: str, space: str = " ") -> str:
     if "`" not in message:
         return message
     return _COMMAND.sub(lambda found: _completed(found[1], found[2]).replace(" ", space), message)
+
+
+def complete_installs(text: str) -> str:
+    """Return a text in which the commands that install an extra are completed, and no others."""
+    return _INSTALL.sub(lambda found: install(found[1]), text)
 
 
 def heatmap(words: str, configuration: Path | None = None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heatmap.cli import commands
 from heatmap.config import FILE_NAME
 from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
 from heatmap.render.templates import find_templates
@@ -38,12 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{path} is a folder: name the file in it, such as {path / FILE_NAME}")
     if path.exists() and not arguments.force:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force")
-    example = (find_templates() / FILE_NAME).read_text("utf-8")
+    example = commands.complete_installs((find_templates() / FILE_NAME).read_text("utf-8"))
     if not arguments.no_input and _is_terminal():
         return _SetUp(path.absolute(), example).run()
     _write(path, example, overwrite=arguments.force)
-    from heatmap.cli import commands
-
     print(f"{path} is written. Read it, and fill in where the page goes. Then:")
     for words in NEXT_STEPS:
         print(f"  {commands.heatmap(words, path)}")
@@ -172,8 +171,6 @@ class _SetUp:
             print(f"  {self._command(words)}")
 
     def _command(self, words: str) -> str:
-        from heatmap.cli import commands
-
         return commands.heatmap(words, self._path)
 
     def _obey(self, command: str, *options: str) -> int:

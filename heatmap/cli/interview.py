@@ -46,6 +46,10 @@ class _Login(NamedTuple):
     what: str
 
 
+_EXTRAS = {
+    "sftp": ("paramiko", "sftp-password"),
+    "s3": ("requests_aws4auth", "s3"),
+}  # module, name of the extra
 _PASSWORDS = {
     "ftp": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),
     "ftps": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),
@@ -163,10 +167,8 @@ def _tell_missing_extra(scheme: str) -> None:
     """Say which package a kind of target needs, where it is not installed."""
     from importlib.util import find_spec
 
-    module, extra = {"sftp": ("paramiko", "sftp-password"), "s3": ("requests_aws4auth", "s3")}.get(
-        scheme, ("heatmap", "")
-    )
-    if find_spec(module) is None:
+    module, extra = _EXTRAS.get(scheme, ("", ""))
+    if module and find_spec(module) is None:
         print(f"  Note: this needs one more package: {commands.install(extra)}")
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli, config
+from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers, fill
 from tests.cli.test_main import RECORDED
 from tests.cli.typist import Typist
 from tests.servers.ftp import Vsftpd
+from tests.servers.ssh import Sshd
 
 EXAMPLE = (Path(__file__).parents[2] / "templates/heatmap.toml").read_text("utf-8")
 
@@ -242,7 +244,13 @@ def test_without_questions(home: Path) -> None:
     typist = Typist(home, ["init", "--no-input"])
 
     assert 0 == typist.end()
-    assert EXAMPLE == (home / "heatmap.toml").read_text("utf-8")
+    text = (home / "heatmap.toml").read_text("utf-8")
+    assert (
+        f'# url = "s3://bucket/heatmap"       # Amazon S3 and all that speak its language: {commands.install("s3")}\n'
+        in text
+    )
+    named = re.compile(r"`pip install 'market-heatmap\[(.*?)\]'`")
+    assert named.sub(lambda extra: commands.install(extra[1]), EXAMPLE) == text
 
 
 def test_a_folder_that_is_not_there(home: Path) -> None:
@@ -285,3 +293,19 @@ def test_what_is_typed_cannot_break_out(tmp_path: Path) -> None:
     title = 'a "b" \\ [[publish]] é ₹ #'
 
     assert title == tomllib.loads(fill(EXAMPLE, Answers(title, "x", {"url": "file:x"})))["title"]
+
+
+@pytest.mark.real
+def test_a_host_key_is_shown_and_accepted(home: Path, sshd: Sshd) -> None:
+    """By SFTP with a key: the server's own key is shown, and with a yes the page goes there."""
+    typist = until_target(home)
+    typist.answer("Folder or address [site]:", sshd.url("heatmap"))
+    typist.answer("How do you log in?", "1")
+    typist.answer("File of the private key", str(sshd.identity_file))
+    typist.answer("visitors find that folder?", "")
+    typist.answer("heatmap.toml? [y]:", "")
+    typist.answer("Is it the same? Then type yes:", "yes")
+
+    assert 0 == typist.end(), typist.screen
+    assert (sshd.root / "heatmap/index.html").exists()
+    assert (home / "known_hosts").exists()

@@ -291,6 +291,16 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert [] == [path.name for path in (here / "site").rglob("*") if path.is_file()]
 
 
+def test_check_names_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its whole path; and where there is none, it says so, and what holds then."""
+    cli.main(["check"])
+    assert f"  ok    configuration: {here}/heatmap.toml\n" in capsys.readouterr().out
+
+    (here / "heatmap.toml").rename(here / "other.toml")
+    cli.main(["check"])
+    assert f"configuration: none. There is no heatmap.toml in {here}, so" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("page", "possible", "expected"),
     [
