@@ -121,17 +121,6 @@ def previous_close_of(quote: Quote) -> float | None:
     return round(previous * float(factor), 2) if factor else previous
 
 
-def with_quoted_closes(
-    bars: Sequence[Bar], quoted: Mapping[str, QuotedClose], known: Mapping[str, Bar]
-) -> list[Bar]:
-    """Return an archive's bars with the previous closes that the day's ticks had, where those differ.
-
-    An archive keeps the old terms on the very day of a split or bonus. `known` are the day's bars so far:
-    what a final tick gave is exact, what `quoted` gives is computed from rounded figures.
-    """
-    return [_with_quoted_close(bar, quoted.get(bar.symbol), known.get(bar.symbol)) for bar in bars]
-
-
 def judge_terms(
     bar: Bar, earlier: Sequence[Bar] = (), quoted: QuotedClose | None = None, *, is_next: bool = True
 ) -> Change:
@@ -166,6 +155,8 @@ def judge_terms(
 
 def is_beyond_band(bar: Bar, close: float) -> bool:
     """Whether all of a session lies farther from a close than prices move in one."""
+    if (1 - BAND) * close <= bar.close <= (1 + BAND) * close:  # as nearly every session
+        return False
     traded = [price for price in (bar.open, bar.high, bar.low, bar.close) if price]
     return max(traded) < (1 - BAND) * close or (1 + BAND) * close < min(traded)
 
@@ -195,18 +186,25 @@ def find(
         if before is not None and not follows(before, today):
             since_hole.clear()
         for bar in bars:
-            earlier = seen.setdefault(bar.symbol, deque(maxlen=MONEY_SESSIONS))
-            last = earlier[-1] if earlier else None
-            is_compared = bar.symbol in since_hole and last is not None and bar.previous_close is not None
-            if is_compared and last and bar.previous_close:
-                compared += 1
-                met += abs(bar.previous_close - last.close) <= ONE_TICK
-            own = _declared(bar, last, told_of[bar.symbol]) if last and bar.symbol in told_of else []
+            earlier = seen.get(bar.symbol)
+            if earlier is None:
+                seen[bar.symbol] = deque((bar,), MONEY_SESSIONS)
+                since_hole.add(bar.symbol)
+                continue
+            last, previous = earlier[-1], bar.previous_close
+            is_compared = bar.symbol in since_hole
+            own = _declared(bar, last, told_of[bar.symbol]) if bar.symbol in told_of else []
             actions += [action for action in own if action.factor != 1]
-            if last and not own and bar.previous_close is not None:
-                is_next = not is_compared or last.date == before
-                action = _judged(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
-                actions += [action] if action else []
+            if previous is not None:
+                close = last.close if is_compared else previous
+                if is_compared:
+                    compared += 1
+                    met += abs(previous - close) <= ONE_TICK
+                is_odd = abs(previous / close - 1) > SAME_SHARE or is_beyond_band(bar, close)
+                if is_odd and not own:
+                    is_next = not is_compared or last.date == before
+                    action = _judged(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
+                    actions += [action] if action else []
             earlier.append(bar)
             since_hole.add(bar.symbol)
         before = today
@@ -269,18 +267,6 @@ def _money(bar: Bar) -> float | None:
     if bar.turnover is not None or bar.volume is None:
         return bar.turnover
     return bar.volume * bar.close
-
-
-def _with_quoted_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
-    given, own = bar.previous_close, known.previous_close if known else None
-    if given is None or (quoted is not None and abs(quoted.price / given - 1) <= SAME_SHARE):
-        return bar
-    if own is not None and (quoted is None or abs(quoted.price / own - 1) <= SAME_SHARE):
-        return bar if abs(own / given - 1) <= SAME_SHARE else bar._replace(previous_close=own)
-    if quoted is None:
-        return bar
-    factor = ratios.exact(given, quoted.price, quoted.tolerance)
-    return bar._replace(previous_close=round(given * float(factor) if factor else quoted.price, 2))
 
 
 def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[Action]:

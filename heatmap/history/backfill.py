@@ -152,7 +152,7 @@ def _sessions(
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
     """Return an archive's bars with the previous closes that the day's ticks had."""
     known = {bar.symbol: bar for bar in store.bars(market, day, 1) if bar.date == day}
-    return actions.with_quoted_closes(bars, quoted.of_session(store, market, day), known)
+    return quoted.with_quoted_closes(bars, quoted.of_session(store, market, day), known)
 
 
 class _Whole:

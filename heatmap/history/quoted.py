@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from heatmap import ratios
 from heatmap.history import actions, adjustment
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.guard import Alias
     from heatmap.history.actions import Quoted, QuotedClose
+    from heatmap.history.model import Bar
     from heatmap.history.store import Store
 
 
@@ -38,3 +40,26 @@ def by_session(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
         return known[day].get(symbol)
 
     return look_up
+
+
+def with_quoted_closes(
+    bars: Sequence[Bar], quoted: Mapping[str, QuotedClose], known: Mapping[str, Bar]
+) -> list[Bar]:
+    """Return an archive's bars with the previous closes that the day's ticks had, where those differ.
+
+    An archive keeps the old terms on the very day of a split or bonus. `known` are the day's bars so far:
+    what a final tick gave is exact, what `quoted` gives is computed from rounded figures.
+    """
+    return [_with_quoted_close(bar, quoted.get(bar.symbol), known.get(bar.symbol)) for bar in bars]
+
+
+def _with_quoted_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
+    given, own = bar.previous_close, known.previous_close if known else None
+    if given is None or (quoted is not None and abs(quoted.price / given - 1) <= actions.SAME_SHARE):
+        return bar
+    if own is not None and (quoted is None or abs(quoted.price / own - 1) <= actions.SAME_SHARE):
+        return bar if abs(own / given - 1) <= actions.SAME_SHARE else bar._replace(previous_close=own)
+    if quoted is None:
+        return bar
+    factor = ratios.exact(given, quoted.price, quoted.tolerance)
+    return bar._replace(previous_close=round(given * float(factor) if factor else quoted.price, 2))
