@@ -8,13 +8,11 @@ instrument and over hundreds of sessions, so they are rows. Times are kept as te
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap.errors import HistoryNonsense
-from heatmap.history import packing, statements, upkeep
+from heatmap.history import incoming, packing, statements, upkeep
 from heatmap.history.model import Added, Bar, Moment, Packed, Series
 from heatmap.session import Phase
 
@@ -27,12 +25,11 @@ if TYPE_CHECKING:
     from heatmap.history.database import Cursor, Database
     from heatmap.history.model import Kept, Pruned
     from heatmap.history.options import HistoryOptions
-    from heatmap.model import Quote, Snapshot
+    from heatmap.model import Snapshot
 
 _T = TypeVar("_T")
 _day = lru_cache(maxsize=4096)(date.fromisoformat)  # fifty thousand bars have 250 dates
 FILE_NAME = "history.sqlite"
-FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
 
 
 class Store:
@@ -62,11 +59,11 @@ class Store:
         What an archive says of an instrument stays, but for the previous close. Raises HistoryNonsense where
         the snapshot cannot be of that session.
         """
-        _refuse_other_session(market, snapshot.as_of, session_date)
+        incoming.refuse_other_session(market, snapshot.as_of, session_date)
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
         figures = packing.pack(snapshot.quotes)
         final = phase is Phase.FINAL
-        bars = _bars(market, session, snapshot.quotes) if final else []
+        bars = incoming.bar_rows(market, session, snapshot.quotes) if final else []
 
         def work(cursor: Cursor) -> Added:
             known = _one(cursor, statements.PHASE, market, as_of)
@@ -85,7 +82,7 @@ class Store:
         Raises HistoryNonsense where one of them cannot be.
         """
         for bar in bars:
-            _refuse_impossible(market, bar)
+            incoming.refuse_impossible(market, bar)
         rows = [(market, bar.symbol, bar.date.isoformat(), *bar[2:]) for bar in bars]
         sessions = sorted({row[2] for row in rows})
 
@@ -132,9 +129,8 @@ class Store:
 
     def newest_symbols(self, market: str) -> frozenset[str]:
         """Return the symbols that the newest tick has; none where there is no tick."""
-        ticked = self.tick_sessions(market)[-1:]
-        last = self.unpacked(market, self.packed(market, ticked[0])[-1:]) if ticked else []
-        return frozenset(last[0].rows) if last else frozenset()
+        newest = [tick for day in self.tick_sessions(market)[-1:] for tick in self.packed(market, day)[-1:]]
+        return frozenset(symbol for moment in self.unpacked(market, newest) for symbol in moment.rows)
 
     def sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have daily bars, the oldest first."""
@@ -216,8 +212,8 @@ class Store:
         return self._database.turn(market, slot)
 
     def _dates(self, statement: str, market: str) -> tuple[date, ...]:
-        rows = self._selected(statement, (market,))
-        return tuple(self._parsed(market, [row for row in rows if row[0] is not None], _day))
+        rows = [row for row in self._selected(statement, (market,)) if row[0] is not None]
+        return tuple(self._parsed(market, rows, _day))
 
     def _bar_rows(
         self, columns: str, market: str, until: date, sessions: int, symbols: Sequence[str] | None
@@ -281,20 +277,6 @@ def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Map
     return day, datetime.fromisoformat(as_of), packing.unpack_volumes(figures)
 
 
-def _bars(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
-    """Return the rows of the daily bars that a session's last quotes are."""
-    from heatmap.history.actions import previous_close_of
-
-    return [
-        (
-            *(market, quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price),
-            *(previous_close_of(quote), quote.volume, quote.turnover),
-        )
-        for quote in quotes
-        if quote.last_price is not None
-    ]
-
-
 def _finish(
     cursor: Cursor, market: str, session: str, as_of: str, bars: Sequence[tuple[object, ...]]
 ) -> bool:
@@ -306,26 +288,6 @@ def _finish(
     cursor.execute(statements.ADD_FINAL, (market, session, as_of))
     cursor.executemany(statements.FILL_BAR if archived else statements.REPLACE_BAR, bars)
     return True
-
-
-def _refuse_other_session(market: str, as_of: datetime, session_date: date) -> None:
-    if abs(as_of.astimezone(UTC).date() - session_date) > FARTHEST:
-        raise HistoryNonsense(
-            f"{market}: figures as of {as_of:%d %b %Y %H:%M %Z} cannot be of the session of "
-            f"{session_date:%d %b %Y}, so they are not kept: check this machine's clock"
-        )
-
-
-def _refuse_impossible(market: str, bar: Bar) -> None:
-    prices = (bar.open, bar.high, bar.low, bar.close, bar.previous_close)
-    amounts = (bar.volume, bar.turnover)
-    wrong = [price for price in prices if price is not None and not (isfinite(price) and price > 0)]
-    wrong += [amount for amount in amounts if amount is not None and not (isfinite(amount) and amount >= 0)]
-    if wrong:
-        raise HistoryNonsense(
-            f"{market}: the bar of {bar.symbol} on {bar.date:%d %b %Y} holds {wrong[0]:g}, which no price or "
-            "amount can be, so nothing of its file is kept: get the file again"
-        )
 
 
 def _text(moment: datetime) -> str:

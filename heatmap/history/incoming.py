@@ -1,0 +1,54 @@
+"""Figures on their way into the history: checks, and the daily bars of a session's last quotes. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from heatmap.errors import HistoryNonsense
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from heatmap.history.model import Bar
+    from heatmap.model import Quote
+
+FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
+
+
+def refuse_other_session(market: str, as_of: datetime, session_date: date) -> None:
+    """Raise HistoryNonsense for figures that cannot be of that session."""
+    if abs(as_of.astimezone(UTC).date() - session_date) > FARTHEST:
+        raise HistoryNonsense(
+            f"{market}: figures as of {as_of:%d %b %Y %H:%M %Z} cannot be of the session of "
+            f"{session_date:%d %b %Y}, so they are not kept: check this machine's clock"
+        )
+
+
+def refuse_impossible(market: str, bar: Bar) -> None:
+    """Raise HistoryNonsense for a bar with a price or an amount that cannot be."""
+    prices = (bar.open, bar.high, bar.low, bar.close, bar.previous_close)
+    amounts = (bar.volume, bar.turnover)
+    wrong = [price for price in prices if price is not None and not (isfinite(price) and price > 0)]
+    wrong += [amount for amount in amounts if amount is not None and not (isfinite(amount) and amount >= 0)]
+    if wrong:
+        raise HistoryNonsense(
+            f"{market}: the bar of {bar.symbol} on {bar.date:%d %b %Y} holds {wrong[0]:g}, which no price or "
+            "amount can be, so nothing of its file is kept: get the file again"
+        )
+
+
+def bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
+    """Return the rows of the daily bars that a session's last quotes are."""
+    from heatmap.history.actions import previous_close_of  # only a session's final needs it
+
+    return [
+        (
+            *(market, quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price),
+            *(previous_close_of(quote), quote.volume, quote.turnover),
+        )
+        for quote in quotes
+        if quote.last_price is not None
+    ]
