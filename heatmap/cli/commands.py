@@ -28,7 +28,8 @@ WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
 CHECKOUT = Path(__file__).parents[2]
 PROJECT_FILE = "pyproject.toml"
 UNBREAKABLE = "\u00a0"
-_COMMAND = re.compile(r"`(heatmap|pip install) ([^`\n]+)`")
+# What a server says stands in messages, too: nothing but our own commands is completed.
+_COMMAND = re.compile(r"`(?:heatmap ([a-z][\w .:=-]*)|pip install ('market-heatmap\[[\w,-]+\]'|tzdata))`")
 _INSTALL = re.compile(r"`pip install 'market-heatmap\[([a-z0-9,-]+)\]'`")
 _EXTRA = re.compile(r"'?market-heatmap\[([a-z0-9,-]+)\]'?")
 
@@ -41,7 +42,7 @@ def complete(message: str, space: str = " ") -> str:
     """
     if "`" not in message:
         return message
-    return _COMMAND.sub(lambda found: _completed(found[1], found[2]).replace(" ", space), message)
+    return _COMMAND.sub(lambda found: _completed(found).replace(" ", space), message)
 
 
 def complete_installs(text: str) -> str:
@@ -94,11 +95,11 @@ def configuration(config: Config) -> str:
     )
 
 
-def _completed(what: str, words: str) -> str:
-    if what == "heatmap":
-        return heatmap(words)
-    extra = _EXTRA.fullmatch(words)
-    return install(extra[1]) if extra else f"{shlex.join([*_pip(), 'install'])} {words}"
+def _completed(found: re.Match[str]) -> str:
+    if found[1]:
+        return heatmap(found[1])
+    extra = _EXTRA.fullmatch(found[2])
+    return install(extra[1]) if extra else shlex.join([*_pip(), "install", found[2]])
 
 
 def _pip() -> list[str]:

@@ -86,7 +86,8 @@ class _SetUp:
         target = interview.ask_target(self._is_there)
         answers = replace(answers, target=target.table, public_url=interview.ask_public_url())
         files = f"{self._path} and {target.secret.file}" if target.secret else f"{self._path}"
-        if not confirm(f"\nWrite {files}?"):
+        write = "Overwrite" if self._path.exists() else "Write"
+        if not confirm(f"\n{write} {files}?"):
             print("Nothing is written.")
             return EXIT_INTERRUPTED
         self._write(answers, target.secret)

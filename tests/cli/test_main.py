@@ -21,6 +21,7 @@ name = "nse-fno"
 [market.source]
 type = "recording"
 """
+NOWHERE = "http://127.0.0.1:9"  # as a proxy it keeps a test from asking the exchange
 DURING, AFTER, NIGHT = "2026-09-17T11:00:00+05:30", "2026-09-17T16:05:00+05:30", "2026-09-17T03:00:00+05:30"
 
 
@@ -217,7 +218,8 @@ def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
 def test_a_run_in_the_wrong_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal: that there is no configuration, what holds then, and how to make one."""
     monkeypatch.chdir(tmp_path)
-    _, screen = on_a_terminal("run", "--now", "2030-01-01T11:00:00+05:30")
+    monkeypatch.setenv("HTTPS_PROXY", NOWHERE)
+    _, screen = on_a_terminal("run", "--now", NIGHT)
 
     first = screen.splitlines()[0]
     assert first.startswith(
@@ -291,12 +293,15 @@ def test_check_tries_everything(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert [] == [path.name for path in (here / "site").rglob("*") if path.is_file()]
 
 
-def test_check_names_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_the_configuration(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By its whole path; and where there is none, it says so, and what holds then."""
     cli.main(["check"])
     assert f"  ok    configuration: {here}/heatmap.toml\n" in capsys.readouterr().out
 
     (here / "heatmap.toml").rename(here / "other.toml")
+    monkeypatch.setenv("HTTPS_PROXY", NOWHERE)
     cli.main(["check"])
     assert f"configuration: none. There is no heatmap.toml in {here}, so" in capsys.readouterr().out
 
