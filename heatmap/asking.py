@@ -19,10 +19,11 @@ from heatmap.errors import (
     SourceResting,
 )
 from heatmap.session import Phase
+from heatmap.sources import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from heatmap.breaker import Blocks
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from heatmap.state import State
 
 SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
-FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
 
 
 class Answer(NamedTuple):
@@ -73,14 +73,14 @@ class Asker:
         verdict: Verdict,
         seconds: float,
         judge: Callable[[Snapshot], Snapshot],
-        symbols: Callable[[], Collection[str]],
+        listed: Callable[[], tuple[Collection[str], date | None]],
     ) -> Answer:
         """Return the first answer that `judge` lets pass, within `seconds`.
 
-        `judge` returns the snapshot as it may be drawn, or raises SourceError. `symbols` returns those of
-        the last page, for sources that know more instruments than the market has. Each source may take an
-        equal share of the time that is left, so that one that hangs leaves the next ones theirs. Raises
-        SourceError: that of the first source asked, in which the others' are told; SourcePassed where
+        `judge` returns the snapshot as it may be drawn, or raises SourceError. `listed` returns the symbols
+        of the last page and its date, for sources that know more instruments than the market has. Each source
+        may take an equal share of the time that is left, so that one that hangs leaves the next ones theirs.
+        Raises SourceError: that of the first source asked, in which the others' are told; SourcePassed where
         nothing failed; SourceResting where nothing failed that was asked, and something was not.
         """
         until = monotonic() + seconds
@@ -99,7 +99,7 @@ class Asker:
             self._say(f"{market.name}: asking {named.label}")
             share = (until - monotonic()) / (1 + len(waiting))
             try:
-                snapshot = judge(self._fetch(market, named, verdict, share, symbols))
+                snapshot = judge(self._fetch(market, named, verdict, share, listed))
             except SourceError as error:
                 self._note(market, named, blocks, error)
                 errors.append((named, error))
@@ -123,13 +123,14 @@ class Asker:
         named: NamedSource,
         verdict: Verdict,
         seconds: float,
-        symbols: Callable[[], Collection[str]],
+        listed: Callable[[], tuple[Collection[str], date | None]],
     ) -> Snapshot:
         """Return what a source gives within `seconds`. Raises SourceError."""
         folder = folder_of(self._config.state_directory, market, named)
         if is_closing(named) and verdict.session:
             source = cast("ClosingSource", named.source)
-            work = partial(source.closing, verdict.session, symbols=symbols(), folder=folder)
+            symbols, day = listed()
+            work = partial(source.closing, verdict.session, symbols=symbols, listed_on=day, folder=folder)
         else:
             work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
@@ -169,7 +170,7 @@ def is_of_use(named: NamedSource, verdict: Verdict) -> bool:
 
 def folder_of(state_directory: Path, market: Market, named: NamedSource) -> Path:
     """Return where a source may keep what makes its next fetch better; it need not exist."""
-    return state_directory / FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
+    return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
 
 
 def _of_all(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:

@@ -97,11 +97,12 @@ class Chronicle:
 
         def read(store: Store) -> Past:
             from heatmap.history import figures
+            from heatmap.sources import nse_symbols
 
             name, config = _name(market, snapshot), self._config
-            asked = figures.Figures(
-                store, name, market.calendar, config.history.periods, config.state_directory
-            )
+            symbols = [quote.symbol for quote in snapshot.quotes]
+            calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
+            asked = figures.Figures(store, name, calendar, config.history.periods, config.state_directory)
             return asked.past(snapshot, session, verdict.phase)
 
         return self.ask(market, read)

@@ -92,7 +92,7 @@ class Drawing:
             drawn_as = verdict._replace(phase=Phase.CLOSED) if objection else verdict
             return self._gatekeeper.admit(market, snapshot, drawn_as, whatever=whatever)
 
-        answer = self._asker.ask(market, verdict, seconds, judge, lambda: self._gatekeeper.symbols(market))
+        answer = self._asker.ask(market, verdict, seconds, judge, lambda: self._gatekeeper.listed(market))
         snapshot = answer.snapshot
         self._report.sources[market.name] = answer.source.label
         self._report.notes += [f"{market.name}: {failure}" for failure in answer.failures]

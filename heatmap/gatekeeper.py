@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -66,10 +66,11 @@ class Gatekeeper:
         self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
         return snapshot
 
-    def symbols(self, market: Market) -> frozenset[str]:
-        """Return the instruments of a market's last page; empty where there is none."""
+    def listed(self, market: Market) -> tuple[frozenset[str], date | None]:
+        """Return the instruments of a market's last page, and its date; none where there is no page."""
         last = self._load(market)
-        return last.symbols if last else frozenset()
+        zone = ZoneInfo(market.calendar.time_zone)
+        return (last.symbols, last.as_of.astimezone(zone).date()) if last else (frozenset(), None)
 
     def begin(self) -> None:
         """Remember what is about to be published: a run that is killed meanwhile cannot say what is out."""

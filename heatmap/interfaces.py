@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from heatmap.deadline import Deadline
@@ -38,12 +38,18 @@ class ClosingSource(Source, Protocol):
     """A place that has the figures of sessions once they are over: it is asked in the final phase alone."""
 
     def closing(
-        self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
+        self,
+        session: Session,
+        *,
+        symbols: Collection[str] = (),
+        listed_on: date | None = None,
+        folder: Path | None = None,
     ) -> Snapshot:
         """Return the final figures of a session, as of when it settled.
 
-        `symbols` are the instruments that the market is known to have; empty: not known. `folder` is as for
-        `fetch`. Raises SourceError, SourcePassed where they are not there yet.
+        `symbols` are the instruments that the market's last page has, and `listed_on` is the date that the
+        page is of; none: there is no page. `folder` is as for `fetch`. Raises SourceError, SourcePassed where
+        the figures are not there yet.
         """
         ...
 

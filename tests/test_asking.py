@@ -51,12 +51,19 @@ class Archive(MemorySource):
     """A source of closing figures alone, which notes what it was asked for."""
 
     known: list[Collection[str]] = field(default_factory=list)
+    listed_on: list[date | None] = field(default_factory=list)
 
     def closing(
-        self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
+        self,
+        session: Session,
+        *,
+        symbols: Collection[str] = (),
+        listed_on: date | None = None,
+        folder: Path | None = None,
     ) -> Snapshot:
         """As of when the session settled."""
         self.known.append(symbols)
+        self.listed_on.append(listed_on)
         assert session.settles is not None
         return self.fetch(now=session.settles, folder=folder)
 
@@ -185,6 +192,7 @@ def test_closing_figures_are_for_the_end_of_the_day(tmp_path: Path) -> None:
     tick.run(config, now=FINAL + TICK)
 
     assert (final.exit_code, archive.known) == (EXIT_OK, [{"UP", "DOWN"}])
+    assert [OPEN.date()] == archive.listed_on
     assert State(config.state_directory)["nse-fno"].final_date == "2026-09-17"
 
 

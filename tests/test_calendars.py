@@ -118,7 +118,17 @@ def test_symbols_that_changed(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(OVERRIDES)
 
     known = load(SessionOptions(), tmp_path).aliases
-    assert (("TATAMOTORS", "TMPV", None),) == known
+    assert (
+        ("IIFLWAM", "360ONE", date(2023, 1, 23)),
+        ("ADANITRANS", "ADANIENSOL", date(2023, 8, 24)),
+        ("L&TFH", "LTF", date(2024, 4, 23)),
+        ("MCDOWELL-N", "UNITDSPR", date(2024, 6, 7)),
+        ("GET&D", "GVT&D", date(2024, 11, 5)),
+        ("GMRINFRA", "GMRAIRPORT", date(2024, 12, 11)),
+        ("ZOMATO", "ETERNAL", date(2025, 4, 9)),
+        ("TATAMOTORS", "TMPV", date(2025, 10, 24)),
+        ("LTIM", "LTM", date(2026, 2, 27)),
+    ) == known
     assert (("OLDNAME", "NEWNAME", date(2026, 4, 1)), ("TATAMOTORS", "TMCV", None), *known) == load(
         SessionOptions(overrides=Path("own.toml")), tmp_path
     ).aliases

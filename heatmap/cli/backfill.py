@@ -13,7 +13,7 @@ from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.parser import complain
 from heatmap.cli.progress import Progress
-from heatmap.errors import EXIT_OK, ConfigError, HistoryError, UsageError
+from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
     from heatmap.history.figures import forget_digests
+    from heatmap.sources import nse_symbols
 
     market = config.named(arguments.market)[0]
     now = parse_now(arguments.now)
@@ -94,14 +95,31 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )
+        if filled.stored and not filled.stopped:
+            _learn_symbols(shelf, config)
         forget_digests(config.state_directory)
-        found = backfill.verify(store, market.name, market.calendar, days[0], days[-1]) if days else None
+        calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
+        found = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
         f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
         f"{len(days) - len(wanted):,} were there"
     )
     today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date()
     return _report(filled, found, today, is_all=arguments.folder is not None)
+
+
+def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
+    """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
+    from heatmap.sources import nse_symbols
+    from heatmap.sources.options import FOLDER
+
+    name = shelf.other(nse_symbols.PATH)
+    try:
+        body = shelf.read(name) if name else None
+        if body:
+            nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))
+    except (HistoryError, SourceError, OSError) as error:
+        _note(f"the exchange's list of symbols that changed is left out: {error}")
 
 
 def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from heatmap.config import Config, Market
+    from heatmap.guard import Calendar
     from heatmap.history.model import Bar
     from heatmap.history.store import Store
 
@@ -107,13 +108,15 @@ def _between(first: datetime | None, last: datetime | None, market: Market) -> s
 def _export(arguments: argparse.Namespace, config: Config) -> int:
     """Write the bars of one market."""
     from heatmap.history import export
+    from heatmap.sources import nse_symbols
 
     market = config.named(arguments.market)[0]
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
         raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
     write = export.FORMATS[arguments.format]
     with backfill.opened(config) as store:
-        bars = _bars(store, market, arguments)
+        calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
+        bars = _bars(store, market.name, calendar, arguments)
         try:
             if arguments.output is None:
                 write(bars, market.name, sys.stdout.buffer)
@@ -139,21 +142,23 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _bars(store: Store, market: Market, arguments: argparse.Namespace) -> Iterator[Sequence[Bar]]:
+def _bars(
+    store: Store, market: str, calendar: Calendar, arguments: argparse.Namespace
+) -> Iterator[Sequence[Bar]]:
     """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
     from heatmap.history import actions, adjustment
     from heatmap.history.backfill import verify
 
     first, last = arguments.first or date.min, arguments.last or date.max
-    days = [day for day in store.sessions(market.name) if first <= day <= last]
+    days = [day for day in store.sessions(market) if first <= day <= last]
     found: tuple[actions.Action, ...] = ()
     if arguments.adjusted and days:
-        found = verify(store, market.name, market.calendar, days[0], days[-1]).actions
+        found = verify(store, market, calendar, days[0], days[-1]).actions
         found = tuple(action for action in found if action.date <= days[-1])
     for day in days:
-        bars = store.bars(market.name, day, 1)
+        bars = store.bars(market, day, 1)
         if arguments.adjusted:
-            bars = adjustment.adjusted(adjustment.renamed(bars, market.calendar.aliases), found)
+            bars = adjustment.adjusted(adjustment.renamed(bars, calendar.aliases), found)
         yield bars
 
 

@@ -28,10 +28,12 @@ def adjusted(bars: Iterable[Bar], actions: Iterable[Action]) -> list[Bar]:
 def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
     """Return the bars under today's symbols; a session's own bar of that symbol stays the one it has."""
     given = list(bars)
+    changed = {alias.old for alias in aliases}  # few of all symbols: the others need no search
     taken = {(bar.symbol, bar.date) for bar in given}
     result = []
     for bar in given:
-        symbol = newest_symbol(bar.symbol, bar.date, aliases)
+        is_changed = bar.symbol in changed
+        symbol = newest_symbol(bar.symbol, bar.date, aliases) if is_changed else bar.symbol
         if symbol == bar.symbol:
             result.append(bar)
         elif (symbol, bar.date) not in taken:

@@ -64,6 +64,11 @@ class Folder:
         """Return the files of a day."""
         return self._names.get(day, [])
 
+    def other(self, path: str) -> str | None:
+        """Return the file that the exchange has at this path; None where it is not there."""
+        name = path.rpartition("/")[2]
+        return name if (self._path / name).is_file() else None
+
     def read(self, name: str) -> bytes:
         """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
         try:
@@ -101,6 +106,10 @@ class Exchange:
     def names(self, day: date) -> Sequence[str]:
         """Return the addresses of a day's archives."""
         return [self._base + path for path in archives.paths(day)]
+
+    def other(self, path: str) -> str:
+        """Return the address of another file, by its path."""
+        return self._base + path
 
     def read(self, name: str) -> bytes | None:
         """Ask for an archive; None where it is not there. Raises SourceError."""

@@ -6,9 +6,10 @@ come in the evening, hold every share, and know neither names nor market values.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import (
     ConfigError,
@@ -16,6 +17,7 @@ from heatmap.errors import (
     HistoryNonsense,
     SourceBlocked,
     SourceEmpty,
+    SourceError,
     SourcePassed,
     SourceRenamed,
     SourceReshaped,
@@ -23,21 +25,24 @@ from heatmap.errors import (
 from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
+    from heatmap.guard import Alias
     from heatmap.history.archives import Archive
     from heatmap.history.model import Bar
     from heatmap.history.shelves import Exchange
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Session
 
+_T = TypeVar("_T")
 NAME = "nse-archive"
 FUTURES_AND_OPTIONS = "SECURITIES IN F&O"
 LOTS_PATH = "/content/fo/fo_mktlots.csv"  # of every stock with futures and options, how many make a lot
 LOTS_MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices
 FEWEST_LOTS = 50  # there were 146 such stocks in 2019, 210 in 2026
+OPTIONAL_SHARE = 0.2  # of a fetch's time, for what a page can do without
 MOST_DAYS_BACK = 10  # further than from any session to the one before it
 SATURDAY = 5
 SETTLED_HOUR = 16  # when closing prices are final, as a rule, in the exchange's zone
@@ -47,8 +52,9 @@ SETTLED_HOUR = 16  # when closing prices are final, as a rule, in the exchange's
 class NseArchive(Online):
     """A session's closing prices, restricted to an index's stocks.
 
-    They are those of the market's last page; before there is one, the exchange's list of those with futures
-    and options, if `index` asks for them. `base_url` differs for a test; None: the exchange's own.
+    They are those of the market's page of that session. Without such a page they are the exchange's list of
+    those with futures and options, if `index` asks for them, else those of an older page. `base_url` differs
+    for a test; None: the exchange's own.
     """
 
     index: str = FUTURES_AND_OPTIONS
@@ -67,20 +73,27 @@ class NseArchive(Online):
             raise ConfigError(problems)
 
     def closing(
-        self, session: Session, *, symbols: Collection[str] = (), folder: Path | None = None
+        self,
+        session: Session,
+        *,
+        symbols: Collection[str] = (),
+        listed_on: date | None = None,
+        folder: Path | None = None,
     ) -> Snapshot:
         """Return a session's closing figures, as of when it settled.
 
-        Raises SourcePassed until its archive is there, other SourceErrors where it cannot be used.
+        The exchange's list of symbols that changed is kept beside `folder`, for the history as well. Raises
+        SourcePassed until the archive is there, other SourceErrors where it cannot be used.
         """
-        del folder  # it has nothing to keep
         as_of = session.settles or session.windows[-1].closes
 
         def work(shelf: Exchange) -> Snapshot:
             archive = _archive(shelf, session.date)
             if archive is None:
                 raise SourcePassed(f"the archive of {session.date:%d %b %Y} is not there yet")
-            return parse(archive, symbols or self._listed(shelf), as_of)
+            is_of_today = bool(symbols) and listed_on == session.date
+            wanted = symbols if is_of_today else self._listed_or(shelf, symbols)
+            return parse(archive, self._renamed(shelf, wanted, archive, session.date, folder), as_of)
 
         return self._within(work)
 
@@ -122,6 +135,65 @@ class NseArchive(Online):
                     f"the exchange's archives gave nothing within {self.fetch_timeout_seconds:g} seconds: "
                     "this address may be blocked there"
                 ) from error
+
+    def _listed_or(self, shelf: Exchange, symbols: Collection[str]) -> Collection[str]:
+        """Return the stocks of the index as the exchange lists them; where that fails, `symbols`.
+
+        Raises SourceError where there are none of these either.
+        """
+        if not symbols:
+            return self._listed(shelf)
+        return self._optional(lambda: self._listed(shelf)) or symbols
+
+    def _renamed(
+        self,
+        shelf: Exchange,
+        symbols: Collection[str],
+        archive: Archive,
+        day: date,
+        folder: Path | None,
+    ) -> Collection[str]:
+        """Return the symbols as they are called on that day, of those that the archive has not.
+
+        The exchange's own list is read where neither the packaged one nor the one kept knows them.
+        """
+        from heatmap.sources import nse_symbols
+
+        traded = {bar.symbol for bar in archive.bars}
+        kept = nse_symbols.load(folder.parent) if folder else ()
+
+        def renamed(changes: Sequence[Alias]) -> set[str]:
+            newer = {symbol: nse_symbols.current(symbol, day, changes) for symbol in missing}
+            return {new if new in traded else old for old, new in newer.items()}
+
+        missing = set(symbols) - traded
+        if not missing:
+            return symbols
+        present, missing = set(symbols) & traded, renamed((*nse_symbols.packaged(), *kept))
+        if missing - traded:
+            found = self._optional(lambda: self._changes(shelf))
+            if found and folder:
+                with suppress(OSError):  # a full disk: the page comes first
+                    nse_symbols.save(folder.parent, found)
+            missing = renamed(found or ())
+        return present | missing
+
+    def _changes(self, shelf: Exchange) -> tuple[Alias, ...]:
+        """Return the exchange's list of symbols that changed. Raises SourceError."""
+        from heatmap.history import archives
+        from heatmap.sources import nse_symbols
+
+        body = shelf.read((self.base_url or archives.BASE_URL).rstrip("/") + nse_symbols.PATH)
+        return nse_symbols.parse(body) if body else ()
+
+    def _optional(self, work: Callable[[], _T]) -> _T | None:
+        """Return what `work` gives within a part of the time; None where it fails: a page can do without."""
+        from heatmap.deadline import within
+
+        try:
+            return within(OPTIONAL_SHARE * self.fetch_timeout_seconds, work)
+        except (SourceError, DeadlineError):
+            return None
 
     def _listed(self, shelf: Exchange) -> Collection[str]:
         """Return the stocks of the index, as the exchange lists them. Raises SourceError."""

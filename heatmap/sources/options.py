@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from heatmap.web import Client, Limits
 
+FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
 BROWSERS = ("chrome", "firefox", "safari")
 PROXY_SCHEMES = ("http", "https", "socks5h")
 TIMEOUTS = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")

@@ -22,14 +22,14 @@ from heatmap.cli.progress import Progress
 from heatmap.history import export
 from heatmap.web import pace
 from tests.history import parquet_reader
-from tests.servers.archives import Archives, full, share
+from tests.servers.archives import CHANGES, Archives, full, share
 
 DAYS = [date(2026, 7, day) for day in (20, 21, 22)]
 EVENING = ("--now", "2026-07-22T20:00:00+05:30")
 STRANGE = (date(2020, 1, 1), date(2026, 7, 19), date(2026, 7, 23))  # unknown, a Sunday, tomorrow
 SPLIT = [  # TCS became five shares on the second day; a name changed on the third
-    [share("TCS", 2000.0, 2010.0), share("TATAMOTORS", 400.0, 404.0)],
-    [share("TCS", 402.0, 410.0), share("TATAMOTORS", 404.0, 408.0)],
+    [share("TCS", 2000.0, 2010.0), share("OLDNAME", 400.0, 404.0)],
+    [share("TCS", 402.0, 410.0), share("OLDNAME", 404.0, 408.0)],
     [share("TCS", 410.0, 420.0), share("TMPV", 408.0, 410.0)],
 ]
 
@@ -45,7 +45,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
     """The exchange's archives of three days; politeness to it is proved elsewhere."""
     monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
-    with Archives(dict(zip(DAYS, SPLIT, strict=True))) as running:
+    with Archives(
+        dict(zip(DAYS, SPLIT, strict=True)), changes=[("OLDNAME", "TMPV", "22-JUL-2026")]
+    ) as running:
         yield running
 
 
@@ -244,16 +246,35 @@ def test_export(here: Path, server: Archives, capfd: pytest.CaptureFixture[str])
 
     assert {
         ("TCS", "20"): 2010, ("TCS", "21"): 410, ("TCS", "22"): 420,
-        ("TATAMOTORS", "20"): 404, ("TATAMOTORS", "21"): 408, ("TMPV", "22"): 410,
+        ("OLDNAME", "20"): 404, ("OLDNAME", "21"): 408, ("TMPV", "22"): 410,
     } == plain  # fmt: skip
     assert {
         ("TCS", "20"): 402, ("TCS", "21"): 410, ("TCS", "22"): 420,
         ("TMPV", "20"): 404, ("TMPV", "21"): 408, ("TMPV", "22"): 410,
     } == pytest.approx(adjusted)  # fmt: skip
-    assert [["TATAMOTORS", "2026-07-21"], ["TCS", "2026-07-21"]] == [row[:2] for row in middle["bars"]]
+    assert [["OLDNAME", "2026-07-21"], ["TCS", "2026-07-21"]] == [row[:2] for row in middle["bars"]]
     _, rows = parquet_reader.read((here / "bars.parquet").read_bytes())
     assert sorted(plain.values()) == sorted(row[5] for row in rows)
     assert ["bars.parquet", "state"] == sorted(path.name for path in here.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["403", "500", b"<html>", b"OLDNAME,TMPV\n", b""])
+def test_a_backfill_does_without_the_list_of_symbols(
+    here: Path, server: Archives, capfd: pytest.CaptureFixture[str], fault: str | bytes
+) -> None:
+    """What cannot be read is told of and fails nothing; what was kept before stays."""
+    assert 0 == backfill(server)
+    kept = (here / "state/sources/nse-symbols.json").read_text()
+    capfd.readouterr()
+    server.faults[CHANGES] = fault
+
+    assert 0 == backfill(server, "--again")
+
+    told = capfd.readouterr().err
+    assert (fault == b"") != ("the exchange's list of symbols that changed is left out: " in told)
+    assert kept == (here / "state/sources/nse-symbols.json").read_text()
+    assert '["OLDNAME","TMPV","2026-07-22"]' in kept
+    assert "OLD1" not in kept.replace("OLDNAME", "")  # of 2020, when no session was
 
 
 def test_an_adjustment_after_the_span_does_not_count(

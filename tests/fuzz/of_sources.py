@@ -10,10 +10,20 @@ from datetime import UTC
 from heatmap import holidays, values, vlq
 from heatmap.credentials import VARIABLE
 from heatmap.history import archives, packing
-from heatmap.sources import file, nse_body, nse_holidays
+from heatmap.sources import file, nse_body, nse_holidays, nse_symbols
 from heatmap.web import answers, cookies
 from tests.fuzz.seeds import OVERRIDES
-from tests.fuzz.soundness import TODAY, calendar, decoded, is_figure, is_text, refusing, sound, text_of
+from tests.fuzz.soundness import (
+    TODAY,
+    calendar,
+    decoded,
+    folder,
+    is_figure,
+    is_text,
+    refusing,
+    sound,
+    text_of,
+)
 
 URL = "https://www.example.org/api"
 
@@ -92,6 +102,34 @@ def bhavcopy(body: bytes) -> object:
         return found
 
     return refusing(parse)
+
+
+def symbol_changes(body: bytes) -> object:
+    """The exchange's list of symbols that changed, and what is kept of it, also where that is the bytes."""
+
+    def parse() -> object:
+        found = nse_symbols.parse(body)
+        assert len(set(found)) == len(found) <= nse_symbols.MOST_CHANGES
+        for old, new, since in found:
+            assert old.isascii()
+            assert new.isascii()
+            assert old != new
+            assert len(old) <= 30
+            assert len(new) <= 30
+            assert since is not None
+        assert [change.since for change in found] == sorted(change.since for change in found if change.since)
+        nse_symbols.save(folder(), found)
+        assert nse_symbols.load(folder()) == tuple(
+            change for change in found if change.since and change.since >= nse_symbols.KEPT_SINCE
+        )
+        return found
+
+    (folder() / nse_symbols.FILE_NAME).write_bytes(body)
+    kept = nse_symbols.load(folder())
+    for symbol in ("OLD1", "TATAMOTORS"):
+        assert nse_symbols.current(symbol, TODAY, kept)
+        assert len(nse_symbols.of_symbols(kept, [symbol])) <= len(kept)
+    return kept, refusing(parse)
 
 
 def packed_tick(body: bytes) -> object:

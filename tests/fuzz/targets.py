@@ -15,6 +15,7 @@ from heatmap import nap
 from heatmap.history import keepsake
 from tests.fuzz import of_servers, of_sources, of_state, of_users, seeds
 from tests.fuzz.soundness import folder
+from tests.servers.archives import symbol_list
 
 
 class Target(NamedTuple):
@@ -46,6 +47,13 @@ TARGETS = {
             seeds.UDIFF_ARCHIVE.encode(),
             seeds.zipped(seeds.FULL_ARCHIVE),
             seeds.zipped(seeds.UDIFF_ARCHIVE),
+        ],
+    ),
+    "symbols": Target(
+        of_sources.symbol_changes,
+        lambda: [
+            symbol_list(("ZOMATO", "ETERNAL", "09-APR-2025")),
+            *seeds.encoded({"version": 1, "changes": [["ZOMATO", "ETERNAL", "2025-04-09"]]}),
         ],
     ),
     "tick": Target(of_sources.packed_tick, seeds.packed_ticks),

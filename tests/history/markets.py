@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,14 +23,15 @@ from tests.history.figures import MARKET
 SESSION = date(2026, 9, 17)  # the running one
 SPLIT_DAY, SPLIT = date(2026, 9, 9), "SPLIT"  # five shares of one, told by the previous close
 LISTED_DAY, YOUNG = date(2026, 9, 2), "YOUNG"
-RENAMED_DAY, OLD, NEW = date(2026, 8, 20), "TATAMOTORS", "TMPV"
+RENAMED_DAY, OLD, NEW = date(2026, 8, 20), "OLDNAME", "TMPV"
 HALTED_DAY, HALTED = date(2026, 9, 3), "HALTED"  # not traded on that day
 SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
 
 
 def nse() -> Calendar:
-    """The exchange's own calendar."""
-    return calendars.load(calendars.SessionOptions(), Path.cwd())
+    """The exchange's own calendar, and a symbol that changed."""
+    known = calendars.load(calendars.SessionOptions(), Path.cwd())
+    return replace(known, aliases=(*known.aliases, guard.Alias(OLD, NEW, RENAMED_DAY)))
 
     return calendars.load(calendars.SessionOptions(), Path.cwd())
 

@@ -36,7 +36,7 @@ from heatmap.model import Quote, Snapshot
 from heatmap.session import Phase
 from heatmap.sources.nse import BROWSER_HEADERS
 from heatmap.web import client, pace
-from tests.servers.archives import FULL, UDIFF, Archives, Share, full, packed, share, udiff
+from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 
 MARKET = "nse-fno"
 NOW = datetime(2026, 2, 20, 20, 0, tzinfo=UTC)
@@ -519,7 +519,8 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
 
         assert (0, "") == (done.returncode, done.stderr)
         assert "5 sessions stored (15 bars), 2 were there" in done.stdout
-        assert [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]] == server.paths
+        wanted = [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]]
+        assert [*wanted, CHANGES] == server.paths  # at the end it looks for symbols that changed
     with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
         assert {day: bars(day) for day in SESSIONS} == kept(store)
 

@@ -5,6 +5,7 @@
 
 - A browser's User-Agent must be sent, or the answer is 403; with `needs_cookie` a page must be visited first, too.
 - `lots` are the stocks in the list of those with futures and options; without any, that is not there.
+- `changes` are rows of the list of symbols that changed (`symbol_list`); without any, that is not there.
 - A day in `days` is there in the forms that `forms` names ("full", "udiff"); any other is 404 with a page.
 - `faults[part of a path]` is one of FAULTS, or bytes to be the body; `faulty_times` how often it shows, then all is well.
 - `seen`: the requests that came, as (time.monotonic(), path). `hold_after`: how many archives are served before
@@ -34,6 +35,7 @@ NOT_FOUND = b"<html><body>Resource not found</body></html>"
 FULL = "/products/content/sec_bhavdata_full_"
 UDIFF = "/content/cm/BhavCopy_NSE_CM_0_0_0_"
 LOTS = "/content/fo/fo_mktlots.csv"
+CHANGES = "/content/equities/symbolchange.csv"
 FAULTS = ("403", "429", "500", "html", "hang", "short")
 FULL_HEADER = (
     "SYMBOL, SERIES, DATE1, PREV_CLOSE, OPEN_PRICE, HIGH_PRICE, LOW_PRICE, LAST_PRICE, CLOSE_PRICE, "
@@ -102,6 +104,14 @@ def lot_list(stocks: Sequence[str]) -> bytes:
     return "".join(rows).encode()
 
 
+def symbol_list(*changes: tuple[str, str, str]) -> bytes:
+    """The list of symbols that changed: old, new, first day; many others first, a comma in each one's name."""
+    others = [(f"OLD{n}", f"NEW{n}", f"{1 + n % 28:02}-JAN-2020") for n in range(60)]
+    rows = [f" Some, Name & Co Limited,{old},{new},{day}" for old, new, day in (*others, *changes)]
+    heading = "SYMB_COMPANY_NAME, SM_KEY_SYMBOL, SM_NEW_SYMBOL, SM_APPLICABLE_FROM"
+    return "".join(f"{row}\r\n" for row in (heading, *rows)).encode()
+
+
 def packed(content: bytes, name: str = "BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv") -> bytes:
     """A zip file of one file."""
     file = io.BytesIO()
@@ -120,6 +130,7 @@ class Archives:
         forms: Sequence[str] = ("full", "udiff"),
         needs_cookie: bool = False,
         lots: Sequence[str] = (),
+        changes: Sequence[tuple[str, str, str]] = (),
         port: int = 0,
     ) -> None:
         self.bodies: dict[str, bytes] = {}
@@ -130,6 +141,8 @@ class Archives:
                 self.bodies[f"{UDIFF}{day:%Y%m%d}_F_0000.csv.zip"] = packed(udiff(day, shares))
         if lots:
             self.bodies[LOTS] = lot_list(lots)
+        if changes:
+            self.bodies[CHANGES] = symbol_list(*changes)
         self.needs_cookie = needs_cookie
         self.faults: dict[str, str | bytes] = {}
         self.faulty_times = sys.maxsize

@@ -23,7 +23,7 @@ from heatmap.history import archives
 from heatmap.session import Phase, Session, Window
 from heatmap.sources.nse_archive import NseArchive, parse, parse_lots
 from heatmap.sources.recording import Recording
-from tests.servers.archives import FULL, LOTS, UDIFF, Archives, Share, lot_list, share
+from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, lot_list, share, symbol_list
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 DAY = date(2026, 9, 17)
@@ -65,6 +65,71 @@ def test_without_a_page_the_list_of_lots_tells_the_stocks() -> None:
         found = NseArchive(base_url=archives.url).closing(SESSION)
 
     assert sorted(quote.symbol for quote in found.quotes) == sorted(LISTED)
+
+
+def closed(
+    archives: Archives, symbols: list[str], listed_on: date | None, folder: Path | None = None
+) -> list[str]:
+    """The symbols of the closing figures, in order; the source may take ten seconds."""
+    source = NseArchive(base_url=archives.url, fetch_timeout_seconds=10)
+    found = source.closing(SESSION, symbols=symbols, listed_on=listed_on, folder=folder)
+    return sorted(quote.symbol for quote in found.quotes)
+
+
+def test_a_market_gains_stocks_and_loses_them() -> None:
+    """The list of lots is read for each session: yesterday's page does not tell who is in today."""
+    yesterday = [*LISTED[:59], "TCS"]
+    with Archives({DAY: shares()}, lots=[*LISTED, "RELIANCE"]) as archives:
+        assert sorted([*LISTED, "RELIANCE"]) == closed(archives, yesterday, DAY - timedelta(days=1))
+        asked = archives.paths.count(LOTS)
+        # The exchange's own list of the day is that of a live page of the day.
+        assert sorted(yesterday) == closed(archives, yesterday, DAY)
+        assert (1, 1) == (asked, archives.paths.count(LOTS))
+
+
+@pytest.mark.parametrize("fault", [None, "403", "500", "hang", "html", "short", b"nonsense"])
+def test_without_the_list_an_older_page_tells(fault: str | bytes | None) -> None:
+    """Whatever is wrong with it; a list that does not answer takes a fifth of the time."""
+    with Archives({DAY: shares()}, lots=LISTED if fault else []) as archives:
+        if fault:
+            archives.faults[LOTS] = fault
+        began = time.monotonic()
+        assert ["RELIANCE", "TCS"] == closed(archives, ["TCS", "RELIANCE"], date(2026, 9, 16))
+
+    assert time.monotonic() - began < 9
+
+
+def renamed_shares() -> list[Share]:
+    """A session after two renames: one that the program knows, and one of last week."""
+    return [*shares(), share("TMPV", 400.0, 404.0), share("NEWER", 50.0, 51.0)]
+
+
+def test_a_symbol_that_changed(tmp_path: Path) -> None:
+    """By the packaged table, by the exchange's list, and by what was kept of it."""
+    before, folder = ["TATAMOTORS", "OLDER", "TCS"], tmp_path / "sources/nse-fno-2"
+    with Archives({DAY: renamed_shares()}, changes=[("OLDER", "NEWER", "10-SEP-2026")]) as archives:
+        assert ["TCS", "TMPV"] == closed(archives, ["TATAMOTORS", "TCS"], DAY)
+        assert CHANGES not in archives.paths
+        assert ["NEWER", "TCS", "TMPV"] == closed(archives, before, DAY, folder)
+        assert 1 == archives.paths.count(CHANGES)
+        assert ["NEWER", "TCS", "TMPV"] == closed(archives, before, DAY, folder)
+        assert 1 == archives.paths.count(CHANGES)
+        early = [("OLDER", "NEWER", "18-SEP-2026")]
+        archives.bodies[CHANGES] = symbol_list(*early)
+        assert ["TCS", "TMPV"] == closed(archives, before, DAY)  # not before its first day
+
+
+@pytest.mark.parametrize("fault", [None, "403", "500", "hang", b"nonsense"])
+def test_without_the_list_of_changes(fault: str | bytes | None, tmp_path: Path) -> None:
+    """The page is drawn without those stocks: `dropped` counts them."""
+    with Archives({DAY: renamed_shares()}) as archives:
+        if fault:
+            archives.faults[CHANGES] = fault
+        source = NseArchive(base_url=archives.url, fetch_timeout_seconds=10)
+        found = source.closing(SESSION, symbols=["OLDER", "TCS"], listed_on=DAY, folder=tmp_path / "a/b")
+
+    assert (["TCS"], 1) == ([quote.symbol for quote in found.quotes], found.dropped)
+    assert [] == list(tmp_path.rglob("*.json"))
 
 
 def test_before_the_archive_is_there() -> None:

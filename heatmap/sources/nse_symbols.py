@@ -1,0 +1,135 @@
+"""Symbols of the National Stock Exchange that became others: the packaged table, the exchange's own list."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heatmap import documents
+from heatmap.errors import SourceReshaped
+from heatmap.guard import Alias
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from heatmap.guard import Calendar
+
+PATH = "/content/equities/symbolchange.csv"  # on the archives' server
+LIST_NAME = PATH.rpartition("/")[2]
+CALENDAR = "nse-equity-fno"  # the packaged calendar that has the table
+FILE_NAME = "nse-symbols.json"  # what is kept of the exchange's list, beside what sources keep
+VERSION = 1
+KEPT_SINCE = date(2023, 1, 1)  # the packaged calendar's first day: there are no sessions before it
+FEWEST_COLUMNS = 4
+FEWEST_CHANGES = 50  # the list of 2026 has about 1,500, from 1999 on
+MOST_CHANGES = 20_000
+MOST_BYTES = 2 * 1024 * 1024  # the list of 2026 has 82 KB
+
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&.\-]{0,29}", re.ASCII)
+
+
+def parse(body: bytes) -> tuple[Alias, ...]:
+    """Return the changes in the exchange's list, the oldest first. Raises SourceReshaped.
+
+    A row is the company's name, the old symbol, the new one and the new one's first day, such as
+    09-APR-2025. There may be a heading, and a name may hold commas without quotes. Other rows are
+    left out.
+    """
+    if len(body) > MOST_BYTES:
+        raise SourceReshaped(f"the exchange's list of symbols has more than {MOST_BYTES:,} bytes")
+    found: set[Alias] = set()
+    for line in body.decode("utf-8-sig", errors="replace").splitlines():
+        cells = [cell.strip(' "') for cell in line.split(",")]
+        if len(cells) < FEWEST_COLUMNS:
+            continue
+        old, new, since = cells[-3:]
+        day = _day(since)
+        if day and old != new and _SYMBOL.fullmatch(old) and _SYMBOL.fullmatch(new):
+            found.add(Alias(old, new, day))
+    if not FEWEST_CHANGES <= len(found) <= MOST_CHANGES:
+        raise SourceReshaped(f"the exchange's list of symbols has {len(found):,} changes, not about 1,500")
+    return tuple(sorted(found, key=_order))
+
+
+@cache
+def packaged() -> tuple[Alias, ...]:
+    """Return the changes that came with the program."""
+    path = Path(__file__).parent.parent / "data" / "calendars" / f"{CALENDAR}.json"
+    return tuple(map(_packaged, json.loads(path.read_text("utf-8"))["aliases"]))
+
+
+def load(folder: Path) -> tuple[Alias, ...]:
+    """Return what is kept of the exchange's list in the sources' folder; nothing where it cannot be used."""
+    try:
+        return documents.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
+    except OSError:
+        return ()
+
+
+def save(folder: Path, changes: Iterable[Alias]) -> None:
+    """Keep the exchange's list in the sources' folder, from KEPT_SINCE on. Raises OSError."""
+    plain = [[old, new, since.isoformat()] for old, new, since in changes if since and since >= KEPT_SINCE]
+    documents.save(folder / FILE_NAME, VERSION, {"changes": plain})
+
+
+def of_symbols(changes: Sequence[Alias], symbols: Collection[str]) -> tuple[Alias, ...]:
+    """Return the changes that lead to one of these symbols, over others, too."""
+    wanted = set(symbols)
+    while olds := {change.old for change in changes if change.new in wanted} - wanted:
+        wanted |= olds
+    return tuple(change for change in changes if change.new in wanted)
+
+
+def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str] | None = None) -> Calendar:
+    """Return a calendar of the exchange with the changes that are kept; another calendar as it is.
+
+    Of `symbols` only; None: of all. What the calendar has itself comes first.
+    """
+    if calendar.name != CALENDAR:
+        return calendar
+    from dataclasses import replace
+
+    from heatmap.sources.options import FOLDER
+
+    kept = load(state_directory / FOLDER)
+    changes = kept if symbols is None else of_symbols(kept, symbols)
+    new = [change for change in changes if change not in calendar.aliases]
+    return replace(calendar, aliases=(*calendar.aliases, *new)) if new else calendar
+
+
+def current(symbol: str, day: date, changes: Sequence[Alias]) -> str:
+    """Return what a symbol of earlier is called on a day."""
+    for _ in changes:  # one may lead to another, but not for ever
+        fits = (c.new for c in changes if c.old == symbol and (c.since is None or c.since <= day))
+        later = next(fits, None)
+        if later is None:
+            break
+        symbol = later
+    return symbol
+
+
+def _order(change: Alias) -> tuple[date, str, str]:
+    return change.since or date.min, change.old, change.new
+
+
+def _packaged(entry: dict[str, str]) -> Alias:
+    return Alias(entry["old"], entry["new"], date.fromisoformat(entry["from"]))
+
+
+def _made(document: Any) -> tuple[Alias, ...]:  # noqa: ANN401 -- whatever a file may hold
+    """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
+    changes = tuple(Alias(old, new, date.fromisoformat(since)) for old, new, since in document["changes"])
+    if not all(_SYMBOL.fullmatch(symbol) for change in changes for symbol in change[:2]):
+        raise ValueError(changes)
+    return changes
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%d-%b-%Y").date()  # noqa: DTZ007 -- a date
+    except ValueError:
+        return None

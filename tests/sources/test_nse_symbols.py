@@ -1,0 +1,127 @@
+"""Symbols that changed: what is read of the exchange's list, what is kept, and what a symbol is called on a day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from heatmap import calendars
+from heatmap.errors import SourceReshaped
+from heatmap.guard import Alias
+from heatmap.sources import nse_symbols
+from tests.servers.archives import symbol_list
+
+ZOMATO = Alias("ZOMATO", "ETERNAL", date(2025, 4, 9))
+CHAIN = (
+    Alias("LTI", "LTIM", date(2022, 12, 5)),
+    Alias("LTIM", "LTM", date(2026, 2, 27)),
+    ZOMATO,
+)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"ETERNAL LIMITED,ZOMATO,ETERNAL,09-APR-2025",
+        b" ETERNAL LIMITED, ZOMATO , ETERNAL ,09-Apr-2025\r",
+        b'"ETERNAL, formerly Zomato",ZOMATO,ETERNAL,09-APR-2025',
+        b"ETERNAL, formerly Zomato & Co,ZOMATO,ETERNAL,09-APR-2025",
+        b"\xc9TERNAL LIMITED,ZOMATO,ETERNAL,09-APR-2025",  # no UTF-8
+    ],
+)
+def test_rows_of_every_shape(row: bytes) -> None:
+    """With blanks, quotes, commas in the name, and letters of another encoding."""
+    found = nse_symbols.parse(symbol_list() + row + b"\n")
+
+    assert ZOMATO == found[-1]
+    assert 61 == len(found)
+    assert Alias("OLD0", "NEW0", date(2020, 1, 1)) == found[0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"ZOMATO,ETERNAL,09-APR-2025",
+        b"X,ZOMATO,ETERNAL,2025-04-09",
+        b"X,ZOMATO,ETERNAL,31-FEB-2025",
+        b"X,ZOMATO,ETERNAL,",
+        b"X,ZOMATO,ZOMATO,09-APR-2025",
+        b"X,ZO MATO,ETERNAL,09-APR-2025",
+        b"X,../etc,ETERNAL,09-APR-2025",
+        b"X,,ETERNAL,09-APR-2025",
+        b"X,ZOMATO,<b>,09-APR-2025",
+    ],
+)
+def test_rows_that_say_nothing(row: bytes) -> None:
+    """They are left out; the others are read."""
+    assert 60 == len(nse_symbols.parse(symbol_list() + row + b"\n"))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Access Denied</html>", b"X,A,B,09-APR-2025\n", b"," * 3_000_000]
+)
+def test_what_is_no_list(body: bytes) -> None:
+    """A list of next to nothing is none, and one without end is not read."""
+    with pytest.raises(SourceReshaped):
+        nse_symbols.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day", "expected"),
+    [
+        ("ZOMATO", date(2025, 4, 8), "ZOMATO"),
+        ("ZOMATO", date(2025, 4, 9), "ETERNAL"),
+        ("LTI", date(2022, 1, 1), "LTI"),
+        ("LTI", date(2025, 1, 1), "LTIM"),
+        ("LTI", date(2026, 9, 17), "LTM"),
+        ("TCS", date(2026, 9, 17), "TCS"),
+    ],
+)
+def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
+    """From the first day of the new one on; one change may lead to another, but not round in circles."""
+    circle = (Alias("TCS", "X", date(2027, 1, 1)), Alias("A", "B", None), Alias("B", "A", None))
+
+    assert expected == nse_symbols.current(symbol, day, (*CHAIN, *circle))
+    assert nse_symbols.current("A", day, circle) in {"A", "B"}
+
+
+def test_what_leads_to_a_symbol() -> None:
+    """All that it was called before, over others, too."""
+    assert CHAIN[:2] == nse_symbols.of_symbols(CHAIN, ["LTM", "TCS"])
+    assert () == nse_symbols.of_symbols(CHAIN, ["LTI"])
+
+
+def test_what_is_kept(tmp_path: Path) -> None:
+    """Changes since the calendar's first day join the calendar's own, those of a market's symbols alone if asked."""
+    state = tmp_path / "state"
+    fresh = Alias("FRESH", "NEWER", date(2026, 9, 1))
+    nse_symbols.save(state / "sources", (*CHAIN, fresh))
+    known = calendars.load(calendars.SessionOptions(), tmp_path)
+
+    assert (*CHAIN[1:], fresh) == nse_symbols.load(state / "sources")
+    assert (*known.aliases, fresh) == nse_symbols.with_kept(known, state).aliases
+    assert known == nse_symbols.with_kept(known, state, ["TCS"])
+    assert (*known.aliases, fresh) == nse_symbols.with_kept(known, state, ["NEWER"]).aliases
+    other = replace(known, name="own hours")
+    assert other == nse_symbols.with_kept(other, state)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"changes": 5}', '{"changes": [["A", "B"]]}', '{"changes": [["A", "<b>", "2026-01-01"]]}'],
+)
+def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
+    """It is set aside; the next list takes its place."""
+    (tmp_path / nse_symbols.FILE_NAME).write_text(content)
+
+    assert () == nse_symbols.load(tmp_path)
+    nse_symbols.save(tmp_path, [ZOMATO])
+    assert (ZOMATO,) == nse_symbols.load(tmp_path)
+
+
+def test_the_packaged_changes_are_the_calendar_s(tmp_path: Path) -> None:
+    """One table for the archive source and the history."""
+    assert calendars.load(calendars.SessionOptions(), tmp_path).aliases == nse_symbols.packaged()
