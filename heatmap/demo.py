@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from heatmap import config as configuration
 from heatmap import embed, guard, tick
 from heatmap.errors import PublishError, UsageError
+from heatmap.publishers import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,17 +28,19 @@ TITLE = "NSE F&O heatmap"
 DATE = datetime.fromisoformat("2026-09-17").date()
 STEP = timedelta(minutes=5)  # between two moments of the recorded day
 FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")  # when the recorded closing figures were there
-RECORDING_MARK = b'name="heatmap-recording"'
 
 
 def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
-    """Return the configuration of a demo: the recording as its source, `site` as its only target."""
+    """Return the configuration of a demo: the recording as its source, `site` as its only target.
+
+    What stands in `site` is replaced, whoever wrote it.
+    """
     config = configuration.read(
         {
             "title": TITLE,
             "state_directory": str(state.absolute()),
             "market": [{"name": MARKET, "source": {"type": "recording"}}],
-            "publish": [{"url": f"file:{site.absolute()}"}],
+            "publish": [{"url": f"file:{quote(os.fsencode(site.absolute()))}", "overwrite": True}],
         },
         base=Path.cwd(),
     )
@@ -64,22 +69,28 @@ def publish(config: Config, moment: datetime) -> None:
 def once(site: Path, *, overwrite: bool) -> Path:
     """Draw the day's final page into `site` and return it.
 
-    Raises UsageError where a page of live figures lies there, unless `overwrite` is set.
+    Raises UsageError where a page that is not a recording lies there, unless `overwrite` is set.
     """
-    page = site / "index.html"
-    try:
-        if not overwrite and RECORDING_MARK not in page.read_bytes():
-            message = (
-                f"{page} is not a recording: this would overwrite it; give another --directory, or --force"
-            )
-            raise UsageError(message)
-    except FileNotFoundError:
-        pass  # nothing there that could be lost
-    except OSError as error:
-        raise PublishError(f"{page} cannot be read ({error.strerror}): give another --directory") from error
+    page = site / ownership.PAGE_NAME
+    for there in () if overwrite else (page, site / MARKET / ownership.PAGE_NAME):
+        _refuse_other_page(there)
     with TemporaryDirectory(prefix="heatmap-demo-") as state:
         publish(settings(site, Path(state), refresh_seconds=300), FINAL)
     return page
+
+
+def _refuse_other_page(page: Path) -> None:
+    try:
+        with page.open("rb") as stream:
+            head = stream.read(ownership.HEAD_BYTES)
+    except FileNotFoundError:
+        return  # nothing there that could be lost
+    except OSError as error:
+        raise PublishError(f"{page} cannot be read ({error.strerror}): give another --directory") from error
+    if not ownership.is_recording(head):
+        raise UsageError(
+            f"{page} is not a recording: this would overwrite it; give another --directory, or --force"
+        )
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -82,6 +82,9 @@ class Publisher(Protocol):
         """
         ...
 
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file; say what was found. Raises PublishError."""
+    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+        """Write, replace, read back and delete a probe file; say what was found. Raises PublishError.
+
+        None of `pages`, which are not put, may stand in the place of a file that this program did not write.
+        """
         ...

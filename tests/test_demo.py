@@ -46,7 +46,7 @@ def test_a_live_page_is_not_overwritten(tmp_path: Path) -> None:
         demo.once(site, overwrite=False)
     assert "live figures" == (site / "index.html").read_text()
     demo.once(site, overwrite=True)
-    assert demo.RECORDING_MARK in (site / "index.html").read_bytes()
+    assert b'<meta name="heatmap-recording"' in (site / "index.html").read_bytes()
 
 
 def test_moments_are_those_of_the_guard(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from heatmap.config import load
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
+from heatmap.publishers import ownership
 from heatmap.publishers.known_hosts import UnknownHostKey
 from heatmap.report import Report
 from heatmap.state import lock
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     # All are asked first: what one reads as its secret, no child of another may inherit.
     problems = [target.problems() for target in config.publishers]
     for target, found in zip(config.publishers, problems, strict=True):
-        _check_target(target, found, config.deadline_seconds, report, arguments.trust_host_key)
+        _check_target(target, found, config, report, arguments.trust_host_key)
     return report.exit_code
 
 
@@ -167,21 +168,23 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
 def _check_target(
     target: Publisher,
     problems: Sequence[str],
-    seconds: float,
+    config: Config,
     report: Report,
     fingerprints: Sequence[str] | None,
 ) -> None:
+    seconds = config.deadline_seconds
+    pages = ownership.samples([market.name for market in config.markets])
     report.targets += 1
     try:
         if problems:
             raise ConfigError([*problems])
         try:
-            found = target.check(Deadline(seconds))
+            found = target.check(Deadline(seconds), pages)
         except UnknownHostKey:
             if fingerprints is None:
                 raise
             trust.offer(cast("SftpPublisher", target), fingerprints, seconds)
-            found = target.check(Deadline(seconds))
+            found = target.check(Deadline(seconds), pages)
         _tell(target.name, found)
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import address
-from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.publishers import address, ownership
+from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # Before the second attempt; twice as long before the third; each by chance up to half less or more.
 BACKOFF_SECONDS = 1.0
 CLEANING_SECONDS = 10  # what tidying up after a failure may take
-PAGE_NAME = "index.html"
 
 T = TypeVar("T")
 
@@ -65,8 +64,11 @@ def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delive
     raise AssertionError("an attempt either delivers or raises")
 
 
-def probe(target: Target, deadline: Deadline) -> str:
-    """Write, replace, read back and delete a file; say what server that was. Raises PublishError."""
+def probe(target: Target, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+    """Write, replace, read back and delete a file; say what server that was. Raises PublishError.
+
+    Before, see that none of `pages` would replace a file of somebody else; they are not put.
+    """
     from heatmap.model import Page
 
     work = _Work(target, deadline)
@@ -75,6 +77,7 @@ def probe(target: Target, deadline: Deadline) -> str:
 
     def try_out(session: Session) -> str:
         read_back = target.verify != "size"
+        work.refuse_foreign(session, pages)
         work.bring(session, Page(name, b"first"), read_back=read_back)
         work.bring(session, Page(name, b"second"), read_back=read_back)
         session.remove(path)
@@ -103,12 +106,15 @@ class _Work:
         self.leftovers: list[str] = []
         self.deleted_first = False  # whether a file had to be deleted for another to take its place
         self._settled: set[str] = set()  # the files known to be in place
+        self._proofs: list[str] = []  # paths of files that nobody else has beside a page, or below it
+        self._sizes: dict[str, int | None] = {}  # by page, what `_size` would return, where it is known
 
     def attempt(self, pages: Sequence[Page]) -> None:
         """Bring all pages that are not in place yet, in one session. Raises PublishError."""
 
         def bring_all(session: Session) -> None:
             self._remove_leftovers(session)
+            self.refuse_foreign(session, [page for page in pages if page.path not in self._settled])
             for page in pages:
                 if page.path not in self._settled:
                     self.bring(session, page, read_back=self._is_read_back(page))
@@ -121,7 +127,7 @@ class _Work:
     def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
         """See that a file is in place, whole. Raises one of the session's faults, PublishError, _Damaged."""
         path = address.join(self.target.folder, page.path)
-        stands = _size(session, path)
+        stands = self._sizes.pop(page.path) if page.path in self._sizes else _size(session, path)
         if stands in (None, len(page.content)):  # else it need not be read to know that it is another
             with suppress(Missing):
                 if session.read(path) == page.content:
@@ -139,6 +145,54 @@ class _Work:
             self._replace(session, temporary, path)
         _compare(session, path, page.content, read_back=read_back)
         self.leftovers.clear()
+
+    def refuse_foreign(self, session: Session, pages: Sequence[Page]) -> None:
+        """See that no file of somebody else is replaced. Raises PublishImpossible, or a session's fault.
+
+        What is found to be in place already is settled by that.
+        """
+        if self.target.overwrite:
+            return
+
+        def read(page: Page) -> bytes | None:
+            content = self._read_head(session, page)
+            if content == page.content and self._sizes.get(page.path) == len(page.content):
+                self._settled.add(page.path)
+            return content
+
+        self._sizes.clear()
+        self._proofs = [page.path for page in pages if page.path.endswith(f"/{ownership.SNAPSHOT_NAME}")]
+        ownership.check(self.target.name, pages, read)
+
+    def _read_head(self, session: Session, page: Page) -> bytes | None:
+        """Return the beginning of what stands in a page's place, all where it may be the same; None: nothing.
+
+        Raises PublishImpossible where it cannot be read, although it is there.
+        """
+        path = address.join(self.target.folder, page.path)
+        try:
+            size = self._sizes[page.path] = session.size(path)
+        except Hidden as hidden:
+            size, self._sizes[page.path] = hidden.size, -1
+        except Missing:
+            self._sizes[page.path] = -1
+            return None
+        if size is not None and size > ownership.MAX_PAGE_BYTES:
+            raise ownership.foreign(self.target.name, page.path)
+        if size == 0:
+            return b""
+        may_be_same = size == len(page.content)
+        try:
+            return session.read(path, None if may_be_same else ownership.HEAD_BYTES)
+        except Missing as missing:
+            if size is None and not isinstance(missing, Unreadable):
+                return None
+        # There are users who may write and not read: then a snapshot beside or below the page is the proof.
+        folder = page.path.rpartition("/")[0]
+        proofs = [proof for proof in self._proofs if proof.startswith(folder)]
+        if any(_is_there(session, address.join(self.target.folder, proof)) for proof in proofs):
+            return ownership.SAMPLE
+        raise ownership.unreadable(self.target.name, page.path)
 
     def tidy(self) -> None:
         """Remove what failed attempts have left, on a new connection, as well as can be."""
@@ -194,7 +248,7 @@ class _Work:
                 raise PublishError(f"{self.target.name}: {what}") from again
 
     def _is_read_back(self, page: Page) -> bool:
-        is_page = page.path.rpartition("/")[2] == PAGE_NAME
+        is_page = page.path.rpartition("/")[2] == ownership.PAGE_NAME
         return self.target.verify == "all" or (self.target.verify == "page" and is_page)
 
     def _remove_leftovers(self, session: Session) -> None:
@@ -224,6 +278,16 @@ def _size(session: Session, path: str) -> int | None:
         return session.size(path)
     except Missing:
         return -1
+
+
+def _is_there(session: Session, path: str) -> bool:
+    try:
+        session.size(path)
+    except Hidden:
+        return True
+    except Missing:
+        return False
+    return True
 
 
 def _compare(session: Session, path: str, content: bytes, *, read_back: bool) -> None:

@@ -25,9 +25,13 @@ FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
 @dataclass(frozen=True, slots=True)
 class FilePublisher:
-    """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`."""
+    """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`.
+
+    `overwrite`: files that this program did not write are replaced, too.
+    """
 
     url: str
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an address that cannot be."""
@@ -87,11 +91,11 @@ class FilePublisher:
 
         return deliver(self, pages, deadline)
 
-    def check(self, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
+    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+        """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
         from heatmap.publishers.delivery import probe
 
-        return probe(self, deadline)
+        return probe(self, deadline, pages)
 
 
 class _Session:
@@ -108,7 +112,7 @@ class _Session:
         """Connect nothing."""
 
     def size(self, path: str) -> int:
-        from heatmap.publishers.steps import Missing
+        from heatmap.publishers.steps import Hidden, Missing
 
         self._refuse_other_things(path)
         try:
@@ -116,17 +120,19 @@ class _Session:
         except FileNotFoundError:
             raise Missing from None
         if not found.st_mode & OTHERS_MAY_READ and path not in self._put:
-            raise Missing  # as visitors see it: it is put anew
+            raise Hidden(found.st_size)
         return found.st_size
 
-    def read(self, path: str) -> bytes:
-        from heatmap.publishers.steps import Missing
+    def read(self, path: str, most: int | None = None) -> bytes:
+        from heatmap.publishers.steps import Missing, Unreadable
 
         try:
             with open(path, "rb") as stream:
-                return stream.read()
+                return stream.read(most)
         except FileNotFoundError:
             raise Missing from None
+        except PermissionError as error:
+            raise Unreadable(error.strerror) from None
 
     def put(self, path: str, content: bytes) -> None:
         _make_folders(address.parent(path))

@@ -23,7 +23,7 @@ class FtpPublisher(Remote):
     """A folder on an FTP server: `ftp://user@host:port/folder`, relative to the login folder unless `//`.
 
     Without a user the login is anonymous. `timeout_seconds` bounds each wait for the server. Not `passive`:
-    the server makes the data connections. `verify` and `replace` are as `delivery` has them.
+    the server makes the data connections. `verify`, `replace` and `overwrite` are as `delivery` has them.
     """
 
     url: str
@@ -34,6 +34,7 @@ class FtpPublisher(Remote):
     passive: bool = True
     verify: str = "page"
     replace: str = "rename"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""

@@ -47,10 +47,11 @@ class Data:
             raise
         self._control.voidresp()
 
-    def receive(self, command: str, most: int) -> bytes:
+    def receive(self, command: str, most: int, *, cut: bool = False) -> bytes:
         """Return the data of a command. Raises ReplyError where it is more than `most` bytes.
 
-        One of REFUSALS here means that the command itself was refused.
+        With `cut` the transfer is broken off there instead, and what came is returned. One of REFUSALS here
+        means that the command itself was refused.
         """
         content = bytearray()
         with self._data(command) as connection:
@@ -60,12 +61,14 @@ class Data:
                 if not block:
                     break
                 content += block
-        if len(content) > most:
+        is_cut = len(content) > most
+        if is_cut and not cut:
             raise ReplyError(f"more than {most:,} bytes came back")
         try:
             self._control.voidresp()
         except REFUSALS as error:
-            raise DataError(str(error)) from None
+            if not is_cut:  # else the server only says that we hung up
+                raise DataError(str(error)) from None
         return bytes(content)
 
     @contextmanager

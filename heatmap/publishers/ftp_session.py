@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 IMPLICIT_PORT = 990  # where TLS begins with the first byte
+UNCUT_BYTES = 1024 * 1024  # what is read to its end, although its beginning would do
 
 
 class Security(NamedTuple):
@@ -111,12 +112,16 @@ class Session:
         self._tells_sizes = size is not None
         return size
 
-    def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same."""
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same.
+
+        With `most` only what is larger than any usual page is cut, for servers differ in how they take that.
+        """
         self._step, self._what = "read", path
         self._use_type("I")
+        limit = address.MAX_BYTES if most is None else max(most, UNCUT_BYTES)
         try:
-            return self._data.receive(f"RETR {self._whole(path)}", address.MAX_BYTES)
+            return self._data.receive(f"RETR {self._whole(path)}", limit, cut=most is not None)
         except REFUSALS as error:
             if self._is_listed(path):
                 raise Unreadable(str(self.explain(error))) from None

@@ -35,6 +35,7 @@ class GitPublisher:
     remote: str = "origin"
     push: bool = True
     folder: str = ""
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
@@ -89,11 +90,14 @@ class GitPublisher:
 
         return publish(self, pages, deadline)
 
-    def check(self, deadline: Deadline) -> str:
-        """Find the repository and try a push that changes nothing. Raises PublishError."""
+    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+        """Find the repository, see whose `pages` the branch has, try a push that changes nothing.
+
+        Raises PublishError.
+        """
         from heatmap.publishers.git_branch import check
 
-        return check(self, deadline)
+        return check(self, deadline, pages)
 
     def _place(self) -> FilePublisher:
         return FilePublisher("file:" + self.url[len(SCHEME) :])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address
+from heatmap.publishers import address, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
 
@@ -54,10 +55,15 @@ def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> 
     raise PublishError(f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again")
 
 
-def check(target: GitPublisher, deadline: Deadline) -> str:
-    """Say what repository that is, after a push that is only rehearsed. Raises PublishError."""
+def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> str:
+    """Say what repository that is, after a push that is only rehearsed. Raises PublishError.
+
+    None of `pages` may stand in the place of a file that this program did not write.
+    """
     git = Git(target, deadline)
     tip = _tip(git)
+    if tip and pages and _fetched(git, tip):
+        _refuse_foreign(git, _entries(git, tip), dict.fromkeys(pages, ""))
     tree = git.step("write", "hash-object", "-w", "-t", "tree", "--stdin")
     commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree)
     if not _pushed(git, tip, commit, "--dry-run"):
@@ -89,28 +95,24 @@ def _fetched(git: Git, tip: str) -> bool:
 
 def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
     """Store the branch's files with the pages among them. Raises PublishError."""
-    import os
     from tempfile import TemporaryDirectory
 
-    folder = git.target.folder.strip("/")
-    paths = [address.join(folder, page.path) for page in pages]
     before = _entries(git, tip) if tip else {}
-    for path in paths:
-        _refuse_other_things(git.target, before, path)
-    lines, put = b"", 0
-    for path, page in zip(paths, pages, strict=True):
+    entries: dict[Page, str] = {}
+    for page in pages:
+        _refuse_other_things(git.target, before, _path(git, page))
         oid = git.step("store a page", "hash-object", "-w", "--stdin", content=page.content)
-        entry = f"{FILE_MODE} blob {oid}"
-        if before.get(path) != entry:
-            put += 1
-            lines += os.fsencode(f"{entry}\t{path}\0")
-    if not put:
+        entries[page] = f"{FILE_MODE} blob {oid}"
+    _refuse_foreign(git, before, entries)
+    changed = {page: entry for page, entry in entries.items() if before.get(_path(git, page)) != entry}
+    if not changed:
         return _Tree("", 0)
+    lines = b"".join(os.fsencode(f"{entry}\t{_path(git, page)}\0") for page, entry in changed.items())
     with TemporaryDirectory(prefix="heatmap-") as place:
         index = os.path.join(place, "index")
         git.step("read the branch", "read-tree", tip or "--empty", index=index)
         git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)
-        return _Tree(git.step("write", "write-tree", index=index), put)
+        return _Tree(git.step("write", "write-tree", index=index), len(changed))
 
 
 def _entries(git: Git, tip: str) -> dict[str, str]:
@@ -132,6 +134,33 @@ def _refuse_other_things(target: GitPublisher, before: Mapping[str, str], path: 
         raise PublishImpossible(
             f"{target.name}: in the branch {level} is {what}, where a {due} is due: remove or rename it"
         )
+
+
+def _refuse_foreign(git: Git, before: Mapping[str, str], entries: Mapping[Page, str]) -> None:
+    """Raise PublishImpossible where a page would replace a file that this program did not write.
+
+    `before` and `entries` are what the branch holds by path, and what it is to hold by page.
+    """
+
+    def read(page: Page) -> bytes | None:
+        _refuse_other_things(git.target, before, _path(git, page))
+        entry = before.get(_path(git, page))
+        if entry is None:
+            return None
+        if entry == entries[page]:
+            return page.content
+        oid = entry.split()[2]
+        size = int(git.step("read the branch", "cat-file", "-s", oid))
+        if size > ownership.MAX_PAGE_BYTES:
+            raise ownership.foreign(git.target.name, page.path)
+        return os.fsencode(git.step("read the branch", "cat-file", "blob", oid))
+
+    if not git.target.overwrite:
+        ownership.check(git.target.name, [*entries], read)
+
+
+def _path(git: Git, page: Page) -> str:
+    return address.join(git.target.folder.strip("/"), page.path)
 
 
 def _pushed(git: Git, tip: str, commit: str, *options: str) -> bool:

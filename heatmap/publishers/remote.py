@@ -43,8 +43,8 @@ class Remote:
 
         return deliver(self, pages, deadline)
 
-    def check(self: Target, deadline: Deadline) -> str:
-        """Write, replace, read back and delete a probe file. Raises PublishError."""
+    def check(self: Target, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+        """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
         from heatmap.publishers.delivery import probe
 
-        return probe(self, deadline)
+        return probe(self, deadline, pages)

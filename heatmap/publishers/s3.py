@@ -51,6 +51,7 @@ class S3Publisher(Remote):
     ca_file: Path | None = None
     timeout_seconds: float = 20
     verify: str = "page"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""

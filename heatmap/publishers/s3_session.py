@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from heatmap.publishers import options
 from heatmap.publishers.s3_answers import Http, Question
 from heatmap.publishers.s3_faults import Refusal, TooLong, explain
-from heatmap.publishers.steps import Missing
+from heatmap.publishers.steps import Hidden, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,8 @@ CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
 }
 OTHER_CONTENT = "application/octet-stream"
-OK = (200, 204)
+OK = (200, 204, 206)
+EMPTY = 416  # to who asks for the beginning of what holds nothing
 
 
 class S3Session:
@@ -70,7 +71,7 @@ class S3Session:
         self._http.auth = AWS4Auth(identity, secret, self._target.region, "s3", session_token=token)
 
     def size(self, path: str) -> int | None:
-        """Return a file's size. One that visitors would be given with other headers counts as missing."""
+        """Return a file's size. Raises Missing, and Hidden for one that visitors get with other headers."""
         self._step, self._what = "look at", path
         try:
             answer = self._ask("HEAD", path)
@@ -80,22 +81,26 @@ class S3Session:
             if refusal.status == 404 or (refusal.status < 500 and path not in self._stored):
                 raise Missing from None
             raise
+        length = answer.headers.get("Content-Length", "")
+        size = int(length[:15]) if length.isascii() and length.isdigit() else None
         if path not in self._stored and any(
             _plain(answer.headers.get(name, "")) != _plain(value)
             for name, value in self._headers(path).items()
         ):
-            raise Missing
-        length = answer.headers.get("Content-Length", "")
-        return int(length[:15]) if length.isascii() and length.isdigit() else None
+            raise Hidden(size)
+        return size
 
-    def read(self, path: str) -> bytes:
-        """Return what a file holds."""
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """Return what a file holds, or its first `most` bytes."""
         self._step, self._what = "read", path
+        part = {"Range": f"bytes=0-{most - 1}"} if most else None
         try:
-            return self._ask("GET", path).content
+            return self._ask("GET", path, headers=part).content
         except Refusal as refusal:
             if refusal.code == "NoSuchKey":
                 raise Missing from None
+            if refusal.status == EMPTY:
+                return b""
             raise
 
     def put(self, path: str, content: bytes) -> None:

@@ -44,6 +44,7 @@ class SftpPublisher(Remote):
     timeout_seconds: float = 20
     verify: str = "page"
     replace: str = "rename"
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""

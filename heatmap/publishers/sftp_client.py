@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, openssh, options, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
-from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ class Session:
         self._ask("")
 
     def size(self, path: str) -> int:
-        """Return a file's size. Raises Missing also for one that visitors may not read."""
+        """Return a file's size. Raises Missing, and Hidden for one that visitors may not read."""
         self._step, self._what = "look", path
         if self._held(address.parent(path)).get(path.rpartition("/")[2]) == "l":  # `ls` of it looks behind it
             raise sftp_words.in_the_way(self._target.name, path, "a symbolic link")
@@ -89,18 +89,18 @@ class Session:
                 sftp_words.in_the_way(self._target.name, path, "a folder") if listed else Broken(_told(words))
             )
         kind, mode, size, _ = listed[0].groups()
+        self._size = int(size)
         if kind != "-":
             what = "a symbolic link that leads nowhere" if kind == "l" else "no ordinary file"
             raise sftp_words.in_the_way(self._target.name, path, what)
         if not OTHERS_MAY_READ.fullmatch(mode):
             if path == self._stored:
                 raise sftp_words.kept_from_visitors(self._target.name, path, kind + mode)
-            raise Missing
-        self._size = int(size)
+            raise Hidden(self._size)
         return self._size
 
-    def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing, Unreadable."""
+    def read(self, path: str, most: int | None = None) -> bytes:  # noqa: ARG002 -- `get` has no such option
+        """Return what a file holds, all of it. Raises Missing, Unreadable."""
         self._step, self._what = "read", path
         file, local = self._emptied()
         words = self._ask(f"-get {_quoted(path)} {local}", self._size)

@@ -18,7 +18,7 @@ from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishRefused
 from heatmap.publishers import address, known_hosts, secret, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
-from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ class ParamikoSession:
         return name, known_hosts.HostKey(name, key.get_name(), key.get_base64())
 
     def size(self, path: str) -> int | None:
-        """Return a file's size, None where it is not told. Raises Missing also where none may read it."""
+        """Return a file's size, None where it is not told. Raises Missing; Hidden where none may read it."""
         with self._within_step("look", path) as client:
             try:
                 found = client.lstat(path)
@@ -101,15 +101,15 @@ class ParamikoSession:
         if mode is not None and not mode & OTHERS_MAY_READ:
             if path == self._stored:
                 raise sftp_words.kept_from_visitors(self._target.name, path, filemode(mode))
-            raise Missing
+            raise Hidden(found.st_size)
         return found.st_size
 
-    def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing, Unreadable."""
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """Return what a file holds, or its first `most` bytes. Raises Missing, Unreadable."""
         with self._within_step("read", path) as client:
             try:
                 with client.open(path, "rb") as file:
-                    return file.read(address.MAX_BYTES)
+                    return file.read(most or address.MAX_BYTES)
             except FileNotFoundError:
                 raise Missing from None
             except PermissionError as error:

@@ -15,6 +15,17 @@ class Missing(Exception):
     """There is no such file on the server, or none that visitors can read."""
 
 
+class Hidden(Missing):
+    """The file is there, but visitors do not get it as they should: it is to be put anew.
+
+    `size` is its size in bytes; None where the server does not tell it.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__()
+        self.size = size
+
+
 class Unreadable(Missing):
     """The file is there, and the server does not give it back. `str()` of it is a sentence."""
 
@@ -45,11 +56,14 @@ class Session(Protocol):
         ...
 
     def size(self, path: str) -> int | None:
-        """Return a file's size in bytes; None where the server does not tell sizes. Raises Missing."""
+        """Return a file's size in bytes; None where the server tells no sizes. Raises Missing, Hidden."""
         ...
 
-    def read(self, path: str) -> bytes:
-        """Return what a file holds. Raises Missing, and Unreadable where only reading it is refused."""
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """Return what a file holds. Raises Missing, and Unreadable where only reading it is refused.
+
+        With `most` its first so many bytes will do, and more may be returned where that is simpler.
+        """
         ...
 
     def put(self, path: str, content: bytes) -> None:
@@ -106,6 +120,11 @@ class Target(Protocol):
     @property
     def replace(self) -> str:
         """How a file takes another's place, one of options.REPLACE."""
+        ...
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether files that this program did not write are replaced, too."""
         ...
 
     @property

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from heatmap.deadline import Deadline
-from heatmap.errors import PublishError, PublishRefused
+from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
 from heatmap.publishers import delivery
 from heatmap.publishers.delivery import Delivery
@@ -339,6 +339,115 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
 
     assert len(seen) > 1
     assert seen <= set(versions)
+
+
+def marked(text: str, mark: str = '<meta name="generator" content="heatmap (market-heatmap)">') -> bytes:
+    """A page of ours."""
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{mark}\n{text}'.encode()
+
+
+THEIRS = b"<!DOCTYPE html><title>My blog</title><p>See the heatmap by market-heatmap.</p>"
+OURS = [
+    Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'),
+    Page("nse/index.html", marked("market")),
+    Page("index.html", marked("first")),
+]
+
+
+def lay(target: Target, path: str, content: bytes, mode: int = 0o644) -> Path:
+    """Put a file of somebody else's there, as the server's user would."""
+    file = target.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    for each_path in (file.parent, file):
+        target.own(each_path)
+    file.chmod(mode)
+    return file
+
+
+def test_a_page_of_somebody_else_is_never_replaced(target: Target) -> None:
+    """Exit 78, by a run and by check; the way out is in the sentence, nothing is put; overwrite replaces it."""
+    lay(target, "web/index.html", THEIRS)
+    lay(target, "web/post.html", b"a post")
+    before = target.files()
+    publisher = target.make("web")
+    for attempt in (publisher.publish, lambda pages, deadline: publisher.check(deadline, pages)):
+        with pytest.raises(
+            PublishImpossible, match=r"index\.html .*another folder.*overwrite = true"
+        ) as caught:
+            attempt(OURS, soon())
+        assert 78 == caught.value.exit_code
+        assert str(caught.value).startswith(publisher.name)
+        assert before == target.files()
+
+    assert 3 == replace(publisher, overwrite=True).publish(OURS, soon()).put
+    assert {f"web/{page.path}": page.content for page in OURS} | {
+        "web/post.html": b"a post"
+    } == target.files()
+
+
+def test_the_page_of_a_markets_folder_is_looked_at_too(target: Target) -> None:
+    """The first page there may be ours, and a folder of the market's name somebody else's."""
+    lay(target, "index.html", marked("ours"))
+    lay(target, "nse/index.html", THEIRS)
+    before = target.files()
+    with pytest.raises(PublishImpossible, match=r"nse/index\.html"):
+        target.make("").publish(OURS, soon())
+
+    assert before == target.files()
+
+
+def test_another_file_where_there_is_no_page(target: Target) -> None:
+    """A file of one of our names in a folder without a page of ours is somebody else's, too."""
+    lay(target, "web/nse/snapshot.json", b'{"cameras": ["front door"]}')
+    before = target.files()
+    with pytest.raises(PublishImpossible, match=r"nse/snapshot\.json"):
+        target.make("web").publish(OURS, soon())
+
+    assert before == target.files()
+
+
+def test_pages_of_ours_are_replaced(target: Target) -> None:
+    """Of this version and of earlier ones, torn, empty, or missing beside what a killed run has put already."""
+    old = '<meta name="heatmap-script" content="sha256-x">'
+    olds = {
+        "index.html": [marked("old" * 100_000), marked("old", old), marked("")[:130], b""],
+        "nse/index.html": [marked("old"), marked("old", "<meta name=viewport>" * 9 + old), b"", None],
+    }
+    publisher = target.make("web")
+    for root, market in zip(*olds.values(), strict=True):
+        lay(target, "web/index.html", root)
+        if market is None:
+            (target.root / "web/nse/index.html").unlink()
+        else:
+            lay(target, "web/nse/index.html", market)
+        publisher.publish(OURS, soon())
+
+        assert {f"web/{page.path}": page.content for page in OURS} == target.files()
+        lay(target, "web/nse/snapshot.json", b'{"schema": "market-heatmap/1", "market": "nse"}')
+
+
+def test_a_large_page_of_somebody_else(target: Target) -> None:
+    """It is refused without being read to its end, in whatever form the server takes that; and kept."""
+    file = lay(target, "index.html", b"")
+    with file.open("wb") as stream:
+        stream.truncate(40 * 1024 * 1024)
+    begun = time.monotonic()
+    with pytest.raises(PublishImpossible, match=r"index\.html"):
+        target.make("").publish(OURS, soon())
+
+    assert time.monotonic() - begun < DEAD_SECONDS
+    assert ["index.html"] == [*target.files()]
+
+
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_a_page_that_only_its_owner_reads_is_not_nothing(target: Target) -> None:
+    """Visitors do not see it, and it is somebody else's all the same."""
+    lay(target, "index.html", THEIRS, 0o600)
+    with pytest.raises(PublishImpossible, match=r"index\.html"):
+        target.make("").publish(OURS, soon())
+
+    assert {"index.html": THEIRS} == target.files()
 
 
 @pytest.mark.parametrize("target", each(ONE_OF_EACH), indirect=True)

@@ -13,8 +13,8 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery
-from heatmap.publishers.steps import CannotReplace, Missing
+from heatmap.publishers import delivery, ownership
+from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"new page")]
 OLD = {"web/index.html": b"old page", "web/nse/snapshot.json": b"[]", "web/mine.html": b"mine"}
@@ -36,6 +36,7 @@ class Imaginary:
     verify: str = "page"
     replace: str = "rename"
     attempts: int = 3
+    overwrite: bool = False
     overwrites: bool = True
     tells_sizes: bool = True
     atomic: bool = False
@@ -85,7 +86,7 @@ class Session:
 
         return self._step(f"size {path}", effect)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int | None = None) -> bytes:
         def effect() -> bytes:
             if path not in self.server.files:
                 raise Missing
@@ -307,6 +308,89 @@ def test_delete_then_rename_where_it_was_asked_for() -> None:
     assert ["remove web/nse/snapshot.json", "remove web/index.html"] == [
         step for step in server.steps if step.startswith("remove")
     ]
+
+
+MARKED = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", ownership.SAMPLE)]
+
+
+def test_what_it_costs_to_know_whose_the_page_is() -> None:
+    """A page that is the same is read once, as before; one that differs is read once more than before."""
+    server = Imaginary(files={f"web/{page.path}": page.content for page in MARKED})
+    bring(server, MARKED)
+    same = [step for step in server.steps if step.endswith("index.html")]
+    server.steps.clear()
+    bring(server, [Page("index.html", ownership.SAMPLE + b"new")])
+    other = [step for step in server.steps if step.endswith("index.html")]
+
+    assert ["size web/index.html", "read web/index.html"] == same
+    assert 2 == other.count("read web/index.html")  # before it is put and after
+    assert 2 == other.count("size web/index.html")
+
+
+def test_what_is_not_ours_is_left_alone_at_every_step() -> None:
+    """Whatever fails before, somebody else's page is never replaced, and nothing is left beside it."""
+    many = len(_refused(Imaginary()).steps)
+    assert many >= 3
+    for number in range(many):
+        for after_its_effect in (False, True):
+            server = _refused(Imaginary(fails=frozenset({number}), after_its_effect=after_its_effect))
+            assert OLD == server.files, server.steps
+
+
+def _refused(server: Imaginary) -> Imaginary:
+    with pytest.raises(PublishImpossible, match="overwrite = true"):
+        bring(server, MARKED)
+    return server
+
+
+def test_a_page_that_the_server_hides_from_visitors_is_looked_at() -> None:
+    """It is put anew if it is ours, and left alone if it is not."""
+
+    class Hiding(Session):
+        def size(self, path: str) -> int | None:
+            found = super().size(path)
+            if path == "web/index.html" and server.files[path] in (b"old page", ownership.SAMPLE + b"old"):
+                raise Hidden(found)
+            return found
+
+    server = Imaginary()
+    server.session = lambda deadline: Hiding(server)
+    _refused(server)
+    server.files["web/index.html"] = ownership.SAMPLE + b"old"
+    server.files["web/nse/snapshot.json"] = MARKED[0].content
+    bring(server, MARKED)
+
+    assert ownership.SAMPLE == server.files["web/index.html"]
+
+
+@pytest.mark.parametrize("refusal", [Missing, Unreadable])
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_a_page_that_the_server_does_not_give_back(refusal: type[Missing], is_ours: bool) -> None:
+    """It is there, for it has a size: refused, unless a snapshot of ours lies below it."""
+
+    class Blind(Session):
+        def read(self, path: str, most: int | None = None) -> bytes:
+            self._step(f"read {path}")
+            raise refusal("550 No.")
+
+    files = {"web/index.html": b"old page"} | ({"web/nse/snapshot.json": b"any"} if is_ours else {})
+    server = Imaginary(files=dict(files), verify="size")
+    server.session = lambda deadline: Blind(server)
+    if is_ours:
+        bring(server, MARKED)
+        assert {f"web/{page.path}": page.content for page in MARKED} == server.files
+    else:
+        with pytest.raises(PublishImpossible, match=r"index\.html there cannot be read"):
+            bring(server, MARKED)
+        assert files == server.files
+
+
+def test_a_page_too_large_for_ours_is_not_read() -> None:
+    """Its size tells that it is somebody else's."""
+    server = Imaginary(files={"web/index.html": bytes(ownership.MAX_PAGE_BYTES + 1)})
+    _refused(server)
+
+    assert [] == [step for step in server.steps if step.startswith("read")]
 
 
 def test_old_temporaries_of_ours_are_swept_and_nothing_else() -> None:

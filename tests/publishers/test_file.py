@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from heatmap.deadline import Deadline
-from heatmap.errors import ConfigError, PublishError
+from heatmap.errors import ConfigError, PublishError, PublishImpossible
 from heatmap.model import Page
 from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.ownership import SAMPLE
 from tests.servers.disk import SmallDisk
 
 
@@ -76,6 +77,29 @@ def test_a_folder_that_may_not_be_written() -> None:
 
         assert {"index.html": b"old"} == {path.name: path.read_bytes() for path in folder.iterdir()}
         folder.chmod(0o755)
+
+
+def test_a_page_that_cannot_be_read() -> None:
+    """It may be anybody's: refused with exit 78 and left alone; a snapshot of ours below it proves that it is ours."""
+    ours = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", SAMPLE)]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "nse").mkdir()
+        for path in (folder, folder / "nse"):
+            path.chmod(0o777)
+        page = folder / "index.html"
+        page.write_bytes(b"mine")
+        page.chmod(0)
+        with as_nobody():
+            with pytest.raises(
+                PublishImpossible, match=r"index\.html there cannot be read.*overwrite = true"
+            ):
+                FilePublisher(f"file:{folder}").publish(ours, Deadline(30))
+            assert [] == list((folder / "nse").iterdir())
+            (folder / "nse" / "snapshot.json").write_bytes(ours[0].content)
+            FilePublisher(f"file:{folder}").publish(ours, Deadline(30))
+
+        assert SAMPLE == page.read_bytes()
 
 
 @contextmanager

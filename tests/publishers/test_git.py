@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from heatmap.model import Page
 from heatmap.publishers import git_commands
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
+from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
 from tests.conftest import started
 from tests.servers.git import GitDaemon
 from tests.servers.proxy import Fault, Proxy
@@ -139,11 +140,15 @@ def place(tmp_path: Path) -> Place:
 
 
 def caught(
-    publisher: GitPublisher, kind: type[PublishError], match: str, deadline: Deadline | None = None
+    publisher: GitPublisher,
+    kind: type[PublishError],
+    match: str,
+    deadline: Deadline | None = None,
+    pages: Sequence[Page] = PAGES,
 ) -> str:
     """The sentence of a publish that must fail."""
     with pytest.raises(kind, match=match) as error:
-        publisher.publish(PAGES, deadline or soon())
+        publisher.publish(pages, deadline or soon())
     assert type(error.value) is kind
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(publisher.name)
@@ -648,6 +653,43 @@ def test_check_changes_nothing(place: Place) -> None:
     tip = place.run(place.remote, "rev-parse", "gh-pages")
     assert f"gh-pages of origin is at {tip[:7]}" in place.publisher().check(soon())
     assert tip == place.run(place.remote, "rev-parse", "gh-pages")
+
+
+MARKED = [Page("nse/index.html", SAMPLE + b"market"), Page("index.html", SAMPLE + b"first")]
+
+
+@pytest.mark.parametrize("path", ["index.html", "nse/index.html"])
+def test_a_page_of_somebody_else_is_never_replaced(place: Place, path: str) -> None:
+    """Exit 78, by a run and by check; the branch stays as it is; overwrite replaces that page alone."""
+    theirs = {"index.html": SAMPLE.decode() + "old", "CNAME": "www.example.org"}
+    place.start_pages(theirs | {path: "<h1>My blog</h1>"})
+    before = place.run(place.remote, "rev-parse", "gh-pages")
+    publisher = place.publisher()
+    for attempt in (publisher.publish, lambda pages, deadline: publisher.check(deadline, pages)):
+        with pytest.raises(PublishImpossible, match=f"{path} .*another folder.*overwrite = true"):
+            attempt(MARKED, soon())
+        assert before == place.run(place.remote, "rev-parse", "gh-pages")
+
+    assert 2 == replace(publisher, overwrite=True).publish(MARKED, soon()).put
+    assert {page.path: page.content for page in MARKED} | {"CNAME": b"www.example.org"} == place.files()
+
+
+def test_pages_of_ours_are_replaced(place: Place) -> None:
+    """Pages with the mark, by a run and by check, in a folder of the branch, too."""
+    place.start_pages({"index.html": "<h1>My blog</h1>", "map/index.html": SAMPLE.decode() + "old\n"})
+    publisher = place.publisher(folder="map")
+
+    assert "may be pushed to" in publisher.check(soon(), MARKED)
+    assert Delivery(2, 0) == publisher.publish(MARKED, soon())
+    assert Delivery(0, 2) == publisher.publish(MARKED, soon())
+    assert b"<h1>My blog</h1>" == place.files()["index.html"]
+
+
+def test_a_large_page_of_somebody_else(place: Place) -> None:
+    """It is not read."""
+    place.start_pages({"index.html": SAMPLE.decode() + "0" * MAX_PAGE_BYTES})
+
+    caught(place.publisher(), PublishImpossible, r"index\.html there was not written", pages=MARKED)
 
 
 def test_killed_at_any_moment(place: Place) -> None:

@@ -1,0 +1,97 @@
+"""Tells whether this program wrote a file at a target: a file of somebody else is never replaced.
+
+Pure: the caller reads the files. The page of a folder proves that the whole folder is ours, so that a run
+need not read back every file it replaces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from heatmap.errors import PublishImpossible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from heatmap.model import Page
+
+PAGE_NAME, SNAPSHOT_NAME = "index.html", "snapshot.json"
+HEAD_BYTES = 4096  # a mark stands within these first bytes of a file
+MAX_PAGE_BYTES = 16 * 1024 * 1024  # no page of this program is as large: a larger one need not be read
+MARKS = (
+    # Pages; those of 0.1.0 and 0.2.0 have only the second, snapshot.json and the feed have always had theirs.
+    rb'<meta\s+name=["\']?generator["\']?\s+content=["\']?heatmap \(market-heatmap\)',
+    rb'<meta\s+name=["\']?heatmap-script["\']?\s+content=',
+    rb'\A\s*\{\s*"schema":\s*"market-heatmap/',
+    rb"<generator>market-heatmap</generator>",
+)
+MARK = re.compile(b"|".join(MARKS), re.IGNORECASE)
+RECORDING_MARK = re.compile(rb'<meta\s+name=["\']?heatmap-recording["\']?\s+content=', re.IGNORECASE)
+SAMPLE = b'<meta name="generator" content="heatmap (market-heatmap)">'  # the shortest page with a mark
+
+
+def is_ours(content: bytes) -> bool:
+    """Whether this program wrote a file. An empty file counts, too: nothing in it can be lost."""
+    return not content or MARK.search(content[:HEAD_BYTES]) is not None
+
+
+def is_recording(content: bytes) -> bool:
+    """Whether a file is a page of the demo's recorded day."""
+    return RECORDING_MARK.search(content[:HEAD_BYTES]) is not None
+
+
+def samples(markets: Sequence[str]) -> list[Page]:
+    """Return stand-ins for the files that a run puts first and last, for a check, which has none to put."""
+    from heatmap.model import Page
+
+    names = [f"{market}/{name}" for market in markets for name in (SNAPSHOT_NAME, PAGE_NAME)]
+    return [Page(name, SAMPLE) for name in [*names, PAGE_NAME]]
+
+
+def check(target: str, pages: Sequence[Page], read: Callable[[Page], bytes | None]) -> None:
+    """Raise PublishImpossible where one of `pages` would replace a file that this program did not write.
+
+    `read` returns at least the first HEAD_BYTES of what stands at the target in a page's place; None where
+    nothing does. `target` is what messages call the target.
+
+    A folder is ours if its page or its snapshot.json is: a run that was killed before it put the page has put
+    the snapshot. In a folder without either, every file that stands in the way is somebody else's. A folder
+    into which no marked page goes is not looked at: the next run could not recognise its files.
+    """
+    for folder in _folders(pages):
+        for page in folder:
+            content = read(page)
+            if content is None:
+                continue
+            ours = is_ours(content)
+            if not ours and content != page.content:
+                raise foreign(target, page.path)
+            if ours and content:
+                break
+
+
+def foreign(target: str, path: str) -> PublishImpossible:
+    """Return the sentence for a file that this program did not write."""
+    return PublishImpossible(
+        f"{target}: {path} there was not written by this program, and is left as it is: "
+        "name another folder in url, or set overwrite = true to replace it"
+    )
+
+
+def unreadable(target: str, path: str) -> PublishImpossible:
+    """Return the sentence for a file of which nobody can tell who wrote it."""
+    return PublishImpossible(
+        f"{target}: {path} there cannot be read, and may be somebody else's: let this user read it, "
+        "name another folder in url, or set overwrite = true to replace it"
+    )
+
+
+def _folders(pages: Sequence[Page]) -> Iterator[list[Page]]:
+    """Yield the pages of each folder into which a marked page goes, the folder's own page first."""
+    folders: dict[str, list[Page]] = {}
+    for page in pages:
+        folders.setdefault(page.path.rpartition("/")[0], []).append(page)
+    for folder in folders.values():
+        if any(page.content and is_ours(page.content) for page in folder):
+            yield sorted(folder, key=lambda page: page.path.rpartition("/")[2] != PAGE_NAME)
