@@ -11,6 +11,8 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from heatmap.publishers import ftp_replies
+
 if TYPE_CHECKING:
     from heatmap.deadline import Deadline
 
@@ -109,7 +111,8 @@ class Control(ftplib.FTP):
         """Return a reply."""
         lines = [self.getline()]
         code = lines[0][:3]
-        while lines[0][3:4] == "-" and (lines[-1][:3] != code or lines[-1][3:4] == "-"):
+        # Only the code and a space end it: a line between may begin with the same digits, as in "2260 files".
+        while lines[0][3:4] == "-" and (lines[-1][:3] != code or lines[-1][3:4] not in ("", " ")):
             if len(lines) == MAX_REPLY_LINES:
                 raise ReplyError("its reply has no end")
             lines.append(self.getline())
@@ -123,6 +126,30 @@ class Control(ftplib.FTP):
             if self.lastresp == CLOSING:
                 raise ClosingError(str(error)) from None
             raise
+
+    def obeys(self, command: str) -> bool:
+        """Give a command that a server need not know; return whether it was done."""
+        try:
+            self.voidcmd(command)
+        except REFUSALS:
+            return False
+        return True
+
+    def login_folder(self) -> str:
+        """Return the folder that the server is in. Raises ReplyError where it does not say, and REFUSALS.
+
+        What is not in quotation marks, or does not begin at the root, may only look like a whole path. One
+        that the server can enter twice, and then gives the same answer, is the right one.
+        """
+        answer = self.sendcmd("PWD")
+        quoted = ftp_replies.quoted_folder(answer)
+        if quoted and quoted.startswith("/"):
+            return quoted
+        for folder in [quoted] if quoted else ftp_replies.unquoted_folders(answer):
+            enter = f"CWD {folder}"
+            if self.obeys(enter) and self.obeys(enter) and self.sendcmd("PWD") == answer:
+                return folder
+        raise ReplyError(answer)
 
     def connected(self, host: str, port: int) -> socket.socket:
         """Return a connection to the first of a host's addresses that answers. Raises OSError."""

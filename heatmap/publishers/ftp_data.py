@@ -8,6 +8,7 @@ import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from heatmap.publishers import ftp_replies
 from heatmap.publishers.ftp_control import REFUSALS, ReplyError
 from heatmap.publishers.options import BLOCK_BYTES
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from heatmap.publishers.ftp_control import Control
 
 GOODBYE_SECONDS = 3.0  # what a server may take to end TLS properly; some never do
-NONSENSE = (ftplib.error_proto, ftplib.error_reply, ValueError, IndexError)  # by which ftplib takes it so
 
 
 class DataError(ftplib.Error):
@@ -109,18 +109,19 @@ class Data:
         On IPv4 PASV is asked first: there are firewalls that follow nothing else. Where a server does not
         know it, or its answer was mangled on the way, EPSV may still do.
         """
-        said = None
+        ways = [("EPSV", ftp_replies.extended_passive_port)]
         if self._control.af == socket.AF_INET:
+            ways.insert(0, ("PASV", ftp_replies.passive_port))
+        replies = []
+        for command, parse in ways:
             try:
-                said = self._control.sendcmd("PASV")
-                return _checked(ftplib.parse227(said)[1])
-            except (*REFUSALS, *NONSENSE) as error:
-                said = said or str(error)
-        try:
-            answer = self._control.sendcmd("EPSV")
-            return _checked(ftplib.parse229(answer, self._control.connection.getpeername())[1])
-        except (*REFUSALS, *NONSENSE) as error:
-            raise DataError(f"no data connection: {said or error}") from None
+                replies.append(self._control.sendcmd(command))
+            except (*REFUSALS, ftplib.error_proto) as error:
+                replies.append(str(error))
+            port = parse(replies[-1])
+            if port is not None:
+                return port
+        raise DataError(f"no data connection: {replies[0]}")
 
     def _awaited(self, command: str) -> socket.socket:
         """Give a command, over a data connection that the server makes."""
@@ -150,9 +151,3 @@ class Data:
             said = self._control.getresp()
         if not said.startswith("1"):
             raise ReplyError(said)
-
-
-def _checked(port: int) -> int:
-    if not 0 < port <= 0xFFFF:
-        raise ValueError(port)
-    return port

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishImpossible
-from heatmap.publishers import address, ftp_words
-from heatmap.publishers.ftp_control import REFUSALS, Control
+from heatmap.publishers import address, ftp_replies, ftp_words
+from heatmap.publishers.ftp_control import REFUSALS, Control, ReplyError
 from heatmap.publishers.ftp_data import Data
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
@@ -59,7 +59,7 @@ class Session:
         self._data = Data(self._ftp, passive=passive)
         self._step, self._what = "connect", ""
         self._greeting = ""
-        self._features: set[str] = set()
+        self._features: dict[str, str] = {}
         self._home = ""
         self._type = ""
         self._entered: set[str] = set()  # folders that are there
@@ -88,10 +88,11 @@ class Session:
             self._ftp.voidcmd("PROT P")
         self._step = "find"
         with suppress(*REFUSALS):
-            self._features = {word.upper() for word in self._ftp.sendcmd("FEAT").split()}
+            self._features = ftp_replies.features(self._ftp.sendcmd("FEAT"))
         if not self._where.folder.isascii():
-            self._is_obeyed("OPTS UTF8 ON")  # most speak UTF-8 unasked; some must be asked
-        self._home = self._ftp.pwd()
+            self._ftp.obeys("OPTS UTF8 ON")  # most speak UTF-8 unasked; some must be asked
+        if not self._where.folder.startswith("/"):
+            self._home = self._ask_home()
 
     def size(self, path: str) -> int | None:
         """Return a file's size; None where the server does not tell. Raises Missing."""
@@ -100,7 +101,7 @@ class Session:
             return None
         self._use_type("I")
         try:
-            size = self._ftp.size(self._whole(path))
+            size = ftp_replies.size(self._ftp.sendcmd(f"SIZE {self._whole(path)}"))
         except REFUSALS:
             found = self._is_listed(path)
             if found is False:
@@ -134,7 +135,7 @@ class Session:
         self._use_type("I")
         self._data.send(f"STOR {self._whole(path)}", content)
         if self._changes_modes is not False:
-            self._changes_modes = self._is_obeyed(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
+            self._changes_modes = self._ftp.obeys(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
             if not self._changes_modes:
                 self._refuse_unreadable(path)  # once: the same umask makes the modes of all
 
@@ -200,6 +201,17 @@ class Session:
         with suppress(OSError):
             self._ftp.close()
 
+    def _ask_home(self) -> str:
+        """Return the folder in which the login ends. Raises PublishImpossible where that cannot be known."""
+        try:
+            return self._ftp.login_folder()
+        except ReplyError as error:
+            said = ftp_words.said(error, self._secret)
+            raise PublishImpossible(
+                f"{self._where.name}: the server does not say which folder the login ends in ({said}): "
+                "write the whole path into url, with // after the host"
+            ) from None
+
     def _whole(self, path: str) -> str:
         """Return a path from the root: the working folder is wherever a list was last asked for."""
         return path if path.startswith("/") else f"{self._home.rstrip('/')}/{path}"
@@ -210,14 +222,6 @@ class Session:
             self._ftp.voidcmd(f"TYPE {letter}")
             self._type = letter
 
-    def _is_obeyed(self, command: str) -> bool:
-        """Give a command that a server need not know."""
-        try:
-            self._ftp.voidcmd(command)
-        except REFUSALS:
-            return False
-        return True
-
     def _enter(self, folder: str) -> None:
         """See that a folder is there; make it and those above it where they are not."""
         if folder in self._entered:
@@ -225,13 +229,13 @@ class Session:
         self._step, self._what = "enter", folder
         if not self._is_folder(folder):
             for level in address.levels(folder):
-                if not self._is_folder(level) and self._is_obeyed(f"MKD {self._whole(level)}"):
-                    self._is_obeyed(f"SITE CHMOD {address.FOLDER_MODE:o} {self._whole(level)}")
+                if not self._is_folder(level) and self._ftp.obeys(f"MKD {self._whole(level)}"):
+                    self._ftp.obeys(f"SITE CHMOD {address.FOLDER_MODE:o} {self._whole(level)}")
             self._ftp.voidcmd(f"CWD {self._whole(folder)}")
         self._entered.add(folder)
 
     def _is_folder(self, path: str) -> bool:
-        return self._is_obeyed(f"CWD {self._whole(path)}")
+        return self._ftp.obeys(f"CWD {self._whole(path)}")
 
     def _is_listed(self, path: str) -> bool | None:
         """Whether there is anything of this name; None where the server lists nothing."""
@@ -256,7 +260,7 @@ class Session:
 
     @property
     def _lists_for_machines(self) -> bool:
-        return not self._features.isdisjoint({"MLSD", "MLST"})  # to know one is to know both
+        return "MLSD" in self._features or "MLST" in self._features  # to know one is to know both
 
     def _lines(self, command: str) -> list[str]:
         self._use_type("A")
@@ -284,8 +288,8 @@ class Session:
             return None
         mode = None
         if self._lists_for_machines:
-            if any("UNIX.MODE;" in feature for feature in self._features):  # to be had, but not unasked
-                self._is_obeyed("OPTS MLST type;UNIX.mode;")
+            if "UNIX.MODE" in self._features.get("MLST", "").split(";"):  # to be had, but not unasked
+                self._ftp.obeys("OPTS MLST type;UNIX.mode;")
             with suppress(*REFUSALS):
                 mode = ftp_words.machine_mode(self._lines("MLSD"), name)
         if mode is None:

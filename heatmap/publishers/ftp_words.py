@@ -20,9 +20,10 @@ NAME_CHARACTERS = 60  # of the name it gives itself
 LATER = "the next run tries again"
 HUNG_UP = "the server hung up"
 WITHHELD = "its words hold the password"
-ITSELF = re.compile(r"\btype=[cp]dir\b", re.IGNORECASE)  # the folder, or the one above
+ITSELF = ("cdir", "pdir")  # the folder that is listed, and the one above
 MODE = re.compile(r"[-l](?:[-r][-w][-xsStT]){3}")
-MODE_FACT = re.compile(r"(?:^|;)unix\.mode=(?:0o)?([0-7]{1,6});", re.IGNORECASE)
+FACT = re.compile(r"([^\s;=]+)=([^;]*);")
+MODE_FACT = re.compile(r"(?:0o)?([0-7]{1,6})")
 
 
 def names(lines: Iterable[str]) -> list[str]:
@@ -33,10 +34,26 @@ def names(lines: Iterable[str]) -> list[str]:
 
 def machine_names(lines: Iterable[str]) -> list[str]:
     """Return the bare names in the answer to MLSD: `type=file;size=3; name`."""
-    entries = (line.partition(" ") for line in lines)
-    return names(
-        name for facts, _, name in entries if not re.search(r"\btype=[cp]dir\b", facts, re.IGNORECASE)
-    )
+    entries = map(machine_entry, lines)
+    return names(name for facts, name in entries if facts.get("type", "").lower() not in ITSELF)
+
+
+def machine_entry(line: str) -> tuple[dict[str, str], str]:
+    """Return the facts of a line of MLSD, by their names in small letters, and what it calls the file.
+
+    Each fact ends with a semicolon, which no value may hold, and one space parts the facts from the name
+    (RFC 3659, section 7.2). A name may hold anything, "; " too. No value may hold a space either, but with
+    proftpd a group may be called "domain users": so the facts do not end at the first space.
+    """
+    facts: dict[str, str] = {}
+    end = 0
+    while fact := FACT.match(line, end):
+        facts.setdefault(fact[1].lower(), fact[2])
+        end = fact.end()
+    rest, _, name = line[end:].partition(" ")
+    if "=" in rest:  # a last fact without its semicolon
+        facts.setdefault(rest.partition("=")[0].lower(), rest.partition("=")[2])
+    return facts, name
 
 
 def mode(lines: Iterable[str], name: str) -> str | None:
@@ -51,9 +68,9 @@ def mode(lines: Iterable[str], name: str) -> str | None:
 def machine_mode(lines: Iterable[str], name: str) -> str | None:
     """Return the same by the answer to MLSD, which need not tell it either."""
     for line in lines:
-        facts, _, path = line.partition(" ")
+        facts, path = machine_entry(line)
         if path.rpartition("/")[2] == name:
-            found = MODE_FACT.search(facts)
+            found = MODE_FACT.fullmatch(facts.get("unix.mode", ""))
             return found and filemode(S_IFREG | S_IMODE(int(found[1], 8)))
     return None
 

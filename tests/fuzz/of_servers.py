@@ -5,7 +5,7 @@ from __future__ import annotations
 import ftplib
 from functools import partial
 
-from heatmap.publishers import address, ftp_words, sftp_words
+from heatmap.publishers import address, ftp_replies, ftp_words, sftp_words
 from heatmap.publishers.s3 import S3Publisher
 from heatmap.publishers.s3_answers import Answer
 from heatmap.publishers.s3_faults import Keys, Refusal, explain
@@ -30,6 +30,21 @@ def ftp_server(body: bytes) -> object:
         assert "hunter2" not in str(said)
         sentences.append(refusing(partial(raised, said)))
     return found, modes, told, stale, sentences
+
+
+def ftp_replies_of(body: bytes) -> object:
+    """Replies that name folders, sizes, features and ports."""
+    text = body.decode("utf-8", "surrogateescape")
+    quoted = ftp_replies.quoted_folder(text)
+    folders = [*filter(None, [quoted]), *ftp_replies.unquoted_folders(text)]
+    assert all(folder and "\n" not in folder for folder in folders)
+    ports = [ftp_replies.passive_port(text), ftp_replies.extended_passive_port(text)]
+    assert all(port is None or 0 < port <= 0xFFFF for port in ports)
+    size = ftp_replies.size(text)
+    assert size is None or size >= 0
+    features = ftp_replies.features(text)
+    assert all(name and " " not in name for name in features)
+    return folders, ports, size, features
 
 
 def sftp_client(body: bytes) -> object:

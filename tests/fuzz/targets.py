@@ -107,6 +107,17 @@ TARGETS = {
             b"220-Welcome\n220 ProFTPD ready",
         ],
     ),
+    "ftp replies": Target(
+        of_servers.ftp_replies_of,
+        lambda: [
+            b'257 "/srv/a ""b""" is the current directory.',
+            b"257 /srv/web is the current directory.",
+            b"213 15039",
+            b"211-Features:\n MLST type*;size*;UNIX.mode;\n SIZE\n211 End",
+            b"227 Entering Passive Mode (127,0,0,1,195,149).",
+            b"229 Entering Extended Passive Mode (|||50069|)",
+        ],
+    ),
     "sftp": Target(
         of_servers.sftp_client,
         lambda: [

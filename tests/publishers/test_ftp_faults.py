@@ -236,6 +236,75 @@ def test_what_lasts_is_told(faults: Faults, kind: type[PublishError], words: str
         assert logins == server.logins
 
 
+PLACES = [
+    ("/srv", '257 "{}" is where you are.'),
+    ("/srv", '257 there is rubbish all over "{}" in these words'),
+    ("/srv", "257 {} is where you are."),
+    ("/srv/my files", "257 {} is where you are."),
+    ("/srv/my files", "257 {}"),
+    ('/srv/"mine"', '257 "/srv/""mine""" is where you are.'),
+    ("/srv", '257-Well.\r\n2570 folders\r\n257 "{}" is where you are.'),
+]
+
+
+@pytest.mark.parametrize(("home", "place"), PLACES)
+def test_pages_go_where_the_login_ends(monkeypatch: pytest.MonkeyPatch, home: str, place: str) -> None:
+    """However the server says which folder that is: never at its root instead."""
+    monkeypatch.setattr(ScriptedFtp, "home", home)
+    monkeypatch.setattr(ScriptedFtp, "place", place)
+    with ScriptedFtp(files={f"{home}/web/other": b"", "/srv/other": b""}) as server:
+        assert Delivery(1, 0) == publish(server)
+
+        assert NEW == server.files[f"{home}/web/index.html"]
+        assert 3 == len(server.files)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "257 You are somewhere.",
+        "257 /nowhere is where you are.",
+        '257 "" is where you are.',
+        '257 "web" is where you are.',
+        '257 "/srv is where you are.',
+        "250 Fine.",
+    ],
+)
+def test_a_login_folder_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Nothing is put anywhere, and the way out is told, which works."""
+    monkeypatch.setattr(ScriptedFtp, "home", "/srv")
+    monkeypatch.setattr(ScriptedFtp, "place", place)
+    with ScriptedFtp(files={"/srv/web/other": b"", "/web/other": b""}) as server:
+        with pytest.raises(
+            PublishImpossible, match="which folder the login ends in .*with // after the host"
+        ):
+            publish(server)
+        assert {"/srv/web/other": b"", "/web/other": b""} == server.files
+
+        password = {"password_env": "HEATMAP_TEST_PASSWORD"}
+        absolute = FtpPublisher(server.url("/srv/web"), **password)
+        assert 1 == absolute.publish([Page("index.html", NEW)], Deadline(20)).put
+        assert NEW == server.files["/srv/web/index.html"]
+
+
+@pytest.mark.parametrize("size", ["213 12 bytes", "213 -1", "213 9_000", "213 "])
+def test_a_size_that_is_none(size: str) -> None:
+    """It is as good as untold: the page is put, read back, and known to be there."""
+    with ScriptedFtp({"SIZE": size}, files=BEFORE) as server:
+        assert [Delivery(1, 0), Delivery(0, 1)] == [publish(server), publish(server)]
+        assert AFTER == server.files
+
+
+def test_groups_with_a_space_in_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLSD tells them as they are: what lies there is found all the same, and ours of long ago is swept."""
+    monkeypatch.setattr(ScriptedFtp, "facts", "UNIX.groupname=domain users;")
+    stale = {"/web/.heatmap-00000001-0123456789abcdef.tmp": b"", "/web/my; own page.html": b"mine"}
+    with ScriptedFtp({"RETR": ("550 Busy.", None)}, files=BEFORE | stale) as server:
+        publish(server)
+
+        assert AFTER | {"/web/my; own page.html": b"mine"} == server.files
+
+
 def test_226_under_another_name() -> None:
     """The old page stays; what lies under a name that nobody told us bears our pattern, and is swept later."""
     with ScriptedFtp({"STOR": Fault.ELSEWHERE}, files=BEFORE) as server:

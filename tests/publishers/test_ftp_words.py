@@ -34,12 +34,25 @@ def test_names(lines: list[str], names: list[str]) -> None:
         ("type=cdir;perm=flcdmpe; web", []),
         ("Type=pdir;Perm=el; ..", []),
         ("type=OS.unix=slink:/srv/web;size=1; link; with semicolons", ["link; with semicolons"]),
+        ("type=file;UNIX.groupname=domain users;UNIX.mode=0644; index.html", ["index.html"]),
+        ("UNIX.ownername=the web;UNIX.groupname=a b c; my page; 2.html", ["my page; 2.html"]),
+        ("UNIX.groupname=a;x=;UNIX.mode=0644; ;index.html", [";index.html"]),
+        ("type=file;size=3 index.html", ["index.html"]),
+        ("type=file; a=b;c=d; e", ["a=b;c=d; e"]),
+        (" a=b; c", ["a=b; c"]),
+        ("media-type=cdir;type=file; page", ["page"]),
+        ("X.type=pdir;type=file; page", ["page"]),
+        ("type=file;type=cdir; page", ["page"]),
+        ("type=file;index.html", []),
         (" no facts", ["no facts"]),
         ("", []),
     ],
 )
 def test_machine_names(line: str, names: list[str]) -> None:
-    """MLSD's facts end at the first space; all behind it is the name (RFC 3659, section 7)."""
+    """MLSD's facts end at a semicolon and a space, and all behind is the name (RFC 3659, section 7.2).
+
+    Values with a space in them are proftpd's, where names of groups have one.
+    """
     assert names == ftp_words.machine_names([line])
 
 
@@ -65,12 +78,24 @@ def test_mode(line: str, mode: str | None) -> None:
         ("modify=20261121080000;UNIX.mode=0600;type=file; page", "-rw-------"),
         ("type=file;unix.mode=0o644; page", "-rw-r--r--"),
         ("UNIX.mode=100640; page", "-rw-r-----"),
+        ("UNIX.group=513;UNIX.groupname=domain users;UNIX.mode=0600; page", "-rw-------"),
+        ("X.UNIX.mode=0644;type=file; page", None),
         ("type=file;UNIX.mode=0600; /srv/web/page", "-rw-------"),
         ("type=file;UNIX.mode=0600; a page", None),
         ("type=file;UNIX.mode=rw; page", None),
         ("type=file;size=3; page", None),
     ],
-    ids=["proftpd", "pyftpdlib", "with its kind", "path", "other name", "nonsense", "untold"],
+    ids=[
+        "proftpd",
+        "pyftpdlib",
+        "with its kind",
+        "group with a space",
+        "another fact",
+        "path",
+        "other name",
+        "nonsense",
+        "untold",
+    ],
 )
 def test_mode_for_machines(line: str, mode: str | None) -> None:
     """It is read off MLSD where that tells it, in the form of the long list."""

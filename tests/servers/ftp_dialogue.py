@@ -57,7 +57,7 @@ class Login:
         self._server = server
         self._connection = connection
         self._lines: BinaryIO = connection.makefile("rb")
-        self._folder = "/"
+        self._folder = server.home
         self._renamed = ""
         self._passive: socket.socket | None = None
         self._logged_in = self._binary = False
@@ -159,7 +159,7 @@ class Login:
         return "221 Bye."
 
     def _do_pwd(self, _: str) -> str:
-        return f'257 "{self._folder}" is where you are.'
+        return self._server.place.format(self._folder)
 
     def _do_cwd(self, argument: str) -> str:
         if self._path(argument) not in self._server.folders:
@@ -271,7 +271,7 @@ class Login:
         for name in self._names(argument):
             content = self._server.files.get(posixpath.join(folder, name))
             facts = "type=dir;" if content is None else f"type=file;size={len(content)};"
-            lines.append(f"{facts} {name}\r\n")
+            lines.append(f"{self._server.facts}{facts} {name}\r\n")
         return self._send("".join(lines).encode())
 
     def _names(self, argument: str) -> list[str]:

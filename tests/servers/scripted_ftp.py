@@ -33,6 +33,9 @@ __all__ = ["Fault", "ScriptedFtp"]
 class ScriptedFtp:
     """The server; a context manager. See the top of this file."""
 
+    home = "/"  # where logins end
+    place = '257 "{}" is where you are.'  # the answer to PWD
+    facts = ""  # that MLSD tells first of each file
     user = "blogger"
     password = "canary-5ecret"
 
