@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, ownership
+from heatmap.publishers import address, git_words, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
 
@@ -28,7 +28,6 @@ RACES = (
     "incorrect old value",
     "reference already exists",
 )
-CHECKED_OUT = "branch is currently checked out"
 
 
 class _Tree(NamedTuple):
@@ -184,12 +183,7 @@ def _pushed(git: Git, tip: str, commit: str, *options: str) -> bool:
     said = next((line for line in failure.output.splitlines() if line.startswith("!")), "")
     if not said:
         raise git.explain(failure, "push")
-    reason = git.quoted("!" + said.rpartition("\t")[2]).removeprefix("!")
-    if CHECKED_OUT in said:
-        advice = "check out another branch there, or set receive.denyCurrentBranch to updateInstead"
-    else:
-        advice = f"let this user replace the commit of {git.target.branch} (a push by force)"
-    raise PublishImpossible(f"{git.target.name}: the push is not accepted ({reason}): {advice}")
+    raise git_words.rejected(git.target.name, git.target.branch, said, failure.words)
 
 
 def _ref(git: Git) -> str:

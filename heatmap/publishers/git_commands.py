@@ -1,4 +1,4 @@
-"""Runs git in a user's repository, with objects and index apart, and says what its refusals mean.
+"""Runs git in a user's repository, with objects and index apart, and tells of its failures.
 
 What is written goes into `heatmap/objects` in the repository's own folder (.git), which borrows from the
 repository's objects: so what is no longer needed can be deleted, and nothing of the user's is.
@@ -13,7 +13,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.errors import PublishError, PublishImpossible
+from heatmap.publishers import git_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,20 +25,10 @@ if TYPE_CHECKING:
 LOWEST = (2, 31)  # the version that takes configuration from the environment
 REMOTE = "heatmap"  # the name under which the remote is known here: git keeps no notes of such a one
 KEPT_SECONDS = 3600  # for how long what is needed no more stays, for the sake of runs side by side
-LONGEST_QUOTE = 200  # characters of what git said
 ELSEWHERE = (  # variables that would lead git to another repository
     "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_CONFIG", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
-REFUSED = re.compile(
-    r"Permission denied \(|Host key verification failed|Authentication failed|could not read (?:User|Pass)"
-    r"|Permission to .* denied|certificate|returned error: 40[13]|access denied|not allowed to push",
-    re.IGNORECASE,
-)
-NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
-LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
-TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
-UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
 
 
 class GitFailed(Exception):
@@ -122,22 +113,7 @@ class Git:
 
     def explain(self, failure: GitFailed, what: str) -> PublishError:
         """Return a failed command as a sentence."""
-        said = self.quoted(failure.words)
-        if REFUSED.search(failure.words):
-            advice = f"try `git -C {quote(self.target.path)} push --dry-run` as the user who runs this"
-            return PublishRefused(f"{self.target.name}: git may not {what} ({said}): {advice}")
-        if NOWHERE.search(failure.words):
-            advice = f"look at `git -C {quote(self.target.path)} remote -v`"
-            return PublishImpossible(f"{self.target.name}: git cannot {what} ({said}): {advice}")
-        return PublishError(f"{self.target.name}: git cannot {what} ({said}): the next run tries again")
-
-    def quoted(self, words: str) -> str:
-        """Return the line that tells most of what git said, with no name or password of an address in it."""
-        lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
-        known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
-        line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
-        line = LOGIN.sub("", "".join(letter if letter.isprintable() else " " for letter in line))
-        return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
+        return git_words.explain(self.target.name, self.target.path, failure.words, what)
 
     def prune(self, commit: str) -> None:
         """Delete what was stored for earlier commits, as well as can be."""
@@ -157,10 +133,7 @@ class Git:
         try:
             return self.run("rev-parse", "--git-common-dir")
         except GitFailed as failure:
-            said = self.quoted(failure.words)
-            raise PublishImpossible(
-                f"{self.target.name}: there is no repository that git can use ({said}): clone it there"
-            ) from None
+            raise git_words.no_repository(self.target.name, self.target.path, failure.words) from None
 
     def _remember(self) -> None:
         """Take over what is configured: the remote's address, the committer, how to call ssh."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,7 +23,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import git_commands
+from heatmap.publishers import git_commands, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
@@ -631,6 +633,129 @@ def test_what_is_missing(place: Place, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed" in place.publisher().problems()[0]
     caught(place.publisher(), PublishImpossible, "git cannot be run")
+
+
+NOBODY = 65534
+
+
+def test_a_clone_of_another_user(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exit 78 and the right advice, which works: as its owner, or safe.directory."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    command = f"git config --global --add safe.directory '{place.checkout}'"
+    said = caught(place.publisher(), PublishImpossible, "dubious ownership.*run this as its owner, or ")
+
+    assert said.endswith(command)
+    assert "clone it" not in said
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "global"))
+    subprocess.run(shlex.split(command), check=True)
+    subprocess.run(shlex.split(command.replace(str(place.checkout), str(place.remote))), check=True)
+    place.publisher().publish(PAGES, soon())
+    assert PUT == place.files()
+
+
+def test_a_remote_of_another_user(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A remote that is a path on this machine has the same fault, and its own path in the advice."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "global"))
+    command = ["git", "config", "--global", "--add", "safe.directory", str(place.checkout)]
+    subprocess.run(command, check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    caught(place.publisher(), PublishImpossible, f"safe.directory {place.remote}$")
+
+
+@pytest.mark.parametrize(
+    ("damage", "advice"),
+    [
+        (lambda git: (git / "config").write_text("[["), "bad config.*: mend that file"),
+        (lambda git: (git / "HEAD").unlink(), "it is damaged: clone it anew"),
+        (
+            lambda git: (git / "config").write_text("[core]\nrepositoryformatversion = 9\n"),
+            "repo version.*: install a newer git",
+        ),
+        (
+            lambda git: git.rename(git.with_name("x")) and git.write_text("gitdir: /gone"),
+            "leads nowhere: clone",
+        ),
+    ],
+    ids=["configuration", "head", "version", "worktree"],
+)
+def test_a_clone_that_cannot_be_used(
+    place: Place, damage: Callable[[Path], Any], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fault of the clone has advice of its own."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(place.checkout.parent))
+    damage(place.checkout / ".git")
+
+    caught(place.publisher(), PublishImpossible, advice)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "advice"),
+    [
+        (
+            "fatal: unsafe repository ('/srv/my site' is owned by someone else)",
+            PublishImpossible,
+            "safe.directory '/srv/my site'",
+        ),
+        (
+            "fatal: detected dubious ownership in repository at '/srv/it's'\nTo add an exception:",
+            PublishImpossible,
+            "safe.directory '/srv/it'\"'\"'s'",
+        ),
+        (
+            "fatal: cannot use bare repository '/srv/x.git' (safe.bareRepository is 'explicit')",
+            PublishImpossible,
+            "git config --global safe.bareRepository all",
+        ),
+        (
+            (
+                "warning: unable to access '.git/config': Permission denied\n"
+                "fatal: unable to access '.git/config': Permission denied"
+            ),
+            PublishImpossible,
+            "let this user read it",
+        ),
+        ("fatal: cannot change to '/srv/x': Permission denied", PublishImpossible, "let this user read it"),
+        ("fatal: unable to access 'https://h/x.git/': Could not resolve host", PublishError, "tries again"),
+        ("fatal: unable to access 'https://h/x.git/': returned error: 403", PublishRefused, "who runs this"),
+        ("git@example.org: Permission denied (publickey).", PublishRefused, "as the user who runs this"),
+        ("fatal: '/srv/x' does not appear to be a git repository", PublishImpossible, "remote -v`"),
+        ("error: out of tea", PublishError, "the next run tries again"),
+    ],
+)
+def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> None:
+    """As git words it, of this version and of others."""
+    fault = git_words.explain("target", "/srv/x", words, "be used")
+
+    assert kind is type(fault)
+    assert str(fault).endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "kind", "advice"),
+    [
+        (
+            "!\tHEAD:refs/heads/x\t[remote rejected] (unpacker error)",
+            "error: remote unpack failed: unable to create temporary object directory",
+            PublishError,
+            r"remote repository \(.*unable to create temporary object directory\), or make room",
+        ),
+        ("!\tx\t[remote rejected] (pre-receive hook declined)", "", PublishImpossible, "remote's hook wants"),
+        ("!\tx\t[remote rejected] (protected branch hook declined)", "", PublishImpossible, "push by force"),
+        (
+            "!\tx\t[remote rejected] (branch is currently checked out)",
+            "",
+            PublishImpossible,
+            "another branch",
+        ),
+    ],
+)
+def test_advice_for_a_rejected_push(said: str, words: str, kind: type[PublishError], advice: str) -> None:
+    """Each reason has its own."""
+    fault = git_words.rejected("target", "gh-pages", said, words)
+
+    assert kind is type(fault)
+    assert re.search(advice, str(fault))
 
 
 def test_an_old_git(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,96 @@
+"""What git's words mean, as sentences with advice."""
+
+from __future__ import annotations
+
+import os
+import re
+from shlex import quote
+
+from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+
+LONGEST_QUOTE = 200  # characters of what git said
+REFUSED = re.compile(
+    r"Permission denied \(|Host key verification failed|Authentication failed|could not read (?:User|Pass)"
+    r"|Permission to .* denied|certificate|returned error: 40[13]|access denied|not allowed to push",
+    re.IGNORECASE,
+)
+NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
+# As git says it from 2.35.3 on, and before.
+FOREIGN_OWNER = re.compile(r"dubious ownership in repository at '(.+)'|unsafe repository \('(.+)' is owned")
+# Faults of a repository on this machine, the clone or a remote that is a path, each with what helps.
+LOCAL = (
+    (re.compile("cannot use bare repository"), "allow it: git config --global safe.bareRepository all"),
+    (re.compile("(?:unable to access|cannot change to) '.+': Permission denied"), "let this user read it"),
+    (re.compile("bad config (?:line|file)|bad numeric config|bad boolean config"), "mend that file"),
+    (re.compile("Expected git repo version|unknown repository extension"), "install a newer git"),
+    (re.compile(r"not a git repository: |invalid gitfile format"), "its .git leads nowhere: clone it anew"),
+)  # fmt: skip
+UNWRITABLE = re.compile(r"unpacker error|unpack failed|insufficient permission for adding an object")
+LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
+TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
+UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
+
+
+def explain(name: str, path: str, words: str, what: str) -> PublishError:
+    """Return a failed command as a sentence. `name`: the target's; `path`: the checkout's; `words`: git's."""
+    said = quoted(words)
+    advice = _local_advice(words)
+    if advice:
+        return PublishImpossible(f"{name}: git cannot {what} ({said}): {advice}")
+    if REFUSED.search(words):
+        advice = f"try `git -C {quote(path)} push --dry-run` as the user who runs this"
+        return PublishRefused(f"{name}: git may not {what} ({said}): {advice}")
+    if NOWHERE.search(words):
+        return PublishImpossible(
+            f"{name}: git cannot {what} ({said}): look at `git -C {quote(path)} remote -v`"
+        )
+    return PublishError(f"{name}: git cannot {what} ({said}): the next run tries again")
+
+
+def no_repository(name: str, path: str, words: str) -> PublishImpossible:
+    """Return the sentence for a checkout that git does not take for one."""
+    inside = os.path.join(path, ".git")
+    advice = _local_advice(words)
+    if not advice and os.path.lexists(inside):
+        readable = os.access(inside, os.R_OK | os.X_OK)
+        advice = "it is damaged: clone it anew" if readable else f"let this user read {inside}"
+    return PublishImpossible(
+        f"{name}: there is no repository that git can use ({quoted(words)}): {advice or 'clone it there'}"
+    )
+
+
+def rejected(name: str, branch: str, said: str, words: str) -> PublishError:
+    """Return the sentence for a rejected push. `said`: the line with its reason; `words`: all else."""
+    reason = quoted("!" + said.rpartition("\t")[2]).removeprefix("!")
+    sentence = f"{name}: the push is not accepted ({reason})"
+    if UNWRITABLE.search(said + words):
+        why = next((line for line in words.splitlines() if UNWRITABLE.search(line)), "")
+        more = f" ({quoted(why)})" if why else ""
+        advice = f"let this user write in the remote repository{more}, or make room there"
+        return PublishError(f"{sentence}: {advice}")
+    if "branch is currently checked out" in said:
+        advice = "check out another branch there, or set receive.denyCurrentBranch to updateInstead"
+    elif "hook declined" in said and "protected" not in said:
+        advice = "see what the remote's hook wants, and let this user push by force"
+    else:
+        advice = f"let this user replace the commit of {branch} (a push by force)"
+    return PublishImpossible(f"{sentence}: {advice}")
+
+
+def quoted(words: str) -> str:
+    """Return the line that tells most of what git said, with no name or password of an address in it."""
+    lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
+    known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
+    line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
+    line = LOGIN.sub("", "".join(letter if letter.isprintable() else " " for letter in line))
+    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
+
+
+def _local_advice(words: str) -> str:
+    """Return what helps with a repository on this machine; "" where these words do not tell of one."""
+    owner = FOREIGN_OWNER.search(words)
+    if owner:
+        allow = f"git config --global --add safe.directory {quote(owner[1] or owner[2])}"
+        advice = f"it belongs to another user: run this as its owner, or allow this user to use it: {allow}"
+        return "".join(letter if letter.isprintable() else " " for letter in advice)
+    return next((advice for pattern, advice in LOCAL if pattern.search(words)), "")
