@@ -40,7 +40,9 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
             "title": TITLE,
             "state_directory": str(state.absolute()),
             "market": [{"name": MARKET, "source": {"type": "recording"}}],
-            "publish": [{"url": f"file:{quote(os.fsencode(site.absolute()))}", "overwrite": True}],
+            "publish": [
+                {"url": f"file:{quote(os.fsencode(site.absolute()))}", "overwrite": True, "create": True}
+            ],
         },
         base=Path.cwd(),
     )

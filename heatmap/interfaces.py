@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -82,9 +82,15 @@ class Publisher(Protocol):
         """
         ...
 
-    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+    def check(
+        self,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,
+    ) -> str:
         """Write, replace, read back and delete a probe file; say what was found. Raises PublishError.
 
         None of `pages`, which are not put, may stand in the place of a file that this program did not write.
+        Where a file can be shown to visitors for a moment, `visit` is called with its name and what it holds.
         """
         ...

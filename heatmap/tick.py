@@ -104,7 +104,8 @@ def run(
                 say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
         elif pages:
             gatekeeper.begin()
-            _publish(config, pages, deadline, report)
+            is_first = not any(state[market.name].published_at for market in config.markets)
+            _publish(config, pages, deadline, report, is_first=is_first)
             sequel.keep(is_published=report.failed_targets < report.targets)
             gatekeeper.keep()
             chronicle.keep()  # before the final is remembered: a run killed in between is made up for
@@ -136,13 +137,23 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
         raise ConfigError([problem for found in problems for problem in found])
 
 
-def _publish(config: Config, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:
-    """Bring the pages to every target at once; one that fails neither stops nor delays the others."""
+def _publish(
+    config: Config, pages: Sequence[Page], deadline: Deadline, report: Report, *, is_first: bool
+) -> None:
+    """Bring the pages to every target at once; one that fails neither stops nor delays the others.
+
+    `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
+    """
     report.targets = len(config.publishers)
     for outcome in dispatch.bring(config.publishers, pages, deadline):
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
+            if outcome.delivery and outcome.delivery.made and not is_first:
+                made = " and ".join(outcome.delivery.made)
+                report.warnings.append(
+                    f"{outcome.target}: {made} had to be made: check that visitors see the pages there"
+                )
         else:
             report.failed_targets += 1
             report.errors.append(outcome.error)

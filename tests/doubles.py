@@ -63,7 +63,12 @@ class MemoryPublisher:
             self.order.append(page.path)
         return Delivery(len(pages), 0)
 
-    def check(self, deadline: Deadline) -> str:
+    def check(
+        self,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,
+    ) -> str:
         """Find all well, or raise."""
         if isinstance(self.error, PublishError):
             raise self.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from heatmap.errors import (
 )
 from heatmap.images import png
 from heatmap.model import Quote
+from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
 from heatmap.state import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -61,6 +63,24 @@ def test_an_open_market_is_published_parts_first(tmp_path: Path) -> None:
     assert FILES == target.order
     assert (0, 1, 1) == (report.exit_code, source.asked, report.targets)
     assert b"UP" in target.pages["index.html"]
+
+
+def test_a_folder_that_had_to_be_made(tmp_path: Path) -> None:
+    """The first run says so; a later one warns, for the folder that visitors see may be another now."""
+    target = FilePublisher(f"file:{tmp_path}/site")
+    said: list[str] = []
+    config = configuration(tmp_path, MemorySource(), target)
+    first = tick.run(config, now=OPEN, say=said.append)
+    second = tick.run(config, now=OPEN + timedelta(minutes=5))
+    shutil.rmtree(tmp_path / "site")
+    third = tick.run(config, now=OPEN + timedelta(minutes=10))
+
+    assert f"made the folder {tmp_path}/site, not there before" in "".join(said)
+    assert [[], []] == [report.warnings for report in (first, second)]
+    assert [
+        f"file:{tmp_path}/site: the folder {tmp_path}/site had to be made: check that visitors see the pages there"
+    ] == third.warnings
+    assert 0 == third.exit_code
 
 
 def test_fragments_that_are_configured_are_published(tmp_path: Path) -> None:

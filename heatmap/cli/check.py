@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from heatmap.asking import is_closing
 from heatmap.cli import commands, trust
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
+from heatmap.cli.visitors import Visitor
 from heatmap.config import load
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
@@ -57,10 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     _check_sequel(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
+    visitor = Visitor(config.public_url) if config.public_url else None
     # All are asked first: what one reads as its secret, no child of another may inherit.
     problems = [target.problems() for target in config.publishers]
     for target, found in zip(config.publishers, problems, strict=True):
-        _check_target(target, found, config, report, arguments.trust_host_key)
+        _check_target(target, found, config, report, arguments.trust_host_key, visitor)
+    if visitor and report.failed_targets < report.targets:
+        _check_public_url(visitor, report)
     return report.exit_code
 
 
@@ -171,24 +176,34 @@ def _check_target(
     config: Config,
     report: Report,
     fingerprints: Sequence[str] | None,
+    visitor: Visitor | None,
 ) -> None:
-    seconds = config.deadline_seconds
+    seconds, visit = config.deadline_seconds, visitor.visit if visitor else None
     pages = ownership.samples([market.name for market in config.markets])
     report.targets += 1
     try:
         if problems:
             raise ConfigError([*problems])
         try:
-            found = target.check(Deadline(seconds), pages)
+            found = target.check(Deadline(seconds), pages, visit)
         except UnknownHostKey:
             if fingerprints is None:
                 raise
             trust.offer(cast("SftpPublisher", target), fingerprints, seconds)
-            found = target.check(Deadline(seconds), pages)
+            found = target.check(Deadline(seconds), pages, visit)
         _tell(target.name, found)
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1
         _fail(target.name, error, report)
+
+
+def _check_public_url(visitor: Visitor, report: Report) -> None:
+    """Say whether visitors find what is published; where they do not, that is a failure."""
+    what = "public_url"
+    try:
+        visitor.conclude(partial(_tell, what), partial(_warn, what))
+    except ConfigError as error:
+        _fail(what, error, report)
 
 
 def _tell(what: str, found: str) -> None:

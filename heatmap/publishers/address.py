@@ -105,6 +105,11 @@ def probe() -> str:
     return f"{_own_name()}.probe"
 
 
+def visible_probe() -> str:
+    """Return a name for a file that is there for a moment, under which a web server would give it."""
+    return f"{_own_name()}.probe.txt".removeprefix(".")
+
+
 def is_stale(name: str, now: float) -> bool:
     """Whether a file of this bare name is one of ours that a run left behind. `now`: seconds since 1970.
 
@@ -115,9 +120,16 @@ def is_stale(name: str, now: float) -> bool:
     import re
 
     found = re.fullmatch(
-        r"(?:\.in\.)?\.heatmap-([0-9a-f]{8})-[0-9a-f]{16}\.(?:tmp|probe)(?:\.\d{0,3})?", name
+        r"(?:\.in\.)?(?:\.heatmap-(?P<hidden>[0-9a-f]{8})-[0-9a-f]{16}\.(?:tmp|probe)"
+        r"|heatmap-(?P<visible>[0-9a-f]{8})-[0-9a-f]{16}\.probe\.txt)(?:\.\d{0,3})?",
+        name,
     )
-    return found is not None and now - int(found[1], 16) > STALE_SECONDS
+    return found is not None and now - int(found["hidden"] or found["visible"], 16) > STALE_SECONDS
+
+
+def is_way_to(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or one above it."""
+    return f"{folder.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")
 
 
 def _own_name() -> str:

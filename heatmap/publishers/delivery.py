@@ -6,10 +6,12 @@ Each kind of target offers its primitive steps; only here is anything retried, c
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import address, ownership
+from heatmap.publishers import address, comparison, ownership
+from heatmap.publishers.comparison import Damaged
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
@@ -26,23 +28,25 @@ CLEANING_SECONDS = 10  # what tidying up after a failure may take
 T = TypeVar("T")
 
 
-class _Damaged(Exception):
-    """What the server holds is not what it was sent."""
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a target took: files put, files that were there already, and how many attempts it needed.
 
-
-class Delivery(NamedTuple):
-    """What a target took: files put, files that were there already, and how many attempts it needed."""
+    `made` is what was missing on the way to the pages and was made, such as "the folder web".
+    """
 
     put: int
     kept: int
     attempts: int = 1
+    made: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return it in words."""
         kept = f", {self.kept} unchanged" if self.kept else ""
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         files = "file" if self.put == 1 else "files"
-        return f"{self.put} {files} published{kept}{attempts}"
+        made = f"; made {' and '.join(self.made)}, not there before" if self.made else ""
+        return f"{self.put} {files} published{kept}{attempts}{made}"
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -51,11 +55,11 @@ def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delive
     After a fault that may pass everything begins anew, on a new connection and under new names, while
     there is time; what is in place by then is kept. So a lost reply is settled by looking, not by guessing.
     """
-    work = _Work(target, deadline)
+    work = Work(target, deadline)
     for attempt in range(1, target.attempts + 1):
         try:
             work.attempt(pages)
-            return Delivery(len(work.put), len(pages) - len(work.put), attempt)
+            return Delivery(len(work.put), len(pages) - len(work.put), attempt, work.made)
         except PublishError as error:
             lost = isinstance(error, PublishRefused | PublishImpossible) or attempt == target.attempts
             if lost or not _backed_off(attempt, deadline):
@@ -64,39 +68,7 @@ def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delive
     raise AssertionError("an attempt either delivers or raises")
 
 
-def probe(target: Target, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
-    """Write, replace, read back and delete a file; say what server that was. Raises PublishError.
-
-    Before, see that none of `pages` would replace a file of somebody else; they are not put.
-    """
-    from heatmap.model import Page
-
-    work = _Work(target, deadline)
-    name = address.probe()
-    path = address.join(target.folder, name)
-
-    def try_out(session: Session) -> str:
-        read_back = target.verify != "size"
-        work.refuse_foreign(session, pages)
-        work.bring(session, Page(name, b"first"), read_back=read_back)
-        work.bring(session, Page(name, b"second"), read_back=read_back)
-        session.remove(path)
-        said = session.describe()
-        work.sweep(session, [Page(name, b"")])
-        what = "writes, replaces, reads back and deletes" if read_back else "writes, replaces and deletes"
-        if work.deleted_first:
-            what += ", but does not rename over a file: visitors may meet no page for a moment"
-        return f"{said}; {what}"
-
-    try:
-        return work.within_session(try_out)
-    except PublishError:
-        work.leftovers.append(path)
-        work.tidy()
-        raise
-
-
-class _Work:
+class Work:
     """One delivery: what has been brought, and what failed attempts have left on the server."""
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
@@ -105,9 +77,18 @@ class _Work:
         self.put: set[str] = set()  # files whose replacement was begun, whether or not we heard more
         self.leftovers: list[str] = []
         self.deleted_first = False  # whether a file had to be deleted for another to take its place
+        self._made: list[str] = []  # folders
         self._settled: set[str] = set()  # the files known to be in place
         self._proofs: list[str] = []  # paths of files that nobody else has beside a page, or below it
-        self._sizes: dict[str, int | None] = {}  # by page, what `_size` would return, where it is known
+        self._sizes: dict[
+            str, int | None
+        ] = {}  # by page, what `comparison.size` would return, where it is known
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The target's folder and those above it that were not there before; what is below it is our own."""
+        folder = self.target.folder
+        return tuple(f"the folder {path}" for path in self._made if address.is_way_to(path, folder))
 
     def attempt(self, pages: Sequence[Page]) -> None:
         """Bring all pages that are not in place yet, in one session. Raises PublishError."""
@@ -125,9 +106,9 @@ class _Work:
         self.within_session(bring_all)
 
     def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
-        """See that a file is in place, whole. Raises one of the session's faults, PublishError, _Damaged."""
+        """See that a file is in place, whole. Raises one of the session's faults, PublishError, Damaged."""
         path = address.join(self.target.folder, page.path)
-        stands = self._sizes.pop(page.path) if page.path in self._sizes else _size(session, path)
+        stands = self._sizes.pop(page.path) if page.path in self._sizes else comparison.size(session, path)
         if stands in (None, len(page.content)):  # else it need not be read to know that it is another
             with suppress(Missing):
                 if session.read(path) == page.content:
@@ -140,10 +121,10 @@ class _Work:
             temporary = address.temporary(path)
             self.leftovers.append(temporary)
             session.put(temporary, page.content)
-            _compare(session, temporary, page.content, read_back=False)
+            comparison.compare(session, temporary, page.content, read_back=False)
             self.put.add(page.path)
             self._replace(session, temporary, path)
-        _compare(session, path, page.content, read_back=read_back)
+        comparison.compare(session, path, page.content, read_back=read_back)
         self.leftovers.clear()
 
     def refuse_foreign(self, session: Session, pages: Sequence[Page]) -> None:
@@ -190,7 +171,7 @@ class _Work:
         # There are users who may write and not read: then a snapshot beside or below the page is the proof.
         folder = page.path.rpartition("/")[0]
         proofs = [proof for proof in self._proofs if proof.startswith(folder)]
-        if any(_is_there(session, address.join(self.target.folder, proof)) for proof in proofs):
+        if any(comparison.is_there(session, address.join(self.target.folder, proof)) for proof in proofs):
             return ownership.SAMPLE
         raise ownership.unreadable(self.target.name, page.path)
 
@@ -215,7 +196,7 @@ class _Work:
             with self.deadline.interrupting(session.abort):
                 session.open()
                 return do(session)
-        except (_Damaged, CannotReplace) as damage:
+        except (Damaged, CannotReplace) as damage:
             raise PublishError(f"{self.target.name}: {damage}: the next run tries again") from damage
         except faults as error:
             if self.deadline.remaining():
@@ -226,6 +207,7 @@ class _Work:
                 )
             raise fault from None  # what the library raised may hold a secret
         finally:
+            self._made += session.made
             session.close()
 
     def _replace(self, session: Session, temporary: str, path: str) -> None:
@@ -270,38 +252,6 @@ class _Work:
                 for name in stale:
                     with suppress(Missing):
                         session.remove(address.join(folder, name))
-
-
-def _size(session: Session, path: str) -> int | None:
-    """Return a file's size in bytes, -1 where it is missing; None where the server does not tell sizes."""
-    try:
-        return session.size(path)
-    except Missing:
-        return -1
-
-
-def _is_there(session: Session, path: str) -> bool:
-    try:
-        session.size(path)
-    except Hidden:
-        return True
-    except Missing:
-        return False
-    return True
-
-
-def _compare(session: Session, path: str, content: bytes, *, read_back: bool) -> None:
-    """Raise _Damaged where the server holds anything but `content`; without a size to go by, read it."""
-    try:
-        size = session.size(path)
-        if size not in (None, len(content)):
-            raise _Damaged(f"{size:,} of {len(content):,} bytes arrived")
-        if (read_back or size is None) and session.read(path) != content:
-            raise _Damaged("other bytes came back than were sent")
-    except Unreadable as refusal:
-        raise PublishError(str(refusal)) from None
-    except Missing:
-        raise _Damaged("the server took it, and does not have it under its name") from None
 
 
 def _backed_off(attempt: int, deadline: Deadline) -> bool:

@@ -11,7 +11,7 @@ from heatmap.errors import ConfigError, PublishError, PublishImpossible, Publish
 from heatmap.publishers import address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
@@ -27,11 +27,13 @@ FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 class FilePublisher:
     """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`.
 
-    `overwrite`: files that this program did not write are replaced, too.
+    `overwrite`: files that this program did not write are replaced, too. `create`: folders above the last
+    one are made where they are missing, too.
     """
 
     url: str
     overwrite: bool = False
+    create: bool = False
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an address that cannot be."""
@@ -83,7 +85,7 @@ class FilePublisher:
 
     def session(self, deadline: Deadline) -> Session:  # noqa: ARG002 -- nothing here can be hurried
         """Return the primitive steps."""
-        return _Session(self.name)
+        return _Session(self)
 
     def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
         """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
@@ -91,11 +93,16 @@ class FilePublisher:
 
         return deliver(self, pages, deadline)
 
-    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+    def check(
+        self,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,
+    ) -> str:
         """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
+        from heatmap.publishers.probe import probe
 
-        return probe(self, deadline, pages)
+        return probe(self, deadline, pages, visit)
 
 
 class _Session:
@@ -104,12 +111,25 @@ class _Session:
     atomic = False
     faults = (OSError,)
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, target: FilePublisher) -> None:
+        self._publisher = target
+        self._target = target.name
+        self.made: list[str] = []
         self._put: set[str] = set()  # there are mounts that have one mode for all their files
 
     def open(self) -> None:
-        """Connect nothing."""
+        """See that the folder is there, or may be made."""
+        folder = self._publisher.folder.rstrip("/")
+        if self._publisher.create or not folder or os.path.exists(folder):
+            return
+        for level in address.levels(address.parent(folder)):
+            try:
+                os.stat(level)
+            except FileNotFoundError:
+                raise PublishImpossible(
+                    f"{self._target}: the folder {level} is not there, and is not made: check the path, and "
+                    "whether its disk is mounted; make that folder yourself, or set create = true"
+                ) from None
 
     def size(self, path: str) -> int:
         from heatmap.publishers.steps import Hidden, Missing
@@ -135,7 +155,7 @@ class _Session:
             raise Unreadable(error.strerror) from None
 
     def put(self, path: str, content: bytes) -> None:
-        _make_folders(address.parent(path))
+        self._make_folders(address.parent(path))
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
@@ -186,13 +206,13 @@ class _Session:
                 f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
             )
 
-
-def _make_folders(folder: str) -> None:
-    for level in address.levels(folder):
-        try:
-            os.mkdir(level)
-        except OSError:  # also a parent that cannot be listed or is read-only: being there is enough
-            if not os.path.isdir(level):
-                raise
-        else:
-            os.chmod(level, address.FOLDER_MODE)  # whatever the umask
+    def _make_folders(self, folder: str) -> None:
+        for level in address.levels(folder):
+            try:
+                os.mkdir(level)
+            except OSError:  # also a parent that cannot be listed or is read-only: being there is enough
+                if not os.path.isdir(level):
+                    raise
+            else:
+                os.chmod(level, address.FOLDER_MODE)  # whatever the umask
+                self.made.append(level)

@@ -63,6 +63,7 @@ class Session:
         self._home = ""
         self._type = ""
         self._entered: set[str] = set()  # folders that are there
+        self.made: list[str] = []
         self._tells_sizes: bool | None = None  # None: not known yet
         self._changes_modes: bool | None = None
         self._shows_modes = True  # until one was looked for in vain
@@ -230,6 +231,7 @@ class Session:
         if not self._is_folder(folder):
             for level in address.levels(folder):
                 if not self._is_folder(level) and self._ftp.obeys(f"MKD {self._whole(level)}"):
+                    self.made.append(level)
                     self._ftp.obeys(f"SITE CHMOD {address.FOLDER_MODE:o} {self._whole(level)}")
             self._ftp.voidcmd(f"CWD {self._whole(folder)}")
         self._entered.add(folder)

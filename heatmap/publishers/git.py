@@ -10,7 +10,7 @@ from heatmap.errors import ConfigError
 from heatmap.publishers.file import FilePublisher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
@@ -90,7 +90,12 @@ class GitPublisher:
 
         return publish(self, pages, deadline)
 
-    def check(self, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+    def check(
+        self,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,  # noqa: ARG002 -- what is not pushed cannot be seen
+    ) -> str:
         """Find the repository, see whose `pages` the branch has, try a push that changes nothing.
 
         Raises PublishError.

@@ -31,10 +31,11 @@ RACES = (
 
 
 class _Tree(NamedTuple):
-    """What a branch is to hold, and how many of the pages it did not hold so."""
+    """The tree to commit, how many pages differ from the branch's, and what of the way to them is new."""
 
     oid: str
     put: int
+    made: tuple[str, ...] = ()
 
 
 def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -50,7 +51,7 @@ def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> 
         commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree.oid)
         if _pushed(git, tip, commit):
             git.prune(commit)
-            return Delivery(tree.put, len(pages) - tree.put, attempt)
+            return Delivery(tree.put, len(pages) - tree.put, attempt, tree.made)
     raise PublishError(f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again")
 
 
@@ -61,14 +62,18 @@ def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> st
     """
     git = Git(target, deadline)
     tip = _tip(git)
+    missing: Sequence[str] = ()
     if tip and pages and _fetched(git, tip):
-        _refuse_foreign(git, _entries(git, tip), dict.fromkeys(pages, ""))
+        before = _entries(git, tip)
+        _refuse_foreign(git, before, dict.fromkeys(pages, ""))
+        missing = _missing(target, tip, before)
     tree = git.step("write", "hash-object", "-w", "-t", "tree", "--stdin")
     commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree)
     if not _pushed(git, tip, commit, "--dry-run"):
         raise PublishError(f"{target.name}: others are pushing at this moment: try again")
     there = f"{target.branch} of {target.remote if target.push else 'this repository'}"
     now = f"is at {tip[:7]}" if tip else "will be made"
+    now += "".join(f", {what} will be made" for what in missing)
     return f"git {git.version}: {there} {now}, and may be pushed to, but for what its hooks say"
 
 
@@ -111,7 +116,8 @@ def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
         index = os.path.join(place, "index")
         git.step("read the branch", "read-tree", tip or "--empty", index=index)
         git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)
-        return _Tree(git.step("write", "write-tree", index=index), len(changed))
+        oid = git.step("write", "write-tree", index=index)
+    return _Tree(oid, len(changed), _missing(git.target, tip, before))
 
 
 def _entries(git: Git, tip: str) -> dict[str, str]:
@@ -156,6 +162,14 @@ def _refuse_foreign(git: Git, before: Mapping[str, str], entries: Mapping[Page, 
 
     if not git.target.overwrite:
         ownership.check(git.target.name, [*entries], read)
+
+
+def _missing(target: GitPublisher, tip: str, before: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what is not there yet of the way to the pages: the branch, or the folder in it."""
+    if not tip:
+        return (f"the branch {target.branch}",)
+    folder = target.folder.strip("/")
+    return (f"the folder {folder} in it",) if folder and folder not in before else ()
 
 
 def _path(git: Git, page: Page) -> str:

@@ -13,7 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import PublishError, PublishImpossible
+from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import git_words
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from heatmap.publishers import address, options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page
@@ -43,8 +43,13 @@ class Remote:
 
         return deliver(self, pages, deadline)
 
-    def check(self: Target, deadline: Deadline, pages: Sequence[Page] = ()) -> str:
+    def check(
+        self: Target,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,
+    ) -> str:
         """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
-        from heatmap.publishers.delivery import probe
+        from heatmap.publishers.probe import probe
 
-        return probe(self, deadline, pages)
+        return probe(self, deadline, pages, visit)

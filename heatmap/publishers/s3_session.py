@@ -48,6 +48,7 @@ class S3Session:
     """A `steps.Session` with a bucket. Paths are keys; one request replaces a file in one step."""
 
     atomic = True
+    made = ()  # folders are parts of names here
     faults = (OSError, ValueError, HTTPError, Refusal, TooLong)  # a requests.RequestException is an OSError
 
     def __init__(self, target: S3Publisher, keys: Keys, deadline: Deadline) -> None:

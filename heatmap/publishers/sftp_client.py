@@ -50,6 +50,7 @@ class Session:
         self._protocol = ""
         self._stored = ""  # what was put last
         self._size = 0  # what was found last
+        self.made: list[str] = []
         self._folders: dict[str, dict[str, str]] = {}  # the kinds of what they held at first: "-", "d", "l"
 
     def open(self) -> None:
@@ -252,6 +253,7 @@ class Session:
         self._step, self._what = "make", folder
         for level in address.levels(folder):
             if not self._ask(f"-mkdir {_quoted(level)}"):  # else it is there, or the next step tells
+                self.made.append(level)
                 self._ask(f"-chmod {address.FOLDER_MODE:o} {_quoted(level)}")
 
 

@@ -50,6 +50,7 @@ class ParamikoSession:
         self._client: paramiko.SFTPClient | None = None
         self._step, self._what = "connect", ""
         self._stored = ""  # what was put last
+        self.made: list[str] = []
         self._renames = self._syncs = True  # until the server says otherwise
 
     def open(self) -> None:
@@ -253,6 +254,7 @@ class ParamikoSession:
             except OSError as error:  # it is there, or the next step tells
                 _raise_if_lost(error)
             else:
+                self.made.append(level)
                 self._change_mode(level, address.FOLDER_MODE)
 
 

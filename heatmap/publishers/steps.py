@@ -51,6 +51,11 @@ class Session(Protocol):
         """What the steps raise when something goes wrong on the way."""
         ...
 
+    @property
+    def made(self) -> Sequence[str]:
+        """The folders that `put` has made, as paths."""
+        ...
+
     def open(self) -> None:
         """Connect and log in."""
         ...

@@ -76,6 +76,10 @@ HOUR = 3600
         (f".heatmap-{1:08x}-0123456789abcdef.probe", True),
         (f".heatmap-{1:08x}-0123456789abcdef.tmp.1", True),
         (f".in..heatmap-{1:08x}-0123456789abcdef.tmp.", True),
+        (f"heatmap-{1:08x}-0123456789abcdef.probe.txt", True),
+        (f"heatmap-{NOW - HOUR + 1:08x}-0123456789abcdef.probe.txt", False),
+        (f"heatmap-{1:08x}-0123456789abcdef.txt", False),
+        (f"heatmap-{1:08x}-0123456789abcdef.tmp", False),
         (f".heatmap-{1:08x}-0123456789abcdef.tmp.old", False),
         (f".heatmap-{1:08x}-0123456789abcdef.html", False),
         (f".heatmap-{1:08x}-0123456789ABCDEF.tmp", False),
@@ -97,3 +101,28 @@ def test_a_temporary_name_tells_its_age() -> None:
     name = address.temporary("a/b.html").removeprefix("a/")
 
     assert [False, True] == [address.is_stale(name, time.time() + HOUR + add) for add in (-10, 10)]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "is_way"),
+    [
+        ("web", "web/heat", True),
+        ("web/heat", "web/heat", True),
+        ("web/heat/nse", "web/heat", False),
+        ("we", "web", False),
+        ("/srv", "/srv/web", True),
+        ("web", "", False),
+        ("web", "/", False),
+    ],
+)
+def test_the_way_to_a_folder(path: str, folder: str, *, is_way: bool) -> None:
+    """It is the folder itself and those above it."""
+    assert is_way == address.is_way_to(path, folder)
+
+
+def test_a_name_for_visitors() -> None:
+    """It is not hidden, for web servers keep hidden files back, and it is swept when it is old."""
+    name = address.visible_probe()
+
+    assert not name.startswith(".")
+    assert address.is_stale(name, time.time() + HOUR + 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
@@ -85,7 +86,7 @@ def other_port(publisher: Any, port: int) -> Any:
 def by_file(place: Place) -> Iterator[Target]:
     """A folder of this machine."""
     root = place.folder / "site"
-    yield Target(lambda folder: FilePublisher(f"file:{root}/{folder}"), root)
+    yield Target(lambda folder: FilePublisher(f"file:{root}/{folder}", create=True), root)
 
 
 @contextmanager
@@ -258,6 +259,37 @@ def test_a_folder_that_is_there_keeps_its_mode(target: Target) -> None:
     target.make("web").publish([Page("nse/index.html", b"x")], soon())
 
     assert 0o750 == folder.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_folders_that_are_made_are_told(target: Target) -> None:
+    """The target's own folder and those above it, once: a misspelt one does not go unnoticed."""
+    (target.root / "web").mkdir(parents=True, exist_ok=True)
+    target.own(target.root / "web")
+    publisher, pages = target.make("web/publichtml/heat"), [Page("nse/index.html", b"x")]
+    first, second = publisher.publish(pages, soon()), publisher.publish(pages, soon())
+    told = [re.sub(r"^the folder .*?(?=web/)", "", made) for made in first.made]
+
+    assert ["web/publichtml", "web/publichtml/heat"] == told
+    assert str(first).endswith("publichtml/heat, not there before")
+    assert () == second.made
+    assert "made the folder" in target.make("web/other").check(soon())
+    assert "made the folder" not in target.make("web/other").check(soon())
+
+
+def test_a_file_is_shown_to_visitors(target: Target) -> None:
+    """While check looks for it, it is there under its name, not hidden; afterwards it is gone."""
+    target.root.mkdir(exist_ok=True)
+    seen: list[tuple[str, bool]] = []
+
+    def visit(name: str, content: bytes) -> None:
+        seen.append((name, content == target.files()[f"web/{name}"]))
+
+    target.make("web").check(soon(), visit=visit)
+
+    assert [True] == [found for _, found in seen]
+    assert not seen[0][0].startswith(".")
+    assert {} == target.files()
 
 
 def test_order_is_kept(target: Target) -> None:

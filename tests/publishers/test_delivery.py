@@ -14,6 +14,7 @@ from heatmap.deadline import Deadline
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
 from heatmap.publishers import delivery, ownership
+from heatmap.publishers.probe import probe
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"new page")]
@@ -51,6 +52,7 @@ class Session:
     """One connection to it."""
 
     faults = (OSError,)
+    made: tuple[str, ...] = ()
 
     def __init__(self, server: Imaginary) -> None:
         self.server = server
@@ -446,13 +448,13 @@ def test_what_waits_is_broken_off_at_the_deadline(monkeypatch: pytest.MonkeyPatc
 def test_a_probe_leaves_nothing_even_where_it_fails() -> None:
     """Whichever step fails."""
     server = Imaginary()
-    assert "imaginary; writes, replaces, reads back and deletes" == delivery.probe(server, Deadline(30))
+    assert "imaginary; writes, replaces, reads back and deletes" == probe(server, Deadline(30))
     assert OLD == server.files
     for number in range(len(server.steps) - 1):  # the last one sweeps, and may fail
         for after_its_effect in (False, True):
             failing = Imaginary(fails=frozenset({number}), after_its_effect=after_its_effect)
             with pytest.raises(PublishError):
-                delivery.probe(failing, Deadline(30))
+                probe(failing, Deadline(30))
 
             assert OLD == failing.files, failing.steps
 
@@ -460,12 +462,12 @@ def test_a_probe_leaves_nothing_even_where_it_fails() -> None:
 def test_a_probe_does_as_deliveries_do() -> None:
     """Where nothing is to be read back, and where a file must be deleted for another: it is said."""
     blind = Imaginary(verify="size")
-    said = delivery.probe(blind, Deadline(30))
+    said = probe(blind, Deadline(30))
     deleting = Imaginary(overwrites=False, replace="delete-then-rename")
 
     assert "imaginary; writes, replaces and deletes" == said
     assert [] == [step for step in blind.steps if step.startswith("read")]
-    assert "does not rename over a file" in delivery.probe(deleting, Deadline(30))
+    assert "does not rename over a file" in probe(deleting, Deadline(30))
 
 
 def test_a_file_that_cannot_be_swept_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

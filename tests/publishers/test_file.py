@@ -79,6 +79,39 @@ def test_a_folder_that_may_not_be_written() -> None:
         folder.chmod(0o755)
 
 
+def test_a_folder_whose_parent_is_not_there(tmp_path: Path) -> None:
+    """A disk that is not mounted, or a misspelt path: exit 78, the first missing folder is named, none is made."""
+    for way in ("mnt/disk/site", "mnt/disk/site/", "mnt/gone/../site"):
+        publisher = FilePublisher(f"file:{tmp_path}/{way}")
+        for attempt in (publisher.publish, lambda pages, deadline, it=publisher: it.check(deadline, pages)):
+            with pytest.raises(PublishImpossible, match=f"folder {tmp_path}/mnt is not.*create = true"):
+                attempt([Page("index.html", b"x")], Deadline(30))
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    """A parent behind it is missing, too."""
+    (tmp_path / "www").symlink_to(tmp_path / "disk")
+    with pytest.raises(PublishImpossible, match=f"folder {tmp_path}/www is not there"):
+        FilePublisher(f"file:{tmp_path}/www/site").publish([Page("index.html", b"x")], Deadline(30))
+
+    assert ["www"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_the_last_folder_is_made_where_its_parent_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the default `file:site` needs it; with create = true the others are made, too."""
+    monkeypatch.chdir(tmp_path)
+    near = FilePublisher("file:site").publish([Page("index.html", b"x")], Deadline(30))
+    far = FilePublisher(f"file:{tmp_path}/a/b", create=True).publish([Page("x.html", b"x")], Deadline(30))
+
+    assert ("the folder site",) == near.made
+    assert (f"the folder {tmp_path}/a", f"the folder {tmp_path}/a/b") == far.made
+    assert {"site/index.html", "a/b/x.html"} == {
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
+    }
+
+
 def test_a_page_that_cannot_be_read() -> None:
     """It may be anybody's: refused with exit 78 and left alone; a snapshot of ours below it proves that it is ours."""
     ours = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", SAMPLE)]

@@ -810,6 +810,17 @@ def test_pages_of_ours_are_replaced(place: Place) -> None:
     assert b"<h1>My blog</h1>" == place.files()["index.html"]
 
 
+def test_what_is_made_is_told(place: Place) -> None:
+    """A branch or a folder in it that was not there, which a misspelt name makes; once, and before it by check."""
+    assert "gh-page of origin will be made" in place.publisher(branch="gh-page").check(soon(), MARKED)
+    assert ("the branch gh-page",) == place.publisher(branch="gh-page").publish(MARKED, soon()).made
+    there = place.publisher(branch="gh-page", folder="docs/map")
+    assert "the folder docs/map in it will be made" in there.check(soon(), MARKED)
+    assert ("the folder docs/map in it",) == there.publish(MARKED, soon()).made
+    assert () == there.publish([Page("index.html", SAMPLE)], soon()).made
+    assert "docs/map" not in there.check(soon(), MARKED)
+
+
 def test_a_large_page_of_somebody_else(place: Place) -> None:
     """It is not read."""
     place.start_pages({"index.html": SAMPLE.decode() + "0" * MAX_PAGE_BYTES})
