@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import tick
+from heatmap import tick, vlq
 from heatmap.alerts.options import AlertOptions
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import ConfigError, PublishError
+from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.store import Store, open_store
+from heatmap.model import Change, Quote
 from heatmap.session import Phase
 from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -42,6 +44,49 @@ def kept(config: Config, session: date = SESSION, market: str = "nse-fno") -> li
     """The ticks there are of a session."""
     with opened(config) as store:
         return [(moment.as_of, moment.phase) for moment in store.ticks(market, session)]
+
+
+def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
+    """On the day of a bonus of 1:1 its percent change is adjusted, its previous close is not: periods are right.
+
+    547.00 before is 273.50 now, so 267.50 is -2.19 % over any number of sessions that stood still.
+    """
+    days = [date(2026, 9, day) for day in (9, 10, 11, 15, 16)]
+    others = tuple(Quote(f"S{n}", 1.0, last_price=101.0, previous_close=100.0) for n in range(20))
+    bonus = Quote(
+        "BONUS",
+        -2.2,
+        last_price=267.5,
+        previous_close=547.0,
+        changes={"1mo": Change(-50.4, date(2026, 8, 17))},
+    )
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(quotes=(bonus, *others)), target)
+    with opened(config) as store:
+        store.add_bars(
+            "nse-fno",
+            [
+                Bar(quote.symbol, day, *[quote.previous_close or 0.0] * 5, 1e4, 1e6)
+                for day in days
+                for quote in (bonus, *others)
+            ],
+        )
+
+    assert 0 == tick.run(config, now=OPEN).exit_code
+    row = next(
+        row for row in json.loads(target.pages["nse-fno/snapshot.json"])["quotes"] if "BONUS" == row["symbol"]
+    )
+    assert (-2.2, 273.5) == (row["percent_change"], row["previous_close"])
+    assert row["changes"]["1mo"]["percent"] is None
+    assert "1mo" in row["doubts"]
+    history = json.loads(target.pages["nse-fno/history.json"])
+    values = vlq.unpacked(history["readings"]["change 5d"]["values"])
+    falls = [vlq.signed(code) for code in values[:1]] + [-code for code in values[1:]]
+    assert [100] + [0] * 19 + [-319] == falls  # 20 times +1.00 %, then by 3.19 points less: -2.19 %
+    tick.run(config, now=FINAL)
+    with opened(config) as store:
+        bar = next(bar for bar in store.bars("nse-fno", SESSION, 1) if "BONUS" == bar.symbol)
+    assert (267.5, 273.5) == (bar.close, bar.previous_close)
 
 
 def test_each_published_tick_is_kept_once(tmp_path: Path) -> None:

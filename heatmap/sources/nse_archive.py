@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 NAME = "nse-archive"
 FUTURES_AND_OPTIONS = "SECURITIES IN F&O"
-LOTS_PATH = "/content/fo/fo_mktlots.csv"  # of every stock with futures and options, how many make a lot
-LOTS_MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices
-FEWEST_LOTS = 50  # there were 146 such stocks in 2019, 210 in 2026
 OPTIONAL_SHARE = 0.2  # of a fetch's time, for what a page can do without
 MOST_DAYS_BACK = 10  # further than from any session to the one before it
 SATURDAY = 5
@@ -198,19 +195,20 @@ class NseArchive(Online):
     def _listed(self, shelf: Exchange) -> Collection[str]:
         """Return the stocks of the index, as the exchange lists them. Raises SourceError."""
         from heatmap.history import archives
+        from heatmap.sources import nse_lots
 
         if self.index.strip().upper() != FUTURES_AND_OPTIONS:
             raise SourceEmpty(
                 f"which stocks {self.index} has is only known once there is a first page with live quotes"
             )
-        url = (self.base_url or archives.BASE_URL).rstrip("/") + LOTS_PATH
+        url = (self.base_url or archives.BASE_URL).rstrip("/") + nse_lots.PATH
         body = shelf.read(url)
         if body is None:
             raise SourceRenamed(
                 f"{url} is gone, which tells the stocks with futures and options: look for a newer version "
                 "of this program"
             )
-        return parse_lots(body)
+        return nse_lots.parse(body)
 
 
 def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapshot:
@@ -239,28 +237,6 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
         dropped=len(wanted) - len(quotes),
         unadjusted=True,
     )
-
-
-def parse_lots(body: bytes) -> frozenset[str]:
-    """Return the symbols of the stocks in the exchange's list of lots. Raises SourceReshaped."""
-    import csv
-
-    found: set[str] = set()
-    is_stock = False
-    try:
-        for row in csv.reader(body.decode("utf-8-sig", errors="replace").splitlines()):
-            cells = [cell.strip().upper() for cell in row[:2]]
-            if len(cells) == 2 and is_stock and cells[1]:
-                found.add(cells[1])
-            is_stock = is_stock or cells[:1] == [LOTS_MARK]
-    except csv.Error as error:
-        raise SourceReshaped(f"the exchange's list of lots is damaged ({error}): try again later") from error
-    if len(found) < FEWEST_LOTS:
-        raise SourceReshaped(
-            f"the exchange's list of lots names {len(found)} stocks, where {FEWEST_LOTS} or more were due: "
-            "look for a newer version of this program"
-        )
-    return frozenset(found)
 
 
 def _archive(shelf: Exchange, day: date) -> Archive | None:

@@ -10,7 +10,7 @@ from datetime import UTC
 from heatmap import holidays, values, vlq
 from heatmap.credentials import VARIABLE
 from heatmap.history import archives, packing
-from heatmap.sources import file, nse_body, nse_holidays, nse_symbols
+from heatmap.sources import file, nse_body, nse_holidays, nse_lots, nse_symbols
 from heatmap.web import answers, cookies
 from tests.fuzz.seeds import OVERRIDES
 from tests.fuzz.soundness import (
@@ -99,6 +99,18 @@ def bhavcopy(body: bytes) -> object:
             assert bar.close > 0
             assert all(is_figure(figure, 0) for figure in bar[2:-1]), bar
             assert bar.turnover is None or math.isfinite(bar.turnover)
+        return found
+
+    return refusing(parse)
+
+
+def lot_list(body: bytes) -> object:
+    """The exchange's list of stocks with futures and options."""
+
+    def parse() -> object:
+        found = nse_lots.parse(body)
+        assert len(found) >= nse_lots.FEWEST
+        assert all(symbol == symbol.strip() and symbol for symbol in found)
         return found
 
     return refusing(parse)

@@ -15,7 +15,7 @@ from heatmap import nap
 from heatmap.history import keepsake
 from tests.fuzz import of_servers, of_sources, of_state, of_users, seeds
 from tests.fuzz.soundness import folder
-from tests.servers.archives import symbol_list
+from tests.servers.archives import lot_list, symbol_list
 
 
 class Target(NamedTuple):
@@ -49,6 +49,7 @@ TARGETS = {
             seeds.zipped(seeds.UDIFF_ARCHIVE),
         ],
     ),
+    "lots": Target(of_sources.lot_list, lambda: [lot_list([f"STOCK{n}" for n in range(60)])]),
     "symbols": Target(
         of_sources.symbol_changes,
         lambda: [

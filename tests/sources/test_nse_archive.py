@@ -7,8 +7,6 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from heatmap.errors import (
     ConfigError,
@@ -21,9 +19,9 @@ from heatmap.errors import (
 )
 from heatmap.history import archives
 from heatmap.session import Phase, Session, Window
-from heatmap.sources.nse_archive import NseArchive, parse, parse_lots
+from heatmap.sources.nse_archive import NseArchive, parse
 from heatmap.sources.recording import Recording
-from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, lot_list, share, symbol_list
+from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, share, symbol_list
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 DAY = date(2026, 9, 17)
@@ -234,24 +232,6 @@ def test_what_its_table_cannot_hold(table: dict[str, object]) -> None:
     """It is told at once."""
     with pytest.raises(ConfigError):
         NseArchive(**table)  # type: ignore[arg-type]
-
-
-def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
-    """The exchange's list of 2019 had 146 stocks and three indices."""
-    found = parse_lots((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
-
-    assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= found
-    assert not found & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
-
-
-@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-def test_any_list_of_lots(body: bytes) -> None:
-    """Whatever it is made of, nothing but our own error leaves the parser."""
-    for content in (body, lot_list(LISTED) + body):
-        try:
-            assert len(parse_lots(content)) >= 50
-        except SourceReshaped:
-            pass
 
 
 def test_the_recorded_archive(recorded_bodies: Path) -> None:

@@ -1,0 +1,31 @@
+"""The exchange's list of stocks with futures and options: how many shares make a lot of each."""
+
+from __future__ import annotations
+
+import csv
+
+from heatmap.errors import SourceReshaped
+
+PATH = "/content/fo/fo_mktlots.csv"  # on the archives' server
+MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices
+FEWEST = 50  # there were 146 such stocks in 2019, 210 in 2026
+
+
+def parse(body: bytes) -> frozenset[str]:
+    """Return the symbols of the stocks in the exchange's list of lots. Raises SourceReshaped."""
+    found: set[str] = set()
+    is_stock = False
+    try:
+        for row in csv.reader(body.decode("utf-8-sig", errors="replace").splitlines()):
+            cells = [cell.strip().upper() for cell in row[:2]]
+            if len(cells) == 2 and is_stock and cells[1]:
+                found.add(cells[1])
+            is_stock = is_stock or cells[:1] == [MARK]
+    except csv.Error as error:
+        raise SourceReshaped(f"the exchange's list of lots is damaged ({error}): try again later") from error
+    if len(found) < FEWEST:
+        raise SourceReshaped(
+            f"the exchange's list of lots names {len(found)} stocks, where {FEWEST} or more were due: "
+            "look for a newer version of this program"
+        )
+    return frozenset(found)

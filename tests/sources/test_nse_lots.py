@@ -1,0 +1,37 @@
+"""The exchange's list of stocks with futures and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heatmap.errors import SourceReshaped
+from heatmap.sources import nse_lots
+from tests.servers.archives import lot_list
+
+
+def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
+    """The exchange's list of 2019 had 146 stocks and three indices."""
+    found = nse_lots.parse((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
+
+    assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= found
+    assert not found & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_list_of_lots(body: bytes) -> None:
+    """Whatever it is made of, nothing but our own error leaves the parser."""
+    for content in (body, lot_list([f"STOCK{n}" for n in range(60)]) + body):
+        try:
+            assert len(nse_lots.parse(content)) >= 50
+        except SourceReshaped:
+            pass
+
+
+def test_a_list_of_next_to_nothing() -> None:
+    """Fewer stocks than there ever were are no list: the market would shrink to them."""
+    with pytest.raises(SourceReshaped, match="names 49 stocks"):
+        nse_lots.parse(lot_list([f"STOCK{n}" for n in range(49)]))
