@@ -15,7 +15,7 @@ const choices = () => /** @type {Record<string, [string, string[] | null]>} */ (
   layout: ["table", ["table", "sectors", "treemap", "bars"]],
   theme: ["", ["", "light", "dark"]],
   palette: [data.palette, Object.keys(data.palettes).filter((name) => !Object.values(data.modes).some((mode) => mode.ramp === name))],
-  heat: [data.heat, data.readings["change 1d"].scales.map((scale) => scale.name)],
+  heat: ["", ["", ...data.readings["change 1d"].scales.map((scale) => scale.name)]], // "": what the layout begins with
   sort: ["mode", ["mode", "symbol", "change", "amount"]],
   area: ["market-cap", ["market-cap", "amount", "equal"]],
   sector: ["", ["", WATCHLIST, ...data.sectors]],

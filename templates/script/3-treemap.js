@@ -5,6 +5,11 @@
 const SMALLEST = 0.4; // of the mean weight: no tile is smaller, so that none disappears
 const HEADING = 15; // pixels of a heading's height
 const LEAST = 8; // pixels of a letter's size: below it a label is left out
+const LARGEST = 22;
+const LINE = 1.15; // of a letter's size
+const NAMEABLE = 4400; // square pixels a stock, on average: enough for a name on nearly every tile
+const WIDEST = 25_600; // square pixels a stock, on average: few stocks need no whole window
+const HEAD = 130; // pixels of a window that what stands around the map takes, about
 
 /** The weights with a floor, which unknown ones get too; all 1 where none is known. */
 function floored(/** @type {(number | undefined)[]} */ weights) {
@@ -86,42 +91,75 @@ function widthOf(/** @type {string} */ words) {
   return pen.measureText(words).width / 100;
 }
 
+/** Width and height of a map of so many stocks: the window's, or higher where names would not fit. */
+function roomFor(/** @type {number} */ count) {
+  const width = Math.max(byId("map").clientWidth, 1);
+  // A frame may be as high as its page, so there the height must not follow from the window's.
+  const free = window.parent === window ? document.documentElement.clientHeight - HEAD : width / 1.9;
+  return [width, Math.round(Math.max(Math.min(free, (count * WIDEST) / width), (count * NAMEABLE) / width, 160))];
+}
+
+/** A symbol in that many lines: as long as each other, or two that part after its hyphen or ampersand. */
+function split(/** @type {string} */ symbol, /** @type {number} */ count) {
+  const length = (count === 2 && symbol.search(/[-&]./) + 1) || Math.ceil(symbol.length / count);
+  return [...Array(count - 1).keys()].map((line) => symbol.slice(line * length, (line + 1) * length)).concat(symbol.slice((count - 1) * length));
+}
+
+/**
+ * Set a tile's words as large as its size allows: symbol and figure, or the symbol alone, in one line or more, or cut. Returns
+ * their size, and how wide the name may be, in pixels.
+ */
+function label(/** @type {HTMLElement} */ element, /** @type {Tile} */ { stock, text }, /** @type {number} */ wide, /** @type {number} */ tall) {
+  const { symbol } = stock;
+  for (const figures of [[text], []]) {
+    for (const count of [1, 2, 3]) {
+      const lines = split(symbol, count);
+      const size = Math.min(wide / Math.max(...[...lines, ...figures].map(widthOf)), tall / (count + figures.length) / LINE, LARGEST);
+      if (size < LEAST) continue;
+      element.classList.toggle("short", !figures.length);
+      // The name stays one word, for those who listen: it is only given the room of its longest line.
+      return [size, count > 1 ? Math.max(...lines.map(widthOf)) * size + 2 : wide + 4];
+    }
+  }
+  element.classList.add(...(widthOf(`${symbol.slice(0, 2)}…`) * LEAST <= wide && LEAST * LINE <= tall ? ["short", "cut"] : ["tiny"]));
+  return [LEAST, wide + 2];
+}
+
+let drawnRoom = ""; // width and height of the map that was drawn last
+
 function drawTreemap(/** @type {Tile[]} */ tiles) {
-  const width = byId("map").clientWidth;
-  const height = Math.round(width / (width >= 800 ? 1.9 : width >= 480 ? 1 : 0.5));
+  const [width, height] = roomFor(tiles.length);
+  drawnRoom = `${width} ${height}`;
   const map = make("ul", "treemap");
   map.style.aspectRatio = `${width} / ${height}`;
-  const put = (/** @type {HTMLElement} */ element, /** @type {Rectangle} */ [x, y, w, h]) => {
-    const percent = (/** @type {number} */ part, /** @type {number} */ whole) => `${((part * 100) / whole).toFixed(3)}%`;
-    element.style.left = percent(x, width);
-    element.style.top = percent(y, height);
-    element.style.width = percent(w, width);
-    element.style.height = percent(h, height);
+  const share = (/** @type {number} */ part, /** @type {number} */ whole) => ((part * 100) / whole).toFixed(3);
+  const put = (/** @type {HTMLElement} */ element, /** @type {Rectangle} */ [x, y, w, h], style = element.style) => {
+    [style.left, style.width] = [x, w].map((part) => `${share(part, width)}%`);
+    [style.top, style.height] = [y, h].map((part) => `${share(part, height)}%`);
     return element;
   };
   const drawn = new Map(tiles.map((tile) => [tile.stock, tile]));
   const { order, weights } = weighed(state.area);
-  const members = order.map((stock, place) => ({ tile: drawn.get(stock), weight: weights[place] })).filter(({ tile }) => tile);
-  const sectors = members.map(({ tile }) => data.sectors[sectorOf[/** @type {Tile} */ (tile).stock.place]] ?? "");
+  const members = order.map((stock, place) => ({ tile: /** @type {Tile} */ (drawn.get(stock)), weight: weights[place] })).filter(({ tile }) => tile);
+  const sectors = members.map(({ tile }) => data.sectors[sectorOf[tile.stock.place]] ?? "");
   const { tiles: chosen, places, headings } = arrange(floored(members.map(({ weight }) => weight)), sectors, width, height);
-  const names = new Map(headings);
+  const strips = new Map(headings);
   chosen.forEach((member, number) => {
-    const [, , w, h] = places[number];
     const sector = sectors[member];
-    const strip = names.get(sector);
+    const strip = strips.get(sector);
     if (strip) {
-      const heading = put(make("li", "heading", widthOf(sector) * 11 < strip[2] - 6 ? sector : ""), strip);
+      const heading = put(make("li", "heading", sector), strip);
+      heading.title = sector; // which may be cut
       heading.setAttribute("aria-hidden", "true"); // the order of the tiles does not follow it
       map.append(heading);
-      names.delete(sector);
+      strips.delete(sector);
     }
-    const tile = /** @type {Tile} */ (members[member].tile);
+    const { tile } = members[member];
     const element = put(box("li", tile), places[number]);
-    const [wide, tall] = [w - 9, h - 6];
-    const one = Math.min(wide / widthOf(tile.stock.symbol), tall / 1.25, 22);
-    const two = Math.min(one, wide / widthOf(tile.text), tall / 2.5);
-    element.style.setProperty("--size", `${two < LEAST ? one : two}px`);
-    if (two < LEAST) element.classList.add(one < LEAST ? "tiny" : "short");
+    const [, , w, h] = places[number];
+    // Letters grow and shrink with the map until it is drawn anew, and on paper.
+    const [size, wide] = label(element, tile, w - 6, h - 4);
+    element.style.cssText += `;--size:${share(size, width)}cqw;--wide:${share(wide, width)}cqw`;
     map.append(element);
   });
   return map;

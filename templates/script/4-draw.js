@@ -1,8 +1,13 @@
 // The map as it was chosen: which stocks, in which order, in which colours, in which layout.
 
-/** How the chosen mode shades its values: the scale that was asked for, or the only one it has. */
-const scaleOf = (/** @type {Picked} */ reading) =>
-  reading.scales.find((scale) => scale.name === state.heat) ?? reading.scales[0];
+/**
+ * How the chosen mode shades its values: by the scale that was asked for, or the first that it has. Where none was asked for, a
+ * treemap shades by value: in large tiles a small loss by rank looks like a crash.
+ */
+function scaleOf(/** @type {Picked} */ { scales }) {
+  const wanted = state.heat || (state.layout === "treemap" ? "1" : data.heat);
+  return scales.find((scale) => scale.name === wanted) ?? scales[0];
+}
 
 const labelOf = (/** @type {string} */ id, /** @type {string} */ value) =>
   [...byId(id).querySelectorAll("option")].find((option) => option.value === value)?.textContent ?? value;
@@ -121,7 +126,7 @@ function legend() {
   });
   const low = scale.low || (ramp === "two-sided" ? "falling" : "low");
   const high = scale.high || (ramp === "two-sided" ? "rising" : "high");
-  byId("legend").replaceChildren(make("span", "", low), ...swatches.map(swatch), make("span", "", `${high} ${unit}`));
+  byId("legend").replaceChildren(make("span", "", low), ...swatches.map(swatch), make("span", "", `${high} ${unit}${scale.name === "rank" ? ", by rank" : ""}`));
   const options = shown.scales.map(({ name, high: limit }) => {
     const words = { rank: "By rank", percentile: "By percentile" }[name] ?? `±${limit.replace("+", "")} ${unit}`;
     return new Option(words, name);

@@ -1,5 +1,7 @@
 // What the reader does: choices, search, keys, pointers.
 
+const SETTLED = 150; // milliseconds after which a window that is being resized has its size
+
 /** The nearest tile in a direction: what lies aside counts four times. */
 function neighbour(/** @type {Element} */ from, /** @type {string} */ key) {
   const upright = key === "ArrowUp" || key === "ArrowDown";
@@ -99,7 +101,11 @@ function listen() {
   });
   document.addEventListener("keydown", press);
   window.addEventListener("scroll", () => { if (chosen && !pinned && !document.activeElement?.closest("main")) hidePanel(); }, { passive: true });
-  window.addEventListener("resize", () => { if (state.layout === "treemap") draw(); });
+  let resized = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = window.setTimeout(() => { if (state.layout === "treemap" && roomFor(tiles.length).join(" ") !== drawnRoom) draw(); }, SETTLED);
+  });
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
   if (!("popover" in byId("menu"))) byId("menu-button").addEventListener("click", () => byId("menu").scrollIntoView()); // it stands below

@@ -14,6 +14,29 @@ function csv() {
   return [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(cell).join()}\r\n`).join("");
 }
 
+/** The lines that a text takes on the screen, cut where it is cut there. */
+function linesOf(/** @type {Text} */ node) {
+  const range = document.createRange();
+  const lines = /** @type {{words: string, x: number, y: number, width: number, height: number}[]} */ ([]);
+  node.data.split("").forEach((letter, place) => {
+    range.setStart(node, place);
+    range.setEnd(node, place + 1);
+    const { x, y, width, height } = range.getBoundingClientRect();
+    const line = lines[lines.length - 1];
+    if (line && y < line.y + line.height / 2) [line.words, line.width] = [line.words + letter, x + width - line.x];
+    else lines.push({ words: letter, x, y, width, height });
+  });
+  const parent = /** @type {Element} */ (node.parentElement);
+  const { overflowX, fontSize } = getComputedStyle(parent);
+  const [line] = lines;
+  if (overflowX === "hidden" && line && line.width > parent.clientWidth) {
+    line.width = parent.clientWidth;
+    while (line.words && widthOf(`${line.words}…`) * parseFloat(fontSize) > line.width) line.words = line.words.slice(0, -1);
+    line.words += "…";
+  }
+  return lines.filter(({ width }) => width);
+}
+
 /** The map as it stands on the screen, and its size in pixels. */
 function picture() {
   const map = byId("map");
@@ -34,17 +57,15 @@ function picture() {
     const { x, y, width, height } = element.getBoundingClientRect();
     add(svg, "rect", { x: x - left, y: y - top, width, height, fill: getComputedStyle(element).backgroundColor });
   }
-  const range = document.createRange();
-  const words = document.createTreeWalker(map, NodeFilter.SHOW_TEXT);
-  while (words.nextNode()) {
-    range.selectNode(words.currentNode);
-    const { x, y, width, height } = range.getBoundingClientRect();
-    const { color, fontSize, fontWeight, opacity } = getComputedStyle(/** @type {Element} */ (words.currentNode.parentElement));
-    if (width && opacity !== "0") {
+  const walker = document.createTreeWalker(map, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = /** @type {Text} */ (walker.currentNode);
+    const { color, fontSize, fontWeight, opacity } = getComputedStyle(/** @type {Element} */ (node.parentElement));
+    for (const { words, x, y, width, height } of opacity === "0" ? [] : linesOf(node)) {
       add(svg, "text", {
         x: x - left + width / 2, y: y - top + height / 2, "text-anchor": "middle", "dominant-baseline": "central",
         "font-size": fontSize, "font-weight": fontWeight, fill: color,
-      }, words.currentNode.textContent ?? "");
+      }, words);
     }
   }
   return { text: new XMLSerializer().serializeToString(svg), width, height: height + caption };

@@ -12,6 +12,7 @@ from heatmap import colours
 from heatmap.model import Reading
 from heatmap.modes import MODES
 from heatmap.render import words
+from heatmap.render.options import PageOptions
 from tests.browser.conftest import Site
 from tests.browser.test_page import CLIPPED, CONTRASTS
 from tests.drawings import page_of, reading_of, recorded, snapshot_of
@@ -26,14 +27,19 @@ def rgb(fill: str) -> str:
     return f"rgb({', '.join(str(int(fill[start : start + 2], 16)) for start in (1, 3, 5))})"
 
 
-def expected(reading: Reading, palette: str) -> list[tuple[str, str, str]]:
-    """What each tile must show: its symbol, its value in words, its fill; of the first scale."""
+def expected(reading: Reading, palette: str, layout: str = "table") -> list[tuple[str, str, str]]:
+    """What each tile must show: its symbol, its value in words, its fill.
+
+    By the first scale, or in a treemap by value at the usual clamp where the mode has that.
+    """
     mode = MODES[reading.mode]
     market = recorded().quotes
     green = colours.GRADIENTS[palette]["green"]
     ramp = colours.ramp(green) if mode.two_sided else colours.one_sided_ramp(mode.ramp)
-    fills = [ramp[shade] for shade in reading.scales[0].shades]
-    if (reading.mode, reading.period, palette) == ("change", "1d", "contrast"):
+    scales = {scale.name: scale for scale in reading.scales}
+    scale = scales.get("1" if layout == "treemap" else "rank", reading.scales[0])
+    fills = [ramp[shade] for shade in scale.shades]
+    if (reading.mode, reading.period, palette, scale.name) == ("change", "1d", "contrast", "rank"):
         fills = colours.rank_fills(reading.values, green)
     texts = [words.in_mode(value, mode, "INR") for value in reading.values]
     unknown = len(reading.order) - len(texts)
@@ -57,8 +63,8 @@ def test_every_mode_in_every_layout(
     page = visit(f"/map/?palette={palette}&theme={theme}", viewport={"width": 1280, "height": 900})
     for mode in MODES:
         page.select_option("#mode", mode)
-        tiles = expected(reading_of(recorded(), mode), palette)
         for layout in LAYOUTS:
+            tiles = expected(reading_of(recorded(), mode), palette, layout)
             page.select_option("#layout", layout)
             where = f"{mode} {layout}"
             found = [tuple(tile) for tile in page.evaluate(TILES)]
@@ -143,6 +149,34 @@ def test_heat_changes_shades_and_never_numbers(
     assert clipped == sum(scale.clipped)
     page.locator('a:has(b:text-is("HDFCLIFE"))').hover()
     assert (clipped > 0) == (", clipped" in page.locator("#panel").inner_text())
+
+
+def test_a_treemap_shades_by_value_unless_the_reader_chose(market: Site, visit: Callable[..., Page]) -> None:
+    """By rank -0.66 % of a large tile looks like a crash. The legend says "by rank" wherever it is."""
+    page = visit("/map/")
+    reading = reading_of(recorded(), "change")
+    shades = {"rank": expected(reading, "contrast"), "1": expected(reading, "contrast", "treemap")}
+    legend = page.locator("#legend")
+
+    assert shades["rank"] != shades["1"]
+    for layout, scale in (("table", "rank"), ("treemap", "1"), ("bars", "rank"), ("sectors", "rank")):
+        page.select_option("#layout", layout)
+        assert sorted(shades[scale]) == sorted(tuple(tile) for tile in page.evaluate(TILES))
+        assert ("by rank" in legend.inner_text()) == (scale == "rank")
+        assert scale == page.locator("#heat").input_value()
+        assert "heat=" not in page.url
+    for heat in ("rank", "1"):
+        page = visit(f"/map/?heat={heat}")
+        for layout in ("table", "treemap"):
+            page.select_option("#layout", layout)
+            assert sorted(shades[heat]) == sorted(tuple(tile) for tile in page.evaluate(TILES))
+            assert f"heat={heat}" in page.url
+    # Without script, too.
+    page = visit("/map/", java_script_enabled=False)
+    assert page.locator("#legend").inner_text().endswith("%, by rank")
+    market.page = page_of(recorded(), options=PageOptions(scale="value")).encode()
+    page = visit("/map/", java_script_enabled=False)
+    assert "by rank" not in page.locator("#legend").inner_text()
 
 
 @pytest.mark.parametrize(
