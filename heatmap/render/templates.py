@@ -25,13 +25,15 @@ _QUOTED = re.compile(
     r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|\$\{(?:[^`{}]|`[^`]*`|\{[^{}]*\})*\}|[^`\\])*`"""
     r"""|(?<=[(,=:])\ ?/(?:\\.|\[[^]]*]|[^/\\\n])+/)"""
 )
-# What code can do without, in turn: spaces, line ends, what ends a list or block, brackets of one parameter.
+# What code can do without, in turn: spaces, line ends, what ends a list or block, brackets of one parameter;
+# and const, which is longer than let, and which tsc and biome have checked by then.
 _NEEDLESS = (
     (re.compile(r" ?([]{}()[;,:?=<>&|!*]) ?"), r"\1"),
-    (re.compile(r" ([-+/%]=?) (?=[\w([]|$)"), r"\1"),
+    (re.compile(r" ?([-+/%]=?) (?=[\w([]|$)"), r"\1"),
     (re.compile(r"(?<=[{;,([])\n|\n(?=[]})])"), ""),
     (re.compile(r"[;,]+(?=})|,(?=[])])"), ""),
     (re.compile(r"(?<![\w)\]])\((\w+)\)(?==>)"), r"\1"),
+    (re.compile(r"\bconst\b"), "let"),
 )
 _STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 

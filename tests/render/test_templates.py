@@ -22,18 +22,19 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("written", "shipped"),
     [
-        ("const a = (b) => { return b + 1; }; // why\n", "const a=b=>{return b+1};\n"),
+        ("const a = (b) => { return b + 1; }; // why\n", "let a=b=>{return b+1};\n"),
         ("f(a, b,\n  c,\n);\n", "f(a,b,c);\n"),
-        ("const o = { a: 1, b };\n", "const o={a:1,b};\n"),
+        ("const o = { a: 1, b };\n", "let o={a:1,b};\n"),
         ("f(\"a = b, { c }\", 'd ; e');\n", "f(\"a = b, { c }\",'d ; e');\n"),
-        ("const s = `a , ${b ? `; ${c}` : 1 + 2} = d`;\n", "const s=`a , ${b ? `; ${c}` : 1 + 2} = d`;\n"),
+        ("const s = `a , ${b ? `; ${c}` : 1 + 2} = d`;\n", "let s=`a , ${b ? `; ${c}` : 1 + 2} = d`;\n"),
         ("a.replace(/^[=+@ ;] , /, b);\n", "a.replace(/^[=+@ ;] , /,b);\n"),
         ("async (a) => { await b; };\n", "async(a)=>{await b};\n"),
         ("if (a) b = c - -d;\nelse e = +f;\n", "if(a)b=c - -d;else e=+f;\n"),
         ("a = b\nc = d\n", "a=b\nc=d\n"),
+        ("const constant = (a * b) / c[0] - (d + 1);\n", "let constant=(a*b)/c[0]-(d+1);\n"),
         ('return "a" + b + "c";\n', 'return "a"+b+"c";\n'),
-        ("const c = (a, b) => a / b / 2;\n", "const c=(a,b)=>a/b/2;\n"),
-        ("for (const [a, b] of c) { d(a) }\n", "for(const[a,b]of c){d(a)}\n"),
+        ("const c = (a, b) => a / b / 2;\n", "let c=(a,b)=>a/b/2;\n"),
+        ("for (const [a, b] of c) { d(a) }\n", "for(let[a,b]of c){d(a)}\n"),
     ],
 )
 def test_only_what_has_no_meaning_is_left_out(script: Path, written: str, shipped: str) -> None:
