@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from heatmap import ratios
 from heatmap.history import adjustment
 from heatmap.measures import median
+from heatmap.periods import DAY
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -108,11 +109,13 @@ def quoted_close(last_price: float | None, percent_change: float | None) -> Quot
 
 
 def previous_close_of(quote: Quote) -> float | None:
-    """Return a quote's previous close on the terms of its day.
+    """Return a quote's previous close on the terms of its day; None where that is doubtful, so no evidence.
 
     It is what the percent change counts from, where a ratio of splits and bonuses lies between the two: then
     the source has kept the old price in that column.
     """
+    if DAY in quote.doubts:
+        return None
     previous = quote.previous_close
     quoted = quoted_close(quote.last_price, quote.percent_change)
     if not previous or quoted is None or abs(quoted.price / previous - 1) <= SAME_SHARE:
@@ -132,15 +135,15 @@ def judge_terms(
 
     A previous close that differs from the close before is the exchange's own adjusted one: EXACT where it is
     a ratio of splits and bonuses, to the rounding, else UNEXPLAINED. Where it does not differ, it may be an
-    archive's, which keeps the old terms on the very day. Then a whole session beyond any price band shows
-    that they changed: PROBABLE where it opens near a usual ratio, else UNEXPLAINED. With `quoted` the
-    exchange itself adjusted nothing, so it is no split or bonus.
+    archive's, which keeps the old terms on the very day; so where there is none. Then a whole session beyond
+    any price band shows that they changed: PROBABLE where it opens near a usual ratio, else UNEXPLAINED.
+    With `quoted` the exchange itself adjusted nothing, so it is no split or bonus.
     """
     given = quoted.price if quoted else bar.previous_close
     close = earlier[-1].close if earlier else bar.previous_close
-    if close is None or given is None:
+    if close is None:
         return Change(Certainty.NONE, Fraction(1), given)
-    if abs(given / close - 1) > SAME_SHARE:
+    if given is not None and abs(given / close - 1) > SAME_SHARE:
         factor = ratios.exact(close, given, quoted.tolerance if quoted else 0.0)
         if factor and quoted:
             given = round(close * float(factor), 2)
@@ -195,13 +198,13 @@ def find(
             is_compared = bar.symbol in since_hole
             own = _declared(bar, last, told_of[bar.symbol]) if bar.symbol in told_of else []
             actions += [action for action in own if action.factor != 1]
-            if previous is not None:
-                close = last.close if is_compared else previous
-                if is_compared:
-                    compared += 1
-                    met += abs(previous - close) <= ONE_TICK
-                is_odd = abs(previous / close - 1) > SAME_SHARE or is_beyond_band(bar, close)
-                if is_odd and not own:
+            close = last.close if is_compared else previous
+            if is_compared and previous is not None:
+                compared += 1
+                met += abs(previous - last.close) <= ONE_TICK
+            if close is not None and not own:
+                given = close if previous is None else previous
+                if abs(given / close - 1) > SAME_SHARE or is_beyond_band(bar, close):
                     is_next = not is_compared or last.date == before
                     action = _judged(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
                     actions += [action] if action else []

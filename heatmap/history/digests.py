@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.history import actions, adjustment, pending, periods, sparks
 from heatmap.history.model import Bar, Base, Break, Digest
+from heatmap.periods import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +58,9 @@ def make(
     every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
     known = actions.declared(calendar)
     quoted_today = {
-        quote.symbol: actions.quoted_close(quote.last_price, quote.percent_change) for quote in quotes
+        quote.symbol: actions.quoted_close(quote.last_price, quote.percent_change)
+        for quote in quotes
+        if DAY not in quote.doubts
     }
 
     def quoted_on(symbol: str, day: date) -> actions.QuotedClose | None:

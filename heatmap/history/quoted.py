@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import ratios
 from heatmap.history import actions, adjustment
+from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def of_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:
-    """Return them by symbol, of the last tick of a session; nothing where there is none."""
-    last = store.unpacked(market, store.packed(market, day)[-1:])
+    """Return them by symbol, of the last tick while a session ran; nothing where there is none.
+
+    A final may have been made of an archive, whose previous closes are no evidence.
+    """
+    live = [tick for tick in store.packed(market, day) if tick.phase is not Phase.FINAL]
+    last = store.unpacked(market, live[-1:])
     found = {
         symbol: actions.quoted_close(row.last_price, row.percent_change)
         for moment in last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import actions, adjustment, archives
 from heatmap.history.actions import Action, Certainty
 from heatmap.history.model import Bar
+from heatmap.model import Quote
 from tests.history import ex_dates
 
 MONDAY = date(2026, 7, 20)
@@ -233,6 +235,33 @@ def test_a_tick_settles_what_an_archive_leaves_open() -> None:
     assert (None, True) == (found_with(-30.33).factor, found_with(-30.33).is_likely)
     before, after = adjustment.adjusted([one for bars in sessions for one in bars], [found_with(4.5)])
     assert (219.133, 219.133) == pytest.approx((before.close, after.previous_close), abs=0.001)
+
+
+def test_without_a_previous_close_the_session_itself_tells() -> None:
+    """Where a source gives none, or one that is only our guess: the same evidence as an archive's."""
+    before, after = ex_dates.GENESYS
+    bare = after._replace(previous_close=None)
+
+    assert (Certainty.PROBABLE, Fraction(2, 3), 219.13) == actions.judge_terms(bare, [before])
+    result = found([before], [bare])
+    assert (0, [(Fraction(2, 3), True)]) == (
+        result.compared,
+        [(action.factor, action.is_likely) for action in result.actions],
+    )
+    assert () == found([before], [before._replace(date=after.date, previous_close=None)]).actions
+
+
+def test_a_doubtful_previous_close_is_no_evidence() -> None:
+    """It was guessed for the page of an archive: kept as a close it would count as the exchange's own."""
+    guessed = Quote(
+        "GENESYS", 4.5, last_price=229.0, previous_close=219.13, doubts={"1d": "Probably a bonus."}
+    )
+
+    assert None is actions.previous_close_of(guessed)
+    assert 219.13 == actions.previous_close_of(replace(guessed, doubts={"1y": "Not adjusted."}))
+    # Of a body that keeps the old close in that column.
+    assert 219.13 == actions.previous_close_of(Quote("GENESYS", 4.5, last_price=229.0, previous_close=328.7))
+    assert 328.7 == actions.previous_close_of(Quote("GENESYS", 77.0, last_price=229.0, previous_close=328.7))
 
 
 def test_no_quote_without_a_price_has_a_previous_close() -> None:

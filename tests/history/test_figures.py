@@ -18,7 +18,7 @@ from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Phase, Session
-from tests.history import markets
+from tests.history import ex_dates, markets
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
@@ -209,3 +209,21 @@ def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
     assert before == after._replace(tape=before.tape)
     assert SESSION not in after.digest.dates
     assert ["2026-09-17T15:00", "2026-09-17T15:50"] == after.tape.minutes
+
+
+def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
+    """The closing page of an ex-date came from an archive, with a guessed close: the next session still calls it probable."""
+    before, after = ex_dates.GENESYS
+    next_day = date(2026, 8, 7)
+    guessed = Quote(
+        "GENESYS", 4.5, last_price=229.0, previous_close=219.13, open=after.open, high=after.high, low=after.low,
+        volume=after.volume, turnover=after.turnover, doubts={"1d": "Probably a bonus of 1:2."},
+    )  # fmt: skip
+    today = Quote("GENESYS", 1.0, last_price=231.29, previous_close=229.0)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, [before])
+        store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
+        digest = figures.Figures(store, MARKET, NSE, ("2d",), tmp_path).digest((today,), next_day)
+
+    assert 328.7 * 2 / 3 == pytest.approx(digest.bases["2d"].closes["GENESYS"])
+    assert {"GENESYS": after.date} == digest.guesses
