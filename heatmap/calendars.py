@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "data" / "calendars"
 ALWAYS = "always"
+LISTED = ("nse-equity-fno",)  # calendars of which the exchange publishes a holiday list
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -39,8 +40,12 @@ DEFAULTS = SessionOptions()
 OWN_HOURS_ONLY = ("time_zone", "weekdays", "holidays", "settle_minutes")
 
 
-def load(options: SessionOptions, base: Path) -> Calendar:
-    """Return the calendar these options speak of; relative paths start at `base`. Raises ConfigError."""
+def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> Calendar:
+    """Return the calendar these options speak of; relative paths start at `base`. Raises ConfigError.
+
+    `holiday_file` is what the program keeps of the exchange's holiday list: see `holiday_file_of`. It may
+    be missing, and counts for nothing where it is damaged: the list can be asked for again.
+    """
     problems: list[str] = []
     if options.open is not None or options.close is not None:
         calendar = _own(options, problems)
@@ -58,6 +63,8 @@ def load(options: SessionOptions, base: Path) -> Calendar:
             f"this machine knows no time zone {calendar.time_zone}: install the system's package tzdata, or "
             "the one of that name: `pip install tzdata`"
         )
+    if holiday_file is not None and not problems:
+        calendar = _with_holidays(calendar, holiday_file)
     if options.overrides is not None and calendar.always:
         problems.append("overrides change nothing in a market that never closes: leave them out")
     elif options.overrides is not None and not problems:
@@ -75,10 +82,35 @@ def packaged(options: SessionOptions) -> Calendar:
     return load(replace(options, overrides=None), FOLDER)
 
 
-def files(options: SessionOptions, base: Path) -> list[Path]:
-    """Return the files that `load` reads for these options."""
+def is_listed(options: SessionOptions) -> bool:
+    """Whether the exchange publishes a holiday list for the calendar these options speak of."""
+    return options.open is None and options.calendar in LISTED
+
+
+def holiday_file_of(options: SessionOptions, state_directory: Path) -> Path | None:
+    """Return where the exchange's list is kept if no overrides file takes it; None where there is no list."""
+    return state_directory / f"holidays-{options.calendar}.toml" if is_listed(options) else None
+
+
+def files(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> list[Path]:
+    """Return the files that `load` reads for these options, those that may be missing among them."""
     packaged = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
-    return packaged + ([base / options.overrides] if options.overrides else [])
+    kept = [holiday_file] if holiday_file else []
+    return packaged + kept + ([base / options.overrides] if options.overrides else [])
+
+
+def _with_holidays(calendar: Calendar, path: Path) -> Calendar:
+    """Return the calendar with the list that the program keeps over it, if there is one that can be used."""
+    if not path.exists():
+        return calendar
+    from heatmap import overrides
+
+    problems: list[str] = []
+    try:
+        merged = overrides.merged(calendar, overrides.read(path), path.name, problems)
+    except ConfigError:
+        return calendar
+    return calendar if problems else merged
 
 
 def _packaged(name: str, problems: list[str]) -> Calendar:

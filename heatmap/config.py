@@ -118,6 +118,7 @@ class _Reader(Tables):
     def __init__(self, base: Path, file_name: str) -> None:
         super().__init__(base, file_name)
         self.files: list[Path] = []
+        self.state_directory = base
 
     def config(self, document: Mapping[str, Any], path: Path | None) -> Config:
         values = dict(document)
@@ -131,6 +132,7 @@ class _Reader(Tables):
         alert_tables = self.tables(values.pop("alert"), "alert") if "alert" in values else []
         tables = ("market", "page", "publish", "monitor", "history", "archive", "alert", "gates")
         top = self.build(TopLevel, values, "", also=tables) or TopLevel()
+        self.state_directory = state_directory = self.base / top.state_directory
         if not market_tables or not publish_tables:
             self.problem("", "there must be at least one [[market]] and one [[publish]]")
         markets = [self._market(table, f"market {n}", top.title) for n, table in enumerate(market_tables, 1)]
@@ -138,7 +140,6 @@ class _Reader(Tables):
         for name in sorted({name for name in names if names.count(name) > 1}):
             self.problem("market", f"the name {name!r} is used twice")
         publishers = [self._publisher(table, f"publish {n}") for n, table in enumerate(publish_tables, 1)]
-        state_directory = self.base / top.state_directory
         return Config(
             path=path,
             title=top.title,
@@ -177,8 +178,9 @@ class _Reader(Tables):
         options = self.build(calendars.SessionOptions, session_table, f"{where} session")
         calendar = None
         if options is not None:
-            calendar = self.attempt(f"{where} session", lambda: calendars.load(options, self.base))
-            self.files += calendars.files(options, self.base)
+            holidays = calendars.holiday_file_of(options, self.state_directory)
+            calendar = self.attempt(f"{where} session", lambda: calendars.load(options, self.base, holidays))
+            self.files += calendars.files(options, self.base, holidays)
         if own is None or not sources or calendar is None:
             return None
         return Market(own.name, own.title or title, sources, calendar, options)

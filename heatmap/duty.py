@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
-    from zoneinfo import ZoneInfo
+    from datetime import date
 
+    from heatmap.guard import Calendar
     from heatmap.model import Snapshot
     from heatmap.session import Verdict
     from heatmap.state import Memory
@@ -25,28 +26,41 @@ def is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
         return True
     if verdict.phase is Phase.FINAL and verdict.session:
         return memory.final_date != verdict.session.date.isoformat()
-    if verdict.phase is Phase.UNKNOWN and not verdict.past_calendar:
+    if verdict.phase is Phase.UNKNOWN and verdict.session:
         return True
     return interactive and memory.published_at is None
 
 
-def idle_until(verdicts: Sequence[Verdict]) -> datetime | None:
-    """Return when the first of some markets may be due that are not now; None where that is not known."""
+def is_uncovered(verdict: Verdict) -> bool:
+    """Whether the moment lies before the calendar begins, of which nothing is known or presumed."""
+    return verdict.phase is Phase.UNKNOWN and verdict.session is None
+
+
+def idle_until(judged: Sequence[tuple[Calendar, Verdict]], now: datetime) -> datetime | None:
+    """Return when the first of some markets may be due that are not due at `now`; None: not known.
+
+    Where the next opening is not known, the next date of the market's zone may have a session of unknown
+    hours, or may be the first one for which the exchange's holiday list is to be asked.
+    """
     ends = []
-    for verdict in verdicts:
+    for calendar, verdict in judged:
         if verdict.phase is Phase.SETTLING and verdict.session:
             ends.append(verdict.session.settles)
-        elif verdict.phase in (Phase.CLOSED, Phase.FINAL):
+        elif verdict.phase not in (Phase.CLOSED, Phase.FINAL):
+            return None
+        elif verdict.next_open:
             ends.append(verdict.next_open)
         else:
-            return None
+            today = now.astimezone(ZoneInfo(calendar.time_zone))
+            tomorrow = datetime.combine(today.date() + timedelta(days=1), time(0), today.tzinfo)
+            ends.append(min(tomorrow, verdict.next_regular_open or tomorrow))
     known = [end for end in ends if end is not None]
-    return min(known) if len(known) == len(verdicts) else None
+    return min(known) if len(known) == len(judged) else None
 
 
 def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
     """Say why these figures do not belong to this phase; None where they do."""
-    if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or verdict.past_calendar:
+    if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or is_uncovered(verdict):
         return f"the market is {verdict.phase}"
     dated = snapshot.as_of.astimezone(zone).date()
     if verdict.session is None:
@@ -59,9 +73,15 @@ def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) ->
     # After the close every body says closed, so its status counts only where trading is continuous.
     if verdict.phase is Phase.OPEN and snapshot.is_open is False:
         return "the source says that the market is not open"
-    if verdict.phase is Phase.UNKNOWN and not snapshot.is_open:
+    if verdict.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(verdict, now):
         return "the source does not confirm that the market is open"
     return None
+
+
+def _is_auction(verdict: Verdict, now: datetime) -> bool:
+    """Whether the closing auction of a presumed session is on: then, too, the date alone counts."""
+    windows = verdict.session.windows if verdict.session else ()
+    return any(window.opens <= now < window.closes and window.phase is Phase.AUCTION for window in windows)
 
 
 def _is_early(verdict: Verdict, snapshot: Snapshot) -> bool:

@@ -16,7 +16,7 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
 SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
 LONGEST_SETTLE_MINUTES = 240
-WARNED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
+RENEWED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
 
 
 class Hours(NamedTuple):
@@ -87,18 +87,28 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
     session = session_on(calendar, today)
     if yesterday and _reaches_into(yesterday, today, now, session):
         session = yesterday
-    elif not _covers(calendar, today):
-        return Verdict(Phase.UNKNOWN, None, None, _beyond(calendar), past_calendar=True)
-    next_open = _next_open(calendar, now, today)
+    elif _precedes(calendar, today):
+        reason = (
+            f"The calendar {calendar.name} begins on {calendar.first}: check this machine's clock, or --now."
+        )
+        return Verdict(Phase.UNKNOWN, None, None, reason)
+    is_past = is_past_end(calendar, session.date if session else today)
+    next_open, next_regular_open = _openings(calendar, now, today)
+
+    def verdict(phase: Phase, reason: str) -> Verdict:
+        if is_past:
+            reason = f"{reason} {presumption(calendar)}"
+        return Verdict(phase, session, next_open, reason, is_past, next_regular_open)
+
     if session is None:
         name = calendar.closed.get(today)
-        return Verdict(
-            Phase.CLOSED, None, next_open, f"Closed for {name}." if name else f"No session on a {today:%A}."
-        )
+        return verdict(Phase.CLOSED, f"Closed for {name}." if name else f"No session on a {today:%A}.")
     if session.settles is None:
-        return Verdict(Phase.UNKNOWN, session, next_open, f"{session.name}: the hours are not known.")
+        return verdict(Phase.UNKNOWN, f"{session.name}: the hours are not known.")
     phase, reason = _phase(session, now, ZoneInfo(calendar.time_zone))
-    return Verdict(phase, session, next_open, reason)
+    if is_presumed(calendar, session.date) and phase in (Phase.OPEN, Phase.AUCTION):
+        phase = Phase.UNKNOWN
+    return verdict(phase, reason)
 
 
 def end_of(calendar: Calendar) -> datetime | None:
@@ -108,20 +118,36 @@ def end_of(calendar: Calendar) -> datetime | None:
     return datetime.combine(calendar.last + ONE_DAY, time(0), ZoneInfo(calendar.time_zone))
 
 
-def runs_out(calendar: Calendar, now: datetime) -> str | None:
-    """Say that the calendar ends soon: for the end of a year, from 1 December on; None where it does not."""
+def is_past_end(calendar: Calendar, day: date) -> bool:
+    """Whether `day` lies past the last date that the calendar covers."""
+    return calendar.last is not None and calendar.last < day
+
+
+def is_presumed(calendar: Calendar, day: date) -> bool:
+    """Whether a session on `day` is only presumed: past the calendar's end, and not listed by itself."""
+    return is_past_end(calendar, day) and day not in calendar.special
+
+
+def is_ending(calendar: Calendar, now: datetime) -> bool:
+    """Whether the calendar ends soon (for the end of a year: from 1 December on) or has ended."""
     end = end_of(calendar)
-    if end is None or not end - WARNED_AHEAD <= now < end:
-        return None
+    return end is not None and end - RENEWED_AHEAD <= now
+
+
+def presumption(calendar: Calendar) -> str:
+    """Say what holds past the calendar's end."""
     return (
-        f"the calendar {calendar.name} ends on {calendar.last}: once the exchange has listed the holidays of "
-        f"{end.year}, run heatmap calendar update, or install a newer version of this program"
+        f"This is a presumed trading calendar: {calendar.name} ended on {calendar.last}, so each weekday "
+        "counts as a session in the last known hours, and the source's own date and status decide."
     )
 
 
 def session_on(calendar: Calendar, day: date) -> Session | None:
-    """Return the session that opens on `day`; None where there is none, or the calendar does not know."""
-    if calendar.always or not _covers(calendar, day):
+    """Return the session that opens on `day`; None where there is none, or before the calendar begins.
+
+    Past the calendar's end each weekday has one in the last known hours, unless it is listed as closed.
+    """
+    if calendar.always or _precedes(calendar, day):
         return None
     hours = calendar.special.get(day)
     if hours is None:
@@ -167,31 +193,23 @@ def _reaches_into(session: Session, today: date, now: datetime, todays: Session 
     return not (todays and todays.windows and now >= todays.windows[0].opens)
 
 
-def _covers(calendar: Calendar, day: date) -> bool:
-    return (calendar.first is None or calendar.first <= day) and (
-        calendar.last is None or day <= calendar.last
-    )
+def _precedes(calendar: Calendar, day: date) -> bool:
+    return calendar.first is not None and day < calendar.first
 
 
-def _next_open(calendar: Calendar, now: datetime, today: date) -> datetime | None:
-    """Return when trading starts next; None past the calendar's end, or before a session of unknown hours."""
+def _openings(calendar: Calendar, now: datetime, today: date) -> tuple[datetime | None, datetime | None]:
+    """Return when trading starts next, and when at the latest: see `next_open` and `next_regular_open`."""
+    is_sure = True
     for days in range(-1, LONGEST_BREAK_DAYS):
         day = today + timedelta(days=days)
+        is_sure = is_sure and not (day >= today and is_past_end(calendar, day))
         session = session_on(calendar, day)
         if session is None:
             continue
         if not session.windows and day >= today:
-            return None
+            is_sure = False
         for number, window in enumerate(session.windows):
             # An auction that follows without a gap opens nothing.
             if window.opens > now and (number == 0 or session.windows[number - 1].closes < window.opens):
-                return window.opens
-    return None
-
-
-def _beyond(calendar: Calendar) -> str:
-    return (
-        f"The calendar {calendar.name} covers {calendar.first} to {calendar.last} only: "
-        "run heatmap calendar update, install a newer version of this program, or add the year to your "
-        "overrides file."
-    )
+                return window.opens if is_sure else None, window.opens
+    return None, None

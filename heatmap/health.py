@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, guard
+from heatmap import breaker, guard, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
@@ -71,14 +71,14 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
     rests = _rests(config, memory, now)
     published_at = _moment(memory.published_at)
     found = [
-        _beyond(verdict),
+        _uncovered(verdict),
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
-        None if verdict.past_calendar else _failed(market, ended, rests),
+        None if _uncovered(verdict) else _failed(market, ended, rests),
         _vetoed(verdict, last),
         _unfinished(market, last, memory, now),
         _second_best(market, last),
         _in_future(last, now),
-        _runs_out(market, now),
+        _ending(market, memory, now),
     ]
     return Health(
         verdict,
@@ -109,8 +109,10 @@ def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | N
     return None
 
 
-def _beyond(verdict: Verdict) -> Trouble | None:
-    return Trouble(verdict.reason, EXIT_CONFIGURATION) if verdict.past_calendar else None
+def _uncovered(verdict: Verdict) -> Trouble | None:
+    """Return that the calendar has not begun, as by a clock that is decades behind."""
+    is_uncovered = verdict.phase is Phase.UNKNOWN and verdict.session is None
+    return Trouble(verdict.reason, EXIT_CONFIGURATION) if is_uncovered else None
 
 
 def _missed(
@@ -175,9 +177,15 @@ def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> 
 
 def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
-    if last is None or last.word != SourcePassed.word or verdict.phase not in (Phase.OPEN, Phase.AUCTION):
+    if last is None or last.word != SourcePassed.word:
         return None
-    if verdict.session is None and not verdict.past_calendar:
+    if verdict.phase is Phase.UNKNOWN and verdict.past_calendar:
+        return Trouble(
+            f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know"
+        )
+    if verdict.phase not in (Phase.OPEN, Phase.AUCTION):
+        return None
+    if verdict.session is None:
         return Trouble(f"this market is always open, but {last.sentence}: see whether its source still works")
     return Trouble(
         f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late. "
@@ -217,9 +225,10 @@ def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:
     return Trouble("the last tick is dated in the future: look at this machine's clock")
 
 
-def _runs_out(market: Market, now: datetime) -> Trouble | None:
-    warning = guard.runs_out(market.calendar, now)
-    return Trouble(warning) if warning else None
+def _ending(market: Market, memory: Memory, now: datetime) -> Trouble | None:
+    """Return that the calendar ends soon or has ended, which fails nothing: the map goes on."""
+    sentence = renewal.notice(market, memory, now)
+    return Trouble(sentence) if sentence else None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heatmap.guard import Calendar
     from heatmap.sources.nse_holidays import Holidays
 
-CALENDARS = ("nse-equity-fno",)  # those that the list speaks of
 LONGEST_MOVE = timedelta(days=3)  # by which a feast that goes by the moon may be moved
 
 
@@ -129,22 +128,27 @@ class Update(NamedTuple):
     own: tuple[Change, ...]
 
 
-def update(packaged: Calendar, text: str, name: str, listed: Holidays, today: date) -> Update:
-    """Return what the list does to the overrides file called `name`, whose text is `text`.
+def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: date, above: str = "") -> Update:
+    """Return what the list does to the file called `name`, whose text is `text`.
 
-    Its block holds what the packaged calendar lacks, and `coverage_to` moves to the year's end once the list
+    `beneath` is the calendar without that file; `above` is the text of an overrides file that is merged over
+    it. The file's block holds what `beneath` lacks, and `coverage_to` moves to the year's end once the list
     is whole. Raises SourceNonsense where the list cannot be right, ConfigError where the file cannot be used.
     """
-    own = overrides.dates(blocks.without(text))
-    before = _merged(packaged, text, name)
-    base = _merged(packaged, blocks.without(text, listed.year), name)
+    own = overrides.dates(blocks.without(text)) | overrides.dates(blocks.without(above))
+
+    def merged(changed: str) -> Calendar:
+        calendar = _merged(beneath, changed, name)
+        return _merged(calendar, above, "overrides") if above else calendar
+
+    before, base = merged(text), merged(blocks.without(text, listed.year))
     refuse(listed, before, own, today)
     lines = [line for change in compare(listed, base) if change.day not in own for line in change.lines]
     end = date(listed.year, 12, 31)
     is_further = base.last is not None and base.last < end and not listed.missing
     updated = blocks.rewritten(text, listed.year, lines, end if is_further else None)
     try:
-        after = _merged(packaged, updated, name)
+        after = merged(updated)
     except ConfigError as error:  # closures written in one line, say, which no block can follow
         problem = (
             f"{name} cannot be added to: write its entries as [[closed]] and [[session]], one key a line"

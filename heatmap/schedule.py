@@ -81,11 +81,13 @@ def next_ticks(
         if here.minute not in chosen or here.hour not in hours:
             continue
         verdict = guard.judge(calendar, moment)
+        if verdict.session is None and not calendar.always:
+            continue
         if verdict.phase is Phase.FINAL and verdict.session:
             if verdict.session.date == done:
                 continue
             done = verdict.session.date
-        elif verdict.past_calendar or verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.UNKNOWN):
+        elif verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.UNKNOWN):
             continue
         yield moment, verdict
 

@@ -20,7 +20,8 @@ class Phase(StrEnum):
     OPEN: continuous trading. AUCTION: the closing auction, whose single price comes at its end.
     SETTLING: trading is over, prices may still be corrected.
     FINAL: from the session's settle time to midnight in the market's zone.
-    UNKNOWN: past the calendar's end, or a listed session whose hours are not known.
+    UNKNOWN: in the usual hours of a weekday past the calendar's end, or a listed session whose hours are
+    not known.
     """
 
     CLOSED = "closed"
@@ -56,10 +57,13 @@ class Verdict(NamedTuple):
     """The guard's answer for one moment.
 
     `session` is the session the phase speaks of (that of today in the market's zone, or the
-    overnight one still running); None on a day without one and past the calendar's end.
+    overnight one still running); None on a day without one.
     `next_open` is when trading starts next, strictly later than the moment asked about; None where
     the calendar does not know, and in a market that never closes.
-    `reason` is a sentence for a person. `past_calendar` is True where the calendar has run out.
+    `reason` is a sentence for a person. `past_calendar` is True where the calendar has run out: then
+    weekdays are presumed to have a session in the last known hours.
+    `next_regular_open` is `next_open` where that is known. Else it is the next opening of which the hours
+    are known or presumed: newer figures are due then at the latest.
     """
 
     phase: Phase
@@ -67,3 +71,4 @@ class Verdict(NamedTuple):
     next_open: datetime | None
     reason: str
     past_calendar: bool = False
+    next_regular_open: datetime | None = None

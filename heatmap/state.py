@@ -28,6 +28,11 @@ class Memory(NamedTuple):
     published_at: str | None = None  # when a page of it last reached a target
     final_date: str | None = None  # the last session whose final page every target has
     warned_on: str | None = None  # the last date on which the end of the calendar was reported
+    holidays_asked_on: str | None = None  # the last date on which the exchange's holiday list was asked for
+    holidays_failing_since: str | None = (
+        None  # since then each day's list could not be had or used; None: it could
+    )
+    holidays_lack: str | None = None  # why the last answer did not renew the calendar
     sources: Mapping[str, Any] | None = None  # of sources that blocked: see `breaker.to_plain`
     history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
 

@@ -60,11 +60,9 @@ def run(
 
     state = State(config.state_directory, report.warnings.append)
     to_draw = due(state)
-    for market, verdict in verdicts:
-        if not (verdict.past_calendar and (market, verdict) in to_draw):
-            _warn_of_calendar(state, market, verdict, now, report)
+    _report_uncovered(state, [each for each in verdicts if each not in to_draw], now, report)
     if not to_draw:
-        _rest(config, verdicts, now, report, quiet=dry_run)
+        _rest(config, state, verdicts, now, report, quiet=dry_run)
         return report
     from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
@@ -90,32 +88,35 @@ def run(
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
-        chronicle = stack.enter_context(Chronicle(config, state, report, now, dry_run=dry_run))
         by_hand = force or (interactive and only is not None)
         asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
-        gatekeeper = Gatekeeper(config, report, now, chronicle, dry_run=dry_run)
-        sequel = Sequel(config, state, chronicle, now, say)
-        ours = due(state) if force else chronicle.turns(due(state))
-        drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)
-        drawn, pages = drawing.draw(ours, unheeded)
-        pages += watch.status_pages(drawn)
-        if dry_run:
-            for page in pages:
-                say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
-        elif pages:
-            gatekeeper.begin()
-            is_first = not any(state[market.name].published_at for market in config.markets)
-            _publish(config, pages, deadline, report, is_first=is_first)
-            sequel.keep(is_published=report.failed_targets < report.targets)
-            gatekeeper.keep()
-            chronicle.keep()  # before the final is remembered: a run killed in between is made up for
-            _remember(state, drawn, now, report)
-            sequel.tell(deadline)
+        with Chronicle(config, state, report, now, dry_run=dry_run) as chronicle:
+            gatekeeper = Gatekeeper(config, report, now, chronicle, dry_run=dry_run)
+            sequel = Sequel(config, state, chronicle, now, say)
+            ours = due(state) if force else chronicle.turns(due(state))
+            drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)
+            drawn, pages = drawing.draw(ours, unheeded)
+            pages += watch.status_pages(drawn)
+            if dry_run:
+                for page in pages:
+                    say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
+            elif pages:
+                gatekeeper.begin()
+                is_first = not any(state[market.name].published_at for market in config.markets)
+                _publish(config, pages, deadline, report, is_first=is_first)
+                sequel.keep(is_published=report.failed_targets < report.targets)
+                gatekeeper.keep()
+                chronicle.keep()  # before the final is remembered: a run killed in between is made up for
+                _remember(state, drawn, now, report)
+                sequel.tell(deadline)
+        if not dry_run:
+            _renew_after(config, state, verdicts, drawn, now, deadline, report)
     return report
 
 
 def _rest(
     config: Config,
+    state: State,
     verdicts: Sequence[tuple[Market, Verdict]],
     now: datetime,
     report: Report,
@@ -123,7 +124,11 @@ def _rest(
     quiet: bool,
 ) -> None:
     """Report until when nothing can be due, keep what failed, and tell who watches, where that is wanted."""
-    report.idle_until = duty.idle_until([verdict for _, verdict in verdicts])
+    judged = [(market.calendar, verdict) for market, verdict in verdicts]
+    report.idle_until = duty.idle_until(judged, now)
+    markets = [market for market, _ in verdicts if guard.is_ending(market.calendar, now)]
+    if markets and not quiet and _renew(config, state, markets, now, report):
+        report.idle_until = None  # it was that of the calendar before
     if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
         from heatmap.monitor.watch import rest
 
@@ -170,20 +175,56 @@ def _remember(state: State, drawn: Sequence[tuple[Market, Verdict]], now: dateti
         state.remember(market.name, **changes)
 
 
-def _warn_of_calendar(state: State, market: Market, verdict: Verdict, now: datetime, report: Report) -> None:
-    """Report the end of a calendar once a date; cron would otherwise mail it with every tick."""
-    warning = guard.runs_out(market.calendar, now)
-    today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
-    if not (verdict.past_calendar or warning) or state[market.name].warned_on == today:
-        return
+def _renew_after(
+    config: Config,
+    state: State,
+    verdicts: Sequence[tuple[Market, Verdict]],
+    drawn: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    deadline: Deadline,
+    report: Report,
+) -> None:
+    """Renew the calendars of a run that has published what it drew, in the time that it has left."""
+    markets = [market for market, _ in verdicts if guard.is_ending(market.calendar, now)]
+    if markets:
+        from heatmap import renewal
+
+        is_published = report.failed_targets < report.targets
+        published = [market.name for market, _ in drawn if is_published]
+        renewal.renew(config, state, markets, now, deadline, report, published)
+
+
+def _renew(config: Config, state: State, markets: Sequence[Market], now: datetime, report: Report) -> bool:
+    """Renew the calendars of a run that draws nothing; return whether one has changed."""
+    from heatmap import renewal
+
+    if not any(
+        renewal.is_due(market, state[market.name], now, is_published=False)
+        or renewal.is_warning_due(market, state[market.name], now)
+        for market in markets
+    ):
+        return False
+    deadline = Deadline(config.deadline_seconds)
     try:
-        with lock(state.directory):
-            State(state.directory).remember(market.name, warned_on=today)
-    except LockedError:
-        return  # one of the next ticks will find the time
-    if verdict.past_calendar:
+        with lock(config.state_directory):
+            return renewal.renew(config, State(config.state_directory), markets, now, deadline, report)
+    except (LockedError, ConfigError):
+        return False  # one of the next runs will find the time, or tell what is wrong with the directory
+
+
+def _report_uncovered(
+    state: State, judged: Sequence[tuple[Market, Verdict]], now: datetime, report: Report
+) -> None:
+    """Report once a date that a calendar has not begun; cron would otherwise mail it with every run."""
+    for market, verdict in judged:
+        today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
+        if not duty.is_uncovered(verdict) or state[market.name].warned_on == today:
+            continue
+        try:
+            with lock(state.directory):
+                State(state.directory).remember(market.name, warned_on=today)
+        except LockedError:
+            continue  # one of the next runs will find the time
         error = ConfigError([f"{market.name}: {verdict.reason}"])
         error.market = market.name
         report.errors.append(error)
-    else:
-        report.warnings.append(f"{market.name}: {warning}")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap.calendars import SessionOptions, load
-from heatmap.guard import Calendar, end_of, judge, runs_out, session_on
+from heatmap.guard import Calendar, end_of, is_ending, judge, session_on
 
 NSE = load(SessionOptions(), Path())
 OVERNIGHT = load(SessionOptions(open="22:00", close="4:00", time_zone="Asia/Kolkata"), Path())
@@ -43,7 +43,10 @@ CHANGES = [
     ("2025-10-21T13:45", "closed", "open"), ("2025-10-21T14:45", "open", "settling"), ("2025-10-21T15:00", "settling", "final"),
     ("2026-02-01T09:15", "closed", "open"), ("2026-02-01T15:30", "open", "settling"),
     ("2026-11-08T00:00", "closed", "unknown"), ("2026-11-09T00:00", "unknown", "closed"),
-    ("2027-01-01T00:00", "final", "unknown"), ("2023-01-01T00:00", "unknown", "closed"),
+    ("2027-01-01T00:00", "final", "closed"), ("2023-01-01T00:00", "unknown", "closed"),
+    # Past the calendar's end: weekdays in the last known hours, of which only the source knows more.
+    ("2027-01-01T09:15", "closed", "unknown"), ("2027-01-01T15:40", "unknown", "settling"), ("2027-01-01T15:50", "settling", "final"),
+    ("2027-01-02T00:00", "final", "closed"), ("2027-01-04T09:15", "closed", "unknown"), ("2027-01-26T09:15", "closed", "unknown"),
 ]  # fmt: skip
 
 
@@ -94,9 +97,51 @@ def test_next_open(now: str, expected: str | None) -> None:
 
 
 def test_past_the_calendar_it_says_so() -> None:
-    """Past its last date the calendar has run out; an unlisted hour of a listed session is another matter."""
-    assert judge(NSE, ist("2027-01-04T11:00")).past_calendar
+    """A presumed calendar is told apart from a listed session whose hours are not known."""
+    verdict = judge(NSE, ist("2027-01-04T11:00"))
+
+    assert (True, date(2027, 1, 4)) == (verdict.past_calendar, verdict.session and verdict.session.date)
+    assert "presumed trading calendar" in verdict.reason
+    assert "2026-12-31" in verdict.reason
+    assert judge(NSE, ist("2027-01-02T11:00")).past_calendar  # a Saturday
     assert not judge(NSE, ist("2026-11-08T11:00")).past_calendar
+    assert not judge(NSE, ist("2026-12-31T23:59")).past_calendar
+
+
+def test_before_the_calendar_nothing_is_presumed() -> None:
+    """A clock that is decades behind makes no session."""
+    verdict = judge(NSE, ist("1970-01-01T11:00"))
+
+    assert ("unknown", None, None) == (verdict.phase, verdict.session, verdict.next_regular_open)
+    assert "begins on 2023-01-01" in verdict.reason
+    assert session_on(NSE, date(2022, 12, 30)) is None
+
+
+def test_what_is_listed_past_the_end_is_no_presumption() -> None:
+    """Sessions and closures that an overrides file lists hold before its year is covered."""
+    hours = NSE.special[date(2026, 2, 1)]
+    listed = replace(NSE, special={date(2027, 1, 9): hours}, closed={date(2027, 1, 26): "Republic Day"})
+
+    assert "open" == judge(listed, ist("2027-01-09T11:00")).phase  # a Saturday
+    assert "open" != judge(NSE, ist("2027-01-09T11:00")).phase
+    closed = judge(listed, ist("2027-01-26T11:00"))
+    assert ("closed", True) == (closed.phase, closed.reason.startswith("Closed for Republic Day."))
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-20T16:00", "2026-11-23T09:15"),  # as next_open has it
+        ("2026-11-06T16:00", "2026-11-09T09:15"),  # after the Sunday whose hours are not known
+        ("2026-11-08T19:30", "2026-11-09T09:15"),
+        ("2026-12-31T16:00", "2027-01-01T09:15"),  # presumed
+        ("2027-01-01T16:00", "2027-01-04T09:15"),
+        ("2027-01-25T16:00", "2027-01-26T09:15"),  # a holiday that nobody has listed yet
+    ],
+)
+def test_next_regular_open(now: str, expected: str) -> None:
+    """Newer figures are due then at the latest, also where the very next session is not known."""
+    assert ist(expected) == judge(NSE, ist(now)).next_regular_open
 
 
 def test_the_end_of_a_calendar() -> None:
@@ -106,17 +151,16 @@ def test_the_end_of_a_calendar() -> None:
     assert end_of(replace(NSE, last=date.max)) is None
 
 
-def test_a_year_that_is_missing_is_told_in_december() -> None:
-    """From the first moment of December on the market's clock, until the next year is known or has begun."""
-    assert runs_out(NSE, ist("2026-12-01T00:00") - MICROSECOND) is None
-    assert "2027" in str(runs_out(NSE, ist("2026-12-01T00:00")))
-    assert "2027" in str(runs_out(NSE, ist("2026-12-31T23:59")))
-    assert runs_out(NSE, ist("2025-12-15T11:00")) is None
-    assert runs_out(NSE, ist("2027-01-01T00:00")) is None
-    assert runs_out(replace(NSE, last=None), ist("2026-12-15T11:00")) is None
+def test_a_calendar_is_ending_from_december_on() -> None:
+    """From the first moment of December on the market's clock, and for as long as the next year is missing."""
+    assert not is_ending(NSE, ist("2026-12-01T00:00") - MICROSECOND)
+    assert is_ending(NSE, ist("2026-12-01T00:00"))
+    assert is_ending(NSE, ist("2027-05-01T00:00"))
+    assert not is_ending(NSE, ist("2025-12-15T11:00"))
+    assert not is_ending(replace(NSE, last=None), ist("2026-12-15T11:00"))
     spring = replace(NSE, last=date(2027, 3, 31))  # as an overrides file may have it
-    assert runs_out(spring, ist("2027-02-28T23:59")) is None
-    assert "2027-03-31" in str(runs_out(spring, ist("2027-03-01T00:00")))
+    assert not is_ending(spring, ist("2027-02-28T23:59"))
+    assert is_ending(spring, ist("2027-03-01T00:00"))
 
 
 def test_naive_time_is_refused() -> None:

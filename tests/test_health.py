@@ -51,7 +51,8 @@ def judged(tmp_path: Path, now: datetime, *ended: Outcome, **memory: object) -> 
         ("20T15:45", "20T15:45"),
         ("22T12:00", "20T15:45"),
         ("24T12:00", "23T15:45"),  # a holiday
-        ("2027-02-01T12:00", "2026-12-31T15:50"),
+        ("2027-02-01T12:00", "2027-02-01T12:00"),  # past the calendar's end, on a Monday
+        ("2027-02-06T12:00", "2027-02-05T15:50"),
     ],
 )
 def test_the_last_moment_at_which_a_tick_was_due(until: str, due: str) -> None:
@@ -186,14 +187,66 @@ def test_a_rest_does_not_hide_what_it_came_from(tmp_path: Path) -> None:
     assert "nse is left alone until Fri 20 Nov 2026 11:12 IST" in found.troubles[0].sentence
 
 
-def test_the_calendars_end(tmp_path: Path) -> None:
-    """From December on it is to be known; once it has passed it is wrong, with 78, and said once."""
-    soon = judged(tmp_path, at("2026-12-02T11:04"), good(at("2026-12-02T11:02")))
-    past = judged(tmp_path, at("2027-01-04T11:04"), failed(at("2027-01-04T11:02"), "configuration", 78))
+@pytest.mark.parametrize(
+    ("memory", "now", "parts"),
+    [
+        (Memory(), "2026-12-02T11:04", ["ends on 2026-12-31", "once a day"]),
+        (
+            Memory(holidays_asked_on="2026-12-02", holidays_lack="it still lists 2026"),
+            "2026-12-02T11:04",
+            ["ends on 2026-12-31", "but it still lists 2026"],
+        ),
+        (
+            Memory(
+                holidays_asked_on="2027-01-04",
+                holidays_failing_since="2026-12-02",
+                holidays_lack="it answered 403",
+            ),
+            "2027-01-04T11:04",
+            ["ended on 2026-12-31", "failed since 2026-12-02: it answered 403", "presumed"],
+        ),
+    ],
+)
+def test_the_calendars_end(tmp_path: Path, memory: Memory, now: str, parts: list[str]) -> None:
+    """It is to be known, with what the exchange's list last came to, and fails nothing: the map goes on."""
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    market = config.markets[0]._replace(sources=(NamedSource("nse", "nse", MemorySource()),))
+    when = at(now)
 
-    assert (0, 1) == (soon.code, len(soon.troubles))
-    assert "ends on 2026-12-31" in soon.troubles[0].sentence
-    assert (78, 1) == (past.code, len(past.troubles))
+    found = health.judge(config, market, [good(when - timedelta(minutes=2))], memory, when)
+
+    assert (0, 1) == (found.code, len(found.troubles))
+    assert all(part in found.troubles[0].sentence for part in parts)
+
+
+def test_a_calendar_that_cannot_be_renewed(tmp_path: Path) -> None:
+    """Without a source of the exchange, or with hours of one's own, it says what a person is to do."""
+    when = at("2026-12-02T11:04")
+    relayed = judged(tmp_path, when, good(when))
+    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
+    own = config.markets[0]._replace(session=SessionOptions(open="9:15", close="15:30"))
+
+    assert "heatmap calendar update" in relayed.troubles[0].sentence
+    assert "coverage_to" in str(health.judge(config, own, [good(when)], Memory(), when).troubles)
+
+
+def test_a_clock_from_before_the_calendar(tmp_path: Path) -> None:
+    """Nothing is known of that time: it is wrong, with 78."""
+    found = judged(tmp_path, at("2001-01-01T11:04"))
+
+    assert (78, 1) == (found.code, len(found.troubles))
+    assert "check this machine's clock" in found.troubles[0].sentence
+
+
+def test_a_veto_past_the_calendars_end(tmp_path: Path) -> None:
+    """A holiday that a presumed calendar does not know is right, and said as such."""
+    when = at("2027-01-26T11:04")
+    vetoed = Outcome("nse-fno", at("2027-01-26T11:02"), 0, "skipped", "the figures are of 2027-01-25")
+
+    found = judged(tmp_path, when, vetoed)
+
+    assert 0 == found.code
+    assert any("right on a holiday" in trouble.sentence for trouble in found.troubles)
 
 
 def test_a_clock_that_ran_ahead(tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ from heatmap.sources.nse_holidays import parse
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
 
 NSE = packaged(SessionOptions())
-IN_2026, IN_2027 = parse(holiday_master()), parse(holiday_master(MADE_UP_2027))
+(IN_2026,), (IN_2027,) = parse(holiday_master()), parse(holiday_master(MADE_UP_2027))
 DECEMBER = date(2026, 12, 14)
 NOVEMBER = date(2026, 11, 20)
 
 
 def after(listed: dict[str, str], text: str = "", today: date = NOVEMBER) -> Update:
     """What a list does to an overrides file."""
-    return update(NSE, text, "own.toml", parse(holiday_master(listed)), today)
+    return update(NSE, text, "own.toml", parse(holiday_master(listed))[0], today)
 
 
 def phase(calendar: Calendar, at: str) -> str:
@@ -203,7 +203,7 @@ def test_a_list_that_is_not_whole_opens_no_year() -> None:
     """What it has is written, but the calendar ends where it did, until the rest is listed."""
     part = {day: name for day, name in MADE_UP_2027.items() if day < "2027-09"}
 
-    found = update(NSE, "", "own.toml", parse(holiday_master(part)), DECEMBER)
+    found = update(NSE, "", "own.toml", parse(holiday_master(part))[0], DECEMBER)
     assert (NSE.last, False) == (found.after.last, "coverage_to" in found.text)
     whole = update(NSE, found.text, "own.toml", IN_2027, DECEMBER)
     assert date(2027, 12, 31) == whole.after.last
@@ -215,7 +215,7 @@ def test_each_year_has_a_block_of_its_own() -> None:
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER).text
     in_2028 = {day.replace("2027", "2028"): name for day, name in MADE_UP_2027.items()}
 
-    found = update(NSE, first, "own.toml", parse(holiday_master(in_2028)), date(2027, 12, 13))
+    found = update(NSE, first, "own.toml", parse(holiday_master(in_2028))[0], date(2027, 12, 13))
     assert date(2028, 12, 31) == found.after.last
     assert "closed" == phase(found.after, "2027-01-26T11:00") == phase(found.after, "2028-01-26T11:00")
     assert first.partition("\n")[2] in found.text
@@ -274,7 +274,7 @@ OWN = (
 def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) -> None:
     """After any whole list the calendar differs on the user's dates alone, a second time changes nothing, and
     the user's own part is there to the letter, but for the end."""
-    listed = parse(holiday_master({**MADE_UP_2027, **more}))
+    (listed,) = parse(holiday_master({**MADE_UP_2027, **more}))
 
     found = update(NSE, text, "own.toml", listed, DECEMBER)
 

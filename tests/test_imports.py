@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_a_closed_tick_is_light(tmp_path: Path, configured: str) -> None:
         (tmp_path / "heatmap.toml").write_text(configured)
 
     assert set() == loaded(tmp_path, "run", "--now", CLOSED) - {"ast"}
+
+
+@pytest.mark.parametrize("now", ["2026-12-02T03:00:00+05:30", "2027-01-04T03:00:00+05:30"])
+def test_a_closed_tick_at_the_turn_of_a_year_is_light(tmp_path: Path, now: str) -> None:
+    """In December it asks for no holiday list, and past the calendar's end only the date's first run does."""
+    memory = {"holidays_asked_on": now[:10], "holidays_lack": "it still lists 2026"}
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/state.json").write_text(json.dumps({"version": 1, "markets": {"nse-fno": memory}}))
+    (tmp_path / "state/holidays-nse-equity-fno.toml").write_text(
+        '[[closed]]\ndate = 2027-01-26\nname = "x"\n'
+    )
+
+    assert set() == loaded(tmp_path, "run", "--now", now) - {"ast"}
 
 
 def test_an_open_tick_shows_that_the_list_can_tell(tmp_path: Path) -> None:

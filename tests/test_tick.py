@@ -51,6 +51,7 @@ FINAL = at("2026-09-17T15:45:00")
 NIGHT = at("2026-09-17T03:00:00")
 SATURDAY = at("2026-09-19T11:00:00")
 MUHURAT = at("2026-11-08T18:30:00")
+BEFORE = at("2001-01-04T11:00:00")  # the calendar begins
 BEYOND = at("2027-01-04T11:00:00")
 
 
@@ -197,43 +198,70 @@ def test_a_missed_final_heals(tmp_path: Path) -> None:
     assert 1 == target.runs
 
 
-def test_the_end_of_the_calendar_is_told_once_a_date(tmp_path: Path) -> None:
+def test_a_time_before_the_calendar_is_told_once_a_date(tmp_path: Path) -> None:
     """Nothing is fetched: one sentence and exit 78, then silence and 0 for the rest of that date."""
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    codes = [tick.run(config, now=BEYOND + timedelta(minutes=5 * n)).exit_code for n in range(3)]
-    tomorrow = tick.run(config, now=BEYOND + timedelta(days=1))
+    codes = [tick.run(config, now=BEFORE + timedelta(minutes=5 * n)).exit_code for n in range(3)]
+    tomorrow = tick.run(config, now=BEFORE + timedelta(days=1))
 
     assert [78, 0, 0] == codes
     assert "nse-fno: " in str(tomorrow.errors[0])
     assert (78, 0, []) == (tomorrow.exit_code, source.asked, target.order)
 
 
-def test_from_december_on_a_missing_year_is_told_once_a_date(tmp_path: Path) -> None:
-    """A warning, and no fault: pages are made as ever. Told at night or by day, whichever comes first."""
-    source, target = MemorySource(), MemoryPublisher()
+PRESUMED_AUCTION = at("2027-01-04T15:32:00")
+PRESUMED_FINAL = at("2027-01-04T15:50:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "as_of", "is_open", "published"),
+    [
+        (BEYOND, BEYOND, True, True),
+        (BEYOND, BEYOND, False, False),
+        (BEYOND, BEYOND, None, False),
+        (BEYOND, BEYOND - timedelta(days=3), True, False),
+        # After continuous trading every body says closed.
+        (PRESUMED_AUCTION, PRESUMED_AUCTION, False, True),
+        (PRESUMED_AUCTION, PRESUMED_AUCTION - timedelta(days=3), False, False),
+        (PRESUMED_FINAL, PRESUMED_FINAL, False, True),
+        (PRESUMED_FINAL, PRESUMED_FINAL - timedelta(days=3), False, False),
+    ],
+)
+def test_past_the_calendars_end_the_body_decides(
+    tmp_path: Path, now: datetime, as_of: datetime, is_open: bool | None, published: bool
+) -> None:
+    """On a weekday in the last known hours: published where it says open and is of today, exit 0 always."""
+    source, target = MemorySource(as_of=as_of, is_open=is_open), MemoryPublisher()
+
+    report = tick.run(configuration(tmp_path, source, target), now=now)
+
+    assert (0, 1, published) == (report.exit_code, source.asked, bool(target.order))
+
+
+@pytest.mark.parametrize(
+    "now", [at("2027-01-04T09:10:00"), at("2027-01-04T15:45:00"), at("2027-01-02T11:00:00")]
+)
+def test_past_the_calendars_end_it_rests_outside_the_usual_hours(tmp_path: Path, now: datetime) -> None:
+    """Before the open, while prices settle, and on a Saturday nothing is fetched."""
+    source = MemorySource()
+
+    assert 0 == tick.run(configuration(tmp_path, source, MemoryPublisher()), now=now).exit_code
+    assert 0 == source.asked
+
+
+def test_past_the_calendars_end_there_is_one_final_a_session(tmp_path: Path) -> None:
+    """It counts as that of the date, and the next tick does not ask any more."""
+    source, target = MemorySource(is_open=False), MemoryPublisher()
     config = configuration(tmp_path, source, target)
-    moments = ["11-30T23:59:00", "12-01T00:00:00", "12-01T11:00:00", "12-02T11:00:00", "12-02T11:05:00"]
 
-    reports = [tick.run(config, now=at(f"2026-{moment}")) for moment in moments]
+    for minutes in (0, 5, 10):
+        tick.run(config, now=PRESUMED_FINAL + timedelta(minutes=minutes))
 
-    assert [0, 1, 0, 1, 0] == [len(report.warnings) for report in reports]
-    assert "2026-12-31" in reports[1].warnings[0]
-    assert "heatmap calendar update" in reports[1].warnings[0]
-    assert {0} == {report.exit_code for report in reports}
-    assert 4 == target.runs  # the closing page of November, and three by day
-
-
-def test_a_warning_waits_for_nobody(tmp_path: Path) -> None:
-    """While another run holds the state directory nothing is told, and nothing fails; the next run tells."""
-    config = configuration(tmp_path, MemorySource(), MemoryPublisher())
-    night = at("2026-12-02T03:00:00")
-
-    with lock(tmp_path / "state"):
-        held = tick.run(config, now=night)
-    assert (0, []) == (held.exit_code, held.warnings)
-    assert 1 == len(tick.run(config, now=night).warnings)
+    assert (1, 1) == (source.asked, target.runs)
+    assert "2027-01-04" == State(tmp_path / "state")["nse-fno"].final_date
+    assert "nse-fno/2027/01/04/index.html" in target.pages
 
 
 @pytest.mark.parametrize("now", [NIGHT, SATURDAY, at("2026-09-17T15:40:00"), MUHURAT, BEYOND])

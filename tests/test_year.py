@@ -110,7 +110,7 @@ class Installation:
         """Return the promises that the judge finds broken."""
         before = len(self.judge.violations)
         day = Day(MONDAY, self.session, (tick,), "a test")
-        self.judge.look(day, tick, ended, **{"stuck_since": None, "covered": True} | more)
+        self.judge.look(day, tick, ended, **{"stuck_since": None} | more)
         return [violation.promise for violation in self.judge.violations[before:]]
 
     def over(self, *ticks: Tick, told: tuple[Tick, ...] = ()) -> list[str]:
@@ -118,7 +118,7 @@ class Installation:
         before = len(self.judge.violations)
         lines = [{"at": tick.at.isoformat(), "exit_code": 0} for tick in told]
         status = WELL._replace(out=json.dumps({"markets": [{"ticks": lines}]}))
-        self.judge.session_over(Day(MONDAY, self.session, ticks, "a test"), status, covered=True)
+        self.judge.session_over(Day(MONDAY, self.session, ticks, "a test"), status)
         return [violation.promise for violation in self.judge.violations[before:]]
 
 

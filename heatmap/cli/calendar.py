@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import calendars, guard, holidays, overrides
+from heatmap import calendars, holiday_files, holidays
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
@@ -21,22 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.calendars import SessionOptions
     from heatmap.config import Config, Market
+    from heatmap.guard import Calendar
+    from heatmap.holiday_files import HolidayFile
+    from heatmap.holidays import Update
     from heatmap.sources.nse_holidays import Holidays
 
 HELP = "compare the calendar with the exchange's holiday list, or bring it up to date"
-OVERRIDES = Path("holidays.toml")  # beside the configuration, where it names none
 
 
 class _Kept(NamedTuple):
-    """One overrides file, and the markets that go by it, or would. `text` is "" where there is none yet."""
+    """The files that may keep a list, and the markets that go by them."""
 
-    path: Path
-    text: str
+    files: tuple[HolidayFile, ...]  # at least one, in the order in which they are tried
     markets: tuple[str, ...]
-    options: SessionOptions
-    is_configured: bool
+    calendar: Calendar  # as the markets have it now
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,22 +67,19 @@ def _action(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one action for every overrides file. Raises ConfigError where no market goes by such a calendar."""
+    """Do one action for every file that keeps a list. Raises ConfigError where no market has one."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = [market for market in config.named(arguments.market) if _is_listed(market)]
+    markets = [market for market in config.named(arguments.market) if calendars.is_listed(market.session)]
     if not markets:
-        known = " and ".join(holidays.CALENDARS)
+        known = " and ".join(calendars.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
-    if arguments.action is _check:
-        for market in markets:
-            _warn(market, now)
-    listed = _listed(arguments.body, markets)
+    lists = _lists(arguments.body, markets)
     if arguments.action is _check or _is_read():
-        for sentence in listed.apart:
+        for sentence in (sentence for listed in lists for sentence in listed.apart):
             print(f"note: {sentence}")
     try:
-        return max(int(arguments.action(kept, listed, now, arguments)) for kept in _files(config, markets))
+        return max(int(arguments.action(kept, lists, now, arguments)) for kept in _files(config, markets))
     except SourceError as error:
         raise _about(arguments.body, error) from error
 
@@ -94,26 +89,20 @@ def _is_read() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _is_listed(market: Market) -> bool:
-    return market.session.open is None and market.session.calendar in holidays.CALENDARS
-
-
 def _files(config: Config, markets: Sequence[Market]) -> list[_Kept]:
-    """Return the overrides files of the markets, each once. Raises ConfigError."""
+    """Return the files of the markets, each once. Raises ConfigError."""
     base = config.files[0].parent
-    files: dict[Path, _Kept] = {}
+    found: dict[Path, _Kept] = {}
     for market in markets:
-        path = base / (market.session.overrides or OVERRIDES)
-        path = path.resolve()  # a link stays one, and what it leads to is replaced
-        named = (*files[path].markets, market.name) if path in files else (market.name,)
-        is_configured = market.session.overrides is not None
-        text = overrides.read(path) if is_configured or path.exists() else ""
-        files[path] = _Kept(path, text, named, market.session, is_configured)
-    return list(files.values())
+        files = tuple(holiday_files.candidates(market.session, base, config.state_directory))
+        path = files[0].path
+        named = (*found[path].markets, market.name) if path in found else (market.name,)
+        found[path] = _Kept(files, named, market.calendar)
+    return list(found.values())
 
 
-def _listed(body: Path | None, markets: Sequence[Market]) -> Holidays:
-    """Return the exchange's list, from a file or asked for. Raises ConfigError and SourceError."""
+def _lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays, ...]:
+    """Return the exchange's lists, from a file or asked for. Raises ConfigError and SourceError."""
     if body is None:
         sources = (named.source for market in markets for named in market.sources)
         return nse_holidays.fetch(next((each for each in sources if isinstance(each, Nse)), Nse()))
@@ -130,13 +119,33 @@ def _about(body: Path | None, error: SourceError) -> SourceError:
     return error.saying(f"{body or 'the list of the exchange'} {error}")
 
 
-def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Namespace) -> int:
-    """Write what is missing into one overrides file, or show it."""
-    packaged = calendars.packaged(kept.options)
-    today = now.astimezone(ZoneInfo(packaged.time_zone)).date()
-    update = holidays.update(packaged, kept.text, kept.path.name, listed, today)
-    if update.text == kept.text and not _is_read() and (kept.is_configured or not kept.text):
+def _update(kept: _Kept, lists: Sequence[Holidays], now: datetime, arguments: argparse.Namespace) -> int:
+    """Write what is missing into one file, or show it."""
+    today = now.astimezone(ZoneInfo(kept.calendar.time_zone)).date()
+    if arguments.dry_run:
+        file = kept.files[0]
+        text, updates = holiday_files.merge(file, lists, today)
+    else:
+        file, updates = holiday_files.save(kept.files, lists, today)
+        text = updates[-1].text
+    is_new = text != file.text
+    if not is_new and not _is_read():
         return EXIT_OK
+    for listed, update in zip(lists, updates, strict=True):
+        _tell(kept, listed, update)
+    if not is_new:
+        print("  nothing to write")
+    elif arguments.dry_run:
+        _show(file.path, file.text, text)
+    else:
+        if file is not kept.files[0]:
+            print(f"  {kept.files[0].path} cannot be written, so the list is kept in the state directory")
+        print(f"  written: {file.path}")
+    return EXIT_OK
+
+
+def _tell(kept: _Kept, listed: Holidays, update: Update) -> None:
+    """Print what a list adds, and where the user's own entries differ from it."""
     print(f"{', '.join(kept.markets)}: the exchange's list of {listed.year}")
     for change in update.new:
         print(f"  new     {change}")
@@ -149,35 +158,25 @@ def _update(kept: _Kept, listed: Holidays, now: datetime, arguments: argparse.Na
         print(
             f"  the list is not whole (no {', no '.join(listed.missing)}): the calendar still ends on {last}"
         )
-    if update.text == kept.text:
-        print("  nothing to write")
-        if kept.text and not kept.is_configured:
-            print(f"  {_line(kept)}")
-        return EXIT_OK
-    if arguments.dry_run:
-        _show(kept, update.text)
-        return EXIT_OK
-    _write(kept.path, update.text)
-    print(f"  written: {kept.path}")
-    if not kept.is_configured:
-        print(f"  {_line(kept)}")
-    return EXIT_OK
 
 
-def _check(kept: _Kept, listed: Holidays, now: datetime, _arguments: argparse.Namespace) -> int:
-    """Tell where calendar and list differ, and which sessions to come have no hours yet."""
-    calendar = calendars.packaged(kept.options)
-    if kept.is_configured:
-        calendar = overrides.merged(calendar, kept.text, kept.path.name, [])
-    holidays.refuse_year(listed, calendar)
-    changes = holidays.compare(listed, calendar)
-    names = ", ".join(kept.markets)
+def _check(kept: _Kept, lists: Sequence[Holidays], now: datetime, _arguments: argparse.Namespace) -> int:
+    """Tell where calendar and lists differ, and which sessions to come have no hours yet."""
+    calendar, names = kept.calendar, ", ".join(kept.markets)
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
+    for listed in lists:
+        holidays.refuse_year(listed, calendar)
     for day, hours in sorted(calendar.special.items()):
         if day >= today and not hours.windows:
             print(
                 f"note: {names}: {hours.name} on {day}: add a [[session]] with its windows once they are told"
             )
+    return max(_compare(calendar, listed, names) for listed in lists)
+
+
+def _compare(calendar: Calendar, listed: Holidays, names: str) -> int:
+    """Tell where the calendar differs from one list."""
+    changes = holidays.compare(listed, calendar)
     is_beyond = calendar.last is not None and calendar.last < date(listed.year, 12, 31)
     if not changes and not is_beyond:
         print(f"{names}: the calendar agrees with the exchange's list of {listed.year}")
@@ -187,46 +186,12 @@ def _check(kept: _Kept, listed: Holidays, now: datetime, _arguments: argparse.Na
         print(f"  the calendar ends on {calendar.last}")
     for change in changes:
         print(f"  the list has {change}")
-    if kept.text and not kept.is_configured:
-        print(f"  {_line(kept)}")
     return EXIT_DATA
 
 
-def _line(kept: _Kept) -> str:
-    return f'{kept.path} is not in use: add under [market.session]: overrides = "{kept.path.name}"'
-
-
-def _warn(market: Market, now: datetime) -> None:
-    """Tell of a calendar that is about to end, before the exchange is asked, which may fail."""
-    warning = guard.runs_out(market.calendar, now)
-    if warning:
-        print(f"heatmap: {market.name}: {warning}", file=sys.stderr)
-
-
-def _show(kept: _Kept, text: str) -> None:
+def _show(path: Path, before: str, after: str) -> None:
     """Print what would change in the file."""
     from difflib import unified_diff
 
-    old, new = kept.text.splitlines(), text.splitlines()
-    for line in unified_diff(old, new, str(kept.path), str(kept.path), lineterm=""):
+    for line in unified_diff(before.splitlines(), after.splitlines(), str(path), str(path), lineterm=""):
         print(line)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
-    from contextlib import suppress
-    from shutil import copymode
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            copymode(path, temporary)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise ConfigError([f"{path} cannot be written ({error.strerror}): make it writable"]) from error

@@ -63,6 +63,8 @@ def _tell(market: Market, now: datetime) -> None:
         there, here = verdict.next_open.astimezone(zone), verdict.next_open.astimezone()
         local = f", here {_shown(here)}" if here.utcoffset() != there.utcoffset() else ""
         print(f"  next open  {_shown(there)}{local}")
+    elif verdict.next_regular_open:
+        print(f"  next open  {_shown(verdict.next_regular_open.astimezone(zone))} at the latest (presumed)")
     elif not market.calendar.always:
         print("  next open  not known to the calendar")
 

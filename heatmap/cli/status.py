@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     words.tell_troubles(troubles)
     for market, each in found:
-        words.tell_market(market, each, last[market.name], now)
+        words.tell_market(config, market, each, last[market.name], now)
         pending_words.tell(waiting[market.name])
     words.tell_installation(config, installation)
     return code
@@ -163,6 +163,7 @@ def _document(market: Market, found: Health, ended: Sequence[Outcome], now: date
         "reason": found.verdict.reason,
         "next_open": _iso(found.verdict.next_open),
         "calendar_end": market.calendar.last.isoformat() if market.calendar.last else None,
+        "calendar_is_presumed": found.verdict.past_calendar,
         "resting": [
             {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks} for rest in found.rests
         ],

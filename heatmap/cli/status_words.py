@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from heatmap import calendars
 from heatmap.cli import commands
 from heatmap.health import shown
 
@@ -36,7 +37,9 @@ def tell_troubles(troubles: Sequence[tuple[str, Trouble]]) -> None:
         _print("  - ", f"{name}: {trouble.sentence}" if name else trouble.sentence)
 
 
-def tell_market(market: Market, found: Health, ended: Sequence[Outcome], now: datetime) -> None:
+def tell_market(
+    config: Config, market: Market, found: Health, ended: Sequence[Outcome], now: datetime
+) -> None:
     """Say what there is to know of a market, and how its ticks `ended`."""
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"\n{market.name}")
@@ -56,10 +59,22 @@ def tell_market(market: Market, found: Health, ended: Sequence[Outcome], now: da
         print(f"  next open  {shown(there, zone)}{local}")
     if market.calendar.last:
         print(f"  calendar   {market.calendar.name}, known until {market.calendar.last:%d %b %Y}")
+    files = _calendar_files(config, market)
+    if files:
+        _print("  holidays   ", f"beside the calendar: {files}")
     if ended:
         print("  ticks      oldest first")
     for line in _lines(ended, zone):
         print(f"    {_shortened(line, WIDTH - 4)}")
+
+
+def _calendar_files(config: Config, market: Market) -> str:
+    """Return the files that are merged over a market's packaged calendar, in words."""
+    kept = calendars.holiday_file_of(market.session, config.state_directory)
+    files = calendars.files(market.session, config.files[0].parent, kept)
+    return " and ".join(
+        f"{path}{'' if path.exists() else ' (none yet)'}" for path in files if path.parent != calendars.FOLDER
+    )
 
 
 def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:

@@ -20,6 +20,7 @@ from heatmap.monitor import ending, metrics, ping, status, textfile
 from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.monitor.options import MonitorOptions
 from heatmap.outcomes import RESTING, Outcome
+from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,7 +197,7 @@ def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], now: dateti
     """Ping from a tick that had nothing to do, where the configuration wants that, or where it has an error.
 
     It calls well what the last run left well: after a run that failed, nothing is sent until one succeeds.
-    An error, such as the end of a calendar, is kept as its market's outcome.
+    An error, such as a date before the calendar begins, is kept as its market's outcome.
     """
     at = {market.name: now.astimezone(ZoneInfo(market.calendar.time_zone)) for market, _ in verdicts}
     ended = [ending.of_market(report, name, began, 0.0, report.errors) for name, began in at.items()]
@@ -209,7 +210,7 @@ def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], now: dateti
         report.idle_until = None  # or the next ticks would leave before they come here
     last = [outcome for market, _ in verdicts for outcome in _latest(config, market, 1)]
     ill = any(outcome.code != EXIT_OK or outcome.word == RESTING for outcome in last) or any(
-        verdict.past_calendar for _, verdict in verdicts
+        verdict.phase is Phase.UNKNOWN for _, verdict in verdicts
     )
     if ill and not report.errors:
         return

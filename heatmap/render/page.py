@@ -96,6 +96,7 @@ def render(
         data=page_data(snapshot, found, options)
         | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}
         | ({"history": history} if history else {}),
+        is_presumed=occasion.verdict.past_calendar and not _is_lasting(occasion),
         last_day=words.day(occasion.calendar_end - timedelta(days=1)) if occasion.calendar_end else "",
         folder=FOLDER,
         script=script,
@@ -179,6 +180,7 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
     session = verdict.session
     lasting = _is_lasting(occasion)
     next_open = None if lasting else verdict.next_open
+    regular = None if lasting else verdict.next_regular_open
     return {
         "as_of": snapshot.as_of.isoformat(),
         "generated_at": occasion.generated_at.isoformat(),
@@ -195,6 +197,7 @@ def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict
         ],
         "settles": session.settles.isoformat() if session and session.settles else None,
         "next_open": next_open.isoformat() if next_open else None,
+        "next_regular_open": regular.isoformat() if regular else None,
         "calendar_end": occasion.calendar_end.isoformat() if occasion.calendar_end and not lasting else None,
         "interval_minutes": occasion.interval_minutes,
         "refresh_seconds": NEVER_SECONDS if lasting else options.refresh_seconds,

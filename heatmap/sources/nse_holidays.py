@@ -1,8 +1,8 @@
 """The holiday list of the National Stock Exchange: how it is asked for, and what its rows mean.
 
-It lists one calendar year, by segment, with weekend days among them. A row means that there is no regular
-session that day; one with a `*` that there is a Muhurat session instead, whose hours it does not tell. It
-says nothing of sessions on weekends, such as drills.
+It lists one calendar year, or two at once, by segment, with weekend days among them. A row means that there
+is no regular session that day; one with a `*` that there is a Muhurat session instead, whose hours it does
+not tell. It says nothing of sessions on weekends, such as drills.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ EQUITIES, DERIVATIVES = "CM", "FO"
 MUHURAT = "*"
 DATE = re.compile(r"\d{1,2}-[A-Z][a-z]{2}-\d{4}", re.ASCII)
 DATE_FORMAT = "%d-%b-%Y"
+MOST_YEARS = 2  # the running one and the next, as on a website late in December
 MOST_ROWS = 100  # of a segment: no year has so many holidays
 # Each year's list names these, on whatever weekday they fall.
 FIXED = {
@@ -49,8 +50,8 @@ class Holidays(NamedTuple):
         return tuple(name for day, name in FIXED.items() if day not in listed)
 
 
-def parse(body: bytes) -> Holidays:
-    """Return the list in a body; nothing in it is passed over, for a closure could be among it.
+def parse(body: bytes) -> tuple[Holidays, ...]:
+    """Return the lists in a body, one a year; nothing in it is passed over, for a closure could be among it.
 
     Messages lack their subject. Raises SourceBlocked for a web page, SourceNonsense.
     """
@@ -68,18 +69,27 @@ def parse(body: bytes) -> Holidays:
     if not closed and not muhurat:
         raise SourceEmpty("holds not one holiday: the exchange may have none to tell yet")
     years = sorted({day.year for day in (*closed, *muhurat)})
-    if len(years) > 1:
-        raise SourceReshaped(f"holds holidays of {years[0]} and {years[-1]}, where one year was due")
-    return Holidays(years[0], closed, muhurat, _apart({*closed, *muhurat}, document.get(DERIVATIVES)))
+    if years[-1] - years[0] > MOST_YEARS - 1:
+        raise SourceReshaped(f"holds holidays from {years[0]} to {years[-1]}, where one year was due, or two")
+    apart = _apart({*closed, *muhurat}, document.get(DERIVATIVES))
+    return tuple(
+        Holidays(
+            year,
+            _of_year(closed, year),
+            _of_year(muhurat, year),
+            tuple(sentence for day, sentence in apart if day.year == year or day.year not in years),
+        )
+        for year in years
+    )
 
 
-def fetch(source: Nse) -> Holidays:
-    """Return the list, asked of the exchange where `source` asks for quotes. Raises SourceError."""
+def fetch(source: Nse) -> tuple[Holidays, ...]:
+    """Return the lists, asked of the exchange where `source` asks for quotes. Raises SourceError."""
     from heatmap.sources.nse_site import Site
 
-    address = source.base_url.rstrip("/") + ENDPOINT
+    address = address_of(source)
 
-    def read(body: bytes) -> Holidays:
+    def read(body: bytes) -> tuple[Holidays, ...]:
         try:
             return parse(body)
         except SourceError as error:
@@ -94,6 +104,15 @@ def fetch(source: Nse) -> Holidays:
     except SourceError as error:
         advice = f"open {address} in a browser, save what it shows, and give that with --from"
         raise error.saying(f"{error}; {advice}") from error
+
+
+def address_of(source: Nse) -> str:
+    """Return where the list is asked for."""
+    return source.base_url.rstrip("/") + ENDPOINT
+
+
+def _of_year(days: Mapping[date, str], year: int) -> dict[date, str]:
+    return {day: name for day, name in days.items() if day.year == year}
 
 
 def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:
@@ -127,13 +146,19 @@ def _day(text: object) -> date | None:
         return None
 
 
-def _apart(equities: set[date], rows: object) -> tuple[str, ...]:
-    """Say on which days derivatives rest and equities do not, and the other way round."""
+def _apart(equities: set[date], rows: object) -> list[tuple[date, str]]:
+    """Return the days on which derivatives rest and equities do not, or the other way round, in words."""
     if rows is None:
-        return ()
+        return []
     closed, muhurat = _segment(rows, DERIVATIVES)
     derivatives = {*closed, *muhurat}
-    return (
-        *(f"{day} is a holiday for derivatives, not for equities" for day in sorted(derivatives - equities)),
-        *(f"{day} is a holiday for equities, not for derivatives" for day in sorted(equities - derivatives)),
-    )
+    return [
+        *(
+            (day, f"{day} is a holiday for derivatives, not for equities")
+            for day in sorted(derivatives - equities)
+        ),
+        *(
+            (day, f"{day} is a holiday for equities, not for derivatives")
+            for day in sorted(equities - derivatives)
+        ),
+    ]

@@ -2,7 +2,7 @@
 
 /** @typedef {{opens: string, closes: string, phase: string}} TradingWindow */
 /** @typedef {{as_of: string, generated_at: string, time_zone: string, phase: string, session_date: string | null,
-    windows: TradingWindow[], settles: string | null, next_open: string | null,
+    windows: TradingWindow[], settles: string | null, next_open: string | null, next_regular_open: string | null,
     calendar_end: string | null, interval_minutes: number,
     refresh_seconds: number, recording: boolean}} Clock */
 
@@ -44,7 +44,7 @@ const tradingTime = (/** @type {number} */ from, /** @type {number} */ to) => cl
 function isOld() {
   const limit = (2 * clock.interval_minutes + 2) * MINUTE;
   const [at, asOf] = [now(), time(clock.as_of)];
-  if (at - time(clock.next_open) > limit) return true;
+  if (at - time(clock.next_regular_open) > limit) return true;
   if (clock.phase === "final") return false;
   if (!clock.windows.length) return clock.phase === "unknown" && at - asOf > limit;
   // Prices stand still during an auction: a page made in one has the age of the page, not of its prices.
@@ -59,13 +59,14 @@ function isOld() {
 /** When to ask for a newer page: none can come after the session's last one until the next opens. */
 function nextAsk() {
   const at = now();
-  const next = time(clock.next_open);
+  const next = time(clock.next_regular_open);
   const regular = asked + clock.refresh_seconds * 1000;
   if (clock.recording) return location.protocol === "file:" ? Infinity : regular;
   const over = clock.phase === "final" || clock.phase === "closed" || at > time(clock.settles) + HOUR;
   if (!over || at >= next) return regular;
-  if (Number.isNaN(next)) return Math.max(regular, asked + HOUR);
-  return Math.max(regular, next + patience);
+  const then = Number.isNaN(next) ? Infinity : next + patience;
+  // Before it a session whose hours are not known may begin, or one that the calendar does not have.
+  return Math.max(regular, clock.next_open === null ? Math.min(asked + HOUR, then) : then);
 }
 
 /** By how many milliseconds the reader's clock is slow, at least; 0 where that does not matter. */
@@ -92,7 +93,7 @@ function tellAge() {
   const notice = byId("old");
   const old = isOld();
   const slow = slowness();
-  const over = now() >= time(clock.settles) && !(now() >= time(clock.next_open));
+  const over = now() >= time(clock.settles) && !(now() >= time(clock.next_regular_open));
   if (old) {
     notice.textContent = `These figures are old: they are of ${wallTime(clock.as_of)}, and ${
       over ? "the closing prices have not arrived" : "the page has not been updated since"}.`;
@@ -103,7 +104,7 @@ function tellAge() {
   notice.hidden = !old && !slow;
   // What the market did when the page was made says nothing of now. The replay has a word of its own there.
   if (!document.getElementById("replay")) /** @type {HTMLElement} */ (document.querySelector(".phase")).hidden = !notice.hidden;
-  byId("ended").hidden = !(now() >= time(clock.calendar_end));
+  byId("ended").hidden = !(old && now() >= time(clock.calendar_end));
 }
 
 async function refresh() {

@@ -105,7 +105,7 @@ def test_it_is_the_whole_page(tmp_path: Path) -> None:
     )
     assert re.findall(r"<td .*?</td>", live) == re.findall(r"<td .*?</td>", lasting)
     assert "2027-01-01T00:00:00+05:30" == clock(live)["calendar_end"]
-    never = {"next_open": None, "refresh_seconds": 10**9, "calendar_end": None}
+    never = {"next_open": None, "next_regular_open": None, "refresh_seconds": 10**9, "calendar_end": None}
     assert clock(live) | never == clock(lasting)
     assert "\0" not in live + lasting
 

@@ -312,21 +312,71 @@ def test_where_the_next_open_is_unknown_it_asks_hourly(site: Site, visit: Callab
         page.clock.run_for(12 * MINUTE)
 
 
-def test_the_page_says_that_its_calendar_has_ended(site: Site, visit: Callable[..., Page]) -> None:
-    """From the first minute of the year it does not know; a page of a calendar that does takes it back."""
-    told = "The trading calendar ended on 31 Dec 2026: this map may have stopped."
+def test_a_page_past_its_calendars_end_says_that_it_may_have_stopped(
+    site: Site, visit: Callable[..., Page]
+) -> None:
+    """Not at midnight, but once its figures are old by the usual hours; a page of the new year takes it back."""
+    told = "The trading calendar ended on 31 Dec 2026: the market may be closed today, or this map may have stopped."
     site.draw(at("2026-12-31T15:55:00"))
     page = visit(now=at("2026-12-31T23:30:00"))
-    assert page.get_by_text(told).is_hidden()
     page.clock.run_for(31 * MINUTE)
+    assert page.get_by_text(told).is_hidden()
+    page.clock.run_for(9 * 60 * MINUTE)  # 09:01
+    assert page.get_by_text(told).is_hidden()
+    page.clock.run_for(27 * MINUTE)
     expect(page.get_by_text(told)).to_be_visible()
+    assert page.locator("#old").is_visible()
 
-    updated = site.page.replace(b"2027-01-01T00:00:00+05:30", b"2028-01-01T00:00:00+05:30")
-    updated = updated.replace(b"31 Dec 2026", b"31 Dec 2027")
-    site.page = updated.replace(b"2026-12-31T15:55:00", b"2027-01-01T09:20:00")
+    site.draw(at("2027-01-01T09:27:00"))
     page.get_by_role("button", name="Refresh now").click()
-    expect(page.locator("#ended")).to_contain_text("31 Dec 2027")
+    expect(page.get_by_text("Presumed trading calendar")).to_be_visible()
+    assert page.get_by_text(told).is_hidden()
+    assert page.locator("#old").is_hidden()
+
+
+def test_a_page_that_is_kept_up_past_its_calendars_end(site: Site, visit: Callable[..., Page]) -> None:
+    """It says that the calendar is presumed and nothing of having stopped; stopped, it says so."""
+    site.draw(at("2027-01-04T11:00:00"))
+    page = visit(now=at("2027-01-04T11:01:00"))
+
+    note = page.get_by_text("Presumed trading calendar: the holidays after 31 Dec 2026 are not known")
+    assert note.is_visible()
     assert page.locator("#ended").is_hidden()
+    page.clock.run_for(12 * MINUTE)
+    assert page.locator("#old").is_visible()
+    assert page.locator("#ended").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("seen", "old"),
+    [
+        ("2026-11-08T18:40:00", False),  # the session whose hours nobody knew
+        ("2026-11-09T09:20:00", False),
+        ("2026-11-09T09:28:00", True),
+    ],
+)
+def test_a_final_before_a_session_of_unknown_hours_ages(
+    site: Site, visit: Callable[..., Page], seen: str, old: bool
+) -> None:
+    """From the next regular session day on, as any other final."""
+    site.draw(at("2026-11-06T15:46:00"))
+
+    page = visit(now=at(seen))
+
+    assert old is page.locator("#old").is_visible()
+
+
+def test_before_a_session_of_unknown_hours_it_asks_hourly_and_at_the_next_open(
+    site: Site, visit: Callable[..., Page]
+) -> None:
+    """The page of an unannounced evening is found within the hour, and the next day's at its opening."""
+    site.draw(at("2026-11-06T15:46:00"))
+    page = visit(now=at("2026-11-09T08:50:00"))
+    before = site.hits
+    page.clock.run_for(20 * MINUTE)
+    assert before == site.hits
+    with page.expect_response("**/map/"):
+        page.clock.run_for(8 * MINUTE)  # 09:18
 
 
 def test_the_frame_grows_with_the_page_and_only_for_it(site: Site, visit: Callable[..., Page]) -> None:

@@ -16,6 +16,7 @@ from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_m
 IN_NOVEMBER = ("--now", "2026-11-20T12:00:00+05:30")
 IN_DECEMBER = ("--now", "2026-12-14T12:00:00+05:30")
 CONFIGURED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "nse"\nbase_url = "{url}"\n[market.session]\noverrides = "own.toml"\n'
+IN_STATE = Path("state/holidays-nse-equity-fno.toml")
 OWN = '# What I learnt myself.\n[[closed]]\ndate = 2026-12-01   # on the radio\nname = "Election"\n'
 
 
@@ -86,16 +87,13 @@ def test_check_tells_what_differs(
 def test_next_year_is_missing(
     calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
 ) -> None:
-    """From 1 December on it warns, even where this year agrees; once the list is out, that is a difference."""
-    this_year = saved(LISTED_2026)
-    assert "" == calendar("check", "--from", this_year, "--now", "2026-11-30T23:59:00+05:30")[2]
-    code, _, err = calendar("check", "--from", this_year, "--now", "2026-12-01T00:00:00+05:30")
-    assert 0 == code
-    assert "ends on 2026-12-31" in err
+    """Once the list of the next year is out, that is a difference; so it is in a list of both years."""
+    assert (0, "") == calendar("check", "--from", saved(LISTED_2026), *IN_DECEMBER)[::2]
 
-    code, out, _ = calendar("check", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
-    assert 65 == code
-    assert "the calendar ends on 2026-12-31" in out
+    for listed in (MADE_UP_2027, {**LISTED_2026, **MADE_UP_2027}):
+        code, out, _ = calendar("check", "--from", saved(listed), *IN_DECEMBER)
+        assert 65 == code
+        assert "the calendar ends on 2026-12-31" in out
 
 
 def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str, str]]) -> None:
@@ -124,14 +122,17 @@ def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str
 
 
 def test_after_an_update_the_new_year_trades(calendar: Callable[..., tuple[int, str, str]]) -> None:
-    """The same tick that had no calendar has a page, which carries the new end; on its closures it rests."""
+    """The same run that had no calendar has a page that carries the new end; on its closures it rests."""
     monday = datetime.fromisoformat("2027-01-04T11:00:00+05:30")
     tick = ["run", "--quiet", "--now"]
     with Exchange(now=monday) as exchange:
         exchange.holidays = holiday_master(MADE_UP_2027)
         Path("heatmap.toml").write_text(CONFIGURED.format(url=exchange.url))
         Path("own.toml").write_text("")
-        assert 78 == cli.main([*tick, monday.isoformat()])
+        exchange.faults = {"holiday-master": "403"}
+        assert 0 == cli.main([*tick, monday.isoformat()])
+        assert "2027-01-01T00:00:00+05:30" in Path("site/index.html").read_text()
+        exchange.faults = {}
 
         assert 0 == calendar("update", "--now", monday.isoformat())[0]
         assert 0 == cli.main([*tick, monday.isoformat()])
@@ -152,27 +153,33 @@ def test_a_dry_run_shows_the_difference(
     assert 0 == code
     assert "+coverage_to = 2027-12-31" in out
     assert "+date = 2027-01-26" in out
-    assert not Path("holidays.toml").exists()
+    assert not IN_STATE.exists()
 
 
-def test_without_overrides_it_says_which_line_to_add(
+def test_without_overrides_it_is_kept_in_the_state_directory(
     calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
 ) -> None:
-    """It writes beside the configuration; until the line is there, the check still differs, and says why."""
+    """And holds at once, without a line of configuration; the second time nothing is new."""
     body = saved(MADE_UP_2027)
-    line = 'add under [market.session]: overrides = "holidays.toml"'
 
     code, out, _ = calendar("update", "--from", body, *IN_DECEMBER)
     assert 0 == code
-    assert line in out
-    code, out, _ = calendar("check", "--from", body, *IN_DECEMBER)
-    assert 65 == code
-    assert line in out
-    assert line in calendar("update", "--from", body, *IN_DECEMBER)[1]  # under cron, too: it is of no use yet
+    assert f"written: {IN_STATE.absolute()}" in out
+    assert 0 == calendar("check", "--from", body, *IN_DECEMBER)[0]
+    written = IN_STATE.stat()
+    assert (0, "", "") == calendar("update", "--from", body, *IN_DECEMBER)
+    assert written == IN_STATE.stat()
 
-    Path("heatmap.toml").write_text(
-        '[[market]]\nname = "nse-fno"\n[market.session]\noverrides = "holidays.toml"\n'
-    )
+
+def test_two_years_at_once(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """Each year has its block, written in one go."""
+    body = saved({**LISTED_2026, "2026-12-24": "Election", **MADE_UP_2027})
+
+    assert 0 == calendar("update", "--from", body, *IN_DECEMBER)[0]
+    text = IN_STATE.read_text()
+    assert [1, 1] == [text.count(f"# >>> holidays of {year}") for year in (2026, 2027)]
     assert 0 == calendar("check", "--from", body, *IN_DECEMBER)[0]
 
 
@@ -223,7 +230,7 @@ def test_what_cannot_be_right_is_refused(
     assert 65 == code
     assert "no longer has 2026-12-25 (Christmas)" in err
     assert 1 == err.count("\n")
-    assert not Path("holidays.toml").exists()
+    assert not IN_STATE.exists()
 
 
 @pytest.mark.parametrize(
@@ -257,11 +264,36 @@ def test_files_that_cannot_be_read_or_written(
     code, _, err = calendar("check", "--from", "none.json")
     assert (78, True) == (code, "none.json cannot be read" in err)
 
-    Path("holidays.toml").write_text(OWN)
-    Path(f".holidays.toml.{os.getpid()}.tmp").mkdir()  # where the new file would be written first
+    Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))
+    Path("own.toml").write_text(OWN)
+    Path(f".own.toml.{os.getpid()}.tmp").mkdir()  # where the new file would be written first
+    code, out, _ = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
+    assert (0, True) == (code, f"written: {IN_STATE.absolute()}" in out)
+    IN_STATE.unlink()
+    Path(IN_STATE.parent, f".{IN_STATE.name}.{os.getpid()}.tmp").mkdir()
     code, _, err = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
-    assert (78, True) == (code, "holidays.toml cannot be written" in err)
-    assert OWN == Path("holidays.toml").read_text()
+    assert (78, [True, True]) == (
+        code,
+        [f"{name} cannot be written" in err for name in ("own.toml", IN_STATE.name)],
+    )
+    assert OWN == Path("own.toml").read_text()
+
+
+def test_an_older_block_that_cannot_be_changed_is_told(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """The file of the state directory lies beneath the overrides, so it cannot move a feast that stands there."""
+    Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))
+    Path("own.toml").write_text("")
+    assert 0 == calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)[0]
+    Path(f".own.toml.{os.getpid()}.tmp").mkdir()
+    moved = {day.replace("03-22", "03-23"): name for day, name in MADE_UP_2027.items()}
+
+    code, _, err = calendar("update", "--from", saved(moved), *IN_DECEMBER)
+
+    assert 78 == code
+    assert "2027-03-22" in err
+    assert not IN_STATE.exists()
 
 
 def test_a_link_stays_a_link(
@@ -270,8 +302,9 @@ def test_a_link_stays_a_link(
     """What it leads to is replaced."""
     Path("elsewhere").mkdir()
     Path("elsewhere/shared.toml").write_text(OWN)
-    Path("holidays.toml").symlink_to("elsewhere/shared.toml")
+    Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))
+    Path("own.toml").symlink_to("elsewhere/shared.toml")
 
     assert 0 == calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)[0]
-    assert Path("holidays.toml").is_symlink()
+    assert Path("own.toml").is_symlink()
     assert "2027-01-26" in Path("elsewhere/shared.toml").read_text()

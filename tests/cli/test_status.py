@@ -225,6 +225,7 @@ def test_as_a_document(here: Here) -> None:
         "reason": "Trading until 15:15.",
         "next_open": "2026-11-23T09:15:00+05:30",
         "calendar_end": "2026-12-31",
+        "calendar_is_presumed": False,
         "resting": [],
         "pending_actions": [],
     } == market

@@ -42,18 +42,22 @@ def holiday_list(body: bytes) -> object:
     """The exchange's holiday list, and what it makes of the packaged calendar and a user's overrides."""
 
     def parse() -> object:
-        found = nse_holidays.parse(body)
-        assert found.closed or found.muhurat
-        for day, name in [*found.closed.items(), *found.muhurat.items()]:
-            assert day.year == found.year
-            assert is_text(name[:100].strip()), repr(name)
-        assert not set(found.closed) & set(found.muhurat)
-        update = holidays.update(calendar(), OVERRIDES, "overrides.toml", found, TODAY)
-        # What was once taken in changes nothing the second time.
-        again = holidays.update(calendar(), update.text, "overrides.toml", found, TODAY)
-        assert again.text == update.text
-        assert not again.new
-        return update.text
+        lists = nse_holidays.parse(body)
+        text = OVERRIDES
+        assert sorted({listed.year for listed in lists}) == [listed.year for listed in lists]
+        for listed in lists:
+            assert listed.closed or listed.muhurat
+            for day, name in [*listed.closed.items(), *listed.muhurat.items()]:
+                assert day.year == listed.year
+                assert is_text(name[:100].strip()), repr(name)
+            assert not set(listed.closed) & set(listed.muhurat)
+            update = holidays.update(calendar(), text, "overrides.toml", listed, TODAY)
+            # What was once taken in changes nothing the second time.
+            again = holidays.update(calendar(), update.text, "overrides.toml", listed, TODAY)
+            assert again.text == update.text
+            assert not again.new
+            text = update.text
+        return text
 
     return refusing(parse)
 

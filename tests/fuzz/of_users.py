@@ -65,7 +65,9 @@ def judged(merged: Calendar) -> list[object]:
         verdict = guard.judge(merged, moment)
         assert verdict.reason.isprintable()
         assert verdict.next_open is None or verdict.next_open > moment
-        found += [verdict, guard.runs_out(merged, moment)]
+        assert verdict.next_regular_open is None or verdict.next_regular_open > moment
+        assert verdict.next_open in (None, verdict.next_regular_open)
+        found += [verdict, guard.is_ending(merged, moment)]
     return found
 
 
@@ -74,7 +76,7 @@ def clock(body: bytes) -> object:
 
     def parse() -> object:
         now = parse_now(text_of(body[:1000]))  # its refusal repeats the user's own words
-        return now, guard.judge(calendar(), now), guard.runs_out(calendar(), now)
+        return now, guard.judge(calendar(), now), guard.is_ending(calendar(), now)
 
     return refusing(parse)
 

@@ -49,7 +49,7 @@ def at(text: str) -> datetime:
 
 OPEN = at("2026-09-17T11:00:00")
 NIGHT = at("2026-09-17T22:00:00")
-BEYOND = at("2027-01-04T11:00:00")
+BEFORE = at("2001-01-04T11:00:00")  # the calendar begins
 
 
 @pytest.fixture
@@ -198,12 +198,12 @@ def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks)
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_the_end_of_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *, closed: bool) -> None:
+def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *, closed: bool) -> None:
     """As a failure with its sentence; the ticks after it are silent, and call nothing well."""
     config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=closed))
 
-    first = tick.run(config, now=BEYOND)
-    tick.run(config, now=BEYOND)
+    first = tick.run(config, now=BEFORE)
+    tick.run(config, now=BEFORE)
 
     assert 78 == first.exit_code
     assert [("POST", f"/{CANARY}/fail")] == hooks.told

@@ -28,7 +28,7 @@ def of(*rows: Any) -> bytes:
 
 def test_the_segment_of_equities_is_read() -> None:
     """Twenty rows of 2026, weekends among them, one of them a Muhurat session; currencies have more."""
-    found = parse(holiday_master())
+    (found,) = parse(holiday_master())
 
     assert 2026 == found.year
     assert {date.fromisoformat(day) for day in LISTED_2026} == {*found.closed, *found.muhurat}
@@ -40,7 +40,7 @@ def test_the_segment_of_equities_is_read() -> None:
 
 def test_a_star_within_the_description() -> None:
     """Written in either way it marks the session, and is no part of the name."""
-    assert {date(2027, 10, 29): "Diwali Laxmi Pujan"} == parse(holiday_master(MADE_UP_2027)).muhurat
+    assert {date(2027, 10, 29): "Diwali Laxmi Pujan"} == parse(holiday_master(MADE_UP_2027))[0].muhurat
 
 
 def test_where_derivatives_differ_it_says_so() -> None:
@@ -51,14 +51,30 @@ def test_where_derivatives_differ_it_says_so() -> None:
     assert (
         "2026-12-24 is a holiday for derivatives, not for equities",
         "2026-12-25 is a holiday for equities, not for derivatives",
-    ) == parse(holiday_master(derivatives=derivatives)).apart
+    ) == parse(holiday_master(derivatives=derivatives))[0].apart
 
 
 def test_a_list_without_a_fixed_holiday_is_not_whole() -> None:
     """It names what is missing."""
     first_half = {day: name for day, name in LISTED_2026.items() if day < "2026-07"}
 
-    assert ("Independence Day", "Gandhi Jayanti", "Christmas") == parse(holiday_master(first_half)).missing
+    assert ("Independence Day", "Gandhi Jayanti", "Christmas") == parse(holiday_master(first_half))[0].missing
+
+
+def test_two_years_at_once() -> None:
+    """Each is a list of its own, earlier first, with what derivatives have apart in its year."""
+    both = holiday_master(
+        {**MADE_UP_2027, **LISTED_2026}, {**MADE_UP_2027, **LISTED_2026, "2027-06-30": "Settlement"}
+    )
+
+    found = parse(both)
+
+    assert [parse(holiday_master())[0], parse(holiday_master(MADE_UP_2027))[0]] == [
+        listed._replace(apart=()) for listed in found
+    ]
+    assert [(), ("2027-06-30 is a holiday for derivatives, not for equities",)] == [
+        listed.apart for listed in found
+    ]
 
 
 def test_two_holidays_of_one_day() -> None:
@@ -66,8 +82,8 @@ def test_two_holidays_of_one_day() -> None:
     row = {"tradingDate": "02-Oct-2025", "description": "Mahatma Gandhi Jayanti"}
     other = {**row, "description": "Dussehra"}
 
-    assert {date(2025, 10, 2): "Mahatma Gandhi Jayanti/Dussehra"} == parse(of(row, other)).closed
-    assert {} == parse(of(row, {**other, "description": "Dussehra*"})).closed
+    assert {date(2025, 10, 2): "Mahatma Gandhi Jayanti/Dussehra"} == parse(of(row, other))[0].closed
+    assert {} == parse(of(row, {**other, "description": "Dussehra*"}))[0].closed
 
 
 GOOD = {"tradingDate": "26-Jan-2026", "weekDay": "Monday", "description": "Republic Day"}
@@ -90,7 +106,7 @@ GOOD = {"tradingDate": "26-Jan-2026", "weekDay": "Monday", "description": "Repub
         (of({**GOOD, "description": None}), SourceNonsense, "without date or description"),
         (of({**GOOD, "weekDay": "Tuesday"}), SourceNonsense, "calls 2026-01-26 a Tuesday"),
         (of({**GOOD, "weekDay": [1]}), SourceNonsense, "calls 2026-01-26"),
-        (of(GOOD, {"tradingDate": "26-Jan-2027", "description": "x"}), SourceNonsense, "2026 and 2027"),
+        (of(GOOD, {"tradingDate": "26-Jan-2028", "description": "x"}), SourceNonsense, "2026 to 2028"),
         (of(*[GOOD] * 101), SourceNonsense, "no list"),
         (json.dumps({"CM": [GOOD], "FO": [7]}).encode(), SourceNonsense, "segment FO"),
     ],
@@ -121,7 +137,8 @@ def test_nothing_but_our_errors_leaves_parse(body: bytes) -> None:
     except SourceError as error:
         assert str(error)
     else:
-        assert found.closed or found.muhurat
+        assert found
+        assert all(listed.closed or listed.muhurat for listed in found)
 
 
 def test_it_is_fetched_as_a_browser_would() -> None:

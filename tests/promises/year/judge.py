@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.promises.year import seen
 from tests.promises.year.market import Market
-from tests.promises.year.mishaps import CONFIGURATION, DATA, MISHAPS, OK, STATE_NAME, TEMPORARY
+from tests.promises.year.mishaps import DATA, MISHAPS, OK, STATE_NAME, TEMPORARY
 from tests.promises.year.plan import ARCHIVED, HARMLESS, OLD, PASSING, STUCK, VETO, Day, Tick
 from tests.promises.year.rests import Rests
 from tests.promises.year.runs import Ended
@@ -34,7 +34,7 @@ SITE = Path("site", MARKET)
 PAGES = (SITE / "snapshot.json", SITE / "index.html", Path("site/index.html"))
 SENTENCE = re.compile(r"heatmap: .*\S")
 KILLED = -9
-ENDING = date(2026, 12, 1)  # from then on it is told once a day that the calendar ends
+ENDING = date(2026, 12, 1)  # from then on the exchange's list is asked for, which may be told of once a day
 UNCAUGHT = ("killed", "terminated")  # a signal may come before Python can tell of it in a sentence
 
 
@@ -74,13 +74,10 @@ class Judge:
         self.peak_kib = 0
         self.longest_seconds = 0.0
 
-    def look(
-        self, day: Day, tick: Tick, ended: Ended, *, stuck_since: datetime | None, covered: bool
-    ) -> None:
+    def look(self, day: Day, tick: Tick, ended: Ended, *, stuck_since: datetime | None) -> None:
         """Judge a run that has just ended, and what it left.
 
-        `stuck_since`: as of when the figures are true that a stuck exchange shows. `covered`: whether the
-        program can know the day's hours.
+        `stuck_since`: as of when the figures are true that a stuck exchange shows.
         """
         self._tick, self._stuck_since = tick, stuck_since
         self._was_damaged |= "damaged" in tick.trouble
@@ -89,14 +86,14 @@ class Judge:
         self.counts["kills"] += ended.code == KILLED
         self._judge_effort(ended)
         self._judge_words(ended)
-        self._judge_code(day, ended, covered=covered)
+        self._judge_code(day, ended)
         replaced = [self._judge_page(name) for name in PAGES]
         self.counts["pages"] += any(replaced)
-        if day.session and covered and not tick.trouble and day.session.phase(tick.at):
+        if day.session and not tick.trouble and day.session.phase(tick.at):
             self._judge_freshness()
         self._rests.learn(tick)
 
-    def session_over(self, day: Day, status: Ended, *, covered: bool) -> None:
+    def session_over(self, day: Day, status: Ended) -> None:
         """Judge what is left of a session once its day is over, and what `heatmap status --json` tells of it."""
         session = day.session
         assert session
@@ -104,7 +101,7 @@ class Judge:
         self._judge_status(status)
         self.counts["sessions"] += 1
         folder = self._home / SITE / f"{session.date:%Y/%m/%d}"
-        had_chance = covered and self._had_chance(day, session)
+        had_chance = self._had_chance(day, session)
         if (folder / "index.html").exists():
             self.counts["finals"] += 1
             self._judge_final(folder, session)
@@ -145,16 +142,14 @@ class Judge:
 
     def _is_warning(self, line: str) -> bool:
         """Whether a run that ends well may say this: of damage done, a full disk, the calendar's last month."""
-        is_ending = ENDING <= self._tick.at.date() and "calendar update" in line
+        is_ending = ENDING <= self._tick.at.date() and "holiday list" in line
         is_of_damage = self._was_damaged and "damaged" in line
         return is_ending or is_of_damage or (self._tick.mishap or "").endswith(("damaged", "full disk"))
 
-    def _judge_code(self, day: Day, ended: Ended, *, covered: bool) -> None:
+    def _judge_code(self, day: Day, ended: Ended) -> None:
         tick = self._tick
-        is_trading = bool(day.session and covered and day.session.phase(tick.at))
+        is_trading = bool(day.session and day.session.phase(tick.at))
         possible = self._possible_codes(is_trading=is_trading)
-        if not covered:
-            possible.add(CONFIGURATION)  # once a day, at its first tick
         if ended.code not in possible:
             self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
         if "outcomes" in tick.trouble:

@@ -202,6 +202,6 @@ def sample(days: list[Day], count: int, rng: Random) -> list[Day]:
 def only(days: list[Day], wanted: date) -> list[Day]:
     """Return one day as planned, and before it the session before as if all were well."""
     number = next(number for number, day in enumerate(days) if day.date == wanted)
-    before = [day for day in days[:number] if day.session and day.date != sessions.UNCOVERED][-1:]
+    before = [day for day in days[:number] if day.session][-1:]
     calm = [day._replace(ticks=tuple(Tick(tick.at) for tick in day.ticks), kind="honest") for day in before]
     return [*calm, days[number]]

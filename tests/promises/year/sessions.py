@@ -25,7 +25,7 @@ HOLIDAYS = frozenset(
 LATE_CLOSURE = date(2026, 8, 27)  # the packaged calendar does not know it
 DRILL = date(2026, 9, 19)  # a Saturday of two blocks, which it does not know either
 MUHURAT = date(2026, 11, 8)  # it knows the date, not the hours
-UNCOVERED = date(2027, 1, 1)  # traded, while the calendar had ended and nobody had looked yet
+LISTED_LATE = date(2027, 1, 4)  # when the exchange lists 2027, which has two sessions by then
 SPECIAL = {
     date(2026, 2, 1): (ERAS[2][1], "15:45"),
     DRILL: ((("09:15", "10:00", OPEN), ("11:30", "12:30", OPEN)), "12:45"),

@@ -17,7 +17,7 @@ from tests.promises.year.market import Market
 from tests.promises.year.mishaps import CONFIG_NAME, MIRROR_NAME, MISHAPS, STATE_NAME, Terms
 from tests.promises.year.plan import ARCHIVED, OLD, OWN_FAULTS, SHRUNK, STUCK, Day, Tick
 from tests.promises.year.runs import heatmap
-from tests.promises.year.sessions import DRILL, LATE_CLOSURE, MUHURAT, UNCOVERED, at
+from tests.promises.year.sessions import DRILL, LATE_CLOSURE, LISTED_LATE, MUHURAT, at
 from tests.servers import exchange_holidays
 from tests.servers.archives import FULL, Archives, full, share
 from tests.servers.disk import SmallDisk
@@ -84,7 +84,6 @@ class Simulation:
             if os.geteuid() == 0:
                 stack.enter_context(SmallDisk(self.home, DISK_KIB))
             self._exchange = stack.enter_context(Exchange(now=lambda: self._shown.as_of))
-            self._exchange.holidays = exchange_holidays.holiday_master(exchange_holidays.MADE_UP_2027)
             self._archives = stack.enter_context(Archives({}))
             text = CONFIGURATION.format(exchange=self._exchange.url, archives=self._archives.url)
             (self.home / CONFIG_NAME).write_text(text, "utf-8")
@@ -106,7 +105,7 @@ class Simulation:
                 status = heatmap(
                     self.home, "status", "--json", "--ticks", "200", clock=after, weigh_in=self._folder
                 )
-                self.judge.session_over(day, status, covered=_is_covered(day.date))
+                self.judge.session_over(day, status)
                 broken = len(self.judge.violations)
                 self._say(f"{day.date} {day.kind}: {len(day.ticks)} ticks, {broken} promises broken so far")
 
@@ -128,7 +127,7 @@ class Simulation:
         self._trace(
             f"{tick.at:%Y-%m-%d %H:%M} [{tick.trouble}] {ended.code} {ended.seconds:.1f} s {ended.err.strip()}"
         )
-        self.judge.look(day, tick, ended, stuck_since=self._stuck_since, covered=_is_covered(day.date))
+        self.judge.look(day, tick, ended, stuck_since=self._stuck_since)
 
     def _be_asked(self, day: Day, tick: Tick) -> None:
         """Let both servers be as they are at this moment."""
@@ -180,20 +179,12 @@ class Simulation:
         yield at(LATE_CLOSURE, "12:00"), write(closure)
         yield at(date(2026, 9, 18), "20:00"), write(drill)
         yield at(MUHURAT, "16:00"), write(muhurat)
-        yield at(date(2027, 1, 4), "08:00"), self._update_calendar
+        yield at(LISTED_LATE, "08:00"), self._list_next_year
 
-    def _update_calendar(self, now: datetime) -> None:
-        self._exchange.fault = None
-        ended = heatmap(self.home, "calendar", "update", clock=now, weigh_in=self._folder)
-        if ended.code:
-            self.judge.violate("calendar", f"calendar update ended with {ended.code}: {ended.err!r}")
+    def _list_next_year(self, _: datetime) -> None:
+        self._exchange.holidays = exchange_holidays.holiday_master(exchange_holidays.MADE_UP_2027)
 
 
 @contextmanager
 def _nothing() -> Iterator[Terms]:
     yield Terms()
-
-
-def _is_covered(day: date) -> bool:
-    """Whether the program can know the hours of a day, by its calendar or from the owner."""
-    return day != UNCOVERED and not date(2027, 1, 1) <= day < date(2027, 1, 4)
