@@ -286,7 +286,8 @@ def test_without_live_figures_the_closing_page_has_no_false_loss(tmp_path: Path)
     assert "JLHL +2.64" in feed  # the day's strongest
     assert any("NARMADA: All of the session" in note for note in report.notes)
     bars = market.bars()
-    assert (314.9, 36.19) == (bars["JLHL"].previous_close, bars["NARMADA"].previous_close)
+    # A guess is no evidence: the periods of later sessions judge the day again.
+    assert (None, None) == (bars["JLHL"].previous_close, bars["NARMADA"].previous_close)
 
 
 @pytest.mark.parametrize("lost", ["", "history", "last page"])
