@@ -29,9 +29,10 @@ class Window:
 
     HEAD = "const page = frames[0], $ = (one) => page.document.querySelector(one);"
 
-    def __init__(self, name: str, browser: Any) -> None:
+    def __init__(self, name: str, browser: Any, server: Any = None) -> None:
         self.name = name
         self.browser = browser
+        self.server = server
 
     def open(self, site: Site, query: str = "", width: int = 1280, height: int = 800) -> None:
         """Open the page of a site in a frame of this size, and wait until its script has run."""
@@ -67,6 +68,12 @@ class Window:
         self.go(site.url())
         return b64decode(self.browser.print_page()) if self.name == "Firefox" else None
 
+    def force_colours(self, *, active: bool) -> bool:
+        """Give the reader colours of their own, or take them back. False where the engine has no such mode, as WebKit."""
+        if self.name == "Firefox":
+            self.server.prefer("browser.display.document_color_use", 2 if active else 0)
+        return self.name == "Firefox"
+
 
 class Chromium(Window):
     """The same by Playwright."""
@@ -80,6 +87,10 @@ class Chromium(Window):
     def printed(self, site: Site) -> bytes:
         self.go(site.url())
         return self.browser.pdf(print_background=False)
+
+    def force_colours(self, *, active: bool) -> bool:
+        self.browser.emulate_media(forced_colors="active" if active else "none")
+        return True
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -97,9 +108,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         folder = tmp_path_factory.mktemp("engine") / "browser"
         server = stack.enter_context(started(lambda: kind(folder)))
         server.driver.set_window_rect(0, 0, 1300, 3000)
-        window = Window(request.param, server.driver)
-        window.server = server  # type: ignore[attr-defined]
-        yield window
+        yield Window(request.param, server.driver, server)
 
 
 @pytest.mark.parametrize("width", [1280, 600, 360])
@@ -277,29 +286,19 @@ def test_colours_of_the_readers_own_leave_the_fills(remembered: Site, engine: Wi
         const colours = (one) => page.getComputedStyle($(one));
         return [colours("td span").color, ...["td", ".bar i", ".legend i"].map((one) => colours(one).backgroundColor)];
     """
-    forced = "page.matchMedia('(forced-colors: active)').matches"
     engine.open(remembered)
     before = engine.run(marks)
-    if engine.name == "WebKit":
-        assert not engine.run(f"return {forced}")
-        return  # it has no such mode
-    if engine.name == "Firefox":
-        engine.server.prefer("browser.display.document_color_use", 2)  # type: ignore[attr-defined]
-    else:
-        engine.browser.emulate_media(forced_colors="active")
     try:
+        if not engine.force_colours(active=True):
+            return
         engine.open(remembered)
-        engine.wait(forced)
+        engine.wait("page.matchMedia('(forced-colors: active)').matches")
         assert before == engine.run(marks)
         for layout in LAYOUTS:
             engine.choose("layout", layout)
-            unreadable = engine.run(CONTRASTS)
-            assert [] == unreadable, layout
+            assert [] == engine.run(CONTRASTS), layout
     finally:
-        if engine.name == "Firefox":
-            engine.server.prefer("browser.display.document_color_use", 0)  # type: ignore[attr-defined]
-        else:
-            engine.browser.emulate_media(forced_colors="none")
+        engine.force_colours(active=False)
 
 
 CONTRASTS = """

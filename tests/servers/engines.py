@@ -27,6 +27,7 @@ from tests.servers.process import READY_SECONDS, Missing, Server
 MINIBROWSERS = ("/usr/lib/*/webkit2gtk-4.*/MiniBrowser", "/usr/lib/*/webkitgtk-6.*/MiniBrowser")
 SCREEN = "1400x3000x24"
 ANSWER_SECONDS = 60
+ALONE = ("env", "-u", "LD_LIBRARY_PATH")  # without the libraries of the unpacked servers
 # Firefox speaks to nobody but the tests' own servers, and prints without its own headers.
 PREFERENCES = {
     "app.normandy.enabled": False,
@@ -55,7 +56,7 @@ class WebKit(Server):
             raise Missing("MiniBrowser is not here: install it (Debian: apt-get install webkit2gtk-driver)")
         with ExitStack() as stack:
             screen = stack.enter_context(Screen(folder / "screen"))
-            self.start("env", f"DISPLAY={screen.display}", program, f"--port={self.port}")
+            self.start(*ALONE, f"DISPLAY={screen.display}", program, f"--port={self.port}")
             stack.callback(self.stop)
             options = WebKitOptions()
             options.binary_location = browser
@@ -96,7 +97,7 @@ class Firefox(Server):
                 "--profile",
                 profile,
             )
-            self.start(*command, listens=False)
+            self.start(*ALONE, *command, listens=False)
             port = _wait(lambda: (profile / "MarionetteActivePort").read_text(), self)
             self._marionette = stack.enter_context(Marionette(int(port)))
             self.driver = Remote(self._marionette, options=FirefoxOptions())
@@ -121,7 +122,9 @@ class Screen(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         program = _needed("Xvfb", "xvfb")
-        self.start(program, "-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", listens=False)
+        self.start(
+            *ALONE, program, "-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", listens=False
+        )
         self.display = ":" + _wait(lambda: re.findall(r"^(\d+)$", self.log, re.MULTILINE)[0], self)
 
 
