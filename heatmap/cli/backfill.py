@@ -60,7 +60,7 @@ def opened(config: Config) -> Store:
     """Open the history; what is found damaged is told on stderr. Raises HistoryError."""
     from heatmap.history.store import open_store
 
-    return open_store(config.history, config.state_directory, _note)
+    return open_store(config.history, config.state_directory, note)
 
 
 def day_told(day: date) -> str:
@@ -119,7 +119,7 @@ def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
         if body:
             nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))
     except (HistoryError, SourceError, OSError) as error:
-        _note(f"the exchange's list of symbols that changed is left out: {error}")
+        note(f"the exchange's list of symbols that changed is left out: {error}")
 
 
 def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool) -> int:
@@ -207,7 +207,7 @@ def _span(
     days = backfill.settled(calendar, first, last, now)
     asked = [day for day in folder if (arguments.first or day) <= day <= (arguments.last or day)]
     if strange := sorted(set(asked) - set(days)):
-        _note(f"left out, for the calendar knows no session then that is over: {days_told(strange)}")
+        note(f"left out, for the calendar knows no session then that is over: {days_told(strange)}")
     return days
 
 
@@ -218,5 +218,6 @@ def _date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-07-20") from None
 
 
-def _note(sentence: str) -> None:
+def note(sentence: str) -> None:
+    """Print a sentence on stderr."""
     print(f"heatmap: {complete(sentence)}", file=sys.stderr)

@@ -155,6 +155,15 @@ def _bars(
     if arguments.adjusted and days:
         found = verify(store, market, calendar, days[0], days[-1]).actions
         found = tuple(action for action in found if action.date <= days[-1])
+        if unexplained := sorted({action.symbol for action in found if action.factor is None}):
+            more = len(unexplained) - backfill.MOST_SHOWN
+            named = ", ".join(unexplained[: backfill.MOST_SHOWN]) + (
+                f" and {more:,} more" if more > 0 else ""
+            )
+            backfill.note(
+                f"the bars of {named} are on different terms before and after what no split or bonus "
+                "explains: see heatmap history status"
+            )
     for day in days:
         bars = store.bars(market, day, 1)
         if arguments.adjusted:

@@ -56,7 +56,7 @@ def of_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     known = actions.declared(calendar)
     return tuple(
         each
-        for each in (decoded(kept["pending"]) if kept else ())
+        for each in (decoded(kept.get("pending", ())) if kept else ())
         if not any(timedelta(0) <= each.date - day <= DECLARED_BEFORE for day in known.get(each.symbol, {}))
     )
 

@@ -277,6 +277,26 @@ def test_a_backfill_does_without_the_list_of_symbols(
     assert "OLD1" not in kept.replace("OLDNAME", "")  # of 2020, when no session was
 
 
+def test_an_export_names_what_it_could_not_adjust(
+    here: Path, server: Archives, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A demerger's bars are written as they were, and a sentence on stderr says of whom."""
+    shares = [share("TCS", 2010.0, 900.0, open=890.0), SPLIT[1][1]]
+    server.bodies[f"/products/content/sec_bhavdata_full_{DAYS[1]:%d%m%Y}.csv"] = full(DAYS[1], shares)
+    backfill(server, days=DAYS[:2])
+    capfd.readouterr()
+
+    assert 0 == cli.main(["history", "export", "--adjusted"])
+
+    out, err = capfd.readouterr()
+    assert (2010, 900) == (closes(out)["TCS", "20"], closes(out)["TCS", "21"])
+    assert err.startswith(
+        "heatmap: the bars of TCS are on different terms before and after what no split or bonus"
+    )
+    assert 0 == cli.main(["history", "export"])
+    assert "" == capfd.readouterr().err
+
+
 def test_an_adjustment_after_the_span_does_not_count(
     here: Path, server: Archives, capfd: pytest.CaptureFixture[str]
 ) -> None:
