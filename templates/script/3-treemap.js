@@ -5,11 +5,14 @@
 const SMALLEST = 0.4; // of the mean weight: no tile is smaller, so that none disappears
 const HEADING = 15; // pixels of a heading's height
 const LEAST = 8; // pixels of a letter's size: below it a label is left out
+const LEAST_PRINTED = 5.5;
 const LARGEST = 22;
 const LINE = 1.15; // of a letter's size
 const NAMEABLE = 4400; // square pixels a stock, on average: enough for a name on nearly every tile
 const WIDEST = 25_600; // square pixels a stock, on average: few stocks need no whole window
 const HEAD = 130; // pixels of a window that what stands around the map takes, about
+const FOOT = 32; // pixels of a sheet that what stands below the map takes
+const SHEET = [700, 850]; // in proportion, where a browser does not say how large its paper is
 
 /** The weights with a floor, which unknown ones get too; all 1 where none is known. */
 function floored(/** @type {(number | undefined)[]} */ weights) {
@@ -91,12 +94,22 @@ function widthOf(/** @type {string} */ words) {
   return pen.measureText(words).width / 100;
 }
 
-/** Width and height of a map of so many stocks: the window's, or higher where names would not fit. */
+let printing = false;
+
+/** Width and height of a map of so many stocks: the window's or the sheet's, or higher where names would not fit. */
 function roomFor(/** @type {number} */ count) {
-  const width = Math.max(byId("map").clientWidth, 1);
+  const map = byId("map");
+  const page = document.documentElement;
+  if (printing) return matchMedia("print").matches ? [map.clientWidth, page.clientHeight - map.offsetTop - FOOT] : SHEET;
+  const width = Math.max(map.clientWidth, 1);
   // A frame may be as high as its page, so there the height must not follow from the window's.
-  const free = window.parent === window ? document.documentElement.clientHeight - HEAD : width / 1.9;
+  const free = window.parent === window ? page.clientHeight - HEAD : width / 1.9;
   return [width, Math.round(Math.max(Math.min(free, (count * WIDEST) / width), (count * NAMEABLE) / width, 160))];
+}
+
+/** Draw a treemap anew whose room has changed. */
+function fit() {
+  if (state.layout === "treemap" && roomFor(tiles.length).join() !== drawnRoom) draw();
 }
 
 /** A symbol in that many lines: as long as each other, or two that part after its hyphen or ampersand. */
@@ -111,27 +124,28 @@ function split(/** @type {string} */ symbol, /** @type {number} */ count) {
  */
 function label(/** @type {HTMLElement} */ element, /** @type {Tile} */ { stock, text }, /** @type {number} */ wide, /** @type {number} */ tall) {
   const { symbol } = stock;
+  const least = printing ? LEAST_PRINTED : LEAST;
   for (const figures of [[text], []]) {
     for (const count of [1, 2, 3]) {
       const lines = split(symbol, count);
       const size = Math.min(wide / Math.max(...[...lines, ...figures].map(widthOf)), tall / (count + figures.length) / LINE, LARGEST);
-      if (size < LEAST) continue;
+      if (size < least) continue;
       element.classList.toggle("short", !figures.length);
       // The name stays one word, for those who listen: it is only given the room of its longest line.
       return [size, count > 1 ? Math.max(...lines.map(widthOf)) * size + 2 : wide + 4];
     }
   }
-  element.classList.add(...(widthOf(`${symbol.slice(0, 2)}…`) * LEAST <= wide && LEAST * LINE <= tall ? ["short", "cut"] : ["tiny"]));
-  return [LEAST, wide + 2];
+  element.classList.add(...(widthOf(`${symbol.slice(0, 2)}…`) * least <= wide && least * LINE <= tall ? ["short", "cut"] : ["tiny"]));
+  return [least, wide + 2];
 }
 
 let drawnRoom = ""; // width and height of the map that was drawn last
 
 function drawTreemap(/** @type {Tile[]} */ tiles) {
   const [width, height] = roomFor(tiles.length);
-  drawnRoom = `${width} ${height}`;
+  drawnRoom = [width, height].join();
   const map = make("ul", "treemap");
-  map.style.aspectRatio = `${width} / ${height}`;
+  map.style.setProperty("--ratio", String(width / height));
   const share = (/** @type {number} */ part, /** @type {number} */ whole) => ((part * 100) / whole).toFixed(3);
   const put = (/** @type {HTMLElement} */ element, /** @type {Rectangle} */ [x, y, w, h], style = element.style) => {
     [style.left, style.width] = [x, w].map((part) => `${share(part, width)}%`);

@@ -104,8 +104,10 @@ function listen() {
   let resized = 0;
   window.addEventListener("resize", () => {
     clearTimeout(resized);
-    resized = window.setTimeout(() => { if (state.layout === "treemap" && roomFor(tiles.length).join(" ") !== drawnRoom) draw(); }, SETTLED);
+    resized = window.setTimeout(fit, SETTLED);
   });
+  for (const event of ["beforeprint", "afterprint"]) window.addEventListener(event, () => { printing = event === "beforeprint"; fit(); });
+  matchMedia("print").addEventListener("change", fit); // by then Chromium has laid the page out on its paper
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
   if (!("popover" in byId("menu"))) byId("menu-button").addEventListener("click", () => byId("menu").scrollIntoView()); // it stands below
