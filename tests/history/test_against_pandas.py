@@ -78,6 +78,17 @@ def known(series: Any) -> dict[str, float]:
     return {str(symbol): float(value) for symbol, value in series.dropna().items()}
 
 
+def in_sectors(exact: Any) -> Any:
+    """Exact changes against their sectors' medians, in scaled median absolute deviations; small sectors against all."""
+
+    def score(members: Any) -> Any:
+        against = members if len(members) >= 4 else exact
+        return (members - against.median()) / ((against - against.median()).abs().median() * 1.4826)
+
+    sectors = {symbol: number % 3 for number, symbol in enumerate(markets.SYMBOLS)}
+    return pandas.concat([score(members) for _, members in exact.groupby(sectors)])
+
+
 def check(found: Mapping[str, dict[str, float]], closes: Any, volumes: Any, changes: Any) -> None:
     """Compare all readings with what pandas makes of adjusted closes, volumes, and today's changes in %."""
     count = len(closes)
@@ -95,6 +106,7 @@ def check(found: Mapping[str, dict[str, float]], closes: Any, volumes: Any, chan
         assert all(value == round(value, 2) for value in found[f"change {name}"].values())
         relative = (exact - exact.mean()) / exact.std(ddof=0)
         assert known(relative) == pytest.approx(found[f"rs {name}"])
+        assert known(in_sectors(exact)) == pytest.approx(found[f"sector {name}"])
         if sessions >= 5:
             spread = daily.iloc[-sessions:].std(ddof=0, skipna=True)
             momentum = exact / (spread * sessions**0.5)
