@@ -195,7 +195,7 @@ def _renew_after(
 
 
 def _renew(config: Config, state: State, markets: Sequence[Market], now: datetime, report: Report) -> bool:
-    """Renew the calendars of a run that draws nothing; return whether one has changed."""
+    """Renew the calendars of a run that draws nothing; return whether one has changed, or may have."""
     from heatmap import renewal
 
     if not any(
@@ -209,7 +209,7 @@ def _renew(config: Config, state: State, markets: Sequence[Market], now: datetim
         with lock(config.state_directory):
             return renewal.renew(config, State(config.state_directory), markets, now, deadline, report)
     except (LockedError, ConfigError):
-        return False  # one of the next runs will find the time, or tell what is wrong with the directory
+        return True  # one of the next runs will find the time, or tell what is wrong with the directory
 
 
 def _report_uncovered(

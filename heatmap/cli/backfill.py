@@ -194,12 +194,13 @@ def _span(
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
     folder = shelf.days if isinstance(shelf, shelves.Folder) else []
-    lowest, highest = calendar.first or date.min, calendar.last or date.max
-    known = [day for day in folder if lowest <= day <= highest] or [today]
-    last = arguments.last or min(known[-1], highest)
+    lowest = calendar.first or date.min
+    known = [day for day in folder if lowest <= day] or [today]
+    last = arguments.last or known[-1]
     first = arguments.first or (known[0] if folder else max(last - timedelta(days=USUAL_DAYS), lowest))
     if arguments.first and arguments.last and first > last:
         raise UsageError(f"--from {first} lies after --to {last}")
+    highest = max(calendar.last or date.max, today)  # past the calendar's end sessions are presumed
     if not lowest <= first <= highest or not lowest <= last <= highest:
         raise UsageError(
             f"the calendar {calendar.name} knows the sessions from {lowest} to {highest} only: ask for those"

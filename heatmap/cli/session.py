@@ -64,7 +64,9 @@ def _tell(market: Market, now: datetime) -> None:
         local = f", here {_shown(here)}" if here.utcoffset() != there.utcoffset() else ""
         print(f"  next open  {_shown(there)}{local}")
     elif verdict.next_regular_open:
-        print(f"  next open  {_shown(verdict.next_regular_open.astimezone(zone))} at the latest (presumed)")
+        latest = verdict.next_regular_open.astimezone(zone)
+        presumed = " (presumed)" if guard.is_presumed(market.calendar, latest.date()) else ""
+        print(f"  next open  {_shown(latest)} at the latest{presumed}")
     elif not market.calendar.always:
         print("  next open  not known to the calendar")
 

@@ -345,6 +345,7 @@ def test_a_page_that_is_kept_up_past_its_calendars_end(site: Site, visit: Callab
     page.clock.run_for(12 * MINUTE)
     assert page.locator("#old").is_visible()
     assert page.locator("#ended").is_visible()
+    assert note.is_hidden()  # the other says it, too
 
 
 @pytest.mark.parametrize(
