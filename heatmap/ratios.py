@@ -29,7 +29,7 @@ _USUAL = {Fraction(1, 3), Fraction(2, 5), Fraction(1, 2), Fraction(2, 3), Fracti
 WIDE_SHARE, NARROW_SHARE = 0.05, 0.025
 
 
-def exact(earlier: float, later: float, tolerance: float = 0.0) -> Fraction | None:
+def find_exact(earlier: float, later: float, tolerance: float = 0.0) -> Fraction | None:
     """Return the simplest ratio that turns one price into the other; None where none does.
 
     `later` is a price that the exchange adjusted and rounded, known to within `tolerance`.

@@ -70,8 +70,9 @@ def _action(
 def _status(arguments: argparse.Namespace, config: Config) -> int:
     """Print what is kept of each market asked for."""
     from heatmap.cli import pending_words
-    from heatmap.history import pending
+    from heatmap.history import pending_actions
     from heatmap.history.backfill import gaps
+    from heatmap.sources import nse_symbols
 
     markets = config.named(arguments.market)
     with backfill.opened(config) as store:
@@ -93,7 +94,9 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
                 print(f"  archives   {archived:,} of them")
             print(f"  missing    {backfill.days_told(gaps(market.calendar, sessions)) or 'none'}")
             print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
-            pending_words.tell(pending.of_store(store, market.name, market.calendar))
+            symbols = store.newest_symbols(market.name) or None
+            calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
+            pending_words.print_pending(pending_actions.read_store(store, market.name, calendar))
         print(f"size: {store.size_bytes() / 1e6:,.1f} MB")
     return EXIT_OK
 

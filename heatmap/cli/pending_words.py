@@ -14,7 +14,7 @@ MOST_SHOWN = 8
 WIDTH = 100  # columns
 
 
-def summary(found: Sequence[Pending]) -> str | None:
+def summarize(found: Sequence[Pending]) -> str | None:
     """Return one sentence on the stocks whose prices nothing explains; None where there is none."""
     symbols = list(dict.fromkeys(each.symbol for each in found if each.factor is None))
     if not symbols:
@@ -26,9 +26,9 @@ def summary(found: Sequence[Pending]) -> str | None:
     )
 
 
-def tell(found: Sequence[Pending]) -> None:
+def print_pending(found: Sequence[Pending]) -> None:
     """Print each action with the lines to write, the unexplained first; nothing where none waits."""
-    from heatmap.history import pending
+    from heatmap.history import pending_actions
 
     if not found:
         return
@@ -36,7 +36,7 @@ def tell(found: Sequence[Pending]) -> None:
     ordered = sorted(found, key=lambda each: each.factor is not None)
     for each in ordered[:MOST_SHOWN]:
         print(textwrap.fill(each.sentence, WIDTH, initial_indent="    ", subsequent_indent="    "))
-        for line in pending.entry(each):
+        for line in pending_actions.format_entry(each):
             print(f"        {line}")
     if len(found) > MOST_SHOWN:
         print(f"    and {len(found) - MOST_SHOWN:,} more")

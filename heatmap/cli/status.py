@@ -18,7 +18,7 @@ from heatmap.cli.status_words import size
 from heatmap.config import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.health import Trouble
-from heatmap.history import pending
+from heatmap.history import pending_actions
 from heatmap.history.keepsake import digest_name
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
 from heatmap.state import State, peek
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     waiting = {market.name: _waiting(config, market) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
-    summaries = ((name, pending_words.summary(each)) for name, each in waiting.items())
+    summaries = ((name, pending_words.summarize(each)) for name, each in waiting.items())
     troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
     if config.path is None:
         troubles.insert(0, ("", Trouble(f"configuration: {commands.configuration(config)}")))
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         documents = [
             _document(market, each, last[market.name], now)
-            | {"pending_actions": [pending.as_document(one) for one in waiting[market.name]]}
+            | {"pending_actions": [pending_actions.make_document(one) for one in waiting[market.name]]}
             for market, each in found
         ]
         print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     words.tell_troubles(troubles)
     for market, each in found:
         words.tell_market(config, market, each, last[market.name], now)
-        pending_words.tell(waiting[market.name])
+        pending_words.print_pending(waiting[market.name])
     words.tell_installation(config, installation)
     return code
 
@@ -110,7 +110,7 @@ def _waiting(config: Config, market: Market) -> tuple[Pending, ...]:
     """Return the corporate actions that the market's last run found and that wait for the user."""
     if not config.history.enabled:
         return ()
-    return pending.of_digest(config.state_directory / digest_name(market.name), market.calendar)
+    return pending_actions.read_digest(config.state_directory / digest_name(market.name), market.calendar)
 
 
 def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[Installation, list[Outcome]]:

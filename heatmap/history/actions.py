@@ -120,7 +120,7 @@ def previous_close_of(quote: Quote) -> float | None:
     quoted = quoted_close(quote.last_price, quote.percent_change)
     if not previous or quoted is None or abs(quoted.price / previous - 1) <= SAME_SHARE:
         return previous
-    factor = ratios.exact(previous, quoted.price, quoted.tolerance)
+    factor = ratios.find_exact(previous, quoted.price, quoted.tolerance)
     return round(previous * float(factor), 2) if factor else previous
 
 
@@ -144,7 +144,7 @@ def judge_terms(
     if close is None:
         return Change(Certainty.NONE, Fraction(1), given)
     if given is not None and abs(given / close - 1) > SAME_SHARE:
-        factor = ratios.exact(close, given, quoted.tolerance if quoted else 0.0)
+        factor = ratios.find_exact(close, given, quoted.tolerance if quoted else 0.0)
         if factor and quoted:
             given = round(close * float(factor), 2)
         return Change(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, given)

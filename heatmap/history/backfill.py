@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
-from heatmap.history import actions, adjustment, archives, quoted
+from heatmap.history import actions, adjustment, archives, quoted_closes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -126,7 +126,7 @@ def verify(
         _sessions(store, market, calendar, first, last, symbols),
         lambda *days: not gaps(calendar, days),
         actions.declared(calendar),
-        quoted.by_session(store, market, calendar.aliases),
+        quoted_closes.make_lookup(store, market, calendar.aliases),
     )
 
 
@@ -152,7 +152,7 @@ def _sessions(
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
     """Return an archive's bars with the previous closes that the day's ticks had."""
     known = {bar.symbol: bar for bar in store.bars(market, day, 1) if bar.date == day}
-    return quoted.with_quoted_closes(bars, quoted.of_session(store, market, day), known)
+    return quoted_closes.replace_closes(bars, quoted_closes.read_session(store, market, day), known)
 
 
 class _Whole:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.history import actions, adjustment, pending, periods, sparks
+from heatmap.history import actions, adjustment, pending_actions, periods, sparks
 from heatmap.history.model import Bar, Base, Break, Digest
 from heatmap.periods import DAY
 
@@ -86,7 +86,7 @@ def make(
     }
     closes = {symbol: basis.closes for symbol, basis in based.items()}
     factors = {symbol: basis.factors for symbol, basis in based.items()}
-    waiting = pending.of_actions(found.actions)
+    waiting = pending_actions.select(found.actions)
     bases = {
         name: _base(periods.start(name, dates, sessions, session), place, closes, factors) for name in names
     }

@@ -8,7 +8,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from heatmap import guard, vlq
-from heatmap.history import keepsake, packing, pending
+from heatmap.history import keepsake, packing, pending_actions
 from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Past, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
@@ -73,12 +73,12 @@ class Figures(NamedTuple):
         kept = keepsake.read(path, key)
         if kept is not None:
             return _decoded(kept)
-        from heatmap.history import digests, periods, quoted
+        from heatmap.history import digests, periods, quoted_closes
 
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
         bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
-        closes = quoted.by_session(self.store, self.market, self.calendar.aliases)
+        closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
         digest = digests.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest)
         keepsake.write(path, key, encoded)
@@ -230,7 +230,7 @@ def _encoded(digest: Digest) -> dict[str, Any]:
         "bases": bases,
         "breaks": {symbol: [found.date.isoformat(), found.is_gap] for symbol, found in digest.breaks.items()},
         "guesses": {symbol: day.isoformat() for symbol, day in digest.guesses.items()},
-        "pending": pending.encoded(digest.pending),
+        "pending": pending_actions.encode(digest.pending),
     }
 
 
@@ -251,7 +251,7 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
             for symbol, (day, is_gap) in fields["breaks"].items()
         },
         "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
-        "pending": pending.decoded(fields["pending"]),
+        "pending": pending_actions.decode(fields["pending"]),
     }
     return Digest(**fields | parts | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
 

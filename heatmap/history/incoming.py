@@ -40,7 +40,7 @@ def refuse_impossible(market: str, bar: Bar) -> None:
         )
 
 
-def bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
+def make_bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
     """Return the rows of the daily bars that a session's last quotes are."""
     from heatmap.history.actions import previous_close_of  # only a session's final needs it
 

@@ -63,7 +63,7 @@ class Store:
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
         figures = packing.pack(snapshot.quotes)
         final = phase is Phase.FINAL
-        bars = incoming.bar_rows(market, session, snapshot.quotes) if final else []
+        bars = incoming.make_bar_rows(market, session, snapshot.quotes) if final else []
 
         def work(cursor: Cursor) -> Added:
             known = _one(cursor, statements.PHASE, market, as_of)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heatmap.history.store import Store
 
 
-def of_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:
+def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:
     """Return them by symbol, of the last tick while a session ran; nothing where there is none.
 
     A final may have been made of an archive, whose previous closes are no evidence.
@@ -33,13 +33,13 @@ def of_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose
     return {symbol: close for symbol, close in found.items() if close is not None}
 
 
-def by_session(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
+def make_lookup(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
     """Return how to look one up by today's symbol and date; a session is read when it is first asked for."""
     known: dict[date, Mapping[str, QuotedClose]] = {}
 
     def look_up(symbol: str, day: date) -> QuotedClose | None:
         if day not in known:
-            read = of_session(store, market, day)
+            read = read_session(store, market, day)
             renamed = {adjustment.newest_symbol(old, day, aliases): close for old, close in read.items()}
             known[day] = {**renamed, **read}
         return known[day].get(symbol)
@@ -47,7 +47,7 @@ def by_session(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
     return look_up
 
 
-def with_quoted_closes(
+def replace_closes(
     bars: Sequence[Bar], quoted: Mapping[str, QuotedClose], known: Mapping[str, Bar]
 ) -> list[Bar]:
     """Return an archive's bars with the previous closes that the day's ticks had, where those differ.
@@ -55,10 +55,10 @@ def with_quoted_closes(
     An archive keeps the old terms on the very day of a split or bonus. `known` are the day's bars so far:
     what a final tick gave is exact, what `quoted` gives is computed from rounded figures.
     """
-    return [_with_quoted_close(bar, quoted.get(bar.symbol), known.get(bar.symbol)) for bar in bars]
+    return [_replace_close(bar, quoted.get(bar.symbol), known.get(bar.symbol)) for bar in bars]
 
 
-def _with_quoted_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
+def _replace_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
     given, own = bar.previous_close, known.previous_close if known else None
     if given is None or (quoted is not None and abs(quoted.price / given - 1) <= actions.SAME_SHARE):
         return bar
@@ -66,5 +66,5 @@ def _with_quoted_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) 
         return bar if abs(own / given - 1) <= actions.SAME_SHARE else bar._replace(previous_close=own)
     if quoted is None:
         return bar
-    factor = ratios.exact(given, quoted.price, quoted.tolerance)
+    factor = ratios.find_exact(given, quoted.price, quoted.tolerance)
     return bar._replace(previous_close=round(given * float(factor) if factor else quoted.price, 2))

@@ -20,7 +20,7 @@ SESSIONS = 260  # that are looked through: as far back as the longest period rea
 DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a session counts from the next on
 
 
-def of_actions(found: Iterable[Action]) -> tuple[Pending, ...]:
+def select(found: Iterable[Action]) -> tuple[Pending, ...]:
     """Return those of some actions that wait, by symbol and date."""
     waiting = [action for action in found if action.is_likely or action.factor is None]
     return tuple(
@@ -34,7 +34,7 @@ def of_actions(found: Iterable[Action]) -> tuple[Pending, ...]:
     )
 
 
-def of_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, ...]:
+def read_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, ...]:
     """Return those among the last SESSIONS sessions of the instruments that the newest tick has.
 
     Without a tick, of all instruments. Raises HistoryError.
@@ -46,32 +46,32 @@ def of_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, ..
         return ()
     symbols = store.newest_symbols(market)
     asked = sorted({*symbols, *(alias.old for alias in calendar.aliases)}) if symbols else None
-    found = of_actions(backfill.verify(store, market, calendar, days[0], days[-1], asked).actions)
+    found = select(backfill.verify(store, market, calendar, days[0], days[-1], asked).actions)
     return tuple(each for each in found if not symbols or each.symbol in symbols)
 
 
-def of_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
+def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
     kept = keepsake.read_any(path)
     known = actions.declared(calendar)
     return tuple(
         each
-        for each in (decoded(kept.get("pending", ())) if kept else ())
+        for each in (decode(kept.get("pending", ())) if kept else ())
         if not any(timedelta(0) <= each.date - day <= DECLARED_BEFORE for day in known.get(each.symbol, {}))
     )
 
 
-def encoded(found: Iterable[Pending]) -> list[Sequence[object]]:
+def encode(found: Iterable[Pending]) -> list[Sequence[object]]:
     """Return them as JSON has them."""
     return [[each.symbol, each.date.isoformat(), each.factor, each.sentence] for each in found]
 
 
-def decoded(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
+def decode(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
     """Return what was encoded."""
     return tuple(Pending(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
 
 
-def entry(each: Pending) -> Sequence[str]:
+def format_entry(each: Pending) -> Sequence[str]:
     """Return the lines of an overrides file that would settle it."""
     if each.factor is None:
         factor = 'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable'
@@ -80,7 +80,7 @@ def entry(each: Pending) -> Sequence[str]:
     return ("[[action]]", f'symbol = "{each.symbol}"', f"date = {each.date}", factor)
 
 
-def as_document(each: Pending) -> Mapping[str, object]:
+def make_document(each: Pending) -> Mapping[str, object]:
     """Return it as a JSON object."""
     return {
         "symbol": each.symbol,
