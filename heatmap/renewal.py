@@ -113,8 +113,8 @@ def notice(market: Market, memory: Memory, now: datetime) -> str | None:
         )
     if _source(market) is None:
         return (
-            f"{begins}: no source of this market can be asked for the exchange's holiday list, so run "
-            f"heatmap calendar update; {presumed}"
+            f"{begins}: no source of this market can be asked for the exchange's holiday list; {presumed}. "
+            "To ask it all the same: `heatmap calendar update`"
         )
     asked = "the exchange is asked for its holiday list once a day"
     if memory.holidays_lack is None:
@@ -123,7 +123,7 @@ def notice(market: Market, memory: Memory, now: datetime) -> str | None:
         return f"{begins}: {asked}, but {memory.holidays_lack}; {presumed}"
     return (
         f"{begins}: {asked}, which has failed since {memory.holidays_failing_since}: {memory.holidays_lack}; "
-        f"heatmap calendar update --from FILE takes a list that was saved by hand; {presumed}"
+        f"{presumed}. With a list that was saved by hand: `heatmap calendar update --from FILE`"
     )
 
 

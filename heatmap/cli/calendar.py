@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import calendars, holiday_files, holidays
+from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
@@ -181,7 +182,10 @@ def _compare(calendar: Calendar, listed: Holidays, names: str) -> int:
     if not changes and not is_beyond:
         print(f"{names}: the calendar agrees with the exchange's list of {listed.year}")
         return EXIT_OK
-    print(f"{names}: the calendar and the exchange's list of {listed.year} differ: heatmap calendar update")
+    command = commands.heatmap("calendar update")
+    print(
+        f"{names}: the calendar and the exchange's list of {listed.year} differ. To take it over: {command}"
+    )
     if is_beyond:
         print(f"  the calendar ends on {calendar.last}")
     for change in changes:

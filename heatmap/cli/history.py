@@ -165,7 +165,7 @@ def _bars(
             )
             backfill.note(
                 f"the bars of {named} are on different terms before and after what no split or bonus "
-                "explains: see heatmap history status"
+                "explains. To see them: `heatmap history status`"
             )
     for day in days:
         bars = store.bars(market, day, 1)
