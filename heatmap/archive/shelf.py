@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from heatmap import documents, measures
 from heatmap.archive import record, shared
 from heatmap.archive.options import ArchiveOptions
-from heatmap.history import actions
 from heatmap.model import Breadth, Day, Days, Page
 from heatmap.render import words
 from heatmap.render.page import NEXT_LABEL, NEXT_LINK
@@ -189,11 +188,13 @@ def _leading(raw: bytes, link: str, label: str) -> bytes:
 
 def _breadths(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
     """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
+    from heatmap.history.actions import judge_terms
+
     changes: dict[date, list[float]] = {day: [] for day in wanted}
     for bar in bars:
         if bar.date not in changes:
             continue
-        change = measures.percent_change(bar.close, actions.judge_terms(bar).previous_close)
+        change = measures.percent_change(bar.close, judge_terms(bar).previous_close)
         if change is not None:
             changes[bar.date].append(change)
     return {day: Day(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_FIGURES = 60_000
 USUAL_SESSIONS = 20  # whose ticks tell the usual volume by a time of day
 ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken instead
+FAR_SHARE = 0.2  # of the previous close: BAND of `actions`, which a tick does not import
 OPENING = timedelta(minutes=15)
 OPENING_TOLERANCE = timedelta(minutes=1)  # a tick of 09:30:02 still tells the range up to 09:30
 NEAREST = timedelta(minutes=5)  # how far an earlier session's tick may be from this time of day
@@ -68,7 +69,9 @@ class Figures(NamedTuple):
         aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
         known = (len(dates), str(dates[-1:]), archived)
         doubted = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
-        key = (str(session), names, known, symbols, aliases, doubted)
+        # Whether a whole session is beyond the band can change as long as it runs.
+        far = sorted(quote.symbol for quote in quotes if _is_far(quote))
+        key = (str(session), names, known, symbols, aliases, doubted, far)
         path = self.folder / keepsake.digest_name(self.market)
         kept = keepsake.read(path, key)
         if kept is not None:
@@ -154,6 +157,12 @@ class Figures(NamedTuple):
         share = elapsed_share(hours, as_of)
         by_day = {symbol: volume * share for symbol, volume in digest.volumes.items()} if share else {}
         return Usual(by_day | by_time, len(by_time), len(near))
+
+
+def _is_far(quote: Quote) -> bool:
+    """Whether a price is as far from the previous close as no price band lets it be."""
+    price, close = quote.last_price, quote.previous_close
+    return bool(price and close and abs(price / close - 1) > FAR_SHARE)
 
 
 def forget_digests(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from heatmap.history import actions, keepsake
+from heatmap.history import keepsake
 from heatmap.history.model import Pending
 
 if TYPE_CHECKING:
@@ -22,13 +22,15 @@ DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a se
 
 def select(found: Iterable[Action]) -> tuple[Pending, ...]:
     """Return those of some actions that wait, by symbol and date."""
+    from heatmap.history.actions import told
+
     waiting = [action for action in found if action.is_likely or action.factor is None]
     return tuple(
         Pending(
             action.symbol,
             action.date,
             None if action.factor is None else str(action.factor),
-            actions.told(action),
+            told(action),
         )
         for action in sorted(waiting, key=lambda action: (action.symbol, action.date))
     )
@@ -52,8 +54,10 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, 
 
 def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
+    from heatmap.history.actions import declared
+
     kept = keepsake.read_any(path)
-    known = actions.declared(calendar)
+    known = declared(calendar)
     return tuple(
         each
         for each in (decode(kept.get("pending", ())) if kept else ())

@@ -13,7 +13,7 @@ from heatmap import guard
 from heatmap.guard import Calendar, Terms
 from heatmap.history import digests, figures, keepsake
 from heatmap.history.figures import Figures
-from heatmap.history.model import Moment, Row
+from heatmap.history.model import Bar, Break, Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot
@@ -209,6 +209,21 @@ def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
     assert before == after._replace(tape=before.tape)
     assert SESSION not in after.digest.dates
     assert ["2026-09-17T15:00", "2026-09-17T15:50"] == after.tape.minutes
+
+
+def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
+    """At first all is traded a quarter below the close before; once it was within the band, nothing had changed."""
+    days = markets.sessions_before(NSE, SESSION, 3)
+    bars = [Bar("A", day, 100.0, 100.0, 100.0, 100.0, 100.0, 1e3, 1e5) for day in days]
+    opened = Quote("A", -25.0, last_price=75.0, previous_close=100.0, open=74.0, high=75.0, low=73.0)
+    later = replace(opened, percent_change=-15.0, last_price=85.0, high=85.0)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        store.add_bars(MARKET, bars)
+        asked = figures.Figures(store, MARKET, NSE, ("2d",), tmp_path)
+        first, second = (asked.digest((quote,), SESSION) for quote in (opened, later))
+
+    assert ({}, {"A": Break(SESSION, is_gap=False)}) == (first.bases["2d"].closes, first.breaks)
+    assert ({"A": 100.0}, {}) == (second.bases["2d"].closes, second.breaks)
 
 
 def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
