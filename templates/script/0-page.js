@@ -1,4 +1,4 @@
-// What the other parts use, and what goes on where one of them fails: the published map, and the height of its frame.
+// Functions that all parts use, and the part of the page that works where another fails: the published map and its frame.
 
 /** @type {<T>(page: Document, id: string) => T} */
 const readJson = (page, id) => JSON.parse(page.getElementById(id)?.textContent ?? "null");
@@ -7,12 +7,12 @@ const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 const announce = (/** @type {string} */ words) => { byId("status").textContent = words; };
 
-/** Change the page's address. A browser may refuse, for there were too many changes or the frame has none: the map goes on. */
+/** Change the page's address. A browser may refuse it: after too many changes, or in a frame that has no address. */
 function replaceAddress(/** @type {string} */ address) {
   try {
     history.replaceState(null, "", address);
   } catch {
-    // The state is in the script; only a link or a reload does without it.
+    // The map shows the state all the same; only a reload loses it.
   }
 }
 
@@ -22,11 +22,11 @@ function tell(/** @type {string} */ words) {
 }
 
 let started = false; // whether the first map was drawn; until then the page has no controls
-const published = byId("map").cloneNode(true); // drawing takes the map apart
+const publishedMap = byId("map").cloneNode(true); // drawing takes the map apart
 
 window.addEventListener("error", () => {
   if (started) return;
-  byId("map").replaceChildren(...published.childNodes);
+  byId("map").replaceChildren(...publishedMap.childNodes);
   tell("The controls of this page do not work in this browser. The map is complete without them.");
 }, { once: true });
 

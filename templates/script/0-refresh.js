@@ -8,7 +8,7 @@
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const SLOW = 2 * MINUTE; // a clock that is slow by less does not matter
+const SLOW = 2 * MINUTE; // a smaller error of the reader's clock does not matter
 const LOOK = 15_000; // how often the page looks at its own age
 const PLACE = "#heatmap:"; // what a reload must not lose, beside the state, travels in the address
 
@@ -16,9 +16,10 @@ const readClock = (/** @type {Document} */ page) => /** @type {Clock} */ (readJs
 const scriptOf = (/** @type {Document} */ page) => page.querySelector('meta[name="heatmap-script"]')?.getAttribute("content");
 
 let clock = readClock(document);
-let [made, arrived] = [Date.parse(clock.generated_at), performance.now()]; // when the page was made; when it came, by a clock that nobody sets
+// When the page was made, and when it came, by a clock that nobody sets.
+let [madeAt, arrivedAt] = [Date.parse(clock.generated_at), performance.now()];
 /** The earliest that it can be now: a page does not come before it is made. */
-const earliest = () => made + performance.now() - arrived;
+const earliest = () => madeAt + performance.now() - arrivedAt;
 /** The time by the reader's clock, unless that is slow: then the earliest that it can be. */
 const wall = () => Math.max(Date.now(), earliest());
 let received = Date.now();
@@ -43,7 +44,7 @@ const tradingTime = (/** @type {number} */ from, /** @type {number} */ to) => cl
 /** Whether the figures are older than a page that is kept up could show. */
 function isOld() {
   const limit = (2 * clock.interval_minutes + 2) * MINUTE;
-  const [at, asOf] = [now(), time(clock.as_of)];
+  const [at, asOf, made] = [now(), time(clock.as_of), time(clock.generated_at)];
   if (at - time(clock.next_regular_open) > limit) return true;
   if (clock.phase === "final") return false;
   if (!clock.windows.length) return clock.phase === "unknown" && at - asOf > limit;
@@ -102,7 +103,7 @@ function tellAge() {
     notice.textContent = `The clock of this device is slow, by about ${inUnits(slow)} or more: how old these figures are is not known. They are of ${wallTime(clock.as_of)}.`;
   }
   notice.hidden = !old && !slow;
-  // What the market did when the page was made says nothing of now. The replay has a word of its own there.
+  // The phase was true when the page was made, which may be long ago. In the replay another word stands in its place.
   if (!document.getElementById("replay")) /** @type {HTMLElement} */ (document.querySelector(".phase")).hidden = !notice.hidden;
   byId("ended").hidden = !(old && now() >= time(clock.calendar_end));
 }
@@ -152,7 +153,7 @@ function swap(/** @type {Document} */ page) {
   if (fresh.generated_at === clock.generated_at) return; // and the page goes on ageing
   received = Date.now();
   clock = fresh;
-  if (time(clock.generated_at) > earliest()) [made, arrived] = [time(clock.generated_at), performance.now()];
+  if (time(clock.generated_at) > earliest()) [madeAt, arrivedAt] = [time(clock.generated_at), performance.now()];
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = page.querySelector(`[data-live="${part.getAttribute("data-live")}"]`);
     if (other) part.replaceWith(document.adoptNode(other));

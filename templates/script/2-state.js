@@ -55,15 +55,15 @@ const { state, unknown: unknownValues } = readState(location.search);
 const watched = () => new Set(state.watch.split(",").filter(Boolean));
 
 const REST = 400; // milliseconds: Safari lets a page write its address a hundred times in ten seconds
-let [changed, writing] = [-REST, 0]; // when the state changed last, and the timer that writes it
+let [changedAt, writeTimer] = [-REST, 0]; // when the state changed last, and the timer that writes it
 
 /** Write the state into the address: at once, or when a reader who changes it again and again rests. */
 function writeAddress() {
   const write = () => replaceAddress((query() || location.pathname) + location.hash);
-  clearTimeout(writing);
-  if (performance.now() - changed > REST) write();
-  else writing = setTimeout(write, REST);
-  changed = performance.now();
+  clearTimeout(writeTimer);
+  if (performance.now() - changedAt > REST) write();
+  else writeTimer = setTimeout(write, REST);
+  changedAt = performance.now();
 }
 
 /** Take over some choices, and draw them. Choices that cannot be drawn are taken back. */

@@ -110,7 +110,7 @@ function listen() {
   matchMedia("print").addEventListener("change", fit); // by then Chromium has laid the page out on its paper
   byId("pause").addEventListener("click", () => { setPaused(!paused); look(); });
   byId("refresh").addEventListener("click", () => void refresh());
-  if (!("popover" in byId("menu"))) byId("menu-button").addEventListener("click", () => byId("menu").scrollIntoView()); // it stands below
+  if (!("popover" in byId("menu"))) byId("menu-button").addEventListener("click", () => byId("menu").scrollIntoView()); // without popovers it stands below
   byId("help-button").addEventListener("click", keys["?"]);
   byId("replay-button").addEventListener("click", () => choose({ at: state.at ? "" : "latest" }));
   byId("copy").addEventListener("click", copyLink);

@@ -1,6 +1,6 @@
 """The page in the three engines that readers have: Chromium, WebKit (Safari) and Firefox.
 
-Each starts once for the file. The page is in a frame of the width and height asked for, as in a blog.
+Each browser starts once for this file. The page stands in a frame of the size that a test asks for, as in a blog.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILL = re.compile(rb"(?<![\d.])([01]?\.?\d*) ([01]?\.?\d*) ([01]?\.?\d*) rg\b")
 
 
 class Window:
-    """A window of a browser: what is run in it sees the page in the frame as `page` and `$`."""
+    """A window of a browser. Statements run in it find the page in the frame as `page`, its elements by `$`."""
 
     HEAD = "const page = frames[0], $ = (one) => page.document.querySelector(one);"
 
@@ -47,7 +47,7 @@ class Window:
         self.browser.get(url)
 
     def run(self, body: str) -> Any:
-        """What the statements return."""
+        """Run statements, and return their result."""
         return self.browser.execute_script(self.HEAD + body)
 
     def wait(self, condition: str) -> None:
@@ -63,7 +63,7 @@ class Window:
             f"$('#{control}').value = '{value}'; $('#{control}').dispatchEvent(new page.Event('change'));"
         )
 
-    def printed(self, site: Site) -> bytes | None:
+    def print_pdf(self, site: Site) -> bytes | None:
         """The page as PDF, printed as browsers do by default; None where a driver cannot print."""
         self.go(site.url())
         return b64decode(self.browser.print_page()) if self.name == "Firefox" else None
@@ -84,7 +84,7 @@ class Chromium(Window):
     def run(self, body: str) -> Any:
         return self.browser.evaluate(f"() => {{ {self.HEAD} {body} }}")
 
-    def printed(self, site: Site) -> bytes:
+    def print_pdf(self, site: Site) -> bytes:
         self.go(site.url())
         return self.browser.pdf(print_background=False)
 
@@ -266,7 +266,7 @@ def test_printed_fills_keep_their_colours(remembered: Site, engine: Window) -> N
     first = engine.run("return page.getComputedStyle($('td')).backgroundColor")
     for one in ("td", ".bar i", ".legend i"):
         assert "exact" == engine.run(f"return page.getComputedStyle($('{one}')).printColorAdjust"), one
-    pdf = engine.printed(remembered)
+    pdf = engine.print_pdf(remembered)
     if pdf is None:
         return
     streams = [

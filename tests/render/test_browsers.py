@@ -1,6 +1,6 @@
 """The oldest browsers that the pages' scripts and styles work in, by MDN's browser-compat-data.
 
-The README names the same versions. What is newer must be listed in GUARDED, with what older browsers do instead.
+The README names the same versions. GUARDED lists each newer feature with the reason why older browsers do without it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GUARDED = {
 }
 COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[ \t].*?$", re.DOTALL | re.MULTILINE)
 STRINGS = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'')
-# What the scripts have to do with, beside the language itself: their own names are those of members of other interfaces.
+# The interfaces that the scripts use. Members of the others have names that the scripts give to things of their own.
 INTERFACES = (
     "Blob CSSStyleDeclaration CanvasRenderingContext2D DOMParser Document Element Event EventTarget HTMLAnchorElement HTMLButtonElement "
     "HTMLCanvasElement HTMLDialogElement HTMLElement HTMLImageElement HTMLInputElement HTMLSelectElement Headers History KeyboardEvent "
@@ -37,13 +37,13 @@ INTERFACES = (
     "URLSearchParams Window XMLSerializer"
 ).split()
 OWN = {"windows"}  # the windows of a session, in the page's clock
-# Members that many classes have, of which the page must not use one class's: nothing tells them apart but the code.
+# New members of one class that older classes have under the same name: found by the variable before the dot.
 FORBIDDEN = {"URLSearchParams.size": r"\b(?:parameters|searchParams)\.size\b"}
 
 
 @pytest.fixture(scope="module")
 def known() -> dict[str, Any]:
-    """What MDN knows of each feature."""
+    """MDN's table of features."""
     if not DATA.is_file():
         pytest.skip(
             "browser-compat-data is not here: install Node.js and npm (Debian: apt-get install nodejs npm), then make test"
