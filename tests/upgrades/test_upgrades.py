@@ -18,6 +18,18 @@ from tests.upgrades import make
 FOLDERS = sorted(path.parent for path in make.UPGRADES.glob("*/heatmap.toml"))
 FINAL = make.moments()[-1]
 NEXT = "2026-09-18"
+# How a page of 0.1.0 begins.
+OLD_PAGE = b"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'sha256-x'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="heatmap-script" content="sha256-x">
+<title>NSE F&amp;O heatmap</title>
+</head>
+"""
 JSON_FILES = sorted(
     (folder.name, path.name)
     for folder in FOLDERS
@@ -29,7 +41,18 @@ JSON_FILES = sorted(
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of what a version left behind."""
-    return Path(shutil.copytree(request.param, tmp_path / request.param.name))
+    return copied(request.param, tmp_path)
+
+
+def copied(version: Path, folder: Path) -> Path:
+    """A copy of what a version left behind, and of the pages in its site, as it wrote them."""
+    installation = Path(shutil.copytree(version, folder / version.name))
+    archived = sorted(version.glob("state/archive-*-20*.html"))
+    page = archived[-1].read_bytes() if archived else OLD_PAGE
+    for name in ("index.html", "nse-fno/index.html"):
+        (installation / "site" / name).parent.mkdir(exist_ok=True, parents=True)
+        (installation / "site" / name).write_bytes(page)
+    return installation
 
 
 def run(installation: Path, moment: datetime, *more: str) -> int:
@@ -50,14 +73,16 @@ def test_every_version_has_its_folder() -> None:
 
 def test_its_final_is_remembered(installation: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The session that it finished is not published again, and nothing is said of it."""
+    before = (installation / "site/index.html").read_bytes()
     assert 0 == run(installation, FINAL + timedelta(minutes=30))
 
     assert ("", "") == capfd.readouterr()
-    assert not (installation / "site").exists()
+    assert before == (installation / "site/index.html").read_bytes()
+    assert ["index.html"] == [path.name for path in (installation / "site/nse-fno").iterdir()]
 
 
 def test_the_next_session_is_published(installation: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """From its first tick to its final, in silence; then that one is remembered in its turn."""
+    """From its first tick to its final, in silence, over its pages; then that one is remembered in its turn."""
     moments = make.moments(NEXT)
 
     assert [0, 0, 0, 0] == [run(installation, moment) for moment in moments]
@@ -98,7 +123,7 @@ def test_what_a_newer_version_wrote_is_set_aside(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], version: str, name: str
 ) -> None:
     """One sentence, the run goes on, and the file is kept as it was for when the newer version is back."""
-    installation = Path(shutil.copytree(make.UPGRADES / version, tmp_path / version))
+    installation = copied(make.UPGRADES / version, tmp_path)
     file = installation / "state" / name
     newer = json.dumps({**json.loads(file.read_bytes()), "version": 9}).encode()
     file.write_bytes(newer)
