@@ -182,6 +182,7 @@ def test_a_reader_that_leaves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("environment", [{}, {"LC_ALL": "C"}, {"LC_ALL": "xx_YY.none"}])
 def test_no_locale(tmp_path: Path, environment: dict[str, str]) -> None:
     """Folders and titles in any alphabet, with an environment like cron's, or none."""
+    (tmp_path / "sïte").mkdir()
     configure(tmp_path, "file:s%C3%AFte/%E5%B8%82")
     text = (tmp_path / "heatmap.toml").read_text("utf-8")
     (tmp_path / "heatmap.toml").write_text(f'title = "Märkte – 市場"\n{text}', "utf-8")

@@ -27,6 +27,7 @@ Start = Callable[[str, Path, "Certificate"], AbstractContextManager[Place]]
 
 @contextmanager
 def _file(kind: str, folder: Path, _: Certificate) -> Iterator[Place]:
+    (folder / "root").mkdir()
     yield Place(kind, folder, folder / "root", lambda _port, _host: f"file:{folder}/root/{FOLDER}")
 
 
