@@ -199,7 +199,7 @@ def _merge(
         return Lack(f"merging the list ended in a bug, please report it: {mistake!r}", is_failure=True)
     is_late = not any(_is_further(listed, market) for listed in whole)
     changes = [change for update in updates for change in update.new]
-    if changes or not is_late:
+    if updates and updates[-1].text != file.text:  # else another market has reported the same file
         end = max(filter(None, (update.after.last for update in updates)))
         report.warnings.append(
             f"{market.name}: the exchange's holiday list is merged into {file.path}: {_counted(changes)}; "

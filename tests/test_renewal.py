@@ -379,6 +379,21 @@ def test_markets_without_a_list(exchange: Exchange, capsys: pytest.CaptureFixtur
     assert Path("site/always/index.html").exists()
 
 
+def test_markets_that_share_a_calendar(exchange: Exchange, capsys: pytest.CaptureFixture[str]) -> None:
+    """The list is asked for once, and told of in one line; both have it."""
+    installed = Installation(exchange, capsys)
+    with Path("heatmap.toml").open("a") as file:
+        file.write(
+            f'[[market]]\nname = "nifty"\n[market.source]\ntype = "nse"\nbase_url = "{exchange.url}"\n'
+        )
+    exchange.holidays = holiday_master(MADE_UP_2027)
+
+    code, err = installed.run("2026-12-14T11:00")
+
+    assert (0, 1, 1) == (code, err.count("\n"), installed.asked)
+    assert 2 == installed.say("session", "--now", "2027-01-26T11:00:00+05:30").count("Republic Day")
+
+
 @pytest.fixture
 def looks(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], bool]:
     """Whether a run looks at the market at all."""
