@@ -28,6 +28,7 @@ function standing(/** @type {Stock} */ stock) {
   if (name === "rank") lines.push(`Shade by rank: ${place < gains ? `${place + 1} of ${gains} up` : `${place - gains + 1} of ${count - gains} down`}`);
   else if (name === "percentile") lines.push("Shade by percentile");
   else lines.push(`Shade from ${low} to ${high} ${mode.unit}${place < clipped[0] || place >= count - clipped[1] ? ", clipped" : ""}`);
+  if (doubt) lines.push(doubt);
   return lines;
 }
 

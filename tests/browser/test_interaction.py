@@ -70,6 +70,19 @@ def test_a_percent_change_that_is_unknown(market: Site, visit: Callable[..., Pag
     expect(panel).to_contain_text("Out of range.")
 
 
+def test_a_percent_change_that_is_a_guess(market: Site, visit: Callable[..., Page]) -> None:
+    """It is shown, and the panel says that it is one, in the day's change and in what is made of it."""
+    guessed = Quote("JLHL", 2.64, last_price=323.2, doubts={"1d": "Probably a split took effect."})
+    market.page = page_of(snapshot_of(guessed, Quote("UP", 1.0), Quote("DOWN", -1.0))).encode()
+    page = visit("/map/")
+    for mode in ("change", "rs"):
+        page.goto(f"{page.url.split('?')[0]}?mode={mode}")
+        page.locator('td[data-symbol="JLHL"]').hover()
+        expect(page.locator("#panel")).to_contain_text("Probably a split took effect.")
+    page.locator('td[data-symbol="UP"]').hover()
+    expect(page.locator("#panel")).not_to_contain_text("Probably")
+
+
 @pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])
 def test_one_sector(market: Site, visit: Callable[..., Page], layout: str) -> None:
     """Only its stocks, in every layout."""
