@@ -101,6 +101,10 @@ class Drawing:
             self._report.say(f"{market.name}: {objection}; drawn all the same, marked closed")
             verdict = verdict._replace(phase=Phase.CLOSED)
         past = self._chronicle.past(market, snapshot, verdict)
+        if past:
+            from heatmap import longer_periods
+
+            snapshot = longer_periods.without_refuted_changes(snapshot, past.digest)
         files = pages.draw(self._config, market, snapshot, verdict, self._now, past, self._sequel)
         return verdict, files
 

@@ -89,6 +89,35 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     assert (267.5, 273.5) == (bar.close, bar.previous_close)
 
 
+def test_a_source_that_counts_no_split(tmp_path: Path) -> None:
+    """Its change over a month is of two terms, as the history's closes tell: it is unknown from then on."""
+    since, day = date(2026, 9, 9), date(2026, 9, 11)
+    days = [since, date(2026, 9, 10), day, date(2026, 9, 15), date(2026, 9, 16)]
+    quotes = [
+        Quote(symbol, 0.0, last_price=100.0, previous_close=100.0, changes={"1mo": Change(change, since)})
+        for symbol, change in [("SPLIT", -20.0), *((f"S{n}", 0.0) for n in range(20))]
+    ]
+    target = MemoryPublisher()
+    config = configuration(tmp_path, MemorySource(quotes=tuple(quotes)), target)
+    with opened(config) as store:
+        closes = {("SPLIT", each): 125.0 for each in days if each < day}
+        store.add_bars(
+            "nse-fno",
+            [
+                Bar(quote.symbol, each, *[closes.get((quote.symbol, each), 100.0)] * 4, previous, 1e4, 1e6)
+                for quote in quotes
+                for each in days
+                for previous in [closes.get((quote.symbol, each), 100.0)]
+            ],
+        )
+
+    assert 0 == tick.run(config, now=OPEN).exit_code
+    rows = {row["symbol"]: row for row in json.loads(target.pages["nse-fno/snapshot.json"])["quotes"]}
+    assert {"percent": None, "since": "2026-09-09"} == rows["SPLIT"]["changes"]["1mo"]
+    assert "of 9 Sep 2026 was 100.00" in rows["SPLIT"]["doubts"]["1mo"]
+    assert 0.0 == rows["S0"]["changes"]["1mo"]["percent"]
+
+
 def test_each_published_tick_is_kept_once(tmp_path: Path) -> None:
     """A tick adds its figures; one more with the same as_of adds nothing."""
     source = MemorySource()
