@@ -498,8 +498,8 @@ def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: py
     run = Run(tmp_path)
     publish = tick._publish
 
-    def killed(*arguments: Any) -> None:
-        publish(*arguments)
+    def killed(*arguments: Any, **more: Any) -> None:
+        publish(*arguments, **more)
         raise StoppedError("killed")
 
     monkeypatch.setattr(tick, "_publish", killed)
