@@ -11,11 +11,13 @@ import zlib
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Site
+from heatmap import embed
+from tests.browser.conftest import OPEN, Site
 from tests.conftest import started
 
 ENGINES = ["Chromium", "WebKit", "Firefox"]
@@ -299,6 +301,51 @@ def test_colours_of_the_readers_own_leave_the_fills(remembered: Site, engine: Wi
             assert [] == engine.run(CONTRASTS), layout
     finally:
         engine.force_colours(active=False)
+
+
+def test_newer_figures_come_in_place(site: Site, engine: Window) -> None:
+    """Without a reload, and what is chosen stays."""
+    engine.open(site, "?layout=sectors")
+    engine.run("page.sameDocument = true")
+    assert "+5.00" == engine.run("return $('[data-symbol=W000] span').textContent")
+    site.draw(OPEN + timedelta(minutes=1), shift=1.0)
+    engine.run("$('#refresh').click()")
+
+    engine.wait("$('[data-symbol=W000] span').textContent === '+6.00'")
+    assert [True, 1] == engine.run(
+        "return [page.sameDocument, page.document.querySelectorAll('main section').length]"
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "svg", "png"])
+def test_the_map_can_be_saved(remembered: Site, engine: Window, kind: str) -> None:
+    """As a file of each kind, with its name and more than a few bytes."""
+    engine.open(remembered)
+    engine.run("page.URL.createObjectURL = (blob) => { page.saved = blob; return 'about:blank'; }")
+    engine.run("page.HTMLAnchorElement.prototype.click = function () { page.file = this.download; }")
+    engine.run(f"$('[data-save={kind}]').click()")
+
+    engine.wait("page.file")
+    assert f"nse-fno-change-1d.{kind}" == engine.run("return page.file")
+    assert engine.run("return page.saved.size") > 10_000
+
+
+def test_a_frame_grows_with_the_page(remembered: Site, engine: Window) -> None:
+    """By the snippet that `heatmap embed` prints: as tall as its page, when the layout changes, too."""
+    snippet = embed.snippet("/map/", "map", market="nse-fno", auto_height=True)
+    remembered.other["/blog/"] = f"<!DOCTYPE html><link rel=icon href=data:,>{snippet}".encode()
+    # With the page's own origin, so that the test can look into it.
+    remembered.other["/blog/"] = remembered.other["/blog/"].replace(
+        b"allow-scripts", b"allow-scripts allow-same-origin"
+    )
+    engine.go(remembered.url("/blog/"))
+    engine.run("document.querySelector('iframe').loading = 'eager'")
+    fits = "Math.abs(page.innerHeight - page.document.documentElement.offsetHeight) < 2"
+    engine.wait(f"$('#tools') && !$('#tools').hidden && {fits}")
+    before = engine.run("return page.innerHeight")
+    engine.choose("layout", "sectors")
+
+    engine.wait(f"page.innerHeight > {before} + 100 && {fits}")
 
 
 CONTRASTS = """
