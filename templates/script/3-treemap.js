@@ -34,19 +34,19 @@ function squarify(/** @type {number[]} */ weights, /** @type {Rectangle} */ [x, 
   const placed = /** @type {Rectangle[]} */ ([]);
   for (let start = 0, end = 0; start < areas.length; start = end) {
     const side = Math.min(width, height);
-    /** The worst aspect ratio of a strip, whose largest and smallest tiles these are. */
-    const worst = (/** @type {number[]} */ [strip, most, least]) => Math.max((most * side ** 2) / strip ** 2, strip ** 2 / (least * side ** 2));
-    let row = [areas[start], areas[start], areas[start]];
-    for (end = start + 1; end < areas.length; end++) {
-      const area = areas[end];
-      const wider = [row[0] + area, Math.max(row[1], area), Math.min(row[2], area)];
-      if (worst(wider) > worst(row)) break;
-      row = wider;
-    }
-    const depth = row[0] / side;
+    /** The worst aspect ratio of the strip that ends there. */
+    const worst = (/** @type {number} */ end) => {
+      const strip = areas.slice(start, end);
+      const square = (sum(strip) / side) ** 2;
+      return Math.max(Math.max(...strip) / square, square / Math.min(...strip));
+    };
+    end = start + 1;
+    while (end < areas.length && worst(end + 1) <= worst(end)) end++;
+    const strip = areas.slice(start, end);
+    const depth = sum(strip) / side;
     const upright = width >= height;
     let along = upright ? y : x;
-    for (const area of areas.slice(start, end)) {
+    for (const area of strip) {
       const length = area / depth;
       placed.push(upright ? [x, along, depth, length] : [along, y, length, depth]);
       along += length;
@@ -112,10 +112,11 @@ function fit() {
   if (state.layout === "treemap" && roomFor(tiles.length).join() !== drawnRoom) draw();
 }
 
-/** A symbol in that many lines: as long as each other, or two that part after its hyphen or ampersand. */
+/** A symbol in that many lines, as long as each other; two part after its hyphen or ampersand. */
 function split(/** @type {string} */ symbol, /** @type {number} */ count) {
   const length = (count === 2 && symbol.search(/[-&]./) + 1) || Math.ceil(symbol.length / count);
-  return [...Array(count - 1).keys()].map((line) => symbol.slice(line * length, (line + 1) * length)).concat(symbol.slice((count - 1) * length));
+  const rest = /** @type {string[]} */ (count > 1 ? split(symbol.slice(length), count - 1) : []);
+  return [symbol.slice(0, length), ...rest];
 }
 
 /**
