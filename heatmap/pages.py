@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.history.model import Past
     from heatmap.model import Days, Page, Snapshot, Table
+    from heatmap.render.options import PageOptions
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
@@ -68,14 +69,14 @@ def draw(
         for wanted in filter(None, map(named, look.fragments))
     ]
     picture = pictures[-1].path.rpartition(".")[2]
-    offered, shown = _offered(past), next(iter(found.values())).order
+    document, offered = _history(market, snapshot, past, next(iter(found.values())).order, look)
     page, page_above = render(table, snapshot, found, occasion, look, cache, picture, offered)
     pages = [
         Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
         Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
         *pictures,
         *parts,
-        *(_history(config, market, snapshot, past, shown) if past and offered else ()),
+        *(_parts(config, market, snapshot, past, document) if past and offered else ()),
         Page(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:
@@ -83,30 +84,41 @@ def draw(
 
     def lasting(title: str, days: Days) -> bytes:
         where = replace(occasion, title=title, days=days)
-        return render(table, snapshot, found, where, look, cache, picture, offered)[0]
+        return render(table, snapshot, found, where, look, cache, picture, _without_reasons(offered))[0]
 
     return [*pages, *sequel.pages(shelf, pages, lasting)] if sequel and shelf else pages
 
 
 def _history(
-    config: Config, market: Market, snapshot: Snapshot, past: Past, shown: Sequence[int]
+    market: Market, snapshot: Snapshot, past: Past | None, shown: Sequence[int], look: PageOptions
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the document of history.json, and what the page offers of it; None where there is none yet."""
+    if past is None:
+        return {}, None
+    from heatmap.render import availability, history
+
+    document = history.history_data(past, snapshot, shown, look)
+    offered = availability.offered(past, document, market.calendar)
+    return document, {**offered, "moments": len(past.tape.minutes)} if offered else None
+
+
+def _without_reasons(offered: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a page that stays as it is offers: what comes later comes to other pages."""
+    if offered is None:
+        return None
+    return offered | {what: [one for one in offered[what] if not one[2]] for what in ("periods", "modes")}
+
+
+def _parts(
+    config: Config, market: Market, snapshot: Snapshot, past: Past, document: dict[str, Any]
 ) -> Iterator[Page]:
     """Yield what the page loads once its reader asks for the past."""
     from heatmap.model import Page
     from heatmap.render import history, replay
     from heatmap.render.templates import later_script
 
-    content = history.history_json(past, snapshot, shown, config.page)
-    yield Page(f"{market.name}/history.json", content)
+    yield Page(f"{market.name}/history.json", history.history_json(document))
     if len(past.tape.minutes) > 1:
         content = replay.replay_json(past.tape, snapshot.as_of, config.page)
         yield Page(f"{market.name}/replay.json", content)
     yield Page(f"{market.name}/later.js", later_script().encode())
-
-
-def _offered(past: Past | None) -> dict[str, object] | None:
-    """Return what the page offers of the past; None where there is none yet."""
-    from heatmap.render import history
-
-    found = history.offered(past) if past else {}
-    return {**found, "moments": len(past.tape.minutes)} if past and found else None

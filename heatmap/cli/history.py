@@ -72,6 +72,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.cli import pending_words
     from heatmap.history import pending_actions
     from heatmap.history.backfill import gaps
+    from heatmap.history.periods import sessions_needed
     from heatmap.sources import nse_symbols
 
     markets = config.named(arguments.market)
@@ -93,6 +94,10 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
                 print(f"  last       {backfill.day_told(sessions[-1])}")
                 print(f"  archives   {archived:,} of them")
             print(f"  missing    {backfill.days_told(gaps(market.calendar, sessions)) or 'none'}")
+            needed = sessions_needed(config.history.periods)
+            if found.sessions < needed:
+                command = commands.heatmap("history backfill")
+                print(f"  periods    the longest takes {needed:,} sessions; earlier ones come by {command}")
             print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
             symbols = store.newest_symbols(market.name) or None
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)

@@ -188,7 +188,7 @@ def _base(
     factors: Mapping[str, _Aligned],
 ) -> Base:
     if start.since is None:
-        return Base(start.sessions, None, start.lack, {}, frozenset(), {})
+        return Base(start.sessions, None, start.lack, {}, frozenset(), {}, start.wait)
     first = place[start.since]
     known = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
     return Base(

@@ -184,8 +184,7 @@ def opening(moments: Sequence[Moment], hours: Session | None, now: datetime) -> 
         return Opening({}, f"it takes the first {OPENING.seconds // 60} minutes, which end at {ends:%H:%M}")
     by_then = [moment for moment in moments if moment.as_of <= ends + OPENING_TOLERANCE]
     if not by_then or by_then[-1].as_of < ends - NEAREST - OPENING_TOLERANCE:
-        from_time = ends - NEAREST
-        return Opening({}, f"it takes a tick between {from_time:%H:%M} and {ends:%H:%M}, and there was none")
+        return Opening({}, f"the first {OPENING.seconds // 60} minutes of this session are not known")
     return Opening(
         {
             symbol: (row.low, row.high)

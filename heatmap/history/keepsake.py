@@ -15,7 +15,7 @@ from heatmap import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 2  # to be raised with any change to what is kept
+FORMAT = 3  # to be raised with any change to what is kept
 
 
 def digest_name(market: str) -> str:

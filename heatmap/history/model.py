@@ -102,11 +102,12 @@ class Base(NamedTuple):
 
     sessions: int  # how many the period has, this one included
     since: date | None  # the session of that close; None: not in the history
-    lack: str  # a sentence on why it is not; "" where it is
+    lack: str  # a sentence for the operator on why it is not; "" where it is
     closes: Mapping[str, float]  # by symbol, on the terms of the last session before this one
     adjusted: frozenset[str]  # symbols whose close was adjusted for what came after it
     # By symbol: count, mean and sum of squared deviations of the daily changes in %, this session's left out.
     spreads: Mapping[str, Sequence[float]]
+    wait: int | None = None  # how many sessions after this one it is known; None: now, or not this year
 
 
 class Break(NamedTuple):

@@ -26,7 +26,10 @@ class Start(NamedTuple):
 
     sessions: int  # of the period, the running one included
     since: date | None
-    lack: str
+    lack: str  # for the operator
+    wait: int | None = (
+        None  # how many sessions after this one the period is known; None: now, or not this year
+    )
 
 
 def sessions_needed(names: Sequence[str]) -> int:
@@ -73,9 +76,14 @@ def start(name: str, dates: Sequence[date], held: Mapping[date, object], session
         count = int(name[:-1])
         since = dates[-count] if len(dates) >= count else None
         if since is None:
-            return Start(count, None, f"it takes {count} sessions before this one; {_reach(dates)}")
+            lack = f"it takes {count} sessions before this one; {_reach(dates)}"
+            return Start(count, None, lack, count - len(dates))
     if since not in held:
-        return Start(count, None, f"it takes the closes of {_told(since)}, and {lacking(since)}")
+        # The start moves on by a session a day, until it comes to one that there are bars of.
+        later = (*dates[dates.index(since) + 1 :], session)
+        wait = next((place for place, day in enumerate(later, 1) if day in held or day == session), None)
+        lack = f"it takes the closes of {_told(since)}, and {lacking(since)}"
+        return Start(count, None, lack, None if name == YEAR_TO_DATE else wait)
     return Start(count, since, "")
 
 

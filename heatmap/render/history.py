@@ -22,36 +22,34 @@ if TYPE_CHECKING:
 SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
 
 
-def offered(past: Past) -> dict[str, list[tuple[str, str]]]:
-    """Return what the page offers before history.json is loaded: names and labels of periods and modes.
-
-    Those that history.json has a value of for at least one stock; nothing where there is none.
-    """
-    found = {
-        "periods": [
-            (name, over.label) for name, over in _periods(past).items() if past.digest.bases[name].since
-        ],
-        "modes": [(mode.name, mode.label) for mode in modes.HISTORY_MODES.values()],
-    }
-    return found if past.digest.dates or len(past.tape.minutes) > 1 else {}
-
-
-def history_json(past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions) -> bytes:
-    """Return history.json of a page whose cells stand in the order `shown`."""
-    document = history_data(past, snapshot, shown, options)
+def history_json(document: Mapping[str, Any]) -> bytes:
+    """Return history.json."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def history_data(
     past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions
 ) -> dict[str, Any]:
-    """Return its document, in the page data's own terms."""
+    """Return the document of history.json, in the page data's own terms.
+
+    The page's cells stand in the order `shown`. Periods and modes without any value are left out, but for
+    the opening range, which every session has only after its first minutes.
+    """
     place_of = {index: place for place, index in enumerate(shown)}
     sectors = sorted({quote.sector for quote in snapshot.quotes if quote.sector})
     sector_places = {sector: place for place, sector in enumerate(sectors)}
-    over = _periods(past)
+    over = periods_of(past)
     changes = _changes(past, snapshot.quotes)
     found, lacks = _read_all(past, snapshot, over, changes, options)
+    with_values = {name for name, reading in found.items() if reading.values}
+    over = {name: period for name, period in over.items() if f"change {name}" in with_values}
+    own_modes = {name.split()[0] for name in with_values} | {"opening-range"}
+    found = {
+        name: reading
+        for name, reading in found.items()
+        if reading.mode in own_modes
+        and (reading.period in over or reading.period == periods.DAY or reading.mode == "bands")
+    }
     symbols = [snapshot.quotes[index].symbol for index in shown]
     momentum_periods = [name for name in over if f"momentum {name}" in found]
     own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
@@ -70,8 +68,9 @@ def history_data(
             | {"label": mode.label, "formula": mode.formula, "caveat": mode.caveat}
             | ({"periods": own[mode.name]} if mode.name in own else {})
             for mode in modes.HISTORY_MODES.values()
+            if mode.name in own_modes
         },
-        "unavailable": lacks,
+        "unavailable": {name: lack for name, lack in lacks.items() if name in found},
         "readings": {
             name: data.packed_reading(
                 snapshot, reading, place_of, sector_places, changes.get(_changes_of(reading))
@@ -126,7 +125,7 @@ def _doubt(digest: Digest, base: Base, symbol: str) -> str:
     return f"On {day} the terms of its price changed, and no split or bonus explains it."
 
 
-def _periods(past: Past) -> dict[str, Period]:
+def periods_of(past: Past) -> dict[str, Period]:
     """Return the history's periods, the shortest first; the year's is as long as the year has been."""
     found = []
     for name, base in past.digest.bases.items():
@@ -169,7 +168,7 @@ def _read_all(
         for price, close in zip(prices, yesterday, strict=True)
     ]
 
-    def add(mode: str, period: Period, values: measures.Values, lack: str) -> None:
+    def add(mode: str, period: Period, values: measures.Values, lack: str = "") -> None:
         chosen = modes.EVERY[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
@@ -181,26 +180,25 @@ def _read_all(
 
     for name, period in over.items():
         base = digest.bases[name]
-        add("change", period, changes[name], base.lack)
+        add("change", period, changes[name])
         if found[f"change {name}"].scores:
             found[f"rs {name}"] = readings.relative(found[f"change {name}"])
         else:
-            add("rs", period, measures.standard_scores(changes[name]), base.lack)
-        add("sector", period, measures.scores_in_sectors(changes[name], sectors), base.lack)
+            add("rs", period, measures.standard_scores(changes[name]))
+        add("sector", period, measures.scores_in_sectors(changes[name], sectors))
         if period.sessions >= SHORTEST_MOMENTUM:
             spreads = [base.spreads.get(quote.symbol) for quote in quotes]
             add(
                 "momentum",
                 period,
                 measures.momenta(changes[name], last_changes, spreads, period.sessions),
-                base.lack,
             )
     bands = over[f"{periods.BAND_SESSIONS}d"]
     closes = [digest.closes.get(quote.symbol, ()) for quote in quotes]
-    add("bands", bands, measures.band_positions(prices, closes), _lack_of_closes(past))
+    add("bands", bands, measures.band_positions(prices, closes))
     day = periods.Period(periods.DAY, "1 day", 1)
     usual = [past.usual.volumes.get(quote.symbol) for quote in quotes]
-    add("volume", day, measures.volume_ratios(quotes, usual), "")
+    add("volume", day, measures.volume_ratios(quotes, usual))
     ranges = [past.opening.ranges.get(quote.symbol) for quote in quotes]
     add("opening-range", day, measures.breakouts(prices, ranges), past.opening.lack)
     before = [
@@ -211,7 +209,6 @@ def _read_all(
         "streak",
         day,
         measures.streaks([quote.percent_change for quote in quotes], before),
-        _lack_of_closes(past, 1),
     )
     return found, lacks
 
@@ -220,18 +217,6 @@ def _last_closes(past: Past, quotes: Sequence[Quote]) -> measures.Values:
     """Return each quote's close of the session before, on the terms of this one."""
     found = (past.digest.closes.get(quote.symbol) for quote in quotes)
     return [closes[-1] if closes else None for closes in found]
-
-
-def _lack_of_closes(past: Past, needed: int = periods.BAND_SESSIONS - 1) -> str:
-    """Return why there are not `needed` sessions in a row before this one; "" where there are."""
-    digest = past.digest
-    if digest.held >= needed:
-        return ""
-    count = f"{digest.held} session{'s' * (digest.held != 1)} in a row before this one"
-    lack = f"it takes {needed}; the history has {count}"
-    if digest.gap:
-        return f"{lack}, and lacks {words.day(digest.gap)}: heatmap history backfill --from {digest.gap}"
-    return f"{lack}: heatmap history backfill brings more"
 
 
 def _day_lines(tape: Tape, symbols: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@
     prices: {decimals: number, currency: string | null, ticks: string,
     last: string, low: string, high: string, year_low: string, year_high: string},
     doubts?: Record<string, Record<string, string>>,
-    history?: {periods: [string, string][], modes: [string, string][], moments: number},
+    history?: {periods: [string, string, string][], modes: [string, string, string][], moments: number},
     unavailable?: Record<string, string>, adjusted?: Record<string, string>, guesses?: Record<string, Record<string, string>>, sparks?: Sparks}} Data */
 
 const MINUS = "\u2212";

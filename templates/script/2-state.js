@@ -6,7 +6,8 @@
 const WATCHLIST = "watchlist";
 const SELECTS = /** @type {const} */ (["mode", "period", "layout", "sector", "palette", "heat", "sort", "area", "theme"]);
 
-const offered = (/** @type {"modes" | "periods"} */ what) => data.history?.[what].map(([name]) => name) ?? [];
+const offered = (/** @type {"modes" | "periods"} */ what) =>
+  (data.history?.[what] ?? []).flatMap(([name, , reason]) => (reason ? [] : name));
 
 /** What is shown where the address says nothing, and what else each key may be; null: any text. */
 const choices = () => /** @type {Record<string, [string, string[] | null]>} */ ({
@@ -34,7 +35,9 @@ function readState(/** @type {string} */ search) {
     const value = (parameters.get(key) ?? usual).slice(0, 4000);
     const fits = !allowed || allowed.includes(value);
     found[key] = fits ? value : usual;
-    if (!fits) unknown.push(`There is no ${key} “${value.slice(0, 40)}” here: this is ${usual || "the usual one"}.`);
+    const lists = /** @type {Record<string, any>} */ (data.history ?? {});
+    const later = lists[`${key}s`]?.find((/** @type {string[]} */ [name]) => name === value);
+    if (!fits) unknown.push(later ? `${later[1]} is not available yet: ${later[2]}.` : `There is no ${key} “${value.slice(0, 40)}” here: this is ${usual || "the usual one"}.`);
   }
   return { state: /** @type {State} */ (found), unknown };
 }

@@ -7,7 +7,8 @@ function listChoices() {
     const select = byId(what.slice(0, -1));
     const group = /** @type {HTMLOptGroupElement} */ (make("optgroup"));
     group.label = "From the history";
-    group.append(...(data.history?.[what] ?? []).filter(([name]) => !data[what][name]).map(([name, words]) => new Option(words, name)));
+    group.append(...(data.history?.[what] ?? []).filter(([name]) => !data[what][name]).map(([name, words, reason]) =>
+      Object.assign(new Option(reason ? `${words} (${reason})` : words, name), { disabled: reason })));
     select.querySelector("optgroup")?.remove();
     if (group.childElementCount) select.append(group);
   }

@@ -49,13 +49,36 @@ def test_nothing_is_loaded_before_it_is_asked_for(remembered: Site, visit: Calla
 
     assert [""] == loads
     for what, names in (("mode", list(HISTORY_MODES)), ("period", [*OVER])):
-        offered = page.locator(f'#{what} optgroup[label="From the history"] option').evaluate_all(
+        offered = page.locator(f'#{what} optgroup[label="From the history"] option:enabled').evaluate_all(
             "all => all.map(one => one.value)"
         )
         assert set(names) == set(offered)
     page.select_option("#period", "20d")
     expect(page.locator("#caption")).to_contain_text("Relative strength · 20 days since")
     assert ["", "later.js", "history.json"] == loads
+
+
+def test_what_there_is_nothing_of_yet_cannot_be_chosen(remembered: Site, visit: Callable[..., Page]) -> None:
+    """It is listed with the day by when there is something; keys pass it over, and an address is told why."""
+    page = visit("/map/")
+    waiting = page.locator("#period option:disabled").all_text_contents()
+
+    assert [
+        "Year to date (from 2027)",
+        "120 days (from 2 Nov 2026)",
+        "250 days (after 160 more sessions)",
+    ] == waiting
+    assert 0 == page.locator("#mode option:disabled").count()
+    passed = []
+    for _ in range(7):
+        page.keyboard.press("p")
+        expect(page.locator("#caption")).not_to_contain_text("loading")
+        passed.append(page.locator("#period").input_value())
+    assert ["1mo", "1y", *OVER, "1d", "1mo"] == passed  # also once the history is here
+    page = visit("/map/?period=120d&mode=bands")
+    expect(page.locator("#notice")).to_have_text("120 days is not available yet: from 2 Nov 2026.")
+    assert "1d" == page.locator("#period").input_value()
+    expect(page.locator("#caption")).to_contain_text("Place in bands")
 
 
 @pytest.mark.parametrize("choice", ["change 20d", "sector 5d", "bands 20d", "momentum 60d", "streak 1d"])

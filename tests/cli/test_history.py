@@ -218,8 +218,10 @@ def test_status(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]
     assert [
         "nse-fno: 2 sessions with daily bars", "  first      20 Jul 2026", "  last       22 Jul 2026",
         "  archives   2 of them", "  missing    21 Jul 2026", "  ticks      0",
-    ] == lines[:6]  # fmt: skip
-    assert lines[6].startswith("size: ")
+    ] == [*lines[:5], lines[6]]  # fmt: skip
+    assert lines[5].startswith("  periods    the longest takes 260 sessions; earlier ones come by ")
+    assert lines[5].endswith(" history backfill")
+    assert lines[7].startswith("size: ")
 
 
 def closes(text: str) -> dict[tuple[str, str], float]:

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from heatmap import modes, readings
-from heatmap.history import sparks
+from heatmap.guard import Calendar
+from heatmap.history import periods, sparks
 from heatmap.history.figures import Figures
 from heatmap.history.model import Break, Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Snapshot
-from heatmap.render.history import history_data, history_json, offered
+from heatmap.render.availability import offered
+from heatmap.render.history import history_data, history_json
 from heatmap.render.options import PageOptions
 from heatmap.session import Phase
 from tests.history import markets
@@ -88,7 +90,7 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
 def drawn(past: Past, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
     """The document as a browser gets it, and the page's order."""
     shown = list(readings.read_all(snapshot, 3.0, {})["change", "1d"].order)
-    return json.loads(history_json(past, snapshot, shown, PageOptions())), shown
+    return json.loads(history_json(history_data(past, snapshot, shown, PageOptions()))), shown
 
 
 def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
@@ -133,35 +135,83 @@ def test_the_clamp_follows_the_period(tmp_path: Path) -> None:
     assert "+9.00" == low(PageOptions(period_clamps={"20d": 9.0}), "20d")
 
 
-def test_what_is_not_available_says_why(tmp_path: Path) -> None:
-    """Every reading is there, those without values with a sentence that names what there is and what it takes."""
+def reasons(past: Past, snapshot: Snapshot, calendar: Calendar | None = None) -> dict[str, str]:
+    """What the page says of each period and mode of the history: "" where it can be chosen."""
+    document, _ = drawn(past, snapshot)
+    found = offered(past, document, calendar or markets.nse())
+    return {name: reason for what in found.values() for name, _, reason in what}
+
+
+def test_what_there_is_nothing_of_yet_has_its_day(tmp_path: Path) -> None:
+    """The session by when enough will have been traded, by the calendar with its holidays; no word for operators."""
     past, snapshot = known(tmp_path, 7, ticks=1)
 
     document, _ = drawn(past, snapshot)
 
-    lacks = document["unavailable"]
-    assert "it takes 20 sessions before this one; the history has 7 sessions, since " in lacks["change 20d"]
-    assert "it takes 19; the history has 7 sessions in a row before this one" in lacks["bands 20d"]
-    assert "first 15 minutes, which end at 09:30" in lacks["opening-range 1d"]
-    assert {"change 5d", "rs 5d", "sector 5d", "momentum 5d", "volume 1d", "streak 1d"} & set(lacks) == set()
-    for name in lacks:
-        assert "" == document["readings"][name]["values"]
-    assert ["5d"] == [name for name, _ in offered(past)["periods"]]
+    assert date(2026, 9, 17) == SESSION
+    assert {
+        "5d": "",
+        "20d": "from 7 Oct 2026",  # 13 sessions later; 2 October is a holiday
+        "60d": "from 4 Dec 2026",
+        "120d": "after 113 more sessions",  # beyond the calendar's end
+        "250d": "after 243 more sessions",
+        "ytd": "from 2027",
+        "bands": "from 6 Oct 2026",  # it takes 19
+        "momentum": "",
+        "volume": "",
+        "opening-range": "",  # which every session has later
+        "streak": "",
+    } == reasons(past, snapshot)
+    assert {"opening-range 1d": "it takes the first 15 minutes, which end at 09:30"} == document[
+        "unavailable"
+    ]
+    assert ["5d"] == list(document["periods"])
+    assert ["momentum", "volume", "opening-range", "streak"] == list(document["modes"])
+    assert {"change 5d", "rs 5d", "sector 5d", "momentum 5d"} == {
+        name for name in document["readings"] if name.endswith(" 5d")
+    }
+    assert "backfill" not in json.dumps([document, reasons(past, snapshot)])
+
+
+def test_the_first_day_has_the_next_session_to_offer(tmp_path: Path) -> None:
+    """With this session's ticks alone there is nothing to compare with before tomorrow."""
+    past, snapshot = known(tmp_path, 0)
+
+    found = reasons(past, snapshot)
+
+    assert {"from 18 Sep 2026"} == {found["streak"], found["volume"]}
+    assert {"from 24 Sep 2026"} == {found["5d"], found["momentum"]}
+    always = replace(markets.nse(), always=True)
+    assert "from 22 Sep 2026" == reasons(past, snapshot, always)["5d"]  # five days, weekends among them
+
+
+def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
+    """A period that begins at a session without bars begins a session later tomorrow."""
+    past, snapshot = known(tmp_path, 30)
+    gap = past.digest.dates[-5]
+    base = periods.start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
+
+    assert (None, 1) == (base.since, base.wait)
+    both = set(past.digest.dates) - {gap, past.digest.dates[-4]}
+    assert 2 == periods.start("5d", past.digest.dates, both, SESSION).wait
+    assert 5 == periods.start("5d", past.digest.dates, set(), SESSION).wait
+    assert None is periods.start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
 
 
 def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
     """Names and labels, shortest period first; of nothing there is nothing."""
-    past, _ = known(tmp_path, 260)
+    past, snapshot = known(tmp_path, 260)
 
-    found = offered(past)
+    document, _ = drawn(past, snapshot)
+    found = offered(past, document, markets.nse())
 
     year = past.digest.bases["ytd"].sessions
-    assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, _ in found["periods"]]
+    assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in found["periods"]]
     assert 120 < year < 250
-    assert ("ytd", "Year to date") in found["periods"]
-    assert [*modes.HISTORY_MODES] == [name for name, _ in found["modes"]]
-    empty, _ = known(tmp_path / "empty", 0, ticks=1)
-    assert {} == offered(empty)
+    assert ("ytd", "Year to date", "") in found["periods"]
+    assert [*modes.HISTORY_MODES] == [name for name, *_ in found["modes"]]
+    empty, alone = known(tmp_path / "empty", 0, ticks=1)
+    assert {} == offered(empty, drawn(empty, alone)[0], markets.nse())
 
 
 def test_modes_are_as_the_page_has_them(tmp_path: Path) -> None:
