@@ -183,6 +183,27 @@ def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: fl
     assert sessions == past.usual.sessions
 
 
+@pytest.mark.parametrize(("since", "counted"), [(3, 0), (6, 1)])
+def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since: int, counted: int) -> None:
+    """They are of other terms: with fewer than five sessions since, the mean volume of those is taken instead."""
+    days = markets.sessions_before(NSE, SESSION, 8)
+    bars = [
+        Bar("A", day, price, price, price, price, 10.0 if number == 8 - since else price, 380.0, 1e3)
+        for number, day in enumerate(days)
+        for price in [10.0 if number < 8 - since else 3.7]
+    ]
+    quote = Quote("A", 0.0, last_price=3.7, previous_close=3.7, volume=50.0)
+    with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
+        ticked(store, 8, (660,))
+        store.add_bars(MARKET, bars)
+        snapshot = Snapshot("test", at(SESSION, 11), (quote,))
+        past = asked(store, tmp_path).past(snapshot, SESSION, Phase.OPEN)
+
+    assert {"A": Break(days[-since], is_gap=False)} == past.digest.breaks
+    assert counted == past.usual.by_time
+    assert 380.0 == past.digest.volumes["A"]
+
+
 def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
     """An earlier session whose last tick was an hour before this time has nothing to say of it."""
     quote = Quote("A", 0.0, last_price=10.0, volume=50.0)
