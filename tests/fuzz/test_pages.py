@@ -50,8 +50,18 @@ changes = st.dictionaries(
     ),
     max_size=3,
 )
+doubts = st.dictionaries(
+    st.sampled_from(["1d", "1mo", "constructor"]), texts.filter(lambda text: text is not None), max_size=2
+)
 rows = st.fixed_dictionaries(
-    {"symbol": symbols, "percent_change": percents, "name": texts, "sector": texts, "changes": changes},
+    {
+        "symbol": symbols,
+        "percent_change": st.none() | percents,
+        "name": texts,
+        "sector": texts,
+        "changes": changes,
+        "doubts": doubts,
+    },
     optional={
         name: st.none() | figures
         for name in ("last_price", "previous_close", "open", "high", "low", "volume", "turnover")
@@ -123,7 +133,12 @@ def test_any_accepted_figures_are_drawn(
     currency: str | None,
 ) -> None:
     """No other elements than on other days, no handler, no odd character; and the same figures back."""
-    document = {**SNAPSHOT_SEED, "quotes": quotes, "source": source, "currency": currency}
+    known = [row for row in quotes if row["percent_change"] is not None] or [
+        {"symbol": "TCS", "percent_change": 1}
+    ]
+    unknown = [row for row in quotes if row["percent_change"] is None]
+    listed = {"quotes": known, "unknown": unknown}
+    document = {**SNAPSHOT_SEED, **listed, "source": source, "currency": currency}
     snapshot = file.parse(json.dumps(document).encode())
 
     files = drawn(set_up, snapshot)
@@ -149,7 +164,8 @@ def test_any_accepted_figures_are_drawn(
     }
     assert (snapshot.as_of, source, currency) == (back.as_of, back.source, back.currency)
     lines = list(csv.reader(io.StringIO(files["snapshot.csv"].decode(), newline="")))
-    assert len(lines) == len(quotes) + 1
+    assert len(lines) == len(known) + len(unknown) + 1
+    assert len(unknown) == files["index.html"].decode().count('class="unknown"')
     assert not [cell for line in lines for cell in line[:3] if cell.startswith(snapshots.FORMULA_STARTS)]
 
 
@@ -160,7 +176,8 @@ def test_any_accepted_figures_are_drawn(
 )
 def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], decimals: int) -> None:
     """The packed lines of a session, of prices of any two sizes after another."""
-    document = {**SNAPSHOT_SEED, "quotes": [{"symbol": name, "percent_change": 0} for name in ("A", "B")]}
+    quotes = [{"symbol": name, "percent_change": 0} for name in ("A", "B")]
+    document = {**SNAPSHOT_SEED, "quotes": quotes, "unknown": []}
     snapshot = file.parse(json.dumps(document).encode())
     tape = Tape(snapshot.quotes, decimals)
     for minute, both in enumerate(prices):

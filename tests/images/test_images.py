@@ -156,6 +156,14 @@ def test_live_figures_are_not_called_a_recording() -> None:
     assert b"recording" not in svg.draw(drawn(market(5)), market(5), occasion())
 
 
+def test_a_percent_change_that_is_unknown() -> None:
+    """Its tile is the last one, with a dash, and counts for no side."""
+    drawing = parsed(snapshot_of(Quote("A", 2.0), Quote("SPLIT", None), Quote("B", -1.0)))
+
+    assert ["SPLIT", "\N{EN DASH}"] == words_of(drawing, "map")[-2:]
+    assert "1 up, 1 down, 0 flat" in words_of(drawing)
+
+
 def test_a_rise_and_a_fall_share_the_bar() -> None:
     """The bar under the counts is divided as the market is: of 300 pixels, a half, a quarter, the rest."""
     snapshot = snapshot_of(Quote("A", 2.0), Quote("B", 1.0), Quote("C", 0.0), Quote("D", -1.0))
