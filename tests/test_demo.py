@@ -12,6 +12,7 @@ import pytest
 
 from heatmap import cli, demo
 from heatmap.errors import UsageError
+from heatmap.publishers.ownership import SAMPLE
 
 
 def breadth(site: Path) -> dict[str, int]:
@@ -52,6 +53,24 @@ def test_a_live_page_is_not_overwritten(tmp_path: Path) -> None:
     assert "live figures" == (site / "index.html").read_text()
     demo.once(site, overwrite=True)
     assert b'<meta name="heatmap-recording"' in (site / "index.html").read_bytes()
+
+
+@pytest.mark.parametrize("page", ["index.html", "nse-fno/index.html"])
+def test_a_page_of_somebody_else_is_not_overwritten(tmp_path: Path, page: str) -> None:
+    """Nor a live page of ours, nor one in the market's folder; nothing is put beside it."""
+    for content in ("<h1>My blog</h1>", SAMPLE.decode()):
+        site = tmp_path / "site"
+        (site / page).parent.mkdir(parents=True, exist_ok=True)
+        (site / page).write_text(content)
+        with pytest.raises(UsageError, match=f"{page} is not a recording.*--force"):
+            demo.once(site, overwrite=False)
+
+        assert [page] == [str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()]
+
+
+def test_once_writes_into_a_folder_that_is_to_be_made(tmp_path: Path) -> None:
+    """With those above it, for it was named on the command line, and whatever signs are in its name."""
+    assert demo.once(tmp_path / "a?b" / "100%20", overwrite=False).is_file()
 
 
 def test_moments_are_those_of_the_guard(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.publishers.ftp_session import Security, Session
+    from heatmap.publishers.ftp_control import Security
+    from heatmap.publishers.ftp_session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class FtpsPublisher(FtpPublisher):
     def _security(self) -> Security | None:
         import ssl
 
-        from heatmap.publishers.ftp_session import IMPLICIT_PORT, Security
+        from heatmap.publishers.ftp_control import IMPLICIT_PORT, Security
 
         try:
             context = ssl.create_default_context(cafile=self.ca_file)

@@ -9,17 +9,25 @@ import ftplib
 import socket
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.publishers import ftp_replies
 
 if TYPE_CHECKING:
     from heatmap.deadline import Deadline
 
+IMPLICIT_PORT = 990  # where TLS begins with the first byte
 MAX_REPLY_LINES = 500
 CLOSING = "421"  # by it a server ends the connection, whatever it was asked
 
 REFUSALS = (ftplib.error_perm, ftplib.error_temp)  # a whole reply that says no: the connection is in step
+
+
+class Security(NamedTuple):
+    """How a connection is secured. Not `implicit`: it begins in clear, and turns to TLS before the login."""
+
+    context: ssl.SSLContext
+    implicit: bool
 
 
 class ClosingError(ftplib.Error):

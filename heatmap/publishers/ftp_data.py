@@ -50,8 +50,9 @@ class Data:
     def receive(self, command: str, most: int, *, cut: bool = False) -> bytes:
         """Return the data of a command. Raises ReplyError where it is more than `most` bytes.
 
-        With `cut` the transfer is broken off there instead, and what came is returned. One of REFUSALS here
-        means that the command itself was refused.
+        With `cut` the transfer is broken off there instead, and what came is returned, more than `most`. Then
+        the control connection is of no use any more: servers differ in what they say to that. One of REFUSALS
+        here means that the command itself was refused.
         """
         content = bytearray()
         with self._data(command) as connection:
@@ -61,14 +62,14 @@ class Data:
                 if not block:
                     break
                 content += block
-        is_cut = len(content) > most
-        if is_cut and not cut:
+        if len(content) > most:
+            if cut:
+                return bytes(content)
             raise ReplyError(f"more than {most:,} bytes came back")
         try:
             self._control.voidresp()
         except REFUSALS as error:
-            if not is_cut:  # else the server only says that we hung up
-                raise DataError(str(error)) from None
+            raise DataError(str(error)) from None
         return bytes(content)
 
     @contextmanager

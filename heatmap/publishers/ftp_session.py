@@ -7,32 +7,24 @@ from __future__ import annotations
 
 import ftplib
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address, ftp_replies, ftp_words
-from heatmap.publishers.ftp_control import REFUSALS, Control, ReplyError
+from heatmap.publishers.ftp_control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
 from heatmap.publishers.ftp_data import Data
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
 
     from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
     from heatmap.publishers.address import Address
+    from heatmap.publishers.ftp_control import Security
 
-
-IMPLICIT_PORT = 990  # where TLS begins with the first byte
-UNCUT_BYTES = 1024 * 1024  # what is read to its end, although its beginning would do
-
-
-class Security(NamedTuple):
-    """How a connection is secured. Not `implicit`: it begins in clear, and turns to TLS before the login."""
-
-    context: ssl.SSLContext
-    implicit: bool
+UNCUT_BYTES = 2 * 1024 * 1024  # what is read to its end, although its beginning would do
 
 
 class Session:
@@ -55,18 +47,23 @@ class Session:
         self._where = where
         self._secret = secret
         self._security = security
-        self._ftp = Control(deadline, timeout_seconds, security and security.context)
-        self._data = Data(self._ftp, passive=passive)
+        self._control = partial(Control, deadline, timeout_seconds, security and security.context)
+        self._passive = passive
+        self._prepare()
         self._step, self._what = "connect", ""
         self._greeting = ""
         self._features: dict[str, str] = {}
         self._home = ""
-        self._type = ""
         self._entered: set[str] = set()  # folders that are there
         self.made: list[str] = []
         self._tells_sizes: bool | None = None  # None: not known yet
         self._changes_modes: bool | None = None
         self._shows_modes = True  # until one was looked for in vain
+
+    def _prepare(self) -> None:
+        self._ftp = self._control()
+        self._data = Data(self._ftp, passive=self._passive)
+        self._type = ""
 
     def open(self) -> None:
         """Connect and log in."""
@@ -115,19 +112,21 @@ class Session:
         return size
 
     def read(self, path: str, most: int | None = None) -> bytes:
-        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same.
-
-        With `most` only what is larger than any usual page is cut, for servers differ in how they take that.
-        """
+        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same."""
         self._step, self._what = "read", path
         self._use_type("I")
         limit = address.MAX_BYTES if most is None else max(most, UNCUT_BYTES)
         try:
-            return self._data.receive(f"RETR {self._whole(path)}", limit, cut=most is not None)
+            content = self._data.receive(f"RETR {self._whole(path)}", limit, cut=most is not None)
         except REFUSALS as error:
             if self._is_listed(path):
                 raise Unreadable(str(self.explain(error))) from None
             raise Missing from None
+        if len(content) > limit:  # then it was cut, at the price of another login
+            self._ftp.close()
+            self._prepare()
+            self.open()
+        return content
 
     def put(self, path: str, content: bytes) -> None:
         """Store a file, readable for visitors. Folders are made where they are missing."""

@@ -459,6 +459,14 @@ def test_pages_of_ours_are_replaced(target: Target) -> None:
         lay(target, "web/nse/snapshot.json", b'{"schema": "market-heatmap/1", "market": "nse"}')
 
 
+def test_a_large_page_of_ours(target: Target) -> None:
+    """Its beginning tells whose it is; reading may be broken off there, and the delivery goes on all the same."""
+    lay(target, "index.html", marked("0" * 5_000_000))
+
+    assert 3 == target.make("").publish(OURS, soon()).put
+    assert {page.path: page.content for page in OURS} == target.files()
+
+
 def test_a_large_page_of_somebody_else(target: Target) -> None:
     """It is refused without being read to its end, in whatever form the server takes that; and kept."""
     file = lay(target, "index.html", b"")

@@ -20,6 +20,7 @@ from heatmap.errors import ConfigError, PublishError, PublishImpossible, Publish
 from heatmap.model import Page
 from heatmap.publishers import address, delivery, options
 from heatmap.publishers.delivery import Delivery
+from heatmap.publishers.ownership import SAMPLE
 from heatmap.publishers.s3 import S3Publisher
 from tests.conftest import started
 from tests.servers import certificates, scripted_s3
@@ -201,6 +202,37 @@ def test_other_headers_are_brought_to_files_that_stay(bucket: Any, moto: Moto) -
 
     assert [Delivery(2, 0), Delivery(0, 2)] == [changed.publish(PAGES, soon()) for _ in range(2)]
     assert "max-age=60" == bucket.head_object(Bucket="pages", Key="index.html")["CacheControl"]
+
+
+@pytest.mark.parametrize("old", [b"<h1>My blog</h1>" * 9000, SAMPLE + b"0" * 100_000, b""])
+def test_whose_page_it_is(bucket: Any, moto: Moto, old: bytes) -> None:
+    """Only the beginning of a page is read to know it; an empty one has none, and may go."""
+    pages = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", SAMPLE)]
+    bucket.put_object(Bucket="pages", Key="index.html", Body=old, ContentType="text/html; charset=utf-8")
+    publisher = S3Publisher(
+        "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
+    )
+    if b"blog" in old:
+        with pytest.raises(PublishImpossible, match=r"index\.html there was not written by this program"):
+            publisher.publish(pages, soon())
+        assert {"index.html": old} == objects(bucket)
+    else:
+        assert Delivery(2, 0) == publisher.publish(pages, soon())
+        assert {page.path: page.content for page in pages} == objects(bucket)
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_the_beginning_of_a_file(bucket: Any, moto: Moto, size: int) -> None:
+    """A part is asked for, and a part comes; an empty file has an empty one."""
+    bucket.put_object(Bucket="pages", Key="a", Body=b"x" * size)
+    publisher = S3Publisher(
+        "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
+    )
+    session = publisher.session(soon())
+    session.open()
+
+    assert min(size, 4096) == len(session.read("a", 4096))
+    assert size == len(session.read("a"))
 
 
 def test_check_leaves_nothing(strict: Callable[..., S3Publisher], bucket: Any, moto: Moto) -> None:
