@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # `colour` takes 20 to 80 µs a step: longer gradients are read off one of this many steps.
 EXACT_STEPS = 1024
 SHADES = 64  # of each side of a ramp: more than an eye can tell apart
+NEUTRAL = SHADES  # between the two sides of a ramp: the place of what is neither a gain nor a loss
 BLACK, WHITE = "#000000", "#ffffff"
 
 
@@ -97,10 +98,13 @@ def count_gains(values: Sequence[float]) -> int:
 
 @cache
 def ramp(gradient: Gradient) -> tuple[str, ...]:
-    """Return the 2 x SHADES fills of a two-sided scale, from the strongest gain to the strongest loss."""
+    """Return the 2 x SHADES + 1 fills of a two-sided scale, from the strongest gain to the strongest loss.
+
+    At NEUTRAL stands the middle between the weakest gain and the weakest loss.
+    """
     gains = steps(gradient.strongest_gain, gradient.weakest_gain, SHADES)
     losses = steps(gradient.weakest_loss, gradient.strongest_loss, SHADES)
-    return (*gains, *losses)
+    return (*gains, _middle(gains[-1], losses[0]), *losses)
 
 
 def one_sided_ramp(name: str) -> tuple[str, ...]:
@@ -114,25 +118,29 @@ def rank_shades(values: Sequence[float]) -> list[int]:
     `values` are in descending order; those of 0 and more count as gains.
     """
     gains = count_gains(values)
-    return _spread(gains, 0) + _spread(len(values) - gains, SHADES)
+    return _spread(gains, 0) + _spread(len(values) - gains, NEUTRAL + 1)
 
 
 def value_shade(offset: float, clamp: float) -> int:
-    """Return a value's place in a `ramp`: weakest at an `offset` of 0, strongest from ±`clamp` on."""
+    """Return a value's place in a `ramp`: neutral at an `offset` of 0, strongest from ±`clamp` on."""
+    if offset == 0:
+        return NEUTRAL
     strength = round(min(abs(offset) / clamp, 1.0) * (SHADES - 1))
-    return SHADES - 1 - strength if offset >= 0 else SHADES + strength
+    return NEUTRAL - 1 - strength if offset > 0 else NEUTRAL + 1 + strength
 
 
 def value_shades(offsets: Sequence[float], clamp: float) -> tuple[list[int], int, int]:
     """Return the `value_shade` of each of a falling sequence, and how many lie above and below the clamp."""
     ascending = offsets[::-1]
     above = len(offsets) - bisect_right(ascending, clamp)
-    zero = len(offsets) - bisect_left(ascending, 0.0)
+    positive = len(offsets) - bisect_right(ascending, 0.0)
+    negative = bisect_left(ascending, 0.0)
     below = bisect_left(ascending, -clamp)
-    inside = len(offsets) - below
-    gains = [SHADES - 1 - round(offset / clamp * (SHADES - 1)) for offset in offsets[above:zero]]
-    losses = [SHADES + round(-offset / clamp * (SHADES - 1)) for offset in offsets[zero:inside]]
-    return [0] * above + gains + losses + [2 * SHADES - 1] * below, above, below
+    not_negative, inside = len(offsets) - negative, len(offsets) - below
+    gains = [NEUTRAL - 1 - round(offset / clamp * (SHADES - 1)) for offset in offsets[above:positive]]
+    losses = [NEUTRAL + 1 + round(-offset / clamp * (SHADES - 1)) for offset in offsets[not_negative:inside]]
+    shades = [0] * above + gains + [NEUTRAL] * (not_negative - positive) + losses + [2 * SHADES] * below
+    return shades, above, below
 
 
 def share_shade(percentile: float) -> int:
@@ -164,7 +172,7 @@ def two_sided_inks(fills: Sequence[str], gains: int) -> list[str]:
 @cache
 def ramp_inks(gradient: Gradient) -> tuple[str, ...]:
     """Return the inks of a `ramp`."""
-    return tuple(two_sided_inks(ramp(gradient), SHADES))
+    return tuple(two_sided_inks(ramp(gradient), NEUTRAL + 1))
 
 
 def _readable_inks(fill: str) -> tuple[str, ...]:
@@ -185,13 +193,25 @@ def _linear(channel: float) -> float:
 
 
 def swatches(count: int, *, two_sided: bool) -> list[int]:
-    """Return `count` places a side of a ramp, from its first shade to its last, for a legend."""
-    return _spread(count, 0) + (_spread(count, SHADES) if two_sided else [])
+    """Return places of a ramp for a legend, from its first shade to its last.
+
+    They are `count` of a side, and NEUTRAL between two.
+    """
+    return _spread(count, 0) + ([NEUTRAL, *_spread(count, NEUTRAL + 1)] if two_sided else [])
 
 
 def _spread(count: int, first: int) -> list[int]:
     """Return `count` shades, evenly from `first` to the last of its side."""
     return [first + round(place * (SHADES - 1) / max(count - 1, 1)) for place in range(count)]
+
+
+def _middle(first: str, last: str) -> str:
+    """Return the colour half way between two (#rrggbb), channel by channel."""
+    return "#" + bytes(map(_mean, bytes.fromhex(first[1:]), bytes.fromhex(last[1:]))).hex()
+
+
+def _mean(first: int, last: int) -> int:
+    return (first + last) // 2
 
 
 def _read_off(exact: Sequence[Color], count: int) -> list[str]:

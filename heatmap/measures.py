@@ -293,7 +293,7 @@ def percent_change(last_price: float | None, previous_close: float | None) -> fl
     """Return (last price / previous close - 1) x 100 to two decimals; None unless both are positive."""
     if last_price is None or previous_close is None or last_price <= 0 or previous_close <= 0:
         return None
-    return round((last_price / previous_close - 1) * 100, SHOWN_DECIMALS)
+    return round((last_price / previous_close - 1) * 100, SHOWN_DECIMALS) + 0.0
 
 
 def rounded(changes: Iterable[float | None]) -> Values:

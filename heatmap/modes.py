@@ -34,6 +34,10 @@ class Mode(NamedTuple):
         """Whether its values are written with their sign."""
         return self.two_sided and not self.centre
 
+    def rounded(self, values: Sequence[float]) -> list[float]:
+        """Return values of a mode without money as they are shown; never -0.0."""
+        return [round(value, self.decimals) + 0.0 for value in values]
+
     @property
     def two_sided(self) -> bool:
         """Whether its values have two sides: better and worse than the centre."""

@@ -53,6 +53,7 @@ def read_values(
 ) -> Reading:
     """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre.
 
+    Shades are those of the values as they are shown, so that all tiles with the same number look the same.
     Without `scored` it has no scores. `exact` values are percent changes to the last digit: order,
     percentiles and scores are made of them, the reading's values and shades of what is shown.
     """
@@ -63,10 +64,11 @@ def read_values(
     if exact:
         known = [value for value in measures.rounded(known) if value is not None]
     if mode.two_sided:
-        offsets = [value - mode.centre for value in known]
+        shown = mode.rounded(known)
+        offsets = [value - mode.centre for value in shown]
         scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]
         if mode.clamp is None:
-            scales.insert(0, Scale(RANK, tuple(colours.rank_shades(known))))
+            scales.insert(0, Scale(RANK, tuple(colours.rank_shades(shown))))
     else:
         scales = [Scale(PERCENTILE, tuple(map(colours.share_shade, percentiles)))]
     return Reading(
@@ -83,7 +85,7 @@ def relative(change: Reading) -> Reading:
     if mode.clamp is None or not change.scores:
         message = "it takes a clamp and scores"
         raise ValueError(message)
-    scale = _by_value(change.scores, mode.clamp, 1.0)
+    scale = _by_value(mode.rounded(change.scores), mode.clamp, 1.0)
     return change._replace(mode=mode.name, values=change.scores, scores=(), scales=(scale,))
 
 
@@ -103,6 +105,6 @@ def read_all(
 
 
 def _by_value(offsets: Sequence[float], clamp: float, heat: float) -> Scale:
-    """Shade by size: the weakest shade at the centre, the strongest at ±`clamp` and beyond."""
+    """Shade by size: the neutral shade at the centre, the strongest at ±`clamp` and beyond."""
     shades, above, below = colours.value_shades(offsets, clamp)
     return Scale(f"{heat:g}", tuple(shades), clamp, (above, below))

@@ -102,11 +102,12 @@ def test_one_sided_markets(name: str, changes: list[float], gains: int, losses: 
 
 
 def test_value_scale_is_clamped_and_symmetric() -> None:
-    """At the clamp and beyond stand the strongest shades, at 0 the weakest gain."""
+    """At the clamp and beyond stand the strongest shades, at 0 the middle between the weakest ones."""
     ramp = colours.ramp(CONTRAST)
 
-    fills = [ramp[colours.value_shade(offset, 3.0)] for offset in (9.0, 3.0, 0.0, -3.0, -9.0)]
-    assert ["#008000", "#008000", "#bdd051", "#ff0000", "#ff0000"] == fills
+    fills = [ramp[colours.value_shade(offset, 3.0)] for offset in (9.0, 3.0, 0.001, 0.0, -0.001, -3.0, -9.0)]
+    # #BDD051 and #DFA4A4: (0xbd + 0xdf) / 2 = 0xce, (0xd0 + 0xa4) / 2 = 0xba, (0x51 + 0xa4) / 2 = 0x7a
+    assert ["#008000", "#008000", "#bdd051", "#ceba7a", "#dfa4a4", "#ff0000", "#ff0000"] == fills
 
 
 def test_value_scale_depends_on_size_alone() -> None:
@@ -133,8 +134,9 @@ def test_the_shades_of_many_are_those_of_each(offsets: list[float], clamp: float
 
 
 def test_a_ramp_is_its_two_gradients() -> None:
-    """As `colour` makes them, from the strongest gain to the strongest loss."""
+    """As `colour` makes them, from the strongest gain to the strongest loss, and a neutral shade between."""
     expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), colours.SHADES)]
+    expected.append("#ceba7a")
     expected += [c.hex_l for c in Color("#DFA4A4").range_to(Color("red"), colours.SHADES)]
 
     assert tuple(expected) == colours.ramp(CONTRAST)
@@ -144,7 +146,10 @@ def test_rank_shades_spread_each_side_evenly() -> None:
     """The first of a side has its strongest or weakest shade, the last the other; nobody crosses over."""
     shades = colours.rank_shades([3.0, 2.0, 1.0, -1.0, -2.0])
 
-    assert [0, colours.SHADES - 1, colours.SHADES, 2 * colours.SHADES - 1] == [*shades[::2][:2], *shades[3:]]
+    assert [0, colours.NEUTRAL - 1, colours.NEUTRAL + 1, 2 * colours.SHADES] == [
+        *shades[::2][:2],
+        *shades[3:],
+    ]
     assert [] == colours.rank_shades([])
     assert [0] == colours.rank_shades([1.0])
 
@@ -282,7 +287,7 @@ def test_the_ends_of_the_muted_gradient_differ_in_lightness(
 ) -> None:
     """By an L* of 9 or more, whichever cones see them; slate lies between the two."""
     ramp = colours.ramp(colours.GRADIENTS["muted"][up])
-    end, slate, other_end = (lab(ramp[place], matrix)[0] for place in (0, colours.SHADES, -1))
+    end, slate, other_end = (lab(ramp[place], matrix)[0] for place in (0, colours.NEUTRAL, -1))
 
     assert abs(end - other_end) >= 9
     assert min(end, other_end) < slate < max(end, other_end)
@@ -301,7 +306,7 @@ def test_the_muted_gradient_has_white_text_throughout(up: str) -> None:
 def test_the_muted_gradient_passes_through_no_other_hue(up: str) -> None:
     """A side stays in the hues of its end: red is never greener or bluer than slate, and so on."""
     ramp = colours.ramp(colours.GRADIENTS["muted"][up])
-    sides = {ramp[0]: ramp[: colours.SHADES], ramp[-1]: ramp[colours.SHADES :]}
+    sides = {ramp[0]: ramp[: colours.NEUTRAL], ramp[-1]: ramp[colours.NEUTRAL + 1 :]}
 
     for end, fills in sides.items():
         strongest = max(range(3), key=channels(end).__getitem__)

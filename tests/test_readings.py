@@ -78,7 +78,7 @@ def test_what_is_clipped_is_counted() -> None:
 
     assert (3.0, (2, 3)) == (scale.clamp, scale.clipped)
     assert [0, 0, 0] == list(scale.shades[:3])
-    assert [2 * colours.SHADES - 1] * 4 == list(scale.shades[-4:])
+    assert [2 * colours.SHADES] * 4 == list(scale.shades[-4:])
 
 
 @pytest.mark.parametrize(("mode", "clamp"), [("rs", 2.0), ("sector", 2.0), ("range", 50.0)])
@@ -88,15 +88,35 @@ def test_scores_and_ranges_have_one_scale(mode: str, clamp: float) -> None:
 
 
 def test_a_range_is_two_sided_around_50() -> None:
-    """In the middle the weakest shades meet, at the ends stand the strongest."""
+    """In the middle stands the neutral shade, beside it the weakest ones, at the ends the strongest."""
     quotes = [
         Quote(symbol, 0.0, last_price=last, low=100.0, high=200.0)
         for symbol, last in (("TOP", 200.0), ("MIDDLE", 150.0), ("UNDER", 149.0), ("BOTTOM", 100.0))
     ]
     reading = reading_of(snapshot_of(*quotes), "range")
 
-    last = colours.SHADES - 1
-    assert (0, last, colours.SHADES + 1, 2 * last + 1) == reading.scales[0].shades
+    assert (0, colours.NEUTRAL, colours.NEUTRAL + 2, 2 * colours.SHADES) == reading.scales[0].shades
+
+
+def test_what_shows_as_nothing_is_neither_a_gain_nor_a_loss() -> None:
+    """By value it has the neutral shade; by rank it is on the gainers' side, as 0 was in the original."""
+    changes = {"UP": 0.006, "ABOVE": 0.004, "ZERO": 0.0, "BELOW": -0.004, "DOWN": -0.006}
+    quotes = [Quote(symbol, change) for symbol, change in changes.items()]
+    rank, *by_value = reading_of(snapshot_of(*quotes), "change").scales
+
+    neutral = colours.NEUTRAL
+    assert (0, 21, 42, neutral - 1, neutral + 1) == rank.shades
+    for scale in by_value:
+        assert (neutral - 1, neutral, neutral, neutral, neutral + 1) == scale.shades
+
+
+def test_the_same_number_has_the_same_shade() -> None:
+    """Figures with more decimals than are shown: 2.996 shows as 3.00, and is at the limit like 3."""
+    quotes = [Quote("A", 3.004), Quote("B", 3.0), Quote("C", 2.996), Quote("D", -2.996), Quote("E", -3.004)]
+    scale = reading_of(snapshot_of(*quotes), "change").scales[2]
+
+    assert (3.0, (0, 0)) == (scale.clamp, scale.clipped)
+    assert (0, 0, 0, 2 * colours.SHADES, 2 * colours.SHADES) == scale.shades
 
 
 @pytest.mark.parametrize("mode", ["liquidity", "amount"])

@@ -69,7 +69,9 @@ class Tape:
         """Add a later moment."""
         found = [rows.get(symbol) for symbol in self.symbols]
         changes = [None if row is None else row.percent_change for row in found]
-        hundredths = [None if change is None else round(change * HUNDREDTHS) for change in changes]
+        hundredths = [
+            None if change is None else round(change * HUNDREDTHS) for change in measures.rounded(changes)
+        ]
         for place, number in enumerate(hundredths):
             self.changes[place] += _step(number, self.last_changes[place])
             if number is not None:

@@ -88,17 +88,20 @@ def breadth_percent(breadth: Breadth) -> float | None:
 
 
 def _shades(options: PageOptions) -> list[Shade]:
-    """Return the shades from the strongest gain to the strongest loss."""
+    """Return the shades from the strongest gain to the strongest loss, STEPS a side and the neutral one."""
     gradient = colours.GRADIENTS[options.gradient][options.up]
     ramp, inks = colours.ramp(gradient), colours.ramp_inks(gradient)
-    offsets = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(2 * STEPS)]
+    gains = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(STEPS)]
+    offsets = [*gains, 0.0, *(-gain for gain in reversed(gains))]
     places = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
     return [Shade(ramp[place], inks[place]) for place in places]
 
 
 def _shade(percent: float) -> int:
+    if round(percent) == 0:  # as it is written: neither rise nor fall
+        return STEPS
     strength = min(int(abs(percent) / CLAMP_PERCENT * STEPS), STEPS - 1)
-    return STEPS - 1 - strength if percent >= 0 else STEPS + strength
+    return STEPS - 1 - strength if percent > 0 else STEPS + 1 + strength
 
 
 def _months(dates: Iterable[date]) -> list[tuple[int, int]]:

@@ -195,7 +195,7 @@ def _values(values: Sequence[float], mode: Mode) -> str:
     """Return a mode's falling values, packed: in units of its last decimal, or amounts as three digits."""
     if mode.unit == "currency":
         return falling([_three_digits(value) for value in values])
-    return falling([round(value * 10**mode.decimals) for value in values])
+    return falling([round(value * 10**mode.decimals) for value in mode.rounded(values)])
 
 
 def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:

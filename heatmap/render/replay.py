@@ -60,11 +60,12 @@ def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
     limit = round(clamp * HUNDREDTHS)
 
     def strength(hundredths: int) -> int:
-        return colours.SHADES - 1 - colours.value_shade(hundredths / HUNDREDTHS, clamp)
+        return colours.NEUTRAL - 1 - colours.value_shade(hundredths / HUNDREDTHS, clamp)
 
-    # By strength, the least gain that has it; one beyond the clamp has the last.
-    gains = [bisect_left(range(limit + 2), wanted, key=strength) for wanted in range(colours.SHADES)]
-    least = [*reversed(gains), *(1 - gain for gain in gains[1:])]  # a loss has it from as far below 0 on
+    # By strength, the least gain that has it; one beyond the clamp has the last. 0 is neutral.
+    gains = [1 + bisect_left(range(1, limit + 2), wanted, key=strength) for wanted in range(colours.SHADES)]
+    # A loss has its strength from as far below 0 on, up to the next strength.
+    least = [*reversed(gains), 0, *(1 - gain for gain in gains[1:])]
     return {
         "name": name,
         "low": words.signed(-clamp),

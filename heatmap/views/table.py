@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from heatmap import colours, measures
 from heatmap.model import Cell, LegendStop, Table
 from heatmap.modes import EVERY
+from heatmap.readings import RANK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +64,10 @@ class TableView:
         By rank, each member of a side has a step of its own.
         """
         gradient = colours.GRADIENTS[self.gradient][self.up]
-        if scale.name == "rank":
-            fills = colours.rank_fills(reading.values, gradient)
-            inks = colours.two_sided_inks(fills, colours.count_gains(reading.values))
+        if scale.name == RANK:
+            shown = EVERY[reading.mode].rounded(reading.values)
+            fills = colours.rank_fills(shown, gradient)
+            inks = colours.two_sided_inks(fills, colours.count_gains(shown))
             return list(zip(fills, inks, strict=True))
         two_sided = EVERY[reading.mode].two_sided
         ramp_inks = colours.ramp_inks(gradient) if two_sided else colours.inks(ramp)
@@ -76,6 +78,8 @@ def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[Legend
     """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
     mode = EVERY[reading.mode]
     places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
+    if scale.name == RANK:
+        places.remove(colours.NEUTRAL)  # by rank every stock is on a side
     low, high = ends(reading, scale)
     stops = [LegendStop(ramp[place], None) for place in reversed(places)]
     stops[0] = LegendStop(stops[0].fill, low)
@@ -92,5 +96,6 @@ def ends(reading: Reading, scale: Scale) -> tuple[float | None, float | None]:
         return None, None
     low, high = reading.values[-1], reading.values[0]
     if EVERY[reading.mode].two_sided:
+        low, high = EVERY[reading.mode].rounded([low, high])
         return (low if low < centre else None), (high if high > centre else None)
     return low, high

@@ -5,7 +5,7 @@
     scales: {name: string, low: string, high: string, limit?: number, least?: string}[], ranks: Record<string, string>}} Replay */
 
 const BEATS = 2; // moments a second at the usual speed
-const SIDE = 64; // shades of a side of a palette
+const SIDE = 65; // where a palette's shades of losses begin: after 64 of gains and the neutral one
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** @type {Replay | null} */
@@ -176,7 +176,7 @@ function closeReplay() {
   kept.clear();
   later.holds = false;
   for (const id of ["mode", "period"]) /** @type {HTMLSelectElement} */ (byId(id)).disabled = false;
-  stocks.forEach((stock) => { stock.percent = live.get(stock) ?? stock.percent; });
+  for (const stock of stocks) Object.assign(stock, live.get(stock));
   Object.assign(state, before, { at: "" });
   writeAddress();
   if (isComing()) attend(false);
@@ -185,7 +185,7 @@ function closeReplay() {
   announce("back to the newest figures");
 }
 
-/** @type {WeakMap<Stock, string>} */
+/** @type {WeakMap<Stock, {percent: string, text: string}>} */
 const live = new WeakMap(); // the percent changes of now, while others stand in their place
 
 later.reading = () => {
@@ -201,8 +201,8 @@ later.reading = () => {
   const numbers = known.map(([, change]) => change / 100);
   const texts = numbers.map((number) => inMode("change", number));
   known.forEach(([stock], place) => {
-    if (!live.has(stock)) live.set(stock, stock.percent);
-    stock.percent = String(numbers[place]);
+    if (!live.has(stock)) live.set(stock, { percent: stock.percent, text: stock.text });
+    Object.assign(stock, { percent: String(numbers[place]), text: texts[place] });
   });
   const gains = numbers.filter((number) => number >= 0).length;
   const sides = [unpack(ranks[gains] ?? ""), unpack(ranks[numbers.length - gains] ?? "")];

@@ -1,7 +1,7 @@
 // What the page holds: its stocks, and how each mode over each period orders, numbers and shades them.
 // Every number was computed before the page was published; here it is unpacked and scaled.
 
-/** @typedef {{symbol: string, link: HTMLAnchorElement, name: string, percent: string, fill: string, ink: string, place: number}} Stock */
+/** @typedef {{symbol: string, link: HTMLAnchorElement, name: string, percent: string, text: string, fill: string, ink: string, place: number}} Stock */
 /** @typedef {{name: string, low: string, high: string, clipped: [number, number], shades: string | number[]}} Scale */
 /** @typedef {{order: string, values: string, percentiles: string, scores: string, scales: Scale[],
     groups: string, medians: string, breadths: string}} Reading */
@@ -64,7 +64,7 @@ function readStocks(/** @type {Document} */ page) {
     const { background: fill, color: ink } = /** @type {HTMLElement} */ (cell).style;
     const stock = {
       symbol: cell.getAttribute("data-symbol") ?? "", percent: cell.getAttribute("data-percent-change") ?? "",
-      name: link.title, link, fill, ink, place,
+      text: link.lastElementChild?.textContent ?? "", name: link.title, link, fill, ink, place,
     };
     // The panel takes their place: titles are for readers without script.
     link.removeAttribute("title");
@@ -78,9 +78,9 @@ let stocks = readStocks(document);
 let bySymbol = new Map(stocks.map((stock) => [stock.symbol, stock]));
 let sectorOf = unpack(data.sector);
 
-/** A number with its sign: true minus, and a plus where it is asked for. */
+/** A number with its sign: true minus, and a plus where it is asked for. What shows as 0 has none. */
 function write(/** @type {number} */ number, /** @type {string} */ size, plus = false) {
-  return (number < 0 ? MINUS : plus && number > 0 ? "+" : "") + size;
+  return (!Number(size) ? "" : number < 0 ? MINUS : plus ? "+" : "") + size;
 }
 
 const locale = () => (data.prices.currency === "INR" ? "en-IN" : "en-US");

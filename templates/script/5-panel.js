@@ -24,8 +24,9 @@ function standing(/** @type {Stock} */ stock) {
     lines.push(`percentile ${percentile} · z ${write(score, Math.abs(score).toFixed(2), true)} · of ${count} stocks`);
   }
   const { name, low, high, clipped } = scaleOf(shown);
-  const gains = shown.numbers.filter((number) => number >= mode.centre).length;
-  if (name === "rank") lines.push(`Shade by rank: ${place < gains ? `${place + 1} of ${gains} up` : `${place - gains + 1} of ${count - gains} down`}`);
+  const [ups, downs] = [1, -1].map((side) => shown.numbers.filter((number) => number * side > 0).length);
+  const rank = place < ups ? `${place + 1} of ${ups} up` : place < count - downs ? "neither up nor down" : `${place - count + downs + 1} of ${downs} down`;
+  if (name === "rank") lines.push(`Shade by rank: ${rank}`);
   else if (name === "percentile") lines.push("Shade by percentile");
   else lines.push(`Shade from ${low} to ${high} ${mode.unit}${place < clipped[0] || place >= count - clipped[1] ? ", clipped" : ""}`);
   if (doubt) lines.push(doubt);
@@ -53,7 +54,7 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   panel.replaceChildren(
     make("b", "", symbol), line(stock.name, "strong"),
     line(data.sectors[sectorOf[place]] ?? ""),
-    line([later.price?.(stock) ?? priceOf(stock, "last"), stock.percent && `${write(Number(stock.percent), Math.abs(Number(stock.percent)).toFixed(2), true)} %`].filter(Boolean).join("  "), "strong"),
+    line([later.price?.(stock) ?? priceOf(stock, "last"), stock.percent && `${stock.text} %`].filter(Boolean).join("  "), "strong"),
     ...(state.at ? [] : from("Day", priceOf(stock, "low"), priceOf(stock, "high"))), ...from("52 weeks", priceOf(stock, "year_low"), priceOf(stock, "year_high")),
     ...(state.at ? [] : facts.map((fact) => line(fact))),
     ...(shown.mode === "change" && shown.over === "1d" ? [] : [line(value, "strong")]), ...how.map((words) => line(words)),

@@ -74,15 +74,17 @@ def test_every_month_between_has_its_place() -> None:
         (Breadth(90, 10, 0), 0, "+80"),
         (Breadth(84, 15, 1), 1, "+69"),
         (Breadth(51, 49, 0), 7, "+2"),
-        (Breadth(50, 50, 0), 7, "0"),
-        (Breadth(0, 0, 9), 7, "0"),
-        (Breadth(49, 51, 0), 8, "\N{MINUS SIGN}2"),
-        (Breadth(10, 90, 0), 15, "\N{MINUS SIGN}80"),
-        (Breadth(0, 100, 0), 15, "\N{MINUS SIGN}100"),
+        (Breadth(50, 50, 0), 8, "0"),
+        (Breadth(501, 499, 0), 8, "0"),
+        (Breadth(499, 501, 0), 8, "0"),
+        (Breadth(0, 0, 9), 8, "0"),
+        (Breadth(49, 51, 0), 9, "\N{MINUS SIGN}2"),
+        (Breadth(10, 90, 0), 16, "\N{MINUS SIGN}80"),
+        (Breadth(0, 100, 0), 16, "\N{MINUS SIGN}100"),
     ],
 )
 def test_the_colour_of_a_day(breadth: Breadth, shade: int, written: str) -> None:
-    """By stocks that rose less those that fell, in % of all; sixteen shades, the strongest from 80 % on."""
+    """By stocks that rose less those that fell, in % of all; eight shades a side, the strongest from 80 % on, and one for 0."""
     page = page_of(day(date(2026, 9, 17), breadth))
 
     assert f'<td class="s{shade}"><a' in page
@@ -97,7 +99,7 @@ def test_text_is_readable_on_every_shade(gradient: str, up: str) -> None:
     found = re.findall(r"\.s(\d+) \{ background: (#\w{6}); color: (#\w{6}); \}", page)
     ramp = colours.ramp(colours.GRADIENTS[gradient][up])
 
-    assert [str(number) for number in range(16)] == [number for number, _, _ in found]
+    assert [str(number) for number in range(17)] == [number for number, _, _ in found]
     assert (ramp[0], ramp[-1]) == (found[0][1], found[-1][1])
     assert sorted(found, key=lambda shade: ramp.index(shade[1])) == found
     for _, fill, ink in found:

@@ -65,6 +65,11 @@ def data(market: Snapshot) -> dict[str, Any]:
     return data_of(page_of(market))
 
 
+def in_last_decimal(value: float, decimals: int) -> int:
+    """A value as Python writes it, in units of its last decimal."""
+    return int(f"{value:.{decimals}f}".replace(".", ""))
+
+
 ALL = [(mode, over) for mode in ("change", "rs", "sector") for over in ("1d", "1mo", "1y")]
 ALL += [("liquidity", "1d"), ("amount", "1d"), ("range", "1d"), ("range", "1y")]
 
@@ -85,7 +90,7 @@ def test_readings_come_out_as_they_went_in(
         values = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(packed["values"])]
         assert [pytest.approx(value, rel=0.005) for value in reading.values] == values
     else:
-        assert [round(value * 10**decimals) for value in reading.values] == falling(packed["values"])
+        assert [in_last_decimal(value, decimals) for value in reading.values] == falling(packed["values"])
     assert list(reading.percentiles) == [
         pytest.approx(number * 50 / count) for number in falling(packed["percentiles"])
     ]
@@ -123,7 +128,7 @@ def test_sectors_come_out_as_they_went_in(
     )
     if mode != "amount":
         decimals = MODES[mode].decimals
-        assert [round((group.median or 0) * 10**decimals) for group in groups] == falling(packed["medians"])
+        assert [in_last_decimal(g.median or 0.0, decimals) for g in groups] == falling(packed["medians"])
 
 
 def test_weights_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ def test_a_moments_shades_are_those_its_own_page_had(
     reading = reading_of(day[number], "change", "1d")
     gains = sum((changes[symbol] or 0) >= 0 for symbol in order)
     sides = [unpack(read["ranks"].get(str(count), "")) for count in (gains, len(order) - gains)]
-    ranks = [*sides[0], *(shade + colours.SHADES for shade in sides[1])]
+    ranks = [*sides[0], *(shade + 1 + colours.SHADES for shade in sides[1])]
 
     assert [day[number].quotes[index].symbol for index in reading.order] == order
     assert list(reading.scales[0].shades) == ranks

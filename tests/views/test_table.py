@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from colour import Color
 
 from heatmap.colours import GRADIENTS, UNKNOWN, UPS
 from heatmap.model import Quote, Table
@@ -31,6 +32,24 @@ def test_fills_follow_the_order_of_drawing() -> None:
     assert [("S1", "#008000"), ("S2", "#bdd051"), ("S0", "#dfa4a4"), ("S3", "#ff0000")] == [
         (cell.quote.symbol, cell.fill) for cell in table.cells
     ]
+
+
+def test_what_shows_as_nothing_has_a_fill_of_the_gainers_side() -> None:
+    """By rank, as the original gave it to 0; -0.004 shows as 0.00, so it has one, too."""
+    table = drawn(2.0, 0.0, -0.004, -3.0)
+
+    expected = [c.hex_l for c in Color("green").range_to(Color("#BDD051"), 3)]
+    assert [*expected, "#dfa4a4"] == [cell.fill for cell in table.cells]
+    assert (1, 1, 2) == table.breadth
+
+
+def test_the_legend_has_the_neutral_shade_where_stocks_can_have_it() -> None:
+    """By value, in the middle; by rank every stock has a shade of a side."""
+    by_value, by_rank = (drawn(1.0, -1.0, scale=scale).legend for scale in ("1", "rank"))
+
+    assert ["#dfa4a4", "#ceba7a", "#bdd051"] == [stop.fill for stop in by_value[4:7]]
+    assert (11, 10) == (len(by_value), len(by_rank))
+    assert "#ceba7a" not in {stop.fill for stop in by_rank}
 
 
 def test_legend_runs_from_the_strongest_loser_to_the_strongest_gainer() -> None:
