@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import values
+from heatmap.render import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,5 +75,5 @@ def _document(options: AlertOptions, found: Sequence[Event], where: Occurrence) 
 
 def _text(found: Sequence[Event], where: Occurrence) -> str:
     """Return a message for people: what, when, an event a line, where to look."""
-    head = f"{where.title}, {where.as_of:%d %b %Y %H:%M %Z}"
+    head = f"{where.title}, {words.day(where.as_of)}, {where.as_of:%H:%M %Z}"
     return "\n".join([head, *lines(found), *([where.link] if where.link else [])])

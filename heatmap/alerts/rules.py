@@ -119,8 +119,7 @@ def _extremes(options: AlertOptions, quote: Quote, currency: str | None) -> Iter
         if not wanted or price is None or limit is None:
             continue
         if price >= limit if side == UP else price <= limit:
-            sign = words.SYMBOLS.get(currency or "", f"{currency} " if currency else "")
-            text = f"{quote.symbol} at a {word} of 52 weeks: {sign}{price:,.2f}"
+            text = f"{quote.symbol} at a {word} of 52 weeks: {words.price(price, currency)}"
             yield Event(rule, side, quote.symbol, quote.name, periods.YEAR, price, limit, text)
 
 

@@ -62,7 +62,7 @@ def page_data(
         "columns": options.columns,
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.UNKNOWN_INK],
-        "modes": {mode.name: mode_data(mode, currency) for mode in MODES.values()},
+        "modes": {mode.name: mode_data(mode) for mode in MODES.values()},
         "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
         "readings": {
             f"{mode} {over}": packed_reading(snapshot, reading, place_of, sector_places)
@@ -74,8 +74,7 @@ def page_data(
         "by_cap": packed_order(place_of, by_cap),
         "caps": falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
         "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
-        "money": words.large_unit(currency),
-        "large_exponent": words.large_exponent(currency),
+        "money": {"sign": words.currency_sign(currency), "units": words.units(currency)},
         **({"doubts": doubts} if (doubts := _doubts(quotes)) else {}),
     }
 
@@ -92,8 +91,10 @@ def _doubts(quotes: Sequence[Quote]) -> dict[str, dict[str, str]]:
 def _three_digits(value: float) -> int:
     """Return which of all numbers of three digits an amount comes nearest to, 900 of them a decade.
 
-    1.00 is number 0, 9.99 number 899, 10.0 number 900; nothing is below 1.
+    1.00 is number 0, 9.99 number 899, 10.0 number 900; nothing is below 1 but 0, which is number -1.
     """
+    if value < 0.5:
+        return -1
     mantissa, exponent = f"{max(value, 1.0):.2e}".split("e")
     return round(float(mantissa) * 100) - 100 + 900 * int(exponent)
 
@@ -138,10 +139,10 @@ def _ramp(fills: Sequence[str], inks: Sequence[str]) -> list[str]:
     ]
 
 
-def mode_data(mode: Mode, currency: str | None) -> dict[str, Any]:
+def mode_data(mode: Mode) -> dict[str, Any]:
     """Return what the script knows of a mode."""
     return {
-        "unit": words.unit_of(mode, currency),
+        "unit": "" if mode.unit == "currency" else mode.unit,  # amounts are written with theirs
         "ramp": mode.ramp,
         "centre": mode.centre,
         "signed": mode.signed,

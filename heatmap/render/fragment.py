@@ -98,7 +98,7 @@ def fragment(
         TEMPLATE,
         cache,
         title=occasion.title,
-        caption=f"{mode.label}, {words.unit_of(mode, snapshot.currency)}",
+        caption=", ".join(filter(None, (mode.label, words.unit_of(mode, snapshot.currency)))),
         as_of=snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)),
         layout=wanted.layout,
         theme=wanted.theme,

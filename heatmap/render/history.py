@@ -64,7 +64,7 @@ def history_data(
             for name, period in over.items()
         },
         "modes": {
-            mode.name: data.mode_data(mode, snapshot.currency)
+            mode.name: data.mode_data(mode)
             | {"label": mode.label, "formula": mode.formula, "caveat": mode.caveat}
             | ({"periods": own[mode.name]} if mode.name in own else {})
             for mode in modes.HISTORY_MODES.values()

@@ -170,7 +170,8 @@ def _phase(occasion: Occasion, zone: tzinfo) -> str:
     """Return the phase in a visitor's words; while closed, with the next opening."""
     verdict = occasion.verdict
     if verdict.phase == "closed" and verdict.next_open:
-        return f"Closed, opens {verdict.next_open.astimezone(zone):%a %d %b %H:%M}"
+        opens = verdict.next_open.astimezone(zone)
+        return f"Closed, opens {opens:%a} {opens.day} {opens:%b, %H:%M}"
     return words.PHASES[verdict.phase]
 
 

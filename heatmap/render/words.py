@@ -27,9 +27,9 @@ SOURCES = {
     "nse-archive": "daily archive of the National Stock Exchange of India",
 }
 SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
-# Large amounts are told in what their readers count in.
-LARGE_UNITS = {"INR": (7, "crore")}  # zeros, and what they are called
-LARGE_UNIT = (6, "million")
+# What readers count large amounts in, the largest first: how many zeros, and the word.
+UNITS = {"INR": ((12, "lakh crore"), (7, "crore"), (5, "lakh"))}
+OTHER_UNITS = ((12, "trillion"), (9, "billion"), (6, "million"), (3, "thousand"))
 
 # How a chart site spells a symbol, by the form in braces of `chart_url`. In NSE symbols TradingView writes a
 # hyphen as an underscore and keeps an ampersand: its scanner knows NSE:BAJAJ_AUTO and NSE:M&M, and neither
@@ -54,33 +54,49 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def large(value: float, currency: str | None) -> str:
-    """Return an amount in crores of rupees, or in millions, to three digits."""
-    share = float(f"{value / 10 ** large_exponent(currency):.2e}")
+    """Return an amount of 0 or more, or a count, to three digits: "1.23 crore", "45,600".
+
+    Readers of rupees count in lakh and crore, others in thousands, millions and billions. Below the smallest
+    unit there are no decimals.
+    """
+    rounded = float(f"{value:.2e}")  # what rounds up to a unit is one of it
+    exponent, unit = next((pair for pair in units(currency) if rounded >= 10 ** pair[0]), (0, ""))
+    share = rounded / 10**exponent
     decimals = 0 if share >= 100 else 1 if share >= 10 else 2
-    whole, point, fraction = f"{share:.{decimals}f}".partition(".")
-    return _grouped(whole, currency) + point + fraction
+    text = f"{share:.{decimals}f}" if unit else str(int(rounded + 0.5))
+    return " ".join(filter(None, (_grouped(text, currency), unit)))
 
 
-def large_exponent(currency: str | None) -> int:
-    """Return how many zeros what `large` counts in has."""
-    return LARGE_UNITS.get(currency or "", LARGE_UNIT)[0]
+def money(value: float, currency: str | None) -> str:
+    """Return an amount of money of 0 or more, to three digits: "₹1.23 crore", "CHF 45.6 million"."""
+    return currency_sign(currency) + large(value, currency)
 
 
-def large_unit(currency: str | None) -> tuple[str, str]:
-    """Return what `large` counts in, the sign before a number and the word after it: "₹", "crore"."""
-    return SYMBOLS.get(currency or "", currency or ""), LARGE_UNITS.get(currency or "", LARGE_UNIT)[1]
+def price(value: float, currency: str | None) -> str:
+    """Return a price, to two decimals: "₹1,23,456.00"."""
+    return currency_sign(currency) + _grouped(f"{value:.2f}", currency)
+
+
+def units(currency: str | None) -> tuple[tuple[int, str], ...]:
+    """Return what readers of a currency count large amounts in: UNITS or OTHER_UNITS."""
+    return UNITS.get(currency or "", OTHER_UNITS)
+
+
+def currency_sign(currency: str | None) -> str:
+    """Return what stands before an amount: "₹", "CHF " or, for no currency, ""."""
+    return SYMBOLS.get(currency or "", f"{currency} " if currency else "")
 
 
 def in_mode(value: float, mode: Mode, currency: str | None) -> str:
-    """Return a value as the mode's tiles show it, without its unit."""
+    """Return a value as the mode's tiles show it: an amount of money with its unit, all else without."""
     if mode.unit == "currency":
-        return large(value, currency)
+        return money(value, currency)
     return signed(value, mode.decimals) if mode.signed else f"{value:.{mode.decimals}f}"
 
 
 def unit_of(mode: Mode, currency: str | None) -> str:
-    """Return the unit of a mode's values."""
-    return " ".join(filter(None, large_unit(currency))) if mode.unit == "currency" else mode.unit
+    """Return the unit of a mode's values, for a heading; "" for money of no known currency."""
+    return currency_sign(currency).strip() if mode.unit == "currency" else mode.unit
 
 
 def chart(chart_url: str, symbol: str) -> str:
@@ -118,8 +134,12 @@ def day_folder(value: date) -> str:
     return f"{value:%Y/%m/%d}/"
 
 
-def _grouped(digits: str, currency: str | None) -> str:
-    if currency == "INR" and len(digits) > 3:
-        head = re.sub(r"(?<=\d)(?=(\d\d)+$)", ",", digits[:-3])
-        return f"{head},{digits[-3:]}"
-    return f"{int(digits):,}"
+def _grouped(number: str, currency: str | None) -> str:
+    """Return the digits of a number of 0 or more in groups: thousands, or for rupees as in India."""
+    whole, point, fraction = number.partition(".")
+    if currency == "INR" and len(whole) > 3:
+        head = re.sub(r"(?<=\d)(?=(\d\d)+$)", ",", whole[:-3])
+        whole = f"{head},{whole[-3:]}"
+    else:
+        whole = f"{int(whole):,}"
+    return whole + point + fraction

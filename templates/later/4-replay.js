@@ -74,7 +74,7 @@ async function openReplay() {
 }
 
 /** A day and a time in words. */
-const inFull = (/** @type {string} */ at) => `${new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }).format(Date.parse(`${at}Z`))}, ${at.slice(-5)}`;
+const inFull = (/** @type {string} */ at) => dayAndTime(`${at}Z`, "UTC");
 
 const byIdOrNull = (/** @type {string} */ id) => document.getElementById(id);
 

@@ -31,11 +31,13 @@ const patience = 5000 + Math.random() * 20_000; // all readers' pages must not a
 /** The time: a recording runs on the recorded day's own clock. */
 const now = () => (clock.recording ? Date.parse(clock.generated_at) + Date.now() - received : wall());
 const time = (/** @type {string | null} */ iso) => (iso === null ? NaN : Date.parse(iso));
+/** A day and a time, as the page's own are written: "17 Sep, 16:00". British browsers have "Sept". */
+const dayAndTime = (/** @type {string} */ iso, /** @type {string} */ timeZone, year = false) => new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: year ? "numeric" : undefined, hour: "2-digit", minute: "2-digit", timeZone,
+}).format(Date.parse(iso)).replace("Sept", "Sep");
 /** A moment in words, with the year where it is not this one. */
-const wallTime = (/** @type {string} */ iso) => new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: iso.startsWith(String(new Date(now()).getFullYear())) ? undefined : "numeric",
-  hour: "2-digit", minute: "2-digit", timeZone: clock.time_zone,
-}).format(Date.parse(iso));
+const wallTime = (/** @type {string} */ iso) =>
+  dayAndTime(iso, clock.time_zone, !iso.startsWith(String(new Date(now()).getFullYear())));
 
 /** How much trading time lies between two moments, in milliseconds. */
 const tradingTime = (/** @type {number} */ from, /** @type {number} */ to) => clock.windows.reduce((sum, window) =>

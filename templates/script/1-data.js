@@ -8,7 +8,7 @@
 /** @typedef {{unit: string, ramp: string, centre: number, signed: boolean, decimals: number, needs: string, periods: string[] | null, swatches: number[]}} Mode */
 /** @typedef {{palette: string, heat: string, palettes: Record<string, string[]>, unknown: [string, string], modes: Record<string, Mode>,
     periods: Record<string, {since: string}>, readings: Record<string, Reading>, sectors: string[], sector: string, volumes: string,
-    caps: string, by_cap: string, money: [string, string], large_exponent: number, columns: number, market: string, up: string, public_url: string | null,
+    caps: string, by_cap: string, money: {sign: string, units: [number, string][]}, columns: number, market: string, up: string, public_url: string | null,
     prices: {decimals: number, currency: string | null, ticks: string,
     last: string, low: string, high: string, year_low: string, year_high: string},
     doubts?: Record<string, Record<string, string>>,
@@ -84,8 +84,21 @@ function write(/** @type {number} */ number, /** @type {string} */ size, plus = 
 }
 
 const locale = () => (data.prices.currency === "INR" ? "en-IN" : "en-US");
-const threeDigits = new Intl.NumberFormat(locale(), { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
-const large = (/** @type {number} */ amount) => threeDigits.format(amount);
+
+/** An amount or a count to three digits, in what the readers of the currency count in. */
+function large(/** @type {number} */ amount) {
+  const rounded = Number(amount.toPrecision(3)); // what rounds up to a unit is one of it
+  const [exponent, unit] = data.money.units.find(([zeros]) => rounded >= 10 ** zeros) ?? [0, ""];
+  const share = rounded / 10 ** exponent;
+  const digits = !unit || share >= 100 ? 0 : share >= 10 ? 1 : 2;
+  return `${share.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`.trim();
+}
+
+/** An amount of money, with the sign of its currency. */
+const money = (/** @type {number} */ amount) => data.money.sign + large(amount);
+
+/** Words with their unit; amounts have theirs within. */
+const withUnit = (/** @type {string} */ words, /** @type {string} */ unit) => `${words} ${unit}`.trim();
 
 /** A price of a stock in words; "" where it is not known. */
 function priceOf(/** @type {Stock} */ { place }, /** @type {"last" | "low" | "high" | "year_low" | "year_high"} */ which) {
@@ -113,9 +126,9 @@ function readingOf(/** @type {string} */ mode, /** @type {string} */ period) {
   };
 }
 
-/** The number that stands for one of three digits, of which there are 900 a decade; in large units. */
+/** The number that stands for one of three digits, of which there are 900 a decade; -1 stands for 0. */
 const fromThreeDigits = (/** @type {number} */ place) =>
-  (100 + (place % 900)) * 10 ** (Math.floor(place / 900) - 2 - data.large_exponent);
+  place < 0 ? 0 : (100 + (place % 900)) * 10 ** (Math.floor(place / 900) - 2);
 
 /** The values packed for a mode. */
 const valuesOf = (/** @type {string} */ mode, /** @type {string} */ packed) =>
@@ -123,7 +136,7 @@ const valuesOf = (/** @type {string} */ mode, /** @type {string} */ packed) =>
 
 /** A value as the mode's tiles show it. */
 const inMode = (/** @type {string} */ mode, /** @type {number} */ number) =>
-  mode === "amount" ? large(number) : write(number, Math.abs(number).toFixed(data.modes[mode].decimals), data.modes[mode].signed);
+  mode === "amount" ? money(number) : write(number, Math.abs(number).toFixed(data.modes[mode].decimals), data.modes[mode].signed);
 
 /** The fills of a palette, and the inks readable on them, by shade. */
 function rampOf(/** @type {string} */ palette) {

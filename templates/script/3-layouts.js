@@ -16,7 +16,7 @@ function box(/** @type {string} */ tag, /** @type {Tile} */ { stock, text, fill,
   const element = document.createElement(tag);
   element.dataset.symbol = stock.symbol;
   element.dataset.percentChange = stock.percent;
-  element.style.cssText = `background-color:${fill};color:${ink}${stock.symbol.length > 8 ? `;--letters:${stock.symbol.length}` : ""}`;
+  element.style.cssText = `background-color:${fill};color:${ink}${stock.symbol.length > 8 ? `;--letters:${stock.symbol.length}` : ""}${text.length > 10 ? `;--digits:${text.length}` : ""}`;
   if (!known) element.className = "unknown";
   const figure = /** @type {Element} */ (stock.link.lastElementChild);
   if (figure.textContent !== text) figure.textContent = text;
@@ -56,7 +56,7 @@ const layouts = {
       const inside = tiles.filter((tile) => sectorOf[tile.stock.place] === sector);
       if (!inside.length) return;
       const [advances, declines] = breadths.slice(2 * place, 2 * place + 2);
-      const median = place < medians.length ? `median ${inMode(mode, medians[place])} ${data.modes[mode].unit} · ` : "";
+      const median = place < medians.length ? `median ${withUnit(inMode(mode, medians[place]), data.modes[mode].unit)} · ` : "";
       const heading = make("h2", "", data.sectors[sector] ?? "Without a sector",
         make("small", "", `${median}${advances} up, ${declines} down`));
       all.append(make("section", "", heading, make("ul", "grid", ...inside.map((tile) => box("li", tile)))));
@@ -68,7 +68,7 @@ const layouts = {
     const { centre, ramp } = data.modes[reading.mode];
     const longest = Math.max(...reading.numbers.map((number) => Math.abs(number - centre)), Number.MIN_VALUE);
     const sided = ramp === "two-sided";
-    const list = make("ol", "bars");
+    const list = make("ol", data.modes[reading.mode].unit ? "bars" : "bars long");
     for (const tile of tiles) {
       const element = box("li", tile);
       const bar = make("i");

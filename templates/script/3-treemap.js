@@ -84,7 +84,7 @@ function arrange(/** @type {number[]} */ weights, /** @type {string[]} */ sector
 function weighed(/** @type {string} */ area) {
   const amounts = data.readings["amount 1d"];
   const [order, packed] = area === "amount" ? [amounts.order, amounts.values] : [data.by_cap, area === "equal" ? "" : data.caps];
-  return { order: ordered(order), weights: falling(packed).map((number) => (number > 0 ? fromThreeDigits(number) : 0)) };
+  return { order: ordered(order), weights: falling(packed).map(fromThreeDigits) };
 }
 
 const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));

@@ -24,7 +24,8 @@ function tilesOf(/** @type {Picked} */ reading) {
   const [fill, ink] = data.unknown;
   return reading.order.map((stock, place) => {
     const known = place < reading.texts.length;
-    const colour = !known ? { fill, ink } : own ? stock : colours[-shades[place]];
+    // Too few values for a percentile have no shade.
+    const colour = known && (own ? stock : colours[-shades[place]]) || { fill, ink };
     return { stock, known, text: known ? reading.texts[place] : "–", number: reading.numbers[place], fill: colour.fill, ink: colour.ink };
   });
 }
@@ -128,7 +129,7 @@ function legend() {
   const high = scale.high || (ramp === "two-sided" ? "rising" : "high");
   // By rank no stock has the neutral shade, which stands in the middle.
   const shades = swatches.filter((_, place) => scale.name !== "rank" || place * 2 !== swatches.length - 1);
-  byId("legend").replaceChildren(make("span", "", low), ...shades.map(swatch), make("span", "", `${high} ${unit}${scale.name === "rank" ? ", by rank" : ""}`));
+  byId("legend").replaceChildren(make("span", "", low), ...shades.map(swatch), make("span", "", withUnit(high, unit) + (scale.name === "rank" ? ", by rank" : "")));
   const options = shown.scales.map(({ name, high: limit }) => {
     const words = { rank: "By rank", percentile: "By percentile" }[name] ?? `±${limit.replace("+", "")} ${unit}`;
     return new Option(words, name);

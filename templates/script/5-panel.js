@@ -15,7 +15,7 @@ function standing(/** @type {Stock} */ stock) {
   const mode = data.modes[shown.mode];
   const doubt = data.doubts?.[shown.over]?.[stock.symbol];
   if (place >= count) return [`${labelOf("mode", shown.mode)}: not known`, doubt ?? `It takes ${mode.needs}.`];
-  const lines = [`${labelOf("mode", shown.mode)} ${shown.texts[place]} ${mode.unit}`];
+  const lines = [withUnit(`${labelOf("mode", shown.mode)} ${shown.texts[place]}`, mode.unit)];
   if (shown.percentiles) {
     // The z of a percent change is the relative strength; that and the sector's are scores themselves.
     const scores = shown.mode === "change" ? data.readings[`rs ${shown.over}`].values : shown.scores || shown.values;
@@ -47,8 +47,8 @@ function showPanel(/** @type {string} */ symbol, stay = false) {
   const volume = unpack(data.volumes)[place];
   const cap = falling(data.caps)[ordered(data.by_cap).indexOf(stock)];
   const facts = [
-    ...(volume ? [`Volume ${large(fromThreeDigits(volume - 1) * 10 ** (data.large_exponent - 6))} million`] : []),
-    ...(cap === undefined ? [] : [`Free float ${data.money[0]}${large(fromThreeDigits(cap))} ${data.money[1]}`]),
+    ...(volume ? [`Volume ${large(fromThreeDigits(volume - 1))} shares`] : []),
+    ...(cap === undefined ? [] : [`Free float ${money(fromThreeDigits(cap))}`]),
   ];
   const panel = byId("panel");
   panel.replaceChildren(

@@ -3,7 +3,7 @@
 /** The figures shown, a row a stock; null where one is not known. */
 const figures = () => tiles.map(({ stock, known, number }) => ({
   symbol: stock.symbol, name: stock.name, sector: data.sectors[sectorOf[stock.place]] ?? null, percent_change: stock.percent ? Number(stock.percent) : null,
-  mode: shown.mode, period: shown.over, value: known ? number : null, unit: data.modes[shown.mode].unit,
+  mode: shown.mode, period: shown.over, value: known ? number : null, unit: data.modes[shown.mode].unit || data.prices.currency || "",
 }));
 
 function csv() {

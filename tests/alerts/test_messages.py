@@ -45,7 +45,7 @@ def test_json() -> None:
         "rule": "change", "side": "up", "symbol": "TCS", "name": "Tata", "period": "1d", "value": 5.2, "threshold": 5.0,
         "text": "TCS +5.20 % over 1 day",
     } == document.pop("events")[0]  # fmt: skip
-    assert document.pop("text").startswith("A <b>market</b> & more, 17 Sep 2026 11:00")
+    assert document.pop("text").startswith("A <b>market</b> & more, 17 Sep 2026, 11:00")
     assert {
         "alert": "movers", "market": "nse-fno", "title": "A <b>market</b> & more", "session": "2026-09-17",
         "as_of": "2026-09-17T11:00:00+05:30", "link": "https://www.example.org/nse-fno/", "count": 1,
@@ -62,7 +62,7 @@ def test_slack() -> None:
     assert ">" not in document["text"]
     assert "&lt;!channel&gt; *bold*" in document["text"]
     assert "&amp;amp;" in document["text"]
-    assert "A &lt;b&gt;market&lt;/b&gt; &amp; more, 17 Sep 2026 11:00" in document["text"]
+    assert "A &lt;b&gt;market&lt;/b&gt; &amp; more, 17 Sep 2026, 11:00" in document["text"]
 
 
 def test_telegram() -> None:

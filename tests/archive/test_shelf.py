@@ -327,7 +327,7 @@ def test_days_that_only_the_history_knows(tmp_path: Path) -> None:
     assert {Breadth(1, 1, 0), Breadth(2, 0, 0)} == {known[date(2026, 9, day)].breadth for day in (15, 16)}
     assert date(2026, 9, 14) not in known
     page = market.page(LIST)
-    assert '<td class="s7" title="1 up, 1 down, 0 flat">15 <small>0</small></td>' in page
+    assert '<td class="s8" title="1 up, 1 down, 0 flat">15 <small>0</small></td>' in page
     assert '<td class="s0" title="2 up, 0 down, 0 flat">16 <small>+100</small></td>' in page
     for file in market.state.glob("history.sqlite*"):
         file.unlink()

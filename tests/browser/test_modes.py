@@ -186,7 +186,7 @@ def test_a_treemap_shades_by_value_unless_the_reader_chose(market: Site, visit: 
         ("rs", "Relative strength +2.61 σ"),
         ("sector", "Against its sector +3.46 σ"),
         ("liquidity", "Liquidity 0.60 %"),
-        ("amount", "Traded amount 369 ₹ crore"),
+        ("amount", "Traded amount ₹369 crore"),
         ("range", "Place in range 92 %"),
     ],
 )

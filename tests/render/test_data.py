@@ -190,7 +190,9 @@ def test_what_a_source_does_not_know_is_not_there() -> None:
     data = data_of(page_of(snapshot_of(Quote("A", 1.0), Quote("B", 2.0), currency=None)))
 
     assert "" == data["readings"]["amount 1d"]["values"] == data["caps"]
-    assert ["", "million"] == data["money"]
+    assert {"sign": "", "units": [[12, "trillion"], [9, "billion"], [6, "million"], [3, "thousand"]]} == data[
+        "money"
+    ]
     assert [0, 0] == unpack(data["prices"]["last"]) == unpack(data["volumes"])
     assert ([], [0, 0]) == (data["sectors"], unpack(data["sector"]))
 

@@ -94,7 +94,7 @@ def test_the_order_and_the_words_are_the_modes() -> None:
     text = made("amount-table", snapshot)
 
     assert ["M&amp;M", "LOW", "NONE"] == re.findall(r"<b>([^<]*)</b><br>", text)
-    assert ["500", "2.00", "–"] == re.findall(r"<br>([^<]*)</a>", text)  # noqa: RUF001 -- as the page shows it
+    assert ["₹500 crore", "₹2.00 crore", "–"] == re.findall(r"<br>([^<]*)</a>", text)  # noqa: RUF001 -- as the page shows it
     assert "NSE:M%26M" in text
 
 

@@ -17,20 +17,52 @@ def test_every_change_has_its_sign(value: float, expected: str) -> None:
     assert expected == words.signed(value)
 
 
+AMOUNTS = [
+    (15_419_188_256.19, "INR", "₹1,540 crore"),
+    (193_475_746.8, "INR", "₹19.3 crore"),
+    (6_015_711_698_120.0, "INR", "₹6.02 lakh crore"),
+    (999_400_000_000.0, "INR", "₹99,900 crore"),
+    (12_300_000.0, "INR", "₹1.23 crore"),
+    (9_996_000.0, "INR", "₹1.00 crore"),
+    (9_984_000.0, "INR", "₹99.8 lakh"),
+    (456_000.0, "INR", "₹4.56 lakh"),
+    (99_960.0, "INR", "₹1.00 lakh"),
+    (99_949.0, "INR", "₹99,900"),
+    (45_678.0, "INR", "₹45,700"),
+    (912.0, "INR", "₹912"),
+    (7.25, "INR", "₹7"),
+    (0.0, "INR", "₹0"),
+    (1_234_567_890.0, "USD", "$1.23 billion"),
+    (98_765_432.0, "USD", "$98.8 million"),
+    (12_345.0, "USD", "$12.3 thousand"),
+    (999.6, "USD", "$1.00 thousand"),
+    (2_345_678_901_234.0, "CHF", "CHF 2.35 trillion"),
+    (345.0, None, "345"),
+    (0.0, None, "0"),
+]
+
+
+@pytest.mark.parametrize(("amount", "currency", "expected"), AMOUNTS)
+def test_amounts_have_three_digits_and_the_unit_of_their_readers(
+    amount: float, currency: str | None, expected: str
+) -> None:
+    """Rupees in lakh and crore and grouped as in India, others in thousands, millions and billions."""
+    assert expected == words.money(amount, currency)
+
+
 @pytest.mark.parametrize(
-    ("amount", "currency", "expected"),
+    ("price", "currency", "expected"),
     [
-        (15_419_188_256.19, "INR", "1,540"),
-        (193_475_746.8, "INR", "19.3"),
-        (6_015_711_698_120.0, "INR", "6,02,000"),
-        (9_996_000.0, "INR", "1.00"),
-        (1_234_567_890.0, "USD", "1,230"),
-        (0.0, None, "0.00"),
+        (123456.5, "INR", "₹1,23,456.50"),
+        (99.999, "INR", "₹100.00"),
+        (1234567.0, "USD", "$1,234,567.00"),
+        (3.0, "CHF", "CHF 3.00"),
+        (3.0, None, "3.00"),
     ],
 )
-def test_large_amounts_have_three_digits(amount: float, currency: str | None, expected: str) -> None:
-    """Rupees in crores and grouped as in India, others in millions."""
-    assert expected == words.large(amount, currency)
+def test_prices_are_grouped_as_their_readers_do(price: float, currency: str | None, expected: str) -> None:
+    """With two decimals and the currency's sign or code."""
+    assert expected == words.price(price, currency)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +72,7 @@ def test_large_amounts_have_three_digits(amount: float, currency: str | None, ex
         ("rs", -2.614, "\N{MINUS SIGN}2.61"),
         ("sector", 0.0, "0.00"),
         ("liquidity", 0.314, "0.31"),
-        ("amount", 2_660_000_000.0, "266"),
+        ("amount", 2_660_000_000.0, "₹266 crore"),
         ("range", 99.6, "100"),
     ],
 )
@@ -66,8 +98,8 @@ def test_a_chart_link_has_the_spelling_that_it_asks_for(chart_url: str, symbol: 
 
 @pytest.mark.parametrize(
     ("currency", "expected"),
-    [("INR", "₹ crore"), ("USD", "$ million"), ("CHF", "CHF million"), (None, "million")],
+    [("INR", "₹"), ("USD", "$"), ("CHF", "CHF"), (None, "")],
 )
 def test_amounts_name_their_unit(currency: str | None, expected: str) -> None:
-    """The market's own currency, and what its readers count in."""
+    """The market's own currency; what its readers count in stands with each amount."""
     assert expected == words.unit_of(MODES["amount"], currency)
