@@ -68,6 +68,11 @@ def test_the_samples_hold_what_embed_prints(
     assert not {"iframe", "script"} & set(rest.tags)
 
 
+def test_the_script_runs_at_once_behind_rocket_loader(capsys: pytest.CaptureFixture[str]) -> None:
+    """A blog behind Cloudflare would run it only later, when the page in the frame has told its height."""
+    assert 1 == printed(capsys, "--url", URL).count('<script data-cfasync="false">')
+
+
 def test_the_samples_are_marked_as_their_editors_mark_them(capsys: pytest.CaptureFixture[str]) -> None:
     """A Custom HTML block of WordPress, an HTML card of Ghost."""
     frame, grows = printed(capsys, "--height", "1400", "--url", URL), printed(capsys, "--url", URL)
