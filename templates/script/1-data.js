@@ -85,13 +85,11 @@ function write(/** @type {number} */ number, /** @type {string} */ size, plus = 
 
 const locale = () => (data.prices.currency === "INR" ? "en-IN" : "en-US");
 
-/** An amount or a count to three digits, in what the readers of the currency count in. */
+/** An amount or a count of three digits, in what the readers of the currency count in. */
 function large(/** @type {number} */ amount) {
-  const rounded = Number(amount.toPrecision(3)); // what rounds up to a unit is one of it
-  const [exponent, unit] = data.money.units.find(([zeros]) => rounded >= 10 ** zeros) ?? [0, ""];
-  const share = rounded / 10 ** exponent;
-  const digits = !unit || share >= 100 ? 0 : share >= 10 ? 1 : 2;
-  return `${share.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`.trim();
+  const [zeros, unit] = data.money.units.find(([least]) => amount >= 10 ** least) ?? [0, ""];
+  const digits = unit ? { minimumSignificantDigits: 3, maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 };
+  return withUnit((amount / 10 ** zeros).toLocaleString(locale(), digits), unit);
 }
 
 /** An amount of money, with the sign of its currency. */
