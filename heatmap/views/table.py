@@ -78,8 +78,6 @@ def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[Legend
     """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
     mode = EVERY[reading.mode]
     places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
-    if scale.name == RANK:
-        places.remove(colours.NEUTRAL)  # by rank every stock is on a side
     low, high = ends(reading, scale)
     stops = [LegendStop(ramp[place], None) for place in reversed(places)]
     stops[0] = LegendStop(stops[0].fill, low)

@@ -127,9 +127,7 @@ function legend() {
   });
   const low = scale.low || (ramp === "two-sided" ? "falling" : "low");
   const high = scale.high || (ramp === "two-sided" ? "rising" : "high");
-  // By rank no stock has the neutral shade, which stands in the middle.
-  const shades = swatches.filter((_, place) => scale.name !== "rank" || place * 2 !== swatches.length - 1);
-  byId("legend").replaceChildren(make("span", "", low), ...shades.map(swatch), make("span", "", withUnit(high, unit) + (scale.name === "rank" ? ", by rank" : "")));
+  byId("legend").replaceChildren(make("span", "", low), ...swatches.map(swatch), make("span", "", withUnit(high, unit) + (scale.name === "rank" ? ", by rank" : "")));
   const options = shown.scales.map(({ name, high: limit }) => {
     const words = { rank: "By rank", percentile: "By percentile" }[name] ?? `±${limit.replace("+", "")} ${unit}`;
     return new Option(words, name);
