@@ -73,7 +73,7 @@ def _place(lines: list[str], number: int, column: int) -> _Place:
 
 def _quoted(line: str) -> str:
     """Return a line as it may be shown; "" where it may not."""
-    line = line.strip()
+    line = "".join(letter if letter.isprintable() else "?" for letter in line.strip())
     if not line.startswith("["):
         key, equals, _ = line.partition("=")
         if not equals:

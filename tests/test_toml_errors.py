@@ -95,6 +95,14 @@ def test_no_secret_is_repeated(tmp_path: Path, text: str) -> None:
     assert "hunter2" not in said
 
 
+def test_what_cannot_be_shown_is_not(tmp_path: Path) -> None:
+    """A control character does not reach the terminal."""
+    said = problem(tmp_path, 'title = "a\x1b[31mb"\n')
+
+    assert said.isprintable()
+    assert 'It reads: title = "a?[31mb"' in said
+
+
 def test_the_overrides_file_is_explained_too(tmp_path: Path) -> None:
     """By the same sentences."""
     (tmp_path / "holidays.toml").write_text("[closed]\ndate = 2026-12-01\n[closed]\ndate = 2026-12-02\n")

@@ -70,10 +70,8 @@ def program() -> list[str]:
     script = Path(sys.executable).with_name("heatmap")
     if script.exists():
         return [str(script)]
-    called = Path(sys.argv[0])
-    if (
-        called.name == script.name and called.is_file()
-    ):  # installed for one user: the interpreter is elsewhere
+    called = Path(sys.argv[0])  # installed for one user, the script is not beside the interpreter
+    if called.name == script.name and called.is_file():
         return [str(called.absolute())]
     command = [sys.executable, "-m", "heatmap"]
     return ["/usr/bin/env", f"PYTHONPATH={CHECKOUT}", *command] if _is_checkout(CHECKOUT) else command
