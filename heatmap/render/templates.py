@@ -35,6 +35,7 @@ _NEEDLESS = (
     (re.compile(r"(?<![\w)\]])\((\w+)\)(?==>)"), r"\1"),
     (re.compile(r"\bconst\b"), "let"),
 )
+_NUMBER = re.compile(r"\blet ([A-Z][A-Z_]+)=([\d._]+);")
 _STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 
 
@@ -91,12 +92,32 @@ def script_hash(script: str) -> str:
 
 def _joined(folder: str) -> str:
     """Return the scripts of a folder one after another, in the order of their names."""
-    parts = sorted((find_templates() / folder).glob("*.js"))
-    body = _bare("".join(part.read_text("utf-8") for part in parts))
+    body = _bare(_sources(folder))
     pieces = _QUOTED.split(body)  # code and quoted in turn
     for needless, instead in _NEEDLESS:
         pieces[::2] = [needless.sub(instead, code) for code in pieces[::2]]
+    _inline_numbers(pieces, _sources(LATER if folder == SCRIPTS else SCRIPTS))
     return f'"use strict";\n{"".join(pieces)}'
+
+
+def _sources(folder: str) -> str:
+    """Return the scripts of a folder as they are written."""
+    return "".join(part.read_text("utf-8") for part in sorted((find_templates() / folder).glob("*.js")))
+
+
+def _inline_numbers(pieces: list[str], elsewhere: str) -> None:
+    """Write numbers in place of the constants that name them.
+
+    `pieces` are code and quoted in turn. A constant stays that a template or the other script, which comes
+    `elsewhere` from, may use.
+    """
+    kept = "".join([*pieces[1::2], elsewhere])
+    code = "\0".join(pieces[::2])
+    numbers = {name: number for name, number in _NUMBER.findall(code) if name not in kept}
+    if numbers:
+        code = _NUMBER.sub(lambda found: "" if found[1] in numbers else found[0], code)
+        used = re.compile(rf"\b(?:{'|'.join(numbers)})\b")
+        pieces[::2] = used.sub(lambda found: numbers[found[0]], code).split("\0")
 
 
 def _bare(text: str) -> str:

@@ -32,6 +32,10 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("if (a) b = c - -d;\nelse e = +f;\n", "if(a)b=c - -d;else e=+f;\n"),
         ("a = b\nc = d\n", "a=b\nc=d\n"),
         ("const constant = (a * b) / c[0] - (d + 1);\n", "let constant=(a*b)/c[0]-(d+1);\n"),
+        (
+            "const LEAST = 8;\nconst MOST = 0.5;\nf(LEAST, LEASTS, `${MOST}`, MOST);\n",
+            "let MOST=0.5;f(8,LEASTS,`${MOST}`,MOST);\n",
+        ),
         ('return "a" + b + "c";\n', 'return "a"+b+"c";\n'),
         ("const c = (a, b) => a / b / 2;\n", "let c=(a,b)=>a/b/2;\n"),
         ("for (const [a, b] of c) { d(a) }\n", "for(let[a,b]of c){d(a)}\n"),
