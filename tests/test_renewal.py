@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from heatmap import cli, nap
-from heatmap.state import State
+from heatmap.state import State, lock
 from tests.publishers.test_file import as_nobody
 from tests.servers.exchange import Exchange
 from tests.servers.exchange_holidays import ENDPOINT, LISTED_2026, MADE_UP_2027, holiday_master
@@ -429,6 +429,18 @@ def test_a_night_before_unknown_hours_is_slept_through(looks: Callable[[str], bo
     assert not looks("2026-11-07T23:55")
     assert looks("2026-11-08T00:00")
     assert looks("2026-11-08T00:05")
+
+
+def test_another_run_at_work(installed: Installation) -> None:
+    """A run that finds the state directory held neither fails nor idles: the next one asks."""
+    installed.run("2026-12-31T11:00")
+    asked = installed.asked
+    with lock(Path("state")):
+        assert (0, "") == installed.run("2027-01-02T08:32")
+    assert asked == installed.asked
+    assert not nap.lasts(["run", "--now", at("2027-01-02T08:37").isoformat()])
+    installed.run("2027-01-02T08:37")
+    assert asked < installed.asked
 
 
 def test_a_new_calendar_ends_the_rest(installed: Installation) -> None:
