@@ -67,9 +67,9 @@ function nextAsk() {
   if (clock.recording) return location.protocol === "file:" ? Infinity : regular;
   const over = clock.phase === "final" || clock.phase === "closed" || at > time(clock.settles) + HOUR;
   if (!over || at >= next) return regular;
-  const then = Number.isNaN(next) ? Infinity : next + patience;
   // Before it a session whose hours are not known may begin, or one that the calendar does not have.
-  return Math.max(regular, clock.next_open === null ? Math.min(asked + HOUR, then) : then);
+  const sooner = clock.next_open === null ? asked + HOUR : Infinity;
+  return Math.max(regular, Math.min(sooner, next + patience || Infinity));
 }
 
 /** By how many milliseconds the reader's clock is slow, at least; 0 where that does not matter. */
