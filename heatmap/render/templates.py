@@ -36,6 +36,7 @@ _NEEDLESS = (
     (re.compile(r"\bconst\b"), "let"),
 )
 _NUMBER = re.compile(r"\blet ([A-Z][A-Z_]+)=([\d._]+);")
+_DECLARED = re.compile(r"(?<=[;{}\n])(let\b[^;{}\n]*(?:;let\b[^;{}\n]*)*);let\b ?")
 _STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 
 
@@ -96,7 +97,7 @@ def _joined(folder: str) -> str:
     pieces = _QUOTED.split(body)  # code and quoted in turn
     for needless, instead in _NEEDLESS:
         pieces[::2] = [needless.sub(instead, code) for code in pieces[::2]]
-    _inline_numbers(pieces, _sources(LATER if folder == SCRIPTS else SCRIPTS))
+    _shorten_declarations(pieces, _sources(LATER if folder == SCRIPTS else SCRIPTS))
     return f'"use strict";\n{"".join(pieces)}'
 
 
@@ -105,8 +106,8 @@ def _sources(folder: str) -> str:
     return "".join(part.read_text("utf-8") for part in sorted((find_templates() / folder).glob("*.js")))
 
 
-def _inline_numbers(pieces: list[str], elsewhere: str) -> None:
-    """Write numbers in place of the constants that name them.
+def _shorten_declarations(pieces: list[str], elsewhere: str) -> None:
+    """Write numbers in place of the constants that name them, and several declarations as one.
 
     `pieces` are code and quoted in turn. A constant stays that a template or the other script, which comes
     `elsewhere` from, may use.
@@ -116,8 +117,10 @@ def _inline_numbers(pieces: list[str], elsewhere: str) -> None:
     numbers = {name: number for name, number in _NUMBER.findall(code) if name not in kept}
     if numbers:
         code = _NUMBER.sub(lambda found: "" if found[1] in numbers else found[0], code)
-        used = re.compile(rf"\b(?:{'|'.join(numbers)})\b")
-        pieces[::2] = used.sub(lambda found: numbers[found[0]], code).split("\0")
+        code = re.sub(rf"\b(?:{'|'.join(numbers)})\b", lambda found: numbers[found[0]], code)
+    # Declarations that follow one another become one; only those without blocks, in which others may stand.
+    code = _DECLARED.sub(lambda found: re.sub(r";let\b ?", ",", found[1]) + ",", code)
+    pieces[::2] = code.split("\0")
 
 
 def _bare(text: str) -> str:
