@@ -49,7 +49,7 @@ function isOld() {
   const [at, asOf, made] = [now(), time(clock.as_of), time(clock.generated_at)];
   if (at - time(clock.next_regular_open) > limit) return true;
   if (clock.phase === "final") return false;
-  if (!clock.windows.length) return clock.phase === "unknown" && at - asOf > limit;
+  if (!clock.windows.length) return clock.phase !== "closed" && at - asOf > limit;
   // Prices stand still during an auction: a page made in one has the age of the page, not of its prices.
   const auction = clock.windows.find((window) =>
     window.phase === "auction" && made >= time(window.opens) && made < time(window.closes));

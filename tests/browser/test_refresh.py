@@ -21,6 +21,14 @@ MARK = "() => { window.sameDocument = true; }"
 MARKED = "() => window.sameDocument === true"
 
 
+def set_clock(site: Site, **changes: object) -> None:
+    """Change the times that are written into the page."""
+    found = re.search(rb'(<script[^>]*id="heatmap-clock"[^>]*>)(.*?)(</script>)', site.page, re.DOTALL)
+    assert found is not None
+    clock = json.dumps(json.loads(found[2]) | changes).encode()
+    site.page = site.page.replace(found[0], found[1] + clock + found[3])
+
+
 def frame_of(page: Page) -> Frame:
     """The map within a blog page."""
     frame = page.frames[1]
@@ -232,16 +240,37 @@ def test_a_pause_does_not_age_a_page(
     site.draw(at(f"2026-11-20T{as_of}"))
     windows = [{"opens": "09:15", "closes": "10:00"}, {"opens": "11:30", "closes": "12:30"}]
     day = "2026-11-20T{}:00+05:30"
-    found = re.search(rb'(<script[^>]*id="heatmap-clock"[^>]*>)(.*?)(</script>)', site.page, re.DOTALL)
-    assert found is not None
-    clock = json.loads(found[2])
-    clock["windows"] = [
-        {key: day.format(value) for key, value in window.items()} | {"phase": "open"} for window in windows
-    ]
-    clock["settles"] = day.format("12:45")
-    site.page = site.page.replace(found[0], found[1] + json.dumps(clock).encode() + found[3])
+    set_clock(
+        site,
+        windows=[
+            {key: day.format(value) for key, value in window.items()} | {"phase": "open"}
+            for window in windows
+        ],
+        settles=day.format("12:45"),
+    )
 
     page = visit(now=at(f"2026-11-20T{seen}"))
+
+    assert old is page.locator("#old").is_visible()
+
+
+@pytest.mark.parametrize(("seen", "old"), [("2026-11-21T03:11:00", False), ("2026-11-21T03:13:00", True)])
+def test_a_market_that_never_closes_ages(
+    site: Site, visit: Callable[..., Page], seen: str, old: bool
+) -> None:
+    """It has no sessions, so its figures have their age at every hour."""
+    site.draw(at("2026-11-21T03:00:00"))
+    set_clock(
+        site,
+        phase="open",
+        windows=[],
+        settles=None,
+        session_date=None,
+        next_open=None,
+        next_regular_open=None,
+    )
+
+    page = visit(now=at(seen))
 
     assert old is page.locator("#old").is_visible()
 
