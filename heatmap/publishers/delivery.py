@@ -80,9 +80,7 @@ class Work:
         self._made: list[str] = []  # folders
         self._settled: set[str] = set()  # the files known to be in place
         self._proofs: list[str] = []  # paths of files that nobody else has beside a page, or below it
-        self._sizes: dict[
-            str, int | None
-        ] = {}  # by page, what `comparison.size` would return, where it is known
+        self._sizes: dict[str, int | None] = {}  # by page, as `comparison.size` returns them
 
     @property
     def made(self) -> tuple[str, ...]:
@@ -169,7 +167,7 @@ class Work:
             if size is None and not isinstance(missing, Unreadable):
                 return None
         # There are users who may write and not read: then a snapshot beside or below the page is the proof.
-        folder = page.path.rpartition("/")[0]
+        folder = page.path.removesuffix(ownership.PAGE_NAME)
         proofs = [proof for proof in self._proofs if proof.startswith(folder)]
         if any(comparison.is_there(session, address.join(self.target.folder, proof)) for proof in proofs):
             return ownership.SAMPLE

@@ -387,6 +387,24 @@ def test_a_page_that_the_server_does_not_give_back(refusal: type[Missing], is_ou
         assert files == server.files
 
 
+def test_the_snapshot_of_another_market_proves_nothing() -> None:
+    """Folders may begin alike: that of `nse` is not ours because that of `nse-fno` is."""
+    files = {"web/nse/index.html": b"theirs", "web/nse-fno/snapshot.json": b"ours"}
+    server = Imaginary(files=dict(files), verify="size")
+    pages = [Page(f"nse/{page.path.rpartition('/')[2]}", page.content) for page in MARKED]
+    pages.append(Page("nse-fno/snapshot.json", MARKED[0].content))
+
+    class Blind(Session):
+        def read(self, path: str, most: int | None = None) -> bytes:
+            raise Unreadable("550 No.")
+
+    server.session = lambda deadline: Blind(server)
+    with pytest.raises(PublishImpossible, match=r"nse/index\.html there cannot be read"):
+        bring(server, pages)
+
+    assert files == server.files
+
+
 def test_a_page_too_large_for_ours_is_not_read() -> None:
     """Its size tells that it is somebody else's."""
     server = Imaginary(files={"web/index.html": bytes(ownership.MAX_PAGE_BYTES + 1)})
