@@ -6,6 +6,7 @@ from math import ceil, log
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.render import words
+from heatmap.render.letters import width_of
 
 if TYPE_CHECKING:
     from heatmap.model import Breadth, Cell, Occasion, Snapshot, Table
@@ -27,22 +28,6 @@ LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; what would have to be small
 USUAL_LETTERS_WIDTH = 8 * 0.72  # a symbol's, in its size: up to it, all symbols have the same size
 LINE_HEIGHT = 1.2  # of a line's size
 ROOM = 0.9  # of a width or height, for text
-
-# How wide letters are, in their size: those of Arial Bold and a little more, so that with what ROOM leaves
-# even DejaVu Sans Bold fits. Whoever looks at the picture has the fonts he has: no font is asked.
-LETTER_WIDTHS = {
-    letter: width
-    for letters, width in (
-        (" .,:;|'ijlI-", 0.37),
-        ("!`()[]frt/\\", 0.44),
-        ("EFJLPSTYZ", 0.67),
-        ("ABCDGHKNOQRUVX", 0.77),
-        ("&+<=>^~#" + words.MINUS, 0.8),
-        ("@%MWmw…", 1.0),
-    )
-    for letter in letters
-}
-ASCII_WIDTH, FOREIGN_WIDTH = 0.65, 1.0  # of letters not listed
 
 
 class Line(NamedTuple):
@@ -206,12 +191,6 @@ def _in_halves(size: float) -> float:
     """Return the largest half below a size: few sizes are few fonts to be made."""
     halves = int(size * 2)
     return halves / 2 if halves % 2 else halves // 2
-
-
-def width_of(text: str) -> float:
-    """Return how wide a line is at most in the usual fonts, bold, in its size."""
-    widths = LETTER_WIDTHS
-    return sum(widths.get(letter) or (ASCII_WIDTH if letter.isascii() else FOREIGN_WIDTH) for letter in text)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.modes import MODES
 from heatmap.render import words
+from heatmap.render.letters import width_of
 from heatmap.render.options import LAYOUTS, THEMES
 from heatmap.render.templates import render_template
 from heatmap.views.sectors import SectorsView
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from heatmap.render.options import PageOptions
 
 TEMPLATE = "fragment.html.j2"
-TREEMAP_PIXELS = 600.0  # width and height of a treemap: readable in a column and on a phone
-LEAST_LETTER_PIXELS = 8.0
-LETTER_WIDTH = 0.85  # of its size, at most: a wide capital in bold
+TREEMAP_WIDTH = 600.0  # pixels: of a column; elsewhere it grows and shrinks as a whole
+LEAST_TREEMAP_HEIGHT = 300.0
+NAMEABLE = 4400.0  # square pixels a stock, on average: enough for a name on nearly every tile
+LEAST_LETTER_PIXELS, LARGEST_LETTER_PIXELS = 8.0, 18.0
+LINE_HEIGHT = 1.2  # of a letter's size
+FREE = 0.9  # of a width, for words: some fonts are wider than the usual ones
+MOST_LINES = 3  # that a symbol is split into
 
 
 class Fragment(NamedTuple):
@@ -57,6 +62,8 @@ class Tile(NamedTuple):
     ink: str
     place: tuple[float, ...] = ()
     letter: float | None = None  # the size of its words in percent of its width; None: no room for them
+    room: float = 100.0  # how wide its symbol may be, in percent of its width: one that is split is narrower
+    has_text: bool = True  # whether there is room for more than the symbol
 
 
 class Section(NamedTuple):
@@ -78,22 +85,25 @@ def fragment(
     from zoneinfo import ZoneInfo
 
     mode = MODES[wanted.mode]
-    view = TableView(options.columns, options.gradient, options.up, options.heat)
+    # By rank, a small loss in a large tile looks like a crash: a treemap shades by value, as on the page.
+    heat = "1" if wanted.layout == "treemap" else options.heat
+    view = TableView(options.columns, options.gradient, options.up, heat)
     cells = view.draw(snapshot, reading).cells
     tiles = [_tile(cell, wanted.mode, snapshot.currency, options.chart_url) for cell in cells]
     sections = [Section("", tiles)]
     headings: list[tuple[str, tuple[float, ...]]] = []
+    height = max(LEAST_TREEMAP_HEIGHT, round(len(tiles) * NAMEABLE / TREEMAP_WIDTH))
     if wanted.layout == "sectors":
         sections = [
             Section(group.sector or "Without a sector", [tiles[place] for place in group.members])
             for group in SectorsView().draw(snapshot, reading)
         ]
     elif wanted.layout == "treemap":
-        treemap = TreemapView(width=TREEMAP_PIXELS, height=TREEMAP_PIXELS).draw(snapshot, reading)
+        treemap = TreemapView(width=TREEMAP_WIDTH, height=height).draw(snapshot, reading)
         by_index = dict(zip(reading.order, tiles, strict=True))
         places = zip(treemap.tiles, treemap.places, strict=True)
-        sections = [Section("", [_placed(by_index[index], place) for index, place in places])]
-        headings = [(name, _sides(place)) for name, place in treemap.headings]
+        sections = [Section("", [_placed(by_index[index], place, height) for index, place in places])]
+        headings = [(name, _sides(place, height)) for name, place in treemap.headings]
     return render_template(
         TEMPLATE,
         cache,
@@ -101,6 +111,7 @@ def fragment(
         caption=", ".join(filter(None, (mode.label, words.unit_of(mode, snapshot.currency)))),
         as_of=snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)),
         layout=wanted.layout,
+        aspect=round(TREEMAP_WIDTH / height, 4),
         theme=wanted.theme,
         headings=headings,
         sections=sections,
@@ -121,12 +132,31 @@ def _tile(cell: Cell, mode: str, currency: str | None, chart_url: str) -> Tile:
     )
 
 
-def _placed(tile: Tile, place: Rectangle) -> Tile:
-    size = 1 / (max(len(tile.symbol), len(tile.text)) * LETTER_WIDTH)
-    fits = size * place.width >= LEAST_LETTER_PIXELS and place.height >= 3 * LEAST_LETTER_PIXELS
-    return tile._replace(place=_sides(place), letter=round(size * 100, 2) if fits else None)
+def _placed(tile: Tile, place: Rectangle, height: float) -> Tile:
+    """Return a tile with its place in a treemap of that height, and its words as large as there is room for.
+
+    Symbol and text, or the symbol alone, in one line or in as many as MOST_LINES.
+    """
+    tile = tile._replace(place=_sides(place, height))
+    wide, high = (place.width - 2) * FREE, place.height - 3
+    for texts in ((tile.text,), ()):
+        for count in range(1, MOST_LINES + 1):
+            length = -(-len(tile.symbol) // count)
+            lines = [tile.symbol[start : start + length] for start in range(0, len(tile.symbol), length)]
+            longest = max(map(width_of, lines))
+            by_width = wide / max(longest, *map(width_of, texts), 0.1)
+            by_height = high / (len(lines) + len(texts)) / LINE_HEIGHT
+            size = min(by_width, by_height, LARGEST_LETTER_PIXELS)
+            if size >= LEAST_LETTER_PIXELS:
+                room = round(longest * size / FREE / place.width * 100, 2) if count > 1 else 100.0
+                return tile._replace(
+                    letter=round(size / place.width * 100, 2), room=room, has_text=bool(texts)
+                )
+    return tile
 
 
-def _sides(place: Rectangle) -> tuple[float, ...]:
-    """Return left, top, width and height in percent of the picture."""
-    return tuple(round(side * 100 / TREEMAP_PIXELS, 2) for side in place)
+def _sides(place: Rectangle, height: float) -> tuple[float, ...]:
+    """Return left, top, width and height in percent of a treemap of that height."""
+    across, down = 100 / TREEMAP_WIDTH, 100 / height
+    x, y, width, high = place
+    return tuple(round(side, 2) for side in (x * across, y * down, width * across, high * down))

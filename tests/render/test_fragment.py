@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from heatmap import colours
 from heatmap.model import Quote, Snapshot
 from heatmap.render.fragment import Fragment, fragment, named
 from heatmap.render.options import LAYOUTS, PageOptions
@@ -138,9 +139,46 @@ def test_its_colours_stay_where_a_reader_has_their_own(browser: Browser, layout:
         page.close()
 
     assert found[0] == found[1]
-    assert len({fill for fill, _ in found[0]}) > 100
+    assert len({fill for fill, _ in found[0]}) > 60
 
 
 COLOURS = """all => all.map((one) => [one.tagName, getComputedStyle(one)])
   .map(([tag, style]) => [style.backgroundColor, tag === "A" ? style.color : ""])
   .filter(([fill]) => !/, 0\\)$/.test(fill))"""
+
+
+@pytest.mark.parametrize("width", [900, 600, 360])
+def test_a_treemap_names_nearly_every_tile(browser: Browser, width: int) -> None:
+    """Split where a tile is narrow, in letters of 8 pixels in a column of 600; no word leaves its tile."""
+    page = browser.new_page(viewport={"width": width + 16, "height": 800})
+    page.set_content(f"<!DOCTYPE html><title>Blog</title><body>{made('change-treemap', recorded())}")
+    found = page.eval_on_selector_all(
+        "[role=listitem]",
+        """tiles => tiles.map((tile) => { const box = tile.getBoundingClientRect(); return [...tile.querySelectorAll("b, span")].map((part) => {
+        const range = document.createRange(); range.selectNodeContents(part); const text = range.getBoundingClientRect();
+        return [part.tagName, part.textContent, parseFloat(getComputedStyle(part).fontSize),
+          text.left >= box.left && text.right <= box.right && text.top >= box.top - 1 && text.bottom <= box.bottom + 1]; }); })""",
+    )
+    page.close()
+
+    symbols = {parts[0][1] for parts in found if parts}
+    assert len(symbols) >= 205
+    assert symbols <= {quote.symbol for quote in recorded().quotes}
+    assert sum(len(parts) == 2 for parts in found) >= 185
+    parts = [part for tile in found for part in tile]
+    assert [] == [part for part in parts if not part[3]]
+    assert min(part[2] for part in parts) >= 7.5 * width / 600
+
+
+def test_a_treemap_shades_by_value() -> None:
+    """As on the page, whatever the configuration begins with; the table begins with the configuration."""
+    reading = reading_of(recorded(), "change")
+    scales = {scale.name: scale for scale in reading.scales}
+    ramp = colours.ramp(colours.GRADIENTS["contrast"]["green"])
+    expected = [ramp[shade] for shade in scales["1"].shades]
+
+    def fills(layout: str) -> set[str]:
+        return set(re.findall(r"background:(#\w{6});color", made(f"change-{layout}", recorded())))
+
+    assert set(expected) == fills("treemap")
+    assert set(expected) != fills("table")
