@@ -250,6 +250,14 @@ def test_breadth_counts_the_unchanged_apart() -> None:
     assert Breadth(1, 1, 3) == measures.breadth([0.004, -0.004, 0.0, 0.006, -0.006])
 
 
+def test_no_percent_change_is_negative_zero() -> None:
+    """A fall that rounds to nothing is 0.0, which files of data write without a sign, too."""
+    assert ["0.0", "0.0"] == [
+        str(measures.percent_change(99.9999, 100.0)),
+        str(measures.rounded([-0.004])[0]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("last", "previous", "expected"),
     [
