@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap import blocks, overrides
@@ -271,6 +271,7 @@ OWN = (
     st.dictionaries(DAYS_2027, st.sampled_from(["Feast", "Feast*", '"', "\\n"]), max_size=12),
     st.sampled_from(OWN),
 )
+@settings(deadline=None)
 def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) -> None:
     """After any whole list the calendar differs on the user's dates alone, a second time changes nothing, and
     the user's own part is there to the letter, but for the end."""
