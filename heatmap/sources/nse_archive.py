@@ -176,12 +176,12 @@ class NseArchive(Online):
         return present | missing
 
     def _changes(self, shelf: Exchange) -> tuple[Alias, ...]:
-        """Return the exchange's list of symbols that changed. Raises SourceError."""
+        """Return what the exchange's list of symbols that changed has of recent years. Raises SourceError."""
         from heatmap.history import archives
         from heatmap.sources import nse_symbols
 
         body = shelf.read((self.base_url or archives.BASE_URL).rstrip("/") + nse_symbols.PATH)
-        return nse_symbols.parse(body) if body else ()
+        return nse_symbols.recent(nse_symbols.parse(body)) if body else ()
 
     def _optional(self, work: Callable[[], _T]) -> _T | None:
         """Return what `work` gives within a part of the time; None where it fails: a page can do without."""

@@ -72,8 +72,13 @@ def load(folder: Path) -> tuple[Alias, ...]:
 
 def save(folder: Path, changes: Iterable[Alias]) -> None:
     """Keep the exchange's list in the sources' folder, from KEPT_SINCE on. Raises OSError."""
-    plain = [[old, new, since.isoformat()] for old, new, since in changes if since and since >= KEPT_SINCE]
+    plain = [[old, new, since.isoformat()] for old, new, since in recent(changes) if since]
     documents.save(folder / FILE_NAME, VERSION, {"changes": plain})
+
+
+def recent(changes: Iterable[Alias]) -> tuple[Alias, ...]:
+    """Return the changes from KEPT_SINCE on; a symbol of before may be another company's by now."""
+    return tuple(change for change in changes if change.since and change.since >= KEPT_SINCE)
 
 
 def of_symbols(changes: Sequence[Alias], symbols: Collection[str]) -> tuple[Alias, ...]:
@@ -102,13 +107,10 @@ def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str
 
 
 def current(symbol: str, day: date, changes: Sequence[Alias]) -> str:
-    """Return what a symbol of earlier is called on a day."""
-    for _ in changes:  # one may lead to another, but not for ever
-        fits = (c.new for c in changes if c.old == symbol and (c.since is None or c.since <= day))
-        later = next(fits, None)
-        if later is None:
-            break
-        symbol = later
+    """Return what a symbol of earlier is called on a day: the changes until then, one after the other."""
+    for change in sorted(changes, key=_order):
+        if change.old == symbol and (change.since is None or change.since <= day):
+            symbol = change.new
     return symbol
 
 

@@ -88,6 +88,23 @@ def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
     assert nse_symbols.current("A", day, circle) in {"A", "B"}
 
 
+def test_a_symbol_that_was_given_twice() -> None:
+    """The changes count in the order of their dates, however long the list is and wherever they stand in it."""
+    others = [Alias(f"OLD{n}", f"NEW{n}", date(2024, 1, 1)) for n in range(999)]
+    back = (Alias("Y", "X", date(2025, 1, 1)), Alias("X", "Y", date(2024, 1, 1)))
+
+    for count in (998, 999):
+        assert nse_symbols.current("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
+        assert nse_symbols.current("X", date(2026, 1, 1), (*others[:count], *back)) == "X"
+
+
+def test_changes_of_long_ago() -> None:
+    """They say nothing of a symbol of today: it may have been given to another company since."""
+    old = Alias("X", "Y", date(2005, 1, 1))
+
+    assert nse_symbols.recent((old, ZOMATO)) == (ZOMATO,)
+
+
 def test_what_leads_to_a_symbol() -> None:
     """All that it was called before, over others, too."""
     assert CHAIN[:2] == nse_symbols.of_symbols(CHAIN, ["LTM", "TCS"])
