@@ -1,7 +1,7 @@
 """Explains why a file is not valid TOML: quotes the line and says what was probably meant.
 
 A line may hold a secret that somebody has put there by mistake. So values of keys that speak of secrets,
-addresses beyond their scheme, and lines without a key are not quoted.
+addresses beyond their scheme, what follows a header, and lines without a key are not quoted.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import re
 from typing import NamedTuple
 
 LONGEST_QUOTE = 60  # characters
+LONGEST_READ = 1000  # characters of a line, in which an address is looked for
 ARRAYS = ("market", "market.source", "publish", "alert", "closed", "session", "regular", "alias", "action")
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
-_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\s-]*?)\s*\]")
+_HEADER = re.compile(r"\s*(\[\[?)([\w.\s-]*)\]")
+_HEADER_WORDS = re.compile(r"\[+[\w.\s-]*\]*")
 _KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
-_SECRET = re.compile(r"pass|secret|token|key|_env|_file|chat_id", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|secret|token|key|auth|bearer|_env|_file|chat_id", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b(?!file:)([a-z][a-z0-9+-]*:)(?=.*[/\\@]).*", re.IGNORECASE)
 _TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _MEANINGS = {  # how tomllib's message begins, and what was probably meant
     "Expected '='": 'between a key and its value stands =, as in title = "My map"',
@@ -67,21 +70,24 @@ def _place(lines: list[str], number: int, column: int) -> _Place:
     for above in reversed(lines[: number - 1]):
         header = _HEADER.match(above)
         if header:
-            return _Place(line, column, header[2].replace(" ", ""), header[1] == "[[")
+            return _Place(line, column, "".join(header[2].split()), header[1] == "[[")
     return _Place(line, column, "", is_array=False)
 
 
 def _quoted(line: str) -> str:
     """Return a line as it may be shown; "" where it may not."""
     line = "".join(letter if letter.isprintable() else "?" for letter in line.strip())
-    if not line.startswith("["):
+    header = _HEADER_WORDS.match(line)
+    if header:
+        line = header[0].strip()
+    else:
         key, equals, _ = line.partition("=")
         if not equals:
             word = re.match(r"([\w-]+)(?:\s*:|\s+[\"'])", line)  # as YAML has it, or = forgotten
             line = f"{word[1]} ..." if word else ""
         elif _SECRET.search(line):
             line = f"{key}= ..."
-    line = re.sub(r"//.*", "//...", line)
+    line = _ADDRESS.sub(r"\1...", line[:LONGEST_READ])
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
 
 
@@ -109,7 +115,7 @@ def _repeated(why: str, place: _Place) -> str:
         table = f"in {place.header}" if place.table else "above the first table"
         return f"{place.key} stands {table} already: remove one of the two"
     header = _HEADER.match(place.line)
-    name = header[2].replace(" ", "") if header else ".".join(re.findall(r"'([^']*)'", why))
+    name = "".join(header[2].split()) if header else ".".join(re.findall(r"'([^']*)'", why))
     if name in ARRAYS:
         return f"this table is there already: if there are several, each begins with [[{name}]]"
     return "this table is there already: put the keys of both into one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
@@ -85,6 +86,14 @@ def test_the_line_and_what_was_meant(tmp_path: Path, text: str, said: str) -> No
         'publish = [{ url = "file:x", password = "hunter2" \n',
         'x = """\nhunter2 \\q\n"""\n',
         'x = """\nmy hunter2 \\q\n"""\n',
+        '[[publish]] password = "hunter2"\n',
+        '[[publish]] url = "ftp://me:hunter2@host"\n',
+        'fragments = ["a",\n["hunter2", "b" "c"]]\n',
+        '[[publish]]\nurl = "ftp:me:hunter2@host\n',
+        '[[alert]]\nurl = "https:\\/\\/hooks.example.org\\/hunter2"\n',
+        '[[alert]]\nurl = "https:/hooks.example.org/hunter2\n',
+        '[[publish]]\nuser = "me" pwd = "hunter2"\n',
+        'headers = ["Authorization: Bearer hunter2]\n',
     ],
 )
 def test_no_secret_is_repeated(tmp_path: Path, text: str) -> None:
@@ -93,6 +102,15 @@ def test_no_secret_is_repeated(tmp_path: Path, text: str) -> None:
 
     assert "line" in said
     assert "hunter2" not in said
+
+
+def test_a_bracket_and_many_spaces_are_read_at_once(tmp_path: Path) -> None:
+    """A line that looks like the beginning of a header costs no more than its length."""
+    begin = perf_counter()
+    said = problem(tmp_path, "x = [\n[" + " " * 3000 + "\n]\ny = z\n")
+
+    assert "line" in said
+    assert perf_counter() - begin < 5
 
 
 def test_what_cannot_be_shown_is_not(tmp_path: Path) -> None:
