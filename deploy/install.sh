@@ -8,7 +8,7 @@ usage() {
 Usage: sh deploy/install.sh [OPTION]...
 Installs heatmap as a system service, from the checkout that this script is in. Run again, it upgrades, or does nothing.
 
-  --from WHAT      install this instead: a wheel, or what pip understands, such as market-heatmap==0.2.0
+  --from WHAT      install this instead: a wheel, or what pip understands, such as 'market-heatmap>=0.2'
   --extras LIST    with these extras, such as sftp-password,s3
   --cron           a line of cron, with its own log, in place of the systemd timer (where systemd does not run: always)
   --dry-run        say what would be done, and do nothing
@@ -133,6 +133,36 @@ make_folder() {
     fi
 }
 
+# What pip is asked for: a path and an address take extras in their own ways, a requirement after its name.
+requirement() {
+    wanted=${what:-$checkout}
+    if [ -z "$extras" ]; then
+        say "$wanted"
+        return 0
+    fi
+    case $wanted in
+        *' @ '*) add_extras ;;
+        *://*) say "market-heatmap[$extras] @ $wanted" ;;
+        .* | */* | *.whl | *.tar.gz | *.zip) say "${wanted}[$extras]" ;;
+        *) add_extras ;;
+    esac
+}
+
+# Puts the extras behind the name, together with those that stand there already.
+add_extras() {
+    rest=${wanted#"${wanted%%[![:space:]]*}"}
+    name=${rest%%[!A-Za-z0-9._-]*}
+    rest=${rest#"$name"}
+    bare=${rest#"${rest%%[![:space:]]*}"}
+    case $bare in
+        '['*']'*)
+            bare=${bare#?}
+            say "${name}[${bare%%]*},$extras]${bare#*]}"
+            ;;
+        *) say "${name}[$extras]$rest" ;;
+    esac
+}
+
 # A new version grows beside the one in use, which a link then leaves: a failure on the way changes nothing. The one before
 # stays until the next upgrade, for a run that is under way.
 install_program() {
@@ -142,13 +172,7 @@ install_program() {
         return 0
     fi
     before=$(readlink "$venv" 2>/dev/null || :)
-    wanted=${what:-$checkout}
-    if [ -n "$extras" ]; then
-        case $wanted in
-            *==*) wanted="${wanted%%==*}[$extras]==${wanted#*==}" ;;
-            *) wanted="${wanted}[$extras]" ;;
-        esac
-    fi
+    wanted=$(requirement)
     [ -d "$opt" ] || change mkdir -p "$opt"
     change "$python" -m venv --clear "$new"
     change "$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$wanted"

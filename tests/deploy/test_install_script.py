@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.servers import unpack
 
@@ -201,6 +202,37 @@ def test_a_dry_run_tells_everything_and_does_nothing(script: Script, root: Path)
     before = tree(root)
     assert "opt/market-heatmap" in script("--uninstall", "--purge", "--dry-run").stdout
     assert before == tree(root)
+
+
+@pytest.mark.parametrize(
+    ("what", "extras", "wanted"),
+    [
+        ("market-heatmap", "s3", "market-heatmap[s3]"),
+        ("market-heatmap==0.2.0", "s3,png", "market-heatmap[s3,png]==0.2.0"),
+        ("market-heatmap>=0.2", "s3", "market-heatmap[s3]>=0.2"),
+        ("market-heatmap >= 0.2, != 0.2.1", "s3", "market-heatmap[s3] >= 0.2, != 0.2.1"),
+        ("market-heatmap<1,>=0.2", "s3", "market-heatmap[s3]<1,>=0.2"),
+        ("market-heatmap~=0.2", "s3", "market-heatmap[s3]~=0.2"),
+        ("market-heatmap===0.2", "s3", "market-heatmap[s3]===0.2"),
+        ("market-heatmap[png]>=0.2", "s3", "market-heatmap[png,s3]>=0.2"),
+        ("market-heatmap [png] >=0.2", "s3", "market-heatmap[png,s3] >=0.2"),
+        ("market-heatmap; python_version > '3'", "s3", "market-heatmap[s3]; python_version > '3'"),
+        ("market-heatmap @ https://example.org/x.whl", "s3", "market-heatmap[s3] @ https://example.org/x.whl"),
+        ("https://example.org/x.whl", "s3", "market-heatmap[s3] @ https://example.org/x.whl"),
+        ("git+ssh://git@example.org/x.git@v1", "s3", "market-heatmap[s3] @ git+ssh://git@example.org/x.git@v1"),
+        ("market-heatmap>=0.2", "", "market-heatmap>=0.2"),
+        ("./x-1-py3-none-any.whl", "s3", "./x-1-py3-none-any.whl[s3]"),
+        ("x-1-py3-none-any.whl", "s3", "x-1-py3-none-any.whl[s3]"),
+        ("/some where/x", "s3", "/some where/x[s3]"),
+    ],
+)
+def test_what_pip_is_asked_for(script: Script, what: str, extras: str, wanted: str) -> None:
+    """Extras stand where pip looks for them, whatever stands behind the name."""
+    said = script("--dry-run", "--from", what, "--extras", extras).stdout
+
+    assert [wanted] == re.findall("--no-input (.+)$", said, re.MULTILINE)
+    if not re.match("[./x]", wanted):
+        Requirement(wanted)
 
 
 def steps(said: str) -> list[str]:
