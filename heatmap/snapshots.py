@@ -26,7 +26,6 @@ MAX_VALUES = (
 LONGEST_DOUBT = 300  # characters
 MOST_DOUBTS = 20  # of one quote
 VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would run
 
 _T = TypeVar("_T")
 _SYMBOL = re.compile(r"(?!.*\.\.)[\w^=$][\w&.\-/^=+:$!*]{0,31}")
@@ -134,7 +133,7 @@ def to_csv(table: Table) -> bytes:
         for period in periods:
             change = quote.changes.get(period)
             row += [change.percent, change.since] if change else [None, None]
-        writer.writerow([_harmless(value) for value in row])
+        writer.writerow([values.spreadsheet_cell(value) for value in row])
     return file.getvalue().encode()
 
 
@@ -283,9 +282,3 @@ def _nonsense(why: str) -> SourceReshaped:
 
 def _dumped(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value

@@ -14,6 +14,15 @@ LONGEST_NAME = 120  # characters
 LOWEST_PERCENT = -100.0  # a price cannot fall below nothing
 HIGHEST_PERCENT = 100_000.0
 
+# Spreadsheets run a cell that begins with one of these signs; those of Japanese and Chinese offices take the
+# wide and the small forms for the same. White space and what shows nothing may stand before it.
+FORMULA_SIGNS = "=+@\N{MINUS SIGN}\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b-"
+_INVISIBLE = r"\s\x00-\x1f\xad\u200b-\u200f\u2060-\u2064\ufeff"
+# Where the list separator is a semicolon, a text that holds one becomes two cells.
+_FORMULA_START = re.compile(
+    rf"^(?=[{_INVISIBLE}]*[{FORMULA_SIGNS}]|[\t\r\n])|[;,\t][{_INVISIBLE}]*(?=[{FORMULA_SIGNS}])"
+)
+
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:,\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -68,6 +77,14 @@ def words(value: object, longest: int = LONGEST_NAME) -> str | None:
     visible = (" " if c.isspace() else c for c in value[: 2 * longest])
     text = "".join(c for c in visible if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return " ".join(text.split())[:longest].rstrip() or None
+
+
+def spreadsheet_cell(value: object) -> object:
+    """Return a value for a CSV file: text gets an apostrophe where a spreadsheet would see a formula begin.
+
+    Numbers stay as they are, for a negative one begins with a minus.
+    """
+    return _FORMULA_START.sub(r"\g<0>'", value) if isinstance(value, str) else value
 
 
 def day(value: object) -> date | None:

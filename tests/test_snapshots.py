@@ -370,10 +370,20 @@ def test_csv() -> None:
     assert rows[2] == ["BAJAJ-AUTO", "", "", "", "", "-1.0", *[""] * 12]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠﹦﹢﹣﹫−", " =", "\u3000＝", "\ufeff="]
+)
 def test_csv_formulas(start: str) -> None:
     """Text that a spreadsheet would run is text there; a negative number stays a number."""
     evil = replace(BARE, name=f'{start}HYPERLINK("http://evil.example","x"),1')
     row = list(csv.reader(io.StringIO(snapshots.to_csv(table(evil)).decode(), newline="")))[1]
     assert row[1] == f"'{evil.name}"
     assert row[5] == "-1.0"
+
+
+def test_csv_formulas_behind_a_separator() -> None:
+    """Where the list separator is a semicolon, the rest of a name would be a cell of its own."""
+    names = {"A;=1+1;B": "A;'=1+1;B", "A, ＝1": "A, '＝1", "Foo, Inc": "Foo, Inc", "A-B; C=D": "A-B; C=D"}
+    for name, written in names.items():
+        text = snapshots.to_csv(table(replace(BARE, name=name))).decode()
+        assert written == list(csv.reader(io.StringIO(text, newline="")))[1][1]

@@ -6,6 +6,7 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from heatmap import values
 from heatmap.history import parquet
 from heatmap.history.model import Bar
 
@@ -23,7 +24,9 @@ def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
 
     for rows in chain([[Bar._fields]], bars):
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        csv.writer(text, lineterminator="\n").writerows(
+            [values.spreadsheet_cell(value) for value in row] for row in rows
+        )
         file.write(text.getvalue().encode())
 
 

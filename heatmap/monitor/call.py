@@ -50,6 +50,8 @@ def send(method: str, url: str, body: bytes | None = None, kind: str = "text/pla
     """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
     import requests
 
+    from heatmap.web.logins import AddressLogin
+
     headers = {"User-Agent": f"market-heatmap/{__version__}"}
     if body is not None:
         headers["Content-Type"] = kind
@@ -61,6 +63,7 @@ def send(method: str, url: str, body: bytes | None = None, kind: str = "text/pla
                 url,
                 data=body,
                 headers=headers,
+                auth=AddressLogin(),
                 timeout=TIMEOUTS_SECONDS,
                 allow_redirects=False,
                 stream=True,

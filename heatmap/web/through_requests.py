@@ -14,6 +14,7 @@ from urllib3.exceptions import TimeoutError as TimeoutError_
 from heatmap.errors import SourceError, SourceImpossible
 from heatmap.web import answers, faults
 from heatmap.web.answers import Limits, Reply
+from heatmap.web.logins import AddressLogin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +40,7 @@ class Carrier:
         """Prepare; the timeouts are to connect, and between two pieces of an answer."""
         self._timeouts = timeouts_seconds
         self._session = _Http()
+        self._session.auth = AddressLogin()
         self._session.headers.update({**BASE_HEADERS, **headers})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # others keep them
         self._response: requests.Response | None = None  # while it is being read

@@ -8,9 +8,9 @@ const figures = () => tiles.map(({ stock, known, number }) => ({
 
 function csv() {
   const rows = figures();
-  // Text that a spreadsheet would run as a formula is led by an apostrophe; numbers may begin with a minus.
+  // An apostrophe stands where a spreadsheet would see a formula begin, as heatmap/values.py has it; numbers may begin with a minus.
   const cell = (/** @type {string | number | null} */ value) =>
-    typeof value === "string" ? `"${value.replace(/^[=+@\t-]/, "'$&").replaceAll('"', '""')}"` : value;
+    typeof value === "string" ? `"${value.replace(/(^|[;,]) *(?=[=+@−﹢-﹫＋－＝＠-])/g, "$&'").replace(/"/g, "$&$&")}"` : value;
   return [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(cell).join()}\r\n`).join("");
 }
 
@@ -22,7 +22,7 @@ function linesOf(/** @type {Text} */ node) {
     range.setStart(node, place);
     range.setEnd(node, place + 1);
     const { x, y, width, height } = range.getBoundingClientRect();
-    const line = lines[lines.length - 1];
+    const line = lines.at(-1);
     if (line && y < line.y + line.height / 2) [line.words, line.width] = [line.words + letter, x + width - line.x];
     else lines.push({ words: letter, x, y, width, height });
   });
@@ -34,7 +34,7 @@ function linesOf(/** @type {Text} */ node) {
     while (line.words && widthOf(`${line.words}…`) * parseFloat(fontSize) > line.width) line.words = line.words.slice(0, -1);
     line.words += "…";
   }
-  return lines.filter(({ width }) => width);
+  return lines.filter((line) => line.width);
 }
 
 /** The map as it stands on the screen, and its size in pixels. */
@@ -48,16 +48,15 @@ function picture() {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
     element.append(words);
   };
-  const caption = 26;
   const page = getComputedStyle(document.body);
-  add(svg, "", { width, height: height + caption, viewBox: `0 ${-caption} ${width} ${height + caption}`, "font-family": "sans-serif" });
-  add(svg, "rect", { y: -caption, width, height: height + caption, fill: page.backgroundColor });
+  add(svg, "", { width, height: height + 26, viewBox: `0 ${-26} ${width} ${height + 26}`, "font-family": "sans-serif" });
+  add(svg, "rect", { y: -26, width, height: height + 26, fill: page.backgroundColor });
   add(svg, "text", { x: 2, y: -9, "font-size": 13, fill: page.color }, [document.title, byId("caption").textContent, document.querySelector(".times")?.textContent].join(" · "));
   for (const element of map.querySelectorAll("li, td, i")) {
     const { x, y, width, height } = element.getBoundingClientRect();
     add(svg, "rect", { x: x - left, y: y - top, width, height, fill: getComputedStyle(element).backgroundColor });
   }
-  const walker = document.createTreeWalker(map, NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(map, 4); // of texts
   while (walker.nextNode()) {
     const node = /** @type {Text} */ (walker.currentNode);
     const { color, fontSize, fontWeight, opacity } = getComputedStyle(/** @type {Element} */ (node.parentElement));
@@ -68,7 +67,7 @@ function picture() {
       }, words);
     }
   }
-  return { text: new XMLSerializer().serializeToString(svg), width, height: height + caption };
+  return { text: new XMLSerializer().serializeToString(svg), width, height: height + 26 };
 }
 
 /** The picture in dots, two a pixel. */

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Page
 
+from heatmap import values
 from heatmap.model import Quote
 from tests.browser.conftest import Site
 from tests.drawings import page_of, reading_of, recorded, snapshot_of
@@ -47,11 +48,26 @@ def test_figures_as_csv_and_json(market: Site, visit: Callable[..., Page], tmp_p
 
 
 def test_a_name_is_no_formula(market: Site, visit: Callable[..., Page], tmp_path: Path) -> None:
-    """A spreadsheet must not run what a source called a stock; negative numbers stay numbers."""
-    market.page = page_of(snapshot_of(Quote("A", -1.0, name='=cmd|"x",y'), Quote("B", 1.0))).encode()
+    """A spreadsheet must not run what a source called a stock; negative numbers stay numbers.
+
+    The page's file and snapshot.csv write such a name alike.
+    """
+    names = [
+        '=cmd|"x",y',
+        *(f"{sign}1+1" for sign in "+-@＝＋－＠﹦﹢﹣﹫−"),
+        "A;=1",
+        "A, ＝1",
+        "Foo, Inc",
+        "A-B",
+    ]
+    quotes = [Quote(f"S{number}", -1.0, name=name) for number, name in enumerate(names)]
+    market.page = page_of(snapshot_of(*quotes)).encode()
     rows = list(csv.DictReader(io.StringIO(saved(visit("/map/"), "csv", tmp_path).decode())))
 
-    assert ('\'=cmd|"x",y', "-1") == (rows[1]["name"], rows[1]["value"])
+    assert {"-1"} == {row["value"] for row in rows}
+    found = {row["symbol"]: row["name"] for row in rows}
+    assert "'＝1+1" in found.values()
+    assert {quote.symbol: values.spreadsheet_cell(quote.name) for quote in quotes} == found
 
 
 @pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])

@@ -50,6 +50,15 @@ def test_csv(sessions: list[list[Bar]]) -> None:
     ]
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "−"])
+def test_csv_formulas(start: str) -> None:
+    """A symbol that a spreadsheet would run is text there; a negative number stays a number."""
+    evil = Bar(f"{start}1+1", MONDAY, -1.0, None, None, None, None, None, None)
+    (row,) = csv.DictReader(io.StringIO(written("csv", [[evil]]).decode(), newline=""))
+
+    assert (f"'{start}1+1", "-1.0") == (row["symbol"], row["open"])
+
+
 @pytest.mark.parametrize("sessions", [SESSIONS, []], ids=["bars", "none"])
 def test_json(sessions: list[list[Bar]]) -> None:
     """One object that says what its columns are; the unknown is null."""

@@ -58,6 +58,7 @@ class ScriptedS3:
         self.objects: MutableMapping[str, bytes] = Files(root) if root else {}
         self.headers: dict[str, dict[str, str]] = {}
         self.requests: list[tuple[str, str]] = []
+        self.logins: list[str] = []  # each request's Authorization
         self.faults: list[tuple[str, Fault]] = []
         self.ended = threading.Event()  # what a stalled answer waits for
         scripted = self
@@ -106,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.key = unquote(urlsplit(self.path).path).removeprefix("/pages/")
         self.store.requests.append((self.command, self.key))
+        self.store.logins.append(self.headers.get("Authorization", ""))
         for number, (method, fault) in enumerate(self.store.faults):
             if method == self.command:
                 del self.store.faults[number]
