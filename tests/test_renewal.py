@@ -210,6 +210,18 @@ def test_two_years_at_once(installed: Installation) -> None:
     assert "2026" not in IN_STATE.read_text()
 
 
+def test_what_is_left_of_a_year_with_the_next_one(installed: Installation) -> None:
+    """The running year may have lost the days that are over: the next one is whole, and is merged."""
+    left = {day: name for day, name in LISTED_2026.items() if day >= "2026-12"}
+    installed.exchange.holidays = holiday_master({**left, **MADE_UP_2027})
+
+    code, err = installed.run("2026-12-14T11:00")
+
+    assert (0, 1) == (code, err.count("\n"))
+    assert "2027-12-31" in err
+    assert "2026" not in IN_STATE.read_text()
+
+
 def test_a_closure_of_this_year_is_merged_too(installed: Installation) -> None:
     """The running year's list may have a day that was closed at short notice."""
     installed.exchange.holidays = holiday_master({**LISTED_2026, "2026-12-24": "Election"})
