@@ -163,7 +163,7 @@ class _Reader(Tables):
 
         if f"{key}_file" in known:
             return f": a secret never stands here, name a file that holds it in {key}_file"
-        home = key_homes.find(key)
+        home = key_homes.find(key, known)
         return f": {home}" if home else keys.nearest(key, known)
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heatmap import plugins
 from heatmap.alerts.options import AlertOptions
@@ -14,6 +14,9 @@ from heatmap.gates import GateOptions
 from heatmap.history.options import HistoryOptions
 from heatmap.monitor.options import MonitorOptions
 from heatmap.render.options import PageOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _TABLES: dict[str, type[Any]] = {
     "the lines above the first table": TopLevel,
@@ -36,8 +39,11 @@ _HEADERS = {
 }
 
 
-def find(key: str) -> str:
-    """Return where a key belongs, as "it belongs to [history] or [archive]"; "" if nothing knows it."""
+def find(key: str, known: Sequence[str]) -> str:
+    """Return where a key belongs, as "it belongs to [history] or [archive]"; "" if nothing knows it.
+
+    `known` are the keys of the table that has it: a `[[publish]]` of another kind reads which kinds know it.
+    """
     if key in _HEADERS:
         return f"this table begins with {_HEADERS[key]}"
     if key == "type":
@@ -46,11 +52,18 @@ def find(key: str) -> str:
     schemes = [f"{name}:" for name in plugins.PUBLISHERS if _knows(plugins.publisher(name), key)]
     if schemes:
         are_most = len(schemes) >= len(plugins.PUBLISHERS) / 2
-        homes.append("[[publish]]" if are_most else f"a [[publish]] of {', '.join(schemes)}")
+        is_plain = are_most and not _is_of_publisher(known)
+        homes.append("[[publish]]" if is_plain else f"a [[publish]] of {', '.join(schemes)}")
     types = [f'"{name}"' for name in plugins.SOURCES if _knows(plugins.source(name), key)]
     if types:
         homes.append(f"a [[market.source]] of type {', '.join(types)}")
     return f"it belongs to {' or '.join(homes)}" if homes else ""
+
+
+def _is_of_publisher(known: Sequence[str]) -> bool:
+    """Whether these are the keys of a `[[publish]]`, of whatever kind."""
+    kinds: list[type[Any]] = [plugins.publisher(name) for name in plugins.PUBLISHERS]
+    return any({*known} == {field.name for field in fields(kind)} for kind in kinds)
 
 
 def _knows(options: type[Any], key: str) -> bool:

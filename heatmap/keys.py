@@ -100,7 +100,7 @@ def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> 
         return f"; did you mean {_OTHER_SCHEMES[scheme]}?"
     from difflib import get_close_matches
 
-    near = get_close_matches(scheme, list(schemes), n=1, cutoff=0.7)
+    near = get_close_matches(scheme, list(schemes), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}:?" if near else ""
 
 

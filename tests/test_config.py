@@ -252,6 +252,8 @@ def test_every_key_is_documented(where: str) -> None:
         ("site", 'did you mean "file:site"?'),
         ("ftpes://me@host/x", "did you mean ftps:?"),
         ("sfpt://me@host/x", "did you mean sftp:?"),
+        ("fpt://me@host/x", "did you mean ftp:?"),
+        ("tfp://me@host/x", "did you mean ftp:?"),
         ("ssh://me@host/x", "did you mean sftp:?"),
         ("https://www.example.org/x", "by its account for files: ftps://user@host/folder"),
         ("http://www.example.org/x", "by its account for files: ftps://user@host/folder"),
@@ -283,6 +285,10 @@ def test_a_wrong_scheme_repeats_no_password(tmp_path: Path, scheme: str) -> None
         ('[page]\npublic_url = "https://x"', "it belongs to the lines above the first table"),
         ("columns = 3", "it belongs to [page]"),
         ('password_file = "x"', "it belongs to [[publish]]"),
+        (
+            '[[publish]]\nurl = "file:site"\npassword_file = "x"',
+            "it belongs to a [[publish]] of ftp:, ftps:, sftp:",
+        ),
         ('[[publish]]\nurl = "ftp://h/x"\nca_file = "x"', "it belongs to a [[publish]] of ftps:, s3:"),
         (
             '[[market]]\nname = "a"\nindex = "X"',

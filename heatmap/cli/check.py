@@ -103,7 +103,8 @@ def _check_history(config: Config) -> None:
     if options.url is None and not (folder / FILE_NAME).exists():
         _tell(
             "history",
-            "nothing yet. A run begins it, or this, with earlier sessions: `heatmap history backfill`",
+            "nothing yet. A run with the day's figures begins it. "
+            "For earlier sessions: `heatmap history backfill`",
         )
         return
 

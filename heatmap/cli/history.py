@@ -83,7 +83,8 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
             if found is None:
                 command = commands.heatmap("history backfill")
                 print(
-                    f"{market.name}: nothing yet. A run begins it, or this, with earlier sessions: {command}"
+                    f"{market.name}: nothing yet. A run with the day's figures begins it. "
+                    f"For earlier sessions: {command}"
                 )
                 continue
             sessions = store.sessions(market.name)

@@ -191,7 +191,9 @@ def _target_url(answer: str) -> str:
         return _built({"url": answer})
     if _FOLDER.fullmatch(answer):
         return _built({"url": f"file:{quote(answer)}"})
-    raise BadAnswer(f"this is no address of a target{keys.intended_target(answer, plugins.PUBLISHERS)}")
+    known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
+    meant = keys.intended_target(answer, plugins.PUBLISHERS)
+    raise BadAnswer(f"an address begins with one of {known}{meant}")
 
 
 def _source(answer: str) -> str:

@@ -60,7 +60,7 @@ ADVICE: Mapping[type[SourceError], str] = {
         "cloud addresses are often blocked: run it from another address, or draw from the snapshot.json "
         'of an installation that is let in (source type "file")'
     ),
-    SourceError: "the next run tries again",
+    SourceError: "the next run tries again; if this goes on, check this machine's network and its proxy",
     SourceReshaped: "the exchange has changed its answer: look for a newer version of this program",
     SourceNonsense: "check base_url; if that is right, look for a newer version of this program",
     SourceEmpty: "check the index's name; if that is right, the exchange has no figures at the moment",

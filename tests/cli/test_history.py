@@ -207,7 +207,7 @@ def test_markets_without_archives(
 def test_status(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
     """What is kept, since when, and which sessions are missing by the calendar."""
     assert 0 == cli.main(["history", "status"])
-    assert "nse-fno: nothing yet" in capsys.readouterr().out
+    assert "nse-fno: nothing yet. A run with the day's figures begins it" in capsys.readouterr().out
     backfill(server, days=DAYS[:1])
     backfill(server, days=DAYS[2:])
     capsys.readouterr()

@@ -126,6 +126,7 @@ def test_bad_answers_are_asked_for_again(home: Path) -> None:
     typist.answer("Title of the page", "")
     for typed, reason in (
         ("ftpes://me@127.0.0.1/x", "did you mean ftps:?"),
+        ("gopher://me@127.0.0.1/x", "begins with one of file:, ftp:, ftps:, sftp:, s3:, git+file:"),
         ("ftp://me:hunter2@127.0.0.1/x", "leave the password out"),
         ("www.example.org/x", "did you mean"),
         ("s3://me@bucket/x", "url must be s3://bucket/folder"),

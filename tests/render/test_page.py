@@ -7,6 +7,7 @@ import re
 import zlib
 from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -119,7 +120,16 @@ def test_times_are_told_in_the_markets_zone() -> None:
     page = drawn()
 
     assert "17 Sep 2026, 16:00:28 IST" in page
-    assert "16:01:00 IST" in page
+    assert ">16:01:00 IST<" in page
+
+
+def test_a_page_made_on_a_later_day_says_which() -> None:
+    """Else the time stands beside the figures' own date, and reads as a time of that day."""
+    where = occasion("A market")
+    page = page_of(snapshot_of(), where=replace(where, generated_at=where.generated_at + timedelta(days=74)))
+
+    assert ">17 Sep 2026, 16:00:28 IST<" in page
+    assert ">30 Nov 2026, 16:01:00 IST<" in page
 
 
 @pytest.mark.parametrize("recording", [True, False])

@@ -97,4 +97,5 @@ def test_silent_name_server(tmp_path: Path, silent_dns: SilentDns) -> None:
     assert (75, 1) == (done.returncode, done.stderr.count("\n"))
     assert "for no name server answers" in done.stderr
     assert "blocked" not in done.stderr
+    assert "if this goes on, check this machine's network" in done.stderr
     assert not silent_dns.real or silent_dns.asked
