@@ -11,6 +11,7 @@ from heatmap import ratios
 from heatmap.history import adjustment
 from heatmap.measures import median
 from heatmap.periods import DAY
+from heatmap.plausibility import BAND
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
 SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less
-BAND = 0.2  # how far a price may move in a session where no action explains it, as a share
 # A split leaves the money that is traded about as it was. A crash or a demerger draws a crowd.
 CROWD_TIMES = 3
 MONEY_SESSIONS = 20  # that the usual money is the median of

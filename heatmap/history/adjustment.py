@@ -43,13 +43,11 @@ def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
 
 
 def newest_symbol(symbol: str, day: date, aliases: Sequence[Alias]) -> str:
-    """Return what a symbol of that day became; the first alias that fits counts."""
-    for _ in aliases:  # one may lead to another, but not for ever
-        fits = (a.new for a in aliases if a.old == symbol and (a.since is None or day < a.since))
-        later = next(fits, None)
-        if later is None:
-            break
-        symbol = later
+    """Return what a symbol of that day became; the first alias that fits counts, and each one only once."""
+    left = [alias for alias in aliases if alias.since is None or day < alias.since]
+    while later := next((alias for alias in left if alias.old == symbol), None):
+        left.remove(later)
+        symbol = later.new
     return symbol
 
 

@@ -14,6 +14,7 @@ from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
 from heatmap.measures import median
 from heatmap.periods import BAND_SESSIONS
+from heatmap.plausibility import BAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 MOST_FIGURES = 60_000
 USUAL_SESSIONS = 20  # whose ticks tell the usual volume by a time of day
 ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken instead
-FAR_SHARE = 0.2  # of the previous close: BAND of `actions`, which a tick does not import
 OPENING = timedelta(minutes=15)
 OPENING_TOLERANCE = timedelta(minutes=1)  # a tick of 09:30:02 still tells the range up to 09:30
 NEAREST = timedelta(minutes=5)  # how far an earlier session's tick may be from this time of day
@@ -162,7 +162,7 @@ class Figures(NamedTuple):
 def _is_far(quote: Quote) -> bool:
     """Whether a price is as far from the previous close as no price band lets it be."""
     price, close = quote.last_price, quote.previous_close
-    return bool(price and close and abs(price / close - 1) > FAR_SHARE)
+    return bool(price and close and abs(price / close - 1) > BAND)
 
 
 def forget_digests(folder: Path) -> None:

@@ -337,6 +337,19 @@ def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> N
     assert [bar(becomes, day, 1, 2)] == adjustment.renamed([bar(symbol, day, 1, 2)], aliases)
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_symbol_that_a_share_gave_up_and_got_back(others: int) -> None:
+    """Each change counts once, however many others there are."""
+    aliases = [
+        *[Alias("B", "C", None)] * others,
+        Alias("PING", "PONG", TUESDAY),
+        Alias("PONG", "PING", WEDNESDAY),
+    ]
+
+    for symbol, day in (("PING", MONDAY), ("PONG", TUESDAY), ("PING", WEDNESDAY)):
+        assert adjustment.newest_symbol(symbol, day, aliases) == "PING"
+
+
 def test_a_symbol_never_stands_twice_in_a_session() -> None:
     """Where old and new symbol are both there, the bar that has the name by itself stays."""
     bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
