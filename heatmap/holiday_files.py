@@ -60,6 +60,11 @@ def candidates(options: SessionOptions, base: Path, state_directory: Path) -> li
     return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
 
 
+def without_remains(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
+    """Return the lists but for an earlier year that is not whole: it has only the days still to come."""
+    return tuple(listed for listed in lists if listed is lists[-1] or not listed.missing)
+
+
 def merge(file: HolidayFile, lists: Sequence[Holidays], today: date) -> tuple[str, list[Update]]:
     """Return the file's new text, and what each list does. Raises SourceNonsense and ConfigError."""
     text, updates = file.text, []

@@ -188,11 +188,8 @@ def _merge(
     """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
     from heatmap import holiday_files
 
-    # Of two years, the running one may have only the days that are still to come: it tells nothing then.
-    is_single = len(lists) == 1
-    whole = [
-        listed for listed in lists if not listed.missing or (is_single and not _is_further(listed, market))
-    ]
+    known = holiday_files.without_remains(lists)
+    whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]
     base = config.files[0].parent if config.files else config.state_directory
     try:
         files = holiday_files.candidates(market.session, base, config.state_directory)

@@ -84,6 +84,18 @@ def test_check_tells_what_differs(
     assert "heatmap calendar update" in out
 
 
+def test_what_is_left_of_a_year_is_passed_over(
+    calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
+) -> None:
+    """Beside the next year's list it tells nothing of the days that are over."""
+    left = {day: name for day, name in LISTED_2026.items() if day >= "2026-12"}
+    body = saved({**left, **MADE_UP_2027})
+
+    assert calendar("update", "--from", body, *IN_DECEMBER)[0] == 0
+    assert "coverage_to = 2027-12-31" in IN_STATE.read_text()
+    assert calendar("check", "--from", body, *IN_DECEMBER)[0] == 0
+
+
 def test_next_year_is_missing(
     calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
 ) -> None:
