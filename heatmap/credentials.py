@@ -94,7 +94,7 @@ def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
     try:
         return _checked(_content(file), where, what)
     except FileNotFoundError:
-        return None, [f"{where} is not there: make it, with the {what} in it, and run chmod 600 on it"]
+        return None, [f"{where} is not there: make it, with the {what} in it, and run: {_closing(file)}"]
     except OSError as error:
         return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
     except ValueError as error:
@@ -167,7 +167,9 @@ def _content(file: Path) -> str:
         if found.st_uid != os.geteuid():
             raise ValueError("belongs to another user: make it your own")
         if found.st_mode & OTHERS:
-            raise ValueError("can be read by others: run chmod 600 on it, and consider changing the password")
+            raise ValueError(
+                f"can be read by others: consider changing the password, and run: {_closing(file)}"
+            )
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError("is too long for a password: name a file that holds nothing else")
@@ -180,3 +182,10 @@ def _content(file: Path) -> str:
     if not secret:
         raise ValueError("is empty: write the password into it")
     return secret
+
+
+def _closing(file: Path) -> str:
+    """Return the command that closes a file to others, to be pasted into a shell."""
+    from shlex import quote
+
+    return f"chmod 600 {quote(str(file))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
         credentials.read(None, file)
 
     assert "canary" not in str(caught.value)
+
+
+def test_the_command_that_closes_a_file_can_be_pasted(tmp_path: Path) -> None:
+    """A shell runs what ends the sentence, wherever the file lies; then the file is accepted."""
+    file = tmp_path / "my pass's file"
+    with pytest.raises(ConfigError, match="is not there: make it, with the password in it") as caught:
+        credentials.read(None, file)
+    missing = str(caught.value).partition("run: ")[2]
+    file.write_text("s3cret\n", "utf-8")
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="can be read by others") as caught:
+        credentials.read(None, file)
+    advice = str(caught.value).partition("run: ")[2]
+
+    assert advice == missing
+    assert 0 == subprocess.run(["/bin/sh", "-c", advice]).returncode
+    assert "s3cret" == credentials.read(None, file)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"canary\r\nDELE x", b"\xffcanary", b"x" * 5000])
