@@ -89,9 +89,16 @@ def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> 
     if not colon or "/" in scheme:
         if scheme.startswith(("ftp.", "www.")):
             return '; did you mean "ftps://user@host/folder"?'
+        if scheme.partition("/")[0] in schemes and "//" in scheme:  # the colon is missing
+            return f"; did you mean {scheme.partition('/')[0]}:?"
+        if "@" in url:
+            return '; did you mean "file:..."?'
         from urllib.parse import quote
 
-        return '; did you mean "file:..."?' if "@" in url else f'; did you mean "file:{quote(url.strip())}"?'
+        path = url.strip()
+        if path.startswith("//"):  # what follows two would be a host
+            path = "/" + path.lstrip("/")
+        return f'; did you mean "file:{quote(path)}"?'
     if scheme in ("http", "https") and "git" in rest.split("/")[2 if rest.startswith("//") else 0]:
         return '; did you mean "git+file:", with a clone of that repository?'
     if scheme in _OF_WEB:

@@ -250,6 +250,8 @@ def test_every_key_is_documented(where: str) -> None:
         ("/var/www/my site", 'did you mean "file:/var/www/my%20site"?'),
         ("~/public_html", 'did you mean "file:~/public_html"?'),
         ("site", 'did you mean "file:site"?'),
+        ("//srv/www", 'did you mean "file:/srv/www"?'),
+        ("ftps//host/x", "did you mean ftps:?"),
         ("ftpes://me@host/x", "did you mean ftps:?"),
         ("sfpt://me@host/x", "did you mean sftp:?"),
         ("fpt://me@host/x", "did you mean ftp:?"),
