@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import os
 import subprocess
 import sys
@@ -21,7 +23,9 @@ from tests.conftest import started
 from tests.drawings import occasion, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.hooks import Hooks
+from tests.servers.process import free_port
 from tests.servers.scripted_ftp import ScriptedFtp
+from tests.servers.scripted_s3 import ScriptedS3
 from tests.servers.ssh import Sshd
 
 OPEN = "2026-09-17T11:00:00+05:30"
@@ -200,6 +204,45 @@ def test_s3(tmp_path: Path, place: str) -> None:
         assert hooks.calls
         assert [] == [call for call in hooks.calls if CANARY in f"{call.path}{call.headers}"]
     assert [] == ran.holds() + written(tmp_path)
+
+
+@pytest.mark.real  # for its library is an extra
+@pytest.mark.parametrize("encoding", ["percent", "base64", "html", "json"])
+def test_a_store_that_repeats_it(tmp_path: Path, encoding: str) -> None:
+    """In whatever encoding: neither the run's words nor its outcomes hold it."""
+    pytest.importorskip("requests_aws4auth", reason="it is not here: pip install 'market-heatmap[s3]'")
+    repeated = {
+        "percent": "".join(f"%{byte:02x}" for byte in CANARY.encode()),
+        "base64": base64.b64encode(f"AKIA:{CANARY}".encode()).decode(),
+        "html": "".join(f"&amp;#{byte};" for byte in CANARY.encode()),
+        "json": "".join(f"\\u{byte:04x}" for byte in CANARY.encode()),
+    }[encoding]
+    line, environment = planted(tmp_path, "env", "secret_access_key")
+    body = f"<Error><Code>AccessDenied</Code><Message>the key {repeated} may not</Message></Error>".encode()
+    with ScriptedS3() as store:
+        store.fail("PUT", lambda handler: handler.answer(403, body), times=9)
+        table = f'[[publish]]\nurl = "s3://pages/web"\nendpoint_url = "{store.url}"\naccess_key_id = "AKIA"\n{line}'
+        ran = run(tmp_path, table, environment=environment)
+
+    assert 77 == ran.code, ran.said
+    outcomes = (tmp_path / "state/outcomes.jsonl").read_text("utf-8")
+    for text in (ran.said, outcomes):
+        assert "the key *** may not" in text
+        assert html.unescape(repeated) not in text
+
+
+@pytest.mark.real
+def test_a_token_in_the_address_of_a_remote(tmp_path: Path) -> None:
+    """git repeats the whole address: neither the run's words nor its outcomes hold it."""
+    site = tmp_path / "hidden/site"
+    subprocess.run(["git", "init", "-q", site], check=True)
+    address = f"http://127.0.0.1:{free_port()}/x.git?private_token={CANARY}"
+    subprocess.run(["git", "-C", site, "remote", "add", "origin", address], check=True)
+    ran = run(tmp_path, '[[publish]]\nurl = "git+file:hidden/site"', environment={})
+
+    assert 75 == ran.code, ran.said
+    assert "cannot reach the remote" in ran.said
+    assert [] == [place for place in ran.holds() if place == "its words"] + written(tmp_path / "state")
 
 
 @pytest.mark.parametrize("place", ["env", "file"])

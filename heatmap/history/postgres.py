@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heatmap.errors import ConfigError, HistoryError, HistoryImpossible, HistoryRefused
 from heatmap.history.schema import MIGRATIONS, TABLES
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,7 +51,7 @@ class Postgres:
     def __init__(self, url: str, password_env: str | None) -> None:
         self._name = url.partition("?")[0]
         self._psycopg = _psycopg()
-        password = _password(password_env, self._name)
+        self._password = password = _password(password_env, self._name)
         self._connection = self._explaining(lambda: self._connected(url, password))
         try:
             self._prepare()
@@ -188,7 +189,7 @@ class Postgres:
 
     def _explained(self, error: Any) -> HistoryError:  # noqa: ANN401 -- psycopg.Error
         code = error.sqlstate or ""
-        why = " ".join(str(error).split())[:LONGEST_REASON]
+        why = " ".join(redact(str(error), [self._password]).split())[:LONGEST_REASON]
         if code.startswith(BUSY):
             return HistoryError(
                 f"the history {self._name} is busy ({why}): another machine is writing it, so this run goes "

@@ -6,10 +6,11 @@ The address is a secret: whoever knows it can silence the alarm. No message made
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from heatmap.errors import HeatmapError
 from heatmap.monitor import call
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 START, SUCCESS, FAIL = "start", "", "fail"
 MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes
-HIDDEN = "***"
 
 
 def address(options: MonitorOptions) -> str:
@@ -47,19 +47,6 @@ def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -
     for error in errors:
         foreseen = isinstance(error, HeatmapError)
         lines.append(str(error) if foreseen else f"a bug ({type(error).__name__}): see the run's own output")
-    text = without("\n".join(lines), secrets)
+    text = redact("\n".join(lines), secrets)
     cut = text.encode("utf-8", "backslashreplace")[:MAX_BODY_BYTES]
     return cut.decode("utf-8", "ignore").encode()  # no half character at the end
-
-
-def without(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with every secret blotted out, also where it is written as in an address or in quotes."""
-    forms = {
-        form
-        for secret in secrets
-        for form in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1])
-        if form
-    }
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, HIDDEN)
-    return text

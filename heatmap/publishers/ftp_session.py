@@ -15,6 +15,7 @@ from heatmap.publishers import address, ftp_replies, ftp_words
 from heatmap.publishers.ftp_control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
 from heatmap.publishers.ftp_data import Data
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +177,7 @@ class Session:
     def describe(self) -> str:
         """Say what the server calls itself, and what it can and cannot do."""
         return ftp_words.description(
-            self._greeting,
+            redact(self._greeting, [self._secret]),
             tls=self._ftp.tls_version,
             sizes=bool(self._tells_sizes),
             machine_lists=self._lists_for_machines,

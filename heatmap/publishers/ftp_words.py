@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import ssl
-from contextlib import suppress
 from stat import S_IFREG, S_IMODE, filemode
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
 from heatmap.errors import DeadlineError, PublishError, PublishRefused
 from heatmap.publishers.ftp_control import REFUSALS, ClosingError
+from heatmap.redaction import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +109,7 @@ def said(error: BaseException, secret: str | None) -> str:
         words = error.strerror or str(error)
     else:
         words = str(error)
-    if secret and _holds(words, secret):
+    if holds(words, [secret]):
         return WITHHELD
     return _printable(words)[:SAID_CHARACTERS] or type(error).__name__
 
@@ -171,17 +170,6 @@ ANSWERED = {  # what to do where the server refused in words; else a connection 
     "delete": "let the user delete there",
     "list": "let the user list there",
 }
-
-
-def _holds(words: str, secret: str) -> bool:
-    """Whether the secret is in these words, in any form that a server may repeat it in."""
-    content = secret.encode("utf-8", "surrogateescape")
-    forms = {secret, _printable(secret), repr(secret)[1:-1], repr(content)[2:-1], content.decode("latin-1")}
-    forms |= {quote(content), quote(content, safe=""), quote_plus(content), secret.replace('"', '""')}
-    with suppress(UnicodeError):
-        forms.add(secret.encode("latin-1").decode("utf-8", "surrogateescape"))
-    heard = (words.casefold(), _printable(words).casefold())
-    return any(form.casefold() in text for form in forms - {""} for text in heard)
 
 
 def _printable(words: str) -> str:

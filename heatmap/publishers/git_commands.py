@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from heatmap import credentials
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import git_words
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Git:
         """Find the repository and what is configured for it. Raises PublishError."""
         self.target = target
         self._deadline = deadline
+        self._secrets: set[str] = set()  # of the remote's address
         self._environment = {
             name: value for name, value in credentials.child_environment().items() if name not in ELSEWHERE
         }
@@ -108,7 +110,8 @@ class Git:
             )
         output = os.fsdecode(out).removesuffix("\n")
         if child.returncode:
-            raise GitFailed(err.decode(errors="replace"), output)
+            said = err.decode(errors="replace")
+            raise GitFailed(redact(said, self._secrets), redact(output, self._secrets))
         return output
 
     def explain(self, failure: GitFailed, what: str) -> PublishError:
@@ -165,12 +168,14 @@ class Git:
 
     def _remote_url(self, *options: str) -> str:
         try:
-            return self.run("remote", "get-url", *options, self.target.remote)
+            url = self.run("remote", "get-url", *options, self.target.remote)
         except GitFailed:
             raise PublishImpossible(
                 f"{self.target.name}: the repository has no remote {self.target.remote!r}: "
                 f"name one that `git -C {quote(self.target.path)} remote` shows, or set push = false"
             ) from None
+        self._secrets |= git_words.secrets(url)
+        return url
 
     def _make_store(self) -> None:
         try:

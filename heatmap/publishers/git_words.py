@@ -27,8 +27,27 @@ LOCAL = (
 )  # fmt: skip
 UNWRITABLE = re.compile(r"unpacker error|unpack failed|insufficient permission for adding an object")
 LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
+QUERY = re.compile(r"(?<=[a-z]://)([^\s'?]*)\?[^\s']*")  # of an address
+SHORTEST_TOKEN = 20  # characters: a shorter user name is none, as "git"
+SHORTEST_VALUE = 6  # characters: a shorter value of a query is no token
 TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
 UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
+
+
+def secrets(url: str) -> set[str]:
+    """Return what may be secret in a remote's address: its password, a user that is a token, its query."""
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return set()
+    found = {parts.password or ""}
+    if parts.username and len(parts.username) >= SHORTEST_TOKEN:
+        found.add(parts.username)
+    values = [parts.query, *(value for _, value in parse_qsl(parts.query))]
+    found |= {value for value in values if len(value) >= SHORTEST_VALUE}
+    return {form for value in found for form in (value, unquote(value)) if form}
 
 
 def explain(name: str, path: str, words: str, what: str) -> PublishError:
@@ -82,7 +101,9 @@ def quoted(words: str) -> str:
     lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
     known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
     line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
-    line = LOGIN.sub("", "".join(letter if letter.isprintable() else " " for letter in line))
+    line = LOGIN.sub(
+        "", QUERY.sub(r"\1", "".join(letter if letter.isprintable() else " " for letter in line))
+    )
     return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
 
 

@@ -11,6 +11,7 @@ import requests
 from urllib3.exceptions import NameResolutionError
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from heatmap.publishers.s3 import S3Publisher
@@ -47,7 +48,7 @@ class Refusal(Exception):
         self.status = answer.status
         self.code = _tag("Code", text)
         self.region = answer.headers.get("x-amz-bucket-region", "") or _tag("Region", text)
-        self.host = urlsplit(answer.headers.get("Location", "")).netloc or _tag("Endpoint", text)
+        self.host = _host(answer.headers.get("Location", "")) or _tag("Endpoint", text)
         said = (str(self.status), self.code, _tag("Message", text))
         super().__init__(" ".join(word for word in said if word))
 
@@ -56,8 +57,7 @@ def explain(error: BaseException, target: S3Publisher, keys: Keys, what: str) ->
     """Return a fault, met when about to `what`, as a sentence with no secret in it."""
 
     def quoted(text: str) -> str:
-        for secret in (keys.secret, keys.token):
-            text = text.replace(secret, "***") if secret else text
+        text = redact(text, (keys.secret, keys.token))
         plain = "".join(letter if letter.isprintable() else " " for letter in text)
         return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 3] + "..."
 
@@ -117,6 +117,13 @@ def _causes(error: BaseException) -> list[BaseException]:
             break
         chain.append(below)
     return chain
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:  # the store's words
+        return ""
 
 
 def _tag(name: str, text: str) -> str:

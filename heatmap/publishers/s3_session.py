@@ -18,6 +18,7 @@ from heatmap.publishers import options
 from heatmap.publishers.s3_answers import Http, Question
 from heatmap.publishers.s3_faults import Refusal, TooLong, explain
 from heatmap.publishers.steps import Hidden, Missing
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +135,8 @@ class S3Session:
 
     def describe(self) -> str:
         """Say which store this is."""
-        server = self._server if self._server.isprintable() else ""
+        server = redact(self._server, (self._keys.secret, self._keys.token))
+        server = server if server.isprintable() else ""
         return f"{server[:80] or 'an S3 store'}; each file is replaced in one step"
 
     def explain(self, error: BaseException) -> PublishError:

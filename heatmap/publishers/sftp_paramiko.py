@@ -19,6 +19,7 @@ from heatmap.errors import PublishError, PublishRefused
 from heatmap.publishers import address, known_hosts, secret, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -166,13 +167,13 @@ class ParamikoSession:
     def describe(self) -> str:
         """Say which server this is, and whether it replaces in one step."""
         software = self._transport.remote_version.split("-", 2)[-1] if self._transport else ""
-        return sftp_words.description(software, "3", renames=self._renames, syncs=self._syncs)
+        return sftp_words.description(
+            redact(software, [self._secret]), "3", renames=self._renames, syncs=self._syncs
+        )
 
     def explain(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence, by the step it came at."""
-        said = _said(error)
-        if self._secret:
-            said = said.replace(self._secret, "***")
+        said = redact(_said(error), [self._secret])
         if self._step == "login" and isinstance(error, paramiko.AuthenticationException):
             advice = "check user and password, and whether the server takes passwords at all"
             return PublishRefused(f"{self._target.name}: the login was refused ({said}): {advice}")

@@ -569,14 +569,49 @@ def test_no_locale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {f"été/{name}": content for name, content in PUT.items()} == place.files()
 
 
-@pytest.mark.parametrize("scheme", ["http", "git"])
-def test_secrets_stay_out_of_messages(place: Place, scheme: str) -> None:
-    """A password that the remote's address holds is not repeated, where git repeats it, either."""
-    place.run(place.checkout, "remote", "set-url", "origin", f"{scheme}://me:canary@127.0.0.1:9/x.git")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:canary@127.0.0.1:9/x.git",
+        "git://me:canary@127.0.0.1:9/x.git",
+        "http://127.0.0.1:9/x.git?private_token=canary",
+        "http://127.0.0.1:9/x.git?a=1&b=can%61ry",
+    ],
+)
+def test_secrets_stay_out_of_messages(place: Place, address: str) -> None:
+    """A password or a token that the remote's address holds is not repeated, where git repeats it, either."""
+    place.run(place.checkout, "remote", "set-url", "origin", address)
     sentence = caught(place.publisher(), PublishError, "cannot reach the remote")
 
-    assert "127.0.0.1:9" in sentence
+    assert "127.0.0.1:9" in sentence or "***" in sentence
     assert "canary" not in sentence
+    assert "can%61ry" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("https://h.example/x.git?private_token=canary-1", {"canary-1", "private_token=canary-1"}),
+        ("https://me:c%40nary@h.example/x.git", {"c%40nary", "c@nary"}),
+        ("https://ghp_0123456789abcdef0123@h.example/x.git", {"ghp_0123456789abcdef0123"}),
+        ("https://me@h.example/x.git?v=1", set()),
+        ("ssh://git@h.example/x.git", set()),
+        ("git@h.example:x.git", set()),
+        ("https://[::1/x.git", set()),
+        ("/srv/x.git", set()),
+    ],
+)
+def test_what_is_secret_in_an_address(url: str, secrets: set[str]) -> None:
+    """Password, token and query, as written and decoded; no ordinary user, for it stands in other words too."""
+    assert secrets == git_words.secrets(url)
+
+
+def test_words_of_a_remote_that_repeat_a_token() -> None:
+    """The query of an address is never told, and what was secret in the remote's is told nowhere."""
+    words = "fatal: unable to access 'http://h.example/x.git?t=canary&u=1/': The requested URL returned error: 403"
+
+    assert "canary" not in git_words.quoted(words)
+    assert "http://h.example/x.git'" in git_words.quoted(words)
 
 
 @pytest.mark.parametrize(
