@@ -8,6 +8,7 @@ from pathlib import Path
 
 from heatmap import nap
 from heatmap.errors import ConfigError
+from heatmap.web_address import is_web_address
 
 DEADLINE_SECONDS = 90.0
 DEFAULT_TITLE = "NSE F&O heatmap"
@@ -32,9 +33,10 @@ class TopLevel:
         elif self.deadline_seconds and not 5 <= self.deadline_seconds < self.interval_minutes * 60:
             problems.append("deadline_seconds must be 5 or more, and less than the interval")
         problems += _title_problems(self.title)
-        if self.public_url is not None and not re.match(r"https?://[^/\s]+", self.public_url):
+        if self.public_url is not None and not is_web_address(self.public_url, may_query=False):
             problems.append(
-                'public_url must begin with https:// or http:// and a host, as "https://www.example.org/"'
+                'public_url must begin with https:// or http:// and a host, as "https://www.example.org/", '
+                "without user, ? and #"
             )
         if problems:
             raise ConfigError(problems)

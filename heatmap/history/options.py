@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
+from heatmap.web_address import is_place
 
 # No password: that is named by password_env. An empty host is libpq's own, or a socket's folder in ?host=.
-_URL = re.compile(r"postgres(?:ql)?://(?:[^\s:@/?#]+@)?[^\s@/?#]*/[^\s@/?#]+(?:\?(?!.*password=)[^\s#]*)?")
+_URL = re.compile(
+    r"postgres(?:ql)?://(?:[^\s:@/?#]+@)?(?P<hosts>[^\s@/?#]*)/[^\s@/?#]+(?:\?(?!.*password=)[^\s#]*)?"
+)
 
 _PERIOD = re.compile(r"(?!1d)[1-9]\d{0,2}d", re.ASCII)
 MOST_PERIODS = 10  # each adds a few readings to every tick
@@ -44,9 +48,7 @@ class HistoryOptions:
             )
         if len(self.periods) > MOST_PERIODS or len(set(self.periods)) < len(self.periods):
             problems.append(f"periods must be {MOST_PERIODS} at most, each once")
-        if self.url is not None and not _URL.fullmatch(
-            self.url
-        ):  # it may hold a password, so it is not repeated
+        if self.url is not None and not _is_database(self.url):  # it may hold a password: not repeated
             problems.append(
                 "url must look like postgresql://user@host/database, and hold no password: "
                 "name the password's environment variable in password_env"
@@ -59,3 +61,15 @@ class HistoryOptions:
             problems.append("password_env needs a url: the file in the state directory has no password")
         if problems:
             raise ConfigError(problems)
+
+
+def _is_database(url: str) -> bool:
+    """Whether an address has the form of libpq's, which may name several hosts, or the folder of a socket."""
+    found = _URL.fullmatch(url)
+    places = (unquote(place) for place in found["hosts"].split(",")) if found else ()
+    return found is not None and all(
+        not place
+        or place.startswith("/")
+        or is_place(f"localhost{place}" if place.startswith(":") else place)
+        for place in places
+    )

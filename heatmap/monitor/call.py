@@ -6,10 +6,10 @@ Whoever knows such an address can use it, so no sentence made here repeats it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from heatmap import __version__, credentials
 from heatmap.errors import ConfigError
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +35,7 @@ def address(variable: str | None, file: Path | None, *, what: str) -> str:
     The error says what is missing, and not what the address is.
     """
     url = credentials.read(variable, file, what=what) or ""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or " " in url:
+    if not is_web_address(url, may_login=True):
         where = variable or file
         raise ConfigError([f"{where} holds no address: it must begin with https:// or http:// and a host"])
     return url

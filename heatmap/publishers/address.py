@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError
+from heatmap.web_address import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,10 +54,10 @@ def parse(url: str) -> Address:
     problems = []
     if parts.password is not None:
         problems.append("url holds a password: take it out, change it, and name a variable in password_env")
-    if not parts.hostname or parts.hostname.startswith("-"):
-        problems.append("url needs a host, as in scheme://user@www.example.org/folder")
     if port == 0:
         problems.append("url has port 0: ports are 1 to 65535")
+    elif not is_place(parts.netloc) or (parts.hostname or "-").startswith("-"):
+        problems.append("url needs a host, as in scheme://user@www.example.org/folder")
     if parts.query or parts.fragment:
         problems.append(
             "url must not hold ? or #: write them as %3F and %23 where the folder's name has them"

@@ -10,6 +10,7 @@ from heatmap import credentials
 from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,15 +144,11 @@ class S3Publisher(Remote):
 def _endpoint_problems(url: str) -> list[str]:
     from urllib.parse import urlsplit
 
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = None, None
-    if parts is None or not host or not url.isprintable() or parts.scheme not in ("https", "http"):
+    if not is_web_address(url, may_login=True):
         return ["endpoint_url must be an address such as https://s3.example.org"]
+    parts = urlsplit(url)
     if parts.username is not None or parts.query or parts.fragment:
         return ["endpoint_url must hold neither a user nor ? nor #: keys have settings of their own"]
-    if parts.scheme == "http" and host not in LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         return ["endpoint_url must begin with https:, for http: lets others read and change what is sent"]
     return []

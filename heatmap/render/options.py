@@ -10,6 +10,7 @@ from heatmap.colours import GRADIENTS, UPS
 from heatmap.errors import ConfigError
 from heatmap.periods import DAY, period
 from heatmap.render import words
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,8 +64,8 @@ class PageOptions:
             ),
             (1 <= self.refresh_seconds <= 86400, "refresh_seconds must be 1 to 86400"),
             (
-                re.match(r"https?://[^/\s]", self.chart_url) is not None,
-                "chart_url must begin with https:// or http:// and a host",
+                is_web_address(re.sub(r"\{[^{}]*\}", "X", self.chart_url)),
+                "chart_url must begin with https:// or http:// and a host, without user and password",
             ),
             *(
                 (False, f"chart_url: {{{form}}} is unknown: write {' or '.join(CHART_FORMS)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import Online
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +32,7 @@ class File(Online):
             problems.append("needs either path or url")
         if self.path is not None and (not self.path or "\0" in self.path):
             problems.append("path must be that of a file")
-        if self.url is not None and not _is_web_address(self.url):
+        if self.url is not None and not is_web_address(self.url):
             problems.append("url must begin with https:// or http:// and a host, without user and password")
         problems += self.option_problems()
         if problems:
@@ -95,14 +96,3 @@ def _read(path: str) -> bytes:
     if len(body) > MAX_BYTES:
         raise SourceNonsense(f"{path} holds more than {MAX_BYTES:,} bytes: that is no list of quotes")
     return body
-
-
-def _is_web_address(url: str) -> bool:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.port != 0
-        return known and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        return False

@@ -18,6 +18,7 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.options import Online
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,13 +131,10 @@ def _is_base(url: str) -> bool:
     """Whether an address can stand before an endpoint's path, and is not read by others on its way."""
     from urllib.parse import urlsplit
 
-    try:
-        parts = urlsplit(url)
-        plain = parts.username is None and not parts.query and not parts.fragment and parts.port != 0
-    except ValueError:
+    if not is_web_address(url, may_query=False):
         return False
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    return plain and bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:

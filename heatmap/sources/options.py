@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 -- heatmap.keys reads the annotations as they stand here
 from typing import TYPE_CHECKING
 
+from heatmap.web_address import is_web_address
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
@@ -98,13 +100,13 @@ def _proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
 
     try:
         parts = urlsplit(proxy)
-        sound = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-        sound = sound and parts.path in ("", "/") and not parts.query and not parts.fragment
+        password = parts.password
     except ValueError:
         return ["proxy must be an address such as http://proxy.example:3128"]
-    if parts.password is not None:
+    if password is not None:
         return ["proxy must not hold a password: name its place by proxy_password_env, _file or _command"]
-    if not sound:
+    sound = is_web_address(proxy, schemes=PROXY_SCHEMES, may_login=True, may_query=False)
+    if not sound or parts.path not in ("", "/"):
         known = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
         return [f"proxy must be an address such as http://proxy.example:3128, and begin with one of {known}"]
     if has_password and not parts.username:

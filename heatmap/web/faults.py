@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from heatmap.errors import SourceBlocked, SourceError, SourceNonsense, SourceUntrusted
 
 
@@ -25,6 +27,11 @@ def proxy_refusal() -> SourceUntrusted:
     return SourceUntrusted(
         "cannot be reached, for the proxy refuses the login: check proxy and proxy_password_env"
     )
+
+
+def is_proxy_refusal(words: str) -> bool:
+    """Whether a library's words tell of a status 407 to CONNECT; a port may have the same digits."""
+    return re.search(r"(?:failed: |response |code )407\b", words) is not None
 
 
 def distrust() -> SourceUntrusted:

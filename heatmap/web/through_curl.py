@@ -155,7 +155,7 @@ class _Transfer:
 
 def _meant(error: CurlError) -> SourceError:
     """Return what an error of the library means."""
-    if "407" in str(error):
+    if faults.is_proxy_refusal(str(error)):
         return faults.proxy_refusal()
     code = int(error.code)
     return next((meant() for codes, meant in MEANINGS if code in codes), faults.unreachable())

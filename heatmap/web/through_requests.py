@@ -99,7 +99,7 @@ def _meant(error: Exception) -> SourceError:
     """Return what an error of the library means."""
     known = requests.exceptions
     if isinstance(error, known.ProxyError):
-        if "407" in str(error):
+        if faults.is_proxy_refusal(str(error)):
             return faults.proxy_refusal()
         return faults.proxy_unreachable()
     if isinstance(error, known.SSLError):

@@ -80,6 +80,14 @@ def test_login_refused(likeness: str | None, scheme: str) -> None:
     assert "wrong" not in str(caught.value)
 
 
+@pytest.mark.parametrize("port", [4070, 14071, 407])
+def test_a_port_like_a_status(likeness: str | None, port: int) -> None:
+    """A proxy that is not there refuses no login, whatever its port."""
+    with pytest.raises(SourceError, match="cannot be reached") as caught:
+        get("http://127.0.0.1:1/407/", f"http://me:secret@127.0.0.1:{port}", likeness)
+    assert SourceError is type(caught.value)
+
+
 def test_proxy_that_is_not_there(serving: Serving, likeness: str | None) -> None:
     """Trouble that may pass; the server itself is not asked behind its back."""
     with serving(well) as url:

@@ -1,0 +1,74 @@
+"""What an address must be before it is used or published: its host can be one, its port too."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_HOST = 253  # characters, as DNS has it
+LONGEST_LABEL = 63
+MOST_PORT = 65535
+WEB = ("https", "http")
+_PLACE = re.compile(
+    r"(?:.*@)?(?:\[(?P<ip>[^\[\]@]+)\]|(?P<name>[^\[\]:@]+))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
+)
+_NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f\s<>\"\\^`{|}%/?#]")
+_NOT_IN_ADDRESS = re.compile(r"[\s\\]")  # a browser reads a backslash as a slash
+
+
+def is_web_address(
+    url: str, *, schemes: tuple[str, ...] = WEB, may_login: bool = False, may_query: bool = True
+) -> bool:
+    """Whether `url` has one of the schemes, a host that can be, a port of 1 to 65535 or none.
+
+    A user and a password are accepted with `may_login`, ? and # with `may_query`.
+    """
+    from urllib.parse import urlsplit
+
+    if not url.isprintable() or _NOT_IN_ADDRESS.search(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        login = parts.username is not None
+    except ValueError:
+        return False
+    return (
+        parts.scheme in schemes
+        and is_place(parts.netloc)
+        and not _is_wrong_number(parts.hostname or "")
+        and (may_login or not login)
+        and (may_query or not re.search("[?#]", url))
+    )
+
+
+def is_place(netloc: str) -> bool:
+    """Whether `user@host:port`, of which user and port may be missing, has a host and a port that can be."""
+    found = _PLACE.fullmatch(netloc)
+    if found is None or (found["port"] and not 1 <= int(found["port"]) <= MOST_PORT):
+        return False
+    return _is_ip(found["ip"], 6) if found["ip"] else _is_name(found["name"])
+
+
+def _is_name(name: str) -> bool:
+    if _NOT_IN_HOST.search(name) or not name.isprintable():
+        return False
+    try:
+        written = name if name.isascii() else name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    labels = written.removesuffix(".").split(".")
+    return len(written) <= LONGEST_HOST and all(1 <= len(label) <= LONGEST_LABEL for label in labels)
+
+
+def _is_wrong_number(host: str) -> bool:
+    """Whether a browser would take a host for a number, and refuse it: its last part is one."""
+    last = host.removesuffix(".").rpartition(".")[2]
+    return last.isascii() and last.isdigit() and not _is_ip(host, 4)
+
+
+def _is_ip(text: str, version: int) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(text).version == version
+    except ValueError:
+        return False
