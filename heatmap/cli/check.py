@@ -129,7 +129,8 @@ def _check_sequel(config: Config) -> None:
     problem = feed_problem(config)
     _tell("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
     for found in problems(config):
-        _warn("alert", found)
+        name, _, problem = found.partition(": ")
+        _warn(f"alert {name}", problem)
     if config.alerts:
         _tell("alerts", ", ".join(f"{alert.name} ({_told(alert)})" for alert in config.alerts))
 

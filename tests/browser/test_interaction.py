@@ -276,7 +276,7 @@ def test_a_refresh_leaves_nothing_behind(site: Site, visit: Callable[..., Page])
 
 
 def test_fullscreen_and_print(market: Site, visit: Callable[..., Page]) -> None:
-    """The whole screen by a button; on paper the controls are gone and the colours stay."""
+    """The whole screen by a button; on paper the controls are gone, source and colours stay."""
     page = visit("/map/")
     page.locator("#fullscreen").click()
     page.wait_for_function("() => document.fullscreenElement !== null")
@@ -284,7 +284,8 @@ def test_fullscreen_and_print(market: Site, visit: Callable[..., Page]) -> None:
     page.emulate_media(media="print")
 
     assert page.locator("#tools").is_hidden()
-    assert page.locator("footer").is_hidden()
+    assert page.locator("#order").is_hidden()
+    assert page.locator('footer [data-live="source"]').is_visible()
     assert "exact" == page.locator("td[data-symbol]").first.evaluate(
         "(t) => getComputedStyle(t).printColorAdjust"
     )

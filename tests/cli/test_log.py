@@ -48,7 +48,7 @@ def test_without_the_option_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "heatmap.toml").write_text(MISSING)
     code, out, err = run(tmp_path)
 
-    assert (75, "", 1) == (code, out, len(err.splitlines()))
+    assert (78, "", 1) == (code, out, len(err.splitlines()))
     assert err.startswith("heatmap: nse-fno: ")
 
 
@@ -83,8 +83,8 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
     code, out, err = run(tmp_path, "--log-format", "json")
 
     (failed,), (end,) = objects(err), objects(out)
-    assert (75, "error", "nse-fno", 75) == (code, failed["level"], failed["market"], failed["exit_code"])
-    assert ("network", {"nse-fno": "network"}, 75) == (failed["error"], end["outcomes"], end["exit_code"])
+    assert (78, "error", "nse-fno", 78) == (code, failed["level"], failed["market"], failed["exit_code"])
+    assert ("impossible", {"nse-fno": "impossible"}, 78) == (failed["error"], end["outcomes"], end["exit_code"])
     assert "missing.json" in str(failed["message"])
 
 
@@ -93,9 +93,9 @@ def test_plain_lines_have_a_time_and_a_level(tmp_path: Path) -> None:
     (tmp_path / "heatmap.toml").write_text(MISSING)
     code, out, err = run(tmp_path, "--log-format", "plain")
 
-    assert 75 == code
+    assert 78 == code
     assert re.fullmatch(r"2026-09-17T05:30:0\d\.\d{3}Z ERROR nse-fno: .*missing\.json.*\n", err)
-    assert re.fullmatch(r"2026-09-17T05:30:0\d\.\d{3}Z INFO exit 75 after [\d.]+ s: nse-fno network\n", out)
+    assert re.fullmatch(r"2026-09-17T05:30:0\d\.\d{3}Z INFO exit 78 after [\d.]+ s: nse-fno impossible\n", out)
 
 
 def test_a_configuration_that_cannot_be(tmp_path: Path) -> None:
