@@ -84,7 +84,11 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
 
     (failed,), (end,) = objects(err), objects(out)
     assert (78, "error", "nse-fno", 78) == (code, failed["level"], failed["market"], failed["exit_code"])
-    assert ("impossible", {"nse-fno": "impossible"}, 78) == (failed["error"], end["outcomes"], end["exit_code"])
+    assert ("impossible", {"nse-fno": "impossible"}, 78) == (
+        failed["error"],
+        end["outcomes"],
+        end["exit_code"],
+    )
     assert "missing.json" in str(failed["message"])
 
 
@@ -95,7 +99,9 @@ def test_plain_lines_have_a_time_and_a_level(tmp_path: Path) -> None:
 
     assert 78 == code
     assert re.fullmatch(r"2026-09-17T05:30:0\d\.\d{3}Z ERROR nse-fno: .*missing\.json.*\n", err)
-    assert re.fullmatch(r"2026-09-17T05:30:0\d\.\d{3}Z INFO exit 78 after [\d.]+ s: nse-fno impossible\n", out)
+    assert re.fullmatch(
+        r"2026-09-17T05:30:0\d\.\d{3}Z INFO exit 78 after [\d.]+ s: nse-fno impossible\n", out
+    )
 
 
 def test_a_configuration_that_cannot_be(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_a_month_with_kills(tmp_path: Path) -> None:
     month.check(told)
     document = json.loads((tmp_path / "site" / MARKET / "history.json").read_bytes())
     assert f"{told.days[-21].day} {told.days[-21]:%b %Y}" == document["periods"]["20d"]["since"]
-    assert "change 20d" not in document["unavailable"]
-    assert (told.sessions < 60) == ("change 60d" in document["unavailable"])
+    assert "change 20d" in document["readings"]
+    assert (told.sessions < 60) == ("60d" not in document["periods"])
     lines = document["sparks"]["sixty"]
     assert len(SYMBOLS) == len(lines["points"])
     assert price(at(told.days[0], *FINAL), 0) > 0
