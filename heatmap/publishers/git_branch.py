@@ -41,18 +41,25 @@ class _Tree(NamedTuple):
 def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
     """Make the commit, push it, and look whether the branch has it. Raises PublishError."""
     git = Git(target, deadline)
+    fault = others = PublishError(
+        f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
+    )
     for attempt in range(1, ATTEMPTS + 1):
         tip = _tip(git)
         if tip and not _fetched(git, tip):
-            continue  # it has moved on meanwhile
+            fault = others  # it has moved on meanwhile
+            continue
         tree = _tree(git, tip, pages)
         if not tree.put:
             return Delivery(0, len(pages), attempt)
         commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree.oid)
-        if _pushed(git, tip, commit):
+        refusal = _push(git, tip, commit)
+        if refusal is None:
             git.prune(commit)
             return Delivery(tree.put, len(pages) - tree.put, attempt, tree.made)
-    raise PublishError(f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again")
+        # Where the branch is still where it was, nobody pushed: then git's own words say why.
+        fault = others if _tip(git) != tip else git_words.stuck(target.name, target.branch, refusal)
+    raise fault
 
 
 def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> str:
@@ -69,7 +76,7 @@ def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> st
         missing = _missing(target, tip, before)
     tree = git.step("write", "hash-object", "-w", "-t", "tree", "--stdin")
     commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree)
-    if not _pushed(git, tip, commit, "--dry-run"):
+    if _push(git, tip, commit, "--dry-run") is not None:
         raise PublishError(f"{target.name}: others are pushing at this moment: try again")
     there = f"{target.branch} of {target.remote if target.push else 'this repository'}"
     now = f"is at {tip[:7]}" if tip else "will be made"
@@ -176,10 +183,11 @@ def _path(git: Git, page: Page) -> str:
     return address.join(git.target.folder.strip("/"), page.path)
 
 
-def _pushed(git: Git, tip: str, commit: str, *options: str) -> bool:
-    """Whether the branch is at `commit` now; False where others pushed since it was at `tip`.
+def _push(git: Git, tip: str, commit: str, *options: str) -> str | None:
+    """Push `commit` onto `tip`. Return None: the branch is at it; else git's words: another try may do it.
 
-    Raises PublishError. What counts is what the branch is at afterwards: an answer may be lost.
+    Raises PublishError where none will. What counts is what the branch is at afterwards: an answer may be
+    lost.
     """
     lease = f"--force-with-lease={_ref(git)}:{tip}"
     alone = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no")
@@ -189,12 +197,14 @@ def _pushed(git: Git, tip: str, commit: str, *options: str) -> bool:
     except GitFailed as error:
         failure = error
     if options and failure is None:
-        return True
+        return None
     if not options and _tip(git) == commit:
-        return True
-    if failure is None or any(race in failure.output for race in RACES):
-        return False
+        return None
+    if failure is None:
+        return ""
     said = next((line for line in failure.output.splitlines() if line.startswith("!")), "")
+    if any(race in failure.output for race in RACES) and not git_words.NAME_TAKEN.search(failure.words):
+        return failure.words or said
     if not said:
         raise git.explain(failure, "push")
     raise git_words.rejected(git.target.name, git.target.branch, said, failure.words)

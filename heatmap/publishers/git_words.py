@@ -25,7 +25,12 @@ LOCAL = (
     (re.compile("Expected git repo version|unknown repository extension"), "install a newer git"),
     (re.compile(r"not a git repository: |invalid gitfile format"), "its .git leads nowhere: clone it anew"),
 )  # fmt: skip
-UNWRITABLE = re.compile(r"unpacker error|unpack failed|insufficient permission for adding an object")
+UNWRITABLE = re.compile(
+    r"unpacker error|unpack failed|insufficient permission for adding an object"
+    r"|Unable to create '.+\.lock': (?!File exists)"
+)
+LOCK = re.compile(r"Unable to create '(.+\.lock)': File exists")
+NAME_TAKEN = re.compile(r"cannot lock ref .*'refs/heads/(.+)' exists; cannot create")
 LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # in front of a host
 QUERY = re.compile(r"(?<=[a-z]://)([^\s'?]*)\?[^\s']*")  # of an address
 SHORTEST_TOKEN = 20  # characters: a shorter user name is none, as "git"
@@ -52,6 +57,9 @@ def secrets(url: str) -> set[str]:
 
 def explain(name: str, path: str, words: str, what: str) -> PublishError:
     """Return a failed command as a sentence. `name`: the target's; `path`: the checkout's; `words`: git's."""
+    lock = LOCK.search(words)
+    if lock:
+        return _locked(name, f"git cannot {what}", lock[1])
     said = quoted(words)
     advice = _local_advice(words)
     if advice:
@@ -80,6 +88,14 @@ def no_repository(name: str, path: str, words: str) -> PublishImpossible:
 
 def rejected(name: str, branch: str, said: str, words: str) -> PublishError:
     """Return the sentence for a rejected push. `said`: the line with its reason; `words`: all else."""
+    taken, lock = NAME_TAKEN.search(words), LOCK.search(words)
+    if taken:
+        other = _printable(taken[1])
+        return PublishImpossible(
+            f"{name}: the branch {branch} cannot be made, for there is a branch {other}: choose another name"
+        )
+    if lock:
+        return _locked(name, f"the branch {branch} cannot be changed", lock[1])
     reason = quoted("!" + said.rpartition("\t")[2]).removeprefix("!")
     sentence = f"{name}: the push is not accepted ({reason})"
     if UNWRITABLE.search(said + words):
@@ -89,6 +105,11 @@ def rejected(name: str, branch: str, said: str, words: str) -> PublishError:
         return PublishError(f"{sentence}: {advice}")
     if "branch is currently checked out" in said:
         advice = "check out another branch there, or set receive.denyCurrentBranch to updateInstead"
+    elif "Up-to-date check failed" in said or "working tree" in said:
+        advice = (
+            "undo the changes to the files checked out there; "
+            "if there are none, delete the index.lock that a killed git process left behind in its .git"
+        )
     elif "hook declined" in said and "protected" not in said:
         advice = "see what the remote's hook wants, and let this user push by force"
     else:
@@ -96,14 +117,37 @@ def rejected(name: str, branch: str, said: str, words: str) -> PublishError:
     return PublishImpossible(f"{sentence}: {advice}")
 
 
+def stuck(name: str, branch: str, words: str) -> PublishError:
+    """Return the sentence for a push that changed nothing, though nobody else pushed. `words`: git's."""
+    lock = LOCK.search(words)
+    what = f"the branch {branch} cannot be changed"
+    if lock:
+        return _locked(name, what, lock[1])
+    if UNWRITABLE.search(words):
+        advice = "let this user write in the remote repository, or make room there"
+        return PublishError(f"{name}: {what} ({quoted(words)}): {advice}")
+    return PublishError(f"{name}: {what} ({quoted(words)}): the next run tries again")
+
+
+def _locked(name: str, what: str, lock: str) -> PublishError:
+    """Return the sentence for a lock, which a git process made that works there, or was killed."""
+    file = _printable(os.path.normpath(lock))
+    return PublishError(
+        f"{name}: {what}, for there is a lock ({file}): the next run tries again; if no git process works in "
+        f"that repository, one that was killed left the lock behind: delete the file"
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def quoted(words: str) -> str:
     """Return the line that tells most of what git said, with no name or password of an address in it."""
     lines = [line.strip() for line in words.splitlines() if not UNUSED_ADVICE.match(line)]
     known = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
     line = next(iter([*known, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
-    line = LOGIN.sub(
-        "", QUERY.sub(r"\1", "".join(letter if letter.isprintable() else " " for letter in line))
-    )
+    line = LOGIN.sub("", QUERY.sub(r"\1", _printable(line)))
     return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
 
 
@@ -113,5 +157,5 @@ def _local_advice(words: str) -> str:
     if owner:
         allow = f"git config --global --add safe.directory {quote(owner[1] or owner[2])}"
         advice = f"it belongs to another user: run this as its owner, or allow this user to use it: {allow}"
-        return "".join(letter if letter.isprintable() else " " for letter in advice)
+        return _printable(advice)
     return next((advice for pattern, advice in LOCAL if pattern.search(words)), "")

@@ -23,7 +23,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import git_commands, git_words
+from heatmap.publishers import git_branch, git_commands, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
@@ -252,6 +252,65 @@ def test_pushes_in_between_without_end(place: Place, tmp_path: Path, monkeypatch
     caught(place.publisher(), PublishError, "others pushed 5 times")
 
     assert {"index.html", *(f"theirs{number}" for number in range(5))} == set(place.files())
+
+
+@pytest.mark.parametrize("push", [True, False])
+def test_a_lock_that_was_left_behind(place: Place, push: bool) -> None:
+    """A killed git's lock is told by its path, with what to do; nobody pushed. Without it all is well."""
+    place.publisher(push=push).publish(PAGES, soon())
+    repository = place.remote if push else place.checkout / ".git"
+    lock = repository / "refs/heads/gh-pages.lock"
+    lock.touch()
+    newer = [replace(PAGES[0], content=b"newer" + PAGES[0].content), *PAGES[1:]]
+
+    def publish() -> Delivery:
+        return place.publisher(push=push).publish(newer, soon())
+
+    with pytest.raises(PublishError, match=re.escape(str(lock))) as caught:
+        publish()
+    assert PublishError is type(caught.value)
+    assert "the branch gh-pages cannot be changed, for there is a lock" in str(caught.value)
+    assert "delete the file" in str(caught.value)
+    assert "others" not in str(caught.value)
+
+    lock.unlink()
+    assert 1 == publish().put
+
+
+def test_a_lock_on_the_files_of_a_remote(place: Place) -> None:
+    """With updateInstead the remote changes its files, too; another lock is in the way of that."""
+    place.publisher(push=False).publish(PAGES, soon())
+    place.run(place.checkout, "checkout", "-q", "gh-pages")
+    place.run(place.checkout, "config", "receive.denyCurrentBranch", "updateInstead")
+    (place.checkout / ".git/index.lock").touch()
+    newer = [replace(PAGES[0], content=b"newer" + PAGES[0].content), *PAGES[1:]]
+
+    with pytest.raises(PublishError, match=r"delete the (?:file|index\.lock)"):
+        place.publisher(push=False).publish(newer, soon())
+
+
+def test_a_lock_that_is_let_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another git that works there for a moment costs an attempt."""
+    place.publisher().publish(PAGES, soon())
+    lock = place.remote / "refs/heads/gh-pages.lock"
+    lock.touch()
+    honest = git_branch._push
+
+    def push(*words: Any) -> str | None:
+        said = honest(*words)
+        lock.unlink(missing_ok=True)
+        return said
+
+    monkeypatch.setattr(git_branch, "_push", push)
+    newer = [replace(PAGES[0], content=b"newer" + PAGES[0].content), *PAGES[1:]]
+
+    assert Delivery(1, 1, 2) == place.publisher().publish(newer, soon())
+
+
+def test_a_name_that_is_taken(place: Place) -> None:
+    """A branch cannot stand below another one: nobody pushed, and no other try helps."""
+    place.publisher().publish(PAGES, soon())
+    caught(place.publisher(branch="gh-pages/map"), PublishImpossible, "there is a branch gh-pages: choose")
 
 
 def test_a_branch_made_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -774,6 +833,18 @@ def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> N
             "error: remote unpack failed: unable to create temporary object directory",
             PublishError,
             r"remote repository \(.*unable to create temporary object directory\), or make room",
+        ),
+        (
+            "!\tx\t[remote rejected] (Could not update working tree to new HEAD)",
+            "fatal: Unable to create '/srv/site/.git/./index.lock': File exists.",
+            PublishError,
+            r"there is a lock \(/srv/site/\.git/index\.lock\).*delete the file$",
+        ),
+        (
+            "!\tx\t[remote rejected] (failed to update ref)",
+            "remote: error: Unable to create '/srv/x/refs/heads/x.lock': Permission denied",
+            PublishError,
+            "let this user write in the remote repository",
         ),
         ("!\tx\t[remote rejected] (pre-receive hook declined)", "", PublishImpossible, "remote's hook wants"),
         ("!\tx\t[remote rejected] (protected branch hook declined)", "", PublishImpossible, "push by force"),
