@@ -1,6 +1,7 @@
 """Where a secret comes from: an environment variable, a file only its owner can read, or a command's output.
 
-What is read is never stored, shown or handed to a child: whoever starts one gives it `child_environment()`.
+What is read stays in memory. It is never shown or handed to a child, which is started with
+`child_environment()`; `known()` is for texts that may repeat it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ COMMAND_SECONDS = 15.0  # what a password_command may take, such as to ask a key
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 OTHERS = 0o077  # the permission bits of group and others
 
+_secrets: set[str] = set()  # all that were read
 _variables: set[str] = set()  # the names that were ever asked for; a child must not inherit them
 
 
@@ -54,7 +56,14 @@ def read(
         secret, found = _asked(command, what, seconds)
     if found:
         raise ConfigError(found)
+    if secret:
+        _secrets.add(secret)
     return secret
+
+
+def known() -> frozenset[str]:
+    """Return every secret that this process has read, for `redaction.redact`."""
+    return frozenset(_secrets)
 
 
 def child_environment() -> dict[str, str]:

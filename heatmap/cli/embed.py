@@ -12,6 +12,7 @@ from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
 from heatmap.modes import EVERY, MODES
 from heatmap.render.options import LAYOUTS, THEMES
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     import argparse
@@ -72,11 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     if url is None:
         problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'
         raise ConfigError([f"{problem}, or give --url"])
-    if not re.fullmatch(r"https?://[^/\s?#][^\s?#]*", url):
+    if not is_web_address(url, may_query=False):
         name = "--url" if arguments.url else "public_url"
-        raise UsageError(
-            f"{name} must begin with https:// or http:// and a host, and end before any ?, not {url!r}"
-        )
+        raise UsageError(f"{name} must begin with https:// or http:// and a host, and hold no user, ? and #")
     height = arguments.height
     if height is not None and not LEAST_PIXELS <= height <= MOST_PIXELS:
         raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {height}")

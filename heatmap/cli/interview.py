@@ -14,6 +14,7 @@ from heatmap.cli.new_configuration import Answers
 from heatmap.cli.questions import BadAnswer, ask, ask_secret, choose
 from heatmap.config_tables import LONGEST_TITLE, MARKET_NAME
 from heatmap.errors import ConfigError
+from heatmap.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,6 +258,6 @@ def _public_url(answer: str) -> str:
     if not answer:
         return ""
     url = answer if "://" in answer else f"https://{answer}"
-    if not re.fullmatch(r"https?://[^/\s?#]*[^/\s?#.][^\s?#]*", url):
+    if not is_web_address(url, may_query=False):
         raise BadAnswer("an address such as https://www.example.org/heatmap/")
     return f"{url.rstrip('/')}/"

@@ -242,7 +242,7 @@ def problems(options: MonitorOptions | None) -> list[str]:
 def _end(config: Config, url: str, code: int, errors: Sequence[BaseException]) -> Errand:
     if code == EXIT_OK:
         return Errand(lambda: ping.send(url, ping.SUCCESS))
-    body = ping.reason(code, errors, [url, *_secrets(config)])
+    body = ping.reason(code, errors, [url, *_secrets(config), *credentials.known()])
     return Errand(lambda: ping.send(url, ping.FAIL, body))
 
 

@@ -15,6 +15,7 @@ from heatmap.errors import (
 )
 from heatmap.web import answers, faults, pace
 from heatmap.web.answers import Answer, Limits, Reply, shown
+from heatmap.web_address import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,12 +187,16 @@ class Client:
 
 
 def _environment_proxy(scheme: str, host: str) -> str | None:
+    """Return the proxy that the environment names for a host, or None. Raises SourceImpossible."""
     from urllib.request import getproxies, proxy_bypass
 
     if proxy_bypass(host):
         return None
     proxies = getproxies()
-    return proxies.get(scheme) or proxies.get("all")
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if proxy and "://" in proxy and not is_place(proxy.partition("://")[2].rstrip("/")):
+        raise faults.proxy_no_address()
+    return proxy
 
 
 def _wait_seconds(error: SourceError, tried: int) -> float | None:

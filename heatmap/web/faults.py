@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from heatmap.errors import SourceBlocked, SourceError, SourceNonsense, SourceUntrusted
+from heatmap.errors import SourceBlocked, SourceError, SourceImpossible, SourceNonsense, SourceUntrusted
 
 
 def silence() -> SourceBlocked:
@@ -20,6 +20,13 @@ def unreachable() -> SourceError:
 def proxy_unreachable() -> SourceError:
     """Return what a proxy's trouble means."""
     return SourceError("cannot be reached through the proxy: check the proxy and the network")
+
+
+def proxy_no_address() -> SourceImpossible:
+    """Return what an address of a proxy means that cannot be one."""
+    return SourceImpossible(
+        "cannot be reached, for the proxy of the environment (HTTPS_PROXY) is no address: correct it there"
+    )
 
 
 def proxy_refusal() -> SourceUntrusted:

@@ -249,6 +249,8 @@ def test_the_frame_is_sandboxed(capsys: pytest.CaptureFixture[str]) -> None:
         (["--url", URL, "--market", "nyse"], 64, "there is no market 'nyse'"),
         (["--url", f"{URL}?a=b"], 64, "--url must begin with"),
         (["--url", "https://www.example.org/a b"], 64, "--url must begin with"),
+        (["--url", "https://[::1"], 64, "--url must begin with"),
+        (["--url", "https://me:x@www.example.org/"], 64, "--url must begin with"),
         (["--url", URL, "--height", "1"], 64, "--height must be"),
         (["--url", URL, "--height", "tall"], 64, "--height: invalid int value: 'tall'"),
         (

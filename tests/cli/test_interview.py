@@ -120,3 +120,13 @@ def test_the_public_address(answers: Callable[..., None], typed: str, url: str |
     answers(typed)
 
     assert url == interview.ask_public_url()
+
+
+@pytest.mark.parametrize(
+    "typed", ["https://[::1", "[::1]x", "a..b", "https://h:99999/", "me:x@h.example", "https://h/?a"]
+)
+def test_a_public_address_that_cannot_be(answers: Callable[..., None], typed: str) -> None:
+    """It is asked for again, and never written into a configuration."""
+    answers(typed, "www.example.org")
+
+    assert "https://www.example.org/" == interview.ask_public_url()

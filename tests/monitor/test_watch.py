@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import tick
+from heatmap import credentials, tick
 from heatmap.config import Config
 from heatmap.deadline import Deadline
 from heatmap.errors import (
@@ -134,6 +134,18 @@ def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mon
     tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
 
     assert b"exit 75\n*** *** *** broke" == hooks.calls[-1].body
+
+
+def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
+    """Whatever this process has read as a secret is hidden, and its command is not run once more."""
+    command = ["sh", "-c", f"echo >>{tmp_path}/asked; echo canary-5ecret"]
+    assert "canary-5ecret" == credentials.read(None, None, command)
+    target = MemoryPublisher(error=PublishError("it repeats canary%2d5ecret"))
+
+    tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+
+    assert b"exit 75\nit repeats ***" == hooks.calls[-1].body
+    assert "\n" == (tmp_path / "asked").read_text()
 
 
 def test_a_veto_is_no_failure(tmp_path: Path, hooks: Hooks) -> None:

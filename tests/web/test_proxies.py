@@ -80,6 +80,20 @@ def test_login_refused(likeness: str | None, scheme: str) -> None:
     assert "wrong" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "proxy", ["http://[::1", "http://me:secret@[::1]x:1", "http://a..b:80", "http://h:99999/"]
+)
+def test_a_proxy_of_the_environment_that_is_no_address(
+    likeness: str | None, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said so, and the address of the site is not blamed; exit code 78."""
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(SourceImpossible, match="the proxy of the environment") as caught:
+        get("http://127.0.0.1:1/", None, likeness)
+    assert 78 == caught.value.exit_code
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("port", [4070, 14071, 407])
 def test_a_port_like_a_status(likeness: str | None, port: int) -> None:
     """A proxy that is not there refuses no login, whatever its port."""
