@@ -1,7 +1,7 @@
 """Explains why a file is not valid TOML: quotes the line and says what was probably meant.
 
 A line may hold a secret that somebody has put there by mistake. So values of keys that speak of secrets,
-addresses beyond their scheme, what follows a header, and lines without a key are not quoted.
+addresses beyond their scheme, what follows a header, comments, and lines without a key are not quoted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _HEADER_WORDS = re.compile(r"\[+[\w.\s-]*\]*")
 _KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
 _SECRET = re.compile(r"pass|pwd|secret|token|key|auth|bearer|_env|_file|chat_id", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b(?!file:)([a-z][a-z0-9+-]*:)(?=.*[/\\@]).*", re.IGNORECASE)
+_COMMENT = re.compile(r"\s#.*")  # people note passwords in them
 _TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _MEANINGS = {  # how tomllib's message begins, and what was probably meant
     "Expected '='": 'between a key and its value stands =, as in title = "My map"',
@@ -87,7 +88,7 @@ def _quoted(line: str) -> str:
             line = f"{word[1]} ..." if word else ""
         elif _SECRET.search(line):
             line = f"{key}= ..."
-    line = _ADDRESS.sub(r"\1...", line[:LONGEST_READ])
+    line = _ADDRESS.sub(r"\1...", _COMMENT.sub("", line[:LONGEST_READ]))
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
 
 

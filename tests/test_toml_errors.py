@@ -75,6 +75,7 @@ def test_the_line_and_what_was_meant(tmp_path: Path, text: str, said: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
+        '[[publish]]\nurl = "file:a"\nurl = "file:b"  # login me, hunter2\n',
         'password = "hunter2\n',
         "password hunter2\n",
         "hunter2\n",
