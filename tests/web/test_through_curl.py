@@ -84,7 +84,9 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says what to install, and nothing is asked."""
     monkeypatch.setitem(sys.modules, "curl_cffi", None)
     with Exchange(now=NOW) as exchange:
-        with pytest.raises(SourceImpossible, match=r"pip install 'market-heatmap\[impersonate\]'`$") as caught:
+        with pytest.raises(
+            SourceImpossible, match=r"pip install 'market-heatmap\[impersonate\]'`$"
+        ) as caught:
             Nse(base_url=exchange.url, impersonate="chrome").fetch(now=NOW)
     assert (78, []) == (caught.value.exit_code, exchange.seen)
 
