@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
-LIVE_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.UNKNOWN)  # in which quotes come from live sources
 LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state
 MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
 
@@ -115,14 +114,13 @@ class Chronicle:
         `closes` are the previous closes of the session's last live page.
         """
         from heatmap import ex_dates
-        from heatmap.history import actions
+        from heatmap.history import actions, quoted_closes
 
         session, name = _session(market, snapshot, verdict), _name(market, snapshot)
         before = _session_before(market.calendar, session)
 
         def quoted(store: Store) -> Mapping[str, QuotedClose]:
-            live = [tick for tick in store.packed(name, session) if tick.phase in LIVE_PHASES]
-            return ex_dates.quoted_closes(store.unpacked(name, live))
+            return quoted_closes.read_session(store, name, session)
 
         def bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
             found: dict[str, list[Bar]] = {}

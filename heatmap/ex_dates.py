@@ -15,12 +15,11 @@ from heatmap.history.model import Bar
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
     from fractions import Fraction
 
     from heatmap.history.actions import QuotedClose
-    from heatmap.history.model import Moment
     from heatmap.model import Quote, Snapshot
 
 
@@ -63,28 +62,6 @@ def with_known_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
             for quote in snapshot.quotes
         ),
     )
-
-
-def quoted_closes(moments: Iterable[Moment]) -> dict[str, QuotedClose]:
-    """Return the previous closes that a session's moments count their percent changes from, by symbol.
-
-    Each moment tells one to the rounding of its figures; together they tell it better. Where two contradict
-    each other, the later one counts.
-    """
-    found: dict[str, QuotedClose] = {}
-    for moment in sorted(moments, key=lambda moment: moment.as_of):
-        for symbol, row in moment.rows.items():
-            close = actions.quoted_close(row.last_price, row.percent_change)
-            if close is not None:
-                found[symbol] = _common(found[symbol], close) if symbol in found else close
-    return found
-
-
-def _common(one: QuotedClose, other: QuotedClose) -> QuotedClose:
-    """Return where both may be; `other` where there is no such place."""
-    low = max(one.price - one.tolerance, other.price - other.tolerance)
-    high = min(one.price + one.tolerance, other.price + other.tolerance)
-    return other if low > high else other._replace(price=(low + high) / 2, tolerance=(high - low) / 2)
 
 
 def _judged(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], is_next: bool) -> Quote:

@@ -20,6 +20,7 @@ from heatmap.config import Config, NamedSource
 from heatmap.errors import SourceError
 from heatmap.ex_dates import Evidence
 from heatmap.guard import Terms
+from heatmap.history import quoted_closes
 from heatmap.history.actions import QuotedClose
 from heatmap.history.archives import Archive
 from heatmap.history.model import Bar, Moment, Row
@@ -105,7 +106,7 @@ def test_the_exchange_tells(symbol: str, how: str) -> None:
     known = (
         evidence(first, closes={symbol: own})
         if how == "page"
-        else evidence(first, quoted=ex_dates.quoted_closes([moment]))
+        else evidence(first, quoted=quoted_closes.combine_closes([moment]))
     )
 
     quote = judged(first, known)
@@ -166,26 +167,6 @@ def test_what_is_declared_is_believed(ratio: Fraction, expected: tuple[float, fl
 
     assert close_to(expected, quote)
     assert {} == quote.doubts
-
-
-def test_ticks_together_tell_more_than_one() -> None:
-    """Each tells the close to the rounding of its percent change; where they contradict, the later counts."""
-    close = 1234.55
-
-    def moment(minute: int, last: float, of: float = close) -> Moment:
-        row = Row(last, round((last / of - 1) * 100, 2), None, None, None, None)
-        return Moment(datetime.fromisoformat(f"2026-07-24T05:{minute:02}:00+00:00"), Phase.OPEN, {"X": row})
-
-    one = ex_dates.quoted_closes([moment(0, 1240.0)])["X"]
-    many = ex_dates.quoted_closes([moment(n, 1240.0 + 0.55 * n) for n in range(20)])["X"]
-
-    assert abs(many.price - close) <= many.tolerance < one.tolerance
-    later = ex_dates.quoted_closes([moment(1, 1250.0, 617.3), moment(0, 1240.0)])["X"]
-    assert abs(later.price - 617.3) <= later.tolerance
-    unknown = Moment(
-        datetime.fromisoformat("2026-07-24T05:00:00+00:00"), Phase.OPEN, {"X": Row(1.0, *[None] * 5)}
-    )
-    assert {} == ex_dates.quoted_closes([unknown])
 
 
 # Whole runs

@@ -92,6 +92,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 market.name,
                 wanted,
                 shelf,
+                aliases=nse_symbols.with_kept(market.calendar, config.state_directory).aliases,
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )

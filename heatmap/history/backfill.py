@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from typing import Protocol
 
-    from heatmap.guard import Calendar
+    from heatmap.guard import Alias, Calendar
     from heatmap.history.model import Bar
     from heatmap.history.store import Store
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 LEAST_SHARE = 0.5  # of the shares of a session beside it: an archive of fewer is not whole
+FEWEST_INSTRUMENTS = 50  # of a market that is compared with an archive: of a few stocks, most may be young
 FEWEST_SHARES = 1000  # of an archive that nothing can be compared with; the exchange's have 2,000 or more
 ONE_DAY = timedelta(days=1)
 
@@ -68,17 +69,19 @@ def fill(
     days: Sequence[date],
     shelf: Shelf,
     *,
+    aliases: Sequence[Alias],
     say: Callable[[str], None],
     progress: Callable[[date, int, int], None],
 ) -> Filled:
     """Keep the bars of each day, in the order given.
 
+    `aliases` are the symbols that changed: an archive has the earlier ones, the market the present ones.
     `progress` is called before each day with it, how many are done, and how many there are; `say` with a
     sentence on what else is worth knowing. An archive that cannot be used is a problem of its day only;
     an error of the store or of the way to the archives ends it all: what was stored stays.
     """
     stored = bars = dropped = in_a_row = 0
-    whole = _Whole(store, market, say, may_be_trimmed=shelf.may_be_trimmed)
+    whole = _Whole(store, market, aliases, say, may_be_trimmed=shelf.may_be_trimmed)
     missing: list[date] = []
     problems: list[HeatmapError] = []
     stopped: HeatmapError | None = None
@@ -156,15 +159,28 @@ def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> 
 
 
 class _Whole:
-    """Judges whether an archive is whole: by the archives beside it, and by the market's own instruments."""
+    """Judges whether an archive is whole: by the archives beside it, and by the market's own instruments.
+
+    The instruments count where there are FEWEST_INSTRUMENTS or more, and by their present symbols.
+    """
 
     def __init__(
-        self, store: Store, market: str, say: Callable[[str], None], *, may_be_trimmed: bool
+        self,
+        store: Store,
+        market: str,
+        aliases: Sequence[Alias],
+        say: Callable[[str], None],
+        *,
+        may_be_trimmed: bool,
     ) -> None:
-        self._store, self._market, self._say = store, market, say
+        self._store, self._market, self._aliases, self._say = store, market, aliases, say
         self._may_be_trimmed = may_be_trimmed
         self._sizes: dict[date, int | None] = dict.fromkeys(store.archived_sessions(market))  # None: not read
-        self._expected = store.newest_symbols(market)
+        self._expected = {
+            adjustment.newest_symbol(symbol, day, aliases)
+            for day in store.tick_sessions(market)[-1:]
+            for symbol in store.newest_symbols(market)
+        }
 
     def check(self, day: date, name: str, archive: archives.Archive) -> None:
         """Raise HistoryNonsense for an archive of a day that is not whole; say where that is not known."""
@@ -182,12 +198,14 @@ class _Whole:
                     f"the archive of {neighbour:%d %b %Y} holds {usual:,} shares only, that of "
                     f"{day:%d %b %Y} {count:,}: download the former again and read it with --again"
                 )
-        found = len(self._expected.intersection(bar.symbol for bar in archive.bars))
-        if found < LEAST_SHARE * len(self._expected):
-            raise HistoryNonsense(
-                f"holds {found:,} of the {len(self._expected):,} instruments of the market: "
-                "it is not whole, so download it again"
-            )
+        if len(self._expected) >= FEWEST_INSTRUMENTS:
+            present = adjustment.renamed(archive.bars, self._aliases)
+            found = len(self._expected.intersection(bar.symbol for bar in present))
+            if found < LEAST_SHARE * len(self._expected):
+                raise HistoryNonsense(
+                    f"holds {found:,} of the {len(self._expected):,} instruments of the market: "
+                    "it is not whole, so download it again"
+                )
         if self._may_be_trimmed and not beside and count < FEWEST_SHARES:
             self._say(
                 f"{name} holds {count:,} shares, and there is no other session to compare it with; the "

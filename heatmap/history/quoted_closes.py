@@ -9,28 +9,44 @@ from heatmap.history import actions, adjustment
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from heatmap.guard import Alias
     from heatmap.history.actions import Quoted, QuotedClose
-    from heatmap.history.model import Bar
+    from heatmap.history.model import Bar, Moment
     from heatmap.history.store import Store
 
 
 def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:
-    """Return them by symbol, of the last tick while a session ran; nothing where there is none.
+    """Return the previous closes of a session's live ticks, by symbol; empty where there are no such ticks.
 
-    A final may have been made of an archive, whose previous closes are no evidence.
+    A final tick may come from an archive, whose previous closes are no evidence. Raises HistoryError.
     """
     live = [tick for tick in store.packed(market, day) if tick.phase is not Phase.FINAL]
-    last = store.unpacked(market, live[-1:])
-    found = {
-        symbol: actions.quoted_close(row.last_price, row.percent_change)
-        for moment in last
-        for symbol, row in moment.rows.items()
-    }
-    return {symbol: close for symbol, close in found.items() if close is not None}
+    return combine_closes(store.unpacked(market, live))
+
+
+def combine_closes(moments: Iterable[Moment]) -> dict[str, QuotedClose]:
+    """Return the previous closes that a session's moments count their percent changes from, by symbol.
+
+    Each moment gives a close to the rounding of its figures; several moments give it more exactly. Where two
+    contradict each other, the later one counts.
+    """
+    found: dict[str, QuotedClose] = {}
+    for moment in sorted(moments, key=lambda moment: moment.as_of):
+        for symbol, row in moment.rows.items():
+            close = actions.quoted_close(row.last_price, row.percent_change)
+            if close is not None:
+                found[symbol] = _intersect(found[symbol], close) if symbol in found else close
+    return found
+
+
+def _intersect(one: QuotedClose, other: QuotedClose) -> QuotedClose:
+    """Return the range that both allow; `other` where there is no such range."""
+    low = max(one.price - one.tolerance, other.price - other.tolerance)
+    high = min(one.price + one.tolerance, other.price + other.tolerance)
+    return other if low > high else other._replace(price=(low + high) / 2, tolerance=(high - low) / 2)
 
 
 def make_lookup(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:

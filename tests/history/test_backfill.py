@@ -25,7 +25,7 @@ from heatmap.errors import (
     SourceOverloaded,
     SourceRenamed,
 )
-from heatmap.guard import Calendar
+from heatmap.guard import Alias, Calendar
 from heatmap.history import archives, backfill, shelves
 from heatmap.history.backfill import Filled
 from heatmap.history.model import Bar
@@ -107,10 +107,18 @@ class Heard:
         self.shown.append((day, done, total))
 
 
-def fill(store: Store, shelf: Folder | Exchange, days: Sequence[date] = SESSIONS) -> tuple[Filled, Heard]:
+def fill(
+    store: Store,
+    shelf: Folder | Exchange,
+    days: Sequence[date] = SESSIONS,
+    aliases: Sequence[Alias] = (),
+) -> tuple[Filled, Heard]:
     """Backfill, and return what came of it."""
     heard = Heard()
-    return backfill.fill(store, MARKET, days, shelf, say=heard.said.append, progress=heard.progress), heard
+    filled = backfill.fill(
+        store, MARKET, days, shelf, aliases=aliases, say=heard.said.append, progress=heard.progress
+    )
+    return filled, heard
 
 
 def exchange(server: Archives) -> Exchange:
@@ -295,18 +303,62 @@ def test_an_archive_is_compared_with_the_one_after_it_too(store: Store, tmp_path
         assert 2 == len(heard.said)
 
 
-def test_an_archive_without_the_market_s_instruments_is_refused(store: Store, tmp_path: Path) -> None:
-    """A trimmed file is no session, be it the first: of four instruments that the last tick had, it holds one."""
+def add_tick_of(store: Store, symbols: Sequence[str]) -> None:
+    """Keep a tick of the last session with these instruments."""
     as_of = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
-    quotes = tuple(Quote(symbol, 0.0, last_price=5.0) for symbol in ("TCS", "INFY", "ITC", "LT"))
+    quotes = tuple(Quote(symbol, 0.0, last_price=5.0) for symbol in symbols)
     store.add_tick(MARKET, Snapshot("test", as_of, quotes), as_of.date(), Phase.OPEN)
-    day = SESSIONS[0]
-    folder = write(tmp_path / "files", (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))))
 
-    filled, _ = fill(store, Folder(folder), [day])
+
+def folder_of(path: Path, day: date, symbols: Sequence[str]) -> Folder:
+    """A folder with one archive that has these shares."""
+    body = full(day, [share(symbol, 5.0, 5.0) for symbol in symbols])
+    return Folder(write(path, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", body)))
+
+
+NAMES = [f"S{number}" for number in range(50)]
+
+
+def test_an_archive_without_the_market_s_instruments_is_refused(store: Store, tmp_path: Path) -> None:
+    """A trimmed file is no session, even if it is the first: it holds 24 of 50 instruments of the last tick."""
+    add_tick_of(store, NAMES)
+    day = SESSIONS[0]
+
+    filled, _ = fill(store, folder_of(tmp_path / "trimmed", day, NAMES[:24]), [day])
 
     assert (0, ()) == (filled.stored, store.archived_sessions(MARKET))
-    assert "holds 1 of the 4 instruments of the market: it is not whole" in str(filled.problems[0])
+    assert "holds 24 of the 50 instruments of the market: it is not whole" in str(filled.problems[0])
+    assert 1 == fill(store, folder_of(tmp_path / "half", day, NAMES[:25]), [day])[0].stored
+
+
+def test_a_few_young_stocks_say_nothing_about_an_archive(store: Store, tmp_path: Path) -> None:
+    """Of a market of 49 stocks, one was listed by then: the archive is good, and the archives beside it decide."""
+    add_tick_of(store, NAMES[:49])
+    first, second = SESSIONS[:2]
+    others = [f"OTHER{number}" for number in range(9)]
+
+    assert 1 == fill(store, folder_of(tmp_path / "first", first, [*others, NAMES[0]]), [first])[0].stored
+    filled, _ = fill(store, folder_of(tmp_path / "second", second, others[:4]), [second])
+    assert "holds 4 shares, the archive of 27 Jan 2026 10: it is not whole" in str(filled.problems[0])
+
+
+def test_an_archive_has_the_symbols_of_its_day(store: Store, tmp_path: Path) -> None:
+    """Symbols that changed are the market's own: some of before the tick, some after it, some twice."""
+    day, later, last = SESSIONS[0], SESSIONS[1], date(2026, 2, 10)
+    add_tick_of(store, NAMES)
+    aliases = [
+        *(Alias(f"OLD{number}", f"S{number}", later) for number in range(20)),
+        *(Alias(f"OLDER{number}", f"OLD{number}", later) for number in range(10)),
+        *(Alias(f"S{number}", f"NEW{number}", last) for number in range(20, 25)),
+    ]
+    symbols = [
+        *(f"OLDER{number}" for number in range(10)),
+        *(f"OLD{number}" for number in range(10, 20)),
+        *NAMES[20:25],
+    ]
+
+    assert 1 == fill(store, folder_of(tmp_path / "files", day, symbols), [day], aliases)[0].stored
+    assert set(symbols) == {bar.symbol for bar in store.bars(MARKET, day, 1)}  # kept as the exchange has it
 
 
 EX_DAY = SESSIONS[2]
