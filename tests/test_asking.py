@@ -501,6 +501,7 @@ def test_a_blocked_machine_has_its_final_map(tmp_path: Path) -> None:
 def test_under_cron_a_rest_is_silent(tmp_path: Path) -> None:
     """Three failures, then nothing until the rest is over; and the state of before is understood."""
     (tmp_path / "state").mkdir()
+    (tmp_path / "site").mkdir()  # as the run before left it
     (tmp_path / "state/state.json").write_text(
         '{"version": 1, "markets": {"nse-fno": {"published_at": "2026-09-16T15:30:00+05:30"}}}'
     )
