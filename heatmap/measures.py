@@ -9,10 +9,10 @@ FEWEST known values give unknown; a spread of 0 gives 0 for every member.
 from __future__ import annotations
 
 from math import fsum, isfinite, sqrt
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from heatmap.model import Breadth
-from heatmap.periods import BAND_SESSIONS, DAY, YEAR
+from heatmap.periods import DAY, YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,10 +24,8 @@ FEWEST_IN_SECTOR = 4  # known values, below which a sector is compared with the 
 MAD_TO_DEVIATION = 1.4826  # 1 / the 75th percentile of the standard normal distribution
 
 SHOWN_DECIMALS = 2  # of a percent change
-BAND_DEVIATIONS = 2  # from the middle band to either other
 
 Values = list["float | None"]
-Prices: TypeAlias = "Sequence[float | None]"
 
 
 # --- The ways to read a market ---------------------------------------------------------------------
@@ -56,7 +54,7 @@ def turnover_rates(quotes: Sequence[Quote], _: str = DAY) -> Values:
     Free-float shares are the free-float market capitalisation / last price: no source here counts them.
     """
     return [
-        _finite(quote.volume * quote.last_price / quote.free_float_market_cap * 100)
+        finite_or_none(quote.volume * quote.last_price / quote.free_float_market_cap * 100)
         if quote.volume is not None and quote.last_price and quote.free_float_market_cap
         else None
         for quote in quotes
@@ -115,112 +113,6 @@ def range_positions(quotes: Sequence[Quote], period: str = DAY) -> Values:
     return found
 
 
-# --- The ways to read it against its history -------------------------------------------------------
-# What is of earlier sessions stands quote by quote, on the terms of today.
-
-
-def period_changes(prices: Prices, bases: Prices) -> Values:
-    """(Last price / the close before the period - 1) x 100, in %, exact: `rounded` shows it.
-
-    None unless both are positive.
-    """
-    return [
-        (price / base - 1) * 100 if price and base and price > 0 and base > 0 else None
-        for price, base in zip(prices, bases, strict=True)
-    ]
-
-
-def band_positions(prices: Prices, closes: Sequence[Prices]) -> Values:
-    """%B: (last price - lower band) / (upper band - lower band) x 100, 0 on the lower band, 100 on the upper.
-
-    Bollinger (2001): the bands lie 2 standard deviations (population) on either side of the mean of the last
-    BAND_SESSIONS closes, of which the last price is one. `closes` are those of the sessions before, of which
-    none may be missing. None where all are the same: there is no band.
-    """
-    found: Values = []
-    for price, earlier in zip(prices, closes, strict=True):
-        window = [*earlier[1 - BAND_SESSIONS :], price]
-        known = _known(window)
-        if price is None or len(known) < BAND_SESSIONS:
-            found.append(None)
-            continue
-        mean = fsum(known) / BAND_SESSIONS
-        deviation = sqrt(fsum((close - mean) ** 2 for close in known) / BAND_SESSIONS)
-        width = 2 * BAND_DEVIATIONS * deviation
-        # Equal prices may differ from their own mean in the last bit: that is no band.
-        lower = mean - BAND_DEVIATIONS * deviation
-        found.append(_finite((price - lower) / width * 100) if deviation > 1e-12 * mean else None)
-    return found
-
-
-def momenta(
-    changes: Sequence[float | None],
-    today: Sequence[float | None],
-    spreads: Sequence[Sequence[float] | None],
-    sessions: int,
-) -> Values:
-    """Momentum: the period's change / (standard deviation of its daily changes x √sessions), in σ.
-
-    A random walk of these daily changes has a spread of that size over so many sessions, so ±2 is a move
-    that chance makes once in twenty (Jegadeesh and Titman 1993 for the momentum; scaled by its own risk as
-    in Barroso and Santa-Clara 2015). `spreads` are count, mean and sum of squared deviations of the daily
-    changes before `today`'s, which is added (Welford 1962). Population standard deviation. None of fewer
-    than FEWEST daily changes, and where they are all the same.
-    """
-    found: Values = []
-    for change, last, spread in zip(changes, today, spreads, strict=True):
-        if change is None or last is None or spread is None or spread[0] + 1 < FEWEST:
-            found.append(None)
-            continue
-        count, mean, squares = spread
-        squares += (last - mean) ** 2 * count / (count + 1)
-        deviation = sqrt(squares / (count + 1))
-        found.append(_finite(change / (deviation * sqrt(sessions))) if deviation > 1e-9 else None)
-    return found
-
-
-def volume_ratios(quotes: Sequence[Quote], usual: Prices) -> Values:
-    """Today's volume so far / the usual volume by this time of day: 1 is as usual, 2 twice as much."""
-    return [
-        _finite(quote.volume / volume) if quote.volume is not None and volume else None
-        for quote, volume in zip(quotes, usual, strict=True)
-    ]
-
-
-def breakouts(prices: Prices, ranges: Sequence[tuple[float, float] | None]) -> Values:
-    """How far the last price is above the opening range's high or below its low, in % of that range.
-
-    0 inside it; +100 is one whole range above its high, -100 one below its low (Crabel 1990). `ranges` are
-    the low and the high of the session's first minutes. None where the two are the same.
-    """
-    found: Values = []
-    for price, span in zip(prices, ranges, strict=True):
-        if price is None or span is None or span[1] <= span[0]:
-            found.append(None)
-        else:
-            low, high = span
-            beyond = price - high if price > high else price - low if price < low else 0.0
-            found.append(_finite(beyond / (high - low) * 100))
-    return found
-
-
-def streaks(changes: Sequence[float | None], before: Sequence[int | None]) -> Values:
-    """In how many sessions in a row, this one included, the price has risen; of falls, a negative number.
-
-    0 where today's change is flat. `before` are the rows that ended with the session before.
-    """
-    found: Values = []
-    for change, earlier in zip(changes, before, strict=True):
-        if change is None or earlier is None:
-            found.append(None)
-        elif is_flat(change):
-            found.append(0.0)
-        else:
-            sign = 1 if change > 0 else -1
-            found.append(float(sign + (earlier if earlier * sign > 0 else 0)))
-    return found
-
-
 # --- Statistics ------------------------------------------------------------------------------------
 
 
@@ -233,7 +125,7 @@ def standard_scores(values: Sequence[float | None]) -> Values:
     deviation = sqrt(fsum((value - mean) ** 2 for value in known) / len(known))
     if _is_nothing(deviation, mean):
         return [None if value is None else 0.0 for value in values]
-    return [None if value is None else _finite((value - mean) / deviation) for value in values]
+    return [None if value is None else finite_or_none((value - mean) / deviation) for value in values]
 
 
 def percentiles(values: Sequence[float | None]) -> Values:
@@ -270,7 +162,7 @@ def _centre_and_spread(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _score(value: float, centre: float, spread: float) -> float | None:
-    return 0.0 if _is_nothing(spread, centre) else _finite((value - centre) / spread)
+    return 0.0 if _is_nothing(spread, centre) else finite_or_none((value - centre) / spread)
 
 
 def _is_nothing(spread: float, centre: float) -> bool:
@@ -278,7 +170,8 @@ def _is_nothing(spread: float, centre: float) -> bool:
     return spread <= 1e-12 * max(abs(centre), 1.0)
 
 
-def _finite(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
+    """Return a number; None for one that is infinite or no number."""
     return value if isfinite(value) else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from heatmap import measures
-from heatmap.periods import BAND_SESSIONS, DAY, YEAR
+from heatmap.periods import BAND_DEVIATIONS, BAND_SESSIONS, DAY, YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,7 +132,7 @@ HISTORY_MODES = {
             ramp="two-sided",
             measure=None,
             formula="Bollinger's %B × 100: (last price − lower band) / (upper band − lower band) × 100. "
-            f"The bands lie {measures.BAND_DEVIATIONS} standard deviations (population) either side of the "
+            f"The bands lie {BAND_DEVIATIONS} standard deviations (population) either side of the "
             f"mean of the last {BAND_SESSIONS} closes, the last price among them.",
             caveat="0 is the lower band, 100 the upper; beyond them a price is unusually low or high, "
             "which is no signal by itself: it may walk along a band.",

@@ -7,6 +7,7 @@ from math import sqrt
 from typing import NamedTuple
 
 BAND_SESSIONS = 20  # of the Bollinger bands
+BAND_DEVIATIONS = 2  # from their middle to either of the two
 DAY, YEAR = "1d", "1y"
 SESSIONS = {DAY: 1, "1mo": 21, "ytd": 125, YEAR: 250}  # how many sessions a named period has, about
 MOST_TIMES_A_DAY = 40 / 3  # ±3 % for a day is ±40 % at most, whatever the period

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import measures, periods
+from heatmap import history_measures, measures, periods
 from heatmap.render import words
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def with_history(snapshot: Snapshot, past: Past, names: Collection[str]) -> Snap
     prices = [quote.last_price for quote in quotes]
     found = {
         name: measures.rounded(
-            measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+            history_measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
         )
         for name, base in bases.items()
     }

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heatmap.history.model import Row
+from heatmap.history.model import Moment, Packed, Row
+from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,16 @@ def unpack(value: bytes) -> Mapping[str, Row]:
         message = "it has other columns"
         raise ValueError(message)
     return dict(zip(symbols, map(Row._make, zip(*columns, strict=True)), strict=True))
+
+
+def make_packed(as_of: str, phase: str, figures: bytes) -> Packed:
+    """Return a tick as the database has it. Raises one of DAMAGE for what is no time or phase."""
+    return Packed(datetime.fromisoformat(as_of), Phase(phase), figures)
+
+
+def make_moment(as_of: datetime, phase: Phase, figures: bytes) -> Moment:
+    """Return a tick with its figures unpacked. Raises as `unpack` does."""
+    return Moment(as_of, phase, unpack(figures))
 
 
 def unpack_volumes(value: bytes) -> Mapping[str, float | None]:

@@ -100,11 +100,11 @@ class Store:
     def packed(self, market: str, session_date: date) -> list[Packed]:
         """Return a session's moments as they are kept, the oldest first."""
         rows = self._selected(statements.TICKS, (market, session_date.isoformat()))
-        return self._parsed(market, rows, _packed)
+        return self._parsed(market, rows, packing.make_packed)
 
     def unpacked(self, market: str, ticks: Sequence[Packed]) -> list[Moment]:
         """Return the moments themselves, without those that are damaged."""
-        return self._parsed(market, ticks, _moment)
+        return self._parsed(market, ticks, packing.make_moment)
 
     def volumes_at(
         self, market: str, moments: Mapping[date, datetime]
@@ -263,14 +263,6 @@ def open_store(options: HistoryOptions, directory: Path, warn: Callable[[str], N
     from heatmap.history.sqlite import Sqlite
 
     return Store(Sqlite(directory / FILE_NAME, warn), warn)
-
-
-def _packed(as_of: str, phase: str, figures: bytes) -> Packed:
-    return Packed(datetime.fromisoformat(as_of), Phase(phase), figures)
-
-
-def _moment(as_of: datetime, phase: Phase, figures: bytes) -> Moment:
-    return Moment(as_of, phase, packing.unpack(figures))
 
 
 def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:

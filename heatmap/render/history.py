@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from heatmap import measures, modes, periods, readings, vlq
+from heatmap import history_measures, measures, modes, periods, readings, vlq
 from heatmap.history import sparks
 from heatmap.render import data, words
 
@@ -139,7 +139,7 @@ def _changes(past: Past, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
     """Return the exact percent changes over each of the digest's periods, quote by quote."""
     prices = [quote.last_price for quote in quotes]
     return {
-        name: measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
+        name: history_measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
         for name, base in past.digest.bases.items()
     }
 
@@ -191,16 +191,16 @@ def _read_all(
             add(
                 "momentum",
                 period,
-                measures.momenta(changes[name], last_changes, spreads, period.sessions),
+                history_measures.momenta(changes[name], last_changes, spreads, period.sessions),
             )
     bands = over[f"{periods.BAND_SESSIONS}d"]
     closes = [digest.closes.get(quote.symbol, ()) for quote in quotes]
-    add("bands", bands, measures.band_positions(prices, closes))
+    add("bands", bands, history_measures.band_positions(prices, closes))
     day = periods.Period(periods.DAY, "1 day", 1)
     usual = [past.usual.volumes.get(quote.symbol) for quote in quotes]
-    add("volume", day, measures.volume_ratios(quotes, usual))
+    add("volume", day, history_measures.volume_ratios(quotes, usual))
     ranges = [past.opening.ranges.get(quote.symbol) for quote in quotes]
-    add("opening-range", day, measures.breakouts(prices, ranges), past.opening.lack)
+    add("opening-range", day, history_measures.breakouts(prices, ranges), past.opening.lack)
     before = [
         None if close is None else digest.streaks.get(quote.symbol)
         for quote, close in zip(quotes, yesterday, strict=True)
@@ -208,7 +208,7 @@ def _read_all(
     add(
         "streak",
         day,
-        measures.streaks([quote.percent_change for quote in quotes], before),
+        history_measures.streaks([quote.percent_change for quote in quotes], before),
     )
     return found, lacks
 
