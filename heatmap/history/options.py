@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
@@ -65,6 +64,8 @@ class HistoryOptions:
 
 def _is_database(url: str) -> bool:
     """Whether an address has the form of libpq's, which may name several hosts, or the folder of a socket."""
+    from urllib.parse import unquote  # only an address needs it
+
     found = _URL.fullmatch(url)
     places = (unquote(place) for place in found["hosts"].split(",")) if found else ()
     return found is not None and all(
