@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heatmap import ratios
 from heatmap.model import Change
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def with_adjusted_close(quote: Quote) -> Quote | None:
     must have moved within a band from it. The source's changes over longer periods are then of two terms,
     so they become unknown. None: there is no such ratio.
     """
+    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+
     if quote.previous_close is None:
         return None
     for ratio in ratios.EVERY:
@@ -67,6 +68,8 @@ def with_own_close(quote: Quote, close: float) -> Quote | None:
     None: it counts from another one, or the given previous close is an adjusted one of ours, so that the
     percent change is still on the old terms.
     """
+    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+
     if quote.previous_close is None or not _counts_from(quote, close):
         return None
     if any(abs(close * float(ratio) - quote.previous_close) <= PRICE_STEP for ratio in ratios.EVERY):
@@ -103,6 +106,8 @@ def _counts_from(quote: Quote, close: float) -> bool:
 
 def _half_step(close: float) -> float:
     """Return how far an adjusted close may be from its exact value, in rupees: half the price step."""
+    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+
     step = PRICE_STEP / 2 if close < FINE_BELOW else ratios.HALF_STEP
     return max(step, ratios.HALF_STEP_SHARE * close)
 

@@ -7,7 +7,6 @@ secret is recognised that is encoded in part, or twice.
 from __future__ import annotations
 
 import base64
-import html
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -174,6 +173,8 @@ def _meant(escape: re.Match[str]) -> str:
     """Return the bytes that an escape stands for."""
     parts = {name: value for name, value in escape.groupdict().items() if value}
     if "entity" in parts:
+        import html  # late: its table of entities is large, and errors are rare
+
         letters = html.unescape(parts["entity"])
         return letters if letters == parts["entity"] else "".join(map(_bytes, letters))
     if "high" in parts:

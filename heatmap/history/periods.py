@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import guard
-from heatmap.history.actions import ONE_TICK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,6 +106,8 @@ def _told(day: date) -> str:
 
 def _meet(before: Mapping[str, Bar], after: Mapping[str, Bar]) -> bool:
     """Whether the closes of one session are the previous closes of the other, so that none lies between."""
+    from heatmap.history.actions import ONE_TICK  # late: a run that has its digest needs no fractions
+
     pairs = [
         (before[symbol].close, bar.previous_close)
         for symbol, bar in after.items()
