@@ -363,7 +363,8 @@ def test_three_requests_a_second(fault: str) -> None:
         while len(moments) < 7:
             with pytest.raises(SourceError):
                 get(f"{exchange.url}/api/x", retries=2)
-    assert all(later - earlier > 0.99 for earlier, later in zip(moments, moments[3:], strict=False))
+    # The server notes when it read a request: on a busy machine up to a tenth of a second late.
+    assert all(later - earlier > 0.9 for earlier, later in zip(moments, moments[3:], strict=False))
 
 
 class _Noted(list[Any]):
