@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 
 import pytest
 
@@ -150,10 +151,13 @@ def test_no_key_is_shown(tmp_path: Path, login: str) -> None:
     """Where nothing listens there is nothing to trust, in one sentence."""
     with serve(tmp_path, login) as server:
         publisher = target(server, login=login)
-    with pytest.raises(
-        PublishError, match=r"no connection \(.*Connection refused\W*\): check host and port"
-    ) as caught:
-        publisher.host_key(Deadline(30))
+    with socket() as taken:  # but does not listen: no other process gets the port meanwhile
+        taken.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", server.port))
+        with pytest.raises(
+            PublishError, match=r"no connection \(.*Connection refused\W*\): check host and port"
+        ) as caught:
+            publisher.host_key(Deadline(30))
 
     assert "\n" not in str(caught.value)
 
