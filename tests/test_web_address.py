@@ -56,12 +56,17 @@ def read(key: str, place: str) -> None:
     config.read(tomllib.loads(text), base=Path("/nowhere"))
 
 
-@pytest.mark.parametrize("place", [*PLACES, *PORTS])
-@pytest.mark.parametrize("key", KEYS)
+WRONG = [
+    (key, place)
+    for key in KEYS
+    for place in (*PLACES, *PORTS)
+    if key != "history" or place not in {"", ":443"}  # libpq has a host of its own
+]
+
+
+@pytest.mark.parametrize(("key", "place"), WRONG)
 def test_what_cannot_be_an_address(key: str, place: str) -> None:
     """One sentence that names the key."""
-    if key == "history" and place in ("", ":443"):
-        pytest.skip("libpq has a host of its own")
     with pytest.raises(ConfigError) as caught:
         read(key, place)
 
