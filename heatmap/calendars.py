@@ -95,8 +95,8 @@ def holiday_file_of(options: SessionOptions, state_directory: Path) -> Path | No
 def files(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> list[Path]:
     """Return the files that `load` reads for these options, those that may be missing among them."""
     packaged = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
-    kept = [holiday_file] if holiday_file else []
-    return packaged + kept + ([base / options.overrides] if options.overrides else [])
+    listed = [holiday_file] if holiday_file else []
+    return packaged + listed + ([base / options.overrides] if options.overrides else [])
 
 
 def _with_holidays(calendar: Calendar, path: Path) -> Calendar:

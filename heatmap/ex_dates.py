@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Evidence(NamedTuple):
-    """What is known of a session beside its archive, by symbol."""
+    """Figures of a session from elsewhere than its archive, by symbol."""
 
     session: date
     closes: Mapping[str, float]  # the previous closes of the session's last live page

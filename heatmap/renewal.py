@@ -171,7 +171,7 @@ def _ask(
 
     seconds = deadline.remaining()
     try:
-        return within(seconds, partial(nse_holidays.fetch, named.source))  # type: ignore[arg-type]
+        return within(seconds, partial(nse_holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
     except DeadlineError:
         error: Exception = SourceBlocked(f"no answer within {seconds:.0f} seconds")
     except SourceError as failure:

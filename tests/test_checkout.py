@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-
-import pytest
+from tempfile import TemporaryDirectory
 
 TOP = Path(__file__).parents[1]
 MADE = ("heatmap.toml", "known_hosts", "state/state.json", "site/index.html", "heatmap.log", "holidays.toml")
 
 
 def git(*words: str) -> list[str]:
-    """The lines that git prints; without a repository the test is left out."""
-    if not (TOP / ".git").exists():
-        pytest.skip("this is no git checkout: git clone the project")
-    done = subprocess.run(["git", *words], cwd=TOP, capture_output=True, text=True)
+    """The lines that git prints; where the project lies without its repository, those of an empty one."""
+    with TemporaryDirectory() as folder:
+        place = []
+        if not (TOP / ".git").exists():
+            subprocess.run(["git", "init", "--quiet", "--bare", folder], check=True)
+            place = [f"--git-dir={folder}", f"--work-tree={TOP}", "-c", "core.bare=false"]
+        done = subprocess.run(["git", *place, *words], cwd=TOP, capture_output=True, text=True)
     assert done.returncode < 2, done.stderr
     return done.stdout.splitlines()
 

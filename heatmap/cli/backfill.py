@@ -100,13 +100,13 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
             _learn_symbols(shelf, config)
         forget_digests(config.state_directory)
         calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
-        found = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
+        findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
         f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
         f"{len(days) - len(wanted):,} were there"
     )
     today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date()
-    return _report(filled, found, today, is_all=arguments.folder is not None)
+    return _report(filled, findings, today, is_all=arguments.folder is not None)
 
 
 def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:

@@ -187,13 +187,13 @@ def _check_target(
         if problems:
             raise ConfigError([*problems])
         try:
-            found = target.check(Deadline(seconds), pages, visit)
+            description = target.check(Deadline(seconds), pages, visit)
         except UnknownHostKey:
             if fingerprints is None:
                 raise
             trust.offer(cast("SftpPublisher", target), fingerprints, seconds)
-            found = target.check(Deadline(seconds), pages, visit)
-        _tell(target.name, found)
+            description = target.check(Deadline(seconds), pages, visit)
+        _tell(target.name, description)
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1
         _fail(target.name, error, report)

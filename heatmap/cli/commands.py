@@ -28,7 +28,7 @@ WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
 CHECKOUT = Path(__file__).parents[2]
 PROJECT_FILE = "pyproject.toml"
 UNBREAKABLE = "\u00a0"
-# What a server says stands in messages, too: nothing but our own commands is completed.
+# Messages also quote servers, so only commands of this program are completed.
 _COMMAND = re.compile(r"`(?:heatmap ([a-z-][\w .:=-]*)|pip install ('market-heatmap\[[\w,-]+\]'|tzdata))`")
 _INSTALL = re.compile(r"`pip install 'market-heatmap\[([a-z0-9,-]+)\]'`")
 _EXTRA = re.compile(r"'?market-heatmap\[([a-z0-9,-]+)\]'?")

@@ -13,7 +13,7 @@ _NEXT_TABLE = re.compile(r"^(?:# )?\[|^# ---", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the configuration shall say.
+    """The answers that a new configuration is made of.
 
     `source` and `target` are the keys of their tables, in the order in which they are written. `index` is an
     index of the exchange; it stands in place of `source`. Both None: the exchange's F&O stocks. `public_url`
@@ -67,9 +67,9 @@ def _lines(values: dict[str, str] | dict[str, str | list[str]]) -> str:
 
 def _table(text: str, header: str, number: int) -> tuple[int, int]:
     """Return where the table with a header begins and ends, not counting those that are commented out."""
-    found = [match.start() for match in re.finditer(rf"^{re.escape(header)}", text, re.MULTILINE)]
-    if len(found) <= number:
+    starts = [match.start() for match in re.finditer(rf"^{re.escape(header)}", text, re.MULTILINE)]
+    if len(starts) <= number:
         raise ValueError(header)
-    begin = found[number]
+    begin = starts[number]
     end = _NEXT_TABLE.search(text, begin + len(header))
     return begin, end.start() if end else len(text)

@@ -70,8 +70,8 @@ def tell_market(
 
 def _calendar_files(config: Config, market: Market) -> str:
     """Return the files that are merged over a market's packaged calendar, in words."""
-    kept = calendars.holiday_file_of(market.session, config.state_directory)
-    files = calendars.files(market.session, config.files[0].parent, kept)
+    holiday_file = calendars.holiday_file_of(market.session, config.state_directory)
+    files = calendars.files(market.session, config.files[0].parent, holiday_file)
     return " and ".join(
         f"{path}{'' if path.exists() else ' (none yet)'}" for path in files if path.parent != calendars.FOLDER
     )
