@@ -154,6 +154,10 @@ def _publish(
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
+            for lock in outcome.delivery.removed if outcome.delivery else ():
+                report.warnings.append(
+                    f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
+                )
             if outcome.delivery and outcome.delivery.made and not is_first:
                 made = " and ".join(outcome.delivery.made)
                 report.warnings.append(

@@ -23,6 +23,7 @@ from heatmap.errors import (
 )
 from heatmap.images import png
 from heatmap.model import Quote
+from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
 from heatmap.state import State, lock
@@ -82,6 +83,19 @@ def test_a_folder_that_had_to_be_made(tmp_path: Path) -> None:
         f"file:{tmp_path}/site: the folder {tmp_path}/site had to be made: check that visitors see the pages there"
     ] == third.warnings
     assert 0 == third.exit_code
+
+
+def test_a_lock_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another repository was deleted: that is a warning, though all is well again."""
+    target = MemoryPublisher()
+    done = Delivery(1, 0, removed=("/srv/site/.git/HEAD.lock",))
+    monkeypatch.setattr(MemoryPublisher, "publish", lambda *_: done)
+    report = tick.run(configuration(tmp_path, MemorySource(), target), now=OPEN)
+
+    assert 0 == report.exit_code
+    assert [
+        f"{target.name}: removed the lock /srv/site/.git/HEAD.lock, which a killed git process had left behind"
+    ] == report.warnings
 
 
 def test_fragments_that_are_configured_are_published(tmp_path: Path) -> None:

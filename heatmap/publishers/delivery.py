@@ -32,13 +32,15 @@ T = TypeVar("T")
 class Delivery:
     """What a target took: files put, files that were there already, and how many attempts it needed.
 
-    `made` is what was missing on the way to the pages and was made, such as "the folder web".
+    `made` is what was missing on the way to the pages and was made, such as "the folder web". `removed` are
+    the paths of locks that killed processes had left there, and that were in the way.
     """
 
     put: int
     kept: int
     attempts: int = 1
     made: tuple[str, ...] = field(default=(), compare=False)
+    removed: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return it in words."""

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, git_words, ownership
+from heatmap.publishers import address, git_locks, git_words, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
 
@@ -41,6 +41,7 @@ class _Tree(NamedTuple):
 def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
     """Make the commit, push it, and look whether the branch has it. Raises PublishError."""
     git = Git(target, deadline)
+    removed: list[str] = []
     fault = others = PublishError(
         f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
     )
@@ -56,7 +57,9 @@ def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> 
         refusal = _push(git, tip, commit)
         if refusal is None:
             git.prune(commit)
-            return Delivery(tree.put, len(pages) - tree.put, attempt, tree.made)
+            return Delivery(tree.put, len(pages) - tree.put, attempt, tree.made, tuple(removed))
+        lock = git_locks.remove_stale(git, refusal, deadline)
+        removed += [lock] if lock else []
         # Where the branch is still where it was, nobody pushed: then git's own words say why.
         fault = others if _tip(git) != tip else git_words.stuck(target.name, target.branch, refusal)
     raise fault

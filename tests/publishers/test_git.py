@@ -23,7 +23,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import git_branch, git_commands, git_words
+from heatmap.publishers import git_branch, git_commands, git_locks, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
@@ -275,6 +275,115 @@ def test_a_lock_that_was_left_behind(place: Place, push: bool) -> None:
 
     lock.unlink()
     assert 1 == publish().put
+
+
+NEWER = [Page("index.html", b"<p>newer" * 1000)]
+STALE_SECONDS = 100  # older than three times the deadline of `soon`
+FRESH_SECONDS = 80
+
+
+def aged(lock: Path, seconds: float = STALE_SECONDS) -> Path:
+    """A lock that a git process which was killed made so long ago."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    os.utime(lock, (time.time() - seconds,) * 2)
+    return lock
+
+
+@pytest.mark.parametrize("address", ["{remote}", "file://{remote}", "../remote.git", "../remote", "itself"])
+@pytest.mark.parametrize("branch", ["gh-pages", "pages/été"])
+def test_an_old_lock_is_removed(place: Place, address: str, branch: str) -> None:
+    """In a repository of this machine, however it is addressed: the push succeeds and names the file."""
+    repository = place.remote
+    if address == "itself":
+        repository = place.checkout / ".git"
+    else:
+        url = address.format(remote=place.remote)
+        place.run(place.checkout, "remote", "set-url", "origin", url)
+    publisher = place.publisher(branch=branch, push=address != "itself")
+    publisher.publish(PAGES, soon())
+    lock = aged(repository / f"refs/heads/{branch}.lock")
+    done = publisher.publish(NEWER, soon())
+
+    assert Delivery(1, 0, 2) == done
+    assert (str(lock),) == done.removed
+    assert not lock.exists()
+    assert NEWER[0].content == place.files(branch, repository)["index.html"]
+
+
+def test_an_old_lock_of_a_branch_that_is_not_there(place: Place) -> None:
+    """The push that would have made the branch was killed."""
+    lock = aged(place.remote / "refs/heads/gh-pages.lock")
+
+    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed
+    assert PUT == place.files()
+
+
+def test_an_old_lock_of_head(place: Place) -> None:
+    """Where the remote's HEAD leads to the branch, git locks both; a lock of another kind stays."""
+    place.run(place.remote, "symbolic-ref", "HEAD", "refs/heads/gh-pages")
+    place.publisher().publish(PAGES, soon())
+    lock, other = aged(place.remote / "HEAD.lock"), aged(place.remote / "refs/heads/main.lock")
+
+    assert (str(lock),) == place.publisher().publish(NEWER, soon()).removed
+    assert other.exists()
+
+
+@pytest.mark.parametrize("seconds", [0, FRESH_SECONDS, -3600], ids=["new", "fresh", "to come"])
+def test_a_fresh_lock_stays(place: Place, seconds: float) -> None:
+    """It may be held; a clock that was set back makes none of them old."""
+    lock = aged(place.remote / "refs/heads/gh-pages.lock", seconds)
+
+    caught(place.publisher(), PublishError, re.escape(str(lock)))
+    assert lock.exists()
+
+
+def test_an_old_lock_that_may_be_held_stays(place: Place) -> None:
+    """While a git process works in that repository, be it suspended; once it has ended the lock goes."""
+    lock = aged(place.remote / "refs/heads/gh-pages.lock")
+    command = ["git", "-C", place.remote, "cat-file", "--batch"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as working:
+        assert working.stdin is not None
+        assert working.stdout is not None
+        working.stdin.write(b"main\n")
+        working.stdin.flush()
+        working.stdout.readline()
+        caught(place.publisher(), PublishError, re.escape(str(lock)))
+        assert lock.exists()
+        working.kill()
+
+    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed
+
+
+def test_where_processes_are_not_shown_an_old_lock_stays(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine without /proc: nobody can tell whether it is held."""
+    monkeypatch.setattr(git_locks, "PROCESSES", "/nowhere")
+    lock = aged(place.remote / "refs/heads/gh-pages.lock")
+
+    caught(place.publisher(), PublishError, re.escape(str(lock)))
+    assert lock.exists()
+
+
+def test_a_lock_named_by_another_host_stays(place: Place, ssh: Callable[[str], Path]) -> None:
+    """A path in its words is that host's, though there is such a file here, too."""
+    ssh(SSH)
+    lock = aged(place.remote / "refs/heads/gh-pages.lock")
+
+    caught(place.publisher(), PublishError, re.escape(str(lock)))
+    assert lock.exists()
+
+
+def test_a_lock_elsewhere_stays(place: Place, tmp_path: Path) -> None:
+    """A remote's hook may print of another repository, such as one that it mirrors to."""
+    lock = aged(tmp_path / "other.git/refs/heads/gh-pages.lock")
+    place.publisher().publish(PAGES, soon())
+    place.hook(
+        "update", f"echo \"error: cannot lock ref: Unable to create '{lock}': File exists\" >&2; exit 1"
+    )
+    caught(place.publisher(), PublishError, re.escape(str(lock)), pages=NEWER)
+    assert lock.exists()
 
 
 def test_a_lock_on_the_files_of_a_remote(place: Place) -> None:
@@ -955,6 +1064,8 @@ def test_killed_at_any_moment(place: Place) -> None:
                     os.kill(process, signal.SIGKILL)
         assert len(set(place.files()["index.html"])) == 1
         assert "" == place.run(place.remote, "fsck", "--strict", "--no-dangling")
+        for lock in place.remote.rglob("*.lock"):
+            aged(lock)  # as if the next tick came some minutes later
 
     assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
     assert PUT == place.files()
