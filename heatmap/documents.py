@@ -54,10 +54,28 @@ def save(path: Path, version: int, content: Mapping[str, Any], *, indent: int | 
     write(path, text.encode("utf-8", "replace"))
 
 
+def seal(content: bytes) -> bytes:
+    """Return content behind a checksum of it (SHA-256, in hexadecimal, and a line end)."""
+    from hashlib import sha256
+
+    return sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def unseal(sealed: bytes) -> bytes | None:
+    """Return the content that `seal` was given; None if it is not whole."""
+    content = sealed.partition(b"\n")[2]
+    return content if seal(content) == sealed else None
+
+
+def temporary_name(name: str) -> str:
+    """Return under which name a file is written before it takes its place: this process's own."""
+    return f".heatmap-{name}.{os.getpid()}.tmp"
+
+
 def write(path: Path, content: bytes) -> None:
     """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two runs must not write into one file
+    temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
     try:
         with temporary.open("wb") as file:
             file.write(content)

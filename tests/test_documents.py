@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -162,3 +163,17 @@ def test_whatever_a_document_holds(name: str, where: list[int], other: object) -
         (Path(folder) / name).write_text(json.dumps(spoilt(GOOD[name], where, other)), "utf-8")
         READERS[name](Path(folder))
         READERS[name](Path(folder))
+
+
+@given(content=st.binary(max_size=100), place=st.integers(0, 164), bit=st.integers(0, 7))
+@settings(derandomize=True, deadline=None)
+def test_a_seal_is_broken_by_any_change(content: bytes, place: int, bit: int) -> None:
+    """What was sealed comes back; cut anywhere, longer, or with one bit flipped, nothing does."""
+    sealed = documents.seal(content)
+    assert hashlib.sha256(content).hexdigest().encode() == sealed[:64]
+    assert content == documents.unseal(sealed)
+
+    flipped = bytearray(sealed)
+    flipped[place % len(sealed)] ^= 1 << bit
+    for damaged in (bytes(flipped), sealed[: place % len(sealed)], sealed + b"x", bytes(len(sealed)), b""):
+        assert documents.unseal(damaged) is None

@@ -86,11 +86,11 @@ def test_the_files_are_all_that_are_kept(used: Path) -> None:
     state = used / "state"
     found = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
 
-    caches = ("__jinja2_", "digest-", "tape-", "sources/")
+    caches = ("compiled-templates/", "digest-", "tape-", "sources/")
     assert set(FILES) == {name for name in found if not name.startswith(caches)}
 
 
-@pytest.mark.parametrize("name", [*FILES, "*.kept", "sources/*/*", "__jinja2_*"])
+@pytest.mark.parametrize("name", [*FILES, "*.kept", "sources/*/*", "compiled-templates/*"])
 @pytest.mark.parametrize("damage", ["empty", "half", "noise", "zeros"])
 def test_a_torn_file(
     used: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, damage: str

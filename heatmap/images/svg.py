@@ -18,7 +18,7 @@ TEMPLATE = "heatmap.svg.j2"
 def draw(table: Table, snapshot: Snapshot, occasion: Occasion, cache: Path | None = None) -> bytes:
     """Return the picture as a document of its own: no script, no style sheet, nothing to fetch.
 
-    In the folder `cache`, if given, the compiled template is kept for the next tick.
+    In the state directory `cache`, if given, the compiled template is kept for the next tick.
     """
     picture = compose(table, snapshot, occasion, occasion.title)
     text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)

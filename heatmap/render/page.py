@@ -54,9 +54,9 @@ def render(
     """Return the page as UTF-8, once for the market's own folder and once for the one above it.
 
     The table's cells are in the order of the first reading `found`. `picture` is the kind of the image that
-    goes with the page, for previews. In the folder `cache`, if given, the compiled template is kept for the
-    next tick. `history` is what the page offers of it: `periods` and `modes`, lists of names and labels each,
-    and how many `moments` there are to replay; None: nothing.
+    goes with the page, for previews. In the state directory `cache`, if given, the compiled template is kept
+    for the next tick. `history` is what the page offers of it: `periods` and `modes`, lists of names and
+    labels each, and how many `moments` there are to replay; None: nothing.
     """
     from zoneinfo import ZoneInfo
 

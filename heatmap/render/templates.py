@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from heatmap.render import words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from jinja2.bccache import Bucket
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
 LATER = "later"  # and that of later.js, which shares the page script's scope
@@ -48,7 +46,7 @@ def find_templates() -> Path:
 
 
 def render_template(template: str, cache: Path | None = None, **context: object) -> str:
-    """Return any template filled in. In the folder `cache`, if given, its compiled form is kept."""
+    """Return any template filled in. In the state directory `cache`, if given, its compiled form is kept."""
     return _environment(cache).get_template(template).render(context)
 
 
@@ -130,18 +128,14 @@ def _bare(text: str) -> str:
 
 @cache
 def _environment(cache: Path | None) -> Environment:
-    from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    class Forgiving(FileSystemBytecodeCache):
-        def dump_bytecode(self, bucket: Bucket) -> None:
-            """Keep a template's compiled form; on a full disk do without: the page comes first."""
-            with suppress(OSError):
-                super().dump_bytecode(bucket)
+    from heatmap.render.compiled import CompiledTemplates
 
     environment = Environment(
         loader=FileSystemLoader(find_templates()),
         autoescape=True,
-        bytecode_cache=Forgiving(str(cache)) if cache else None,
+        bytecode_cache=CompiledTemplates(cache) if cache else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -68,9 +68,9 @@ def main(version: str) -> None:
         subprocess.run([sys.executable, "-m", "heatmap", *arguments], check=True)
     (folder / QUOTES).unlink()
     # What only ever spares a tick some work, and holds paths of this machine.
-    for name in [folder / "state/nap", *(folder / "state").glob("__jinja2_*.cache")]:
-        name.unlink()
-    shutil.rmtree(folder / "site")
+    (folder / "state/nap").unlink()
+    for name in ("state/compiled-templates", "site"):
+        shutil.rmtree(folder / name)
 
 
 if __name__ == "__main__":

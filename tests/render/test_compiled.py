@@ -1,0 +1,235 @@
+"""The cache of compiled templates: what it holds is code, so only what this user wrote, and whole, is run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jinja2 import bccache
+
+from heatmap.render import compiled, templates
+from heatmap.render.templates import render_template
+
+TEMPLATE = "greeting.j2"
+GOOD = "Good morning & <b>&lt;reader&gt;</b>"
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory; the only template says good morning."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / TEMPLATE).write_text("Good morning & <b>{{ name }}</b>")
+    monkeypatch.setattr(templates, "find_templates", lambda: tmp_path / "templates")
+    (tmp_path / "state").mkdir(0o700)
+    return tmp_path / "state"
+
+
+def drawn(state: Path) -> str:
+    """What a new process would draw."""
+    templates._environment.cache_clear()
+    return render_template(TEMPLATE, state, name="<reader>")
+
+
+def kept(state: Path) -> Path:
+    """The cache's only file."""
+    (file,) = (state / compiled.FOLDER).iterdir()
+    return file
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A name for each template that is compiled, not taken from the cache."""
+    from jinja2 import Environment
+
+    found: list[str] = []
+    original = Environment.compile
+
+    def compile_(self: Environment, source: str, name: str | None = None, *more: object) -> object:
+        found.append(str(name))
+        return original(self, source, name, *more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Environment, "compile", compile_)
+    return found
+
+
+def test_a_second_run_compiles_nothing(state: Path, compilations: list[str]) -> None:
+    """Folder and file belong to this user alone, whatever the umask, and spare the next run the work."""
+    before = os.umask(0)
+    try:
+        assert GOOD == drawn(state)
+    finally:
+        os.umask(before)
+    assert GOOD == drawn(state)
+
+    assert [TEMPLATE] == compilations
+    assert 0o700 == kept(state).parent.stat().st_mode & 0o777
+    assert 0o600 == kept(state).stat().st_mode & 0o777
+
+
+def test_a_changed_template_is_compiled(state: Path) -> None:
+    """And takes the place of the one before."""
+    drawn(state)
+    (state.parent / "templates" / TEMPLATE).write_text("Good night")
+
+    assert ("Good night", "Good night") == (drawn(state), drawn(state))
+    assert kept(state)
+
+
+@pytest.mark.parametrize("what", ["version", "python", "compiler"])
+def test_another_program_compiles_anew(
+    state: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Code of another version of this program, of Python or of Jinja is not run."""
+    drawn(state)
+    if what == "version":
+        monkeypatch.setattr(compiled, "__version__", "9.9.9")
+    elif what == "python":
+        monkeypatch.setattr(compiled.sys, "hexversion", 1)
+    else:
+        other = state.parent / "compiler.py"
+        other.touch()
+        monkeypatch.setattr(compiled.compiler, "__file__", str(other))
+
+    assert GOOD == drawn(state)
+    assert GOOD == drawn(state)
+    assert 2 == len(compilations)
+
+
+def test_a_file_cut_anywhere(state: Path, compilations: list[str]) -> None:
+    """The page is the same, and the file is whole again afterwards."""
+    drawn(state)
+    whole = kept(state).read_bytes()
+    places = [*range(120), *range(120, len(whole), 101)]
+    for size in places:
+        kept(state).write_bytes(whole[:size])
+        assert GOOD == drawn(state), size
+        assert whole == kept(state).read_bytes(), size
+    assert 1 + len(places) == len(compilations)
+
+
+def test_any_flipped_bit(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No byte of a damaged file reaches what would run it: one bit can crash Python, or draw another page."""
+    drawn(state)
+    whole = kept(state).read_bytes()
+    dice = random.Random(20260917)
+    ran: list[bytes] = []
+    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+    for place in [*range(100), *(dice.randrange(len(whole)) for _ in range(300))]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << dice.randrange(8)
+        kept(state).write_bytes(damaged)
+        assert GOOD == drawn(state), place
+    assert [] == ran
+
+
+def shared_file(state: Path) -> None:
+    kept(state).chmod(0o620)
+
+
+def shared_folder(state: Path) -> None:
+    kept(state).parent.chmod(0o770)
+
+
+def linked_file(state: Path) -> None:
+    kept(state).rename(state / "elsewhere")
+    (state / compiled.FOLDER / "x").symlink_to(state / "elsewhere")
+    (state / compiled.FOLDER / "x").rename(state / compiled.FOLDER / key(state))
+
+
+def second_name(state: Path) -> None:
+    (state / "second").hardlink_to(kept(state))
+
+
+def linked_folder(state: Path) -> None:
+    (state / compiled.FOLDER).rename(state / "elsewhere")
+    (state / compiled.FOLDER).symlink_to(state / "elsewhere")
+
+
+def pipe(state: Path) -> None:
+    name = kept(state)
+    name.unlink()
+    os.mkfifo(name)
+
+
+def key(state: Path) -> str:
+    environment = templates._environment(state)
+    assert environment.bytecode_cache
+    path = str(state.parent / "templates" / TEMPLATE)
+    return environment.bytecode_cache.get_cache_key(TEMPLATE, path)
+
+
+@pytest.mark.parametrize(
+    "prepare", [shared_file, shared_folder, linked_file, second_name, linked_folder, pipe]
+)
+def test_what_others_may_have_written_is_not_run(
+    state: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], None]
+) -> None:
+    """However whole it is. The page is drawn all the same."""
+    drawn(state)
+    prepare(state)
+    ran: list[bytes] = []
+    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+
+    assert GOOD == drawn(state)
+
+    assert [] == ran
+
+
+def test_another_user_s_is_not_run(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the folder of whoever ran the program there before; it is not written in, either."""
+    drawn(state)
+    before = kept(state).stat().st_mtime_ns
+    ran: list[bytes] = []
+    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+    monkeypatch.setattr(os, "geteuid", lambda: kept(state).stat().st_uid + 1)
+
+    assert GOOD == drawn(state)
+
+    assert ([], before) == (ran, kept(state).stat().st_mtime_ns)
+
+
+class _Trap:
+    """What runs code as soon as it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, ("trapped",)
+
+
+def test_a_forged_cache_of_earlier_versions_is_not_read(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They kept pickles beside the other files. Whoever could write there could run code as this user."""
+    monkeypatch.chdir(tmp_path)
+    drawn(state)
+    name = f"__jinja2_{key(state)}.cache"
+    (state / name).write_bytes(bccache.bc_magic + pickle.dumps(_Trap()))
+
+    assert GOOD == drawn(state)
+
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "folder in the file's place"])
+def test_a_folder_that_cannot_be(state: Path, compilations: list[str], kind: str) -> None:
+    """Nothing is kept, and nothing is said: the page comes first."""
+    drawn(state)
+    name = kept(state)
+    if kind == "folder in the file's place":
+        name.unlink()
+        name.mkdir()
+    else:
+        name.unlink()
+        (state / compiled.FOLDER).rmdir()
+        if kind == "file":
+            (state / compiled.FOLDER).touch()
+        else:
+            state.rmdir()
+
+    assert (GOOD, GOOD) == (drawn(state), drawn(state))
+
+    assert 3 == len(compilations)
+    assert [] == [*state.rglob("*.tmp")]
