@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAST_VERSION = 999_999  # that is believed: it becomes part of a file's name
+CHECKSUM = "crc32"  # the key of a document's checksum, where it has one
 
 _T = TypeVar("_T")
 
@@ -24,7 +25,7 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
     of an earlier version, or of none, is `made`'s to understand. Raises OSError where it cannot be read.
     """
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = refuse_changed(json.loads(path.read_text("utf-8")))
         found = document.get("version", version)
         if not found > version:
             return made(document)
@@ -46,12 +47,38 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
     return None
 
 
-def save(path: Path, version: int, content: Mapping[str, Any], *, indent: int | None = None) -> None:
-    """Write a document down; of half a letter, which UTF-8 lacks, "?" is left. Raises OSError."""
+def save(
+    path: Path, version: int, content: Mapping[str, Any], *, indent: int | None = None, checked: bool = False
+) -> None:
+    """Write a document down; of half a letter, which UTF-8 lacks, "?" is left. Raises OSError.
+
+    `checked` adds a checksum, so that a later `load` finds one changed bit: for what comes before visitors.
+    """
     document = {"version": version, **content}
+    if checked:
+        document[CHECKSUM] = _checksum(document)
     separators = None if indent else (",", ":")
     text = json.dumps(document, ensure_ascii=False, indent=indent, separators=separators)
     write(path, text.encode("utf-8", "replace"))
+
+
+def refuse_changed(document: Any) -> Any:  # noqa: ANN401 -- as JSON has it
+    """Return a document as it was given to `save`. Raises ValueError where its checksum is of another text.
+
+    One without a checksum, as versions before 0.3 wrote all of them, is believed.
+    """
+    if isinstance(document, dict) and CHECKSUM in document:
+        noted = document.pop(CHECKSUM)
+        if noted != _checksum(document):
+            raise ValueError(noted)
+    return document
+
+
+def _checksum(document: Mapping[str, Any]) -> int:
+    from zlib import crc32
+
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return crc32(text.encode("utf-8", "replace"))
 
 
 def seal(content: bytes) -> bytes:

@@ -75,7 +75,7 @@ class Sequel:
         shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
         if self._is_shared and shelf.is_due:
             folder = self._config.state_directory
-            self._chronicle.ask(market, lambda store: shared.take_pages(store, folder, market.name))
+            self._chronicle.ask(market, lambda store: shared.take_days(store, folder, market.name))
         self._drawn.append(_Drawn(market, verdict, self._longer(market, snapshot, past), shelf))
         return shelf
 
@@ -150,7 +150,7 @@ class Sequel:
                 memory.save(folder, {**memory.load(folder, warn), name: known})
 
     def _give(self, store: Store, name: str) -> None:
-        shared.give(store, self._config.state_directory, name)
+        shared.give(store, self._config.state_directory, name, self._say)
 
     def _give_alerts(self, store: Store, name: str) -> None:
         from heatmap.alerts import memory

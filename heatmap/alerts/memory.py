@@ -59,7 +59,7 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
 def save(directory: Path, memories: Mapping[str, Memory]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
     content = {"markets": {name: _plain(memory) for name, memory in memories.items()}}
-    documents.save(directory / FILE_NAME, VERSION, content)
+    documents.save(directory / FILE_NAME, VERSION, content, checked=True)  # the feed shows it
 
 
 def _memories(document: Mapping[str, Any]) -> dict[str, Memory]:

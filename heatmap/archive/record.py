@@ -38,13 +38,13 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date
 
 def parse(content: bytes) -> dict[date, Day]:
     """Return the sessions in a record. Raises ValueError, KeyError, TypeError or AttributeError."""
-    return _days(json.loads(content))
+    return _days(documents.refuse_changed(json.loads(content)))
 
 
 def save(directory: Path, market: str, days: Iterable[Day]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
     content = {"days": {day.date.isoformat(): _plain(day) for day in sorted(days)}}
-    documents.save(path(directory, market), VERSION, content)
+    documents.save(path(directory, market), VERSION, content, checked=True)
 
 
 def _days(document: Mapping[str, Any]) -> dict[date, Day]:

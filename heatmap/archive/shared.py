@@ -1,30 +1,27 @@
-"""What machines that share a history tell each other of the archive: its record, and its newest pages."""
+"""What machines that share a history tell each other of the archive: its record, and its newest days."""
 
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap import documents
-from heatmap.archive import record
+from heatmap.archive import day_files, record
+from heatmap.archive.day_files import PAGE_NAME
 from heatmap.errors import HistoryNonsense
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from heatmap.history.store import Store
 
 # What comes of reading what none of these machines has written.
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-RECORD, PAGES = "archive", "archive pages"  # what the notes are called
-DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # what no market's name goes on with
-
-
-def pages(directory: Path, market: str) -> Mapping[str, Path]:
-    """Return the newest days' pages that are kept, by date as ISO text."""
-    return {file.stem[-10:]: file for file in directory.glob(f"archive-{market}-{DATED}.html")}
+RECORD, DAYS = "archive", "archive days"  # what the notes are called
+PAGES = "archive pages"  # the newest pages alone, as versions before 0.3 give and take them
+GIVEN_DAYS = day_files.LEAST_DAYS  # of the newest: what the machine that publishes next needs
 
 
 def take_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
@@ -52,39 +49,55 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
             raise _unwritten(record.path(directory, market), error) from error
 
 
-def take_pages(store: Store, directory: Path, market: str) -> None:
-    """Take over the newest days' pages. Raises HistoryError."""
-    content = store.note(market, PAGES)
+def take_days(store: Store, directory: Path, market: str) -> None:
+    """Take over the newest days' files as the machine that published last has them. Raises HistoryError."""
+    pages, days = store.note(market, PAGES), store.note(market, DAYS)
     try:
-        found = json.loads(content or b"{}")
         # A date and nothing else: it becomes part of a file's name.
-        newest = {date.fromisoformat(day).isoformat(): page.encode() for day, page in found.items()}
+        newest = {
+            date.fromisoformat(day): _checked(b64decode(content, validate=True))
+            for day, content in json.loads(days or b"{}").items()
+        }
+        own = day_files.find(directory, market)
+        for text, page in json.loads(pages or b"{}").items():
+            day = date.fromisoformat(text)
+            if day not in own and day not in newest:
+                newest[day] = day_files.pack({PAGE_NAME: day_files.whole_page(page.encode())})
     except DAMAGE as error:
         raise HistoryNonsense(
-            "the archive's newest pages in the history are damaged: this machine's own hold"
+            "the archive's newest days in the history are damaged: this machine's own hold"
         ) from error
-    for day, page in newest.items():
-        _write(directory / f"archive-{market}-{day}.html", page)
+    for day, content in newest.items():
+        try:
+            day_files.save(directory, market, day, content)
+        except OSError as error:
+            raise _unwritten(day_files.path(directory, market, day), error) from error
 
 
-def give(store: Store, directory: Path, market: str) -> None:
+def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
     """Note down what this machine keeps, for the others. Raises HistoryError."""
+    newest = {
+        day: files
+        for day in [*day_files.find(directory, market)][-GIVEN_DAYS:]
+        if (files := day_files.load(directory, market, day, warn))
+    }
     try:
-        newest = {day: file.read_text("utf-8") for day, file in pages(directory, market).items()}
         content = record.path(directory, market).read_bytes()
     except OSError as error:
         raise HistoryNonsense(
             f"the archive's record of {market} cannot be read ({error.strerror}), so other machines are not "
             "told of the day: let this user read the state directory"
         ) from error
-    store.keep_notes(market, {RECORD: content, PAGES: json.dumps(newest).encode()})
+    pages = {str(day): files[PAGE_NAME].decode() for day, files in newest.items()}
+    days = {str(day): b64encode(day_files.pack(files)).decode() for day, files in newest.items()}
+    notes = {RECORD: content, PAGES: json.dumps(pages).encode(), DAYS: json.dumps(days).encode()}
+    store.keep_notes(market, notes)
 
 
-def _write(file: Path, content: bytes) -> None:
-    try:
-        documents.write(file, content)
-    except OSError as error:
-        raise _unwritten(file, error) from error
+def _checked(content: bytes) -> bytes:
+    """Return a packed day as it came. Raises ValueError where it is not whole."""
+    day_files.unpack(content)
+    return content
 
 
 def _unwritten(file: Path, error: OSError) -> HistoryNonsense:

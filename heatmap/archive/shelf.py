@@ -1,16 +1,16 @@
 """What goes into a market's archive at one tick: the day's map, the list of days, the way between days.
 
 A dated folder holds what the market's folder held at that final. The day before gets its page once more,
-the same but for the link to the day after it; so the newest one is kept in the state directory.
+the same but for the link to the day after it; so the newest days' files are kept in the state directory.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heatmap import documents, measures
-from heatmap.archive import record, shared
+from heatmap import measures
+from heatmap.archive import day_files, record
+from heatmap.archive.day_files import PAGE_NAME
 from heatmap.archive.options import ArchiveOptions
 from heatmap.model import Breadth, Day, Days, Page
 from heatmap.render import words
@@ -20,7 +20,6 @@ from heatmap.session import Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
-    from pathlib import Path
 
     from heatmap.config import Config, Market
     from heatmap.history.model import Bar
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from heatmap.model import Snapshot
     from heatmap.session import Verdict
 
-PAGE_NAME, LIST_NAME = "index.html", "archive.html"
+LIST_NAME = "archive.html"
 LIVE = "Live map"
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 
@@ -50,10 +49,11 @@ class Shelf:
         self._market = market
         self._snapshot = snapshot
         self._now = now
+        self._warn = warn
         self._options = config.archive or ArchiveOptions()
         self._known = record.load(config.state_directory, market.name, warn)
         self._session = verdict.session.date if verdict.session else None
-        self._raw: bytes | None = None  # the day's page, but for its link to the next day
+        self._files: Mapping[str, bytes] | None = None  # of today, drawn; the page without its link on
         self.is_due = (
             self._options.enabled
             and verdict.phase is Phase.FINAL
@@ -108,14 +108,15 @@ class Shelf:
         raw = draw(f"{self._market.title}, {words.day(today)}", Days(before, today, feed=self.has_feed))
         known = {**self._known, today: self._day(today)}
         root = f"{self._market.name}/"
-        folder = f"{root}{words.day_folder(today)}"
-        added = [
-            Page(folder + name, file.content)
+        parts = {
+            name: file.content
             for file in files
             if (name := file.path.removeprefix(root)) != file.path
             and name != PAGE_NAME
             and not name.startswith(NOT_KEPT)
-        ]
+        }
+        folder = f"{root}{words.day_folder(today)}"
+        added = [Page(folder + name, content) for name, content in parts.items()]
         added.append(Page(folder + PAGE_NAME, _leading(raw, "../../../", LIVE)))
         earlier = self._raw_of(before)
         if before and earlier:
@@ -123,22 +124,17 @@ class Shelf:
             again = _leading(earlier, link, words.day(today))
             added.append(Page(f"{root}{words.day_folder(before)}{PAGE_NAME}", again))
         added.append(Page(root + LIST_NAME, self._list(known.values())))
-        self._known, self._raw = known, raw
+        self._known, self._files = known, {**parts, PAGE_NAME: raw}
         return added
 
     def keep(self) -> None:
         """Remember that the day has its page. Raises OSError."""
-        if self._raw is None or self._session is None:
+        if self._files is None or self._session is None:
             return
-        folder = self._config.state_directory
-        documents.write(self._raw_path(self._session), self._raw)
-        record.save(folder, self._market.name, self._known.values())
-        # The day before's stays, too: a target that was down gets both with the next run.
-        needed = {self._raw_path(day) for day in (self._session, self._before()) if day}
-        for file in shared.pages(folder, self._market.name).values():
-            if file not in needed:
-                with suppress(OSError):
-                    file.unlink()
+        folder, name = self._config.state_directory, self._market.name
+        day_files.save(folder, name, self._session, day_files.pack(self._files))
+        record.save(folder, name, self._known.values())
+        day_files.remove_old(folder, name)
 
     @property
     def _with_page(self) -> list[date]:
@@ -171,14 +167,12 @@ class Shelf:
             days, self._market.title, config.page, feed=self.has_feed, cache=config.state_directory
         )
 
-    def _raw_path(self, day: date) -> Path:
-        return self._config.state_directory / f"archive-{self._market.name}-{day}.html"
-
     def _raw_of(self, day: date | None) -> bytes | None:
-        try:
-            return self._raw_path(day).read_bytes() if day else None
-        except OSError:
+        """Return a day's page without its link on; None where it is not kept whole."""
+        if day is None:
             return None
+        files = day_files.load(self._config.state_directory, self._market.name, day, self._warn)
+        return files[PAGE_NAME] if files else None
 
 
 def _leading(raw: bytes, link: str, label: str) -> bytes:

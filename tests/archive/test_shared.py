@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from heatmap import documents
-from heatmap.archive import record, shared
+from heatmap.archive import day_files, record, shared
+from heatmap.errors import HistoryNonsense
 from heatmap.history.store import Store
 from heatmap.model import Breadth, Day
 from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
+from tests.upgrades import make
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 9, 17), date(2026, 9, 18), date(2026, 9, 21)
 PAGE = "2026-09-17T15:45:00+05:30"
@@ -27,8 +29,13 @@ def given(store: Store, folder: Path, *days: Day) -> None:
     folder.mkdir(exist_ok=True)
     record.save(folder, "nse", days)
     for day in days:
-        documents.write(folder / f"archive-nse-{day.date}.html", f"page of {day.date}".encode())
-    shared.give(store, folder, "nse")
+        day_files.save(folder, "nse", day.date, day_files.pack(files_of(day.date)))
+    shared.give(store, folder, "nse", pytest.fail)
+
+
+def files_of(day: date) -> dict[str, bytes]:
+    """A day's files."""
+    return {"snapshot.csv": b"symbol\n", "index.html": f"page of {day}".encode()}
 
 
 def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
@@ -44,10 +51,10 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
         assert {THURSDAY: PAGE, FRIDAY: PAGE} == known(here)
         given(store, tmp_path / "there", Day(FRIDAY, Breadth(0, 1, 0)), Day(MONDAY, Breadth(0, 1, 0), PAGE))
         shared.take_record(store, here, "nse", pytest.fail)
-        shared.take_pages(store, here, "nse")
+        shared.take_days(store, here, "nse")
 
     assert {THURSDAY: PAGE, FRIDAY: PAGE, MONDAY: PAGE} == known(here)
-    assert b"page of 2026-09-21" == shared.pages(here, "nse")["2026-09-21"].read_bytes()
+    assert files_of(MONDAY) == day_files.load(here, "nse", MONDAY, pytest.fail)
 
 
 def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
@@ -60,3 +67,39 @@ def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa:
 
     assert {FRIDAY: PAGE} == known(tmp_path)
     assert ["the archive's record in the history is damaged: this machine's own holds"] == told
+
+
+def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """What the machine that published last has replaces our own; a note with one other character does not."""
+    here = tmp_path / "here"
+    here.mkdir()
+    day_files.save(here, "nse", FRIDAY, day_files.pack({"index.html": b"drawn here, published by nobody"}))
+    with sqlite.open() as store:
+        given(store, tmp_path / "there", *(Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)))
+        note = store.note("nse", shared.DAYS) or b""
+        store.keep_notes("nse", {shared.DAYS: note[:-200] + b"A" + note[-199:]})
+        with pytest.raises(HistoryNonsense, match="damaged: this machine's own hold"):
+            shared.take_days(store, here, "nse")
+        assert [FRIDAY] == [*day_files.find(here, "nse")]
+        store.keep_notes("nse", {shared.DAYS: note})
+        shared.take_days(store, here, "nse")
+
+    for day in (THURSDAY, FRIDAY):
+        assert files_of(day) == day_files.load(here, "nse", day, pytest.fail)
+
+
+def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """It tells of pages alone; one that is evidently whole is taken where the day is not kept here."""
+    page = (make.UPGRADES / "0.2.0/state/archive-nse-fno-2026-09-17.html").read_text("utf-8")
+    day_files.save(tmp_path, "nse", FRIDAY, day_files.pack(files_of(FRIDAY)))
+    with sqlite.open() as store:
+        for told in (page[:-200], page):
+            pages = {str(THURSDAY): told, str(FRIDAY): page}
+            store.keep_notes("nse", {shared.PAGES: json.dumps(pages).encode()})
+            if told is not page:
+                with pytest.raises(HistoryNonsense):
+                    shared.take_days(store, tmp_path, "nse")
+        shared.take_days(store, tmp_path, "nse")
+
+    assert {"index.html": page.encode()} == day_files.load(tmp_path, "nse", THURSDAY, pytest.fail)
+    assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)

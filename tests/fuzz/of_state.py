@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 from heatmap import breaker, documents, gatekeeper, nap, outcomes, state
 from heatmap.alerts import memory
-from heatmap.archive import record, shared
+from heatmap.archive import day_files, record, shared
 from heatmap.history import keepsake
 from heatmap.web import cookies
 from tests.fuzz.soundness import NOW, decoded, folder, refusing
@@ -67,13 +68,30 @@ def notes_of_others(body: bytes) -> object:
     place.mkdir(exist_ok=True)
     warnings: list[str] = []
     shared.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
-    refused = refusing(lambda: shared.take_pages(Notes(body), place, "m"))  # type: ignore[arg-type]  # the same
-    found = record.load(place, "m", warnings.append), {*shared.pages(place, "m")}, refused, len(warnings)
+    refused = refusing(lambda: shared.take_days(Notes(body), place, "m"))  # type: ignore[arg-type]  # the same
+    found = record.load(place, "m", warnings.append), {*day_files.find(place, "m")}, refused, len(warnings)
     left = {path.name for path in place.iterdir()}
     assert {name for name in left if not name.startswith("archive-m")} == set(), left
     for name in left:
         (place / name).unlink()
     return found, memory.unpacked(body)
+
+
+def kept_day(body: bytes) -> object:
+    """A day's files as they are kept, and the page alone as versions before 0.3 kept it: whole, or set aside."""
+    for name in ("archive-m-2026-09-17.zip", "archive-m-2026-09-18.html"):
+        (folder() / name).write_bytes(body)
+    packed = b"%s\n%s" % (hashlib.sha256(body).hexdigest().encode(), body)  # as if by another machine
+    (folder() / "archive-m-2026-09-19.zip").write_bytes(packed)
+    warnings: list[str] = []
+    found = [day_files.load(folder(), "m", date(2026, 9, day), warnings.append) for day in (17, 18, 19)]
+    assert found.count(None) == len(warnings)
+    for files in filter(None, found):
+        assert "index.html" in files
+        assert day_files.unpack(day_files.pack(files)) == files
+    for left in folder().glob("archive-m*"):
+        left.unlink()
+    return found
 
 
 class Notes:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from heatmap import nap
+from heatmap.archive import day_files
 from heatmap.history import keepsake
+from heatmap.render.page import NEXT_LABEL, NEXT_LINK
 from tests.fuzz import of_servers, of_sources, of_state, of_users, seeds
 from tests.fuzz.soundness import folder
 from tests.servers.archives import lot_list, symbol_list
@@ -69,6 +71,14 @@ TARGETS = {
     ),
     "state": Target(of_state.state_file, lambda: seeds.encoded(seeds.STATE_SEED)),
     "documents": Target(of_state.kept_documents, lambda: seeds.encoded(*seeds.DOCUMENT_SEEDS)),
+    "days": Target(
+        of_state.kept_day,
+        lambda: [
+            packed := day_files.pack({"index.html": b"<p>", "snapshot.csv": b"symbol" * 99}),
+            packed.partition(b"\n")[2],
+            f"<!DOCTYPE html>{NEXT_LINK}{NEXT_LABEL}</html>".encode(),
+        ],
+    ),
     "notes": Target(
         of_state.notes_of_others,
         lambda: seeds.encoded(
