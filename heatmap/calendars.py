@@ -37,6 +37,7 @@ class SessionOptions:
 
 
 DEFAULTS = SessionOptions()
+NO_ZONES = ("Factory", "localtime", "posixrules")  # files beside those of the time zones
 OWN_HOURS_ONLY = ("time_zone", "weekdays", "holidays", "settle_minutes")
 
 
@@ -199,6 +200,12 @@ def _similar_zone(name: str) -> str:
 
 
 def _is_zone(name: str) -> bool:
+    """Whether this machine and browsers know a time zone by this name.
+
+    `zoneinfo` reads any file of the system's table. Browsers refuse names that are not IANA's.
+    """
+    if name in NO_ZONES or name.startswith(("posix/", "right/")):
+        return False
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

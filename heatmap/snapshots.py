@@ -116,7 +116,8 @@ def from_json(document: object) -> Snapshot:
     quotes = (*map(_known_quote, rows), *map(_quote, unknown))
     if len({quote.symbol for quote in quotes}) < len(quotes):
         raise _nonsense("a symbol stands in it twice")
-    currency = _optional(document, "currency", values.words)
+    currency = _optional(document, "currency", lambda value: value if isinstance(value, str) else None)
+    currency = values.currency_code(currency)  # another text is no code: the figures are good without
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 

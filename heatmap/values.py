@@ -23,6 +23,7 @@ _FORMULA_START = re.compile(
     rf"^(?=[{_INVISIBLE}]*[{FORMULA_SIGNS}]|[\t\r\n])|[;,\t][{_INVISIBLE}]*(?=[{FORMULA_SIGNS}])"
 )
 
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:,\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -77,6 +78,14 @@ def words(value: object, longest: int = LONGEST_NAME) -> str | None:
     visible = (" " if c.isspace() else c for c in value[: 2 * longest])
     text = "".join(c for c in visible if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return " ".join(text.split())[:longest].rstrip() or None
+
+
+def currency_code(value: object) -> str | None:
+    """Return a currency's code, three capital letters (ISO 4217); None for anything else.
+
+    The page's script hands it to `Intl`, which raises for a text of any other form.
+    """
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
 
 def spreadsheet_cell(value: object) -> object:

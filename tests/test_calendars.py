@@ -175,6 +175,12 @@ def test_a_time_zone_is_guessed(tmp_path: Path, name: str, meant: str) -> None:
     assert f"did you mean {meant!r}?" in problems(tmp_path, open="9:00", close="10:00", time_zone=name)
 
 
+@pytest.mark.parametrize("name", ["posix/Asia/Kolkata", "right/Asia/Kolkata", "Factory", "localtime"])
+def test_names_that_browsers_refuse(tmp_path: Path, name: str) -> None:
+    """Files of the system's table that are no IANA names would stop the page's script."""
+    assert "is no IANA name" in problems(tmp_path, open="9:00", close="10:00", time_zone=name)
+
+
 def test_hours_need_a_time_zone(tmp_path: Path) -> None:
     """Without one they would silently mean another hour than everybody thinks of."""
     assert "time_zone is missing" in problems(tmp_path, open="9:15", close="15:30")

@@ -222,6 +222,21 @@ def test_phase_says_open() -> None:
         assert snapshots.from_json(document(session=session)).is_open is (phase is Phase.OPEN)
 
 
+@pytest.mark.parametrize(
+    ("currency", "expected"),
+    [
+        *(("INR", "INR"), ("JPY", "JPY"), (None, None)),
+        *(
+            (odd, None)
+            for odd in ("", "Rs", "₹", "inr", "US$", "USDT", "Rupees", "IN R", "ＩＮＲ", "<i>", "\0")
+        ),
+    ],
+)
+def test_a_currency_is_a_code_or_nothing(currency: str | None, expected: str | None) -> None:
+    """The page's script can write amounts in a code of three letters alone; the figures are good without."""
+    assert expected == snapshots.from_json(document(currency=currency)).currency
+
+
 BAD_DOCUMENTS: dict[str, object] = {
     "a list": [],
     "nothing": None,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from heatmap import snapshots
 from heatmap.model import Quote
 from heatmap.render import words
 from tests.browser.conftest import Site, at
@@ -105,6 +106,26 @@ def test_amounts_are_the_same_in_python_and_in_the_browser(
         if amount:
             assert f"Volume {words.large(amount, currency)} shares" in lines
             assert f"Free float {words.money(amount, currency)}" in lines
+
+
+@pytest.mark.parametrize("currency", ["Rs", "US dollars"])
+def test_a_relay_of_no_known_currency(site: Site, visit: Callable[..., Page], currency: str) -> None:
+    """The panel opens and gives prices without a sign: what `Intl` would refuse does not reach the script."""
+    relayed = {
+        "schema": snapshots.SCHEMA,
+        "source": "nse",
+        "as_of": "2026-09-17T16:00:00+05:30",
+        "session": {"phase": "final"},
+        "currency": currency,
+        "quotes": [{"symbol": "A", "percent_change": 1.5, "last_price": 203.0, "turnover": 1e7}],
+    }
+    site.page = page_of(snapshots.from_json(relayed)).encode()
+    page = visit()
+
+    lines = panel_of(page, "A").splitlines()
+
+    assert any("203.00" in line for line in lines)
+    assert not any(currency in line for line in lines)
 
 
 @pytest.mark.parametrize("layout", ["table", "sectors", "bars"])

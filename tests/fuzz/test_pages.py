@@ -162,7 +162,8 @@ def test_any_accepted_figures_are_drawn(
     assert {quote.symbol: quote for quote in snapshot.quotes} == {
         quote.symbol: quote for quote in back.quotes
     }
-    assert (snapshot.as_of, source, currency) == (back.as_of, back.source, back.currency)
+    code = currency if currency in ("INR", "JPY") else None
+    assert (snapshot.as_of, source, code) == (back.as_of, back.source, back.currency)
     lines = list(csv.reader(io.StringIO(files["snapshot.csv"].decode(), newline="")))
     assert len(lines) == len(known) + len(unknown) + 1
     assert len(unknown) == files["index.html"].decode().count('class="unknown"')
