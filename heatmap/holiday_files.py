@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import blocks, calendars, holidays, overrides
+from heatmap import blocks, calendars, documents, holidays, overrides
 from heatmap.errors import ConfigError, unwritable
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _write(path: Path, text: str) -> None:
     from contextlib import suppress
     from shutil import copymode
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(documents.temporary_name(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():

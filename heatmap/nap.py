@@ -50,8 +50,10 @@ def note(config: str | None, since: float, until: float, files: Iterable[str]) -
     `config` is the path given on the command line; None where there was none. What cannot be noted is not:
     the next tick then looks for itself.
     """
+    from heatmap.documents import temporary_name
+
     path = _note(config)
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))
     lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, files)]
     try:
         with open(temporary, "w", encoding="utf-8") as file:

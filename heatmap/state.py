@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents
+from heatmap import documents, state_files
 from heatmap.errors import LockedError, unwritable
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
             yield ""
             return
         try:
-            _sweep(directory)
+            state_files.remove_temporary(directory)
             yield _change_mark(file, mark)
         finally:
             _change_mark(file, "")
@@ -143,13 +143,6 @@ def peek(directory: Path) -> tuple[str, bool]:
     except FileNotFoundError:
         return "", False
     return mark, False
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what a run that was killed had half written. Who notes a nap without the lock can do without."""
-    for path in directory.rglob("*.tmp"):
-        with suppress(OSError):
-            path.unlink()
 
 
 def _change_mark(file: FileIO, mark: str) -> str:

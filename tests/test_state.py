@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import outcomes
+from heatmap import outcomes, state_files
 from heatmap.errors import ConfigError, LockedError
 from heatmap.state import Memory, State, lock
 
@@ -142,14 +142,82 @@ def test_the_mark_of_a_holder_stands_while_it_holds(tmp_path: Path) -> None:
         assert "of one that was killed" == left
 
 
-def test_what_a_killed_run_had_half_written_is_swept(tmp_path: Path) -> None:
-    """The next run removes it, wherever it lies, and nothing else; who only asks for the lock leaves it."""
-    (tmp_path / "last").mkdir()
-    files = [tmp_path / name for name in ("state.json.17.tmp", "last/nse-fno.json.17.tmp", "history.sqlite")]
-    for file in files:
-        file.write_text("half")
+DEAD = 999_999_999  # a number that no process has
+LEFT_BEHIND = [
+    *(f".heatmap-{name}.{DEAD}.tmp" for name in ("state.json", "archive-nse-fno-2026-09-17.html", "nap")),
+    f"last/.heatmap-nse-fno.json.{DEAD}.tmp",
+    f"sources/.heatmap-nse-symbols.json.{DEAD}.tmp",
+    f"sources/nse-fno-1/.heatmap-cookies.json.{DEAD}.tmp",
+    f"compiled-templates/.heatmap-{'a' * 40}.{DEAD}.tmp",
+    # As versions before 0.3 named them.
+    *(f"{name}.{DEAD}.tmp" for name in ("state.json", "alerts.json", "nap", "outcomes.jsonl")),
+    *(f"archive-nse-fno{end}.{DEAD}.tmp" for end in (".json", "-2026-09-17.html")),
+    f".holidays-nse-equity-fno.toml.{DEAD}.tmp",
+    *("digest-nse-fno.tmp", "tape-nse-fno.tmp"),
+    *(f"__jinja2_{'0a' * 20}.cache{end}" for end in ("", "x1_yz.tmp")),
+    f"last/nse-fno.json.{DEAD}.tmp",
+    f"sources/nse-symbols.json.{DEAD}.tmp",
+    "sources/nse-fno-1/cookies.json.part",
+]
+NOT_OURS = [
+    *("thesis.tmp", "report.json.17.tmp", ".mine.tmp", "state.json.tmp", "last.tmp", "digest.tmp"),
+    *("photos/2026.tmp", f"photos/.heatmap-state.json.{DEAD}.tmp", f"photos/state.json.{DEAD}.tmp"),
+    *(f"last/state.{DEAD}.tmp", "last/photos/a.tmp", "sources/notes.tmp", "sources/nse-fno-1/x/a.tmp"),
+    # Of a target in the same folder: its own sweep knows their age.
+    ".heatmap-00000001-0123456789abcdef.tmp",
+    *("history.sqlite", "history.sqlite-wal", "state.json"),
+]
+
+
+def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
+    """By the next run: each name that this program gives, in its own folders, and nothing else."""
+    for name in [*LEFT_BEHIND, *NOT_OURS]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("half")
 
     with lock(tmp_path):
-        assert all(file.exists() for file in files)
+        assert [] == [name for name in LEFT_BEHIND if not (tmp_path / name).exists()]
     with lock(tmp_path, "of a run"):
-        assert [False, False, True] == [file.exists() for file in files]
+        assert [] == [name for name in LEFT_BEHIND if (tmp_path / name).exists()]
+        assert [] == [name for name in NOT_OURS if not (tmp_path / name).exists()]
+
+
+def test_temporary_files_of_a_process_that_works_stay(tmp_path: Path) -> None:
+    """`heatmap calendar update` writes without the lock."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        working = tmp_path / f".heatmap-holidays-nse-equity-fno.toml.{other.pid}.tmp"
+        working.touch()
+        with lock(tmp_path, "of a run"):
+            assert working.exists()
+        other.kill()
+    with lock(tmp_path, "of the next"):
+        assert not working.exists()
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    """Neither a folder of a name of ours that is elsewhere, nor a file."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    name = f".heatmap-nse-fno.json.{DEAD}.tmp"
+    (elsewhere / name).touch()
+    state = tmp_path / "state"
+    state.mkdir()
+    for folder in ("last", "sources", "compiled-templates"):
+        (state / folder).symlink_to(elsewhere)
+    (state / name).symlink_to(elsewhere / name)
+
+    with lock(state, "of a run"):
+        assert (elsewhere / name).exists()
+
+
+def test_names_of_ours_and_others(tmp_path: Path) -> None:
+    """Temporary files, caches and what was set aside are ours; a user's are told by their names."""
+    ours = ["state.damaged.json", "state.version-9.json", "history.damaged-1.sqlite", "tape-nse-fno.kept"]
+    for name in [*LEFT_BEHIND, *ours, "holidays-nse-equity-fno.toml", "archive-nse-fno-2026-09-17.zip"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [] == state_files.find_foreign(tmp_path)
+
+    for name in ("heatmap.toml", "site", ".ssh", "statement.pdf", "lock.txt"):
+        (tmp_path / name).touch()
+    assert [".ssh", "heatmap.toml", "lock.txt", "site", "statement.pdf"] == state_files.find_foreign(tmp_path)

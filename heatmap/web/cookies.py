@@ -15,6 +15,8 @@ from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request
 
+from heatmap import documents
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from http.client import HTTPResponse
@@ -76,7 +78,7 @@ class Cookies:
             for cookie in self._jar
         ]
         body = json.dumps({"kept_at": int(time.time()), "cookies": rows}, indent=1).encode()
-        temporary = self._file.with_name(f"{self._file.name}.part")
+        temporary = self._file.with_name(documents.temporary_name(self._file.name))
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

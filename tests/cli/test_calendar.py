@@ -278,11 +278,11 @@ def test_files_that_cannot_be_read_or_written(
 
     Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))
     Path("own.toml").write_text(OWN)
-    Path(f".own.toml.{os.getpid()}.tmp").mkdir()  # where the new file would be written first
+    Path(f".heatmap-own.toml.{os.getpid()}.tmp").mkdir()  # where the new file would be written first
     code, out, _ = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
     assert (0, True) == (code, f"written: {IN_STATE.absolute()}" in out)
     IN_STATE.unlink()
-    Path(IN_STATE.parent, f".{IN_STATE.name}.{os.getpid()}.tmp").mkdir()
+    Path(IN_STATE.parent, f".heatmap-{IN_STATE.name}.{os.getpid()}.tmp").mkdir()
     code, _, err = calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)
     assert (78, [True, True]) == (
         code,
@@ -298,7 +298,7 @@ def test_an_older_block_that_cannot_be_changed_is_told(
     Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))
     Path("own.toml").write_text("")
     assert 0 == calendar("update", "--from", saved(MADE_UP_2027), *IN_DECEMBER)[0]
-    Path(f".own.toml.{os.getpid()}.tmp").mkdir()
+    Path(f".heatmap-own.toml.{os.getpid()}.tmp").mkdir()
     moved = {day.replace("03-22", "03-23"): name for day, name in MADE_UP_2027.items()}
 
     code, _, err = calendar("update", "--from", saved(moved), *IN_DECEMBER)
