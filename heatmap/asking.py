@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker
+from heatmap import breaker, limits
 from heatmap.deadline import within
 from heatmap.errors import (
     ConfigError,
@@ -16,6 +16,7 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourcePassed,
+    SourceReshaped,
     SourceResting,
 )
 from heatmap.session import Phase
@@ -134,7 +135,7 @@ class Asker:
         else:
             work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
-            return within(seconds, work)
+            return _refuse_too_many(within(seconds, work))
         except DeadlineError as error:
             if seconds < SILENCE_SECONDS:
                 raise SourceError(
@@ -171,6 +172,15 @@ def is_of_use(named: NamedSource, verdict: Verdict) -> bool:
 def folder_of(state_directory: Path, market: Market, named: NamedSource) -> Path:
     """Return where a source may keep what makes its next fetch better; it need not exist."""
     return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
+
+
+def _refuse_too_many(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot. Raises SourceReshaped for one of more quotes than a page can have."""
+    if len(snapshot.quotes) > limits.QUOTES:
+        from heatmap import snapshots
+
+        raise SourceReshaped(f"cannot be used: {snapshots.too_many_quotes(len(snapshot.quotes))}")
+    return snapshot
 
 
 def _of_all(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:

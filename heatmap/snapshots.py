@@ -9,7 +9,7 @@ import re
 from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from heatmap import values
+from heatmap import limits, values
 from heatmap.errors import SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 from heatmap.session import Phase
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from heatmap.model import Cell, Occasion, Table
 
 SCHEMA = "market-heatmap/1"
-MAX_VALUES = (
-    300_000  # each can cost a hundred bytes of memory; a market of 5,000 instruments has half as many
-)
 LONGEST_DOUBT = 300  # characters
 MOST_DOUBTS = 20  # of one quote
 VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
@@ -113,12 +110,15 @@ def from_json(document: object) -> Snapshot:
     unknown = document.get("unknown", [])
     if not isinstance(unknown, list):
         raise _nonsense("its unknown is no list of quotes")
-    quotes = (*map(_known_quote, rows), *map(_quote, unknown))
-    if len({quote.symbol for quote in quotes}) < len(quotes):
-        raise _nonsense("a symbol stands in it twice")
+    quotes = _quotes(rows, unknown)
     currency = _optional(document, "currency", lambda value: value if isinstance(value, str) else None)
     currency = values.currency_code(currency)  # another text is no code: the figures are good without
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
+
+
+def too_many_quotes(count: int) -> str:
+    """Return why a snapshot of so many quotes is refused."""
+    return f"it has {count:,} quotes, and {limits.QUOTES:,} are the most: choose fewer instruments"
 
 
 def to_csv(table: Table) -> bytes:
@@ -143,8 +143,8 @@ def decode(body: bytes) -> object:
 
     Raises SourceReshaped.
     """
-    if sum(map(body.count, VALUE_SIGNS)) > MAX_VALUES:
-        raise SourceReshaped(f"holds more than {MAX_VALUES:,} values: that is no list of quotes")
+    if sum(map(body.count, VALUE_SIGNS)) > limits.JSON_VALUES:
+        raise SourceReshaped(f"holds more than {limits.JSON_VALUES:,} values: that is no list of quotes")
     try:
         document = json.loads(
             body.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite, object_pairs_hook=_object
@@ -232,6 +232,22 @@ def _quote(row: object) -> Quote:
     sector = _optional(row, "sector", values.words)
     changes, doubts = _changes(row, symbol), _doubts(row, symbol)
     return Quote(symbol, percent_change, name, sector, **figures, changes=changes, doubts=doubts)
+
+
+def _quotes(known: Sequence[object], unknown: Sequence[object]) -> tuple[Quote, ...]:
+    """Return all quotes: those with a percent change, then those without. Raises SourceReshaped."""
+    if len(known) + len(unknown) > limits.QUOTES:
+        raise _nonsense(too_many_quotes(len(known) + len(unknown)))
+    quotes = (*map(_known_quote, known), *map(_quote, unknown))
+    if len({quote.symbol for quote in quotes}) < len(quotes):
+        raise _nonsense("a symbol stands in it twice")
+    periods = {period for quote in quotes for period in (*quote.changes, *quote.doubts)}
+    if len(periods) > limits.PERIODS:
+        raise _nonsense(f"it has {len(periods):,} periods, and {limits.PERIODS} are the most")
+    sectors = {quote.sector for quote in quotes}
+    if len(sectors) > limits.SECTORS:
+        raise _nonsense(f"it has {len(sectors):,} sectors, and {limits.SECTORS} are the most")
+    return quotes
 
 
 def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:

@@ -10,7 +10,7 @@ import zlib
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import values
+from heatmap import limits, values
 from heatmap.errors import HistoryNonsense
 from heatmap.history.model import Bar
 
@@ -22,11 +22,11 @@ FULL_PATH = "/products/content/sec_bhavdata_full_{day:%d%m%Y}.csv"
 UDIFF_PATH = "/content/cm/BhavCopy_NSE_CM_0_0_0_{day:%Y%m%d}_F_0000.csv.zip"
 UDIFF_SINCE = date(2024, 7, 8)
 
-MOST_PACKED_BYTES = 4 * 1024 * 1024  # an archive of 2026 has 0.3 MB, 0.8 unpacked
-MOST_BYTES = 16 * 1024 * 1024
 MOST_MEMBERS = 8
 MOST_DROPPED_SHARE = 0.1
 LAKH = 100_000
+HEAD_BYTES = 1000  # that tell an archive from a web page
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A share is traded in one series at a time. BE and BZ are those that must be delivered, for a while or for
 # good: without them a stock that was there for a month would have a hole in its history.
 SERIES = ("EQ", "BE", "BZ")
@@ -115,14 +115,21 @@ def parse(body: bytes, day: date) -> Archive:
     Volume is in shares, turnover in rupees. A price that is not there, or 0, is None. Raises
     HistoryNonsense, whose message lacks its subject, where the file is damaged, of another day, or none.
     """
-    text = _unpacked(body).decode("utf-8-sig", errors="replace")
-    if not text.strip():
+    content = _unpacked(body)
+    begins = content[:HEAD_BYTES].removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
+    if not begins and not content[HEAD_BYTES:].strip():
         raise HistoryNonsense("is empty: download it again")
-    if text.lstrip()[:1] == "<":
+    if begins == b"<":
         raise HistoryNonsense("is a web page, not an archive: download it again")
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    # Decoded line by line: as one text it would take four bytes for each character.
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(text, skipinitialspace=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
+        if len(header) > limits.ARCHIVE_COLUMNS:
+            raise HistoryNonsense(
+                f"has {len(header):,} columns, and {limits.ARCHIVE_COLUMNS} are the most: that is no archive"
+            )
         form = next((form for form in _FORMS if _columns(form) <= set(header)), None)
         if form is None:
             raise HistoryNonsense(
@@ -171,7 +178,11 @@ def _read(form: _Form, header: Sequence[str], rows: Iterable[list[str]], day: da
 def _shares(form: _Form, header: Sequence[str], rows: Iterable[list[str]]) -> Iterator[dict[str, str] | None]:
     """Yield the rows of shares, by column; None for one that lacks some. Raises where that is the last."""
     is_cut = False
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number >= limits.ARCHIVE_ROWS:
+            raise HistoryNonsense(
+                f"has more than {limits.ARCHIVE_ROWS:,} rows: that is no archive of one day"
+            )
         if not any(row):
             continue
         is_cut = len(row) < len(header)
@@ -219,24 +230,30 @@ def _date(text: str, form: str) -> date | None:
 
 
 def _unpacked(body: bytes) -> bytes:
-    """Return the one CSV file of a zip, never holding more than MOST_BYTES; another body as it is."""
+    """Return the one CSV file of a zip, never more than its limit; another body as it is."""
     if not body.startswith(b"PK"):
-        if len(body) > MOST_BYTES:
-            raise HistoryNonsense(f"has more than {MOST_BYTES:,} bytes: that is no archive of one day")
+        if len(body) > limits.ARCHIVE_BYTES:
+            raise HistoryNonsense(
+                f"has more than {limits.ARCHIVE_BYTES:,} bytes: that is no archive of one day"
+            )
         return body
-    if len(body) > MOST_PACKED_BYTES:
-        raise HistoryNonsense(f"has more than {MOST_PACKED_BYTES:,} bytes: that is no archive of one day")
+    if len(body) > limits.ARCHIVE_PACKED_BYTES:
+        raise HistoryNonsense(
+            f"has more than {limits.ARCHIVE_PACKED_BYTES:,} bytes: that is no archive of one day"
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as packed:
             members = [member for member in packed.infolist() if member.filename.lower().endswith(".csv")]
             if len(members) != 1 or len(packed.infolist()) > MOST_MEMBERS:
                 raise HistoryNonsense(f"holds {len(members)} CSV files, where one was due")
             with packed.open(members[0]) as file:
-                content = file.read(MOST_BYTES + 1)
+                content = file.read(limits.ARCHIVE_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise HistoryNonsense("is a damaged zip file: download it again") from error
     except RuntimeError as error:  # how zipfile tells that it wants a password
         raise HistoryNonsense("is a locked zip file: download it again") from error
-    if len(content) > MOST_BYTES:
-        raise HistoryNonsense(f"unpacks to more than {MOST_BYTES:,} bytes: that is no archive of one day")
+    if len(content) > limits.ARCHIVE_BYTES:
+        raise HistoryNonsense(
+            f"unpacks to more than {limits.ARCHIVE_BYTES:,} bytes: that is no archive of one day"
+        )
     return content

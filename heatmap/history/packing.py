@@ -12,6 +12,7 @@ import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from heatmap import limits
 from heatmap.history.model import Moment, Packed, Row
 from heatmap.session import Phase
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from heatmap.model import Quote
 
-MOST_BYTES = 64 * 1024 * 1024  # of one tick, unpacked: half a million instruments
 DAMAGE = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
 
 _DECODER = json.JSONDecoder()
@@ -69,7 +69,7 @@ def unpack_volumes(value: bytes) -> Mapping[str, float | None]:
 def _inflated(value: bytes) -> str:
     stream = zlib.decompressobj()
     try:
-        text = stream.decompress(value, MOST_BYTES)
+        text = stream.decompress(value, limits.TICK_BYTES)
     except zlib.error as error:
         raise ValueError(str(error)) from None
     if not stream.eof:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from heatmap import limits
 from heatmap.history import keepsake
 from heatmap.history.model import Pending
 
@@ -21,10 +22,11 @@ DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a se
 
 
 def select(found: Iterable[Action]) -> tuple[Pending, ...]:
-    """Return those of some actions that wait, by symbol and date."""
+    """Return those of some actions that wait, by symbol and date; of too many the newest."""
     from heatmap.history.actions import told
 
     waiting = [action for action in found if action.is_likely or action.factor is None]
+    waiting.sort(key=lambda action: action.date)
     return tuple(
         Pending(
             action.symbol,
@@ -32,7 +34,9 @@ def select(found: Iterable[Action]) -> tuple[Pending, ...]:
             None if action.factor is None else str(action.factor),
             told(action),
         )
-        for action in sorted(waiting, key=lambda action: (action.symbol, action.date))
+        for action in sorted(
+            waiting[-limits.PENDING_ACTIONS :], key=lambda action: (action.symbol, action.date)
+        )
     )
 
 

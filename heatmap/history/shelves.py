@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from heatmap import web
+from heatmap import limits, web
 from heatmap.errors import (
     HistoryImpossible,
     HistoryNonsense,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 DEADLINE_SECONDS = 60.0  # of one archive
-LIMITS = web.Limits(archives.MOST_PACKED_BYTES, archives.MOST_BYTES)
+LIMITS = web.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
 PAGE = "/all-reports"  # where a person would find the archives
 
 
@@ -73,7 +73,7 @@ class Folder:
         """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
         try:
             with (self._path / name).open("rb") as file:
-                return file.read(archives.MOST_BYTES + 1)
+                return file.read(limits.ARCHIVE_BYTES + 1)
         except OSError as error:
             raise HistoryNonsense(f"cannot be read ({error.strerror})") from error
 

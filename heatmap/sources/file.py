@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from heatmap import limits
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import Online
 from heatmap.web_address import is_web_address
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.model import Snapshot
-
-MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,15 @@ def _read(path: str) -> bytes:
         if file.exists() and not file.is_file():  # a pipe would keep us waiting
             raise SourceImpossible(f"{path} is no file: name the file itself")
         with file.open("rb") as stream:
-            body = stream.read(MAX_BYTES + 1)
+            body = stream.read(limits.SNAPSHOT_BYTES + 1)
     except FileNotFoundError as error:
         message = f"{path} is not there: check its name, or wait until it has been written"
         raise SourceImpossible(message) from error
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
         raise SourceImpossible(message) from error
-    if len(body) > MAX_BYTES:
-        raise SourceNonsense(f"{path} holds more than {MAX_BYTES:,} bytes: that is no list of quotes")
+    if len(body) > limits.SNAPSHOT_BYTES:
+        raise SourceNonsense(
+            f"{path} holds more than {limits.SNAPSHOT_BYTES:,} bytes: that is no list of quotes"
+        )
     return body

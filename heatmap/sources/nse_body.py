@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import snapshots, values
+from heatmap import limits, snapshots, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 
@@ -22,7 +22,6 @@ CURRENCY = "INR"
 LAKH = 1e5
 CRORE = 1e7
 MOST_UNUSABLE = 0.5  # of the rows: beyond that the form has changed, and half a market is no market
-MOST_ROWS = 5_000  # twice as many as the exchange has shares
 SEGMENTS = ("capital market", "cm")  # the equity segment, as bodies of different forms call it
 
 # Strictly these, since a lenient parser turns "10" into a date and 2 March into 3 February.
@@ -61,8 +60,10 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
     rows = content.get("data")
     if not isinstance(rows, list):
         raise SourceReshaped("holds no list of stocks: the form of the answer is not known")
-    if len(rows) > MOST_ROWS:
-        raise SourceReshaped(f"holds {len(rows):,} rows: the exchange has not so many stocks")
+    if len(rows) > limits.QUOTES:
+        raise SourceReshaped(
+            f"holds {len(rows):,} rows, and {limits.QUOTES:,} are the most: no index has so many stocks"
+        )
     as_of = _as_of(content)
     table = packaged_industries() if industries is None else industries
     names = {name for name in (index, content.get("name")) if isinstance(name, str)}

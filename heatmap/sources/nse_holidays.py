@@ -11,7 +11,7 @@ import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import snapshots, values
+from heatmap import limits, snapshots, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceNonsense, SourceReshaped
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ MUHURAT = "*"
 DATE = re.compile(r"\d{1,2}-[A-Z][a-z]{2}-\d{4}", re.ASCII)
 DATE_FORMAT = "%d-%b-%Y"
 MOST_YEARS = 2  # the running one and the next, as on a website late in December
-MOST_ROWS = 100  # of a segment: no year has so many holidays
 # Each year's list names these, on whatever weekday they fall.
 FIXED = {
     (1, 26): "Republic Day",
@@ -117,7 +116,7 @@ def _of_year(days: Mapping[date, str], year: int) -> dict[date, str]:
 
 def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:
     """Return a segment's closures and Muhurat days. Raises SourceReshaped for a row that cannot be read."""
-    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+    if not isinstance(rows, list) or len(rows) > limits.HOLIDAYS:
         raise SourceReshaped(f"holds no list of holidays in its segment {name}")
     closed: dict[date, str] = {}
     muhurat: dict[date, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+from heatmap import limits
 from heatmap.errors import SourceReshaped
 
 PATH = "/content/fo/fo_mktlots.csv"  # on the archives' server
@@ -13,10 +14,15 @@ FEWEST = 50  # there were 146 such stocks in 2019, 210 in 2026
 
 def parse(body: bytes) -> frozenset[str]:
     """Return the symbols of the stocks in the exchange's list of lots. Raises SourceReshaped."""
+    if len(body) > limits.LOTS_BYTES:
+        raise SourceReshaped(f"the exchange's list of lots has more than {limits.LOTS_BYTES:,} bytes")
+    lines = body.decode("utf-8-sig", errors="replace").splitlines()
+    if len(lines) > limits.LOTS:
+        raise SourceReshaped(f"the exchange's list of lots has more than {limits.LOTS:,} rows")
     found: set[str] = set()
     is_stock = False
     try:
-        for row in csv.reader(body.decode("utf-8-sig", errors="replace").splitlines()):
+        for row in csv.reader(lines):
             cells = [cell.strip().upper() for cell in row[:2]]
             if len(cells) == 2 and is_stock and cells[1]:
                 found.add(cells[1])

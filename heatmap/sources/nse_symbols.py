@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heatmap import documents
+from heatmap import documents, limits
 from heatmap.errors import SourceReshaped
 from heatmap.guard import Alias
 
@@ -26,8 +26,6 @@ VERSION = 1
 KEPT_SINCE = date(2023, 1, 1)  # the packaged calendar's first day: there are no sessions before it
 FEWEST_COLUMNS = 4
 FEWEST_CHANGES = 50  # the list of 2026 has about 1,500, from 1999 on
-MOST_CHANGES = 20_000
-MOST_BYTES = 2 * 1024 * 1024  # the list of 2026 has 82 KB
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&.\-]{0,29}", re.ASCII)
 
@@ -39,8 +37,10 @@ def parse(body: bytes) -> tuple[Alias, ...]:
     09-APR-2025. There may be a heading, and a name may hold commas without quotes. Other rows are
     left out.
     """
-    if len(body) > MOST_BYTES:
-        raise SourceReshaped(f"the exchange's list of symbols has more than {MOST_BYTES:,} bytes")
+    if len(body) > limits.SYMBOL_CHANGES_BYTES:
+        raise SourceReshaped(
+            f"the exchange's list of symbols has more than {limits.SYMBOL_CHANGES_BYTES:,} bytes"
+        )
     found: set[Alias] = set()
     for line in body.decode("utf-8-sig", errors="replace").splitlines():
         cells = [cell.strip(' "') for cell in line.split(",")]
@@ -50,7 +50,7 @@ def parse(body: bytes) -> tuple[Alias, ...]:
         day = _day(since)
         if day and old != new and _SYMBOL.fullmatch(old) and _SYMBOL.fullmatch(new):
             found.add(Alias(old, new, day))
-    if not FEWEST_CHANGES <= len(found) <= MOST_CHANGES:
+    if not FEWEST_CHANGES <= len(found) <= limits.SYMBOL_CHANGES:
         raise SourceReshaped(f"the exchange's list of symbols has {len(found):,} changes, not about 1,500")
     return tuple(sorted(found, key=_order))
 

@@ -165,10 +165,10 @@ def _lying() -> bytes:
         (_zip("readme.txt"), "0 CSV files"),
         (_zip("a.csv", *(f"{n}.txt" for n in range(20))), "CSV files"),
         (_locked(), "locked zip"),
-        (_bomb(), "unpacks to more than 16,777,216 bytes"),
+        (_bomb(), "unpacks to more than 4,194,304 bytes"),
         (_lying(), ""),
         (b"PK" + b"0" * (5 * 1024 * 1024), "more than 4,194,304 bytes"),
-        (full(DAY, SHARES) + b"\n" * (17 * 1024 * 1024), "more than 16,777,216 bytes"),
+        (full(DAY, SHARES) + b"\n" * (17 * 1024 * 1024), "more than 4,194,304 bytes"),
         (f"{FULL_HEADER}\n".encode() + b"A" * 200_000, ""),
     ],
 )  # fmt: skip

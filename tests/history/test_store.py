@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heatmap import limits
 from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
 from heatmap.history import packing
 from heatmap.history.model import Added, Bar, Kept, Moment, Pruned, Row
@@ -514,7 +515,7 @@ def test_unpacking_other_json(text: str) -> None:
 def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that unpacks to more than any market has is refused before it fills the memory."""
     packed = packing.pack(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
-    monkeypatch.setattr(packing, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(limits, "TICK_BYTES", 10_000)
 
     with pytest.raises(ValueError, match="far too long"):
         packing.unpack(packed)

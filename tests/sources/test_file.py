@@ -20,9 +20,10 @@ from heatmap.errors import (
     SourceImpossible,
     SourceNonsense,
 )
+from heatmap.limits import SNAPSHOT_BYTES
 from heatmap.model import Occasion
 from heatmap.session import Phase, Verdict
-from heatmap.sources.file import MAX_BYTES, File
+from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording
 from heatmap.views.table import TableView
@@ -123,7 +124,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
         (b"<!doctype html>", SourceBlocked),
         (b'{"schema": "market-heatmap/9"}', SourceNonsense),
         (b'{"data": {}}', SourceNonsense),
-        (b" " * (MAX_BYTES + 1), SourceNonsense),
+        (b" " * (SNAPSHOT_BYTES + 1), SourceNonsense),
     ],
     ids=["empty", "a web page", "a later schema", "no data", "too large"],
 )

@@ -1,0 +1,35 @@
+"""The most that is accepted of each thing that is read, in one place, each with its reason.
+
+Bytes alone are no bound: 4 MiB of short rows are 95,000 quotes, which take 400 MB. So rows, columns, periods
+and sectors are bounded too. Together the limits keep a process below 100 MB for each market, whatever it
+reads (tests/test_limits.py). What holds more is refused, never cut: half of a list looks like a whole one.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# A snapshot, from any source. The exchange has some 2,400 shares; a page of 2,500 has 1.3 MB.
+QUOTES = 2_500
+PERIODS = 24  # longer periods in one snapshot; a page shows 12. Each is a pass over all quotes
+SECTORS = 250  # the exchange has about 190 basic industries; each is a heading of the page
+SNAPSHOT_BYTES = 4 * MIB  # 2,500 quotes with all their figures take 1.4 MB
+JSON_VALUES = 300_000  # each can cost a hundred bytes of memory; 2,500 quotes have a third as many
+
+# A daily archive. Those of 2026 have 3,300 rows, 34 columns at most, 0.3 MB packed, 0.8 MB unpacked.
+ARCHIVE_ROWS = 20_000
+ARCHIVE_COLUMNS = 200
+ARCHIVE_PACKED_BYTES = 4 * MIB
+ARCHIVE_BYTES = 4 * MIB
+
+# The exchange's other lists.
+LOTS_BYTES = 1 * MIB  # the list of 2026 has 30 KB
+LOTS = 5_000  # rows; 210 in 2026
+SYMBOL_CHANGES_BYTES = 2 * MIB  # the list of 2026 has 82 KB
+SYMBOL_CHANGES = 20_000  # about 1,500 in 2026
+HOLIDAYS = 100  # of one segment; no year has as many
+
+# What the history gives back.
+TICK_BYTES = 4 * MIB  # of one tick, unpacked: 2,500 quotes take 0.2 MB
+PENDING_ACTIONS = 500  # that wait for the user's word; a year of the whole exchange has about 200
