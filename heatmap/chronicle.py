@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
+from heatmap import guard, parts
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
+from heatmap.state import mark_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -64,6 +65,7 @@ class Chronicle:
         self._ticks: list[_Tick] = []
         self._turns: dict[str, AbstractContextManager[bool]] = {}
         self._published: set[str] = set()  # the markets whose turn is done
+        self._fault = ""  # why the history failed last
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +166,7 @@ class Chronicle:
             if not self._report.failed_targets:  # else the next run, wherever it is, heals the rest
                 self._published.add(tick.market.name)
 
-            def work(store: Store, tick: _Tick = tick) -> None:
+            def work(store: Store, tick: _Tick = tick) -> bool:
                 self._refuse_without_room()
                 name = _name(tick.market, tick.snapshot)
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
@@ -177,8 +179,11 @@ class Chronicle:
                     )
                 if added.bars:
                     store.prune(self._config.history)
+                return True
 
-            self.ask(tick.market, work)
+            is_kept = self.ask(tick.market, work)
+            if tick.phase is Phase.FINAL and self._config.history.enabled:
+                self._report.note_part(tick.market.name, parts.BARS, "" if is_kept else self._fault)
 
     def _is_ours(self, market: Market, verdict: Verdict) -> bool:
         def take(store: Store) -> bool:
@@ -189,7 +194,10 @@ class Chronicle:
             turn.__exit__(None, None, None)
             session = verdict.session
             if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
-                self._state.remember(market.name, final_date=session.date.isoformat())
+                marks = {
+                    mark_name(part): session.date.isoformat() for part in parts.OF_FINAL
+                }  # that machine's
+                self._state.remember(market.name, final_date=session.date.isoformat(), **marks)
             return False
 
         ours = self.ask(market, take)
@@ -211,9 +219,10 @@ class Chronicle:
             store = self._opened(market)
             return None if store is None else work(store)
         except HistoryError as error:
-            self.tell(market, str(error))
+            self._fault = str(error)
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in the history may cost a page
-            self.tell(market, f"the history ended in a bug, please report it: {mistake!r}")
+            self._fault = f"the history ended in a bug, please report it: {mistake!r}"
+        self.tell(market, self._fault)
         return None
 
     def _opened(self, market: Market) -> Store | None:

@@ -30,6 +30,11 @@ class Report:
     passed: dict[str, tuple[str, str]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)  # how it ended, market by market, once it has
     reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
+    # By market, then by part (see `parts`): why a part failed that was tried; "" where it is done.
+    parts: dict[str, dict[str, str]] = field(default_factory=dict)
+    lacks: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # by market and part: how many targets lack it
     idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
     @property
@@ -37,6 +42,11 @@ class Report:
         """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
         code = common_code(self.errors)
         return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
+
+    def note_part(self, market: str, part: str, why: str = "") -> None:
+        """Note that a part was tried, and why it failed: one failure among several is one too many."""
+        known = self.parts.setdefault(market, {})
+        known[part] = "; ".join(filter(None, dict.fromkeys([known.get(part, ""), why])))
 
     @property
     def is_partial(self) -> bool:

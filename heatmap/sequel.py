@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from heatmap import parts
 from heatmap.archive import shared
 from heatmap.archive.shelf import Shelf
 from heatmap.model import Page
+from heatmap.session import Phase
+from heatmap.state import merge_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from heatmap.history.model import Past
     from heatmap.history.store import Store
     from heatmap.model import Days, Snapshot
+    from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
 
+_T = TypeVar("_T")
 FEED_NAME = "feed.xml"
 ALERTS = "alerts"  # what the note is called that tells other machines what was told
 
@@ -33,7 +38,12 @@ class _Drawn(NamedTuple):
     market: Market
     verdict: Verdict
     snapshot: Snapshot  # with the changes that alerts ask of the history
-    shelf: Shelf
+    shelf: Shelf | None  # None: making it failed
+
+    @property
+    def has_final(self) -> bool:
+        """Whether the tick is a session's final."""
+        return self.verdict.phase is Phase.FINAL and self.verdict.session is not None
 
 
 class Sequel:
@@ -44,11 +54,13 @@ class Sequel:
         config: Config,
         state: State,
         chronicle: Chronicle,
+        report: Report,
         now: datetime,
         say: Callable[[str], None],
     ) -> None:
         self._config = config
         self._state = state
+        self._report = report
         self._now = now
         self._chronicle = chronicle
         self._say = say
@@ -62,21 +74,29 @@ class Sequel:
             for problem in desk.problems(config):
                 say(f"alerts: nobody is told: {problem}")
 
-    def shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict, past: Past | None = None) -> Shelf:
+    def shelf(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, past: Past | None = None
+    ) -> Shelf | None:
         """Return a market's archive at this tick; `keep` will remember what goes into it.
 
-        `past` is what alerts over the history's periods look at; None: there is none.
+        None where that fails, which is noted. `past` is what alerts over the history's periods look at;
+        None: there is none.
         """
+        longer = self._try(market, parts.ALERTS, lambda: self._longer(market, snapshot, past)) or snapshot
+        shelf = self._try(market, parts.ARCHIVE, lambda: self._shelf(market, snapshot, verdict))
+        self._drawn.append(_Drawn(market, verdict, longer, shelf))
+        return shelf
+
+    def _shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
-        final_date = self._state[market.name].final_date
+        archive_date = self._state[market.name].archive_date
         warn = partial(self._chronicle.tell, market)
         if self._is_shared:
             self._chronicle.ask(market, lambda store: self._take(store, market))
-        shelf = Shelf(self._config, market, snapshot, verdict, now, final_date, warn)
+        shelf = Shelf(self._config, market, snapshot, verdict, now, archive_date, warn)
         if self._is_shared and shelf.is_due:
             folder = self._config.state_directory
             self._chronicle.ask(market, lambda store: shared.take_days(store, folder, market.name))
-        self._drawn.append(_Drawn(market, verdict, self._longer(market, snapshot, past), shelf))
         return shelf
 
     def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
@@ -99,39 +119,82 @@ class Sequel:
         `draw` makes the market's page with this title and way to other days.
         """
         drawn = next(each for each in self._drawn if each.shelf is shelf)
-        try:
-            if shelf.is_due:
-                self._chronicle.ask(drawn.market, shelf.learn)
-            return [*shelf.pages(files, draw), *self._feed(drawn)]
-        except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the page of today
-            self._chronicle.tell(drawn.market, f"the archive ended in a bug, please report it: {mistake!r}")
-            return []
+        market = drawn.market
+        if shelf.is_due:
+            self._chronicle.ask(market, shelf.learn)
+        # Each by itself: a fault of one of them must not cost the other, nor the page.
+        return [
+            *(self._try(market, parts.ARCHIVE, lambda: shelf.pages(files, draw)) or ()),
+            *(self._try(market, parts.FEED, lambda: self._feed(drawn, shelf)) or ()),
+        ]
 
-    def keep(self, *, is_published: bool) -> None:
-        """Remember what went into the archive, if the pages are at a target."""
-        self._is_published = is_published
-        for drawn in self._drawn if is_published else ():
-            try:
-                drawn.shelf.keep()
-                if self._is_shared and drawn.shelf.is_due:
-                    self._chronicle.ask(drawn.market, partial(self._give, name=drawn.market.name))
-            except OSError as error:
-                self._chronicle.tell(
-                    drawn.market,
-                    f"the archive's record cannot be written ({error.strerror}), so the day will be missing "
-                    "from its list: make room in the state directory",
-                )
+    def _try(self, market: Market, part: str, work: Callable[[], _T]) -> _T | None:
+        """Return what `work` returns; None where it fails, which is noted as the part's fault."""
+        try:
+            return work()
+        except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the page of today
+            why = f"a bug, please report it: {mistake!r}"
+            self._report.note_part(market.name, part, why)
+            return None
+
+    def keep(self) -> None:
+        """Remember what went into the archive, if that is at a target, and warn of parts that failed."""
+        targets, failed = self._report.targets, self._report.failed_targets
+        self._is_published = failed < targets
+        for drawn in self._drawn if self._is_published else ():
+            name = drawn.market.name
+            is_out = self._report.lacks.get((name, parts.ARCHIVE), 0) < targets - failed
+            if drawn.shelf and is_out:
+                self._keep_record(drawn, drawn.shelf)
+            self._tell_faults(drawn)
+
+    def _keep_record(self, drawn: _Drawn, shelf: Shelf) -> None:
+        try:
+            shelf.keep()
+            if self._is_shared and shelf.is_due:
+                self._chronicle.ask(drawn.market, partial(self._give, name=drawn.market.name))
+        except OSError as error:
+            self._report.note_part(
+                drawn.market.name,
+                parts.ARCHIVE,
+                f"its record cannot be written ({error.strerror}), so the day is missing from its list: make "
+                "room in the state directory",
+            )
+
+    def _tell_faults(self, drawn: _Drawn) -> None:
+        """Warn once a day of each part that failed."""
+        tried = self._report.parts.get(drawn.market.name, {})
+        for part, why in tried.items():
+            if why and part not in (parts.BARS, parts.ALERTS):  # of which history and alerts have told
+                sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
+                self._chronicle.tell(drawn.market, sentence)
 
     def tell(self, deadline: Deadline) -> None:
-        """Tell the web hooks of alerts, if the pages are at a target. Call it once all else is remembered."""
+        """Tell the web hooks of alerts, if the pages are at a target. Call it once all else is remembered.
+
+        Raises ConfigError where the state cannot be written.
+        """
         if self._config.alerts and self._is_published:
             from heatmap.alerts import desk
 
             markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
             warn = partial(self._chronicle.tell, markets[0][0])  # what alerts remember is of all markets
-            desk.tell(self._config, markets, deadline, self._say, warn)
+            for name, why in desk.tell(self._config, markets, deadline, self._say, warn).items():
+                self._report.note_part(name, parts.ALERTS, why)
+            for drawn in self._drawn:
+                self._remember_alerts(drawn)
             for drawn in self._drawn if self._is_shared else ():
                 self._chronicle.ask(drawn.market, partial(self._give_alerts, name=drawn.market.name))
+
+    def _remember_alerts(self, drawn: _Drawn) -> None:
+        name, session = drawn.market.name, drawn.verdict.session
+        why = self._report.parts[name][parts.ALERTS]
+        memory = self._state[name]
+        changed = memory._replace(faults=merge_faults(memory, {parts.ALERTS: why}))
+        if drawn.has_final and session and not why:
+            changed = changed._replace(alerts_date=session.date.isoformat())
+        if changed != memory:
+            self._state.remember(name, **changed._asdict())
 
     def _take(self, store: Store, market: Market) -> None:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
@@ -159,11 +222,11 @@ class Sequel:
         if known is not None:
             store.keep_notes(name, {ALERTS: memory.packed(known)})
 
-    def _feed(self, drawn: _Drawn) -> list[Page]:
+    def _feed(self, drawn: _Drawn, shelf: Shelf) -> list[Page]:
         """Return the feed at a day's final, and while the session has alerts to tell."""
         from heatmap.render import feed
 
-        config, market, shelf = self._config, drawn.market, drawn.shelf
+        config, market = self._config, drawn.market
         url = config.public_url
         if url is None or not shelf.has_feed:
             return []
@@ -175,7 +238,8 @@ class Sequel:
             told = desk.notices(config, market, drawn.snapshot, drawn.verdict, warn)
         session = drawn.verdict.session
         today = session.date.isoformat() if session else None
-        if not shelf.is_due and not any(notice.session == today or not today for notice in told):
+        is_due = shelf.is_of_final and self._state[market.name].feed_date != today
+        if not is_due and not any(notice.session == today or not today for notice in told):
             return []
         entries = [
             *filter(None, (feed.of_day(day, market.name, market.title, url) for day in shelf.known)),
@@ -193,7 +257,8 @@ class Sequel:
             ),
         ]
         content = feed.render(entries, market.name, market.title, url, config.state_directory)
-        return [Page(f"{market.name}/{FEED_NAME}", content)] if content else []
+        path, needs = f"{market.name}/{FEED_NAME}", parts.ARCHIVE if shelf.is_due else ""
+        return [Page(path, content, parts.FEED, needs)] if content else []
 
 
 def feed_problem(config: Config) -> str | None:

@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents, state_files
+from heatmap import documents, parts, state_files
 from heatmap.errors import LockedError, unwritable
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ class Memory(NamedTuple):
     holidays_lack: str | None = None  # why the last answer did not renew the calendar
     sources: Mapping[str, Any] | None = None  # of sources that blocked: see `breaker.to_plain`
     history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
+    # The last session of which the part is done (see `parts`): of archive and feed, which every target has.
+    bars_date: str | None = None
+    archive_date: str | None = None
+    feed_date: str | None = None
+    alerts_date: str | None = None
+    faults: Mapping[str, str] | None = None  # by part: why it failed when it was last tried
 
 
 def _keep_quiet(_: str) -> None:
@@ -83,9 +89,25 @@ class State:
         return {name: _memory(kept) for name, kept in markets.items()}
 
 
+def mark_name(part: str) -> str:
+    """Return the name of the field of `Memory` that has a part's mark."""
+    return f"{part}_date"
+
+
+def merge_faults(memory: Memory, tried: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the faults of a market after these parts were tried: why each failed, "" for what did not."""
+    faults = {**(memory.faults or {}), **tried}
+    return {part: why for part, why in faults.items() if why} or None
+
+
 def _memory(kept: Mapping[str, Any]) -> Memory:
-    memory = Memory(**{key: kept.get(key) for key in Memory._fields})
-    words = memory._replace(sources=None)
+    # Versions before 0.3 had no marks: what they called final counts as done.
+    marks = {mark_name(part): kept.get("final_date") for part in parts.OF_FINAL}
+    memory = Memory(**{key: kept.get(key, marks.get(key)) for key in Memory._fields})
+    faults = {} if memory.faults is None else memory.faults
+    if not isinstance(faults, dict) or not all(isinstance(why, str) for why in faults.values()):
+        raise TypeError(faults)
+    words = memory._replace(sources=None, faults=None)
     if any(word is not None and not isinstance(word, str) for word in words):
         raise TypeError(words)
     if not (memory.sources is None or isinstance(memory.sources, dict)):

@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard, shortage
+from heatmap import dispatch, duty, guard, parts, shortage
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, LockedError
 from heatmap.report import Report
 from heatmap.session import Phase
-from heatmap.state import State, lock
+from heatmap.state import State, lock, mark_name, merge_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +92,7 @@ def run(
         asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
         with Chronicle(config, state, report, now, dry_run=dry_run) as chronicle:
             gatekeeper = Gatekeeper(config, report, now, chronicle, dry_run=dry_run)
-            sequel = Sequel(config, state, chronicle, now, say)
+            sequel = Sequel(config, state, chronicle, report, now, say)
             ours = due(state) if force else chronicle.turns(due(state))
             drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)
             drawn, pages = drawing.draw(ours, unheeded)
@@ -104,10 +104,10 @@ def run(
                 gatekeeper.begin()
                 is_first = not any(state[market.name].published_at for market in config.markets)
                 _publish(config, pages, deadline, report, is_first=is_first)
-                sequel.keep(is_published=report.failed_targets < report.targets)
+                sequel.keep()
                 gatekeeper.keep()
                 chronicle.keep()  # before the final is remembered: a run killed in between is made up for
-                _remember(state, drawn, now, report)
+                _remember(config, state, drawn, now, report)
                 sequel.tell(deadline)
         if not dry_run:
             _renew_after(config, state, verdicts, drawn, now, deadline, report)
@@ -150,6 +150,9 @@ def _publish(
     `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
     """
     report.targets = len(config.publishers)
+    for page in pages:
+        if page.part:
+            report.note_part(page.market, page.part)
     for outcome in dispatch.bring(config.publishers, pages, deadline):
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
@@ -158,6 +161,9 @@ def _publish(
                 report.warnings.append(
                     f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
                 )
+            for market, part, why in outcome.delivery.lacks if outcome.delivery else ():
+                report.note_part(market, part, why)
+                report.lacks[market, part] = report.lacks.get((market, part), 0) + 1
             if outcome.delivery and outcome.delivery.made and not is_first:
                 made = " and ".join(outcome.delivery.made)
                 report.warnings.append(
@@ -168,14 +174,27 @@ def _publish(
             report.errors.append(outcome.error)
 
 
-def _remember(state: State, drawn: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
+def _remember(
+    config: Config,
+    state: State,
+    drawn: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    report: Report,
+) -> None:
+    """Remember what is published, and which parts of a final are done; alerts are still to be told."""
     if report.failed_targets == report.targets:
         return
     for market, verdict in drawn:
-        changes = {"published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()}
+        tried = dict(report.parts.get(market.name, {}))
+        changes: dict[str, object] = {
+            "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
+        }
         # A final page counts only once every target has it, so that the next tick heals the rest.
         if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
-            changes["final_date"] = verdict.session.date.isoformat()
+            day = changes["final_date"] = verdict.session.date.isoformat()
+            done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            changes |= {mark_name(part): day for part in done}
+        changes["faults"] = merge_faults(state[market.name], tried)
         state.remember(market.name, **changes)
 
 

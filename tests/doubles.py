@@ -12,6 +12,7 @@ from heatmap.config import Config, Market, NamedSource
 from heatmap.deadline import Deadline
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.model import Page, Quote, Snapshot
+from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
 from heatmap.render.options import PageOptions
 
@@ -38,11 +39,12 @@ class MemorySource:
 
 @dataclass
 class MemoryPublisher:
-    """Keeps what it is given; or raises `error`."""
+    """Keeps what it is given, but for the parts that it `lacks`; or raises `error`."""
 
     name: str = "memory:"
     error: Exception | None = None
     missing: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     pages: dict[str, bytes] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     runs: int = 0
@@ -58,10 +60,13 @@ class MemoryPublisher:
         if self.error:
             raise self.error
         self.runs += 1
-        for page in pages:
+        failed = [key for key in groups.group(pages) if key.part in self.lacks]
+        lacks = groups.lacks(pages, failed, f"{self.name}: something is in the way: remove it")
+        taken = groups.without(pages, lacks)
+        for page in taken:
             self.pages[page.path] = page.content
             self.order.append(page.path)
-        return Delivery(len(pages), 0)
+        return Delivery(len(taken), 0, lacks=tuple(lacks))
 
     def check(
         self,

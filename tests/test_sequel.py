@@ -9,11 +9,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from heatmap import cli, tick
+from heatmap import cli, parts, tick
 from heatmap.alerts.options import AlertOptions
+from heatmap.archive import record
 from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import PublishError
 from heatmap.model import Quote
+from heatmap.render import archive, feed
+from heatmap.state import Memory, State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.render.test_feed import ATOM, faults
 
@@ -117,6 +120,78 @@ def test_without_an_archive_the_feed_has_alerts_alone(tmp_path: Path) -> None:
     market.run(OPEN, A=5.0)
     market.run(FINAL)
     assert ["2026-09-17:heatmap/nse-fno/alert/movers/20260917T110000"] == market.ids
+
+
+DAY_PAGE, LIST = "nse-fno/2026/09/17/index.html", "nse-fno/archive.html"
+
+
+def memory_of(market: Market) -> Memory:
+    """What is remembered of the market."""
+    return State(market.config.state_directory)["nse-fno"]
+
+
+def marks(market: Market) -> list[str]:
+    """The parts of the session's final that are done."""
+    return [part for part in parts.OF_FINAL if getattr(memory_of(market), f"{part}_date") == "2026-09-17"]
+
+
+def test_a_fault_of_the_feed_costs_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day has its page, the list of days leads there, and the operator is told of the feed, once a day."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("Invalid IPv6 URL")
+
+    market = Market(tmp_path)
+    monkeypatch.setattr(feed, "render", broken)
+    report = tick.run(market.config, now=FINAL)
+
+    assert (0, []) == (report.exit_code, report.errors)
+    told = "nse-fno: the feed failed, though the page itself is out: a bug, please report it: ValueError("
+    assert [True] == [warning.startswith(told) for warning in report.warnings]
+    assert DAY_PAGE in market.target.pages
+    assert b"2026/09/17/" in market.target.pages[LIST]
+    assert ["bars", "archive", "alerts"] == marks(market)
+    assert [] == tick.run(market.config, now=FINAL + FIVE).warnings
+
+
+def test_a_fault_of_the_archive_costs_no_feed_and_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was drawn and did not go out is not remembered: no later list of days leads to it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    market = Market(tmp_path, alerts=(MOVERS,))
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "render", broken)
+        assert 0 == tick.run(market.config, now=FINAL).exit_code
+    assert ["bars", "alerts"] == marks(market)  # a feed without the day is not done
+    assert {} == record.load(market.config.state_directory, "nse-fno", pytest.fail)
+    assert DAY_PAGE not in market.target.pages
+
+
+@pytest.mark.parametrize(
+    ("lacks", "missing", "done"),
+    [
+        (("archive",), {DAY_PAGE, LIST, FEED}, ["bars", "alerts"]),
+        (("feed",), {FEED}, ["bars", "archive", "alerts"]),
+    ],
+)
+def test_what_a_target_lacks_is_not_done(
+    tmp_path: Path, lacks: tuple[str, ...], missing: set[str], done: list[str]
+) -> None:
+    """The page decides the exit code; the rest is a warning, and is remembered with its advice."""
+    market = Market(tmp_path)
+    market.target.lacks = lacks
+    report = tick.run(market.config, now=FINAL)
+
+    assert (0, []) == (report.exit_code, report.errors)
+    assert all("memory:: something is in the way: remove it" in warning for warning in report.warnings)
+    assert missing == {DAY_PAGE, LIST, FEED, "nse-fno/index.html"} - market.target.pages.keys()
+    assert "2026-09-17" == memory_of(market).final_date
+    assert done == marks(market)
+    assert {*lacks, "feed"} == (memory_of(market).faults or {}).keys()
 
 
 @pytest.mark.parametrize(

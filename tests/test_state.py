@@ -55,7 +55,31 @@ def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     kept = {"version": 1, "markets": {"a": {"final_date": "2026-09-17", "mood": "calm"}}}
     (tmp_path / "state.json").write_text(json.dumps(kept))
 
-    assert Memory(final_date="2026-09-17") == State(tmp_path)["a"]
+    assert "2026-09-17" == State(tmp_path)["a"].final_date
+
+
+def test_a_state_without_marks_owes_nothing(tmp_path: Path) -> None:
+    """What 0.1.0 and 0.2.0 called final was done with all its parts; what this version notes is not."""
+    kept = {"version": 1, "markets": {"a": {"final_date": "2026-09-17"}}}
+    (tmp_path / "state.json").write_text(json.dumps(kept))
+    marks = ("bars_date", "archive_date", "feed_date", "alerts_date")
+
+    state = State(tmp_path)
+    assert ["2026-09-17"] * 4 == [getattr(state["a"], mark) for mark in marks]
+    state.remember("a", final_date="2026-09-18", bars_date="2026-09-18", faults={"feed": "gone"})
+    again = State(tmp_path)["a"]
+    assert ["2026-09-18", *["2026-09-17"] * 3] == [getattr(again, mark) for mark in marks]
+    assert {"feed": "gone"} == again.faults
+
+
+@pytest.mark.parametrize("faults", [["feed"], {"feed": 3}, "feed"])
+def test_faults_that_are_none_are_damage(tmp_path: Path, faults: object) -> None:
+    """They are shown to people: what is no text is not read."""
+    (tmp_path / "state.json").write_text(json.dumps({"version": 1, "markets": {"a": {"faults": faults}}}))
+    told: list[str] = []
+
+    assert Memory() == State(tmp_path, told.append)["a"]
+    assert "damaged" in told[0]
 
 
 def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:

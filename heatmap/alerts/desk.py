@@ -79,12 +79,17 @@ def tell(
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> None:
-    """Tell every web hook what this tick, or one before, has found for it; and note what was told."""
+) -> dict[str, str]:
+    """Tell every web hook what this tick, or one before, has found for it; and note what was told.
+
+    Return by market why something still waits to be told; "" where nothing does.
+    """
     try:
-        _tell(config, markets, deadline, say, warn)
+        return _tell(config, markets, deadline, say, warn)
     except Exception as mistake:  # noqa: BLE001 -- no alert may fail a run; its text may hold an address
-        say(f"alerts: ended in a bug ({type(mistake).__name__})")
+        why = f"ended in a bug ({type(mistake).__name__})"
+        say(f"alerts: {why}")
+        return {market.name: why for market, _, _ in markets}
 
 
 def problems(config: Config) -> list[str]:
@@ -105,7 +110,7 @@ def _tell(
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> None:
+) -> dict[str, str]:
     memories = memory.load(config.state_directory, warn)
     before = dict(memories)
     occurrences = {}
@@ -115,18 +120,27 @@ def _tell(
         if found:
             memories[market.name] = _noted(config.alerts, known, found)
             occurrences[market.name] = found.where
-    if memories != before and not _saved(config.state_directory, memories, say):
-        return  # what cannot be noted is not sent either: it would be sent with every run
-    errands = _errands(config, memories, occurrences, deadline, say)
+    if memories != before:
+        unsaved = _saved(config.state_directory, memories, say)
+        if unsaved:  # what cannot be noted is not sent either: it would be sent with every run
+            return {market.name: unsaved for market, _, _ in markets}
+    errands, faults = _errands(config, memories, occurrences, deadline, say)
+    until = time.monotonic() + MOST_SECONDS
+    for (market_name, alert_name), errand in errands.items():
+        problem = errand.wait(until - time.monotonic())
+        if problem:
+            faults[market_name, alert_name] = f"the web hook {problem}"
+            say(f"alerts: {alert_name}: the web hook {problem}; what it was to be told waits")
+        else:
+            memories[market_name] = _taken(memories[market_name], alert_name)
     if errands:
-        until = time.monotonic() + MOST_SECONDS
-        for (market_name, alert_name), errand in errands.items():
-            problem = errand.wait(until - time.monotonic())
-            if problem:
-                say(f"alerts: {alert_name}: the web hook {problem}; what it was to be told waits")
-            else:
-                memories[market_name] = _taken(memories[market_name], alert_name)
         _saved(config.state_directory, memories, say)
+    return {
+        market.name: "; ".join(
+            f"{alert}: {why}" for (name, alert), why in faults.items() if name == market.name
+        )
+        for market, _, _ in markets
+    }
 
 
 def _noted(alerts: Sequence[AlertOptions], known: Memory, found: News) -> Memory:
@@ -163,24 +177,30 @@ def _errands(
     occurrences: Mapping[str, Occurrence],
     deadline: Deadline,
     say: Callable[[str], None],
-) -> dict[tuple[str, str], Errand]:
-    """Begin to tell every web hook what waits for it, one message each; by market and alert."""
+) -> tuple[dict[tuple[str, str], Errand], dict[tuple[str, str], str]]:
+    """Begin to tell every web hook what waits for it, one message each; by market and alert.
+
+    Return with it why some are not told, by market and alert, too.
+    """
     seconds = min(MOST_SECONDS, deadline.remaining() - RESERVED_SECONDS)
     errands: dict[tuple[str, str], Errand] = {}
-    if seconds < LEAST_SECONDS:
-        return errands
+    faults: dict[tuple[str, str], str] = {}
     for alert in config.alerts:
         for name, where in occurrences.items():
             waiting = memories[name].told.get(alert.name, memory.Told()).waiting
             if not waiting or not alert.posts:
                 continue
+            if seconds < LEAST_SECONDS:
+                faults[name, alert.name] = "the run had no time left to tell the web hook"
+                continue
             try:
                 url = webhooks.address(alert)
             except ConfigError as error:
+                faults[name, alert.name] = str(error)
                 say(f"alerts: {alert.name}: nobody is told: {error}")
                 continue
             errands[name, alert.name] = _errand(url, messages.body(alert, waiting, where), seconds)
-    return errands
+    return errands, faults
 
 
 def _errand(url: str, body: bytes, seconds: float) -> Errand:
@@ -192,10 +212,12 @@ def _taken(known: Memory, alert: str) -> Memory:
     return known._replace(told={**known.told, alert: known.told[alert]._replace(waiting=())})
 
 
-def _saved(directory: Path, memories: Mapping[str, Memory], say: Callable[[str], None]) -> bool:
+def _saved(directory: Path, memories: Mapping[str, Memory], say: Callable[[str], None]) -> str:
+    """Note what was found and told; return why that cannot be, "" where it is."""
     try:
         memory.save(directory, memories)
     except OSError as error:
-        say(f"alerts: {directory / memory.FILE_NAME} cannot be written ({error.strerror}): nobody is told")
-        return False
-    return True
+        why = f"{directory / memory.FILE_NAME} cannot be written ({error.strerror}): nobody is told"
+        say(f"alerts: {why}")
+        return why
+    return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap import measures
+from heatmap import measures, parts
 from heatmap.archive import day_files, record
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.archive.options import ArchiveOptions
@@ -33,7 +33,7 @@ NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, w
 
 
 class Shelf:
-    """The archive of one market at one tick. `final_date` is that of the last final every target has."""
+    """The archive of one market at one tick. `archive_date` is the last session that every target has."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Shelf:
         snapshot: Snapshot,
         verdict: Verdict,
         now: datetime,
-        final_date: str | None,
+        archive_date: str | None,
         warn: Callable[[str], None],
     ) -> None:
         self._config = config
@@ -54,13 +54,13 @@ class Shelf:
         self._known = record.load(config.state_directory, market.name, warn)
         self._session = verdict.session.date if verdict.session else None
         self._files: Mapping[str, bytes] | None = None  # of today, drawn; the page without its link on
-        self.is_due = (
+        self.is_of_final = (
             self._options.enabled
             and verdict.phase is Phase.FINAL
             and self._session is not None
             and not snapshot.recording  # never to be taken for what was
-            and final_date != self._session.isoformat()
         )
+        self.is_due = self.is_of_final and archive_date != str(self._session)
 
     @property
     def days(self) -> Days | None:
@@ -108,7 +108,7 @@ class Shelf:
         raw = draw(f"{self._market.title}, {words.day(today)}", Days(before, today, feed=self.has_feed))
         known = {**self._known, today: self._day(today)}
         root = f"{self._market.name}/"
-        parts = {
+        contents = {
             name: file.content
             for file in files
             if (name := file.path.removeprefix(root)) != file.path
@@ -116,15 +116,16 @@ class Shelf:
             and not name.startswith(NOT_KEPT)
         }
         folder = f"{root}{words.day_folder(today)}"
-        added = [Page(folder + name, content) for name, content in parts.items()]
-        added.append(Page(folder + PAGE_NAME, _leading(raw, "../../../", LIVE)))
+        added = [Page(folder + name, content, parts.ARCHIVE) for name, content in contents.items()]
+        added.append(Page(folder + PAGE_NAME, _leading(raw, "../../../", LIVE), parts.ARCHIVE))
         earlier = self._raw_of(before)
         if before and earlier:
             link = f"../../../{words.day_folder(today)}"
             again = _leading(earlier, link, words.day(today))
-            added.append(Page(f"{root}{words.day_folder(before)}{PAGE_NAME}", again))
-        added.append(Page(root + LIST_NAME, self._list(known.values())))
-        self._known, self._files = known, {**parts, PAGE_NAME: raw}
+            earlier_page = f"{root}{words.day_folder(before)}{PAGE_NAME}"
+            added.append(Page(earlier_page, again, parts.LINK, needs=parts.ARCHIVE))
+        added.append(Page(root + LIST_NAME, self._list(known.values()), parts.ARCHIVE))
+        self._known, self._files = known, {**contents, PAGE_NAME: raw}
         return added
 
     def keep(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from heatmap import parts
 from heatmap.model import Page
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def page(
             for outcome in reversed(tuple(outcomes))
         ],
     }
-    return Page(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode())
+    return Page(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode(), parts.STATUS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import address, comparison, ownership
+from heatmap.publishers import address, comparison, groups, obstacles, ownership, sweeping
 from heatmap.publishers.comparison import Damaged
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page
+    from heatmap.publishers.groups import Key, Lack
     from heatmap.publishers.steps import Session, Target
 
 # Before the second attempt; twice as long before the third; each by chance up to half less or more.
@@ -33,7 +34,7 @@ class Delivery:
     """What a target took: files put, files that were there already, and how many attempts it needed.
 
     `made` is what was missing on the way to the pages and was made, such as "the folder web". `removed` are
-    the paths of locks that killed processes had left there, and that were in the way.
+    the paths of locks that killed processes had left there. `lacks` are the parts that could not be put.
     """
 
     put: int
@@ -41,6 +42,7 @@ class Delivery:
     attempts: int = 1
     made: tuple[str, ...] = field(default=(), compare=False)
     removed: tuple[str, ...] = field(default=(), compare=False)
+    lacks: tuple[Lack, ...] = ()
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -48,7 +50,8 @@ class Delivery:
         attempts = f", at attempt {self.attempts}" if self.attempts > 1 else ""
         files = "file" if self.put == 1 else "files"
         made = f"; made {' and '.join(self.made)}, not there before" if self.made else ""
-        return f"{self.put} {files} published{kept}{attempts}{made}"
+        lacks = ", ".join(f"{lack.part} of {lack.market}" for lack in self.lacks)
+        return f"{self.put} {files} published{kept}{attempts}{made}{lacks and f'; without {lacks}'}"
 
 
 def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -56,18 +59,26 @@ def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delive
 
     After a fault that may pass everything begins anew, on a new connection and under new names, while
     there is time; what is in place by then is kept. So a lost reply is settled by looking, not by guessing.
+    Files of parts come last: a part that cannot be put is left out, and the delivery tells of it.
     """
     work = Work(target, deadline)
-    for attempt in range(1, target.attempts + 1):
+    attempt = 1
+    while True:
         try:
             work.attempt(pages)
-            return Delivery(len(work.put), len(pages) - len(work.put), attempt, work.made)
+            break
         except PublishError as error:
-            lost = isinstance(error, PublishRefused | PublishImpossible) or attempt == target.attempts
-            if lost or not _backed_off(attempt, deadline):
+            may_pass = not isinstance(error, PublishRefused | PublishImpossible)
+            if may_pass and attempt < target.attempts and _backed_off(attempt, deadline):
+                attempt += 1
+                continue
+            known = work.look_for_obstacle(error)
+            if not work.give_up(pages, known):
                 work.tidy()
-                raise
-    raise AssertionError("an attempt either delivers or raises")
+                raise known from error.__cause__
+    work.tidy()
+    kept = sum(page.path in work.settled and page.path not in work.put for page in pages)
+    return Delivery(len(work.put & work.settled), kept, attempt, work.made, lacks=tuple(work.lacks))
 
 
 class Work:
@@ -77,10 +88,13 @@ class Work:
         self.target = target
         self.deadline = deadline
         self.put: set[str] = set()  # files whose replacement was begun, whether or not we heard more
+        self.settled: set[str] = set()  # the files known to be in place
+        self.lacks: list[Lack] = []
         self.leftovers: list[str] = []
         self.deleted_first = False  # whether a file had to be deleted for another to take its place
         self._made: list[str] = []  # folders
-        self._settled: set[str] = set()  # the files known to be in place
+        self._at: Key | None = None  # the group that is being brought
+        self._page: Page | None = None  # the file of it
         self._proofs: list[str] = []  # paths of files that nobody else has beside a page, or below it
         self._sizes: dict[str, int | None] = {}  # by page, as `comparison.size` returns them
 
@@ -92,18 +106,53 @@ class Work:
 
     def attempt(self, pages: Sequence[Page]) -> None:
         """Bring all pages that are not in place yet, in one session. Raises PublishError."""
+        self._at = self._page = None
+        pending = groups.group(self._pending(pages))
+        if not pending:
+            return
 
         def bring_all(session: Session) -> None:
             self._remove_leftovers(session)
-            self.refuse_foreign(session, [page for page in pages if page.path not in self._settled])
-            for page in pages:
-                if page.path not in self._settled:
-                    self.bring(session, page, read_back=self._is_read_back(page))
-                    self._settled.add(page.path)
+            for self._at, group in pending.items():
+                doubted = groups.doubted(group, [page for page in pages if page.path in self.settled])
+                self.refuse_foreign(session, [page for page in doubted if page.path not in self.settled])
+                for page in group:
+                    if page.path not in self.settled:
+                        self._page = page
+                        self.bring(session, page, read_back=self._is_read_back(page))
+                        self.settled.add(page.path)
+            self._at = self._page = None
             if not session.atomic:
-                self.sweep(session, pages)
+                sweeping.sweep(session, self.target.folder, groups.without(pages, self.lacks))
 
         self.within_session(bring_all)
+
+    def give_up(self, pages: Sequence[Page], error: PublishError) -> bool:
+        """Leave out the part that failed, or all where none was begun; False where a page is missing."""
+        pending = groups.group(self._pending(pages))
+        if groups.PAGES in pending:
+            return False
+        self.lacks += groups.lacks(pages, [self._at] if self._at else [*pending], str(error))
+        return True
+
+    def look_for_obstacle(self, error: PublishError) -> PublishError:
+        """Return an error that names the file in whose place a part's folder is due; `error` without one.
+
+        Servers say of such a file that there is no such folder, or nothing at all.
+        """
+        page = self._page
+        if page is None or not page.part:
+            return error
+        with suppress(PublishError):
+            path = address.join(self.target.folder, page.path)
+            found = self.within_session(lambda session: obstacles.find(session, self.target.folder, path))
+            if found:
+                self.leftovers.clear()  # nothing can lie below a file
+                return obstacles.explain(self.target.name, found)
+        return error
+
+    def _pending(self, pages: Sequence[Page]) -> list[Page]:
+        return [page for page in groups.without(pages, self.lacks) if page.path not in self.settled]
 
     def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
         """See that a file is in place, whole. Raises one of the session's faults, PublishError, Damaged."""
@@ -138,7 +187,7 @@ class Work:
         def read(page: Page) -> bytes | None:
             content = self._read_head(session, page)
             if content == page.content and self._sizes.get(page.path) == len(page.content):
-                self._settled.add(page.path)
+                self.settled.add(page.path)
             return content
 
         self._sizes.clear()
@@ -237,21 +286,6 @@ class Work:
         while self.leftovers:
             with suppress(Missing):
                 session.remove(self.leftovers.pop())  # a server that refuses this is not asked twice
-
-    def sweep(self, session: Session, pages: Sequence[Page]) -> None:
-        """Remove what earlier runs left. As all pages are in place, no fault matters."""
-        import random
-        import time
-
-        now = time.time()
-        paths = [address.join(self.target.folder, page.path) for page in pages]
-        with suppress(PublishError, DeadlineError, *session.faults):
-            for folder in dict.fromkeys(map(address.parent, paths)):
-                stale = [name for name in session.names(folder) if address.is_stale(name, now)]
-                random.shuffle(stale)  # one that cannot be removed must not keep the others for ever
-                for name in stale:
-                    with suppress(Missing):
-                        session.remove(address.join(folder, name))
 
 
 def _backed_off(attempt: int, deadline: Deadline) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, git_locks, git_words, ownership
+from heatmap.publishers import address, git_locks, git_words, groups, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heatmap.deadline import Deadline
     from heatmap.model import Page
     from heatmap.publishers.git import GitPublisher
+    from heatmap.publishers.groups import Lack
 
 ATTEMPTS = 5  # how often others may push in between
 FILE_MODE = "100644"
@@ -35,7 +36,9 @@ class _Tree(NamedTuple):
 
     oid: str
     put: int
+    kept: int
     made: tuple[str, ...] = ()
+    lacks: tuple[Lack, ...] = ()  # the parts that are left out
 
 
 def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
@@ -52,12 +55,12 @@ def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> 
             continue
         tree = _tree(git, tip, pages)
         if not tree.put:
-            return Delivery(0, len(pages), attempt)
+            return Delivery(0, tree.kept, attempt, lacks=tree.lacks)
         commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree.oid)
         refusal = _push(git, tip, commit)
         if refusal is None:
             git.prune(commit)
-            return Delivery(tree.put, len(pages) - tree.put, attempt, tree.made, tuple(removed))
+            return Delivery(tree.put, tree.kept, attempt, tree.made, tuple(removed), tree.lacks)
         lock = git_locks.remove_stale(git, refusal, deadline)
         removed += [lock] if lock else []
         # Where the branch is still where it was, nobody pushed: then git's own words say why.
@@ -113,21 +116,43 @@ def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
 
     before = _entries(git, tip) if tip else {}
     entries: dict[Page, str] = {}
-    for page in pages:
-        _refuse_other_things(git.target, before, _path(git, page))
-        oid = git.step("store a page", "hash-object", "-w", "--stdin", content=page.content)
-        entries[page] = f"{FILE_MODE} blob {oid}"
-    _refuse_foreign(git, before, entries)
+    lacks: list[Lack] = []
+    for key, group in groups.group(pages).items():
+        if groups.without(group, lacks):
+            try:
+                entries |= _stored(git, before, group, groups.doubted(group, entries))
+            except PublishImpossible as error:
+                if key == groups.PAGES:
+                    raise
+                lacks += groups.lacks(pages, [key], str(error))
     changed = {page: entry for page, entry in entries.items() if before.get(_path(git, page)) != entry}
     if not changed:
-        return _Tree("", 0)
+        return _Tree("", 0, len(entries), lacks=tuple(lacks))
     lines = b"".join(os.fsencode(f"{entry}\t{_path(git, page)}\0") for page, entry in changed.items())
     with TemporaryDirectory(prefix="heatmap-") as place:
         index = os.path.join(place, "index")
         git.step("read the branch", "read-tree", tip or "--empty", index=index)
         git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)
         oid = git.step("write", "write-tree", index=index)
-    return _Tree(oid, len(changed), _missing(git.target, tip, before))
+    kept = len(entries) - len(changed)
+    return _Tree(oid, len(changed), kept, _missing(git.target, tip, before), tuple(lacks))
+
+
+def _stored(
+    git: Git, before: Mapping[str, str], pages: Sequence[Page], doubted: Sequence[Page]
+) -> dict[Page, str]:
+    """Store pages and return their entries. Raises PublishImpossible where one of them may not be put.
+
+    Those that are `doubted` may be somebody else's.
+    """
+    for page in pages:
+        _refuse_other_things(git.target, before, _path(git, page))
+    entries = {}
+    for page in pages:
+        oid = git.step("store a page", "hash-object", "-w", "--stdin", content=page.content)
+        entries[page] = f"{FILE_MODE} blob {oid}"
+    _refuse_foreign(git, before, {page: entries[page] for page in doubted})
+    return entries
 
 
 def _entries(git: Git, tip: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError
-from heatmap.publishers import address
+from heatmap.publishers import address, sweeping
 from heatmap.publishers.delivery import Work
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def probe(
             visit(shown.path, shown.content)
             session.remove(where)
         said = session.describe()
-        work.sweep(session, [Page(name, b"")])
+        sweeping.sweep(session, target.folder, [Page(name, b"")])
         what = "writes, replaces, reads back and deletes" if read_back else "writes, replaces and deletes"
         if work.deleted_first:
             what += ", but does not rename over a file: visitors may meet no page for a moment"

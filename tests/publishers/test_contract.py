@@ -347,6 +347,52 @@ def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
     assert {"index.html/mine": b"mine"} == target.files()
 
 
+def _with_parts() -> list[Page]:
+    """A market's page, its day in the archive with the list of days, its feed that links there, its status."""
+    return [
+        Page("nse/2026/09/17/snapshot.csv", b"day", "archive"),
+        Page("nse/2026/09/17/index.html", b"day", "archive"),
+        Page("nse/archive.html", b"list", "archive"),
+        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
+        Page("nse/status.json", b"status", "status"),
+        Page("nse/index.html", b"page"),
+        Page("index.html", b"page"),
+    ]
+
+
+@pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
+def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
+    """The page is out, and so are the other parts; each that fails is told, with its path and what to do.
+
+    Nothing links to what is not there: neither the list of days nor the feed is put without the day.
+    """
+    (target.root / "nse").mkdir(parents=True)
+    target.own(target.root / "nse")
+    (target.root / "nse/2026").write_bytes(b"mine")
+    target.own(target.root / "nse/2026")
+    (target.root / "nse/status.json").mkdir()
+    target.own(target.root / "nse/status.json")
+    first = target.make("").publish(_with_parts(), soon())
+
+    assert {"index.html": b"page", "nse/index.html": b"page", "nse/2026": b"mine"} == target.files()
+    told = {part: sentence for _, part, sentence in first.lacks}
+    assert ["archive", "feed", "status"] == sorted(told)
+    assert re.search(r"nse/2026 is a file, where a folder is due: remove or rename it$", told["archive"])
+    assert re.search(r"nse/status.json is a folder, where a file is .*: remove or rename it$", told["status"])
+    assert (2, 0) == (first.put, first.kept)
+
+    (target.root / "nse/2026").unlink()
+    (target.root / "nse/status.json").rmdir()
+    (target.root / "nse/feed.xml").mkdir()
+    target.own(target.root / "nse/feed.xml")
+    second = target.make("").publish(_with_parts(), soon())
+
+    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in second.lacks]
+    assert {page.path for page in _with_parts()} - {"nse/feed.xml"} == set(target.files())
+    (target.root / "nse/feed.xml").rmdir()
+    assert Delivery(1, 6) == target.make("").publish(_with_parts(), soon())
+
+
 def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     """While 30 publishes run, every read gives a whole file."""
     publisher = target.make("")

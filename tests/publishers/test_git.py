@@ -685,6 +685,35 @@ def test_what_stands_in_the_way(place: Place, name: str, what: str) -> None:
     assert before == place.run(place.remote, "rev-parse", "gh-pages")
 
 
+def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
+    """The page and the other parts are pushed; nothing links to what is not there."""
+    place.run(place.checkout, "switch", "-q", "--orphan", "gh-pages")
+    (place.checkout / "nse/status.json").mkdir(parents=True)
+    (place.checkout / "nse/status.json/mine").write_text("x")
+    (place.checkout / "nse/2026").write_text("x")
+    place.run(place.checkout, "add", "nse")
+    place.run(place.checkout, "commit", "-q", "-m", "pages")
+    place.run(place.checkout, "push", "-q", "origin", "gh-pages")
+    pages = [
+        Page("nse/2026/09/17/index.html", b"day", "archive"),
+        Page("nse/archive.html", b"list", "archive"),
+        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
+        Page("nse/status.json", b"status", "status"),
+        Page("nse/index.html", b"page"),
+    ]
+    first = place.publisher().publish(pages, soon())
+
+    assert {"nse/2026", "nse/index.html", "nse/status.json/mine"} == set(place.files())
+    told = {part: sentence for _, part, sentence in first.lacks}
+    assert ["archive", "feed", "status"] == sorted(told)
+    assert told["archive"].endswith("nse/2026 is a file, where a folder is due: remove or rename it")
+    assert told["status"].endswith("nse/status.json is a folder, where a file is due: remove or rename it")
+    place.publisher().publish([Page("nse/feed.xml", b"feed", "feed")], soon())  # as a later run does
+    assert "nse/feed.xml" in place.files()
+    again = place.publisher().publish(pages, soon())
+    assert (0, 1, 3) == (again.put, again.kept, len(again.lacks))
+
+
 def test_names_that_git_would_take_for_patterns(place: Place) -> None:
     """Stars, brackets, colons, spaces and other alphabets are what they are."""
     names = [":(top)a*.html", "été [1] x.html", "a b/?.html", '"q".html']

@@ -1,0 +1,62 @@
+"""The parts that follow a market's page: their names, and which of them a configuration has.
+
+The page and the files that it shows decide how a run ends. A part that fails is a warning, and a later run
+tries it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from heatmap.config import Config
+
+BARS = "bars"  # a session's daily bars in the history
+ARCHIVE = "archive"  # a session's permanent map, and the list of days
+LINK = "link to the next day"  # in the permanent map of the day before
+FEED = "feed"
+ALERTS = "alerts"
+STATUS = "status"  # status.json
+WORDS = {
+    BARS: "the session's daily bars",
+    ARCHIVE: "the archive's map of the day",
+    LINK: "the link from the map of the day before",
+    FEED: "the feed",
+    ALERTS: "the alerts",
+    STATUS: "status.json",
+}
+OF_FINAL = (BARS, ARCHIVE, FEED, ALERTS)  # those of which each final has one
+
+
+def has_archive(config: Config) -> bool:
+    """Whether each session's final map is kept."""
+    return config.archive is None or config.archive.enabled
+
+
+def has_feed(config: Config) -> bool:
+    """Whether there is a feed."""
+    return config.public_url is not None and (config.archive is None or config.archive.feed)
+
+
+def wanted(config: Config) -> frozenset[str]:
+    """Return those of OF_FINAL that a configuration has."""
+    has = {
+        BARS: config.history.enabled,
+        ARCHIVE: has_archive(config),
+        FEED: has_feed(config),
+        ALERTS: bool(config.alerts),
+    }
+    return frozenset(part for part, is_wanted in has.items() if is_wanted)
+
+
+def done(config: Config, tried: Mapping[str, str]) -> set[str]:
+    """Return those of OF_FINAL that need no other try; `tried` says why parts failed, "" for what did not.
+
+    A feed without the day's map does not announce that map, so it is not done before the archive.
+    """
+    failed = {part for part, why in tried.items() if why} & wanted(config)
+    if ARCHIVE in failed:
+        failed.add(FEED)
+    return {*OF_FINAL} - failed

@@ -1,0 +1,69 @@
+"""Which files of a delivery stand or fall together: the pages themselves, and each part of a market. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from heatmap.model import Page
+
+
+class Key(NamedTuple):
+    """A group of files. ("", ""): the pages themselves, of all markets, without which a delivery fails."""
+
+    market: str
+    part: str  # see `heatmap.parts`
+
+
+class Lack(NamedTuple):
+    """A part of a market that a target does not have, and why, in a sentence."""
+
+    market: str
+    part: str
+    sentence: str
+
+
+PAGES = Key("", "")
+
+
+def key(page: Page) -> Key:
+    """Return the group that a file belongs to."""
+    return Key(page.market, page.part) if page.part else PAGES
+
+
+def group(pages: Sequence[Page]) -> dict[Key, list[Page]]:
+    """Return the files of each group, in order; the pages themselves come first."""
+    groups: dict[Key, list[Page]] = {}
+    for page in sorted(pages, key=lambda page: bool(page.part)):
+        groups.setdefault(key(page), []).append(page)
+    return groups
+
+
+def lacks(pages: Sequence[Page], failed: Collection[Key], sentence: str) -> list[Lack]:
+    """Return what a target lacks of `pages` where these groups failed: they, and what links to them."""
+    found = dict.fromkeys(failed)
+    found |= dict.fromkeys(
+        key(page) for page in pages if page.needs and Key(page.market, page.needs) in found
+    )
+    return [Lack(*each, sentence) for each in found]
+
+
+def without(pages: Sequence[Page], lacking: Collection[Lack]) -> list[Page]:
+    """Return the files but for those of parts that are lacking."""
+    left_out = {Key(lack.market, lack.part) for lack in lacking}
+    return [page for page in pages if key(page) not in left_out]
+
+
+def doubted(group: Sequence[Page], settled: Iterable[Page]) -> list[Page]:
+    """Return the files of a group that may be somebody else's; `settled` are those in place.
+
+    Where a page is in place, a file of a part beside it is ours: see `ownership`.
+    """
+    ours = {_folder(page) for page in settled if not page.part}
+    return [page for page in group if not page.part or _folder(page) not in ours]
+
+
+def _folder(page: Page) -> str:
+    return page.path.rpartition("/")[0]

@@ -1,0 +1,32 @@
+"""Removes the temporary files that earlier runs left at a target."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from heatmap.errors import DeadlineError, PublishError
+from heatmap.publishers import address
+from heatmap.publishers.steps import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heatmap.model import Page
+    from heatmap.publishers.steps import Session
+
+
+def sweep(session: Session, target_folder: str, pages: Sequence[Page]) -> None:
+    """Remove what earlier runs left beside `pages`. As all pages are in place, no fault matters."""
+    import random
+    import time
+
+    now = time.time()
+    paths = [address.join(target_folder, page.path) for page in pages]
+    with suppress(PublishError, DeadlineError, *session.faults):
+        for folder in dict.fromkeys(map(address.parent, paths)):
+            stale = [name for name in session.names(folder) if address.is_stale(name, now)]
+            random.shuffle(stale)  # one that cannot be removed must not keep the others for ever
+            for name in stale:
+                with suppress(Missing):
+                    session.remove(address.join(folder, name))
