@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
 LAST_VERSION = 999_999  # that is believed: it becomes part of a file's name
+FOLDER_MODE = 0o700
+HEAD_BYTES = 256  # in which a document's first keys are
+MOST_ASIDE = 9  # files of one name that are set aside beside each other
 CHECKSUM = "crc32"  # the key of a document's checksum, where it has one
 
+_HEAD = re.compile(rb'\{\s*"version":\s*\d+,\s*"([a-z_]+)":')  # how `save` begins a document
 _T = TypeVar("_T")
 
 
-def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[str], None]) -> _T | None:
+class ForeignError(OSError):
+    """Another program's file has the name of one of ours: it is neither read nor replaced."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EEXIST, "it belongs to another program: move it away", str(path))
+
+
+def load(
+    path: Path,
+    version: int,
+    made: Callable[[Any], _T],
+    warn: Callable[[str], None],
+    key: str | None = None,
+) -> _T | None:
     """Return what `made` makes of a document; None where there is none that can be used.
 
     `made` may raise whatever comes of reading a document of another shape. A damaged document, and one of
     a version above `version`, is renamed, never deleted, and `warn` is called with a sentence. A document
-    of an earlier version, or of none, is `made`'s to understand. Raises OSError where it cannot be read.
+    of an earlier version, or of none, is `made`'s to understand. `key` is one that each document of this
+    kind has. Raises OSError where it cannot be read, and ForeignError for whole JSON that lacks the key.
     """
     try:
         document = refuse_changed(json.loads(path.read_text("utf-8")))
+        if key and _is_foreign(document, {key}):
+            raise ForeignError(path)
         found = document.get("version", version)
         if not found > version:
             return made(document)
         if found > LAST_VERSION:
             raise ValueError(found)
-        aside = path.with_suffix(f".version-{int(found)}.json")
+        aside = find_free_name(path, f"version-{int(found)}")
         sentence = (
             f"{path} is of a newer version of this program (it says {int(found)}, this one knows {version}) "
             f"and was set aside as {aside.name}: to have it back, install the newer one and rename the file"
@@ -39,7 +61,7 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
     except FileNotFoundError:
         return None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
-        aside = path.with_suffix(".damaged.json")
+        aside = find_free_name(path, "damaged")
         sentence = f"{path} was damaged and set aside as {aside.name}: what it remembered is forgotten"
     with suppress(FileNotFoundError):  # another run has done it
         path.replace(aside)
@@ -50,10 +72,12 @@ def load(path: Path, version: int, made: Callable[[Any], _T], warn: Callable[[st
 def save(
     path: Path, version: int, content: Mapping[str, Any], *, indent: int | None = None, checked: bool = False
 ) -> None:
-    """Write a document down; of half a letter, which UTF-8 lacks, "?" is left. Raises OSError.
+    """Write a document; half a letter, which UTF-8 lacks, becomes "?".
 
     `checked` adds a checksum, so that a later `load` finds one changed bit: for what comes before visitors.
+    Raises OSError, and ForeignError if another program's document stands there: one without keys of ours.
     """
+    _refuse_foreign(path, content)
     document = {"version": version, **content}
     if checked:
         document[CHECKSUM] = _checksum(document)
@@ -94,6 +118,24 @@ def unseal(sealed: bytes) -> bytes | None:
     return content if seal(content) == sealed else None
 
 
+def find_free_name(path: Path, why: str) -> Path:
+    """Return where to set a file aside. After MOST_ASIDE files the last one is replaced."""
+    aside = path.with_suffix(f".{why}{path.suffix}")
+    for number in range(2, MOST_ASIDE + 1):
+        if not os.path.lexists(aside):
+            break
+        aside = path.with_suffix(f".{why}-{number}{path.suffix}")
+    return aside
+
+
+def make_folder(folder: Path) -> None:
+    """Make the state directory, or a folder in it, for this user alone. One that is there keeps its mode.
+
+    Missing folders above it get the usual mode, for other things may stand there. Raises OSError.
+    """
+    folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+
+
 def temporary_name(name: str) -> str:
     """Return under which name a file is written before it takes its place: this process's own."""
     return f".heatmap-{name}.{os.getpid()}.tmp"
@@ -101,7 +143,7 @@ def temporary_name(name: str) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
     try:
         with temporary.open("wb") as file:
@@ -113,3 +155,27 @@ def write(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _refuse_foreign(path: Path, keys: Collection[str]) -> None:
+    """Raise ForeignError for whole JSON with none of these keys, OSError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            found = _HEAD.match(head)
+            if found and found[1].decode() in keys:  # the usual case, without reading it all
+                return
+            document = json.loads(head + file.read())
+    except FileNotFoundError:
+        return
+    except (ValueError, RecursionError):  # damaged: `load` sets it aside
+        return
+    if _is_foreign(document, keys):
+        raise ForeignError(path)
+
+
+def _is_foreign(document: Any, keys: Collection[str]) -> bool:  # noqa: ANN401 -- whatever JSON holds
+    """Whether a whole document is of another program. An empty one is not: nothing in it can be lost."""
+    if isinstance(document, dict):
+        return bool(document) and document.keys().isdisjoint(keys)
+    return bool(document)

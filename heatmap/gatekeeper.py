@@ -128,7 +128,7 @@ class Gatekeeper:
 
         path = self._path(market.name)
         try:
-            return documents.load(path, VERSION, _made, warn)
+            return documents.load(path, VERSION, _made, warn, "figures")
         except OSError as error:
             warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
             return None

@@ -9,6 +9,7 @@ the configuration, for no other can be found without reading.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STATE_DIRECTORY = "state"
 CONFIGURATION = "heatmap.toml"
 FILE_NAME = "nap"
+MOST_BYTES = 64 * 1024  # of a note: each line is a path of this machine
 OPTIONS = {"--config", "--now", "--log-format"}  # that a plain run may have
 
 
@@ -31,8 +33,8 @@ def lasts(argv: Sequence[str]) -> bool:
     if len(options) != len(argv) // 2 or sys.stdout is None or sys.stdout.isatty():
         return False  # a run on a terminal tells what it finds
     try:
-        with open(_note(options.get("--config")), encoding="utf-8") as file:
-            version, path, since, until, *files = file.read().splitlines()
+        text = os.fsdecode(_read(_note(options.get("--config"))))
+        version, path, since, until, *files = text.splitlines()
         now = _seconds(options.get("--now"))
         return (
             version == __version__
@@ -47,8 +49,8 @@ def lasts(argv: Sequence[str]) -> bool:
 def note(config: str | None, since: float, until: float, files: Iterable[str]) -> None:
     """Note that nothing is due from `since` to `until` (seconds since 1970) while `files` stay as they are.
 
-    `config` is the path given on the command line; None where there was none. What cannot be noted is not:
-    the next tick then looks for itself.
+    `config` is the path given on the command line; None where there was none. What cannot be noted is not,
+    and another program's file of that name stays: the next tick then looks for itself.
     """
     from heatmap.documents import temporary_name
 
@@ -56,12 +58,40 @@ def note(config: str | None, since: float, until: float, files: Iterable[str]) -
     temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))
     lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, files)]
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
+        if not is_note(path):
+            return
+        with open(temporary, "wb") as file:
+            file.write(os.fsencode("\n".join(lines)))
         os.replace(temporary, path)
     except OSError:
         if os.path.exists(temporary):  # a full disk would gather one with each run
             os.unlink(temporary)
+
+
+def is_place(config: str | None, state_directory: str) -> bool:
+    """Whether a note of this configuration lies in the state directory: a folder `state` may be another's."""
+    return os.path.abspath(state_directory) == os.path.dirname(_note(config))
+
+
+def is_note(path: str) -> bool:
+    """Whether a note may be put there: there is one, an empty file or nothing. Raises OSError."""
+    try:
+        lines = _read(path).strip(b"\0").split(b"\n")  # a power cut may leave zeros
+    except FileNotFoundError:
+        return True
+    # A version, a path, two times.
+    return lines == [b""] or (len(lines) > 3 and lines[0][:1].isdigit() and lines[1].startswith(b"/"))
+
+
+def _read(path: str) -> bytes:
+    """Return what a file holds, up to MOST_BYTES. Raises OSError, also for what is no file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not block a run
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(path)
+        return os.read(descriptor, MOST_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _note(config: str | None) -> str:

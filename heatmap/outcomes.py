@@ -16,7 +16,7 @@ from heatmap import documents
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 FILE_NAME = "outcomes.jsonl"
@@ -84,11 +84,22 @@ def of_killed(left: Mark) -> list[Outcome]:
     return [Outcome(name, at, EXIT_TEMPORARY, KILLED, sentence) for name, at in left.began.items()]
 
 
-def append(directory: Path, outcomes: Iterable[Outcome]) -> None:
-    """Add outcomes, all in one write. Raises OSError."""
+def _keep_quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def append(directory: Path, outcomes: Iterable[Outcome], warn: Callable[[str], None] = _keep_quiet) -> None:
+    """Add outcomes, all in one write. Raises OSError.
+
+    A file without any outcome is renamed, never deleted, and `warn` is called with a sentence.
+    """
     lines = b"".join(_line(outcome) for outcome in outcomes)
-    directory.mkdir(parents=True, exist_ok=True)
+    documents.make_folder(directory)
     path = directory / FILE_NAME
+    if _is_foreign(path):
+        aside = documents.find_free_name(path, "damaged")
+        path.replace(aside)
+        warn(f"{path} held no outcome of this program and was set aside as {aside.name}")
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.fstat(descriptor).st_size
@@ -99,6 +110,18 @@ def append(directory: Path, outcomes: Iterable[Outcome]) -> None:
         os.close(descriptor)
     if size + len(lines) > 2 * KEPT_BYTES:
         _shrink(path)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether neither begin nor end of a file has a line of ours; an empty one may be had. Raises OSError."""
+    try:
+        with path.open("rb") as file:
+            ends = file.read(TAIL_BYTES)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            ends += file.read(TAIL_BYTES)
+    except FileNotFoundError:
+        return False
+    return bool(ends.strip(b"\0\n ")) and b'"market": "' not in ends
 
 
 def read(directory: Path) -> list[Outcome]:

@@ -7,19 +7,18 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import documents, parts, state_files
-from heatmap.errors import LockedError, unwritable
+from heatmap.errors import ConfigError, LockedError, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from io import FileIO
     from pathlib import Path
 
-    from heatmap.errors import ConfigError
-
 VERSION = 1
 FILE_NAME = "state.json"
 LOCK_NAME = "lock"
 MOST_MARK_BYTES = 4096
+MARK_START = b'{"pid": '  # of every mark
 
 
 class Memory(NamedTuple):
@@ -59,7 +58,7 @@ class State:
         self._path = directory / FILE_NAME
         self._former: dict[str, object] = {}  # outcomes as versions before 0.3 kept them here, by market
         try:
-            self._memories = documents.load(self._path, VERSION, self._made, warn) or {}
+            self._memories = documents.load(self._path, VERSION, self._made, warn, "markets") or {}
         except OSError as error:
             raise _unusable(directory, error) from error
 
@@ -119,7 +118,8 @@ def _memory(kept: Mapping[str, Any]) -> Memory:
 def lock(directory: Path, mark: str = "") -> Iterator[str]:
     """Hold the state directory, made if need be; released at the latest when the process ends.
 
-    `mark` stands in the lock's file meanwhile. Yields the mark of a holder that was killed, "" if none was.
+    `mark` stands in the lock's file meanwhile, unless that holds another program's words, which stay. Yields
+    the mark of a holder that was killed, "" if none was.
     Raises LockedError where another run holds it, ConfigError where it cannot be written.
     """
     # flock, not lockf: the latter is lost as soon as any other handle of the file is closed.
@@ -127,7 +127,7 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
 
     path = directory / LOCK_NAME
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        documents.make_folder(directory)
         file = path.open("a+b", buffering=0)
     except OSError as error:
         raise _unusable(directory, error) from error
@@ -171,14 +171,27 @@ def _change_mark(file: FileIO, mark: str) -> str:
     """Put a mark in place of another and return that; a full disk may well keep it from standing there."""
     with suppress(OSError):
         file.seek(0)
-        former = file.read(MOST_MARK_BYTES).decode("utf-8", "replace")
-        file.truncate(0)
-        file.write(mark.encode())
-        return former
+        former = file.read(MOST_MARK_BYTES)
+        if is_mark(former):
+            file.truncate(0)
+            file.write(mark.encode())
+            return former.decode("utf-8", "replace")
     return ""
 
 
+def is_mark(content: bytes) -> bool:
+    """Whether the content of a lock's file is this program's: a mark, the begin of one, or nothing."""
+    begin = content.strip(b"\0 \r\n")[: len(MARK_START)]  # a power cut may leave zeros
+    return MARK_START.startswith(begin) and len(content) < MOST_MARK_BYTES
+
+
 def _unusable(directory: Path, error: OSError) -> ConfigError:
+    if isinstance(error, documents.ForeignError):
+        sentence = (
+            f"state_directory {directory} cannot be used: {FILE_NAME} in it is another program's file. "
+            "Name another state_directory, or move that file"
+        )
+        return ConfigError([sentence])
     why = error.strerror or str(error)
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
     return unwritable(error, f"state_directory {directory} cannot be used ({why}): {advice} or name another")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap import breaker, documents, gatekeeper
+from heatmap import breaker, cli, documents, gatekeeper
 from heatmap.alerts import memory as alerts
 from heatmap.archive import record
+from heatmap.errors import ConfigError
 from heatmap.state import State
 
 
@@ -79,6 +81,65 @@ def test_a_newer_document_is_set_aside(tmp_path: Path) -> None:
     assert "newer version" in sentence
     assert "b.version-3.json" in sentence
     assert "rename" in sentence
+
+
+def test_nothing_that_was_set_aside_is_replaced(tmp_path: Path) -> None:
+    """By the next file that is set aside; only after nine, so that a bad disk does not fill up."""
+    path, told = tmp_path / "b.json", list[str]()
+    for number in range(12):
+        path.write_bytes(b"{%d" % number)
+        assert load(path, told) is None
+
+    kept = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    names = ["b.damaged.json", *(f"b.damaged-{number}.json" for number in range(2, 10))]
+    assert {**{name: b"{%d" % number for number, name in enumerate(names)}, names[-1]: b"{11"} == kept
+    assert "set aside as b.damaged-2.json" in told[1]
+
+
+@pytest.mark.parametrize("words", [b'{"version": 4, "serial": 7}', b'[{"n": 1}]', b"7", b'{"x": {"n": 1}}'])
+def test_another_program_s_document_stays(tmp_path: Path, words: bytes) -> None:
+    """Whole JSON without the key that all of ours have is neither set aside nor replaced."""
+    path, told = tmp_path / "b.json", list[str]()
+    path.write_bytes(words)
+
+    with pytest.raises(documents.ForeignError):
+        documents.load(path, 2, dict, told.append, "n")
+    with pytest.raises(documents.ForeignError):
+        documents.save(path, 2, {"n": 7})
+
+    assert ([], [words]) == (told, [file.read_bytes() for file in tmp_path.iterdir()])
+
+
+@pytest.mark.parametrize("words", [b"{}", b"[]", b"null", b'""', b"0", b"", b"{", b'{"n": "x"}'])
+def test_nothing_and_damage_are_replaced(tmp_path: Path, words: bytes) -> None:
+    """In an empty file nothing can be lost, and a damaged one of ours is set aside by then."""
+    path = tmp_path / "b.json"
+    path.write_bytes(words)
+
+    documents.save(path, 2, {"n": 7})
+
+    assert {"version": 2, "n": 7} == json.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize("name", ["alerts.json", "archive-nse-fno.json", "last/nse-fno.json"])
+def test_a_run_leaves_another_program_s_documents_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The page is published, one sentence names the file, and it stays as it is."""
+    (tmp_path / "heatmap.toml").write_text(
+        'public_url = "https://www.example.org/"\n[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
+        '[[alert]]\nname = "movers"\nchange_percent = 2.0\n'
+    )
+    words = '{"version": 4, "theirs": true}'
+    (tmp_path / "state" / name).parent.mkdir(parents=True)
+    (tmp_path / "state" / name).write_text(words)
+
+    for moment in ("2026-09-17T11:00:00+05:30", "2026-09-17T15:47:00+05:30"):
+        assert 0 == cli.main(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", moment])
+
+    assert words == (tmp_path / "state" / name).read_text()
+    assert (tmp_path / "site/index.html").exists()
+    assert name in capfd.readouterr().err
 
 
 KEYS = st.sampled_from(
@@ -157,12 +218,13 @@ def test_what_is_well_is_read(tmp_path: Path, name: str) -> None:
 @given(where=st.lists(st.integers(0, 20), max_size=6), other=VALUES)
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_whatever_a_document_holds(name: str, where: list[int], other: object) -> None:
-    """It is read, or set aside: no reader of ours lets anything out."""
+    """It is read, set aside, or refused as another program's: no reader of ours lets anything else out."""
     with TemporaryDirectory() as folder:
         READERS[name](Path(folder))
         (Path(folder) / name).write_text(json.dumps(spoilt(GOOD[name], where, other)), "utf-8")
-        READERS[name](Path(folder))
-        READERS[name](Path(folder))
+        with suppress(ConfigError, documents.ForeignError):
+            READERS[name](Path(folder))
+            READERS[name](Path(folder))
 
 
 @given(content=st.binary(max_size=100), place=st.integers(0, 164), bit=st.integers(0, 7))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,3 +168,59 @@ def test_a_note_that_cannot_be_put_in_place_leaves_nothing(
     nap.note(str(config), 0.0, 1.0, [])
 
     assert [] == [*(tmp_path / nap.STATE_DIRECTORY).iterdir()]
+
+
+@pytest.mark.parametrize("words", ["an afternoon\n", "one\ntwo\nthree\nfour\n", "1.0\nrelative\nx\ny\n"])
+def test_another_program_s_file_stays(tmp_path: Path, looked: Callable[[str], bool], words: str) -> None:
+    """Of the name of the note; each tick then looks for itself."""
+    (tmp_path / "state/nap").write_text(words)
+
+    assert looked(NIGHT)
+    assert looked(NIGHT)
+
+    assert words == (tmp_path / "state/nap").read_text()
+
+
+@pytest.mark.parametrize("words", ["0.1.0\n/home/me/heatmap.toml\n1.0\n2.0\n- /x", "", "\0\0\0\0"])
+def test_a_former_note_is_replaced(tmp_path: Path, looked: Callable[[str], bool], words: str) -> None:
+    """One of an earlier version, or one that a power cut emptied."""
+    (tmp_path / "state/nap").write_text(words)
+
+    assert looked(NIGHT)
+    assert not looked(NIGHT)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_no_file_in_its_place(
+    tmp_path: Path, looked: Callable[[str], bool], make: Callable[[Path], None]
+) -> None:
+    """A pipe would block each tick before its deadline counts."""
+    make(tmp_path / "state/nap")
+
+    assert looked(NIGHT)
+    assert looked(NIGHT)
+
+
+def test_a_folder_called_state_may_be_another_s(tmp_path: Path, looked: Callable[[str], bool]) -> None:
+    """Where the state directory is elsewhere, nothing is noted in it."""
+    (tmp_path / "state").rename(tmp_path / "own")
+    (tmp_path / "state").mkdir()
+    configuration = (tmp_path / "heatmap.toml").read_text()
+    (tmp_path / "heatmap.toml").write_text(f'state_directory = "own"\n{configuration}')
+
+    assert looked(NIGHT)
+    assert looked(NIGHT)
+
+    assert [] == [*(tmp_path / "state").iterdir()]
+
+
+def test_a_folder_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of other bytes than UTF-8 has, as old systems gave them."""
+    folder = tmp_path / os.fsdecode(b"m\xe4rkte")
+    (folder / nap.STATE_DIRECTORY).mkdir(parents=True)
+    config = str(folder / "heatmap.toml")
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    nap.note(config, 0.0, 9e9, [config])
+
+    assert nap.lasts(["run", "--config", config, "--now", NIGHT])

@@ -336,3 +336,18 @@ def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
 
     assert [(OPEN, 75, "stopped")] == [each[1:4] for each in kept(tmp_path)]
     assert b"" == (tmp_path / "state/lock").read_bytes()
+
+
+@pytest.mark.parametrize("words", ["theirs\n", '{"shop": "a"}\n' * 9000])
+def test_another_program_s_file_is_set_aside(tmp_path: Path, words: str) -> None:
+    """Whole, with a sentence; nothing is added to it, and nothing of it forgotten."""
+    (tmp_path / outcomes.FILE_NAME).write_text(words)
+    told: list[str] = []
+
+    outcomes.append(tmp_path, [PUBLISHED], told.append)
+    outcomes.append(tmp_path, [BLOCKED], told.append)
+
+    assert [PUBLISHED, BLOCKED] == outcomes.read(tmp_path)
+    assert words == (tmp_path / "outcomes.damaged.jsonl").read_text()
+    assert 1 == len(told)
+    assert "outcomes.damaged.jsonl" in told[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import outcomes, state_files
+from heatmap import documents, outcomes, state_files
 from heatmap.errors import ConfigError, LockedError
 from heatmap.state import Memory, State, lock
 
@@ -151,19 +152,86 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
     assert ("2026-09-16", "2027-01-01") == State(tmp_path)["a"][1:3]
 
 
+FIRST, SECOND, KILLED = ('{"pid": 1, "began": {"a": "first"}}', '{"pid": 2}', '{"pid": 3, "began": ')
+
+
 def test_the_mark_of_a_holder_stands_while_it_holds(tmp_path: Path) -> None:
     """It is gone when the block ends, however it ends; without a mark what stands there is left alone."""
-    with lock(tmp_path, "of the first") as left:
-        assert ("", "of the first") == (left, (tmp_path / "lock").read_text())
+    with lock(tmp_path, FIRST) as left:
+        assert ("", FIRST) == (left, (tmp_path / "lock").read_text())
     assert "" == (tmp_path / "lock").read_text()
-    with suppress(InterruptedError), lock(tmp_path, "of the second"):
+    with suppress(InterruptedError), lock(tmp_path, SECOND):
         raise InterruptedError
     assert "" == (tmp_path / "lock").read_text()
-    (tmp_path / "lock").write_text("of one that was killed")
+    (tmp_path / "lock").write_text(KILLED)
     with lock(tmp_path) as left:
-        assert ("", "of one that was killed") == (left, (tmp_path / "lock").read_text())
-    with lock(tmp_path, "of the next") as left:
-        assert "of one that was killed" == left
+        assert ("", KILLED) == (left, (tmp_path / "lock").read_text())
+    with lock(tmp_path, FIRST) as left:
+        assert KILLED == left
+
+
+def test_a_lock_of_zeros_takes_a_mark(tmp_path: Path) -> None:
+    """As a power cut may leave it."""
+    (tmp_path / "lock").write_bytes(bytes(40))
+    with lock(tmp_path, FIRST):
+        assert FIRST == (tmp_path / "lock").read_text()
+
+
+@pytest.mark.parametrize("words", ["mine\n", '{"process": 7}', FIRST + "x" * 5000])
+def test_another_program_s_lock_keeps_its_words(tmp_path: Path, words: str) -> None:
+    """The lock is held all the same; only the mark is left out."""
+    (tmp_path / "lock").write_text(words)
+    with lock(tmp_path, FIRST) as left:
+        assert ("", words) == (left, (tmp_path / "lock").read_text())
+        with pytest.raises(LockedError), lock(tmp_path):
+            pass
+    assert words == (tmp_path / "lock").read_text()
+
+
+@pytest.mark.parametrize(
+    "words", ['{"version": 4, "terraform_version": "1.9", "resources": []}', "[1, 2]", '"x"']
+)
+def test_another_program_s_state_is_refused(tmp_path: Path, words: str) -> None:
+    """It is neither renamed nor replaced; the sentence names it. Something empty may be replaced."""
+    (tmp_path / "state.json").write_text(words)
+
+    with pytest.raises(ConfigError, match=r"state.json in it is another program's file. Name another state_"):
+        State(tmp_path)
+
+    assert [("state.json", words)] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
+
+
+def test_a_state_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """Another program's that was not there when the run began."""
+    state = State(tmp_path)
+    (tmp_path / "state.json").write_text('{"theirs": 1}')
+
+    with pytest.raises(ConfigError, match="another program's file"):
+        state.remember("a", final_date="2026-09-17")
+
+    assert '{"theirs": 1}' == (tmp_path / "state.json").read_text()
+
+
+def test_the_state_directory_is_this_user_s_alone(tmp_path: Path) -> None:
+    """A new one, whatever the umask; the folder above is as usual. One that is there keeps its mode."""
+    there = tmp_path / "there"
+    there.mkdir()
+    before = os.umask(0o002)
+    try:
+        with lock(tmp_path / "new/state"):
+            State(tmp_path / "new/state").remember("a", final_date="2026-09-17")
+        documents.save(tmp_path / "new/state/last/a.json", 1, {"figures": ""})
+        outcomes.append(tmp_path / "by outcomes", [])
+        for mode in (0o755, 0o2770):
+            there.chmod(mode)
+            with lock(there):
+                State(there).remember("a", final_date="2026-09-17")
+            assert mode == there.stat().st_mode & 0o7777
+    finally:
+        os.umask(before)
+
+    modes = [tmp_path / name for name in ("new", "new/state", "new/state/last", "by outcomes")]
+    assert [0o775, 0o700, 0o700, 0o700] == [path.stat().st_mode & 0o777 for path in modes]
 
 
 DEAD = 999_999_999  # a number that no process has
@@ -201,7 +269,7 @@ def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
 
     with lock(tmp_path):
         assert [] == [name for name in LEFT_BEHIND if not (tmp_path / name).exists()]
-    with lock(tmp_path, "of a run"):
+    with lock(tmp_path, FIRST):
         assert [] == [name for name in LEFT_BEHIND if (tmp_path / name).exists()]
         assert [] == [name for name in NOT_OURS if not (tmp_path / name).exists()]
 
@@ -211,10 +279,10 @@ def test_temporary_files_of_a_process_that_works_stay(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         working = tmp_path / f".heatmap-holidays-nse-equity-fno.toml.{other.pid}.tmp"
         working.touch()
-        with lock(tmp_path, "of a run"):
+        with lock(tmp_path, FIRST):
             assert working.exists()
         other.kill()
-    with lock(tmp_path, "of the next"):
+    with lock(tmp_path, SECOND):
         assert not working.exists()
 
 
@@ -230,7 +298,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
         (state / folder).symlink_to(elsewhere)
     (state / name).symlink_to(elsewhere / name)
 
-    with lock(state, "of a run"):
+    with lock(state, FIRST):
         assert (elsewhere / name).exists()
 
 

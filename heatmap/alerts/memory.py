@@ -50,7 +50,7 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
     """Return what is remembered of each market; a file that cannot be used is forgotten, and `warn` told."""
     path = directory / FILE_NAME
     try:
-        return documents.load(path, VERSION, _memories, warn) or {}
+        return documents.load(path, VERSION, _memories, warn, "markets") or {}
     except OSError as error:
         warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
         return {}

@@ -30,7 +30,7 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date
     """Return every session that is known of; a file that cannot be used is forgotten, and `warn` told."""
     file = path(directory, market)
     try:
-        return documents.load(file, VERSION, _days, warn) or {}
+        return documents.load(file, VERSION, _days, warn, "days") or {}
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
         return {}

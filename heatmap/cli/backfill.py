@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from heatmap import documents
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.parser import complain
@@ -118,6 +119,9 @@ def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
     try:
         body = shelf.read(name) if name else None
         if body:
+            documents.make_folder(
+                config.state_directory
+            )  # with a database elsewhere, nothing else has made it
             nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))
     except (HistoryError, SourceError, OSError) as error:
         note(f"the exchange's list of symbols that changed is left out: {error}")

@@ -88,8 +88,9 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
     for error in report.errors:
         voice.complain(error)
     voice.end(report.exit_code, report.outcomes)
-    if report.idle_until and not interactive and arguments.market is None:
-        given = str(arguments.config) if arguments.config else None
+    given = str(arguments.config) if arguments.config else None
+    is_asked = not interactive and arguments.market is None
+    if report.idle_until and is_asked and nap.is_place(given, str(config.state_directory)):
         nap.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 

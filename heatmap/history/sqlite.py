@@ -12,6 +12,7 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from heatmap import documents
 from heatmap.errors import HistoryError, HistoryImpossible
 from heatmap.history.schema import MIGRATIONS, TABLES
 
@@ -124,7 +125,7 @@ class Sqlite:
         if self._connection is not None and self._is_ready:
             return self._connection
         self.close()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        documents.make_folder(self._path.parent)
         self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         found = os.stat(self._path)
         self._inode = found.st_ino

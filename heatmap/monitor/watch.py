@@ -182,7 +182,7 @@ def _append(config: Config, report: Report, ended: Sequence[Outcome]) -> None:
     if not ended:
         return
     try:
-        outcomes.append(config.state_directory, ended)
+        outcomes.append(config.state_directory, ended, report.warnings.append)
     except OSError as error:
         report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
