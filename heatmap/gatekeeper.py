@@ -7,11 +7,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import documents, gates, values
+from heatmap import documents, gates, market_figures, values
 from heatmap.gates import Last, Refused
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from heatmap.chronicle import Chronicle
@@ -28,9 +29,18 @@ class Gatekeeper:
     """The gates of one run. What they compare with changes only once a target has the page: see `keep`."""
 
     def __init__(
-        self, config: Config, report: Report, now: datetime, chronicle: Chronicle, *, dry_run: bool = False
+        self,
+        config: Config,
+        report: Report,
+        now: datetime,
+        chronicle: Chronicle,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> None:
+        """Prepare; with `force` even figures that can hardly be are admitted."""
         self._config = config
+        self._force = force
         self._chronicle = chronicle
         self._options = config.gates or gates.GateOptions()
         self._report = report
@@ -49,6 +59,10 @@ class Gatekeeper:
         last = self._load(market)
         if snapshot.unadjusted:
             snapshot = self._with_known_terms(market, snapshot, verdict, last)
+        closes = self._missing_closes(market, snapshot, verdict, last) if last else {}
+        snapshot, sentences = market_figures.with_usable_figures(snapshot, closes)
+        for sentence in sentences:
+            self._tell(market, sentence)
         snapshot, bad = gates.without_contradictions(
             snapshot,
             zone,
@@ -56,6 +70,8 @@ class Gatekeeper:
         )
         if bad:
             self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
+        if not self._force:
+            gates.refuse_impossible(last, snapshot, verdict, self._now)
         if last:
             if not whatever:
                 self._compare(market, last, snapshot, verdict)
@@ -100,12 +116,33 @@ class Gatekeeper:
                 self._tell(market, f"{quote.symbol}: {quote.doubts[DAY]}{advice}")
         return known
 
+    def _missing_closes(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, last: Last
+    ) -> Mapping[str, float]:
+        """Return previous closes, by symbol, that the source gave before and that it lacks now.
+
+        They are those of the last page, where it is of the same date, or else the history's.
+        """
+        if last.priced_by not in (None, snapshot.source):
+            return {}  # another source may count its changes from elsewhere
+        missing = {
+            quote.symbol for quote in snapshot.quotes if quote.last_price and quote.previous_close is None
+        }
+        missing &= last.closes.keys()
+        zone = ZoneInfo(market.calendar.time_zone)
+        if not missing:
+            return {}
+        if last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date():
+            return last.closes
+        return self._chronicle.closes_before(market, snapshot, verdict, missing)
+
     def _compare(self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict) -> None:
         """Raise SourceGated for figures that are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
         longest = self._options.stale_after(self._config.interval_minutes)
         gates.refuse_older(last, snapshot, self._now, zone)
         gates.refuse_stale(last, snapshot, verdict, self._now, longest, zone)
+        gates.refuse_without_prices(last, snapshot, self._options.least_share)
         refused = gates.doubt(last, snapshot, self._now, self._options.least_share)
         if refused:
             if refused != last.refused:
@@ -149,6 +186,8 @@ def _plain(last: Last) -> dict[str, Any]:
         "tried": last.tried and last.tried.isoformat(),
         "symbols": sorted(last.symbols),
         "closes": dict(last.closes),
+        "prices": dict(last.prices),
+        "priced_by": last.priced_by,
         "refused": refused
         and {
             "since": refused.since.isoformat(),
@@ -166,16 +205,18 @@ def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
         str(document["figures"]),
         _aware(document["unchanged_since"]),
         None if refused is None else Refused(_aware(refused["since"]), _symbols(refused["symbols"])),
-        {str(symbol): _price(close) for symbol, close in document.get("closes", {}).items()},
+        _prices(document.get("closes", {})),
         None if tried is None else _aware(tried),
+        _prices(document.get("prices", {})),
+        values.words(document.get("priced_by")),
     )
 
 
-def _price(kept: object) -> float:
-    price = values.positive(kept)
-    if price is None:
+def _prices(kept: dict[str, object]) -> dict[str, float]:
+    prices = {str(symbol): values.positive(price) for symbol, price in kept.items()}
+    if None in prices.values():
         raise ValueError(kept)
-    return price
+    return {symbol: price for symbol, price in prices.items() if price is not None}
 
 
 def _aware(text: str) -> datetime:

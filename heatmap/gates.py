@@ -7,8 +7,9 @@ from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import plausibility
+from heatmap import market_figures, plausibility
 from heatmap.errors import ConfigError, SourceGated
+from heatmap.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
 CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
 ONE_DAY = timedelta(days=1)
-
-# Beyond this it is no bad row, and no ex-date, but another meaning of the column: in 20 sessions of 210
-# stocks the exchange lowered not one close.
-MOST_CONTRADICTING = 0.1  # of the instruments
+OPENING = timedelta(minutes=20)  # for which it may be true that not one instrument has moved
 
 STALE_MINUTES = 20
 STALE_INTERVALS = 3  # if that is longer: one tick that brings nothing new says little
-# In a small market it is nothing out of the ordinary that nobody trades for a while.
-LEAST_INSTRUMENTS = 10
-MOST_NAMED = 5  # instruments in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +71,8 @@ class Last(NamedTuple):
     refused: Refused | None = None
     closes: Mapping[str, float] = MappingProxyType({})  # the previous closes that live figures had, by symbol
     tried: datetime | None = None  # of newer figures whose run was killed while it published: they may be out
+    prices: Mapping[str, float] = MappingProxyType({})  # the newest known last price, by symbol
+    priced_by: str | None = None  # the source that gave prices last; None: none did, or it is not known
 
 
 def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
@@ -99,7 +96,7 @@ def without_contradictions(
     if len(odd) > max(1, MOST_CONTRADICTING * len(snapshot.quotes)) or len(odd) == len(snapshot.quotes):
         raise SourceGated(
             f"the percent changes of {len(odd):,} of {len(snapshot.quotes):,} instruments contradict their "
-            f"last price and previous close ({_named(odd)}): the page stays as "
+            f"last price and previous close ({name_some(odd)}): the page stays as "
             "it is; if that goes on, the answer's form has changed: a newer version may know it"
         )
     believed = {symbol: plausibility.with_adjusted_close(quote) for symbol, quote in odd.items()}
@@ -177,6 +174,25 @@ def refuse_stale(
         )
 
 
+def refuse_impossible(last: Last | None, snapshot: Snapshot, verdict: Verdict, now: datetime) -> None:
+    """Raise SourceGated for a market whose figures are all alike, or by their prices in another unit.
+
+    `last` is None for a market's first page. Soon after the open it may be true that nothing has moved.
+    """
+    prices = last.prices if last else {}
+    windows = verdict.session.windows if verdict.session else ()
+    in_session = verdict.phase in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+    has_traded = in_session and any(now >= each.opens + OPENING for each in windows[:1])
+    market_figures.refuse_alike(snapshot.quotes, prices, has_traded=has_traded)
+    market_figures.refuse_other_unit(snapshot.quotes, prices or (last.closes if last else {}))
+
+
+def refuse_without_prices(last: Last, snapshot: Snapshot, least_share: float) -> None:
+    """Raise SourceGated where prices are gone that the page has; another source may never have any."""
+    if last.priced_by in (None, snapshot.source):
+        market_figures.refuse_without_prices(snapshot.quotes, last.prices or last.closes, least_share)
+
+
 def doubt(last: Last, snapshot: Snapshot, now: datetime, least_share: float) -> Refused | None:
     """Return what is to be remembered of a market that has shrunk too much; None where it has not."""
     symbols = _symbols(snapshot)
@@ -202,7 +218,7 @@ def refuse_shrunk(last: Last, refused: Refused, snapshot: Snapshot, verdict: Ver
         missing = last.symbols - _symbols(snapshot)
         raise SourceGated(
             f"{len(missing):,} of the page's {len(last.symbols):,} instruments are missing "
-            f"({_named(missing)}): the page stays as it is; if the market has really shrunk, "
+            f"({name_some(missing)}): the page stays as it is; if the market has really shrunk, "
             "that is believed after a whole session, or at once with --force"
         )
 
@@ -214,14 +230,20 @@ def remembered(last: Last | None, snapshot: Snapshot, now: datetime) -> Last:
     closes = {quote.symbol: quote.previous_close for quote in snapshot.quotes if quote.previous_close}
     if snapshot.unadjusted:  # then those of the session's last live figures are the better ones
         closes = dict(last.closes) if last and last.as_of.date() == snapshot.as_of.date() else {}
-    return Last(snapshot.as_of, _symbols(snapshot), figures, since, closes=closes)
+    symbols = _symbols(snapshot)
+    prices = {symbol: price for symbol, price in last.prices.items() if symbol in symbols} if last else {}
+    priced = {quote.symbol: quote.last_price for quote in snapshot.quotes if quote.last_price}
+    priced_by = snapshot.source if priced else last.priced_by if last else None
+    return Last(
+        snapshot.as_of, symbols, figures, since, closes=closes, prices=prices | priced, priced_by=priced_by
+    )
 
 
 def change_in_words(last: Last, snapshot: Snapshot) -> str | None:
     """Say which instruments joined and left since the last page; None where none did."""
     symbols = _symbols(snapshot)
     moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
-    parts = [f"{len(moved):,} {verb} ({_named(moved)})" for verb, moved in moves if moved]
+    parts = [f"{len(moved):,} {verb} ({name_some(moved)})" for verb, moved in moves if moved]
     return f"the instruments have changed: {', '.join(parts)}" if parts else None
 
 
@@ -249,8 +271,3 @@ def _digest(quotes: Sequence[Quote]) -> str:
 
 def _time(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%d %b %H:%M:%S}"
-
-
-def _named(symbols: Collection[str]) -> str:
-    first = sorted(symbols)[:MOST_NAMED]
-    return ", ".join(first) + (", …" if len(symbols) > MOST_NAMED else "")

@@ -31,8 +31,11 @@ RANGE = timedelta(weeks=52)
 def contradicts_itself(quote: Quote) -> bool:
     """Whether the percent change is not that from previous close to last price.
 
-    They may differ by PERCENT_TOLERANCE and by the prices' own rounding.
+    They may differ by PERCENT_TOLERANCE and by the prices' own rounding. No price at all is nothing: so
+    -100 % contradicts itself even where no price is given.
     """
+    if quote.percent_change is not None and quote.percent_change <= -100:
+        return True
     if quote.last_price is None or quote.previous_close is None or quote.percent_change is None:
         return False
     ratio = quote.last_price / quote.previous_close

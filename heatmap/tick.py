@@ -91,7 +91,7 @@ def run(
         by_hand = force or (interactive and only is not None)
         asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
         with Chronicle(config, state, report, now, dry_run=dry_run) as chronicle:
-            gatekeeper = Gatekeeper(config, report, now, chronicle, dry_run=dry_run)
+            gatekeeper = Gatekeeper(config, report, now, chronicle, force=force, dry_run=dry_run)
             sequel = Sequel(config, state, chronicle, report, now, say)
             ours = due(state) if force else chronicle.turns(due(state))
             drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)

@@ -107,7 +107,7 @@ def test_the_next_source_steps_in(tmp_path: Path, bad: MemorySource) -> None:
 
 def test_a_source_that_fails_a_gate_gives_way(tmp_path: Path) -> None:
     """The first has lost most of its instruments since the last page: the second has them."""
-    many = tuple(Quote(f"S{n}", 1.0) for n in range(20))
+    many = tuple(Quote(f"S{n}", 1.0 + n) for n in range(20))
     first, second, target = MemorySource(quotes=many), MemorySource(quotes=many), MemoryPublisher()
     config = several(tmp_path, first, second, target=target)
     tick.run(config, now=OPEN)

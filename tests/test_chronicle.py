@@ -52,7 +52,7 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     547.00 before is 273.50 now, so 267.50 is -2.19 % over any number of sessions that stood still.
     """
     days = [date(2026, 9, day) for day in (9, 10, 11, 15, 16)]
-    others = tuple(Quote(f"S{n}", 1.0, last_price=101.0, previous_close=100.0) for n in range(20))
+    others = tuple(Quote(f"S{n}", 1.0, last_price=101.0, previous_close=100.0) for n in range(8))
     bonus = Quote(
         "BONUS",
         -2.2,
@@ -82,7 +82,7 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     history = json.loads(target.pages["nse-fno/history.json"])
     values = vlq.unpacked(history["readings"]["change 5d"]["values"])
     falls = [vlq.signed(code) for code in values[:1]] + [-code for code in values[1:]]
-    assert [100] + [0] * 19 + [-319] == falls  # 20 times +1.00 %, then by 3.19 points less: -2.19 %
+    assert [100] + [0] * 7 + [-319] == falls  # 8 times +1.00 %, then by 3.19 points less: -2.19 %
     tick.run(config, now=FINAL)
     with opened(config) as store:
         bar = next(bar for bar in store.bars("nse-fno", SESSION, 1) if "BONUS" == bar.symbol)
@@ -95,7 +95,7 @@ def test_a_source_that_counts_no_split(tmp_path: Path) -> None:
     days = [since, date(2026, 9, 10), day, date(2026, 9, 15), date(2026, 9, 16)]
     quotes = [
         Quote(symbol, 0.0, last_price=100.0, previous_close=100.0, changes={"1mo": Change(change, since)})
-        for symbol, change in [("SPLIT", -20.0), *((f"S{n}", 0.0) for n in range(20))]
+        for symbol, change in [("SPLIT", -20.0), *((f"S{n}", 0.0) for n in range(8))]
     ]
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(quotes=tuple(quotes)), target)

@@ -41,11 +41,17 @@ FINAL = at("2026-09-17T16:00:28")
 
 def market(count: int, *, first: int = 0, shift: float = 0.0) -> tuple[Quote, ...]:
     """So many stocks, the first of them S000 unless said otherwise, each at its own price."""
+    closes = {n: 100.0 + n for n in range(first, first + count)}
+    prices = {n: round(close + 0.5 + shift, 2) for n, close in closes.items()}
     return tuple(
         Quote(
-            f"S{n:03}", round(0.5 + shift, 2), last_price=100.5 + shift, previous_close=100.0, volume=float(n)
+            f"S{n:03}",
+            round((prices[n] / close - 1) * 100, 2),
+            last_price=prices[n],
+            previous_close=close,
+            volume=float(n),
         )
-        for n in range(first, first + count)
+        for n, close in closes.items()
     )
 
 

@@ -152,7 +152,7 @@ def test_a_crash_is_one_message(tmp_path: Path, hooks: Hooks) -> None:
     """All that is new at a run is one call for each alert."""
     market = Desk(tmp_path, movers(), AlertOptions("side", breadth_percent=90.0, url_env="ALERT_URL"))
 
-    market.run(OPEN, **{f"S{number}": -10.0 for number in range(210)})
+    market.run(OPEN, **{f"S{number}": -10.0 - number / 100 for number in range(210)})
 
     assert [1, 210] == sorted(map(len, told(hooks)))
     assert ["movers", "side"] == sorted(json.loads(call.body)["alert"] for call in hooks.calls)
