@@ -165,6 +165,6 @@ def test_a_bit_of_the_record(tmp_path: Path) -> None:
         told: list[str] = []
         record.path(tmp_path, "nse").write_bytes(content.replace(good, bad))
         assert {} == record.load(tmp_path, "nse", told.append)
-        assert "was damaged and set aside as archive-nse.damaged.json" in told[0]
+        assert "was damaged and set aside as archive-nse.damaged" in told[0]
         with pytest.raises(ValueError, match=r"\d"):
             record.parse(content.replace(good, bad))

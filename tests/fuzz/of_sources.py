@@ -7,7 +7,7 @@ import zlib
 from contextlib import suppress
 from datetime import UTC
 
-from heatmap import holidays, values, vlq
+from heatmap import holidays, limits, values, vlq
 from heatmap.credentials import VARIABLE
 from heatmap.history import archives, packing
 from heatmap.sources import file, nse_body, nse_holidays, nse_lots, nse_symbols
@@ -125,7 +125,7 @@ def symbol_changes(body: bytes) -> object:
 
     def parse() -> object:
         found = nse_symbols.parse(body)
-        assert len(set(found)) == len(found) <= nse_symbols.MOST_CHANGES
+        assert len(set(found)) == len(found) <= limits.SYMBOL_CHANGES
         for old, new, since in found:
             assert old.isascii()
             assert new.isascii()

@@ -142,10 +142,10 @@ def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
         b"\xff",
     ],
 )
-def test_a_damaged_note_of_pages_is_told_and_writes_nothing(tmp_path: Path, note: bytes) -> None:
+def test_a_damaged_note_of_pages_is_reported_and_writes_nothing(tmp_path: Path, note: bytes) -> None:
     """Its keys became names of files, whatever they were, and anything else in it was told of as a bug."""
-    with pytest.raises(HistoryNonsense, match="newest pages"):
-        shared.take_pages(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
+    with pytest.raises(HistoryNonsense, match="newest days"):
+        shared.take_days(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
 
     assert [] == [*tmp_path.rglob("*")]
 
