@@ -66,10 +66,18 @@ def news(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, k
 def notices(
     config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, warn: Callable[[str], None]
 ) -> tuple[Notice, ...]:
-    """Return the feed's entries of a market, those that this tick adds among them; newest first."""
-    before = memory.load(config.state_directory, warn).get(market.name, memory.Memory())
+    """Return the feed's entries of a market, those that this tick adds among them; newest first.
+
+    An entry that cannot be noted is not added: each run would add it anew, with another time.
+    """
+    memories = memory.load(config.state_directory, warn)
+    before = memories.get(market.name, memory.Memory())
     found = news(config, market, snapshot, verdict, before)
     added = _notices(config.alerts, found) if found else ()
+    if found and added:
+        noted = {**memories, market.name: _noted(config.alerts, before, found)}
+        if not memory.has_room(config.state_directory, noted):
+            added = ()
     return (*added, *before.notices)[: memory.MOST_NOTICES]
 
 
@@ -120,9 +128,11 @@ def _tell(
         if found:
             memories[market.name] = _noted(config.alerts, known, found)
             occurrences[market.name] = found.where
-    if memories != before:
+    # What cannot be noted is not sent either: it would be sent with every run. What waits since an earlier
+    # run is noted once more, for the disk may have filled up since.
+    if memories != before or any(_waits(config, memories[name]) for name in occurrences):
         unsaved = _saved(config.state_directory, memories, say)
-        if unsaved:  # what cannot be noted is not sent either: it would be sent with every run
+        if unsaved:
             return {market.name: unsaved for market, _, _ in markets}
     errands, faults = _errands(config, memories, occurrences, deadline, say)
     until = time.monotonic() + MOST_SECONDS
@@ -141,6 +151,11 @@ def _tell(
         )
         for market, _, _ in markets
     }
+
+
+def _waits(config: Config, known: Memory) -> bool:
+    """Whether a web hook has not taken everything yet."""
+    return any(alert.posts and known.told.get(alert.name, memory.Told()).waiting for alert in config.alerts)
 
 
 def _noted(alerts: Sequence[AlertOptions], known: Memory, found: News) -> Memory:

@@ -58,8 +58,22 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
 
 def save(directory: Path, memories: Mapping[str, Memory]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
-    content = {"markets": {name: _plain(memory) for name, memory in memories.items()}}
-    documents.save(directory / FILE_NAME, VERSION, content, checked=True)  # the feed shows it
+    documents.save(directory / FILE_NAME, VERSION, _content(memories), checked=True)  # the feed shows it
+
+
+def has_room(directory: Path, memories: Mapping[str, Memory]) -> bool:
+    """Whether `save` would find room for it. Nothing is left behind."""
+    path = directory / f"{FILE_NAME}.room"
+    try:
+        documents.save(path, VERSION, _content(memories), checked=True)
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _content(memories: Mapping[str, Memory]) -> dict[str, Any]:
+    return {"markets": {name: _plain(memory) for name, memory in memories.items()}}
 
 
 def _memories(document: Mapping[str, Any]) -> dict[str, Memory]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import credentials, tick
+from heatmap import credentials, documents, tick
 from heatmap.alerts import desk, memory, webhooks
 from heatmap.alerts.options import AlertOptions
 from heatmap.config import Config
@@ -313,6 +313,74 @@ def test_what_cannot_be_noted_is_not_told(
     assert 0 == market.run(OPEN, A=5.0).exit_code
     assert [] == told(hooks)
     assert any("alerts.json cannot be written (No space left on device)" in line for line in market.said)
+
+
+class Full:
+    """A disk with room for every file but `alerts.json`, while `is_full`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = False
+        write = documents.write
+
+        def written(path: Path, content: bytes) -> None:
+            if self.is_full and path.name.startswith("alerts.json"):
+                raise OSError(28, "No space left on device")
+            write(path, content)
+
+        monkeypatch.setattr(documents, "write", written)
+
+
+@pytest.mark.parametrize("manner", ["refuse", "ok"])
+def test_a_disk_that_fills_up(
+    tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch, manner: str
+) -> None:
+    """What waits is not sent while it cannot be noted that it was; once there is room, it is sent once.
+
+    Where the disk fills up between the note before and the note after, it is sent twice, not with each run.
+    """
+    market, disk = Desk(tmp_path, movers()), Full(monkeypatch)
+    market.config = market.config._replace(deadline_seconds=4.5)
+    hooks.manner = manner
+    tell = memory.save
+
+    def fills_up(*arguments: Any) -> None:
+        tell(*arguments)
+        disk.is_full = True
+
+    monkeypatch.setattr(memory, "save", fills_up)
+    assert 0 == market.run(OPEN, A=5.0, B=1.0).exit_code
+    hooks.manner = "ok"
+    sent = 1 if manner == "ok" else len(hooks.calls)
+    assert sent == len(hooks.calls)
+
+    for number in range(1, 4):
+        assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
+    assert sent == len(hooks.calls)
+
+    monkeypatch.setattr(memory, "save", tell)
+    disk.is_full = False
+    for number in range(4, 7):
+        assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
+    assert sent + 1 == len(hooks.calls)
+    assert ["A"] == told(hooks)[-1]
+
+
+def test_the_feed_tells_only_what_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each run would tell it under another time, and readers would see it anew."""
+    market, disk = Desk(tmp_path, movers(url_env=None)), Full(monkeypatch)
+    market.config = market.config._replace(public_url="https://www.example.org/map/")
+    disk.is_full = True
+
+    for number in range(3):
+        assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
+    assert "nse-fno/feed.xml" not in market.target.pages
+
+    disk.is_full = False
+    for number in range(3, 6):
+        assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
+        assert 1 == market.target.pages["nse-fno/feed.xml"].count(b"<entry>")
+        assert b"11:15" in market.target.pages["nse-fno/feed.xml"]
+    assert not [*(tmp_path / "state").glob("alerts.json.*")]
 
 
 def test_a_bug_costs_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
