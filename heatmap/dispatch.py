@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap import stop
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
 from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from queue import SimpleQueue
 
     from heatmap.interfaces import Publisher
     from heatmap.model import Page
@@ -34,7 +37,10 @@ def problems(target: Publisher) -> list[str]:
 
 
 def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline) -> Iterator[Outcome]:
-    """Yield each target's outcome as it comes. One that does not end is left behind at the deadline."""
+    """Yield each target's outcome as it comes. One that does not end is left behind at the deadline.
+
+    Where the run is asked to end, all that is under way is broken off.
+    """
     from queue import Empty, SimpleQueue
     from threading import Thread
 
@@ -57,16 +63,32 @@ def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadlin
     pending = dict(enumerate(targets))
     try:
         while pending:
-            outcome = outcomes.get(timeout=deadline.remaining() + WAIT_SECONDS)
+            outcome = _next(outcomes, deadline)
             del pending[outcome.number]
             yield outcome
     except Empty:
         for number, target in pending.items():
             sentence = f"{target.name}: no end after {deadline.seconds:.3g} seconds: the next run tries again"
             yield Outcome(number, target.name, None, PublishError(sentence))
-    except BaseException:  # a signal: nothing may be under way any more when the process ends
+    except BaseException:  # nothing may be under way any more when the process ends
         deadline.expire()
         end = Deadline(STOP_SECONDS)
         for thread in threads:
             thread.join(end.remaining())
         raise
+
+
+def _next(outcomes: SimpleQueue[Outcome], deadline: Deadline) -> Outcome:
+    """Return the next outcome. Raises queue.Empty where none comes in time."""
+    from queue import Empty
+
+    until = time.monotonic() + deadline.remaining() + WAIT_SECONDS
+    while True:
+        if stop.is_requested() and deadline.remaining():
+            deadline.expire()
+        left = min(until - time.monotonic(), stop.seconds_left())
+        try:
+            return outcomes.get(timeout=max(0.0, min(left, stop.LOOK_SECONDS)))
+        except Empty:
+            if left <= 0:
+                raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, gates, pages
+from heatmap import duty, gates, pages, stop
 from heatmap.errors import SourceError, SourcePassed
 from heatmap.session import Phase
 
@@ -60,6 +60,7 @@ class Drawing:
         drawn: list[tuple[Market, Verdict]] = []
         files: list[Page] = []
         for number, (market, verdict) in enumerate(due):
+            stop.raise_if_requested()
             # Sources that hang must leave the next markets theirs, and all pages time to be published.
             publishing = self._deadline.seconds * PUBLISHING_SHARE
             seconds = (self._deadline.remaining() - publishing) / (len(due) - number)
@@ -73,6 +74,7 @@ class Drawing:
             else:
                 drawn.append((market, result[0]))
                 files += result[1]
+        stop.raise_if_requested()
         return drawn, files
 
     def _draw(

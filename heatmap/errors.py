@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import ClassVar, Self
+    from typing import ClassVar, Self, TypeGuard
 
 EXIT_OK = 0
 EXIT_USAGE = 64
@@ -15,6 +15,7 @@ EXIT_BUG = 70
 EXIT_TEMPORARY = 75
 EXIT_REFUSED = 77
 EXIT_CONFIGURATION = 78
+EXIT_INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 
 class HeatmapError(Exception):
@@ -28,9 +29,25 @@ class HeatmapError(Exception):
     market: str | None = None
 
 
+class StoppedError(BaseException):
+    """The system asked the run to end.
+
+    It is no `Exception`: a place that keeps parts apart by `except Exception` must not hold it up.
+    """
+
+    exit_code = EXIT_TEMPORARY
+    word: ClassVar[str] = "stopped"
+    market: str | None = None
+
+
+def is_foreseen(error: BaseException) -> TypeGuard[HeatmapError | StoppedError]:
+    """Return whether an error has a sentence and a code of its own; any other is a bug."""
+    return isinstance(error, (HeatmapError, StoppedError))
+
+
 def common_code(errors: Iterable[BaseException]) -> int:
     """Return the exit code all errors share; EXIT_TEMPORARY where they differ, EXIT_BUG if one is a bug."""
-    codes = {error.exit_code if isinstance(error, HeatmapError) else EXIT_BUG for error in errors}
+    codes = {error.exit_code if is_foreseen(error) else EXIT_BUG for error in errors}
     if EXIT_BUG in codes:
         return EXIT_BUG
     if len(codes) > 1:
@@ -81,13 +98,6 @@ class DeadlineError(HeatmapError):
 
     exit_code = EXIT_TEMPORARY
     word = "deadline"
-
-
-class StoppedError(HeatmapError):
-    """The system asked the run to end."""
-
-    exit_code = EXIT_TEMPORARY
-    word = "stopped"
 
 
 class ShortageError(HeatmapError):

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard, parts, shortage
+from heatmap import dispatch, duty, guard, parts, shortage, stop
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, LockedError
 from heatmap.report import Report
@@ -101,14 +101,14 @@ def run(
                 for page in pages:
                     say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
             elif pages:
-                gatekeeper.begin()
-                is_first = not any(state[market.name].published_at for market in config.markets)
-                _publish(config, pages, deadline, report, is_first=is_first)
-                sequel.keep()
-                gatekeeper.keep()
-                chronicle.keep()  # before the final is remembered: a run killed in between is made up for
-                _remember(config, state, drawn, now, report)
-                sequel.tell(deadline)
+                with stop.postpone():  # until what was delivered is noted
+                    gatekeeper.begin()
+                    _publish(config, state, pages, deadline, report)
+                    sequel.keep()
+                    gatekeeper.keep()
+                    chronicle.keep()  # before the final is remembered: a run killed in between is made up for
+                    _remember(config, state, drawn, now, report)
+                    sequel.tell(deadline)
         if not dry_run:
             _renew_after(config, state, verdicts, drawn, now, deadline, report)
     return report
@@ -142,13 +142,10 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
         raise ConfigError([problem for found in problems for problem in found])
 
 
-def _publish(
-    config: Config, pages: Sequence[Page], deadline: Deadline, report: Report, *, is_first: bool
-) -> None:
-    """Bring the pages to every target at once; one that fails neither stops nor delays the others.
-
-    `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
-    """
+def _publish(config: Config, state: State, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:
+    """Bring the pages to every target at once; one that fails neither stops nor delays the others."""
+    # Where nothing was published before, it is no wonder if folders had to be made.
+    is_first = not any(state[market.name].published_at for market in config.markets)
     report.targets = len(config.publishers)
     for page in pages:
         if page.part:
@@ -171,7 +168,8 @@ def _publish(
                 )
         else:
             report.failed_targets += 1
-            report.errors.append(outcome.error)
+            if not stop.is_requested():  # else it was broken off, which the run as a whole tells
+                report.errors.append(outcome.error)
 
 
 def _remember(
@@ -208,6 +206,7 @@ def _renew_after(
     report: Report,
 ) -> None:
     """Renew the calendars of a run that has published what it drew, in the time that it has left."""
+    stop.raise_if_requested()
     markets = [market for market, _ in verdicts if guard.is_ending(market.calendar, now)]
     if markets:
         from heatmap import renewal

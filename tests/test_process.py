@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from heatmap import stop
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 
 OPEN = "2026-09-17T11:00:00+05:30"
@@ -86,9 +87,7 @@ def test_a_signal_in_the_middle_of_an_upload(tmp_path: Path, silent: str) -> Non
         out, err = process.communicate(timeout=SLOWEST_SECONDS)
 
     assert (EXIT_TEMPORARY, "") == (process.returncode, out)
-    assert [
-        "heatmap: stopped by a signal before its end: visitors keep the last good pages"
-    ] == err.splitlines()
+    assert [f"heatmap: {stop.SENTENCE}"] == err.splitlines()
     assert time.monotonic() - begun < 5
     published(tmp_path)
     configure(tmp_path, "file:site")

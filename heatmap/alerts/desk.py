@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from heatmap import stop
 from heatmap.alerts import memory, messages, rules, webhooks
 from heatmap.errors import ConfigError
 from heatmap.monitor.errand import Errand
@@ -205,7 +206,7 @@ def _errands(
             waiting = memories[name].told.get(alert.name, memory.Told()).waiting
             if not waiting or not alert.posts:
                 continue
-            if seconds < LEAST_SECONDS:
+            if seconds < LEAST_SECONDS or stop.is_requested():
                 faults[name, alert.name] = "the run had no time left to tell the web hook"
                 continue
             try:

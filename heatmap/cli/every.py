@@ -35,6 +35,11 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """Tick until a signal asks for the end, which is no failure. Raises UsageError, ConfigError."""
     if arguments.now is not None:
         raise UsageError("--every and --now do not go together: time has to pass")
+    with _Signals() as signals:
+        return _tick_on(arguments, voice, signals)
+
+
+def _tick_on(arguments: argparse.Namespace, voice: Voice, signals: _Signals) -> int:
     every = parse(arguments.every)
     config = load(arguments.config)  # a mistake is told now, and not by every tick
     config.named(arguments.market)
@@ -45,20 +50,18 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
             "them the same, or pages misjudge their own age"
         )
     command = _command(arguments)
-    with _Signals() as signals:
-        due = next_moment(time.time(), every)
-        voice.say(f"every {every} seconds, the first time at {_clock(due)}; Ctrl-C or SIGTERM ends it")
-        while not signals.stopped:
-            now = time.time()
-            if due - every <= now < due:
-                signals.wait(min(due - now, LOOK_SECONDS))
-                _reap()
-                continue
-            if now >= due:
-                _tick(command, signals, voice)
-            due = next_moment(
-                time.time(), every
-            )  # also where the clock was set back: none is waited for twice
+    due = next_moment(time.time(), every)
+    voice.say(f"every {every} seconds, the first time at {_clock(due)}; Ctrl-C or SIGTERM ends it")
+    signals.wait(0)
+    while not signals.stopped:
+        now = time.time()
+        if due - every <= now < due:
+            signals.wait(min(due - now, LOOK_SECONDS))
+            _reap()
+            continue
+        if now >= due:
+            _tick(command, signals, voice)
+        due = next_moment(time.time(), every)  # also where the clock was set back: none is waited for twice
     return EXIT_OK
 
 

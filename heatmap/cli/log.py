@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from heatmap.cli.parser import complain
-from heatmap.errors import HeatmapError, common_code
+from heatmap.errors import HeatmapError, common_code, is_foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,7 +53,7 @@ class Voice:
             complain(error)
             return
         word = getattr(error, "word", HeatmapError.word)
-        if isinstance(error, HeatmapError):
+        if is_foreseen(error):
             for problem in getattr(error, "problems", (str(error),)):
                 self._write(ERROR, problem, "", error=word, exit_code=error.exit_code)
             return

@@ -11,15 +11,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from heatmap import __version__, cli, keys
-from heatmap.errors import EXIT_OK, EXIT_TEMPORARY, ConfigError, HeatmapError, UsageError, common_code
+from heatmap import __version__, cli, keys, stop
+from heatmap.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TEMPORARY,
+    ConfigError,
+    HeatmapError,
+    StoppedError,
+    UsageError,
+    common_code,
+    is_foreseen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = ("run", "demo", "init", "check", "session", "status", "embed", "schedule", "history", "calendar")
 LOG_FORMAT = "--log-format"
-EXIT_INTERRUPTED = 130
 HELP_WIDTH = 100  # columns
 CONFIG = "--config"
 WITH_ACTIONS = ("history", "calendar")  # commands that do nothing by themselves
@@ -32,8 +41,9 @@ def obey(argv: Sequence[str]) -> int:
         argv = _in_order(argv)
         arguments = _parser(argv).parse_args(argv)
         cli.configuration = arguments.config
-        return int(arguments.command.run(arguments))
-    except HeatmapError as error:
+        with stop.handlers():
+            return int(arguments.command.run(arguments))
+    except (HeatmapError, StoppedError) as error:
         _tell(argv, error)
         return error.exit_code
     except BrokenPipeError:  # whoever reads has seen enough, as with `heatmap session | head -1`
@@ -79,7 +89,7 @@ def complain(error: BaseException) -> None:
     Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
     """
     with suppress(OSError, ValueError):
-        if isinstance(error, HeatmapError):
+        if is_foreseen(error):
             from heatmap.cli.commands import complete
 
             problems = error.problems if isinstance(error, ConfigError) else (str(error),)

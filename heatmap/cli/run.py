@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import nap, tick
+from heatmap import nap, stop, tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
-from heatmap.errors import EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
+from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
 from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
@@ -55,7 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
 
             return every.run(arguments, voice)
         return _tick(arguments, now, voice, interactive=terminal)
-    except Exception as error:
+    except KeyboardInterrupt:
+        voice.complain(StoppedError(stop.INTERRUPTED))
+        voice.end(EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
+    except (Exception, StoppedError) as error:
         if arguments.log_format is None:
             raise
         known = foreseen(error)
@@ -72,7 +75,6 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
         from heatmap.cli import commands
 
         voice.say(f"configuration: {commands.configuration(config)}")
-    signal.signal(signal.SIGTERM, _stop)
     report = tick.run(
         config,
         now=now,
@@ -87,6 +89,7 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
         voice.warn(warning)
     for error in report.errors:
         voice.complain(error)
+    stop.raise_if_requested()
     voice.end(report.exit_code, report.outcomes)
     given = str(arguments.config) if arguments.config else None
     is_asked = not interactive and arguments.market is None
@@ -107,8 +110,3 @@ def _give_up(voice: Voice) -> None:
     telling.start()
     telling.join(LAST_WORD_SECONDS)
     os._exit(EXIT_TEMPORARY)
-
-
-def _stop(_number: int, _frame: object) -> None:
-    """Leave in good order when the system asks for it."""
-    raise StoppedError("stopped by a signal before its end: visitors keep the last good pages")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_code
+from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_code, is_foreseen
 from heatmap.outcomes import PUBLISHED, Outcome
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def of_market(
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, HeatmapError):
+    if is_foreseen(error):
         return str(error).replace("\n", "; ")
     return f"a bug ({type(error).__name__}): see the run's own output"

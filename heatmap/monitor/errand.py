@@ -6,6 +6,8 @@ import time
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from heatmap import stop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,8 +29,13 @@ class Errand:
         self._thread.start()
 
     def wait(self, seconds: float) -> str | None:
-        """Wait for the end, at most `seconds`, and return what went wrong; None where all went well."""
-        self._thread.join(max(0.0, min(seconds, self._until - time.monotonic())))
+        """Wait for the end, at most `seconds`, and return what went wrong; None where all went well.
+
+        Where the run is asked to end, the wait is short: see `stop`.
+        """
+        until = min(self._until, time.monotonic() + seconds)
+        while self._thread.is_alive() and (left := min(until - time.monotonic(), stop.seconds_left())) > 0:
+            self._thread.join(min(left, stop.LOOK_SECONDS))
         return self._answer
 
     def _run(self) -> None:

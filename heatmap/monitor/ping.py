@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from heatmap.errors import HeatmapError
+from heatmap.errors import is_foreseen
 from heatmap.monitor import call
 from heatmap.redaction import redact
 
@@ -43,10 +43,10 @@ def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -
 
     Of a bug only its kind is told: nobody has weighed what else its text may hold.
     """
-    lines = [f"exit {code}"]
-    for error in errors:
-        foreseen = isinstance(error, HeatmapError)
-        lines.append(str(error) if foreseen else f"a bug ({type(error).__name__}): see the run's own output")
-    text = redact("\n".join(lines), secrets)
+    sentences = [
+        str(error) if is_foreseen(error) else f"a bug ({type(error).__name__}): see the run's own output"
+        for error in errors
+    ]
+    text = redact("\n".join([f"exit {code}", *sentences]), secrets)
     cut = text.encode("utf-8", "backslashreplace")[:MAX_BODY_BYTES]
     return cut.decode("utf-8", "ignore").encode()  # no half character at the end

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap import credentials, outcomes
+from heatmap import credentials, outcomes, stop
 from heatmap.errors import (
     EXIT_OK,
     ConfigError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from heatmap.report import Report
     from heatmap.session import Verdict
 
+TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended
 
 
@@ -74,10 +75,12 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Tell how the run ended. What cannot be told is said, and raises nothing."""
-        if self._quiet or not (error is None or isinstance(error, Exception | KeyboardInterrupt)):
+        if self._quiet or not (error is None or isinstance(error, TELLABLE)):
             return
-        if isinstance(error, KeyboardInterrupt):
-            error = StoppedError("interrupted from the keyboard: visitors keep the last good pages")
+        with stop.postpone():
+            self._tell_end(StoppedError(stop.INTERRUPTED) if kind is KeyboardInterrupt else error, kind)
+
+    def _tell_end(self, error: BaseException | None, kind: type[BaseException] | None) -> None:
         until = time.monotonic() + max(self._deadline.remaining(), LAST_WORDS_SECONDS)
         errors = [*self._report.errors, *([error] if error else [])]
         try:

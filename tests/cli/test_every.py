@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, outcomes
+from heatmap import cli, outcomes, stop
 from heatmap.cli import every
 from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
@@ -204,9 +204,7 @@ def test_a_signal_ends_a_running_tick_in_good_order(loop: Callable[..., Loop], t
 
     assert 0 == code
     assert KILL_AFTER_SECONDS > took_seconds
-    assert [
-        "heatmap: stopped by a signal before its end: visitors keep the last good pages"
-    ] == running.errors
+    assert [f"heatmap: {stop.SENTENCE}"] == running.errors
     assert [(75, "stopped")] == [each[2:4] for each in outcomes.read(tmp_path / "state")]
     assert b"" == (tmp_path / "state/lock").read_bytes()
 
