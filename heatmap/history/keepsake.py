@@ -15,6 +15,7 @@ from heatmap import __version__, documents
 if TYPE_CHECKING:
     from pathlib import Path
 
+SUFFIX = ".kept"
 FORMAT = 3  # to be raised with any change to what is kept
 
 
@@ -26,6 +27,11 @@ def digest_name(market: str) -> str:
 def tape_name(market: str) -> str:
     """Return the file name of a market's tape."""
     return f"tape-{_file_name(market)}"
+
+
+def is_kept(directory: Path) -> bool:
+    """Whether anything is kept of a history in this directory."""
+    return any(directory.glob(f"*{SUFFIX}"))
 
 
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
@@ -53,7 +59,7 @@ def write(path: Path, key: object, kept: object) -> None:
 
 
 def _file_name(market: str) -> str:
-    return f"{market.replace(':', '-')}.kept"
+    return f"{market.replace(':', '-')}{SUFFIX}"
 
 
 def _read(path: Path) -> tuple[Any, Any] | None:

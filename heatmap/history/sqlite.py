@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heatmap import documents
 from heatmap.errors import HistoryError, HistoryImpossible
+from heatmap.history import keepsake
 from heatmap.history.schema import MIGRATIONS, TABLES
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Sqlite:
             return self._connection
         self.close()
         documents.make_folder(self._path.parent)
+        was_emptied = self._is_emptied()
         self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         found = os.stat(self._path)
         self._inode = found.st_ino
@@ -135,7 +137,23 @@ class Sqlite:
             raise _Damage(message)
         prepare(self._connection, MIGRATIONS, str(self._path))
         self._is_ready = True
+        if was_emptied:  # SQLite takes it for a new one, so that what was lost would never be reported
+            self._warn(
+                f"the history {self._path} was found empty and begins anew. To bring the daily bars back: "
+                "`heatmap history backfill`"
+            )
         return self._connection
+
+    def _is_emptied(self) -> bool:
+        """Whether the file is there and empty, though its history was in use.
+
+        A run that is killed while it makes the file leaves it empty, too. Then nothing is kept of it yet.
+        """
+        try:
+            size = os.stat(self._path).st_size
+        except FileNotFoundError:
+            return False
+        return size == 0 and keepsake.is_kept(self._path.parent)
 
     def _compact(self) -> None:
         connection = self._opened()

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_TEMPORARY, HistoryError, HistoryImpossible
+from heatmap.history import keepsake
 from heatmap.history import sqlite as module
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
@@ -281,6 +282,21 @@ def test_an_empty_file_is_a_new_one(sqlite: Place) -> None:
     check_in_use(sqlite)
 
     assert [] == sqlite.warnings
+
+
+def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
+    """What is kept of it between ticks shows that there was a history."""
+    sqlite.folder.mkdir()
+    file_of(sqlite).touch()
+    keepsake.write(sqlite.folder / keepsake.tape_name(MARKET), "a key", ["a tape"])
+
+    use(sqlite)
+    check_in_use(sqlite)
+
+    assert [
+        f"the history {file_of(sqlite)} was found empty and begins anew. To bring the daily bars back: "
+        "`heatmap history backfill`"
+    ] == sqlite.warnings
 
 
 def test_a_newer_version_is_left_alone(sqlite: Place) -> None:
