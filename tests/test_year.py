@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import html
-import json
 import os
-from datetime import date, datetime, timedelta
+import re
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from tests.promises.year import measure, plan, sessions
-from tests.promises.year.judge import Judge
-from tests.promises.year.market import Market, Price
+from tests.promises.year import damages, measure, plan, sessions
+from tests.promises.year.installation import MARKET, WELL, Installation, message
 from tests.promises.year.mishaps import MISHAPS
-from tests.promises.year.plan import STUCK, VETO, Day, Tick
+from tests.promises.year.plan import STUCK, VETO, Tick
 from tests.promises.year.runs import Ended
 from tests.promises.year.sessions import at
 from tests.servers.exchange_faults import FAULTS
@@ -25,8 +22,6 @@ from tests.servers.process import Missing
 SEED = 20260917
 MONDAY = date(2026, 7, 20)
 MORNING, NOON, EVENING = (at(MONDAY, clock) for clock in ("09:30", "12:00", "15:45"))
-MARKET = Market(sessions.sessions())
-WELL = Ended(0, "", "", 0.5, 50_000)
 
 
 @pytest.mark.real
@@ -53,6 +48,15 @@ def test_the_year_has_everything() -> None:
     assert days == plan.make(SEED) != plan.make(SEED + 1)
 
 
+def test_the_sample_has_all_damage() -> None:
+    """To every kind of file, and calm sessions before and after it."""
+    first, *_, last = days = plan.sample(plan.make(SEED), measure.SAMPLE, Random(SEED))
+    met = {tick.mishap for day in days for tick in day.ticks}
+
+    assert {f"{kind} damaged" for kind in damages.KINDS} <= met
+    assert not any(tick.trouble for tick in (*first.ticks, *last.ticks))
+
+
 def test_without_root_no_disk_is_filled() -> None:
     """Nor is anything else planned that only root can do."""
     met = {tick.mishap for day in plan.make(SEED, root=False) for tick in day.ticks}
@@ -61,65 +65,14 @@ def test_without_root_no_disk_is_filled() -> None:
 
 
 def test_a_session_can_be_had_alone() -> None:
-    """As it was planned, after a calm one."""
+    """As it was planned, between calm ones: the next one shows what it has done."""
     days = plan.make(SEED)
     day = next(day for day in days if day.date == MONDAY)
 
-    before, alone = plan.only(days, MONDAY)
+    before, alone, after = plan.only(days, MONDAY)
 
     assert day == alone
-    assert not any(tick.trouble for tick in before.ticks)
-
-
-class Installation:
-    """Pages as a run would leave them, and their judge."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.judge = Judge(folder, MARKET, lambda _: None)
-        self.session = sessions.session(MONDAY)
-
-    def publish(
-        self, moment: datetime, prices: dict[str, Price] | None = None, *, to: str = "site/nse-fno"
-    ) -> None:
-        """Put the pages of a moment."""
-        as_of = MARKET.shown(moment).as_of
-        prices = MARKET.prices(as_of) if prices is None else prices
-        folder = self.folder / to
-        folder.mkdir(parents=True, exist_ok=True)
-        cells = "".join(
-            f'<td data-symbol="{html.escape(symbol)}" data-percent-change="{price.percent}">'
-            for symbol, price in prices.items()
-        )
-        page = f'<html><time datetime="{as_of.isoformat()}">{cells}</html>\n'
-        quotes = [
-            {
-                "symbol": symbol,
-                "last_price": price.last,
-                "previous_close": price.previous_close,
-                "percent_change": price.percent,
-            }
-            for symbol, price in prices.items()
-        ]
-        (folder / "index.html").write_text(page)
-        (folder / "snapshot.json").write_text(json.dumps({"as_of": as_of.isoformat(), "quotes": quotes}))
-        if to == "site/nse-fno":
-            (self.folder / "site/index.html").write_text(page)
-
-    def look(self, tick: Tick, ended: Ended = WELL, **more: Any) -> list[str]:
-        """Return the promises that the judge finds broken."""
-        before = len(self.judge.violations)
-        day = Day(MONDAY, self.session, (tick,), "a test")
-        self.judge.look(day, tick, ended, **{"stuck_since": None} | more)
-        return [violation.promise for violation in self.judge.violations[before:]]
-
-    def over(self, *ticks: Tick, told: tuple[Tick, ...] = ()) -> list[str]:
-        """The same, of a session that is over; `told` are the ticks of which status has a line."""
-        before = len(self.judge.violations)
-        lines = [{"at": tick.at.isoformat(), "exit_code": 0} for tick in told]
-        status = WELL._replace(out=json.dumps({"markets": [{"ticks": lines}]}))
-        self.judge.session_over(Day(MONDAY, self.session, ticks, "a test"), status)
-        return [violation.promise for violation in self.judge.violations[before:]]
+    assert not any(tick.trouble for tick in (*before.ticks, *after.ticks))
 
 
 @pytest.fixture
@@ -127,7 +80,7 @@ def installation(tmp_path: Path) -> Installation:
     """One whose pages are of this morning."""
     made = Installation(tmp_path)
     made.publish(MORNING)
-    assert [] == made.look(Tick(MORNING))
+    assert [] == made.look(Tick(MORNING), calls=[message(MONDAY, MARKET.prices(MARKET.shown(MORNING).as_of))])
     return made
 
 
@@ -135,12 +88,8 @@ def test_the_judge_is_content_with_what_is_true(installation: Installation) -> N
     """A page of each tick, its line in status, and a final page."""
     installation.publish(NOON)
     assert [] == installation.look(Tick(NOON))
-    installation.publish(EVENING)
+    installation.finish(EVENING)
     assert [] == installation.look(Tick(EVENING))
-    installation.publish(EVENING, to="site/nse-fno/2026/07/20")
-    (installation.folder / "state").mkdir()
-    state = {"markets": {"nse-fno": {"final_date": "2026-07-20"}}}
-    (installation.folder / "state/state.json").write_text(json.dumps(state))
 
     assert [] == installation.over(Tick(EVENING), told=(Tick(MORNING), Tick(NOON)))
 
@@ -183,13 +132,13 @@ def test_the_judge_notices_figures_that_stand_still_for_too_long(installation: I
 @pytest.mark.parametrize("damage", ["torn", "gone"])
 def test_the_judge_notices_a_page_that_is_not_whole(installation: Installation, damage: str) -> None:
     """Half of one, or none."""
-    page = installation.folder / "site/nse-fno/index.html"
+    page = installation.home / "site/nse-fno/index.html"
     if damage == "torn":
         os.truncate(page, 3000)
     else:
         page.unlink()
 
-    assert ["worse"] == installation.look(Tick(NOON, VETO))
+    assert ["worse" if damage == "torn" else "lost"] == installation.look(Tick(NOON, VETO))
 
 
 def test_the_judge_notices_a_page_that_stays_though_all_is_well(installation: Installation) -> None:
@@ -242,7 +191,54 @@ def test_the_judge_notices_a_lost_final(installation: Installation) -> None:
 
 
 def test_the_judge_notices_a_premature_final(installation: Installation) -> None:
-    """One as of noon, as from a clock that was ahead."""
-    installation.publish(NOON, to="site/nse-fno/2026/07/20")
+    """One as of noon, as from a clock that was ahead: its page, its numbers and its picture."""
+    installation.finish(NOON)
+    installation.look(Tick(NOON))
 
-    assert ["worse"] * 2 == installation.over(Tick(EVENING, "html"), told=(Tick(MORNING),))
+    broken = installation.over(Tick(EVENING, "html"), told=(Tick(MORNING), Tick(NOON)))
+
+    assert ["worse"] * 3 == broken
+
+
+@pytest.mark.parametrize(
+    "mishap", ["a target down", "lock held by who is then killed", "nobody listens", "no such name"]
+)
+def test_the_judge_notices_a_mishap_in_silence(installation: Installation, mishap: str) -> None:
+    """A run that cannot have published all does not end with 0 while the market trades."""
+    told = WELL._replace(code=75, err="heatmap: it cannot be reached")
+
+    assert ["code"] == installation.look(Tick(NOON, mishap=mishap))
+    assert [] == installation.look(Tick(NOON, mishap=mishap), told)
+
+
+def test_the_judge_notices_targets_that_differ(installation: Installation) -> None:
+    """A file that only one of them has, and one that is another there."""
+    installation.finish(EVENING)
+    installation.look(Tick(EVENING))
+    installation.write("site", "nse-fno/later.js", "let us;")
+    installation.write("mirror", "nse-fno/status.json", '{"as_of": "2026-07-20T15:30:28+05:30", "more": 1}')
+    installation.look(Tick(EVENING, VETO))
+
+    assert ["targets"] * 2 == installation.over(Tick(EVENING), told=(Tick(MORNING),))
+
+
+def test_no_figures_hold_where_nothing_was_seen() -> None:
+    """A year without finals, pages, alerts or faults has proved nothing, whatever else is 0."""
+    held = {"finals": 1, "pages": 1, "alerts": 1, "faults": 1}
+    figures = {name: held.get(name, 0) for name in measure.Year._fields}
+
+    assert measure.Year(**figures).holds
+    for name in held:
+        assert not measure.Year(**figures | {name: 0}).holds
+    for name in figures.keys() - {*held, "sessions", "runs", "with_trouble", "kills", "without_a_chance"}:
+        assert not measure.Year(**figures | {name: 10**6}).holds or "history" in name or "longest" in name
+
+
+def test_every_promise_of_the_judge_has_a_column() -> None:
+    """One that the judge finds broken under a name that no column has is counted as failed."""
+    source = "".join(path.read_text("utf-8") for path in Path(measure.__file__).parent.glob("*.py"))
+    named = {*re.findall(r"violate\(\s*\"([\w ]+)\"", source)}
+    known = {promise for promises in measure.COLUMNS.values() for promise in promises}
+
+    assert {"code", "words", "stale", "memory", "unreadable"} == named - known
+    assert known <= named

@@ -294,8 +294,10 @@ def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
     check_in_use(sqlite)
 
     assert [
-        f"the history {file_of(sqlite)} was found empty and begins anew. To bring the daily bars back: "
-        "`heatmap history backfill`"
+        (
+            f"the history {file_of(sqlite)} was found empty and begins anew. To bring the daily bars back: "
+            "`heatmap history backfill`"
+        )
     ] == sqlite.warnings
 
 

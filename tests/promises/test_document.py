@@ -27,6 +27,8 @@ LOSSES = (
     "too late",
     "untold",
     "left behind",
+    "amiss",
+    "blind",
 )
 
 

@@ -9,29 +9,33 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.promises.year import seen
+from tests.promises.year import endings, seen
+from tests.promises.year.damages import MARKET, Damage
+from tests.promises.year.kept import Kept
 from tests.promises.year.market import Market
-from tests.promises.year.mishaps import DATA, MISHAPS, OK, STATE_NAME, TEMPORARY
-from tests.promises.year.plan import ARCHIVED, HARMLESS, OLD, PASSING, STUCK, VETO, Day, Tick
+from tests.promises.year.mishaps import MIRROR_NAME, OK, SITE_NAME
+from tests.promises.year.plan import ARCHIVED, HARMLESS, STUCK, Day, Tick
 from tests.promises.year.rests import Rests
 from tests.promises.year.runs import Ended
 from tests.promises.year.seen import Seen
 from tests.promises.year.sessions import Session, at
+from tests.promises.year.site import FEED, LIVE, PAGE, Site
+from tests.promises.year.told import Told
+from tests.servers.hooks import Call
 
 DEADLINE_SECONDS = 30  # `deadline_seconds` of the configuration
 LONGEST_SECONDS = DEADLINE_SECONDS + 5  # of a run, as docs/promises.md has it
 MOST_MIB = 100  # of memory, with every bomb
 LEAST_SHARE = 0.7
 STUCK_LIMIT = timedelta(minutes=25)  # for how long figures that stand still are believed: 20, and one tick
-LAST_TRADE = timedelta(minutes=1)  # by which a source's last figures may come before the close
-MARKET = "nse-fno"
-SITE = Path("site", MARKET)
-PAGES = (SITE / "snapshot.json", SITE / "index.html", Path("site/index.html"))
+PAGES = (f"{MARKET}/snapshot.json", LIVE, PAGE)
+FEED_PATH = f"{MARKET}/{FEED}"
+FULL_DISK = "full disk"
 SENTENCE = re.compile(r"heatmap: .*\S")
 KILLED = -9
 ENDING = date(2026, 12, 1)  # from then on the exchange's list is asked for, which may be told of once a day
@@ -51,11 +55,6 @@ class Violation(NamedTuple):
         )
 
 
-def _is_blind(tick: Tick) -> bool:
-    """Whether a run may be unable to say when it was, or to write it down."""
-    return (tick.mishap or "").startswith(("clock", "full disk", "killed", "terminated"))
-
-
 class Judge:
     """The judge of one installation in `home`; `tell` is called with each broken promise."""
 
@@ -63,7 +62,13 @@ class Judge:
         self._home = home
         self._tell = tell
         self._market = market
-        self._pages: dict[Path, tuple[bytes, Seen]] = {}
+        self._pages: dict[str, Seen] = {}
+        self._site = Site(home / SITE_NAME, market, self.violate)
+        self._mirror = Site(home / MIRROR_NAME, market, self.violate)
+        self._kept = Kept(home, market, self.violate)
+        self._told = Told(self.violate)
+        self._listed_since = self._linked_since = date.min
+        self._differing: set[str] = set()
         self._rests = Rests()
         self._was_damaged = False
         self._to_be_told: list[tuple[Tick, int]] = []  # with the exit codes
@@ -74,24 +79,76 @@ class Judge:
         self.peak_kib = 0
         self.longest_seconds = 0.0
 
-    def look(self, day: Day, tick: Tick, ended: Ended, *, stuck_since: datetime | None) -> None:
-        """Judge a run that has just ended, and what it left.
+    def look(
+        self,
+        day: Day,
+        tick: Tick,
+        ended: Ended,
+        *,
+        stuck_since: datetime | None,
+        damage: Damage | None = None,
+        calls: Collection[Call] = (),
+    ) -> None:
+        """Judge a run that has just ended, and all that it left.
 
-        `stuck_since`: as of when the figures are true that a stuck exchange shows.
+        `stuck_since`: as of when the figures are true that a stuck exchange shows. `damage`: what was damaged
+        before the run. `calls`: what the web hook of the alerts got.
         """
         self._tick, self._stuck_since = tick, stuck_since
-        self._was_damaged |= "damaged" in tick.trouble
+        if damage:
+            self._strike(damage, day)
         self.counts["runs"] += 1
         self.counts["troubles"] += bool(tick.trouble)
         self.counts["kills"] += ended.code == KILLED
         self._judge_effort(ended)
         self._judge_words(ended)
         self._judge_code(day, ended)
-        replaced = [self._judge_page(name) for name in PAGES]
-        self.counts["pages"] += any(replaced)
+        is_whole = not ended.is_struck and tick.mishap != FULL_DISK and ended.code >= OK
+        is_done = is_whole and ended.code == OK
+        changed = self._site.look(tick.at, is_done=is_done)
+        self._mirror.look(tick.at, is_done=is_done)
+        self.counts["pages"] += bool(changed & {*PAGES})
+        self.counts["kills while publishing"] += bool(changed) and ended.code == KILLED
+        for name in PAGES:
+            self._judge_page(name)
+        self._judge_aftermath(day, changed, calls, ended, is_whole=is_whole, is_done=is_done)
         if day.session and not tick.trouble and day.session.phase(tick.at):
             self._judge_freshness()
         self._rests.learn(tick)
+
+    def _strike(self, damage: Damage, day: Day) -> None:
+        """Take over what a damaged file may cost, as it is documented."""
+        self._was_damaged = True
+        self._kept.strike(damage)
+        is_after = day.date in self._site.finals
+        following = day.date + timedelta(days=is_after)
+        if damage.kind == "archive's record":
+            self._listed_since = following
+        if damage.kind in ("archive's record", "archive's newest day"):
+            self._linked_since = following
+        if damage.kind == "alerts":
+            self._told.forget(day.date)
+
+    def _judge_aftermath(
+        self,
+        day: Day,
+        changed: Collection[str],
+        calls: Collection[Call],
+        ended: Ended,
+        *,
+        is_whole: bool,
+        is_done: bool,
+    ) -> None:
+        """Judge what follows from a run beyond its page: the state directory, the history, alerts."""
+        has_published = LIVE in changed
+        snapshot = self._site.seen(PAGES[0])
+        is_final = bool(day.session and self._tick.at >= day.session.settles)
+        self._kept.look(ended.err, is_done=is_done, has_published=has_published, is_final=is_final)
+        if has_published and is_whole and day.session and snapshot:
+            self._kept.publish(day.session, snapshot, is_final=is_final)
+        page = snapshot if has_published or PAGES[0] in changed else None
+        self._told.look(day.date, page, calls, is_taken=self._tick.hook_fault is None, is_done=is_whole)
+        self.counts["alerts"] = self._told.count
 
     def session_over(self, day: Day, status: Ended) -> None:
         """Judge what is left of a session once its day is over, and what `heatmap status --json` tells of it."""
@@ -100,18 +157,30 @@ class Judge:
         self._tick = day.ticks[-1]
         self._judge_status(status)
         self.counts["sessions"] += 1
-        folder = self._home / SITE / f"{session.date:%Y/%m/%d}"
         had_chance = self._had_chance(day, session)
-        if (folder / "index.html").exists():
+        has_final = session.date in self._site.finals
+        if has_final:
             self.counts["finals"] += 1
-            self._judge_final(folder, session)
-            spoilt = any("damaged" in tick.trouble for tick in day.ticks if tick.at >= session.settles)
-            if had_chance and not spoilt and self._final_date() != session.date:
-                self.violate("lost", f"the last final that is remembered is of {self._final_date()}")
+            for site in (self._site, self._mirror) if had_chance else (self._site,):
+                site.session_over(session, listed_since=self._listed_since, linked_since=self._linked_since)
+            spoilt = any("state.json" in tick.trouble for tick in day.ticks if tick.at >= session.settles)
+            if had_chance and not spoilt and self._kept.final_date() != session.date:
+                self.violate("lost", f"the last final that is remembered is of {self._kept.final_date()}")
         elif had_chance:
             self.violate("lost", "the session has no final page, though its figures could be had")
         else:
             self.counts["without a chance"] += 1
+        if had_chance:
+            self._judge_targets()
+        self._kept.session_over(session.date)
+        self._told.session_over(session.date, self._site.seen(FEED_PATH), has_final=has_final)
+
+    def _judge_targets(self) -> None:
+        """Both targets have the same files."""
+        found = {*self._site.others(self._mirror)}
+        for difference in sorted(found - self._differing):
+            self.violate("targets", difference)
+        self._differing = found
 
     def violate(self, promise: str, what: str) -> None:
         """Note a broken promise, and tell it at once."""
@@ -149,27 +218,13 @@ class Judge:
     def _judge_code(self, day: Day, ended: Ended) -> None:
         tick = self._tick
         is_trading = bool(day.session and day.session.phase(tick.at))
-        possible = self._possible_codes(is_trading=is_trading)
+        possible = endings.possible_codes(tick, self._rests, is_trading=is_trading)
         if ended.code not in possible:
             self.violate("code", f"exit code {ended.code}: {ended.err[-300:]!r}")
         if "outcomes" in tick.trouble:
             self._to_be_told.clear()
-        if (ended.code > 0 or (ended.code == OK and is_trading)) and not _is_blind(tick):
+        if (ended.code > 0 or (ended.code == OK and is_trading)) and not endings.may_lack_line(tick):
             self._to_be_told.append((tick, ended.code))
-
-    def _possible_codes(self, *, is_trading: bool) -> set[int]:
-        """Return how a run may end. A source that fails is asked while the market trades, unless it rests."""
-        tick = self._tick
-        of_archive = {TEMPORARY, DATA} if tick.archive_fault else set()
-        if tick.mishap:
-            return {*MISHAPS[tick.mishap].codes} | of_archive
-        if tick.fault is None or tick.fault in HARMLESS or tick.fault == VETO:
-            return {OK} | of_archive
-        failed = TEMPORARY if tick.fault in PASSING else DATA
-        is_sure = (
-            is_trading and tick.fault not in (STUCK, OLD) and not self._rests.may_rest("exchange", tick.at)
-        )
-        return {failed} if is_sure else {OK, failed} | of_archive
 
     def _judge_status(self, status: Ended) -> None:
         """Every failure has its line, and so has every tick at which the market traded."""
@@ -191,36 +246,27 @@ class Judge:
         self.counts["told"] += len(self._to_be_told)
         self._to_be_told.clear()
 
-    def _judge_page(self, name: Path) -> bool:
-        """Judge a file that visitors see if it was replaced; return whether it was."""
-        path = self._home / name
-        before = self._pages.get(name)
-        try:
-            content = path.read_bytes()
-            if before and before[0] == content:
-                return False
-            shown = seen.read(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if before or path.exists():
-                self.violate("worse", f"{name} is gone or not whole: {error!r}")
-            return False
-        if before and shown.as_of < before[1].as_of:
-            self.violate("worse", f"{name} went back from {before[1].as_of} to {shown.as_of}")
-        if before and len(shown.percents) < LEAST_SHARE * len(before[1].percents):
-            self.violate("worse", f"{name} has {len(shown.percents)} stocks after {len(before[1].percents)}")
-        self._judge_figures(name, shown)
-        self._pages[name] = (content, shown)
-        return True
+    def _judge_page(self, name: str) -> None:
+        """Judge one of the market's pages if it was replaced."""
+        before, shown = self._pages.get(name), self._site.seen(name)
+        if shown is None or shown is before or shown.as_of is None:
+            return
+        if before and before.as_of and shown.as_of < before.as_of:
+            self.violate("worse", f"{name} went back from {before.as_of} to {shown.as_of}")
+        if before and len(shown.percents) < LEAST_SHARE * len(before.percents):
+            self.violate("worse", f"{name} has {len(shown.percents)} stocks after {len(before.percents)}")
+        self._judge_figures(name, shown, shown.as_of)
+        self._pages[name] = shown
 
-    def _judge_figures(self, name: Path, shown: Seen) -> None:
+    def _judge_figures(self, name: str, shown: Seen, as_of: datetime) -> None:
         """What it shows must have been true when it says."""
-        possible = [self._market.prices(shown.as_of)]
+        possible = [self._market.prices(as_of)]
         since = self._stuck_since
-        if self._tick.fault == STUCK and since and shown.as_of - since <= STUCK_LIMIT:
+        if self._tick.fault == STUCK and since and as_of - since <= STUCK_LIMIT:
             possible.append(self._market.prices(since))
         wrong = min((seen.differences(shown, prices) for prices in possible), key=len)
         if wrong:
-            self.violate("wrong", f"{name} as of {shown.as_of}: {len(wrong)} figures, such as {wrong[0]}")
+            self.violate("wrong", f"{name} as of {as_of}: {len(wrong)} figures, such as {wrong[0]}")
 
     def _judge_freshness(self) -> None:
         """While all is well and the market trades, the page is of this very tick."""
@@ -229,22 +275,10 @@ class Judge:
         self.counts["good ticks"] += 1
         true = self._market.shown(self._tick.at).as_of
         page = self._pages.get(PAGES[1])
-        if page is None or page[1].as_of != true:
-            self.violate("stale", f"the page is as of {page and page[1].as_of}, not {true}")
+        if page is None or page.as_of != true:
+            self.violate("stale", f"the page is as of {page and page.as_of}, not {true}")
         else:
             self._rests.answered("exchange")
-
-    def _judge_final(self, folder: Path, session: Session) -> None:
-        for path in (folder / "index.html", folder / "snapshot.json"):
-            try:
-                shown = seen.read(path)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                self.violate("worse", f"the final {path.name} is not whole: {error!r}")
-                continue
-            if shown.as_of < session.closes - LAST_TRADE:
-                self.violate("worse", f"the final {path.name} is as of {shown.as_of}, before the close")
-            elif wrong := seen.differences(shown, self._market.prices(shown.as_of)):
-                self.violate("wrong", f"the final {path.name}: {len(wrong)} figures, such as {wrong[0]}")
 
     def _had_chance(self, day: Day, session: Session) -> bool:
         """Whether there was a tick after prices had settled at which a source answered and all was well here."""
@@ -258,10 +292,3 @@ class Judge:
             for tick in day.ticks
             if tick.at >= session.settles and not tick.mishap
         )
-
-    def _final_date(self) -> date | None:
-        try:
-            document = json.loads((self._home / STATE_NAME / "state.json").read_text("utf-8"))
-            return date.fromisoformat(document["markets"][MARKET]["final_date"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None

@@ -13,12 +13,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from heatmap import state
+from tests.promises.year import damages
+from tests.promises.year.damages import STATE_NAME, Damage
 from tests.promises.year.runs import Blow
 from tests.servers.process import free_port
 
 OK, DATA, TEMPORARY, CONFIGURATION = 0, 65, 75, 78
-LONGEST_RUN_SECONDS = 0.6  # about; a signal comes within it
-CONFIG_NAME, STATE_NAME, MIRROR_NAME = "heatmap.toml", "state", "mirror"
+CONFIG_NAME, SITE_NAME, MIRROR_NAME = "heatmap.toml", "site", "mirror"
 HOLDER = """import fcntl, sys, time
 file = open(sys.argv[1], "a")
 fcntl.flock(file, fcntl.LOCK_EX)
@@ -28,29 +30,38 @@ time.sleep(600)
 
 
 class Terms(NamedTuple):
-    """Under which a run takes place: how wrong its clock goes, what strikes it, whether stdout is closed."""
+    """Under which a run takes place: how wrong its clock goes, what strikes it, whether stdout is closed.
+
+    `has_struck`: whether the mishap has happened. Of a blow only the end of the run tells that.
+    """
 
     clock: Callable[[datetime], datetime] = lambda now: now
     blow: Blow | None = None
     closed_stdout: bool = False
+    damage: Damage | None = None
+    has_struck: bool = True
 
 
 class Mishap(NamedTuple):
-    """`begin` makes it happen in a folder; `codes` are those that a run may end with while the source is honest."""
+    """`begin` makes it happen in a folder; `codes` are those that a run may end with while the source is honest.
+
+    `sure_code`: how a run ends that has a page to publish, where that follows from the mishap.
+    """
 
     begin: Callable[[Path, Random], AbstractContextManager[Terms]]
     codes: frozenset[int]
     needs_root: bool = False
+    sure_code: int | None = None
 
 
 @contextmanager
 def _killed(home: Path, rng: Random) -> Iterator[Terms]:
-    yield Terms(blow=Blow(signal.SIGKILL, rng.uniform(0, LONGEST_RUN_SECONDS)))
+    yield Terms(blow=Blow(signal.SIGKILL, rng.random()))
 
 
 @contextmanager
 def _terminated(home: Path, rng: Random) -> Iterator[Terms]:
-    yield Terms(blow=Blow(signal.SIGTERM, rng.uniform(0, LONGEST_RUN_SECONDS)))
+    yield Terms(blow=Blow(signal.SIGTERM, rng.random()))
 
 
 def _clock(
@@ -58,8 +69,8 @@ def _clock(
 ) -> Callable[[Path, Random], AbstractContextManager[Terms]]:
     @contextmanager
     def begin(home: Path, rng: Random) -> Iterator[Terms]:
-        state = rng.random()
-        yield Terms(clock=lambda now: shown(now, Random(state)))
+        number = rng.random()
+        yield Terms(clock=lambda now: shown(now, Random(number)))
 
     return begin
 
@@ -71,46 +82,31 @@ def _full_disk(home: Path, rng: Random) -> Iterator[Terms]:
     room = rng.choice([0, 4, 40, 200, 400]) * 1024
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(1, found.f_bavail * found.f_frsize - room))
+    left = os.statvfs(home)
+    assert left.f_bavail * left.f_frsize <= room + found.f_frsize, "the disk is not full"
     try:
         yield Terms()
     finally:
         ballast.unlink()
 
 
-def _damaged(pattern: str) -> Callable[[Path, Random], AbstractContextManager[Terms]]:
+def _damaged(kind: str) -> Callable[[Path, Random], AbstractContextManager[Terms]]:
     @contextmanager
     def begin(home: Path, rng: Random) -> Iterator[Terms]:
-        files = sorted(path for path in (home / STATE_NAME).glob(pattern) if path.is_file())
-        if files:
-            _damage(rng.choice(files), rng)
-        yield Terms()
+        done = damages.damage(home / STATE_NAME, kind, rng)
+        yield Terms(damage=done, has_struck=done is not None)
 
     return begin
 
 
-def _damage(path: Path, rng: Random) -> None:
-    content = path.read_bytes()
-    half = len(content) // 2
-    damages = {
-        "torn": content[:half],
-        "empty": b"",
-        "noise": rng.randbytes(len(content) or 100),
-        "a bit of noise": content[:half] + rng.randbytes(64) + content[half + 64 :],
-        "zeros": bytes(len(content)),  # as after a power cut
-        "other JSON": b'{"version": 1, "markets": [], "days": 7}',
-        "newer": content.replace(b'"version": 1', b'"version": 99').replace(b'"version":1', b'"version":99'),
-    }
-    path.write_bytes(damages[rng.choice(sorted(damages))])
-
-
 @contextmanager
 def _lock_held(home: Path, rng: Random) -> Iterator[Terms]:
-    lock = home / STATE_NAME / "lock"
+    lock = home / STATE_NAME / state.LOCK_NAME
     lock.parent.mkdir(exist_ok=True)
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, lock], stdout=subprocess.PIPE)
     try:
         assert holder.stdout
-        holder.stdout.readline()
+        assert holder.stdout.readline() == b"held\n", "the lock is not held"
         yield Terms()
     finally:
         holder.kill()  # without a word, as a machine's memory running out would
@@ -140,6 +136,7 @@ def _exchange_at(address: Callable[[], str]) -> Callable[[Path, Random], Abstrac
             f'base_url = "{address()}"' if line.startswith("base_url") else line
             for line in before.splitlines()
         ]
+        assert lines != before.splitlines(), f"{path} names no base_url"
         path.write_text("\n".join(lines), "utf-8")
         try:
             yield Terms()
@@ -170,17 +167,14 @@ MISHAPS = {
     "clock at its beginning": Mishap(
         _clock(lambda now, rng: datetime(2000, 1, 1, tzinfo=UTC)), frozenset({CONFIGURATION, OK})
     ),
-    "state.json damaged": Mishap(_damaged("state.json"), WELL),
-    "last tick damaged": Mishap(_damaged("last/*.json"), WELL),
-    "history damaged": Mishap(_damaged("history.sqlite"), WELL),
-    "history's digest damaged": Mishap(_damaged("digest-*.json"), WELL),
-    "archive damaged": Mishap(_damaged("archive-*"), WELL),
-    "outcomes damaged": Mishap(_damaged("outcomes*"), WELL),
-    "cookies damaged": Mishap(_damaged("sources/*/*"), WELL),
-    "nap damaged": Mishap(_damaged("nap"), WELL),
-    "lock held by who is then killed": Mishap(_lock_held, frozenset({OK, TEMPORARY})),
-    "a target down": Mishap(_target_down, frozenset({OK, TEMPORARY})),
-    "nobody listens": Mishap(_exchange_at(lambda: f"http://127.0.0.1:{free_port()}"), FAILING | WELL),
-    "no such name": Mishap(_exchange_at(lambda: "https://exchange.invalid"), FAILING | WELL),
+    **{f"{kind} damaged": Mishap(_damaged(kind), WELL) for kind in damages.KINDS},
+    "lock held by who is then killed": Mishap(_lock_held, frozenset({OK, TEMPORARY}), sure_code=TEMPORARY),
+    "a target down": Mishap(_target_down, frozenset({OK, TEMPORARY}), sure_code=TEMPORARY),
+    "nobody listens": Mishap(
+        _exchange_at(lambda: f"http://127.0.0.1:{free_port()}"), FAILING | WELL, sure_code=TEMPORARY
+    ),
+    "no such name": Mishap(
+        _exchange_at(lambda: "https://exchange.invalid"), FAILING | WELL, sure_code=TEMPORARY
+    ),
     "stdout closed": Mishap(_closed_stdout, WELL),
 }

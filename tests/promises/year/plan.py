@@ -19,6 +19,7 @@ from tests.servers.exchange_faults import FAULTS
 
 INTERVAL = timedelta(minutes=5)
 WHOLE_SESSIONS = 3  # and the special ones
+BLOWS = 9  # in a session of the sample, beside the one at its final
 MORE_KILLS = 12  # for each round of all troubles: every one strikes at another instant
 STUCK = "stuck figures"  # the exchange stamps each tick's time on the figures of the first
 SHRUNK = "two of three stocks missing"
@@ -40,6 +41,7 @@ BURSTS = (
     STUCK,
 )
 ARCHIVE_FAULTS = ("403", "429", "500", "html", "short")
+HOOK_FAULTS = ("error", "refuse", "redirect", "rubbish")  # as tests/servers/hooks.py has them
 ARCHIVED = "18:30"  # from when on the exchange has the day's archive
 # What an address that is blocked sees, or a server that wants to be left alone.
 BLOCKING = frozenset(
@@ -65,12 +67,14 @@ class Tick(NamedTuple):
     fault: str | None = None
     mishap: str | None = None
     archive_fault: str | None = None
+    hook_fault: str | None = None  # how the web hook of the alerts behaves; None: it takes messages
 
     @property
     def trouble(self) -> str:
         """What goes wrong, in words; "" where nothing does."""
         archive = f"archive {self.archive_fault}" if self.archive_fault else None
-        return " and ".join(filter(None, (self.fault, self.mishap, archive)))
+        hook = f"web hook {self.hook_fault}" if self.hook_fault else None
+        return " and ".join(filter(None, (self.fault, self.mishap, archive, hook)))
 
 
 class Day(NamedTuple):
@@ -162,8 +166,9 @@ def _ticks(
             trouble = burst
         elif kind == "sprinkled" and rng.random() < 0.3:
             trouble = next(troubles)
+        hook = rng.choice(HOOK_FAULTS) if kind != "honest" and rng.random() < 0.1 else None
         is_local = trouble in MISHAPS
-        yield Tick(moment, None if is_local else trouble, trouble if is_local else None, archive)
+        yield Tick(moment, None if is_local else trouble, trouble if is_local else None, archive, hook)
 
 
 def _deck(rng: Random, cards: Collection[str]) -> Iterator[str]:
@@ -193,15 +198,39 @@ def first(days: list[Day], count: int) -> list[Day]:
     return days[: held[count - 1] + 1]
 
 
-def sample(days: list[Day], count: int, rng: Random) -> list[Day]:
-    """Return the first session, and so many others at which something happens now and then, in order."""
-    lively = [day for day in days if day.kind == "sprinkled" and len(day.ticks) < 20]
-    return [days[0], *sorted(rng.sample(lively, count - 1))]
+def sample(days: list[Day], count: int, rng: Random, *, root: bool = True) -> list[Day]:
+    """Return `count` sessions that follow one another: calm ones at both ends, all damage and more in between.
+
+    So each damage has what it needs before it, and what it does to the next session is seen.
+    """
+    held = [day for day in days if day.session][:count]
+    mishaps = [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
+    first = [name for name in mishaps if name.endswith("damaged")]
+    others = rng.sample([name for name in mishaps if name not in first], 4)
+    troubles = _deck(rng, [*first, *others, "killed", "killed", rng.choice(sorted(PASSING - {"hang"}))])
+    found = [_calm(held[0])]
+    for day in held[1:-1]:
+        assert day.session
+        grid = [moment for window in day.session.windows for moment in _grid(window.opens, window.closes)]
+        struck = [*sorted(rng.sample(grid[1:], BLOWS)), day.session.settles]
+        ticks = {moment: Tick(moment) for moment in (grid[0], *(at(day.date, clock) for clock in EVENING))}
+        for moment in struck:
+            trouble = next(troubles)
+            is_local = trouble in MISHAPS
+            ticks[moment] = Tick(moment, None if is_local else trouble, trouble if is_local else None)
+        ticks[struck[1]] = ticks[struck[1]]._replace(hook_fault=rng.choice(HOOK_FAULTS))
+        ticks[day.session.settles + INTERVAL] = Tick(day.session.settles + INTERVAL)
+        found.append(day._replace(ticks=tuple(ticks[moment] for moment in sorted(ticks)), kind="sprinkled"))
+    return [*found, _calm(held[-1])]
+
+
+def _calm(day: Day) -> Day:
+    return day._replace(ticks=tuple(Tick(tick.at) for tick in day.ticks), kind="honest")
 
 
 def only(days: list[Day], wanted: date) -> list[Day]:
-    """Return one day as planned, and before it the session before as if all were well."""
+    """Return one day as planned, between the sessions before and after it as if all were well."""
     number = next(number for number, day in enumerate(days) if day.date == wanted)
     before = [day for day in days[:number] if day.session][-1:]
-    calm = [day._replace(ticks=tuple(Tick(tick.at) for tick in day.ticks), kind="honest") for day in before]
-    return [*calm, days[number]]
+    after = [day for day in days[number + 1 :] if day.session][:1]
+    return [*map(_calm, before), days[number], *map(_calm, after)]

@@ -36,10 +36,10 @@ os._exit(code)
 
 
 class Blow(NamedTuple):
-    """A signal that a run gets, so many seconds after it began."""
+    """A signal that a run gets, after this share of the time that a whole run takes."""
 
     number: int
-    after_seconds: float
+    after_share: float
 
 
 class Ended(NamedTuple):
@@ -50,6 +50,7 @@ class Ended(NamedTuple):
     err: str
     seconds: float
     peak_kib: int | None
+    is_struck: bool = False  # by a blow: the run had not ended by then
 
 
 def heatmap(
@@ -57,10 +58,11 @@ def heatmap(
     *words: str,
     clock: datetime,
     blow: Blow | None = None,
+    usual_seconds: float = 1.0,
     closed_stdout: bool = False,
     weigh_in: Path,
 ) -> Ended:
-    """Run the command in `home`, by the clock that it is to see."""
+    """Run the command in `home`, by the clock that it is to see. A whole run takes about `usual_seconds`."""
     weight = weigh_in / "peak"
     weight.unlink(missing_ok=True)
     command = [sys.executable, "-m", "heatmap", *words]
@@ -77,11 +79,12 @@ def heatmap(
         start_new_session=True,
         preexec_fn=_close_stdout if closed_stdout else None,
     )
+    is_struck = False
     try:
         if blow is not None:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(blow.after_seconds)
-            _strike(process, blow.number)
+                process.wait(blow.after_share * usual_seconds)
+            is_struck = _strike(process, blow.number)
         out, err = process.communicate(timeout=END_SECONDS)
     except subprocess.TimeoutExpired:
         _strike(process, signal.SIGKILL)
@@ -89,7 +92,7 @@ def heatmap(
         raise
     seconds = time.monotonic() - begun
     told = weight.read_text() if weight.exists() else ""
-    return Ended(process.returncode, out or "", err, seconds, int(told) if told else None)
+    return Ended(process.returncode, out or "", err, seconds, int(told) if told else None, is_struck)
 
 
 def environment(clock: datetime) -> Mapping[str, str]:
@@ -107,16 +110,25 @@ def environment(clock: datetime) -> Mapping[str, str]:
     }
 
 
-def _strike(process: subprocess.Popen[str], number: int) -> None:
+def _strike(process: subprocess.Popen[str], number: int) -> bool:
+    """Send a signal to a run that has not ended; return whether there was one to get it."""
     if process.poll() is not None:
-        return
+        return False
     if number == signal.SIGKILL:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        return
-    with suppress(OSError, ValueError):  # the run itself; the small one that weighs it lives on
-        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            return True
+        return False
+    # To the run itself, once it has been started; the small one that weighs it lives on.
+    children: list[str] = []
+    while not children and process.poll() is None:
+        with suppress(OSError):
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        with suppress(ProcessLookupError):
             os.kill(int(child), number)
+            return True
+    return False
 
 
 def _close_stdout() -> None:

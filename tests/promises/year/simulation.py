@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
@@ -11,24 +12,30 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
-from tests.promises.year import sessions
-from tests.promises.year.judge import DEADLINE_SECONDS, MARKET, Judge, Violation
+from tests.promises.year import damages, sessions
+from tests.promises.year.damages import MARKET, STATE_NAME
+from tests.promises.year.judge import DEADLINE_SECONDS, UNCAUGHT, Judge, Violation
 from tests.promises.year.market import Market
-from tests.promises.year.mishaps import CONFIG_NAME, MIRROR_NAME, MISHAPS, STATE_NAME, Terms
+from tests.promises.year.mishaps import CONFIG_NAME, MIRROR_NAME, MISHAPS, OK, SITE_NAME, Terms
 from tests.promises.year.plan import ARCHIVED, OLD, OWN_FAULTS, SHRUNK, STUCK, Day, Tick
-from tests.promises.year.runs import heatmap
+from tests.promises.year.runs import Ended, heatmap
 from tests.promises.year.sessions import DRILL, LATE_CLOSURE, LISTED_LATE, MUHURAT, at
+from tests.promises.year.site import PUBLIC_URL
+from tests.promises.year.told import ALERT, CHANGE_PERCENT
 from tests.servers import exchange_holidays
 from tests.servers.archives import FULL, Archives, full, share
 from tests.servers.disk import SmallDisk
 from tests.servers.exchange import Exchange
+from tests.servers.hooks import Hooks
 
 OLD_FOR = timedelta(minutes=10)
 DISK_KIB = 1024 * 1024  # room for everything; a disk of its own, so that it can be filled
-OVERRIDES_NAME = "holidays.toml"
+OVERRIDES_NAME, HOOK_NAME = "holidays.toml", "hook"
+SURE_TIMES = 3  # a fault that depends on chance strikes at one of so many runs
+USUAL_RUNS = 5  # of which the usual length of a run is taken
 CONFIGURATION = f"""state_directory = "{STATE_NAME}"
 deadline_seconds = {DEADLINE_SECONDS}
-public_url = "https://www.example.org/heatmap/"
+public_url = "{PUBLIC_URL}"
 
 [[market]]
 name = "{MARKET}"
@@ -50,8 +57,13 @@ overrides = "{OVERRIDES_NAME}"
 [page]
 png = false
 
+[[alert]]
+name = "{ALERT}"
+change_percent = {CHANGE_PERCENT}
+url_file = "{HOOK_NAME}"
+
 [[publish]]
-url = "file:site"
+url = "file:{SITE_NAME}"
 [[publish]]
 url = "file:{MIRROR_NAME}"
 """
@@ -74,6 +86,10 @@ class Simulation:
         self._market = Market([sessions.session(date(2025, 12, 31)), *sessions.sessions()])  # type: ignore[list-item]
         self._stuck_since: datetime | None = None
         self._chores = sorted(self._all_chores(), key=lambda chore: chore[0])
+        self._usual: list[float] = []  # seconds that the last whole runs took
+        self._kinds: set[str] = set()  # of files in the state directory that were there after a run
+        self.planned: Counter[str] = Counter()  # faults, by name: how often they were due
+        self.strikes: Counter[str] = Counter()  # and how often they struck
         self.home = folder / "home"
         self.judge = Judge(self.home, self._market, self._tell)
 
@@ -85,6 +101,10 @@ class Simulation:
                 stack.enter_context(SmallDisk(self.home, DISK_KIB))
             self._exchange = stack.enter_context(Exchange(now=lambda: self._shown.as_of))
             self._archives = stack.enter_context(Archives({}))
+            self._hooks = stack.enter_context(Hooks())
+            hook = self.home / HOOK_NAME
+            hook.touch(0o600)
+            hook.write_text(self._hooks.url, "utf-8")
             text = CONFIGURATION.format(exchange=self._exchange.url, archives=self._archives.url)
             (self.home / CONFIG_NAME).write_text(text, "utf-8")
             (self.home / OVERRIDES_NAME).write_text(OVERRIDES, "utf-8")
@@ -121,13 +141,59 @@ class Simulation:
                 *pretended,
                 clock=clock,
                 blow=terms.blow,
+                usual_seconds=sorted(self._usual)[len(self._usual) // 2] if self._usual else 1.0,
                 closed_stdout=terms.closed_stdout,
                 weigh_in=self._folder,
             )
+        struck = f" {terms.damage.path.name} {terms.damage.way}" if terms.damage else ""
         self._trace(
-            f"{tick.at:%Y-%m-%d %H:%M} [{tick.trouble}] {ended.code} {ended.seconds:.1f} s {ended.err.strip()}"
+            f"{tick.at:%Y-%m-%d %H:%M} [{tick.trouble}{struck}] {ended.code} {ended.seconds:.1f} s "
+            f"{ended.err.strip()}"
         )
-        self.judge.look(day, tick, ended, stuck_since=self._stuck_since)
+        self._count_strikes(day, tick, terms, ended)
+        state = self.home / STATE_NAME
+        self._kinds |= {name for name, kind in damages.KINDS.items() if kind.files(state)}
+        if not tick.trouble and ended.code == OK and day.session and day.session.phase(tick.at):
+            self._usual = [*self._usual[1 - USUAL_RUNS :], ended.seconds]
+        self.judge.look(
+            day,
+            tick,
+            ended,
+            stuck_since=self._stuck_since,
+            damage=terms.damage,
+            calls=[*self._hooks.calls],
+        )
+
+    def _count_strikes(self, day: Day, tick: Tick, terms: Terms, ended: Ended) -> None:
+        """Count the faults that were due at this run, and those that struck it.
+
+        A server's fault is due where the run may have something to ask; it has struck once it was asked.
+        """
+        is_asked = any(path.startswith("/api/") for path in self._exchange.paths)
+        if tick.mishap:
+            has_struck = ended.is_struck if terms.blow else terms.has_struck
+            self.planned[tick.mishap] += 1
+            self.strikes[tick.mishap] += has_struck
+        if tick.fault and day.session and (day.session.phase(tick.at) or is_asked):
+            self.planned[tick.fault] += 1
+            self.strikes[tick.fault] += is_asked
+        if tick.archive_fault and self._archives.seen:
+            self.planned[f"archive {tick.archive_fault}"] += 1
+            self.strikes[f"archive {tick.archive_fault}"] += 1
+        if tick.hook_fault and self._hooks.calls:
+            self.planned[f"web hook {tick.hook_fault}"] += 1
+            self.strikes[f"web hook {tick.hook_fault}"] += 1
+
+    def _is_sure(self, name: str) -> bool:
+        """Whether a fault that was due must have struck: a blow may come late, a file may not be there now."""
+        kind = name.removesuffix(" damaged")
+        is_by_chance = name in UNCAUGHT or kind in self._kinds
+        return not is_by_chance or self.planned[name] >= SURE_TIMES
+
+    def blind_faults(self) -> list[str]:
+        """Return the faults that were due and never struck, and the files that no fault strikes."""
+        never = [name for name in sorted(self.planned) if not self.strikes[name] and self._is_sure(name)]
+        return [*never, *(f"no fault for {name}" for name in damages.uncovered(self.home / STATE_NAME))]
 
     def _be_asked(self, day: Day, tick: Tick) -> None:
         """Let both servers be as they are at this moment."""
@@ -145,6 +211,8 @@ class Simulation:
             self._stuck_since = None
         if tick.fault == SHRUNK:
             exchange.rows = exchange.rows[: len(exchange.rows) // 3]
+        self._hooks.calls.clear()
+        self._hooks.manner = tick.hook_fault or "ok"
         self._archives.seen.clear()
         self._archives.faults = {"": tick.archive_fault} if tick.archive_fault else {}
         if day.session and tick.at >= at(day.date, ARCHIVED):
