@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from heatmap import guard, parts
 from heatmap.errors import ConfigError, HistoryError
-from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
+from heatmap.shared_turns import SharedTurns
 from heatmap.state import mark_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from datetime import datetime
     from types import TracebackType
 
     from heatmap.config import Config, Market
+    from heatmap.deadline import Deadline
     from heatmap.ex_dates import Evidence
     from heatmap.guard import Calendar
     from heatmap.history.actions import QuotedClose
@@ -53,8 +54,16 @@ class Chronicle:
     """
 
     def __init__(
-        self, config: Config, state: State, report: Report, now: datetime, *, dry_run: bool = False
+        self,
+        config: Config,
+        state: State,
+        report: Report,
+        now: datetime,
+        *,
+        deadline: Deadline | None = None,
+        dry_run: bool = False,
     ) -> None:
+        """`deadline` is the run's, of whose time a database may take a part; None: there is no run."""
         self._config = config
         self._state = state
         self._report = report
@@ -63,7 +72,8 @@ class Chronicle:
         self._store: Store | None = None
         self._is_lost = False  # it could not be opened: it is not tried again in this run
         self._ticks: list[_Tick] = []
-        self._turns: dict[str, AbstractContextManager[bool]] = {}
+        self._deadline = deadline
+        self._turns = SharedTurns(config, report, now, deadline, self.ask)
         self._published: set[str] = set()  # the markets whose turn is done
         self._fault = ""  # why the history failed last
 
@@ -74,10 +84,7 @@ class Chronicle:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the turns back, those of markets without a page as not done, and close the store."""
-        for name, turn in self._turns.items():
-            undone = None if name in self._published else HistoryError("not published")
-            with suppress(HistoryError):  # without a connection there is no turn either
-                turn.__exit__(type(undone) if undone else None, undone, None)
+        self._turns.give_back(self._published)
         if self._store is not None:
             self._store.close()
 
@@ -86,6 +93,10 @@ class Chronicle:
         if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
             return list(due)
         return [(market, verdict) for market, verdict in due if self._is_ours(market, verdict)]
+
+    def confirm_turns(self) -> None:
+        """Raise DeadlineError where another machine may have drawn meanwhile what this run is to publish."""
+        self._turns.confirm()
 
     def past(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Past | None:
         """Return what the history knows of a market before this snapshot; None where it cannot be had.
@@ -186,32 +197,15 @@ class Chronicle:
                 self._report.note_part(tick.market.name, parts.BARS, "" if is_kept else self._fault)
 
     def _is_ours(self, market: Market, verdict: Verdict) -> bool:
-        def take(store: Store) -> bool:
-            turn = store.turn(market.name, self._slot(verdict))
-            if turn.__enter__():
-                self._turns[market.name] = turn
-                return True
-            turn.__exit__(None, None, None)
+        def remember(store: Store) -> None:
             session = verdict.session
             if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
                 marks = {
                     mark_name(part): session.date.isoformat() for part in parts.OF_FINAL
                 }  # that machine's
                 self._state.remember(market.name, final_date=session.date.isoformat(), **marks)
-            return False
 
-        ours = self.ask(market, take)
-        if ours is False:
-            self._report.say(f"{market.name}: another machine has this tick")
-            self._report.passed[market.name] = (ELSEWHERE, "another machine has this tick")
-        return ours is not False  # alone with its page where nobody can be asked
-
-    def _slot(self, verdict: Verdict) -> datetime:
-        """Return when the tick was due: of a final there is one a session, so machines publish one."""
-        if verdict.phase is Phase.FINAL and verdict.session and verdict.session.settles:
-            return verdict.session.settles
-        interval = timedelta(minutes=self._config.interval_minutes)
-        return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % interval
+        return self._turns.take(market, verdict, remember)
 
     def ask(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
         """Return what `work` returns; None where it cannot be had, which is told."""
@@ -237,7 +231,9 @@ class Chronicle:
             if self._dry_run and options.url is None and not (folder / FILE_NAME).exists():
                 return None  # a dry run leaves nothing behind
             self._is_lost = True
-            self._store = open_store(options, folder, lambda sentence: self.tell(market, sentence))
+            self._store = open_store(
+                options, folder, lambda sentence: self.tell(market, sentence), self._deadline
+            )
             self._is_lost = False
         return self._store
 

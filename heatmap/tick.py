@@ -88,9 +88,8 @@ def run(
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
-        by_hand = force or (interactive and only is not None)
-        asker = Asker(config, state, now, say, patient=not by_hand, dry_run=dry_run)
-        with Chronicle(config, state, report, now, dry_run=dry_run) as chronicle:
+        asker = Asker(config, state, now, say, patient=not (force or (interactive and only)), dry_run=dry_run)
+        with Chronicle(config, state, report, now, deadline=deadline, dry_run=dry_run) as chronicle:
             gatekeeper = Gatekeeper(config, report, now, chronicle, force=force, dry_run=dry_run)
             sequel = Sequel(config, state, chronicle, report, now, say)
             ours = due(state) if force else chronicle.turns(due(state))
@@ -101,6 +100,7 @@ def run(
                 for page in pages:
                     say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
             elif pages:
+                chronicle.confirm_turns()
                 with stop.postpone():  # until what was delivered is noted
                     gatekeeper.begin()
                     _publish(config, state, pages, deadline, report)

@@ -109,14 +109,16 @@ def _check_history(config: Config) -> None:
         return
 
     try:
-        with open_store(options, folder, lambda problem: _warn("history", problem)) as store:
-            kept, size = store.status(), store.size_bytes()
+        warn = partial(_warn, "history")
+        with open_store(options, folder, warn, Deadline(config.deadline_seconds)) as store:
+            kept, size, pooler = store.status(), store.size_bytes(), store.pooler()
     except HistoryError as error:
         _warn("history", str(error))
         return
     held = [f"{found.market} {found.sessions:,} sessions, {found.ticks:,} ticks" for found in kept]
     place = options.url.partition("?")[0] if options.url else FILE_NAME
-    _tell("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}")
+    way = f", through a pooler in {pooler} mode" if pooler else ""
+    _tell("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}{way}")
 
 
 def _check_sequel(config: Config) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
     from datetime import datetime
+    from types import TracebackType
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,28 @@ class Cursor(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """A market's turn, see Store.turn. Every method raises HistoryError."""
+
+    seconds: float  # how long it lasts, from when it was taken or kept
+    last_done: datetime | None
+    is_done: bool
+
+    def __enter__(self) -> bool:
+        """Take the turn; return whether it is this machine's."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the turn back: as done where there was no exception, else free for the next machine."""
+        ...
+
+    def renew(self) -> bool:
+        """Keep the turn for as long once more; return whether it still was this machine's."""
+        ...
+
+
 class Database(Protocol):
     """Where the tables are. Every method but `close` raises HistoryError."""
 
@@ -52,8 +74,12 @@ class Database(Protocol):
         """Return how much room it takes."""
         ...
 
-    def turn(self, market: str, slot: datetime) -> AbstractContextManager[bool]:
+    def turn(self, market: str, slot: datetime) -> Turn:
         """See Store.turn."""
+        ...
+
+    def pooler(self) -> str | None:
+        """See Store.pooler."""
         ...
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heatmap import documents
 from heatmap.errors import HistoryError, HistoryImpossible
-from heatmap.history import keepsake
+from heatmap.history import keepsake, turns
 from heatmap.history.schema import MIGRATIONS, TABLES
 
 if TYPE_CHECKING:
@@ -79,10 +79,12 @@ class Sqlite:
                 sizes += os.stat(f"{self._path}{end}").st_size
         return sizes
 
-    @contextmanager
-    def turn(self, market: str, slot: datetime) -> Iterator[bool]:  # noqa: ARG002 -- as every database has it
-        """Yield True: nobody shares this file."""
-        yield True
+    def turn(self, market: str, slot: datetime) -> turns.OwnTurn:  # noqa: ARG002 -- as every database has it
+        """Return one that always is this machine's: nobody shares this file."""
+        return turns.OwnTurn()
+
+    def pooler(self) -> None:
+        """Return None: nothing stands between."""
 
     def close(self) -> None:
         """Write the log into the file and let go of it."""

@@ -18,11 +18,11 @@ from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Any, Self
 
-    from heatmap.history.database import Cursor, Database
+    from heatmap.deadline import Deadline
+    from heatmap.history.database import Cursor, Database, Turn
     from heatmap.history.model import Kept, Pruned
     from heatmap.history.options import HistoryOptions
     from heatmap.model import Snapshot
@@ -202,14 +202,23 @@ class Store:
         """Return how much room the whole history takes."""
         return self._database.size_bytes()
 
-    def turn(self, market: str, slot: datetime) -> AbstractContextManager[bool]:
-        """Take a market's turn for the tick that was due at `slot`, where machines share this history.
+    def turn(self, market: str, slot: datetime) -> Turn:
+        """Return a market's turn for the tick that was due at `slot`, to be taken by `with`.
 
-        True: it is this machine's, for as long as the context lasts; left without an exception, the turn is
-        done. False: another machine has it, or has done it. A file is one machine's, so it is always True:
-        there the state directory's lock keeps two runs apart.
+        The block gets True where the turn is this machine's: for as long as the block lasts, and until soon
+        after the run's deadline at most. Left without an exception, the turn is done. False: another machine
+        has it, or has done it (`is_done`); `last_done` is the slot that was done last, None where there was
+        none. A file is one machine's, so it is always True: there the state directory's lock keeps two runs
+        apart.
         """
         return self._database.turn(market, slot)
+
+    def pooler(self) -> str | None:
+        """Return which pooler the database is behind: "transaction", "session", None for none.
+
+        In the first, each transaction may come to another session of the server.
+        """
+        return self._database.pooler()
 
     def _dates(self, statement: str, market: str) -> tuple[date, ...]:
         rows = [row for row in self._selected(statement, (market,)) if row[0] is not None]
@@ -251,15 +260,21 @@ class Store:
         return made
 
 
-def open_store(options: HistoryOptions, directory: Path, warn: Callable[[str], None]) -> Store:
+def open_store(
+    options: HistoryOptions,
+    directory: Path,
+    warn: Callable[[str], None],
+    deadline: Deadline | None = None,
+) -> Store:
     """Open the history, made if need be: the database at `options.url`, or a file in the state directory.
 
-    `warn` is called with a sentence for whatever was found damaged and set aside. Raises HistoryError.
+    `warn` is called with a sentence for whatever was found damaged and set aside. `deadline` is that of the
+    run, of whose time a database may take a part; None where there is no run. Raises HistoryError.
     """
     if options.url is not None:
         from heatmap.history.postgres import Postgres
 
-        return Store(Postgres(options.url, options.password_env), warn)
+        return Store(Postgres(options.url, options.password_env, deadline), warn)
     from heatmap.history.sqlite import Sqlite
 
     return Store(Sqlite(directory / FILE_NAME, warn), warn)

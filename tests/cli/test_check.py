@@ -12,6 +12,7 @@ from heatmap import cli
 from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
+from tests.history.conftest import Place, pgbouncer, pooled, postgres, postgresql  # noqa: F401 -- fixtures
 
 SOURCE = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 
@@ -79,3 +80,15 @@ def test_a_database_that_cannot_be_had(
 
     assert line.startswith("  WARN  history: ")
     assert why in line
+
+
+@pytest.mark.real
+def test_a_pooler_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], pooled: Place) -> None:  # noqa: F811
+    """Which mode it is in: what stands between explains much."""
+    assert pooled.options.url
+    history = f'[history]\nurl = "{pooled.options.url}"\npassword_env = "{pooled.options.password_env}"\n'
+
+    line = said(tmp_path, capsys, history)
+
+    assert line.startswith("  ok    history: nothing yet; ")
+    assert line.endswith("through a pooler in transaction mode")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from tests.history.writer import VARIABLE
+from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgresql import PASSWORD, Postgresql
 from tests.servers.process import Missing
 
@@ -57,7 +58,27 @@ def postgres(tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyP
     return Place(tmp_path, HistoryOptions(url=postgresql.url(), password_env=VARIABLE))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.real)])
+@pytest.fixture(scope="session")
+def pgbouncer(tmp_path_factory: pytest.TempPathFactory, postgresql: Postgresql) -> Iterator[PgBouncer]:
+    """A pooler before the server, in transaction mode: each transaction may have another session."""
+    try:
+        server = PgBouncer(tmp_path_factory.mktemp("pgbouncer"), postgresql, "transaction")
+    except Missing as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def pooled(postgres: Place, pgbouncer: PgBouncer) -> Place:
+    """A history in an empty database behind the pooler."""
+    assert postgres.options.url
+    return Place(postgres.folder, replace(postgres.options, url=pgbouncer.url(postgres.options.url)))
+
+
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(name, marks=pytest.mark.real) for name in ("postgres", "pooled"))]
+)
 def place(request: pytest.FixtureRequest) -> Place:
     """Each of them."""
     found: Place = request.getfixturevalue(request.param)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +18,13 @@ from heatmap.errors import (
     HistoryRefused,
 )
 from heatmap.history import postgres as module
+from heatmap.history import postgres_connection
 from heatmap.history.options import HistoryOptions
 from heatmap.session import Phase
 from tests.history.conftest import VARIABLE, Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 from tests.servers.postgresql import PASSWORD, Postgresql
 
-CHECKOUT = Path(__file__).parents[2]
 SLOT = at(MONDAY, 10, 5)
 NEXT_SLOT = SLOT + timedelta(minutes=5)
 pytestmark = pytest.mark.real
@@ -65,35 +63,6 @@ def test_a_turn_that_failed_is_free_again(postgres: Place) -> None:
 
         with two.turn(MARKET, SLOT) as is_twos:
             assert is_twos
-
-
-def test_a_turn_of_a_killed_machine_is_free_again(postgres: Place) -> None:
-    """The server lets go of what a dead process held, by itself."""
-    script = (
-        "import sys\nfrom pathlib import Path\nfrom heatmap.history.options import HistoryOptions\n"
-        "from heatmap.history.store import open_store\nfrom tests.history.figures import MARKET, MONDAY, at\n"
-        "store = open_store(HistoryOptions(url=sys.argv[1], password_env=sys.argv[2]), Path(), print)\n"
-        "with store.turn(MARKET, at(MONDAY, 10, 5)) as ours:\n    print(ours, flush=True)\n    sys.stdin.read()\n"
-    )
-    assert postgres.options.url
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, postgres.options.url, VARIABLE],
-        cwd=CHECKOUT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout
-    assert b"True\n" == process.stdout.readline()
-    with postgres.open() as store:
-        with store.turn(MARKET, SLOT) as is_ours:
-            assert not is_ours
-        process.kill()
-        process.communicate()
-
-        def taken() -> bool:
-            with store.turn(MARKET, SLOT) as is_ours:
-                return is_ours
-
-        assert any(taken() for _ in range(2000))  # the server notices a closed connection, not the kill
 
 
 def test_a_file_is_one_machines(sqlite: Place) -> None:
@@ -235,7 +204,7 @@ def test_a_server_that_says_nothing(
     tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It accepts and never answers: the run goes on without it in a few seconds."""
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(postgres_connection, "CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = Place(tmp_path, HistoryOptions(url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/db"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.servers import unpack
+from tests.servers.certificates import Certificate
 from tests.servers.process import READY_SECONDS, STOP_SECONDS, Missing, Server
 
 PASSWORD = "canary-5ecret"
@@ -32,8 +33,10 @@ class Postgresql(Server):
     user = "blogger"
     password = PASSWORD
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificate: Certificate | None = None) -> None:
+        """With a `certificate` it offers TLS."""
         super().__init__(folder)
+        self._certificate = certificate
         self._programs = _programs()
         # Not in `folder`: pytest's folders are closed to other accounts.
         self._data = Path(tempfile.mkdtemp(prefix="heatmap-postgresql-"))
@@ -47,17 +50,10 @@ class Postgresql(Server):
         secret = self._data / "password"
         secret.write_text(PASSWORD, "utf-8")
         if os.geteuid() == 0:
-            account = _account()
-            self._become = [
-                "setpriv",
-                f"--reuid={account.pw_uid}",
-                f"--regid={account.pw_gid}",
-                "--clear-groups",
-            ]
+            account = find_account()
             for path in (self._data, secret):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        else:
-            self._become = []
+        self._become = become()
         cluster = self._data / "cluster"
         options = [
             "-D",
@@ -92,7 +88,19 @@ class Postgresql(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "shared_buffers": "16MB",
+            "max_connections": "40",
         }
+        if self._certificate:
+            settings |= {"ssl": "on"}
+            for name, file in (("cert", self._certificate.certificate), ("key", self._certificate.key)):
+                copy = self._data / name
+                copy.unlink(missing_ok=True)
+                shutil.copyfile(file, copy)
+                copy.chmod(0o600)
+                if os.geteuid() == 0:
+                    account = find_account()
+                    os.chown(copy, account.pw_uid, account.pw_gid)
+                settings[f"ssl_{name}_file"] = str(copy)
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.start(*self._become, self._programs / "postgres", "-D", self._data / "cluster", *words)
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -147,7 +155,16 @@ def _programs() -> Path:
     return found[0]
 
 
-def _account() -> pwd.struct_passwd:
+def become() -> list[str]:
+    """Return what goes before a command that refuses to be root's; nothing where we are not root."""
+    if os.geteuid() != 0:
+        return []
+    account = find_account()
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+
+
+def find_account() -> pwd.struct_passwd:
+    """Return the account that such a command runs as. Raises Missing."""
     for name in ACCOUNTS:
         try:
             return pwd.getpwnam(name)

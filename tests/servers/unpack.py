@@ -32,6 +32,7 @@ PACKAGES = (
     "libfaketime",
     "logrotate",
     "shellcheck",
+    "pgbouncer",
     # libraries that those need and a small system lacks
     "libwrap0",
     "libhiredis0.14",
@@ -44,6 +45,8 @@ PACKAGES = (
     "libaprutil1",
     "libgmp10",
     "libpopt0",
+    "libevent-2.1-7",
+    "libc-ares2",
 )
 RIVALS = ("lftp", "rclone", "curl")  # 16 MB, and no test of ours needs them
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -1,0 +1,131 @@
+"""Whose turn it is, of machines that share a PostgreSQL: a lease, which ends by itself.
+
+A row a market. While a machine has the turn, `holder` and `ends` are set, by the server's clock. A machine
+that vanishes or sleeps keeps nobody waiting for longer than the lease lasts; it needs no session, so that it
+holds behind any pooler, too.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any
+
+    from heatmap.history.database import Cursor
+
+TABLE = "CREATE TABLE turns (market TEXT NOT NULL PRIMARY KEY, slot TEXT NOT NULL)"
+LEASE = (
+    "ALTER TABLE turns ADD COLUMN IF NOT EXISTS holder text",
+    "ALTER TABLE turns ADD COLUMN IF NOT EXISTS ends timestamptz",
+)
+HAS_LEASE = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = 'ends'"
+NEVER = ""  # the slot of a market whose turn was never done
+# Earlier versions hold a lock of their session meanwhile, and set the same slot when their turn is done.
+_TAKE = (
+    "INSERT INTO turns AS t (market, slot, holder, ends)"
+    " VALUES (?, ?, ?, clock_timestamp() + make_interval(secs => ?))"
+    " ON CONFLICT (market) DO UPDATE SET holder = excluded.holder, ends = excluded.ends"
+    " WHERE t.slot <> ? AND (t.holder = excluded.holder OR t.ends IS NULL OR t.ends <= clock_timestamp())"
+    " RETURNING 1"
+)
+_SLOT = "SELECT slot FROM turns WHERE market = ?"
+_RENEW = (
+    "UPDATE turns SET ends = clock_timestamp() + make_interval(secs => ?) WHERE market = ? AND holder = ?"
+    " RETURNING 1"
+)
+_RELEASE = "UPDATE turns SET holder = NULL, ends = NULL WHERE market = ? AND holder = ?"
+_FINISH = "UPDATE turns SET slot = ?, holder = NULL, ends = NULL WHERE market = ? AND holder = ?"
+
+
+class Lease:
+    """A market's turn for the tick that was due at `slot`, for at most `seconds` from when it was taken.
+
+    `change` does a piece of work as one transaction. Every method raises HistoryError.
+    """
+
+    def __init__(
+        self,
+        change: Callable[[Callable[[Cursor], Any]], Any],
+        market: str,
+        slot: datetime,
+        seconds: float,
+    ) -> None:
+        self._change = change
+        self._market = market
+        self._slot = slot.astimezone(UTC).isoformat()
+        self.seconds = seconds
+        self._holder = f"{os.uname().nodename} {os.getpid()} {os.urandom(8).hex()}"
+        self._is_ours = False
+        self.last_done: datetime | None = None  # the last slot whose turn was done; None: none or not known
+        self.is_done = False  # whether it is this very slot
+
+    def __enter__(self) -> bool:
+        """Take the turn; return whether it is this machine's."""
+
+        def take(cursor: Cursor) -> tuple[bool, str]:
+            cursor.execute(_TAKE, (self._market, NEVER, self._holder, self.seconds, self._slot))
+            is_ours = bool(cursor.fetchall())
+            cursor.execute(_SLOT, (self._market,))
+            return is_ours, str(cursor.fetchall()[0][0])
+
+        self._is_ours, slot = self._change(take)
+        self.is_done = slot == self._slot
+        self.last_done = _moment(slot)
+        return self._is_ours
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the turn back: as done where there was no exception, else free for the next machine."""
+        if not self._is_ours:
+            return
+
+        def give_back(cursor: Cursor) -> None:
+            if kind is None:
+                cursor.execute(_FINISH, (self._slot, self._market, self._holder))
+            else:
+                cursor.execute(_RELEASE, (self._market, self._holder))
+
+        self._change(give_back)
+
+    def renew(self) -> bool:
+        """Make the lease last `seconds` from now; return whether the turn still was this machine's."""
+
+        def prolong(cursor: Cursor) -> bool:
+            cursor.execute(_RENEW, (self.seconds, self._market, self._holder))
+            return bool(cursor.fetchall())
+
+        self._is_ours = self._is_ours and bool(self._change(prolong))
+        return self._is_ours
+
+
+class OwnTurn:
+    """The turn of a machine that shares its history with nobody: always its own."""
+
+    seconds = inf
+    last_done: datetime | None = None
+    is_done = False
+
+    def __enter__(self) -> bool:
+        """Return True."""
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def renew(self) -> bool:
+        """Return True."""
+        return True
+
+
+def _moment(slot: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(slot)
+    except ValueError:
+        return None

@@ -1,0 +1,280 @@
+"""Every wait for a database ends, and a connection that was cut is made again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from threading import Timer
+from typing import Any
+
+import pytest
+
+from heatmap import stop
+from heatmap.deadline import Deadline
+from heatmap.errors import EXIT_TEMPORARY, HistoryError, StoppedError
+from heatmap.history import postgres_connection as module
+from heatmap.history.store import Store, open_store
+from heatmap.session import Phase
+from tests.history.conftest import Place
+from tests.history.figures import MARKET, MONDAY, at, snapshot
+from tests.servers.pgbouncer import PgBouncer
+from tests.servers.postgresql import Postgresql
+from tests.servers.proxy import Fault, Proxy
+
+STEP_SECONDS = 1.0
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits of a second, as every test here waits for one."""
+    monkeypatch.setattr(module, "STEP_SECONDS", STEP_SECONDS)
+    monkeypatch.setattr(module, "COMMAND_STEP_SECONDS", STEP_SECONDS)
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 2)
+
+
+def through(place: Place, port: int) -> Place:
+    """The same database, reached through another port."""
+    assert place.options.url
+    head, _, name = place.options.url.rpartition("/")
+    return replace(place, options=replace(place.options, url=f"{head.rpartition(':')[0]}:{port}/{name}"))
+
+
+def use(store: Store) -> None:
+    """Do a bit of everything."""
+    store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
+    with store.turn(MARKET, at(MONDAY, 10)):
+        store.status()
+
+
+def backends(postgresql: Postgresql, place: Place) -> list[int]:
+    """The server's processes for its database."""
+    assert place.options.url
+    name = place.options.url.rpartition("/")[2]
+    return [
+        int(line)
+        for line in postgresql.sql(f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}'").split()
+    ]
+
+
+@contextmanager
+def ends_within(seconds: float) -> Iterator[None]:
+    """Fail where the block takes longer."""
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
+@pytest.mark.parametrize("after", [0, 1, 100, 480, 700, 1500])
+@pytest.mark.parametrize("fault", [Fault.stall, Fault.swallow])
+def test_a_server_that_falls_silent(
+    postgres: Place, postgresql: Postgresql, fault: Callable[..., Fault], after: int
+) -> None:
+    """After any number of bytes: before the login, within it, and after it. One wait, and one sentence."""
+    postgres.open().close()
+    with Proxy(postgresql.port, fault(after, "received")) as proxy, ends_within(STEP_SECONDS + 2):
+        place = through(postgres, proxy.port)
+        with (
+            pytest.raises(HistoryError, match="gave no answer within 1 seconds") as caught,
+            place.open() as store,
+        ):
+            use(store)
+    assert EXIT_TEMPORARY == caught.value.exit_code
+
+
+def test_what_is_silent_is_not_asked_again(postgres: Place, postgresql: Postgresql) -> None:
+    """A run waits once: after that the same sentence comes at once."""
+    with postgres.open() as store:
+        for process in backends(postgresql, postgres):
+            os.kill(process, signal.SIGSTOP)
+        try:
+            with ends_within(STEP_SECONDS + 2):
+                sentences = set()
+                for _ in range(5):
+                    with pytest.raises(HistoryError, match="gave no answer") as caught:
+                        use(store)
+                    sentences.add(str(caught.value))
+        finally:
+            for process in backends(postgresql, postgres):
+                os.kill(process, signal.SIGCONT)
+    assert 1 == len(sentences)
+
+
+def test_a_paused_pooler(postgres: Place, postgresql: Postgresql, tmp_path_factory: Any) -> None:  # noqa: ANN401
+    """It has let us in, and then it stands still."""
+    with PgBouncer(tmp_path_factory.mktemp("paused"), postgresql, "transaction") as pooler:
+        assert postgres.options.url
+        place = replace(postgres, options=replace(postgres.options, url=pooler.url(postgres.options.url)))
+        with place.open() as store, ends_within(STEP_SECONDS + 2):
+            assert pooler._process
+            os.kill(pooler._process.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(HistoryError, match="a pooler that stands between"):
+                    use(store)
+            finally:
+                os.kill(pooler._process.pid, signal.SIGCONT)
+
+
+def test_a_server_that_drips(postgres: Place, postgresql: Postgresql) -> None:
+    """A byte now and then is no silence, and no answer either."""
+    postgres.open().close()
+    with Proxy(postgresql.port, Fault.drip(0.2, 500, "received")) as proxy, ends_within(STEP_SECONDS + 2):
+        with (
+            pytest.raises(HistoryError, match="gave no answer"),
+            through(postgres, proxy.port).open() as store,
+        ):
+            use(store)
+
+
+def test_a_name_server_that_says_nothing(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing breaks off that wait: it is left behind."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
+    place = replace(postgres, options=replace(postgres.options, url="postgresql://me@db.example.org/history"))
+
+    with ends_within(STEP_SECONDS + 2), pytest.raises(HistoryError, match="gave no answer within 1 seconds"):
+        place.open()
+
+
+def test_a_run_spends_a_part_of_its_time(postgres: Place, postgresql: Postgresql) -> None:
+    """A database where each answer takes half a second costs a run of eight seconds two of them."""
+    postgres.open().close()
+    with Proxy(postgresql.port) as proxy:
+        place = through(postgres, proxy.port)
+        with open_store(place.options, place.folder, pytest.fail, Deadline(8)) as store, ends_within(3.5):
+            with pytest.raises(HistoryError, match="its part of the run's time"):
+                for _ in range(10):
+                    store._database.read(lambda cursor: cursor.execute("SELECT pg_sleep(0.5)"))
+
+
+def test_a_run_without_time_asks_nothing(postgres: Place) -> None:
+    """What is left of its time is the page's."""
+    deadline = Deadline(30)
+    with open_store(postgres.options, postgres.folder, pytest.fail, deadline) as store:
+        deadline.expire()
+        with pytest.raises(HistoryError, match="has used up its part"):
+            use(store)
+
+
+@pytest.mark.parametrize("fault", [Fault.reset, Fault.end])
+@pytest.mark.parametrize("after", [800, 1500, 2000, 2500])
+def test_a_cut_costs_nothing(
+    postgres: Place, postgresql: Postgresql, fault: Callable[..., Fault], after: int
+) -> None:
+    """Wherever the way was cut, once, all that was to be kept is there, once."""
+    postgres.open().close()
+    with Proxy(postgresql.port, fault(after, "received").on(1)) as proxy:
+        with through(postgres, proxy.port).open() as store:
+            use(store)
+            use(store)
+        assert proxy.faulted.is_set()
+    with postgres.open() as store:
+        assert [at(MONDAY, 10)] == [tick.as_of for tick in store.ticks(MARKET, MONDAY)]
+
+
+def test_a_way_that_is_cut_again_and_again(postgres: Place, postgresql: Postgresql) -> None:
+    """The second cut is told."""
+    postgres.open().close()
+    with Proxy(postgresql.port, Fault.reset(800, "received")) as proxy:
+        with pytest.raises(HistoryError, match="cannot be reached or failed"):
+            through(postgres, proxy.port).open()
+        assert 2 == proxy.connections
+
+
+def test_a_session_that_the_server_ended(postgres: Place, postgresql: Postgresql) -> None:
+    """As for idleness: the next question comes on a new connection."""
+    with postgres.open() as store:
+        for process in backends(postgresql, postgres):
+            postgresql.sql(f"SELECT pg_terminate_backend({process})")
+        use(store)
+
+
+def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end of the connection has limits that follow from the run's deadline."""
+    monkeypatch.setattr(module, "STEP_SECONDS", 20)
+    names = ("tcp_keepalives_idle", "tcp_keepalives_count", "tcp_user_timeout", "idle_session_timeout")
+
+    def ask(store: Store, name: str) -> str:
+        def work(cursor: Any) -> str:  # noqa: ANN401
+            cursor.execute(f"SELECT setting FROM pg_settings WHERE name = '{name}'")
+            return str(cursor.fetchall()[0][0])
+
+        return store._database.read(work)
+
+    with open_store(postgres.options, postgres.folder, pytest.fail, Deadline(90)) as store:
+        assert ("7", "2", "20000", "100000") == tuple(ask(store, name) for name in names)
+        assert "20000" == ask(store, "idle_in_transaction_session_timeout")
+        assert "15000" == ask(store, "statement_timeout")
+
+
+def test_a_poolers_sessions_are_left_as_they_were(pooled: Place, postgresql: Postgresql) -> None:
+    """Others use them after us: no path, no limit of ours stays there."""
+    psycopg = pytest.importorskip("psycopg")
+    with open_store(pooled.options, pooled.folder, pytest.fail, Deadline(90)) as store:
+        use(store)
+    with psycopg.connect(pooled.options.url, password=postgresql.password, autocommit=True) as other:
+        found = other.execute(
+            "SELECT name, setting FROM pg_settings WHERE source = 'session'"
+            " AND name ~ 'timeout|search_path|keepalives'"
+        ).fetchall()
+    assert [] == found
+
+
+def test_a_vanished_writer_holds_nobody_for_long(postgres: Place) -> None:
+    """A machine that stands still within a transaction loses it: the server ends its session."""
+    done = []
+    with postgres.open() as one, postgres.open() as two:
+        connection: Any = one._database
+        connection._connection._break_when = lambda *_: None  # the machine that vanished ends nothing itself
+
+        def stand_still(_: object) -> None:
+            with ends_within(STEP_SECONDS + 2):
+                while not done:
+                    with suppress(HistoryError):  # busy
+                        use(two)
+                        done.append("by the other")
+
+        with suppress(HistoryError):
+            one._database.write(stand_still)
+    assert ["by the other"] == done
+
+
+@pytest.mark.parametrize(("mode", "size"), [("transaction", 20), ("transaction", 1), ("session", 20)])
+def test_a_pooler_is_known(
+    postgres: Place,
+    postgresql: Postgresql,
+    tmp_path_factory: Any,
+    mode: str,
+    size: int,  # noqa: ANN401
+) -> None:
+    """By the sessions that it gives."""
+    assert postgres.options.url
+    with postgres.open() as store:
+        assert store.pooler() is None
+    with PgBouncer(tmp_path_factory.mktemp(mode), postgresql, mode, size) as pooler:
+        place = replace(postgres, options=replace(postgres.options, url=pooler.url(postgres.options.url)))
+        with place.open() as store:
+            assert mode == store.pooler()
+
+
+def test_a_request_to_end_is_heard(
+    postgres: Place, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while it is postponed, until what was delivered is noted: the wait is broken off."""
+    monkeypatch.setattr(module, "STEP_SECONDS", 20)
+    monkeypatch.setattr(stop, "MOST_SECONDS", 0.5)
+    deadline = Deadline(90)
+    with (
+        stop.handlers(),
+        open_store(postgres.options, postgres.folder, pytest.fail, deadline) as store,
+        pytest.raises(StoppedError),
+        ends_within(3),
+        stop.postpone(),
+    ):
+        Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        with pytest.raises(HistoryError):
+            store._database.read(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
