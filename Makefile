@@ -4,10 +4,11 @@ BIN := .venv/bin
 DEV := .venv/dev.stamp
 NODE := tests/script/node_modules
 NODE_DEV := $(NODE)/dev.stamp
+PARALLEL := --numprocesses=auto --dist=worksteal
 SCRIPTS := $(shell find templates -name '*.js')
 BIOME := $(NODE)/.bin/biome lint --config-path=tests/script --error-on-warnings --no-errors-on-unmatched
 
-.PHONY: help run demo test test-lowest lint bench promises screenshots build clean
+.PHONY: help run demo quick test test-lowest lint bench promises screenshots build clean
 
 help:          ## this list
 	@sed -n 's/^\([a-z-]*:\).*## /\1\t/p' Makefile | expand -t 16
@@ -21,12 +22,16 @@ demo: $(BIN)/heatmap ## serve the recorded day live, beside a sample blog
 # Who has no Node.js can do without the accessibility tests.
 test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test servers, and run all tests
 	@$(BIN)/python tests/servers/unpack.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) -m "not serial"
+	$(BIN)/python -m pytest -m serial
+
+quick: $(DEV)  ## the unit layer: the tests that start no process and no server
+	$(BIN)/python -m pytest $(PARALLEL) -m "unit and not serial"
 
 test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest versions of the dependencies
 	@[ -x .venv-lowest/bin/pytest ] || { $(PYTHON) -m venv .venv-lowest && \
 	 .venv-lowest/bin/python -m pip install --quiet --require-hashes -r requirements-lowest.txt; }
-	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest -m "not real" --ignore=tests/browser --ignore=tests/publishers --ignore=tests/promises \
+	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest $(PARALLEL) -m "not real and not serial" --ignore=tests/browser --ignore=tests/publishers --ignore=tests/promises \
 	 --ignore=tests/test_end_to_end.py --ignore=tests/test_install.py
 
 lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, and the page's script by biome and tsc

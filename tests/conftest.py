@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from heatmap.web import pace
 from tests.recorded import RECORDED
 from tests.servers import certificates
 from tests.servers.apache import Apache
@@ -44,6 +47,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 REAL = {
     "vsftpd",
     "proftpd",
@@ -60,13 +64,46 @@ REAL = {
     "small_disk",
     "start",
 }
+OTHER_LAYERS = ("real", "process", "slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a real server or browser, so that it can be left out."""
+    """Mark each test by its layer: `real` by its fixtures, `unit` where it has no mark of another layer."""
     for item in items:
         if REAL & set(getattr(item, "fixturenames", ())):
             item.add_marker("real")
+        if not any(item.get_closest_marker(layer) for layer in OTHER_LAYERS):
+            item.add_marker("unit")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Most tests wait for a server or a process: two workers a processor keep it busy."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def _layer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a unit test to its layer: it starts no process."""
+    if request.node.get_closest_marker("unit"):
+        monkeypatch.setattr(subprocess.Popen, "__init__", _refuse_process)
+
+
+def _refuse_process(*_: object, **__: object) -> None:
+    pytest.fail("a unit test starts a process: mark it with @pytest.mark.process")
+
+
+@pytest.fixture(autouse=True)
+def _pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pause between two requests to one site, but for the tests that prove it."""
+    if not request.node.get_closest_marker("paced"):
+        monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a long or unprintable body by its size: workers collect the tests apart, and must name them alike."""
+    long = isinstance(val, bytes | str) and (len(val) > 60 or "\\x" in ascii(val))
+    return f"{len(val)} {type(val).__name__}" if long else None
 
 
 def started(make: Callable[[], AnyServer]) -> AnyServer:
@@ -86,11 +123,14 @@ def recorded_bodies() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """A command leaves its garbage to the end of its process, which in the tests is not its own."""
+def _process_settings() -> Iterator[None]:
+    """Undo what a command changes in its process, which in the tests is not its own: garbage, signals."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     gc.unfreeze()
     gc.enable()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,7 @@ def test_a_source_that_fails_a_gate_gives_way(tmp_path: Path) -> None:
     assert (report.exit_code, second.asked, report.sources["nse-fno"]) == (EXIT_OK, 1, "second")
 
 
+@pytest.mark.serial
 def test_a_source_that_hangs_leaves_the_next_its_time(tmp_path: Path) -> None:
     """Each may take its share of what is left."""
     release = Event()
@@ -419,6 +420,7 @@ def served(folder: Path) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.process
 def test_a_relay_is_whole(tmp_path: Path) -> None:
     """One machine publishes, another that the exchange blocks draws the same market with two lines."""
     there, here = tmp_path / "there", tmp_path / "here"
@@ -454,6 +456,7 @@ def test_a_relay_is_whole(tmp_path: Path) -> None:
     assert "snapshot.json answered 404" in complaint
 
 
+@pytest.mark.process
 def test_a_relay_that_stands_still(tmp_path: Path) -> None:
     """Its session phase is judged by our own calendar: the next day its figures are no page, and no failure."""
     there, here = tmp_path / "there", tmp_path / "here"
@@ -471,6 +474,7 @@ def test_a_relay_that_stands_still(tmp_path: Path) -> None:
     assert (code, "nse-fno" in told) == (EXIT_DATA, True)  # the same day it is a gate that says so
 
 
+@pytest.mark.process
 def test_a_blocked_machine_has_its_final_map(tmp_path: Path) -> None:
     """From the archive, in the evening, with true figures; then the day is done."""
     stocks = [f"STOCK{n}" for n in range(60)]
@@ -498,6 +502,7 @@ def test_a_blocked_machine_has_its_final_map(tmp_path: Path) -> None:
     assert "Closing prices" in page
 
 
+@pytest.mark.process
 def test_under_cron_a_rest_is_silent(tmp_path: Path) -> None:
     """Three failures, then nothing until the rest is over; and the state of before is understood."""
     (tmp_path / "state").mkdir()
@@ -519,6 +524,7 @@ def test_under_cron_a_rest_is_silent(tmp_path: Path) -> None:
     assert len(snapshot(tmp_path)["quotes"]) == 210
 
 
+@pytest.mark.process
 def test_check_asks_all(tmp_path: Path) -> None:
     """One that fails is a failure only where no other has live quotes."""
     stocks = [f"STOCK{n}" for n in range(60)]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
-from heatmap.web import pace
 from tests.servers.exchange import Exchange
 from tests.servers.exchange_faults import FAULTS
 
@@ -79,8 +78,7 @@ def test_every_fault_is_tried() -> None:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, as the current one; and no pauses, which have tests of their own."""
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+    """An empty folder, as the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -102,6 +100,7 @@ def published(here: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", REFUSALS)
 def test_a_refused_answer(here: Path, capfd: pytest.CaptureFixture[str], fault: str) -> None:
     """One sentence on stderr and nothing else, the right code, every file untouched; the next run works."""

@@ -7,6 +7,10 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 TOP = Path(__file__).parents[1]
 MADE = ("heatmap.toml", "known_hosts", "state/state.json", "site/index.html", "heatmap.log", "holidays.toml")
 

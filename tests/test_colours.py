@@ -48,6 +48,7 @@ def test_contrast_is_the_original_look() -> None:
     assert ["#008000", "#bdd051", "#dfa4a4", "#ff0000"] == [expected[0], *expected[2:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 48, 162, 210, 1024])
 @pytest.mark.parametrize(("name", "first", "last"), SIDES)
 def test_steps_equal_colours_own(name: str, first: str, last: str, count: int) -> None:

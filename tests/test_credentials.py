@@ -47,6 +47,7 @@ def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.process
 def test_the_command_that_closes_a_file_can_be_pasted(tmp_path: Path) -> None:
     """A shell runs what ends the sentence, wherever the file lies; then the file is accepted."""
     file = tmp_path / "my pass's file"
@@ -91,6 +92,7 @@ def test_neither_is_no_secret() -> None:
     assert credentials.read(None, None) is None
 
 
+@pytest.mark.process
 def test_from_a_command() -> None:
     """The first line it prints, as `pass` has it."""
     command = ["sh", "-c", "echo 's3 cret'; echo user: me; echo words >&2"]
@@ -99,6 +101,7 @@ def test_from_a_command() -> None:
     assert "s3 cret" == credentials.read(None, None, command)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -124,6 +127,7 @@ def test_a_command_that_gives_none(command: list[str], said: str) -> None:
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.process
 def test_children_do_not_inherit_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the command that another target asks, nor whatever takes `child_environment`."""
     monkeypatch.setenv("SOME_PASSWORD", "canary")

@@ -81,6 +81,7 @@ def test_moments_are_those_of_the_guard(tmp_path: Path) -> None:
     assert 77 == len(moments)
 
 
+@pytest.mark.slow
 def test_live_serves_the_blog_and_the_days_moments(tmp_path: Path) -> None:
     """The blog embeds the page, the page changes with each moment, and the day ends with the real close."""
     said: list[str] = []

@@ -115,6 +115,7 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
     assert 0 == deadline.remaining()
 
 
+@pytest.mark.serial
 def test_after_a_signal_all_targets_have_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that cannot be interrupted are not waited for one after another."""
     monkeypatch.setattr(dispatch, "STOP_SECONDS", 0.5)

@@ -214,6 +214,7 @@ def test_what_is_well_is_read(tmp_path: Path, name: str) -> None:
     assert [] == [*tmp_path.glob("*.damaged.json")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 @given(where=st.lists(st.integers(0, 20), max_size=6), other=VALUES)
 @settings(max_examples=200, deadline=None, derandomize=True)

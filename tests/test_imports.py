@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 CLOSED = "2026-09-19T03:00:00+05:30"
 OPEN = "2026-09-17T11:00:00+05:30"
 # Modules worth milliseconds, each with all it brings along.

@@ -11,6 +11,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 CHECKOUT = Path(__file__).parents[1]
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
 

@@ -122,6 +122,7 @@ FULL: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", FULL)
 def test_a_market_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
     """A run of the most quotes there may be, with their history, is drawn with less than 100 MB."""
@@ -216,6 +217,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_an_archive_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
     """Whatever its bytes are, it is refused, and has not taken 100 MB."""

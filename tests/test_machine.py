@@ -90,6 +90,7 @@ def test_the_files_are_all_that_are_kept(used: Path) -> None:
     assert set(FILES) == {name for name in found if not name.startswith(caches)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FILES, "*.kept", "sources/*/*", "compiled-templates/*"])
 @pytest.mark.parametrize("damage", ["empty", "half", "noise", "zeros"])
 def test_a_torn_file(
@@ -130,6 +131,7 @@ def test_a_torn_file(
         assert ("", "") == capfd.readouterr()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("jump", "code", "words"),
     [
@@ -168,6 +170,7 @@ def test_a_clock_that_is_wrong(
         assert "" == capfd.readouterr().err
 
 
+@pytest.mark.process
 def test_no_time_zones(tmp_path: Path) -> None:
     """Neither the system's nor the package's: one sentence that says what to install."""
     (tmp_path / "heatmap.toml").write_text(RECORDED)
@@ -181,6 +184,7 @@ def test_no_time_zones(tmp_path: Path) -> None:
     assert "pip install tzdata" in ended.stderr
 
 
+@pytest.mark.process
 def test_no_memory(tmp_path: Path) -> None:
     """Wherever it ends, visitors have the old page or the new one, whole; and where Python lives, a sentence."""
     (tmp_path / "heatmap.toml").write_text(RECORDED)
@@ -215,6 +219,7 @@ def test_what_a_shortage_looks_like(error: Exception) -> None:
         assert other is shortage.foreseen(other)
 
 
+@pytest.mark.process
 def test_a_full_disk_is_no_bug() -> None:
     """Not even where nobody foresaw that something is written, such as what a command prints."""
     with Path("/dev/full").open("wb") as full:

@@ -60,6 +60,7 @@ def test_settling_ends_with_a_look(looked: Callable[[str], bool]) -> None:
     assert looked("2026-09-17T15:45:00+05:30")
 
 
+@pytest.mark.slow
 def test_an_open_market_is_never_slept_through(looked: Callable[[str], bool]) -> None:
     """A tick in a session always looks, whatever was noted before."""
     assert looked("2026-09-17T09:00:00+05:30")

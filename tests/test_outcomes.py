@@ -314,6 +314,7 @@ def test_every_word_is_documented() -> None:
     assert own | words(HeatmapError) - never == {*re.findall(r"`([a-z]+)`", table)}
 
 
+@pytest.mark.process
 def test_a_run_that_was_killed_is_found_by_the_next(tmp_path: Path) -> None:
     """It could say nothing; its mark in the lock's file does, once."""
     with start(tmp_path, "os.kill(os.getpid(), 9)") as process:
@@ -327,6 +328,7 @@ def test_a_run_that_was_killed_is_found_by_the_next(tmp_path: Path) -> None:
     assert 3 == len(found)
 
 
+@pytest.mark.process
 def test_a_run_that_hung_is_kept_once(tmp_path: Path) -> None:
     """What was ended at its deadline from another thread says so itself; the next run adds nothing to it."""
     with start(tmp_path, "pass") as process:
@@ -338,6 +340,7 @@ def test_a_run_that_hung_is_kept_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.process
 def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
     """SIGTERM leaves it the time."""
     with start(tmp_path, "os.kill(os.getpid(), 15)") as process:

@@ -18,6 +18,8 @@ import pytest
 from heatmap import stop
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 
+pytestmark = pytest.mark.process
+
 OPEN = "2026-09-17T11:00:00+05:30"
 REPOSITORY = Path(__file__).parents[1]
 PASSWORD = "SOME_TEST_PASSWORD"

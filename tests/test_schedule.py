@@ -71,6 +71,7 @@ def test_crontab_example_covers_every_session(line: int, zone: str) -> None:
     assert "%" not in lines[line]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is missing: apt install systemd"
 )
@@ -85,6 +86,7 @@ def test_systemd_understands_the_timer() -> None:
     assert "03:02:00 UTC" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.process
 def test_the_example_s_command_is_found_from_every_home(tmp_path: Path) -> None:
     """Cron's shell puts the home folder in place of ~, in the program's path and in the configuration's."""
     program = tmp_path / "heatmap/bin/heatmap"

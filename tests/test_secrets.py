@@ -141,6 +141,7 @@ def written(folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", PLACES)
 def test_ftp(tmp_path: Path, place: str) -> None:
     """All goes well: pages, words, state and children do not hold it."""
@@ -154,6 +155,7 @@ def test_ftp(tmp_path: Path, place: str) -> None:
     assert [] == ran.holds() + written(tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", PLACES)
 def test_a_server_that_repeats_it(tmp_path: Path, place: str) -> None:
     """A refusal that quotes the password, and another at a later step, are told without it."""
@@ -245,6 +247,7 @@ def test_a_token_in_the_address_of_a_remote(tmp_path: Path) -> None:
     assert [] == [place for place in ran.holds() if place == "its words"] + written(tmp_path / "state")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", ["env", "file"])
 @pytest.mark.parametrize("manner", ["ok", "error", "redirect", "rubbish"])
 def test_the_address_to_ping(tmp_path: Path, place: str, manner: str) -> None:
@@ -298,6 +301,7 @@ def written_as_json(snapshot: Snapshot) -> bytes:
     return snapshots.to_json(snapshot, view.draw(snapshot, reading_of(snapshot, "change")), occasion())
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", PLACES)
 def test_a_bug_in_the_middle_of_a_login(tmp_path: Path, place: str) -> None:
     """The traceback is shown whole, and does not hold it."""
@@ -318,6 +322,7 @@ def test_a_bug_in_the_middle_of_a_login(tmp_path: Path, place: str) -> None:
     assert [] == ran.holds() + written(tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", PLACES)
 def test_check_and_the_rest_say_nothing_of_it(tmp_path: Path, place: str) -> None:
     """Every other command that reads the configuration."""
@@ -337,6 +342,7 @@ def test_check_and_the_rest_say_nothing_of_it(tmp_path: Path, place: str) -> Non
             assert CANARY not in done.stdout + done.stderr, command
 
 
+@pytest.mark.process
 def test_the_watch_sees_what_children_hold(tmp_path: Path) -> None:
     """The watch of these tests finds a secret in a child's arguments and environment."""
     leak = (

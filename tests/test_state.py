@@ -83,6 +83,7 @@ def test_faults_that_are_none_are_damage(tmp_path: Path, faults: object) -> None
     assert "damaged" in told[0]
 
 
+@pytest.mark.process
 def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
     """While one process holds the lock another gets LockedError; afterwards it may have it."""
     attempt = "import sys; from pathlib import Path; from heatmap.errors import LockedError; from heatmap.state import lock\ntry:\n    with lock(Path(sys.argv[1])): print('held')\nexcept LockedError as error: print(error)"
@@ -103,6 +104,7 @@ def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
     assert "held" == other()
 
 
+@pytest.mark.process
 def test_a_dead_holder_frees_the_lock(tmp_path: Path) -> None:
     """A holder killed by force leaves nothing behind that stops the next run."""
     hold = (
@@ -274,6 +276,7 @@ def test_temporary_files_of_killed_runs_are_removed(tmp_path: Path) -> None:
         assert [] == [name for name in NOT_OURS if not (tmp_path / name).exists()]
 
 
+@pytest.mark.process
 def test_temporary_files_of_a_process_that_works_stay(tmp_path: Path) -> None:
     """`heatmap calendar update` writes without the lock."""
     with subprocess.Popen(["sleep", "60"]) as other:

@@ -158,6 +158,7 @@ def test_a_crash_is_one_message(tmp_path: Path, hooks: Hooks) -> None:
     assert ["movers", "side"] == sorted(json.loads(call.body)["alert"] for call in hooks.calls)
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("manner", ["error", "refuse", "redirect", "rubbish", "throttle"])
 def test_what_is_not_taken_waits(tmp_path: Path, hooks: Hooks, manner: str) -> None:
     """The run is well all the same, says what went wrong, and the next one tells it with its own news."""
@@ -189,6 +190,7 @@ def test_what_waited_until_the_next_session_is_dropped(tmp_path: Path, hooks: Ho
     assert [] == told(hooks)
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip"])
 def test_a_web_hook_that_hangs(tmp_path: Path, hooks: Hooks, manner: str) -> None:
     """The run ends by its deadline, and is well; a second web hook is not kept waiting."""

@@ -87,6 +87,7 @@ def test_a_server_that_is_not_there(url: str) -> None:
     assert answer == "did not reach the server at each of 3 attempts"
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip"])
 def test_a_server_that_does_not_come_to_an_end(manner: str) -> None:
     """It is left behind when the time is over."""

@@ -33,6 +33,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.process
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     """Every file, byte by byte, and by other programs, too."""
     told: list[str] = []

@@ -80,6 +80,7 @@ def test_from_elsewhere(monkeypatch: pytest.MonkeyPatch, origin: object, expecte
     assert [expected] == advised(monkeypatch, origin)
 
 
+@pytest.mark.process
 def test_the_printed_pip_is_this_environment_s() -> None:
     """It runs, and it installs into the environment that this program runs in."""
     *pip, _install, _requirement = shlex.split(commands.install("png").replace(" -e ", " "))
@@ -88,6 +89,7 @@ def test_the_printed_pip_is_this_environment_s() -> None:
     assert sys.prefix in said
 
 
+@pytest.mark.process
 def test_a_command_can_be_pasted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

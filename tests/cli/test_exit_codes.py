@@ -111,6 +111,7 @@ def test_a_missing_local_file(
     assert "nowhere" in output or "HEATMAP_NOT_SET_HERE" in output
 
 
+@pytest.mark.process
 def test_parquet_and_a_terminal(here: Path) -> None:
     """It is no text: 64, and nothing of it reaches the screen; a file or a pipe it goes into."""
     (here / "heatmap.toml").write_text(RECORDED)

@@ -20,7 +20,6 @@ import pytest
 from heatmap import cli
 from heatmap.cli.progress import Progress
 from heatmap.history import export
-from heatmap.web import pace
 from tests.history import parquet_reader
 from tests.servers.archives import CHANGES, Archives, full, share
 
@@ -42,9 +41,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
-    """The exchange's archives of three days; politeness to it is proved elsewhere."""
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+def server() -> Iterator[Archives]:
+    """The exchange's archives of three days."""
     with Archives(
         dict(zip(DAYS, SPLIT, strict=True)), changes=[("OLDNAME", "TMPV", "22-JUL-2026")]
     ) as running:
@@ -329,6 +327,7 @@ def test_a_failed_export_leaves_the_last_one(
     assert ["bars.csv", "state"] == sorted(path.name for path in here.iterdir())
 
 
+@pytest.mark.process
 def test_a_full_disk_is_told(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
     """Where standard output is a full disk, a sentence says so."""
     backfill(server)
@@ -361,6 +360,7 @@ def test_prune(here: Path, server: Archives, capsys: pytest.CaptureFixture[str])
     assert "first      21 Jul 2026" in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_on_a_terminal_one_line_tells_how_far_it_is(here: Path, server: Archives) -> None:
     """The line is redrawn in place, tells what is left, and is gone at the end."""
     command = [sys.executable, "-m", "heatmap", "history", "backfill", "--archive-url", server.url]

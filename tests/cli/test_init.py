@@ -99,6 +99,7 @@ def test_a_wrong_password_is_asked_for_again(home: Path, vsftpd: Vsftpd) -> None
     assert f"{vsftpd.password}\n" == (home / "ftp-password").read_text()
 
 
+@pytest.mark.process
 def test_bad_answers_are_asked_for_again(home: Path) -> None:
     """Each with its reason; what is written in the end is what was answered well."""
     typist = Typist(home, ["init"])
@@ -155,6 +156,7 @@ def test_bad_answers_are_asked_for_again(home: Path) -> None:
     assert ["other"] == [market["name"] for market in made["market"]]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("keys", "step"),
     [
@@ -187,6 +189,7 @@ def test_who_leaves_leaves_nothing(home: Path, keys: str, step: str) -> None:
     assert [] == list(home.iterdir())
 
 
+@pytest.mark.process
 def test_into_a_folder_and_once_more(home: Path) -> None:
     """The recorded day into a folder; a second time --force asks anew, and publishes into another one."""
     typist = until_target(home)
@@ -208,6 +211,7 @@ def test_into_a_folder_and_once_more(home: Path) -> None:
     assert (home / "public html/nse-fno/index.html").exists()
 
 
+@pytest.mark.process
 def test_a_password_that_is_there_is_kept(home: Path) -> None:
     """It is offered, and its file stays as it is."""
     (home / "ftp-password").write_text("mine\n")
@@ -224,6 +228,7 @@ def test_a_password_that_is_there_is_kept(home: Path) -> None:
     assert "ftp-password" == tomllib.loads((home / "heatmap.toml").read_text())["publish"][0]["password_file"]
 
 
+@pytest.mark.process
 def test_an_interrupted_check_leaves_what_is_written(home: Path) -> None:
     """The configuration is there by then; what is left to do is told."""
     typist = until_target(home)
@@ -240,6 +245,7 @@ def test_an_interrupted_check_leaves_what_is_written(home: Path) -> None:
     assert {"heatmap.toml", "ftp-password"} <= {path.name for path in home.iterdir()}
 
 
+@pytest.mark.process
 def test_without_questions(home: Path) -> None:
     """--no-input on a terminal writes the example, as init does without a terminal."""
     typist = Typist(home, ["init", "--no-input"])
@@ -254,6 +260,7 @@ def test_without_questions(home: Path) -> None:
     assert named.sub(lambda extra: commands.install(extra[1]), EXAMPLE) == text
 
 
+@pytest.mark.process
 def test_a_folder_that_is_not_there(home: Path) -> None:
     """Told before anything is asked."""
     typist = Typist(home, ["init", "--config", "none/heatmap.toml"])

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).parents[2]
 OPEN = "2026-09-17T11:00:00+05:30"
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'

@@ -187,6 +187,7 @@ def test_a_body_of_another_day_is_silent_under_cron(here: Path, capfd: pytest.Ca
     assert not (here / "site").exists()
 
 
+@pytest.mark.process
 def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
     """Configuration, guard, source and target have a line each; --quiet silences them."""
     code, screen = on_a_terminal("run", "--now", DURING)
@@ -215,6 +216,7 @@ def test_a_run_on_a_terminal_tells_what_it_does(here: Path) -> None:
     assert (0, "") == on_a_terminal("run", "--quiet", "--now", DURING)
 
 
+@pytest.mark.process
 def test_a_run_in_the_wrong_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal: that there is no configuration, what holds then, and how to make one."""
     monkeypatch.chdir(tmp_path)
@@ -228,6 +230,7 @@ def test_a_run_in_the_wrong_folder_says_so(tmp_path: Path, monkeypatch: pytest.M
     assert first.endswith(("/heatmap init", " -m heatmap init"))  # the second where it is not installed
 
 
+@pytest.mark.process
 def test_a_newcomer_at_night_sees_a_map(here: Path) -> None:
     """On a terminal the first run draws the last quotes whatever the hour, marked closed."""
     code, screen = on_a_terminal("run", "--now", "2026-09-19T23:00:00+05:30")

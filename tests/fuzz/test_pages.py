@@ -113,6 +113,7 @@ def usual(set_up: config.Config) -> dict[str, Counter[str]]:
     return {name: Tags(content.decode()).count for name, content in drawn(set_up, recorded()).items()}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=100,
     derandomize=True,

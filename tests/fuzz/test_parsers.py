@@ -70,6 +70,7 @@ def test_good_bodies_are_understood(name: str) -> None:
     assert any(not isinstance(target.run(body), str) or name == "holidays" for body in target.seeds())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 @quick
 @given(chance=st.integers(0, 2**32 - 1).map(Random))
@@ -100,6 +101,7 @@ def test_odd_bodies(name: str, body: bytes) -> None:
     TARGETS[name].run(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_long_bodies_take_bounded_time(name: str) -> None:
     """A body of any one thing over and over costs what its length does, not its length's square."""

@@ -35,7 +35,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Phase
 from heatmap.sources.nse import BROWSER_HEADERS
-from heatmap.web import client, pace
+from heatmap.web import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 
 MARKET = "nse-fno"
@@ -89,9 +89,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trouble that may pass is not waited for long, and politeness is proved by its own test."""
+    """Trouble that may pass is not waited for long."""
     monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
     monkeypatch.setattr(shelves, "DEADLINE_SECONDS", 0.8)
 
 
@@ -163,6 +162,7 @@ def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> No
     assert (wanted if forms == ("udiff",) else wanted[::2]) == server.paths
 
 
+@pytest.mark.paced
 def test_no_more_than_three_requests_a_second(store: Store) -> None:
     """Each request comes a third of a second after the one before: after an answer, a 404 and a refusal."""
     with server_of(SESSIONS[:2], forms=("udiff",), needs_cookie=True) as server, exchange(server) as shelf:
@@ -536,6 +536,7 @@ def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, 
     assert [SESSIONS[4]] == backfill.gaps(calendar, (SESSIONS[3], SESSIONS[5]))
 
 
+@pytest.mark.process
 def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
     """The real command is killed while the third session is on its way; the next run asks for the rest only."""
     command = [
@@ -577,6 +578,7 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
         assert {day: bars(day) for day in SESSIONS} == kept(store)
 
 
+@pytest.mark.process
 def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
     """Killed six times at seeded instants while it reads a folder, it never leaves half a session, and ends whole."""
     folder = tmp_path / "files"
@@ -604,6 +606,7 @@ def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
         assert [600] * 7 == [len(store.bars(MARKET, day, 1)) for day in SESSIONS]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_twenty_real_sessions_through_a_server(
     store: Store, calendar: Calendar, recorded_bodies: Path

@@ -19,6 +19,8 @@ from tests.history.figures import MARKET, rows, utc
 from tests.history.writer import KEPT_SESSIONS, SYMBOLS, TICKS, is_final, moment_of, session_of
 from tests.servers.postgresql import Postgresql
 
+pytestmark = pytest.mark.process
+
 CHECKOUT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("HEATMAP_KILLS", "20"))
 SEED = 20260914

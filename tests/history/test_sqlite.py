@@ -221,6 +221,7 @@ def killed_writer(place: Place) -> list[bytes]:
     return contents
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("torn", ["cut", "zeros", "noise"])
 def test_a_torn_log(sqlite: Place, torn: str) -> None:
     """A log that was cut in the middle of a frame, or whose end is something else: what is whole before counts."""
@@ -259,6 +260,7 @@ def test_a_log_that_is_none(sqlite: Place, end: str) -> None:
     assert [] == sqlite.warnings
 
 
+@pytest.mark.process
 def test_a_damaged_file_takes_its_log_along(sqlite: Place) -> None:
     """A log left behind would be read into the new file: it is set aside under the same name."""
     sqlite.folder.mkdir()
@@ -336,6 +338,7 @@ def writer(sqlite: Place) -> Iterator[Place]:
     process.communicate()
 
 
+@pytest.mark.process
 def test_locked_by_another_process(writer: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing waits, then says so in a sentence that may pass; reading goes on; nothing is set aside."""
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
@@ -394,6 +397,7 @@ print(sorted(os.listdir(folder)), place.warnings)
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("case", ["new", "file", "folder"])
 def test_a_folder_or_file_that_is_read_only(case: str) -> None:
     """One sentence of a configuration's fault; nothing is set aside. As an ordinary user, whoever runs the tests."""
@@ -456,6 +460,7 @@ def check_full(done: subprocess.CompletedProcess[str]) -> None:
     assert "[] ['history.sqlite']" == rest
 
 
+@pytest.mark.process
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     """A limit on the size of files: one sentence; what was kept before stays, and later ticks find room again."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
@@ -564,6 +569,7 @@ def test_made_by_several_at_once(sqlite: Place) -> None:
         assert [] == place.warnings
 
 
+@pytest.mark.slow
 def test_room_is_given_back(sqlite: Place) -> None:
     """Much was forgotten: the file shrinks, and what stays is whole."""
     symbols = tuple(f"SYMBOL{number}" for number in range(4000))

@@ -561,6 +561,7 @@ def test_options_that_can_be(url: str) -> None:
     assert url == HistoryOptions(url=url).url
 
 
+@pytest.mark.process
 def test_options_are_light() -> None:
     """A tick in a closed market reads the table of the configuration: no database is loaded for that."""
     done = subprocess.run(

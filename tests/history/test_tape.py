@@ -66,6 +66,7 @@ def known(packed: str, tick: int = 1) -> list[int | None]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("lowest", "step"), [(50.0, 0.05), (1.02, 0.01), (0.004, 0.00001), (900.0, 2.5)])
 def test_tick_by_tick_is_all_at_once(tmp_path: Path, seed: int, lowest: float, step: float) -> None:

@@ -358,6 +358,7 @@ def test_hostile_texts_can_be_drawn(title: str) -> None:
     assert (1200, 630) == opened(snapshot, title=title).size
 
 
+@pytest.mark.process
 def test_the_same_market_gives_the_same_bytes() -> None:
     """Both pictures are the same in another process, whatever its hashes are."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
@@ -396,6 +397,7 @@ def test_without_pillow_there_is_no_png(monkeypatch: pytest.MonkeyPatch) -> None
     assert svg.draw(drawn(market(3)), market(3), occasion())
 
 
+@pytest.mark.process
 def test_with_pillow_there_is() -> None:
     """Where Pillow can be imported, a PNG is possible; asking does not import it."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")

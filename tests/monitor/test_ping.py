@@ -85,6 +85,7 @@ def test_a_server_that_is_not_there(url: str) -> None:
     assert answer == "did not reach the server"
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip"])
 def test_a_server_that_does_not_come_to_an_end(manner: str) -> None:
     """The errand is left behind when the time given to it is over."""

@@ -170,6 +170,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     assert ["heatmap.prom"] == os.listdir(tmp_path)
 
 
+@pytest.mark.process
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """Byte for byte, and nothing beside it; the limit on a file's size stands in for the disk."""
     path = tmp_path / "heatmap.prom"

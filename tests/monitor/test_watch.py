@@ -136,6 +136,7 @@ def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mon
     assert b"exit 75\n*** *** *** broke" == hooks.calls[-1].body
 
 
+@pytest.mark.process
 def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
     """Whatever this process has read as a secret is hidden, and its command is not run once more."""
     command = ["sh", "-c", f"echo >>{tmp_path}/asked; echo canary-5ecret"]
@@ -222,6 +223,7 @@ def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *
     assert hooks.calls[0].body.startswith(b"exit 78\nnse-fno: ")
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip", "error", "redirect", "rubbish"])
 def test_no_ping_server_can_fail_a_run(tmp_path: Path, hooks: Hooks, manner: str) -> None:
     """The page is published, the exit code is 0, the trouble is said without the address, the time is kept."""
@@ -387,6 +389,7 @@ def test_status_can_be_left_out(tmp_path: Path) -> None:
     assert "index.html" in target.pages
 
 
+@pytest.mark.serial
 def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) -> None:
     """Its deadline is over, and still the failure is told, within two seconds."""
     report = Report(print, errors=[failure(PublishError)])
@@ -430,6 +433,7 @@ def test_a_run_that_is_stopped_says_so(tmp_path: Path, hooks: Hooks) -> None:
     assert b"exit 75\nstopped by a signal before its end" == hooks.calls[-1].body
 
 
+@pytest.mark.serial
 def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The textfile may lie on a network drive: what does not end is left behind."""
     released = threading.Event()
@@ -450,6 +454,7 @@ def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: p
     assert (0, "monitor: the textfile did not end in time") == (report.exit_code, said[-1])
 
 
+@pytest.mark.process
 def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
     """A whole run as cron has it, and nothing it prints, writes or hands to a child has the address."""
     (tmp_path / "heatmap.toml").write_text(
@@ -480,6 +485,7 @@ def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
     assert not [path for path in written if CANARY.encode() in path.read_bytes()]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_closed_tick_loads_nothing_of_it(tmp_path: Path, *, closed: bool) -> None:
     """But the table's options; unless closed ticks are to ping."""

@@ -216,6 +216,7 @@ def soon() -> Deadline:
     return Deadline(30)
 
 
+@pytest.mark.process
 def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
     """New pages appear in folders made for them, older ones are replaced, and no temporary file stays."""
     publisher = target.make("web/heat")

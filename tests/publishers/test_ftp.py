@@ -395,6 +395,7 @@ SLOW: dict[str, tuple[Fault | None, Fault | None, str]] = {  # what befalls comm
 }
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize(("control", "data", "words"), SLOW.values(), ids=SLOW.keys())
 def test_what_trickles_ends_by_the_deadline(
     control: Fault | None, data: Fault | None, words: str, start: Start, certificate: Certificate

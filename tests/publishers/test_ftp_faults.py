@@ -411,6 +411,7 @@ STEPS: dict[str, tuple[Faults, str]] = {
 }
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("by", ["timeout", "deadline"])
 @pytest.mark.parametrize(
     ("step", "faults", "words"), [(key, *case) for key, case in STEPS.items()], ids=STEPS

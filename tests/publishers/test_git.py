@@ -31,6 +31,8 @@ from tests.conftest import started
 from tests.servers.git import GitDaemon
 from tests.servers.proxy import Fault, Proxy
 
+pytestmark = pytest.mark.process
+
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", "<p>été".encode() * 1000)]
 PUT = {page.path: page.content for page in PAGES}
 CHECKOUT = Path(__file__).parents[2]
@@ -507,6 +509,7 @@ def test_a_hook_of_the_users_that_refuses(place: Place) -> None:
     assert "" == place.run(place.remote, "branch", "--list", "gh-pages")
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("hook", ["pre-receive", "post-receive"])
 def test_a_remote_that_hangs(place: Place, hook: str, tmp_path: Path) -> None:
     """At the deadline all is ended, with everything that git started."""

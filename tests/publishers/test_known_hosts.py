@@ -204,6 +204,7 @@ def test_names_and_patterns(tmp_path: Path, names: str, known: bool) -> None:
             known_hosts.verify("x", file, key.name, key)
 
 
+@pytest.mark.process
 def test_hashed_names_are_those_of_openssh(tmp_path: Path) -> None:
     """What ssh-keygen hashes is found again, and nothing else is."""
     make_key(tmp_path / "key")

@@ -127,6 +127,7 @@ def caught(
     return sentence
 
 
+@pytest.mark.process
 def test_puts_replaces_and_leaves_nothing_else(
     strict: Callable[..., S3Publisher], bucket: Any, moto: Moto
 ) -> None:
@@ -432,6 +433,7 @@ def test_a_refusal_without_words(scripted: ScriptedS3, status: int) -> None:
     caught(target(scripted), PublishRefused, "clock")
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize(
     ("method", "fault"),
     [
@@ -451,6 +453,7 @@ def test_every_wait_ends_by_the_deadline(scripted: ScriptedS3, method: str, faul
     assert time.monotonic() - begun < 2.5
 
 
+@pytest.mark.serial
 def test_a_store_that_drips_is_given_up(scripted: ScriptedS3) -> None:
     """It holds a connection for one timeout, and the thread that asked ends with it."""
     scripted.fail("GET", scripted_s3.drip, times=50)
@@ -527,6 +530,7 @@ def test_an_answer_that_does_not_end(scripted: ScriptedS3, monkeypatch: pytest.M
     assert sum(written) < 50_000_000  # what the sockets' buffers took
 
 
+@pytest.mark.serial
 def test_a_silent_name_server(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is looked up for ever ends by the deadline, too."""
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: scripted.ended.wait())
@@ -549,6 +553,7 @@ def test_a_dead_port(scripted: ScriptedS3) -> None:
     caught(replace(target(scripted), endpoint_url=f"http://127.0.0.1:{port}"), PublishError, "refused")
 
 
+@pytest.mark.process
 def test_certificates_are_checked(tmp_path: Path) -> None:
     """An unknown authority and another's name are refused, before anything is sent; ca_file mends the first."""
     right = certificates.make(tmp_path / "right")
@@ -657,6 +662,7 @@ def test_a_secret_in_a_file(scripted: ScriptedS3, tmp_path: Path) -> None:
     assert STORED == scripted.objects
 
 
+@pytest.mark.process
 def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
     """What a keyring prints first."""
     publisher = target(
@@ -671,6 +677,7 @@ def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
 SLOW = {"secret_access_key_env": None, "secret_access_key_command": ("sleep", "30")}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("more", "seconds"), [({}, 0), (SLOW, 0), (SLOW, 0.3)])
 def test_a_deadline_that_is_over_is_no_refusal(
     scripted: ScriptedS3, more: dict[str, Any], seconds: float
@@ -684,6 +691,7 @@ def test_a_deadline_that_is_over_is_no_refusal(
     assert [] == scripted.requests
 
 
+@pytest.mark.process
 def test_a_command_that_prints_no_secret(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """With time to spare it is at fault itself."""
     monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.2)

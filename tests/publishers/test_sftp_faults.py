@@ -94,6 +94,7 @@ def test_a_stall_heals(server: Sshd | ProftpdSftp, login: str, phase: str, way: 
     assert {"index.html": NEW} == files(server.root)
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_stall_ends_by_the_deadline(server: Sshd | ProftpdSftp, login: str, phase: str) -> None:
     """A server that never goes on costs no more than the run's own time, whatever the timeout of a wait."""
@@ -149,6 +150,7 @@ def test_a_lost_reply_to_the_rename(server: Sshd | ProftpdSftp, login: str, faul
     assert {"index.html": NEW} == files(server.root)
 
 
+@pytest.mark.serial
 def test_a_server_that_drips(server: Sshd | ProftpdSftp, login: str) -> None:
     """A byte now and then resets no clock: the deadline holds."""
     with Proxy(server.port, Fault.drip(0.2, measure(server, login)["key exchange"][1], "received")) as proxy:
@@ -160,6 +162,7 @@ def test_a_server_that_drips(server: Sshd | ProftpdSftp, login: str) -> None:
     assert OLD == (server.root / "index.html").read_bytes()
 
 
+@pytest.mark.serial
 def test_a_run_that_is_told_to_end(server: Sshd | ProftpdSftp, login: str) -> None:
     """`expire` from another thread breaks off what waits for the server."""
     from threading import Timer

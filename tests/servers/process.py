@@ -19,6 +19,11 @@ READY_SECONDS = 15
 STOP_SECONDS = 5
 PORT_TRIES = 200
 PORTS = range(12_000, 32_000)  # where the system takes none for outgoing connections
+WORKERS = 16
+# Tests in several processes: each chooses ports in a range of its own, so that none is taken in between.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+_chance = random.SystemRandom()  # a test that seeds random must not repeat the ports
+PORTS_OF_WORKER = PORTS[len(PORTS) // WORKERS * WORKER :][: len(PORTS) // WORKERS]
 PACKAGES = {
     "proftpd": "proftpd-core",
     "sshd": "openssh-server",
@@ -43,15 +48,14 @@ def needed(name: str) -> Path:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a port that nothing listens on, and that no other worker of the tests will choose."""
+    return free_ports(1).start
 
 
 def free_ports(count: int) -> range:
     """Return `count` ports in a row that nothing listens on, here and on 127.0.0.2."""
     for _ in range(PORT_TRIES):
-        first = random.choice(PORTS)
+        first = _chance.choice(PORTS_OF_WORKER[:-count])
         try:
             with ExitStack() as held:
                 for port in range(first, first + count):

@@ -395,6 +395,7 @@ def test_sshd_behind_a_jump_host(start: Start, tmp_path: Path, page: Path, forwa
     assert forwards == (done.returncode == 0) == (target.root / "x").exists()
 
 
+@pytest.mark.process
 def test_names_that_nobody_resolves(silent_dns: SilentDns) -> None:
     """A question for a name gets no answer, and a signal does not end the waiting; a number needs none."""
     script = (

@@ -122,6 +122,7 @@ def test_plugin(name: str) -> None:
         plugin(no_such_key=1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", sorted(plugins.SOURCES))
 def test_cheap_to_build(name: str) -> None:
     """Building a source loads nothing costly: a closed market builds it too."""

@@ -197,6 +197,7 @@ def test_the_stocks_of_another_index_are_not_guessed() -> None:
         assert len(source.closing(SESSION, symbols=["TCS"]).quotes) == 1
 
 
+@pytest.mark.serial
 def test_a_hang_ends() -> None:
     """Within the time for the whole fetch."""
     with Archives({DAY: shares()}) as archives:

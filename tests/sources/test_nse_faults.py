@@ -22,7 +22,6 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.nse import ADVICE, Nse
-from heatmap.web import pace
 from tests.servers.dns import SilentDns
 from tests.servers.exchange import Exchange
 
@@ -56,9 +55,8 @@ WORDS = {
 @pytest.mark.parametrize(
     ("fault", "kind"), [(fault, kind) for kind, faults in CLASSES.items() for fault in faults]
 )
-def test_classes(monkeypatch: pytest.MonkeyPatch, fault: str, kind: type[SourceError]) -> None:
+def test_classes(fault: str, kind: type[SourceError]) -> None:
     """One line, which ends with the advice for its class."""
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
     with Exchange(now=NOW, fault=fault) as exchange:
         begun = time.monotonic()
         with pytest.raises(SourceError) as caught:
@@ -76,6 +74,8 @@ def test_advice() -> None:
     assert len(ADVICE) == len({*ADVICE.values()})
 
 
+@pytest.mark.serial
+@pytest.mark.process
 def test_silent_name_server(tmp_path: Path, silent_dns: SilentDns) -> None:
     """The real command, and no name server that answers: over in its time, and nobody is said to block."""
     (tmp_path / "heatmap.toml").write_text(

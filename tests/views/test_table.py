@@ -90,6 +90,7 @@ def test_one_sided_modes_have_ramps_of_their_own(mode: str, deepest: str) -> Non
     assert deepest == table.cells[0].fill == table.legend[-1].fill
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", UPS)
 @pytest.mark.parametrize("gradient", GRADIENTS)
 @pytest.mark.parametrize("scale", ["rank", "1"])

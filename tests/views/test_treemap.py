@@ -111,6 +111,7 @@ def moved(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("weight", WEIGHTS)
 def test_the_map_is_calm(weight: str, room: tuple[float, float]) -> None:

@@ -11,16 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.web import pace
-
 Answering = Callable[[BaseHTTPRequestHandler], None]
 Serving = Callable[..., AbstractContextManager[str]]
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Politeness is proved by its own test."""
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
 
 
 @pytest.fixture(params=[None, pytest.param("chrome", marks=pytest.mark.real)], ids=["requests", "curl"])

@@ -80,7 +80,6 @@ def test_asks_only_for_what_it_can_unpack(serving: Serving) -> None:
     assert asked == ["gzip, deflate"]
 
 
-@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
@@ -120,6 +119,7 @@ def test_faults(likeness: str | None, fault: str, kind: type[SourceError], words
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("fault", ["hang", "header drip", "body drip"])
 def test_deadline(likeness: str | None, fault: str) -> None:
     """Nothing outlives the budget: not silence, nor headers or a body that come a byte at a time."""
@@ -130,7 +130,7 @@ def test_deadline(likeness: str | None, fault: str) -> None:
         assert 0.9 < time.monotonic() - begun < 3
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.serial
 def test_slow_redirects(serving: Serving, likeness: str | None) -> None:
     """Redirects that each take their time do not outlive the budget together."""
     over = threading.Event()
@@ -159,6 +159,7 @@ def test_silence_is_not_waited_for_to_the_end(likeness: str | None) -> None:
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.serial
 def test_black_hole(likeness: str | None) -> None:
     """An address where nothing takes connections, as those whom a firewall blocks see it: a block, in time."""
     with socket.socket() as full:
@@ -179,6 +180,7 @@ def test_black_hole(likeness: str | None) -> None:
             one.close()
 
 
+@pytest.mark.serial
 def test_name_server_that_is_silent(likeness: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The budget also holds while a name is looked up, and nobody is said to block."""
     over = threading.Event()
@@ -211,6 +213,7 @@ def test_nobody_there(serving: Serving, likeness: str | None) -> None:
     assert type(caught.value) is SourceError
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("fault", ["nobody's", "expired", "another's", "none"])
 def test_certificates(
     serving: Serving, likeness: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
@@ -242,7 +245,6 @@ def test_authority_of_ones_own(
         assert get(url, likeness).body == b"[1]"
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_redirect_within_the_site(serving: Serving, likeness: str | None) -> None:
     """A redirect on the same host is followed with the cookies it sets, and the final address told."""
     seen: list[str | None] = []
@@ -265,7 +267,6 @@ def test_redirect_within_the_site(serving: Serving, likeness: str | None) -> Non
     assert {"a=1", "b=2"} == set((seen[1] or "").split("; "))
 
 
-@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize(
     ("fault", "asked"),
     [
@@ -289,7 +290,6 @@ def test_what_is_asked_again(monkeypatch: pytest.MonkeyPatch, fault: str, asked:
     assert asked == len(exchange.paths)
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_trouble_that_passes(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the second or third answer is good, nothing has happened."""
     monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.01)
@@ -305,7 +305,6 @@ def test_trouble_that_passes(serving: Serving, monkeypatch: pytest.MonkeyPatch) 
         assert get(url, retries=2).body == b"well"
 
 
-@pytest.mark.usefixtures("unhurried")
 def test_one_budget_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked, all of it together is repeated no more often than the budget says."""
     monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
@@ -317,7 +316,6 @@ def test_one_budget_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     assert exchange.paths == ["/api/x"] * 3 + ["/api/y", "/api/z"]
 
 
-@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize(("fault", "waits"), [("429 for 3 seconds", True), ("429 for 6 hours", False)])
 def test_the_servers_wish(monkeypatch: pytest.MonkeyPatch, fault: str, waits: bool) -> None:
     """Three seconds are waited for, and no less; six hours are passed on to whom it may concern."""
@@ -332,6 +330,7 @@ def test_the_servers_wish(monkeypatch: pytest.MonkeyPatch, fault: str, waits: bo
     assert caught.value.retry_after_seconds == (3 if waits else 21_600)
 
 
+@pytest.mark.serial
 def test_no_wait_beyond_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait that would outlast the budget is not begun."""
     with Exchange(fault="429 for 3 seconds") as exchange:
@@ -351,6 +350,7 @@ def test_waits_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1.5 < max(second) <= 2  # type: ignore[operator, type-var]
 
 
+@pytest.mark.paced
 @pytest.mark.parametrize("fault", ["redirect loop", "404", "500"])
 def test_three_requests_a_second(fault: str) -> None:
     """Redirects, repeats and clients count alike: no four requests to one site begin within a second."""

@@ -13,6 +13,8 @@ import pytest
 from tests.servers.exchange import Exchange
 from tests.web.conftest import Serving
 
+pytestmark = pytest.mark.process
+
 MOST_MEGABYTES = 100
 FULL = 4 * 1024 * 1024 - 100  # as large as a body may be
 FETCH = """

@@ -91,6 +91,7 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (78, []) == (caught.value.exit_code, exchange.seen)
 
 
+@pytest.mark.process
 def test_no_cost_without_it() -> None:
     """Who does not ask for a likeness does not load the package, nor the other way round."""
     code = (
