@@ -44,6 +44,17 @@ class _Tree(NamedTuple):
 def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
     """Make the commit, push it, and look whether the branch has it. Raises PublishError."""
     git = Git(target, deadline)
+    try:
+        return _publish(git, pages, deadline)
+    except PublishError:
+        # Whatever git says of it: objects of ours that are damaged can all be made again.
+        if not git.remove_damaged():
+            raise
+    return _publish(git, pages, deadline)
+
+
+def _publish(git: Git, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    target = git.target
     removed: list[str] = []
     fault = others = PublishError(
         f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
@@ -74,6 +85,16 @@ def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> st
     None of `pages` may stand in the place of a file that this program did not write.
     """
     git = Git(target, deadline)
+    try:
+        return _check(git, pages)
+    except PublishError:
+        if not git.remove_damaged():
+            raise
+    return _check(git, pages)
+
+
+def _check(git: Git, pages: Sequence[Page]) -> str:
+    target = git.target
     tip = _tip(git)
     missing: Sequence[str] = ()
     if tip and pages and _fetched(git, tip):
@@ -92,8 +113,11 @@ def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> st
 
 def _tip(git: Git) -> str:
     """Return the commit that the branch is at; "" where there is no such branch."""
-    found = git.step("reach the remote", "ls-remote", REMOTE, _ref(git))
-    return next((line.split("\t")[0] for line in found.splitlines() if line.endswith(f"\t{_ref(git)}")), "")
+    found = git.step(git_words.REACH, "ls-remote", REMOTE, _ref(git))
+    tip = next((line.split("\t")[0] for line in found.splitlines() if line.endswith(f"\t{_ref(git)}")), "")
+    if tip and not tip.strip("0"):
+        raise git_words.no_branch_tip(git.target.name, git.target.branch)
+    return tip
 
 
 def _fetched(git: Git, tip: str) -> bool:
@@ -101,7 +125,9 @@ def _fetched(git: Git, tip: str) -> bool:
     for fetch in (True, False):
         try:
             git.run("rev-list", "--objects", "--no-walk", "--quiet", tip)  # fails where a file is missing
-        except GitFailed:
+        except GitFailed as failure:
+            if not fetch and git_words.DAMAGED.search(failure.words):
+                raise git.explain(failure, "read the branch") from None
             if fetch:
                 options = ("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--quiet")
                 git.step("fetch the branch", "fetch", *options, REMOTE, _ref(git))
@@ -233,7 +259,7 @@ def _push(git: Git, tip: str, commit: str, *options: str) -> str | None:
     said = next((line for line in failure.output.splitlines() if line.startswith("!")), "")
     if any(race in failure.output for race in RACES) and not git_words.NAME_TAKEN.search(failure.words):
         return failure.words or said
-    if not said:
+    if not said or git_words.DAMAGED.search(failure.words):
         raise git.explain(failure, "push")
     raise git_words.rejected(git.target.name, git.target.branch, said, failure.words)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from heatmap import credentials
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import git_words
+from heatmap.publishers import git_store, git_words
 from heatmap.redaction import redact
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LOWEST = (2, 31)  # the version that takes configuration from the environment
 REMOTE = "heatmap"  # the name under which the remote is known here: git keeps no notes of such a one
-KEPT_SECONDS = 3600  # for how long what is needed no more stays, for the sake of runs side by side
 ELSEWHERE = (  # variables that would lead git to another repository
     "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_CONFIG", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
@@ -60,7 +59,6 @@ class Git:
                 f"{target.name}: git is {self.version}: install {LOWEST[0]}.{LOWEST[1]} or newer"
             )
         self._folder = os.path.join(target.path, self._repository())
-        self._store = os.path.join(self._folder, "heatmap", "objects")
         self._remember()
         self._make_store()
 
@@ -120,16 +118,14 @@ class Git:
 
     def prune(self, commit: str) -> None:
         """Delete what was stored for earlier commits, as well as can be."""
-        import time
-
         with suppress(GitFailed, PublishError, OSError):
             needed = set(self.run("rev-list", "--objects", "--no-object-names", commit).split())
-            for folder, _, names in os.walk(self._store):
-                for name in names:
-                    path = os.path.join(folder, name)
-                    ours = os.path.basename(folder) + name in needed or os.path.basename(folder) == "info"
-                    if not ours and time.time() - os.stat(path).st_mtime > KEPT_SECONDS:
-                        os.unlink(path)
+            git_store.remove_unneeded(self._store, needed)
+
+    def remove_damaged(self) -> bool:
+        """Remove damaged objects of ours; return whether there were any, and time is left to try again."""
+        is_healed = git_store.remove_damaged(self._store, lambda: self._deadline.remaining() > 0)
+        return is_healed and self._deadline.remaining() > 0
 
     def _repository(self) -> str:
         """Return the repository's own folder, relative to the checkout."""
@@ -179,13 +175,12 @@ class Git:
 
     def _make_store(self) -> None:
         try:
-            os.makedirs(os.path.join(self._store, "info"), exist_ok=True)
-            with open(os.path.join(self._store, "info", "alternates"), "w", encoding="utf-8") as file:
-                file.write("../../objects\n")  # as seen from the store
+            self._store = git_store.make(self._folder)
         except OSError as error:
             kind = PublishRefused if isinstance(error, PermissionError) else PublishError
             raise kind(
-                f"{self.target.name}: {self._store} cannot be written ({error.strerror}): "
+                f"{self.target.name}: {os.path.join(self._folder, git_store.FOLDERS[1])} cannot be written "
+                f"({error.strerror}): "
                 "let this user write there, or make room"
             ) from error
         self._environment["GIT_OBJECT_DIRECTORY"] = os.path.abspath(self._store)

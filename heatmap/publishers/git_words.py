@@ -8,6 +8,7 @@ from shlex import quote
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 
+REACH = "reach the remote"  # the step that asks the remote for the branch
 LONGEST_QUOTE = 200  # characters of what git said
 REFUSED = re.compile(
     r"Permission denied \(|Host key verification failed|Authentication failed|could not read (?:User|Pass)"
@@ -25,6 +26,15 @@ LOCAL = (
     (re.compile("Expected git repo version|unknown repository extension"), "install a newer git"),
     (re.compile(r"not a git repository: |invalid gitfile format"), "its .git leads nowhere: clone it anew"),
 )  # fmt: skip
+# An object of this machine's repository; what the remote says of its own begins with "remote:".
+DAMAGED = re.compile(
+    r"^(?:error|fatal): (?:corrupt loose object|(?:loose|packed) object .+ is corrupt|object file .+ is empty"
+    r"|inflate: |hash mismatch |bad object |packfile .+ (?:does not match|is corrupt)"
+    r"|file .+ is far too short to be a pack"
+    r"|unable to (?:read tree|read sha1 file|(?:read|unpack) [0-9a-f]{40})"
+    r"|[0-9a-f]{40}.* is not a valid ')",
+    re.MULTILINE,
+)
 UNWRITABLE = re.compile(
     r"unpacker error|unpack failed|insufficient permission for adding an object"
     r"|Unable to create '.+\.lock': (?!File exists)"
@@ -61,7 +71,7 @@ def explain(name: str, path: str, words: str, what: str) -> PublishError:
     if lock:
         return _locked(name, f"git cannot {what}", lock[1])
     said = quoted(words)
-    advice = _local_advice(words)
+    advice = _local_advice(words) or (what != REACH and damage_advice(path, words))
     if advice:
         return PublishImpossible(f"{name}: git cannot {what} ({said}): {advice}")
     if REFUSED.search(words):
@@ -72,6 +82,19 @@ def explain(name: str, path: str, words: str, what: str) -> PublishError:
             f"{name}: git cannot {what} ({said}): look at `git -C {quote(path)} remote -v`"
         )
     return PublishError(f"{name}: git cannot {what} ({said}): the next run tries again")
+
+
+def damage_advice(path: str, words: str) -> str:
+    """Return what helps if an object of the repository at `path` is damaged; "" if it is not."""
+    return f"an object in the repository {path} is damaged: clone it anew" if DAMAGED.search(words) else ""
+
+
+def no_branch_tip(name: str, branch: str) -> PublishImpossible:
+    """Return the sentence for a branch whose file is empty, as a power cut leaves it."""
+    return PublishImpossible(
+        f"{name}: the branch {branch} is damaged in the remote repository, for it names no commit: delete or "
+        f"restore refs/heads/{branch} there"
+    )
 
 
 def no_repository(name: str, path: str, words: str) -> PublishImpossible:

@@ -23,7 +23,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import git_branch, git_commands, git_locks, git_words
+from heatmap.publishers import git_branch, git_commands, git_locks, git_store, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
@@ -579,7 +579,7 @@ def test_a_bare_repository_at_hand(place: Place) -> None:
 
 def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What earlier publishes stored is deleted, and nothing of the user's, such as a stash that was dropped."""
-    monkeypatch.setattr(git_commands, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(git_store, "KEPT_SECONDS", 0)
     (place.checkout / "README").write_text("dropped")
     place.run(place.checkout, "stash", "-q")
     dropped = place.run(place.checkout, "rev-parse", "stash")
@@ -636,7 +636,7 @@ def test_what_was_fetched_is_deleted_too(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where others push much, it does not stay here in a pack of which one file is still needed."""
-    monkeypatch.setattr(git_commands, "KEPT_SECONDS", -1)
+    monkeypatch.setattr(git_store, "KEPT_SECONDS", -1)
     place.start_pages({"index.html": "old"})
     other = tmp_path / "other"
     place.run(tmp_path, "clone", "-q", "-b", "gh-pages", str(place.remote), str(other))
