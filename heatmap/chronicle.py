@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import guard, parts
+from heatmap import attribution, guard, parts
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.session import Phase
 from heatmap.shared_turns import SharedTurns
@@ -16,13 +15,12 @@ from heatmap.state import mark_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from types import TracebackType
 
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.ex_dates import Evidence
-    from heatmap.guard import Calendar
     from heatmap.history.actions import QuotedClose
     from heatmap.history.model import Bar, Past
     from heatmap.history.store import Store
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from heatmap.state import State
 
 _T = TypeVar("_T")
-KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
 LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state
 MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
 
@@ -62,6 +59,7 @@ class Chronicle:
         *,
         deadline: Deadline | None = None,
         dry_run: bool = False,
+        is_lost: bool = False,
     ) -> None:
         """`deadline` is the run's, of whose time a database may take a part; None: there is no run."""
         self._config = config
@@ -70,7 +68,7 @@ class Chronicle:
         self._now = now
         self._dry_run = dry_run
         self._store: Store | None = None
-        self._is_lost = False  # it could not be opened: it is not tried again in this run
+        self.is_lost = is_lost  # it could not be opened: it is not tried again in this run
         self._ticks: list[_Tick] = []
         self._deadline = deadline
         self._turns = SharedTurns(config, report, now, deadline, self.ask)
@@ -98,20 +96,25 @@ class Chronicle:
         """Raise DeadlineError where another machine may have drawn meanwhile what this run is to publish."""
         self._turns.confirm()
 
+    def note(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
+        """Remember a snapshot, so that `keep` adds it; return its session."""
+        session = attribution.find_session(market, snapshot, verdict)
+        if verdict.phase in attribution.KEPT_PHASES:
+            self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
+        return session
+
     def past(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Past | None:
         """Return what the history knows of a market before this snapshot; None where it cannot be had.
 
         The snapshot is remembered: `keep` adds it.
         """
-        session = _session(market, snapshot, verdict)
-        if verdict.phase in KEPT_PHASES:
-            self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
+        session = self.note(market, snapshot, verdict)
 
         def read(store: Store) -> Past:
             from heatmap.history import figures
             from heatmap.sources import nse_symbols
 
-            name, config = _name(market, snapshot), self._config
+            name, config = attribution.name_in_history(market, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
             asked = figures.Figures(store, name, calendar, config.history.periods, config.state_directory)
@@ -129,8 +132,11 @@ class Chronicle:
         from heatmap import ex_dates
         from heatmap.history import actions, quoted_closes
 
-        session, name = _session(market, snapshot, verdict), _name(market, snapshot)
-        before = _session_before(market.calendar, session)
+        session, name = (
+            attribution.find_session(market, snapshot, verdict),
+            attribution.name_in_history(market, snapshot),
+        )
+        before = attribution.find_session_before(market.calendar, session)
 
         def quoted(store: Store) -> Mapping[str, QuotedClose]:
             return quoted_closes.read_session(store, name, session)
@@ -160,26 +166,29 @@ class Chronicle:
         self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]
     ) -> Mapping[str, float]:
         """Return the closes of the session before a snapshot's, by symbol; none where they are not known."""
-        session = _session(market, snapshot, verdict)
-        before = _session_before(market.calendar, session)
+        session = attribution.find_session(market, snapshot, verdict)
+        before = attribution.find_session_before(market.calendar, session)
 
         def read(store: Store) -> Mapping[str, float]:
-            bars = store.bars(_name(market, snapshot), session - guard.ONE_DAY, 1, sorted(symbols))
+            bars = store.bars(
+                attribution.name_in_history(market, snapshot), session - guard.ONE_DAY, 1, sorted(symbols)
+            )
             return {bar.symbol: bar.close for bar in bars if bar.date == before}
 
         return (self.ask(market, read) if before else None) or {}
 
     def keep(self) -> None:
         """Add what was drawn, if anybody can see it; after a session's final forget what is too old."""
-        if self._report.failed_targets == self._report.targets:
+        if self._report.targets and self._report.failed_targets == self._report.targets:
             return
-        for tick in self._ticks:
+        ticks, self._ticks = self._ticks, []
+        for tick in ticks:
             if not self._report.failed_targets:  # else the next run, wherever it is, heals the rest
                 self._published.add(tick.market.name)
 
             def work(store: Store, tick: _Tick = tick) -> bool:
                 self._refuse_without_room()
-                name = _name(tick.market, tick.snapshot)
+                name = attribution.name_in_history(tick.market, tick.snapshot)
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
                 if added.later:
                     later = added.later.astimezone(ZoneInfo(tick.market.calendar.time_zone))
@@ -200,10 +209,9 @@ class Chronicle:
         def remember(store: Store) -> None:
             session = verdict.session
             if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
-                marks = {
-                    mark_name(part): session.date.isoformat() for part in parts.OF_FINAL
-                }  # that machine's
-                self._state.remember(market.name, final_date=session.date.isoformat(), **marks)
+                day = session.date.isoformat()
+                marks = {mark_name(part): day for part in parts.OF_FINAL}  # they are that machine's to do
+                self._state.remember(market.name, final_date=day, **marks)
 
         return self._turns.take(market, verdict, remember)
 
@@ -222,7 +230,7 @@ class Chronicle:
     def _opened(self, market: Market) -> Store | None:
         """Return the store; None where there is to be none. Raises HistoryError, once a run."""
         options = self._config.history
-        if not options.enabled or self._is_lost:
+        if not options.enabled or self.is_lost:
             return None
         if self._store is None:
             from heatmap.history.store import FILE_NAME, open_store
@@ -230,11 +238,11 @@ class Chronicle:
             folder = self._config.state_directory
             if self._dry_run and options.url is None and not (folder / FILE_NAME).exists():
                 return None  # a dry run leaves nothing behind
-            self._is_lost = True
+            self.is_lost = True
             self._store = open_store(
                 options, folder, lambda sentence: self.tell(market, sentence), self._deadline
             )
-            self._is_lost = False
+            self.is_lost = False
         return self._store
 
     def _refuse_without_room(self) -> None:
@@ -265,27 +273,3 @@ class Chronicle:
         if not self._dry_run:
             with suppress(ConfigError):  # a full disk: the page comes first
                 self._state.remember(market.name, history_told=" ".join([*told, mark]))
-
-
-def _name(market: Market, snapshot: Snapshot) -> str:
-    """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
-    return f"{market.name}:recording" if snapshot.recording else market.name
-
-
-def _session_before(calendar: Calendar, session: date) -> date | None:
-    """Return the date of the session before one; None where the calendar knows of none."""
-    days = (session - timedelta(days=back) for back in range(1, guard.LONGEST_BREAK_DAYS))
-    return next((day for day in days if calendar.always or guard.session_on(calendar, day)), None)
-
-
-def _session(market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
-    """Return the date of the session that figures are of."""
-    if verdict.phase in KEPT_PHASES and verdict.session:
-        return verdict.session.date
-    # Closed, and drawn all the same: the newest session that had begun by then.
-    day = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)).date()
-    for earlier in (day, day - timedelta(days=1)):
-        session = guard.session_on(market.calendar, earlier)
-        if session and session.windows and session.windows[0].opens <= snapshot.as_of:
-            return earlier
-    return day

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heatmap.interfaces import Publisher
     from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
+    from heatmap.report import Report
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
 STOP_SECONDS = 2.0  # the same after a signal
@@ -34,6 +35,40 @@ class Outcome(NamedTuple):
 def problems(target: Publisher) -> list[str]:
     """Say what keeps a target from being tried, such as a missing secret."""
     return [f"{target.name}: {problem}" for problem in target.problems()]
+
+
+def publish(
+    targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline, report: Report, *, is_first: bool
+) -> None:
+    """Bring the pages to every target at once and report how it went.
+
+    One target that fails neither stops nor delays the others.
+    `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
+    """
+    report.targets = len(targets)
+    for page in pages:
+        if page.part:
+            report.note_part(page.market, page.part)
+    for outcome in bring(targets, pages, deadline):
+        report.reached[outcome.number] = outcome.error is None
+        if outcome.error is None:
+            report.say(f"{outcome.target}: {outcome.delivery}")
+            for lock in outcome.delivery.removed if outcome.delivery else ():
+                report.warnings.append(
+                    f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
+                )
+            for market, part, why in outcome.delivery.lacks if outcome.delivery else ():
+                report.note_part(market, part, why)
+                report.lacks[market, part] = report.lacks.get((market, part), 0) + 1
+            if outcome.delivery and outcome.delivery.made and not is_first:
+                made = " and ".join(outcome.delivery.made)
+                report.warnings.append(
+                    f"{outcome.target}: {made} had to be made: check that visitors see the pages there"
+                )
+        else:
+            report.failed_targets += 1
+            if not stop.is_requested():  # else it was broken off, which the run as a whole tells
+                report.errors.append(outcome.error)
 
 
 def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline) -> Iterator[Outcome]:

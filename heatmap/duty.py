@@ -6,16 +6,18 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from heatmap import parts
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
 
+    from heatmap.config import Config, Market
     from heatmap.guard import Calendar
     from heatmap.model import Snapshot
     from heatmap.session import Verdict
-    from heatmap.state import Memory
+    from heatmap.state import Memory, State
 
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
 
@@ -29,6 +31,35 @@ def is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
     if verdict.phase is Phase.UNKNOWN and verdict.session:
         return True
     return interactive and memory.published_at is None
+
+
+def find_owing(
+    config: Config,
+    state: State,
+    verdicts: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    published: Collection[str] = (),
+) -> list[Market]:
+    """Return the markets whose last final owes parts (see `parts`) that this run is to try again.
+
+    That is so in the rest of the final's evening, and later in the first run of each hour that publishes a
+    page of the market. `published` names the markets whose page this run has published.
+    """
+    found = []
+    for market, verdict in verdicts:
+        memory = state[market.name]
+        if not parts.owed(config, memory):
+            continue
+        if (
+            verdict.phase is Phase.FINAL
+            and str(verdict.session and verdict.session.date) == memory.final_date
+        ):
+            found.append(market)
+        elif market.name in published:
+            hour = now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()[:13]
+            if hour != (memory.published_at or "")[:13]:
+                found.append(market)
+    return found
 
 
 def is_uncovered(verdict: Verdict) -> bool:

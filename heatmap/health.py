@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, guard, renewal
+from heatmap import breaker, guard, parts, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
@@ -79,6 +79,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
         _second_best(market, last),
         _in_future(last, now),
         _ending(market, memory, now),
+        *_failed_parts(config, memory),
     ]
     return Health(
         verdict,
@@ -229,6 +230,23 @@ def _ending(market: Market, memory: Memory, now: datetime) -> Trouble | None:
     """Return that the calendar ends soon or has ended, which fails nothing: the map goes on."""
     sentence = renewal.notice(market, memory, now)
     return Trouble(sentence) if sentence else None
+
+
+def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
+    """Return what follows the page and failed when it was last tried; the page itself is out."""
+    owed = parts.owed(config, memory)
+    wanted = parts.wanted(config)
+    found = []
+    for part, why in (memory.faults or {}).items():
+        if part in parts.OF_FINAL and part not in wanted:
+            continue  # it has been switched off since
+        again = ""
+        if part in owed:
+            again = (
+                f"; of {memory.final_date} it is still missing, and later runs try again until the next close"
+            )
+        found.append(Trouble(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
+    return found
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heatmap.config import Config
+    from heatmap.state import Memory
 
 BARS = "bars"  # a session's daily bars in the history
 ARCHIVE = "archive"  # a session's permanent map, and the list of days
@@ -49,6 +50,14 @@ def wanted(config: Config) -> frozenset[str]:
         ALERTS: bool(config.alerts),
     }
     return frozenset(part for part, is_wanted in has.items() if is_wanted)
+
+
+def owed(config: Config, memory: Memory) -> frozenset[str]:
+    """Return the parts that are still missing of the last final that every target has."""
+    if memory.final_date is None:
+        return frozenset()
+    marks = memory._asdict()
+    return frozenset(part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.final_date)
 
 
 def done(config: Config, tried: Mapping[str, str]) -> set[str]:

@@ -49,6 +49,11 @@ class Report:
         known[part] = "; ".join(filter(None, dict.fromkeys([known.get(part, ""), why])))
 
     @property
+    def reaches_any(self) -> bool:
+        """Whether at least one target has the pages."""
+        return self.failed_targets < self.targets
+
+    @property
     def is_partial(self) -> bool:
         """Whether some targets have the pages and others have not."""
         return 0 < self.failed_targets < self.targets

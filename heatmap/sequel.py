@@ -137,10 +137,10 @@ class Sequel:
             self._report.note_part(market.name, part, why)
             return None
 
-    def keep(self) -> None:
+    def keep(self, *, is_page_out: bool) -> None:
         """Remember what went into the archive, if that is at a target, and warn of parts that failed."""
         targets, failed = self._report.targets, self._report.failed_targets
-        self._is_published = failed < targets
+        self._is_published = is_page_out
         for drawn in self._drawn if self._is_published else ():
             name = drawn.market.name
             is_out = self._report.lacks.get((name, parts.ARCHIVE), 0) < targets - failed
@@ -174,7 +174,7 @@ class Sequel:
 
         Raises ConfigError where the state cannot be written.
         """
-        if self._config.alerts and self._is_published:
+        if self._config.alerts and self._is_published and self._drawn:
             from heatmap.alerts import desk
 
             markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard, parts, shortage, stop
@@ -17,11 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
+    from heatmap.gatekeeper import Gatekeeper
     from heatmap.model import Page
+    from heatmap.sequel import Sequel
     from heatmap.session import Verdict
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
+
+
+class _Memories(NamedTuple):
+    """What a run reads before it draws, and adds to once the pages are out."""
+
+    gatekeeper: Gatekeeper
+    chronicle: Chronicle
+    sequel: Sequel
 
 
 def _keep_quiet(_: str) -> None:
@@ -62,7 +73,10 @@ def run(
     to_draw = due(state)
     _report_uncovered(state, [each for each in verdicts if each not in to_draw], now, report)
     if not to_draw:
+        is_owing = not dry_run and _complete_alone(config, state, verdicts, now, report, give_up)
         _rest(config, state, verdicts, now, report, quiet=dry_run)
+        if is_owing:
+            report.idle_until = None  # the next run tries again
         return report
     from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
@@ -99,16 +113,12 @@ def run(
             if dry_run:
                 for page in pages:
                     say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
-            elif pages:
-                chronicle.confirm_turns()
+            else:
+                if pages:
+                    chronicle.confirm_turns()
+                memories = _Memories(gatekeeper, chronicle, sequel)
                 with stop.postpone():  # until what was delivered is noted
-                    gatekeeper.begin()
-                    _publish(config, state, pages, deadline, report)
-                    sequel.keep()
-                    gatekeeper.keep()
-                    chronicle.keep()  # before the final is remembered: a run killed in between is made up for
-                    _remember(config, state, drawn, now, report)
-                    sequel.tell(deadline)
+                    _publish(config, state, verdicts, drawn, pages, memories, now, deadline, report)
         if not dry_run:
             _renew_after(config, state, verdicts, drawn, now, deadline, report)
     return report
@@ -142,58 +152,99 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
         raise ConfigError([problem for found in problems for problem in found])
 
 
-def _publish(config: Config, state: State, pages: Sequence[Page], deadline: Deadline, report: Report) -> None:
-    """Bring the pages to every target at once; one that fails neither stops nor delays the others."""
-    # Where nothing was published before, it is no wonder if folders had to be made.
-    is_first = not any(state[market.name].published_at for market in config.markets)
-    report.targets = len(config.publishers)
-    for page in pages:
-        if page.part:
-            report.note_part(page.market, page.part)
-    for outcome in dispatch.bring(config.publishers, pages, deadline):
-        report.reached[outcome.number] = outcome.error is None
-        if outcome.error is None:
-            report.say(f"{outcome.target}: {outcome.delivery}")
-            for lock in outcome.delivery.removed if outcome.delivery else ():
-                report.warnings.append(
-                    f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
-                )
-            for market, part, why in outcome.delivery.lacks if outcome.delivery else ():
-                report.note_part(market, part, why)
-                report.lacks[market, part] = report.lacks.get((market, part), 0) + 1
-            if outcome.delivery and outcome.delivery.made and not is_first:
-                made = " and ".join(outcome.delivery.made)
-                report.warnings.append(
-                    f"{outcome.target}: {made} had to be made: check that visitors see the pages there"
-                )
-        else:
-            report.failed_targets += 1
-            if not stop.is_requested():  # else it was broken off, which the run as a whole tells
-                report.errors.append(outcome.error)
+def _publish(
+    config: Config,
+    state: State,
+    verdicts: Sequence[tuple[Market, Verdict]],
+    drawn: Sequence[tuple[Market, Verdict]],
+    pages: Sequence[Page],
+    memories: _Memories,
+    now: datetime,
+    deadline: Deadline,
+    report: Report,
+) -> None:
+    """Publish what was drawn, do what follows, and try again what earlier finals owe."""
+    if pages:
+        memories.gatekeeper.begin()
+        is_first = not any(state[market.name].published_at for market in config.markets)
+        dispatch.publish(config.publishers, pages, deadline, report, is_first=is_first)
+        memories.sequel.keep(is_page_out=report.reaches_any)
+        memories.gatekeeper.keep()
+        memories.chronicle.keep()  # before the final is remembered: a run killed in between is made up for
+    # Before a final of this run takes the place of one that still owes something.
+    published = [market.name for market, _ in drawn if report.reaches_any]
+    owing = duty.find_owing(config, state, verdicts, now, published)
+    if owing and not stop.is_requested():
+        from heatmap import completion
+
+        is_lost = memories.chronicle.is_lost
+        completion.complete(config, state, owing, now, deadline, report, is_history_lost=is_lost)
+    if report.reaches_any:
+        _remember(config, state, drawn, pages, now, report)
+        memories.sequel.tell(deadline)
+        _forget_figures(config, state, drawn)
 
 
 def _remember(
     config: Config,
     state: State,
     drawn: Sequence[tuple[Market, Verdict]],
+    pages: Sequence[Page],
     now: datetime,
     report: Report,
 ) -> None:
     """Remember what is published, and which parts of a final are done; alerts are still to be told."""
-    if report.failed_targets == report.targets:
-        return
     for market, verdict in drawn:
         tried = dict(report.parts.get(market.name, {}))
         changes: dict[str, object] = {
             "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
+            "faults": merge_faults(state[market.name], tried),
         }
         # A final page counts only once every target has it, so that the next tick heals the rest.
         if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
-            day = changes["final_date"] = verdict.session.date.isoformat()
             done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
-            changes |= {mark_name(part): day for part in done}
-        changes["faults"] = merge_faults(state[market.name], tried)
+            if parts.wanted(config) <= done or _keep_figures(config, market, pages):
+                day = changes["final_date"] = verdict.session.date.isoformat()
+                changes |= {mark_name(part): day for part in done}
         state.remember(market.name, **changes)
+
+
+def _complete_alone(
+    config: Config,
+    state: State,
+    verdicts: Sequence[tuple[Market, Verdict]],
+    now: datetime,
+    report: Report,
+    give_up: Callable[[], None] | None,
+) -> bool:
+    """Try again what finals owe, in a run that draws nothing; return whether something is still missing."""
+    if not duty.find_owing(config, state, verdicts, now):
+        return False
+    from heatmap import completion
+
+    return completion.complete_alone(config, verdicts, now, report, give_up)
+
+
+def _forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, Verdict]]) -> None:
+    """Remove the figures of finals that owe nothing, and those of finals before them."""
+    finals = [market.name for market, verdict in drawn if verdict.phase is Phase.FINAL]
+    if finals:
+        from heatmap import final_figures
+
+        for name in finals:
+            if not parts.owed(config, state[name]):
+                final_figures.remove(config.state_directory, name)
+
+
+def _keep_figures(config: Config, market: Market, pages: Sequence[Page]) -> bool:
+    """Keep the figures for what is still to be done; False where that cannot be: the final is made again."""
+    from heatmap import final_figures
+
+    try:
+        final_figures.save(config.state_directory, market.name, pages)
+    except OSError:
+        return False
+    return True
 
 
 def _renew_after(

@@ -311,3 +311,33 @@ def test_a_source_that_others_stand_in_for(tmp_path: Path) -> None:
         trouble.sentence for trouble in found.troubles
     ]
     assert () == health.judge(config, market, [first], Memory(), at("20T11:04")).troubles
+
+
+def test_what_follows_the_page_and_failed(tmp_path: Path) -> None:
+    """It is only to be known, with what the target said; a part that is switched off is of no interest."""
+    good = Outcome("nse-fno", at("20T15:47"), 0, "published")
+    memory = {
+        "final_date": "2026-11-20",
+        "archive_date": "2026-11-19",
+        "bars_date": "2026-11-20",
+        "faults": {
+            "archive": "file:/srv: 2026 is a file, where a folder is due: remove or rename it",
+            "status": "file:/srv: status.json is a folder, where a file is to be put: remove or rename it",
+            "alerts": "movers: the web hook answered 503",
+        },
+    }
+    found = judged(tmp_path, at("20T20:00"), good, **memory)
+
+    assert 0 == found.code
+    told = [trouble.sentence for trouble in found.troubles]
+    assert 2 == len(told)
+    assert told[0].startswith(
+        "the archive's map of the day failed, though the page is out: file:/srv: 2026 is a file"
+    )
+    assert told[0].endswith(
+        "of 2026-11-20 it is still missing, and later runs try again until the next close"
+    )
+    assert told[1].startswith(
+        "status.json failed, though the page is out: file:/srv: status.json is a folder"
+    )
+    assert told[1].endswith("remove or rename it")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from heatmap import values
 from heatmap.render import words
 from heatmap.render.templates import render_template
 
@@ -63,8 +63,12 @@ def of_alert(
 def render(
     entries: Iterable[Entry], market: str, title: str, public_url: str, cache: Path | None = None
 ) -> bytes | None:
-    """Return the feed, newest entries first; None where there is nothing to tell."""
-    newest = sorted(entries, key=lambda entry: datetime.fromisoformat(entry.updated), reverse=True)
+    """Return the feed, newest entries first; None where there is nothing to tell.
+
+    An entry whose time has no offset is left out: nobody can tell when it was true.
+    """
+    dated = [(moment, entry) for entry in entries for moment in [values.moment(entry.updated)] if moment]
+    newest = [entry for _, entry in sorted(dated, key=lambda each: each[0], reverse=True)]
     if not newest:
         return None
     text = render_template(

@@ -385,9 +385,9 @@ def test_a_run_that_dies_before_it_is_done(
     market.run(FINAL)
     keep = Sequel.keep
 
-    def dies(self: Sequel) -> None:
+    def dies(self: Sequel, *, is_page_out: bool) -> None:
         if when == "after":
-            keep(self)
+            keep(self, is_page_out=is_page_out)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Sequel, "keep", dies)

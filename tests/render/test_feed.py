@@ -157,3 +157,17 @@ def test_the_rules_notice() -> None:
         (re.sub("<author>.*</author>", "", good), "no author"),
     ):
         assert fault in faults(broken.encode())
+
+
+def test_an_entry_without_an_offset_is_left_out() -> None:
+    """Nobody can tell when it was true; the others stand, in order."""
+    alert = {"name": "movers", "session": "2026-09-17", "title": "A market: UP", "lines": ["UP"]}
+    times = ["2026-09-17T11:00:00+05:30", "2026-09-17T12:00:00", "soon", "2026-09-17T05:31:00+00:00"]
+    entries = [feed.of_alert("nse-fno", URL, as_of=time, **alert) for time in times]  # type: ignore[arg-type]
+    content = feed.render(entries, "nse-fno", "A market", URL) or b""
+
+    assert [] == faults(content)
+    assert [times[3], times[0]] == [
+        entry.findtext(f"{ATOM}updated") for entry in ET.fromstring(content).findall(f"{ATOM}entry")
+    ]
+    assert None is feed.render(entries[1:3], "nse-fno", "A market", URL)

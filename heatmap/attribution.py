@@ -1,0 +1,42 @@
+"""To which session, and to which market of the history, figures belong. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import guard
+from heatmap.session import Phase
+
+if TYPE_CHECKING:
+    from heatmap.config import Market
+    from heatmap.guard import Calendar
+    from heatmap.model import Snapshot
+    from heatmap.session import Verdict
+
+KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+
+
+def name_in_history(market: Market, snapshot: Snapshot) -> str:
+    """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
+    return f"{market.name}:recording" if snapshot.recording else market.name
+
+
+def find_session_before(calendar: Calendar, session: date) -> date | None:
+    """Return the date of the session before one; None where the calendar knows of none."""
+    days = (session - timedelta(days=back) for back in range(1, guard.LONGEST_BREAK_DAYS))
+    return next((day for day in days if calendar.always or guard.session_on(calendar, day)), None)
+
+
+def find_session(market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
+    """Return the date of the session that figures are of."""
+    if verdict.phase in KEPT_PHASES and verdict.session:
+        return verdict.session.date
+    # Closed, and drawn all the same: the newest session that had begun by then.
+    day = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)).date()
+    for earlier in (day, day - timedelta(days=1)):
+        session = guard.session_on(market.calendar, earlier)
+        if session and session.windows and session.windows[0].opens <= snapshot.as_of:
+            return earlier
+    return day

@@ -1,0 +1,70 @@
+"""Keeps a final's figures in the state directory until all parts that follow the page are done.
+
+A later run makes from them what is still missing, and need not ask a source again. The file is the market's
+snapshot.json behind a checksum, `last/<market>.final`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap import documents, snapshots, values
+from heatmap.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from heatmap.model import Page, Snapshot
+
+FOLDER = "last"
+SUFFIX = ".final"  # no market's name has a dot
+
+
+class Final(NamedTuple):
+    """The figures of a session's final, and when its page was drawn."""
+
+    snapshot: Snapshot
+    drawn_at: datetime
+
+
+def save(directory: Path, market: str, pages: Iterable[Page]) -> None:
+    """Keep the figures that are among a market's pages. Raises OSError."""
+    name = f"{market}/snapshot.json"
+    content = next(page.content for page in pages if page.path == name)
+    documents.write(_path(directory, market), documents.seal(content))
+
+
+def load(directory: Path, market: str, session: date, warn: Callable[[str], None]) -> Final | None:
+    """Return the figures of a session's final; None where they are not kept, or are not whole.
+
+    A file that is not whole is removed, and `warn` is called with a sentence.
+    """
+    path = _path(directory, market)
+    try:
+        content = documents.unseal(path.read_bytes())
+        document = snapshots.decode(content) if content is not None else None
+        snapshot = snapshots.from_json(document)
+    except FileNotFoundError:
+        return None
+    except (OSError, SourceError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is damaged"
+        warn(f"{path} cannot be used ({why})")
+        return None
+    head = document if isinstance(document, dict) else {}
+    drawn_at = values.moment(head.get("generated_at"))
+    of = head.get("session")
+    is_of_session = isinstance(of, dict) and of.get("date") == session.isoformat()
+    return Final(snapshot, drawn_at) if drawn_at and is_of_session else None
+
+
+def remove(directory: Path, market: str) -> None:
+    """Remove the figures, if there are any; what cannot be removed stays, and costs nothing but its room."""
+    with suppress(OSError):
+        _path(directory, market).unlink(missing_ok=True)
+
+
+def _path(directory: Path, market: str) -> Path:
+    return directory / FOLDER / f"{market}{SUFFIX}"
