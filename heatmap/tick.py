@@ -6,12 +6,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard, parts, shortage, stop
+from heatmap import dispatch, duty, guard, shortage, stop
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, LockedError
 from heatmap.report import Report
-from heatmap.session import Phase
-from heatmap.state import State, lock, mark_name, merge_faults
+from heatmap.state import State, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,33 +179,11 @@ def _publish(
         is_lost = memories.chronicle.is_lost
         completion.complete(config, state, owing, now, deadline, report, is_history_lost=is_lost)
     if report.reaches_any:
-        _remember(config, state, drawn, pages, now, report)
+        from heatmap import marks
+
+        marks.remember_published(config, state, drawn, pages, now, report)
         memories.sequel.tell(deadline)
-        _forget_figures(config, state, drawn)
-
-
-def _remember(
-    config: Config,
-    state: State,
-    drawn: Sequence[tuple[Market, Verdict]],
-    pages: Sequence[Page],
-    now: datetime,
-    report: Report,
-) -> None:
-    """Remember what is published, and which parts of a final are done; alerts are still to be told."""
-    for market, verdict in drawn:
-        tried = dict(report.parts.get(market.name, {}))
-        changes: dict[str, object] = {
-            "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
-            "faults": merge_faults(state[market.name], tried),
-        }
-        # A final page counts only once every target has it, so that the next tick heals the rest.
-        if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
-            done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
-            if parts.wanted(config) <= done or _keep_figures(config, market, pages):
-                day = changes["final_date"] = verdict.session.date.isoformat()
-                changes |= {mark_name(part): day for part in done}
-        state.remember(market.name, **changes)
+        marks.forget_figures(config, state, drawn)
 
 
 def _complete_alone(
@@ -223,28 +200,6 @@ def _complete_alone(
     from heatmap import completion
 
     return completion.complete_alone(config, verdicts, now, report, give_up)
-
-
-def _forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, Verdict]]) -> None:
-    """Remove the figures of finals that owe nothing, and those of finals before them."""
-    finals = [market.name for market, verdict in drawn if verdict.phase is Phase.FINAL]
-    if finals:
-        from heatmap import final_figures
-
-        for name in finals:
-            if not parts.owed(config, state[name]):
-                final_figures.remove(config.state_directory, name)
-
-
-def _keep_figures(config: Config, market: Market, pages: Sequence[Page]) -> bool:
-    """Keep the figures for what is still to be done; False where that cannot be: the final is made again."""
-    from heatmap import final_figures
-
-    try:
-        final_figures.save(config.state_directory, market.name, pages)
-    except OSError:
-        return False
-    return True
 
 
 def _renew_after(

@@ -1,0 +1,63 @@
+"""Remembers what a run has published, and which parts that follow a final are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from heatmap import final_figures, parts
+from heatmap.session import Phase
+from heatmap.state import mark_name, merge_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from heatmap.config import Config, Market
+    from heatmap.model import Page
+    from heatmap.report import Report
+    from heatmap.session import Verdict
+    from heatmap.state import State
+
+
+def remember_published(
+    config: Config,
+    state: State,
+    drawn: Sequence[tuple[Market, Verdict]],
+    pages: Sequence[Page],
+    now: datetime,
+    report: Report,
+) -> None:
+    """Remember what is published, and which parts of a final are done; alerts are still to be told.
+
+    Raises ConfigError where the state cannot be written.
+    """
+    for market, verdict in drawn:
+        tried = dict(report.parts.get(market.name, {}))
+        changes: dict[str, object] = {
+            "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
+            "faults": merge_faults(state[market.name], tried),
+        }
+        # A final page counts only once every target has it, so that the next tick heals the rest.
+        if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
+            done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            if parts.wanted(config) <= done or _keep_figures(config, market, pages):
+                day = changes["final_date"] = verdict.session.date.isoformat()
+                changes |= {mark_name(part): day for part in done}
+        state.remember(market.name, **changes)
+
+
+def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, Verdict]]) -> None:
+    """Remove the figures of finals that owe nothing, and those of finals before them."""
+    for market, verdict in drawn:
+        if verdict.phase is Phase.FINAL and not parts.owed(config, state[market.name]):
+            final_figures.remove(config.state_directory, market.name)
+
+
+def _keep_figures(config: Config, market: Market, pages: Sequence[Page]) -> bool:
+    """Keep the figures for what is still to be done; False where that cannot be: the final is made again."""
+    try:
+        final_figures.save(config.state_directory, market.name, pages)
+    except OSError:
+        return False
+    return True
