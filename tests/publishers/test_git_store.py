@@ -19,6 +19,7 @@ from heatmap.publishers import git_store, git_words
 from tests.publishers.test_git import PAGES, PUT, Place, _nobody, place, soon
 
 __all__ = ["_nobody", "place"]  # fixtures
+pytestmark = pytest.mark.process
 NEW = [PAGES[0], Page("index.html", b"new")]
 
 
