@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,14 @@ CHECKOUT = Path(__file__).parents[2]
 KILLED = -9
 MOST_MISSES = 8  # offsets tried for each cut: one may lie behind what is sent this time
 
-Cut = Callable[[int], bool | None]  # a version -> whether its publishing said it went well; None: never cut
+SURE_CUTS = 3  # on each way: of so many one strikes
+
+
+class Cut(NamedTuple):
+    """A cut on a way; `make`: a version -> whether its publishing said it went well; None: never cut."""
+
+    way: str
+    make: Callable[[int], bool | None]
 
 
 class Cuts(NamedTuple):
@@ -58,12 +66,14 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
     done = old = new = missing = torn = false = unhealed = 0
     left: set[str] = set()
     strays: set[str] = set()
+    places: Counter[str] = Counter()
     number = 0
     for cut in cuts:
         if done == amount:
             break
         number += 1
-        success = cut(number)
+        success = cut.make(number)
+        places[cut.way] += success is not None
         page = place.files().get(NAME)
         left.update(place.leftovers())
         strays.update(place.files().keys() - left - {NAME})
@@ -81,6 +91,9 @@ def _count(place: Place, cuts: Iterator[Cut], amount: int) -> Cuts:
         place.age(name)
     place.publish(versioned(number + 1))
     assert all(_is_half_name(name) for name in strays), strays
+    assert done == amount, f"only {done} of {amount} cuts struck"
+    idle = [way for way, count in places.items() if not count]
+    assert not idle or amount < SURE_CUTS * len(places), f"no cut struck: {idle}"
     swept = len(left) - len(place.leftovers())
     return Cuts(done, old, new, missing, torn, false, len(left), swept, len(strays), unhealed)
 
@@ -115,7 +128,7 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
 
 
 def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
-    def cut(number: int) -> bool | None:
+    def make(number: int) -> bool | None:
         if not way.startswith("data"):
             with place.proxy(fault) as proxy:
                 success = _publishes(place, number, proxy)
@@ -125,7 +138,7 @@ def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
             success = _publishes(place, number, proxy)
             return success if proxy.data.faulted.is_set() else None
 
-    return cut
+    return Cut(way, make)
 
 
 def _publishes(place: Place, number: int, proxy: Proxy) -> bool:
@@ -148,7 +161,7 @@ def _local(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
 
 
 def _local_cut(place: Place, how: str, offset: int) -> Cut:
-    def cut(number: int) -> bool | None:
+    def make(number: int) -> bool | None:
         command = [sys.executable, "-m", "tests.promises.cuts", how, str(offset), str(number)]
         done = subprocess.run(
             command, cwd=CHECKOUT, input=place.table(), capture_output=True, text=True, check=False
@@ -156,7 +169,7 @@ def _local_cut(place: Place, how: str, offset: int) -> Cut:
         assert done.returncode in (0, KILLED, EXIT_TEMPORARY), done.stderr
         return None if done.returncode == 0 else False
 
-    return cut
+    return Cut(how, make)
 
 
 def _be_cut(how: str, offset: int, number: int) -> None:

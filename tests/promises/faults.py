@@ -24,8 +24,8 @@ class Faults(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """None failed."""
-        return not self.failed
+        """None failed, and there were some."""
+        return not self.failed and self.passed > 0
 
 
 def measure(tests: str) -> Faults:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 from tests.promises.places import Place
-from tests.promises.runs import Ended, Run, configuration, run
+from tests.promises.runs import Ended, Run, configuration, drawn, run
 from tests.promises.versions import moment
 from tests.servers.proxy import Fault
 
@@ -42,6 +42,7 @@ def measure(place: Place, _: Random, amount: int) -> Independence:
     """Run `amount` times with two bad targets and a good one, each time in new folders."""
     alone = beside = end = 0.0
     temporary = lines = unhealed = 0
+    pages = drawn(Path(mkdtemp(dir=place.folder)), moment(0))
     for number in range(amount):
         folder = Path(mkdtemp(dir=place.folder))
         under = [f"{name}{number}" for name in NAMES]
@@ -60,8 +61,7 @@ def measure(place: Place, _: Random, amount: int) -> Independence:
         lines += len(ended.said.splitlines())
         healing = configuration(folder / "three", [place.table(under=name) for name in under])
         unhealed += run(healing, moment(0)).code != EXIT_OK
-        pages = [{path: body for path, body in place.files(name).items()} for name in under]
-        unhealed += not (pages[0] == pages[1] == pages[2])
+        unhealed += any(place.files(name) != pages for name in under)
     return Independence(amount, round(alone, 1), round(beside, 1), round(end, 1), temporary, lines, unhealed)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from tests.history import month
-from tests.history.figures import MARKET
+from tests.history.figures import MARKET, at
 
 SAMPLE, WHOLE = 5, 240  # of which one in ten comes after the end
 KILLS_A_SESSION = 3
@@ -24,13 +24,17 @@ class Months(NamedTuple):
     promised: int  # ticks whose run ended with exit code 0
     lost: int  # of them, and sessions without all their daily bars
     doubled: int  # ticks and daily bars that are there twice
-    wrong: int  # ticks with other figures, or that nobody made
+    wrong: int  # ticks and daily bars with other figures, or that nobody made
     warnings: int  # sentences of a damaged history
 
     @property
     def holds(self) -> bool:
-        """Nothing is lost, doubled or spoilt."""
-        return self.kills > 0 and not (self.lost or self.doubled or self.wrong or self.warnings)
+        """Nothing is lost, doubled or spoilt, of what was promised in spite of kills."""
+        return (
+            self.kills > 0
+            and self.promised > 0
+            and not (self.lost or self.doubled or self.wrong or self.warnings)
+        )
 
 
 def measure(folder: Path, rng: Random, amount: int) -> Months:
@@ -44,6 +48,11 @@ def measure(folder: Path, rng: Random, amount: int) -> Months:
     times = [tick.as_of for tick in found]
     zone = told.tried[0].tzinfo
     expected = {(day, symbol) for day in told.days for symbol in month.SYMBOLS}
+    closes = {
+        (day, symbol): month.price(at(day, *month.FINAL), number)
+        for day in told.days
+        for number, symbol in enumerate(month.SYMBOLS)
+    }
     there = [(bar.date, bar.symbol) for bar in bars]
     return Months(
         sessions=sessions,
@@ -53,6 +62,8 @@ def measure(folder: Path, rng: Random, amount: int) -> Months:
         lost=len(set(told.promised) - set(times)) + len(expected - set(there)),
         doubled=len(times) - len(set(times)) + len(there) - len(set(there)),
         wrong=len(set(times) - set(told.tried))
-        + sum(month.rows(tick.as_of.astimezone(zone)) != tick.rows for tick in found),
+        + sum(month.rows(tick.as_of.astimezone(zone)) != tick.rows for tick in found)
+        + len(set(there) - expected)
+        + sum(bar.close != closes.get((bar.date, bar.symbol)) for bar in bars),
         warnings=len(warnings),
     )

@@ -111,7 +111,7 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """The files on their way, by their names."""
-        return [path for path in self.files() if OURS.fullmatch(path.rpartition("/")[2])]
+        return [path for path in self.files() if is_temporary(path)]
 
     def publishing(self) -> Callable[[], bool]:
         """Return what tells whether, from now on, a file is or was on its way."""
@@ -189,3 +189,8 @@ class Branch(Place):
 
     def _git(self, *words: str) -> bytes:
         return subprocess.run(["git", "-C", self.root, *words], check=True, capture_output=True).stdout
+
+
+def is_temporary(path: str) -> bool:
+    """Whether a file of ours on its way has such a name."""
+    return OURS.fullmatch(path.rpartition("/")[2]) is not None

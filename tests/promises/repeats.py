@@ -18,19 +18,22 @@ class Repeats(NamedTuple):
     files: int
     put_again: int
     kept: int
+    there: int  # byte by byte, after the second time
 
     @property
     def holds(self) -> bool:
-        """Nothing is put again."""
-        return self.put_again == 0 and self.kept == self.files
+        """Nothing is put again, and all is there, as it was published."""
+        return 0 < self.files == self.kept == self.there and self.put_again == 0
 
 
 def measure(place: Place, _: Random, amount: int) -> Repeats:
     """Publish the files of `amount` ticks, each twice."""
-    files = put = kept = 0
+    files = put = kept = there = 0
     for number in range(amount):
         pages = page_set(moment(number))
         place.publish(pages)
         again = place.publish(pages)
+        found = place.files()
         files, put, kept = files + len(pages), put + again.put, kept + again.kept
-    return Repeats(amount, files, put, kept)
+        there += sum(found.get(page.path) == page.content for page in pages)
+    return Repeats(amount, files, put, kept, there)

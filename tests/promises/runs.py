@@ -114,6 +114,16 @@ class Run:
         return found
 
 
+def drawn(folder: Path, now: datetime) -> dict[str, bytes]:
+    """Return every file of the recorded market's pages at a time, as it must arrive."""
+    ended = run(configuration(folder, ['[[publish]]\nurl = "file:site"']), now)
+    assert ended.code == 0, ended.said
+    site = folder / "site"
+    found = {str(file.relative_to(site)): file.read_bytes() for file in site.rglob("*") if file.is_file()}
+    assert "index.html" in found
+    return found
+
+
 def run(path: Path, now: datetime) -> Ended:
     """Run the command once, to its end."""
     return Run(path, now).end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
@@ -15,8 +15,8 @@ from threading import Lock
 from typing import NamedTuple
 
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
-from tests.promises.places import Place
-from tests.promises.runs import Run, configuration, run
+from tests.promises.places import Place, is_temporary
+from tests.promises.runs import Run, configuration, drawn, run
 from tests.promises.versions import moment
 from tests.servers.dns import SilentDns
 from tests.servers.proxy import Fault, Way
@@ -60,9 +60,12 @@ class Stalls(NamedTuple):
 
 def measure(place: Place, rng: Random, amount: int) -> Stalls:
     """Let the server fall silent at `amount` points of the way, each for a folder of its own."""
+    pages = drawn(Path(mkdtemp(dir=place.folder)), moment(1))
     ways = [partial(_no_name, place), _black_hole, *_silences(place, rng, amount - 2)]
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        ended = [end for end in threads.map(partial(_one, place), range(len(ways)), ways) if end.silent]
+        tried = list(threads.map(partial(_one, place, pages), range(len(ways)), ways))
+    ended = [end for end in tried if end.silent]
+    assert len(ended) * 2 > len(tried), f"of {len(tried)} servers only {len(ended)} fell silent in time"
     codes = [end.code for end in ended]
     return Stalls(
         len(ended),
@@ -86,8 +89,11 @@ class _End(NamedTuple):
     healed: bool
 
 
-def _one(place: Place, number: int, way: Reached) -> _End:
-    """Publish one moment's pages, then the next ones to a server that falls silent, then those again."""
+def _one(place: Place, pages: Mapping[str, bytes], number: int, way: Reached) -> _End:
+    """Publish one moment's pages, then the next ones to a server that falls silent, then those again.
+
+    `pages` are the next ones, as they must arrive.
+    """
     folder, under = Path(mkdtemp(dir=place.folder)), f"stall{number}"
     direct = configuration(folder, [place.table(under=under)])
     assert run(direct, moment(0)).code == EXIT_OK
@@ -101,12 +107,13 @@ def _one(place: Place, number: int, way: Reached) -> _End:
         found = place.files(under)
         alone, silent = not doomed.children(), fell_silent()
     healed = run(direct, moment(1)).code == EXIT_OK
-    new = place.files(under)
-    whole = all(
-        found[name] in (old[name], new.get(name)) if name in found else not place.renames for name in old
+    new = {name: content for name, content in place.files(under).items() if not is_temporary(name)}
+    healed = healed and new == pages
+    whole = bool(old) and all(
+        found[name] in (old[name], pages.get(name)) if name in found else not place.renames for name in old
     )
     told = ended.code == EXIT_TEMPORARY and len(ended.said.splitlines()) == 1
-    done = ended.code == EXIT_OK and all(found[name] == new[name] for name in old)
+    done = ended.code == EXIT_OK and all(found.get(name) == pages[name] for name in old)
     return _End(silent, ended.code, ended.seconds, alone and whole and (told or done), healed)
 
 

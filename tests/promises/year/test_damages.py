@@ -59,6 +59,7 @@ def test_a_file_that_no_fault_strikes_is_named(tmp_path: Path) -> None:
     assert ["marks.json"] == damages.uncovered(tmp_path)
 
 
+@pytest.mark.real
 def test_a_fault_that_never_struck_is_named(tmp_path: Path) -> None:
     """It was due, and the file was not there; or all the runs had ended before, which by chance one may."""
     try:
