@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heatmap import config as configuration
-from heatmap import embed, guard, tick
+from heatmap import embed, guard, temporary, tick
 from heatmap.errors import PublishError, UsageError
 from heatmap.publishers import ownership
 
@@ -76,7 +75,7 @@ def once(site: Path, *, overwrite: bool) -> Path:
     page = site / ownership.PAGE_NAME
     for there in () if overwrite else (page, site / MARKET / ownership.PAGE_NAME):
         _refuse_other_page(there)
-    with TemporaryDirectory(prefix="heatmap-demo-") as state:
+    with temporary.make_folder() as state:
         publish(settings(site, Path(state), refresh_seconds=300), FINAL)
     return page
 
@@ -112,7 +111,7 @@ def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], No
 
     Raises UsageError where the port is taken.
     """
-    with TemporaryDirectory(prefix="heatmap-demo-") as folder:
+    with temporary.make_folder() as folder:
         site = Path(folder) / "site"
         (site / "blog").mkdir(parents=True)
         blog = embed.blog(f"../{MARKET}/", TITLE, market=MARKET)

@@ -138,7 +138,7 @@ def _fetched(git: Git, tip: str) -> bool:
 
 def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
     """Store the branch's files with the pages among them. Raises PublishError."""
-    from tempfile import TemporaryDirectory
+    from heatmap import temporary
 
     before = _entries(git, tip) if tip else {}
     entries: dict[Page, str] = {}
@@ -155,7 +155,7 @@ def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
     if not changed:
         return _Tree("", 0, len(entries), lacks=tuple(lacks))
     lines = b"".join(os.fsencode(f"{entry}\t{_path(git, page)}\0") for page, entry in changed.items())
-    with TemporaryDirectory(prefix="heatmap-") as place:
+    with temporary.make_folder() as place:
         index = os.path.join(place, "index")
         git.step("read the branch", "read-tree", tip or "--empty", index=index)
         git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)

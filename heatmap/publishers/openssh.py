@@ -84,10 +84,10 @@ def host_key(target: SftpPublisher, deadline: Deadline) -> HostKey:
 
     Raises PublishError.
     """
-    from tempfile import TemporaryDirectory
+    from heatmap import temporary
 
     seconds = deadline.timeout(target.timeout_seconds)
-    with TemporaryDirectory(prefix="heatmap-") as folder:
+    with temporary.make_folder() as folder:
         file = f"{folder}/known_hosts"
         options = {
             "StrictHostKeyChecking": "accept-new",

@@ -259,11 +259,11 @@ class Session:
 
 def _copy() -> IO[bytes]:
     """Return a new file; where it can be had, one of which nothing is left however this process ends."""
-    from tempfile import NamedTemporaryFile, TemporaryFile
+    from tempfile import TemporaryFile
 
-    if HAS_OPEN_FILES:
-        return TemporaryFile(buffering=0)
-    return NamedTemporaryFile(prefix="heatmap-", buffering=0)
+    from heatmap import temporary
+
+    return TemporaryFile(buffering=0) if HAS_OPEN_FILES else temporary.make_file()
 
 
 def _named(path: str) -> str:
