@@ -55,6 +55,11 @@ class Connection:
 
         Where that was cut, `work` is done again on a new one: it must not matter if it is done twice.
         """
+        # In the middle of a statement a request to end would leave a connection that is of no use.
+        with stop.postpone():
+            return self._run(work)
+
+    def _run(self, work: Callable[[Any], _T]) -> _T:
         if self._lost:
             raise self._lost
         try:

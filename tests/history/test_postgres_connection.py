@@ -278,3 +278,18 @@ def test_a_request_to_end_is_heard(
         Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
         with pytest.raises(HistoryError):
             store._database.read(lambda cursor: cursor.execute("SELECT pg_sleep(10)"))
+
+
+def test_a_request_to_end_waits_for_a_short_statement(
+    postgres: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is raised after the statement, the connection is still of use, and nothing is printed."""
+    with stop.handlers(), open_store(postgres.options, postgres.folder, pytest.fail, Deadline(90)) as store:
+        Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        begun = time.monotonic()
+        with pytest.raises(StoppedError):
+            store._database.read(lambda cursor: cursor.execute("SELECT pg_sleep(0.5)"))
+        assert time.monotonic() - begun >= 0.5
+        assert store.size_bytes() > 0
+
+    assert ("", "") == capfd.readouterr()
