@@ -10,27 +10,24 @@ from zoneinfo import ZoneInfo
 from heatmap import parts
 from heatmap.archive import shared
 from heatmap.archive.shelf import Shelf
-from heatmap.model import Page
 from heatmap.session import Phase
 from heatmap.state import merge_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.history.model import Past
     from heatmap.history.store import Store
-    from heatmap.model import Days, Snapshot
+    from heatmap.model import Days, Page, Snapshot
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
 
 _T = TypeVar("_T")
-FEED_NAME = "feed.xml"
 ALERTS = "alerts"  # what the note is called that tells other machines what was told
 
 
@@ -162,12 +159,16 @@ class Sequel:
             )
 
     def _tell_faults(self, drawn: _Drawn) -> None:
-        """Warn once a day of each part that failed."""
+        """Warn once a day of each part that failed; the history has told of its own."""
         tried = self._report.parts.get(drawn.market.name, {})
+        waits = (parts.FEED, parts.LINK) if tried.get(parts.ARCHIVE) else ()  # for what is told anyway
         for part, why in tried.items():
-            if why and part not in (parts.BARS, parts.ALERTS):  # of which history and alerts have told
-                sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
-                self._chronicle.tell(drawn.market, sentence)
+            if why and part not in (parts.BARS, parts.ALERTS, *waits):
+                self._warn(drawn.market, part, why)
+
+    def _warn(self, market: Market, part: str, why: str) -> None:
+        sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
+        self._chronicle.tell(market, sentence)
 
     def tell(self, deadline: Deadline) -> None:
         """Tell the web hooks of alerts, if the pages are at a target. Call it once all else is remembered.
@@ -189,12 +190,24 @@ class Sequel:
     def _remember_alerts(self, drawn: _Drawn) -> None:
         name, session = drawn.market.name, drawn.verdict.session
         why = self._report.parts[name][parts.ALERTS]
+        if why and drawn.has_final:  # in the session the next run, minutes later, may well be luckier
+            self._warn(drawn.market, parts.ALERTS, why)
         memory = self._state[name]
         changed = memory._replace(faults=merge_faults(memory, {parts.ALERTS: why}))
         if drawn.has_final and session and not why:
             changed = changed._replace(alerts_date=session.date.isoformat())
         if changed != memory:
             self._state.remember(name, **changed._asdict())
+
+    def _feed(self, drawn: _Drawn, shelf: Shelf) -> list[Page]:
+        from heatmap import feeds
+
+        market, session = drawn.market, drawn.verdict.session
+        is_due = shelf.is_of_final and self._state[market.name].feed_date != str(session and session.date)
+        warn = partial(self._chronicle.tell, market)
+        return feeds.draw(
+            self._config, market, drawn.snapshot, drawn.verdict, shelf, warn, announces_final=is_due
+        )
 
     def _take(self, store: Store, market: Market) -> None:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
@@ -221,44 +234,6 @@ class Sequel:
         known = memory.load(self._config.state_directory, self._say).get(name)
         if known is not None:
             store.keep_notes(name, {ALERTS: memory.packed(known)})
-
-    def _feed(self, drawn: _Drawn, shelf: Shelf) -> list[Page]:
-        """Return the feed at a day's final, and while the session has alerts to tell."""
-        from heatmap.render import feed
-
-        config, market = self._config, drawn.market
-        url = config.public_url
-        if url is None or not shelf.has_feed:
-            return []
-        told: Iterable[Notice] = ()
-        if config.alerts:
-            from heatmap.alerts import desk
-
-            warn = partial(self._chronicle.tell, market)
-            told = desk.notices(config, market, drawn.snapshot, drawn.verdict, warn)
-        session = drawn.verdict.session
-        today = session.date.isoformat() if session else None
-        is_due = shelf.is_of_final and self._state[market.name].feed_date != today
-        if not is_due and not any(notice.session == today or not today for notice in told):
-            return []
-        entries = [
-            *filter(None, (feed.of_day(day, market.name, market.title, url) for day in shelf.known)),
-            *(
-                feed.of_alert(
-                    market.name,
-                    url,
-                    name=notice.alert,
-                    session=notice.session,
-                    as_of=notice.as_of,
-                    title=notice.title,
-                    lines=notice.lines,
-                )
-                for notice in told
-            ),
-        ]
-        content = feed.render(entries, market.name, market.title, url, config.state_directory)
-        path, needs = f"{market.name}/{FEED_NAME}", parts.ARCHIVE if shelf.is_due else ""
-        return [Page(path, content, parts.FEED, needs)] if content else []
 
 
 def feed_problem(config: Config) -> str | None:

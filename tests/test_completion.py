@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,15 @@ from heatmap import chronicle, final_figures, parts, tick
 from heatmap.alerts import webhooks
 from heatmap.alerts.options import AlertOptions
 from heatmap.errors import PublishError, SourceError
+from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Quote
+from heatmap.publishers.file import FilePublisher
 from heatmap.render import archive
 from heatmap.report import Report
 from heatmap.state import Memory, State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.hooks import Hooks
 
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")  # a Thursday
@@ -38,8 +42,7 @@ class Market:
     """A market and a target in memory, with all that may follow a page."""
 
     def __init__(self, tmp_path: Path, *targets: MemoryPublisher, **changes: Any) -> None:
-        self.source = MemorySource(is_open=None, quotes=QUOTES)
-        self.target = targets[0] if targets else MemoryPublisher()
+        self.source, self.target = MemorySource(is_open=None, quotes=QUOTES), MemoryPublisher()
         url = "https://www.example.org/heatmap/"
         config = configuration(tmp_path, self.source, *(targets or (self.target,)))
         self.config = config._replace(**({"public_url": url} | changes))
@@ -156,6 +159,48 @@ def test_a_map_that_a_target_did_not_take_comes_later(tmp_path: Path) -> None:
     assert {path: twin.target.pages[path] for path in market.target.order} == {
         path: market.target.pages[path] for path in market.target.order
     }
+
+
+def test_what_is_in_the_way_at_a_target_is_a_warning(tmp_path: Path) -> None:
+    """Once a day, with its path and what to do; the exit code is 0, and mending it is enough."""
+    site = tmp_path / "site"
+    (site / "nse-fno/feed.xml").mkdir(parents=True)
+    (site / "nse-fno/2026").touch()
+    market = Market(tmp_path, publishers=(FilePublisher(f"file:{site}"),))
+    first = market.run(FINAL)
+
+    assert 1 == len(first.warnings)
+    assert f"{site}/nse-fno/2026 is a file, where a folder is due: remove or rename it" in first.warnings[0]
+    assert {"UP": (100.0, 106.0), "DOWN": (100.0, 99.0)} == market.bars
+    assert (["archive", "feed"], []) == (market.owed, market.run(FINAL + FIVE).warnings)
+    (site / "nse-fno/2026").unlink()
+    second = market.run(FINAL + 2 * FIVE)
+    assert 1 == len(second.warnings)
+    assert f"{site}/nse-fno/feed.xml is a folder, where a file is to be put: remove" in second.warnings[0]
+    assert (["feed"], True) == (market.owed, (site / f"{DAY}index.html").exists())
+    assert b"2026/09/17/" in (site / LIST).read_bytes()
+    (site / "nse-fno/feed.xml").rmdir()
+    third = market.run(FINAL + 3 * FIVE)
+
+    assert ([], [], None) == (third.warnings, market.owed, market.memory.faults)
+    assert b"nse-fno/2026/09/17/" in (site / FEED).read_bytes()
+    assert 1 == market.source.asked
+
+
+def test_a_database_that_was_away(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+    """The page came by itself; the bars follow once the database is back."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgresql://heatmap@127.0.0.1:{nobody.getsockname()[1]}/heatmap"
+        market = Market(tmp_path, history=HistoryOptions(url=url))
+        market.run(FINAL)
+        market.run(FINAL + FIVE)
+    assert (["bars"], "2026-09-17") == (market.owed, market.memory.final_date)
+    market.config = market.config._replace(history=postgres.options)
+    market.run(FINAL + 2 * FIVE)
+
+    assert ([], 1) == (market.owed, market.source.asked)
+    assert {"UP": (100.0, 106.0), "DOWN": (100.0, 99.0)} == market.bars
 
 
 def test_one_target_of_two_lacks_the_map(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """What is new at a tick: told to the feed before it is published, and to the web hooks afterwards.
 
 Nothing in here fails a run or outlasts its deadline. An event is told once a session. What a web hook does
-not take waits for the next run of the session; a run that is killed between a hook's answer and the note of
-it tells the same again.
+not take waits for the next run of the session, or after its final for a later run (see `completion`). A
+run that is killed between a hook's answer and the note of it tells the same again.
 """
 
 from __future__ import annotations

@@ -114,6 +114,7 @@ class Work:
         def bring_all(session: Session) -> None:
             self._remove_leftovers(session)
             for self._at, group in pending.items():
+                self._page = group[0]
                 doubted = groups.doubted(group, [page for page in pages if page.path in self.settled])
                 self.refuse_foreign(session, [page for page in doubted if page.path not in self.settled])
                 for page in group:
@@ -121,7 +122,6 @@ class Work:
                         self._page = page
                         self.bring(session, page, read_back=self._is_read_back(page))
                         self.settled.add(page.path)
-            self._at = self._page = None
             if not session.atomic:
                 sweeping.sweep(session, self.target.folder, groups.without(pages, self.lacks))
 

@@ -43,11 +43,11 @@ def group(pages: Sequence[Page]) -> dict[Key, list[Page]]:
 
 def lacks(pages: Sequence[Page], failed: Collection[Key], sentence: str) -> list[Lack]:
     """Return what a target lacks of `pages` where these groups failed: they, and what links to them."""
-    found = dict.fromkeys(failed)
-    found |= dict.fromkeys(
-        key(page) for page in pages if page.needs and Key(page.market, page.needs) in found
-    )
-    return [Lack(*each, sentence) for each in found]
+    found = dict.fromkeys(failed, sentence)
+    for page in pages:
+        if page.needs and Key(page.market, page.needs) in failed:
+            found.setdefault(key(page), f"it waits for the {page.needs}, to which it links")
+    return [Lack(*each, why) for each, why in found.items()]
 
 
 def without(pages: Sequence[Page], lacking: Collection[Lack]) -> list[Page]:

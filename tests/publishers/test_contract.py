@@ -19,7 +19,7 @@ import pytest
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery
+from heatmap.publishers import delivery, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.file import FilePublisher
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
@@ -350,14 +350,15 @@ def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
 
 def _with_parts() -> list[Page]:
     """A market's page, its day in the archive with the list of days, its feed that links there, its status."""
+    page = ownership.SAMPLE
     return [
         Page("nse/2026/09/17/snapshot.csv", b"day", "archive"),
-        Page("nse/2026/09/17/index.html", b"day", "archive"),
-        Page("nse/archive.html", b"list", "archive"),
-        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
+        Page("nse/2026/09/17/index.html", page, "archive"),
+        Page("nse/archive.html", page, "archive"),
+        Page("nse/feed.xml", b"<generator>market-heatmap</generator>", "feed", needs="archive"),
         Page("nse/status.json", b"status", "status"),
-        Page("nse/index.html", b"page"),
-        Page("index.html", b"page"),
+        Page("nse/index.html", page),
+        Page("index.html", page),
     ]
 
 
@@ -375,9 +376,11 @@ def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
     target.own(target.root / "nse/status.json")
     first = target.make("").publish(_with_parts(), soon())
 
-    assert {"index.html": b"page", "nse/index.html": b"page", "nse/2026": b"mine"} == target.files()
+    assert {"index.html", "nse/index.html", "nse/2026"} == set(target.files())
+    assert b"mine" == target.files()["nse/2026"]
     told = {part: sentence for _, part, sentence in first.lacks}
     assert ["archive", "feed", "status"] == sorted(told)
+    assert "it waits for the archive, to which it links" == told["feed"]
     assert re.search(r"nse/2026 is a file, where a folder is due: remove or rename it$", told["archive"])
     assert re.search(r"nse/status.json is a folder, where a file is .*: remove or rename it$", told["status"])
     assert (2, 0) == (first.put, first.kept)

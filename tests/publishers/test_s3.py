@@ -344,6 +344,27 @@ def test_what_does_not_pass_is_told(scripted: ScriptedS3, case: str) -> None:
     assert scripted.objects["web/index.html"] in (b"old", PAGES[1].content)
 
 
+def test_a_part_that_the_store_refuses(scripted: ScriptedS3) -> None:
+    """As where a policy allows some names only: the page and the other parts are there, and that is told."""
+
+    def refuse_feed(handler: Any) -> None:
+        answer = refusal("AccessDenied", 403) if handler.key.endswith("feed.xml") else type(handler).obey
+        answer(handler)
+
+    parts = [
+        Page("nse/2026/09/17/index.html", b"day", "archive"),
+        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
+        Page("nse/status.json", b"status", "status"),
+    ]
+    scripted.fail("PUT", refuse_feed, times=50)
+    delivered = target(scripted).publish([*parts, *PAGES], soon())
+
+    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in delivered.lacks]
+    assert "web/nse/feed.xml" in delivered.lacks[0].sentence
+    paths = {f"web/{page.path}" for page in [*parts, *PAGES]}
+    assert paths - {"web/nse/feed.xml"} == set(scripted.objects)
+
+
 def test_lost_replies_are_settled_by_looking(scripted: ScriptedS3) -> None:
     """Where every reply to PUT is lost, each attempt finds what the one before it brought."""
     scripted.fail("PUT", scripted_s3.lost, times=50)
