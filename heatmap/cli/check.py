@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.asking import is_closing
-from heatmap.cli import commands, trust
+from heatmap.cli import commands, state_check, trust
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.visitors import Visitor
@@ -19,7 +19,7 @@ from heatmap.images import png
 from heatmap.publishers import ownership
 from heatmap.publishers.known_hosts import UnknownHostKey
 from heatmap.report import Report
-from heatmap.state import lock
+from heatmap.state import State, lock
 
 if TYPE_CHECKING:
     import argparse
@@ -70,13 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_state(config: Config, report: Report) -> None:
+    """Say whether the state directory can be used; what else is wrong with it fails no run."""
     try:
         with lock(config.state_directory):
+            State(config.state_directory, partial(_warn, "state"))
             _tell("state", f"{config.state_directory} is writable")
     except LockedError:
         _tell("state", f"{config.state_directory} is in use by a run at this moment")
     except ConfigError as error:
         _fail("state", error, report)
+        return
+    try:
+        for problem in state_check.find_problems(config):
+            _warn("state", problem)
+    except OSError as error:
+        _warn("state", f"{error.filename} cannot be read ({error.strerror})")
 
 
 def _check_monitor(config: Config) -> None:

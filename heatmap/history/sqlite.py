@@ -128,7 +128,7 @@ class Sqlite:
         if self._connection is not None and self._is_ready:
             return self._connection
         self.close()
-        documents.make_folder(self._path.parent)
+        documents.make_state_directory(self._path.parent)
         was_emptied = self._is_emptied()
         self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         found = os.stat(self._path)

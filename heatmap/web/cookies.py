@@ -80,7 +80,7 @@ class Cookies:
         body = json.dumps({"kept_at": int(time.time()), "cookies": rows}, indent=1).encode()
         temporary = self._file.with_name(documents.temporary_name(self._file.name))
         with suppress(OSError):
-            documents.make_folder(self._file.parent)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(body)
