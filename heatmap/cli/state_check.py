@@ -43,7 +43,7 @@ def find_problems(config: Config) -> Iterator[str]:
                 f"directory in its place. If that is not on purpose: chmod go-w {folder}"
             )
     yield from _neighbours(config, found)
-    yield from _foreign_files(directory)
+    yield from _foreign_files(config)
 
 
 def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
@@ -76,8 +76,9 @@ def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
         )
 
 
-def _foreign_files(directory: Path) -> Iterator[str]:
+def _foreign_files(config: Config) -> Iterator[str]:
     """Yield what stands in the place of files that runs can do without."""
+    directory = config.state_directory
     with suppress(OSError):
         with open(os.open(directory / state.LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             is_ours = state.is_mark(file.read(state.MOST_MARK_BYTES))
@@ -86,9 +87,11 @@ def _foreign_files(directory: Path) -> Iterator[str]:
                 f"{directory / state.LOCK_NAME} holds words of another program: runs leave them there, and "
                 "do not notice one that was killed. Move the file away"
             )
-    note, is_note = directory / nap.FILE_NAME, False
+    note = directory / nap.FILE_NAME
+    given = str(config.path) if config.path else None
+    is_note = not nap.is_place(given, str(directory))  # elsewhere none is written
     with suppress(OSError):
-        is_note = nap.is_note(str(note))
+        is_note = is_note or nap.is_note(str(note))
     if not is_note:
         yield f"{note} is not of this program: runs outside market hours take longer. Move it away"
     from heatmap.render import compiled

@@ -51,19 +51,22 @@ class CompiledTemplates(BytecodeCache):
         with suppress(OSError):
             with suppress(FileExistsError):
                 os.mkdir(self._directory / FOLDER, 0o700)
-            with open_folder(self._directory) as folder:
+            with open_folder(self._directory, is_closed=True) as folder:
                 _write(folder, bucket.key, content)
 
 
 @contextmanager
-def open_folder(directory: Path) -> Iterator[int]:
-    """Yield a descriptor of the cache's folder.
+def open_folder(directory: Path, *, is_closed: bool = False) -> Iterator[int]:
+    """Yield a descriptor of the cache's folder. `is_closed`: close it to other users first, if it is ours.
 
     Raises OSError if there is none, and PermissionError if another user owns it or may write in it.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     folder = os.open(directory / FOLDER, flags)
     try:
+        if is_closed and os.fstat(folder).st_uid == os.geteuid():
+            # Files that others wrote in it meanwhile are theirs, and so not read.
+            os.fchmod(folder, 0o700)
         _refuse_shared(folder)
         yield folder
     finally:

@@ -192,6 +192,18 @@ def test_another_user_s_is_not_run(state: Path, monkeypatch: pytest.MonkeyPatch)
     assert ([], before) == (ran, kept(state).stat().st_mtime_ns)
 
 
+def test_an_open_folder_is_closed(state: Path, compilations: list[str]) -> None:
+    """As after `chmod -R g+w`: folder and file are this user's alone again, and serve the run after."""
+    drawn(state)
+    kept(state).chmod(0o664)
+    kept(state).parent.chmod(0o775)
+
+    assert (GOOD, GOOD) == (drawn(state), drawn(state))
+
+    assert 2 == len(compilations)
+    assert [0o700, 0o600] == [path.stat().st_mode & 0o777 for path in (kept(state).parent, kept(state))]
+
+
 class _Trap:
     """What runs code as soon as it is unpickled."""
 
