@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from heatmap import stop
 from heatmap.errors import DeadlineError, HistoryError
 from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
@@ -97,9 +98,10 @@ class SharedTurns:
 
     def _take(self, market: Market, turn: Turn) -> bool:
         asked_at = _clock()
-        if turn.__enter__():
-            self._taken[market.name] = _Taken(market, turn, asked_at)
-            return True
+        with stop.postpone():  # a turn that is taken and not noted would not be given back
+            if turn.__enter__():
+                self._taken[market.name] = _Taken(market, turn, asked_at)
+                return True
         return False
 
     def _wait(self, market: Market, verdict: Verdict, turn: Turn) -> bool:

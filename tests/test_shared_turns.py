@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from heatmap import cli, health, outcomes, tick
-from heatmap.errors import DeadlineError, HistoryError, SourceError
+from heatmap import cli, health, outcomes, stop, tick
+from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
 from heatmap.history import postgres as module
-from heatmap.history import postgres_connection
+from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store
 from heatmap.state import State
@@ -283,3 +284,32 @@ def test_commands_end(
     said = capsys.readouterr()
     assert "gave no answer within 2 seconds" in said.out + said.err
     assert (0 if words == ["check"] else 75) == code
+
+
+def test_a_machine_that_is_asked_to_end_gives_its_turn_back(
+    a: Machine, b: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where SIGTERM comes in the very moment in which the turn is taken: the other has this tick at once."""
+    take = turns.Lease.__enter__
+
+    def taken(lease: turns.Lease) -> bool:
+        change = lease._change
+
+        def struck(work: Any) -> Any:  # noqa: ANN401 -- what the transaction returns
+            def work_on(cursor: Any) -> Any:  # noqa: ANN401 -- the same
+                found = work(cursor)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return found
+
+            lease._change = change
+            return change(work_on)
+
+        lease._change = struck
+        return take(lease)
+
+    with stop.handlers(), pytest.raises(StoppedError), monkeypatch.context() as patched:
+        patched.setattr(turns.Lease, "__enter__", taken)
+        a.run(OPEN)
+
+    assert (0, 0) == (a.target.runs, b.run(OPEN).exit_code)
+    assert 1 == b.target.runs
