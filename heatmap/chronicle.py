@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import attribution, guard, parts
+from heatmap import attribution, duty, guard, parts
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.session import Phase
 from heatmap.shared_turns import SharedTurns
@@ -206,6 +206,9 @@ class Chronicle:
                 self._report.note_part(tick.market.name, parts.BARS, "" if is_kept else self._fault)
 
     def _is_ours(self, market: Market, verdict: Verdict) -> bool:
+        if duty.has_final(verdict, self._state[market.name]):
+            return True  # this machine has published it, and alone looks for later figures
+
         def remember(store: Store) -> None:
             session = verdict.session
             if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, gates, pages, stop
+from heatmap import clocks, duty, gates, guard, pages, stop
 from heatmap.errors import SourceError, SourcePassed
 from heatmap.session import Phase
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from heatmap.report import Report
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
+    from heatmap.state import State
 
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 
@@ -32,6 +33,7 @@ class Drawing:
     def __init__(
         self,
         config: Config,
+        state: State,
         now: datetime,
         deadline: Deadline,
         report: Report,
@@ -39,8 +41,13 @@ class Drawing:
         gatekeeper: Gatekeeper,
         chronicle: Chronicle,
         sequel: Sequel,
+        *,
+        pretended: bool = False,
     ) -> None:
+        """Prepare. A `pretended` time is not held against the sources' clocks."""
         self._config = config
+        self._state = state
+        self._pretended = pretended
         self._now = now
         self._deadline = deadline
         self._report = report
@@ -86,19 +93,23 @@ class Drawing:
         def judge(snapshot: Snapshot) -> Snapshot:
             """Return the snapshot as it may be drawn. Raises SourceError."""
             self._tell_of(market, snapshot, zone)
-            gates.refuse_future(snapshot, self._now, zone)
+            now, phase = self._correct(market, verdict, snapshot)
+            self._tell_of_clock(market, snapshot)
+            gates.refuse_future(snapshot, now, zone)
             self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
-            objection = duty.veto(verdict, snapshot, self._now, zone)
-            if objection and not whatever:
-                raise SourcePassed(objection)
-            drawn_as = verdict._replace(phase=Phase.CLOSED) if objection else verdict
-            return self._gatekeeper.admit(market, snapshot, drawn_as, whatever=whatever)
+            objection = duty.veto(phase, snapshot, now, zone)
+            why = objection or duty.find_final(phase, self._state[market.name], snapshot)
+            if why and not whatever:
+                raise SourcePassed(why if now == self._now else f"{why}, by the source's clock")
+            drawn_as = phase._replace(phase=Phase.CLOSED) if objection else phase
+            return self._gatekeeper.admit(market, snapshot, drawn_as, now, whatever=whatever)
 
         answer = self._asker.ask(market, verdict, seconds, judge, lambda: self._gatekeeper.listed(market))
         snapshot = answer.snapshot
         self._report.sources[market.name] = answer.source.label
         self._report.notes += [f"{market.name}: {failure}" for failure in answer.failures]
-        objection = duty.veto(verdict, snapshot, self._now, zone)
+        now, verdict = self._correct(market, verdict, snapshot)
+        objection = duty.veto(verdict, snapshot, now, zone)
         if objection:
             self._report.say(f"{market.name}: {objection}; drawn all the same, marked closed")
             verdict = verdict._replace(phase=Phase.CLOSED)
@@ -107,8 +118,22 @@ class Drawing:
             from heatmap import longer_periods
 
             snapshot = longer_periods.without_refuted_changes(snapshot, past.digest)
-        files = pages.draw(self._config, market, snapshot, verdict, self._now, past, self._sequel)
+        files = pages.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
         return verdict, files
+
+    def _correct(self, market: Market, verdict: Verdict, snapshot: Snapshot) -> tuple[datetime, Verdict]:
+        """Return the time to go by, and the verdict on it: by the source's clock where ours is refuted."""
+        now = (
+            self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
+        )
+        return (now, verdict) if now == self._now else (now, guard.judge(market.calendar, now))
+
+    def _tell_of_clock(self, market: Market, snapshot: Snapshot) -> None:
+        """Warn once a day of a clock of this machine that is wrong, as far as the source's tells."""
+        difference = clocks.find_difference(self._now, snapshot.clock_offset, snapshot.as_of)
+        if difference is not None and not self._pretended:
+            self._report.clocks[market.name] = difference
+            self._chronicle.tell(market, clocks.describe(difference))
 
     def _tell_of(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
         as_of = snapshot.as_of.astimezone(zone)

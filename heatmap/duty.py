@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heatmap.session import Verdict
     from heatmap.state import Memory, State
 
+LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the closing prices
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
 
 
@@ -27,7 +28,7 @@ def is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
     if verdict.phase in (Phase.OPEN, Phase.AUCTION):
         return True
     if verdict.phase is Phase.FINAL and verdict.session:
-        return memory.final_date != verdict.session.date.isoformat()
+        return not has_final(verdict, memory) or memory.early_final is not None
     if verdict.phase is Phase.UNKNOWN and verdict.session:
         return True
     return interactive and memory.published_at is None
@@ -60,6 +61,49 @@ def find_owing(
             if hour != (memory.published_at or "")[:13]:
                 found.append(market)
     return found
+
+
+def has_final(verdict: Verdict, memory: Memory) -> bool:
+    """Whether the session's closing page is at every target."""
+    return verdict.session is not None and memory.final_date == verdict.session.date.isoformat()
+
+
+def find_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> str | None:
+    """Say that the closing page is out and that these figures do not take its place; None where they do."""
+    if verdict.phase is not Phase.FINAL or not has_final(verdict, memory):
+        return None
+    if is_later_final(verdict, memory, snapshot):
+        return None
+    return "the closing page has these figures, or newer ones"
+
+
+def is_later_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> bool:
+    """Whether the closing page is out, of early figures, and is to be made again of these."""
+    early = _moment(memory.early_final)
+    is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
+    return is_later and verdict.phase is Phase.FINAL and has_final(verdict, memory)
+
+
+def find_early_final(verdict: Verdict, as_of: datetime) -> str | None:
+    """Return the time of a closing page's figures, as ISO text, where it lies before prices had settled.
+
+    Then later figures may follow, and the page is made again of them. None where they are the last ones.
+    """
+    settles = verdict.session.settles if verdict.session else None
+    is_early = verdict.phase is Phase.FINAL and settles is not None and as_of < settles
+    return as_of.isoformat() if is_early else None
+
+
+def is_settled(verdict: Verdict, memory: Memory, now: datetime) -> bool:
+    """Whether a closing page of early figures has been out for so long that prices have settled since.
+
+    However wrong this machine's clock is: what counts is the time since the page was published.
+    """
+    settles = verdict.session.settles if verdict.session else None
+    as_of, published_at = _moment(memory.early_final), _moment(memory.published_at)
+    if settles is None or as_of is None or published_at is None:
+        return True
+    return now - published_at >= settles - as_of + LATE_FIGURES
 
 
 def is_uncovered(verdict: Verdict) -> bool:
@@ -107,6 +151,15 @@ def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) ->
     if verdict.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(verdict, now):
         return "the source does not confirm that the market is open"
     return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return an aware time that the state remembers; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.utcoffset() is not None else None
 
 
 def _is_auction(verdict: Verdict, now: datetime) -> bool:

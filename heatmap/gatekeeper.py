@@ -32,7 +32,6 @@ class Gatekeeper:
         self,
         config: Config,
         report: Report,
-        now: datetime,
         chronicle: Chronicle,
         *,
         force: bool = False,
@@ -44,15 +43,17 @@ class Gatekeeper:
         self._chronicle = chronicle
         self._options = config.gates or gates.GateOptions()
         self._report = report
-        self._now = now
         self._dry_run = dry_run
         self._before: dict[str, Last] = {}
         self._admitted: dict[str, Last] = {}
 
-    def admit(self, market: Market, snapshot: Snapshot, verdict: Verdict, *, whatever: bool) -> Snapshot:
+    def admit(
+        self, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime, *, whatever: bool
+    ) -> Snapshot:
         """Return the snapshot as it may be drawn: without rows that contradict themselves.
 
-        With `whatever` it may be worse than the page there is. Raises SourceGated.
+        `now` is the time that the page goes by. With `whatever` it may be worse than the page there is.
+        Raises SourceGated.
         """
         zone = ZoneInfo(market.calendar.time_zone)
         gates.refuse_unfinished(snapshot, verdict, zone)
@@ -71,15 +72,15 @@ class Gatekeeper:
         if bad:
             self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
         if not self._force:
-            gates.refuse_impossible(last, snapshot, verdict, self._now)
+            gates.refuse_impossible(last, snapshot, verdict, now)
         if last:
             if not whatever:
-                self._compare(market, last, snapshot, verdict)
+                self._compare(market, last, snapshot, verdict, now)
             change = gates.change_in_words(last, snapshot)
             if change:
                 self._tell(market, change)
             self._before[market.name] = last
-        self._admitted[market.name] = gates.remembered(last, snapshot, self._now)
+        self._admitted[market.name] = gates.remembered(last, snapshot, now)
         return snapshot
 
     def listed(self, market: Market) -> tuple[frozenset[str], date | None]:
@@ -136,18 +137,20 @@ class Gatekeeper:
             return last.closes
         return self._chronicle.closes_before(market, snapshot, verdict, missing)
 
-    def _compare(self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict) -> None:
+    def _compare(
+        self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict, now: datetime
+    ) -> None:
         """Raise SourceGated for figures that are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
         longest = self._options.stale_after(self._config.interval_minutes)
-        gates.refuse_older(last, snapshot, self._now, zone)
-        gates.refuse_stale(last, snapshot, verdict, self._now, longest, zone)
+        gates.refuse_older(last, snapshot, now, zone)
+        gates.refuse_stale(last, snapshot, verdict, now, longest, zone)
         gates.refuse_without_prices(last, snapshot, self._options.least_share)
-        refused = gates.doubt(last, snapshot, self._now, self._options.least_share)
+        refused = gates.doubt(last, snapshot, now, self._options.least_share)
         if refused:
             if refused != last.refused:
                 self._save(market.name, last._replace(refused=refused))
-            gates.refuse_shrunk(last, refused, snapshot, verdict, self._now)
+            gates.refuse_shrunk(last, refused, snapshot, verdict, now)
 
     def _tell(self, market: Market, sentence: str) -> None:
         """Say it on a terminal, and keep it with the run's outcome."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import market_figures, plausibility
+from heatmap.clocks import FUTURE_TOLERANCE
 from heatmap.errors import ConfigError, SourceGated
 from heatmap.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
 from heatmap.session import Phase
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Verdict
 
-FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's clock may run ahead of ours
 CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
 ONE_DAY = timedelta(days=1)
 OPENING = timedelta(minutes=20)  # for which it may be true that not one instrument has moved

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, guard, parts, renewal
+from heatmap import breaker, clocks, guard, parts, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
@@ -77,6 +77,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
         _vetoed(verdict, last),
         _unfinished(market, last, memory, now),
         _second_best(market, last),
+        _clock(last),
         _in_future(last, now),
         _ending(market, memory, now),
         *_failed_parts(config, memory),
@@ -218,6 +219,13 @@ def _second_best(market: Market, last: Outcome | None) -> Trouble | None:
         return None
     why = f" ({last.sentence})" if last.sentence else ""
     return Trouble(f"the page came from {last.source}, for {live[0]} gave nothing{why}")
+
+
+def _clock(last: Outcome | None) -> Trouble | None:
+    """Return that this machine's clock and that of the source differed at the last tick."""
+    if last is None or not last.clock_seconds:
+        return None
+    return Trouble(clocks.describe(timedelta(seconds=last.clock_seconds)))
 
 
 def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import final_figures, parts
+from heatmap import duty, final_figures, parts
 from heatmap.session import Phase
 from heatmap.state import mark_name, merge_faults
 
@@ -42,7 +42,12 @@ def remember_published(
         if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
             done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
             if parts.wanted(config) <= done or _keep_figures(config, market, pages):
-                day = changes["final_date"] = verdict.session.date.isoformat()
+                day = verdict.session.date.isoformat()
+                if state[market.name].final_date == day:  # made again: what failed now is of older figures
+                    undone = parts.wanted(config) - done - {parts.ALERTS}
+                    changes |= {mark_name(part): None for part in undone}
+                changes["final_date"] = day
+                changes["early_final"] = duty.find_early_final(verdict, report.figures[market.name][1])
                 changes |= {mark_name(part): day for part in done}
         state.remember(market.name, **changes)
 

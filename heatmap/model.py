@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import date, datetime, timedelta
 
     from heatmap.session import Phase, Verdict
 
@@ -59,6 +59,8 @@ class Snapshot:
     recording: bool = False  # True for a recorded day replayed: never to be taken for live figures
     relayed: Phase | None = None  # the phase in which another installation drew it; None: it is first-hand
     unadjusted: bool = False  # whether previous closes may be on the terms of the session before
+    # By how much the source's clock was ahead of this machine's when it answered; None: it did not tell.
+    clock_offset: timedelta | None = field(default=None, compare=False)
 
 
 class Breadth(NamedTuple):

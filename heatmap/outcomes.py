@@ -46,6 +46,7 @@ class Outcome(NamedTuple):
     quotes: int | None = None
     as_of: datetime | None = None  # of the figures fetched
     seconds: float | None = None  # that the run took
+    clock_seconds: float | None = None  # the source's clock was ahead of this machine's; None: they agreed
 
     @property
     def is_good(self) -> bool:
@@ -236,6 +237,7 @@ _KINDS = {
     "quotes": _whole,
     "as_of": _moment,
     "seconds": _seconds,
+    "clock_seconds": _seconds,
 }
 
 

@@ -9,7 +9,7 @@ from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, common_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from heatmap.outcomes import Outcome
 
@@ -25,6 +25,8 @@ class Report:
     targets: int = 0  # how many targets were tried
     failed_targets: int = 0
     figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
+    # By market: by how much the source's clock was ahead of this machine's, where that is worth telling.
+    clocks: dict[str, timedelta] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
     # By market, where it was left without a page and nothing failed: a word for it, and why.
     passed: dict[str, tuple[str, str]] = field(default_factory=dict)

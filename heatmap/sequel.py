@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import parts
+from heatmap import duty, parts
 from heatmap.archive import shared
 from heatmap.archive.shelf import Shelf
 from heatmap.session import Phase
@@ -86,7 +86,9 @@ class Sequel:
 
     def _shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
-        archive_date = self._state[market.name].archive_date
+        memory = self._state[market.name]
+        is_again = duty.is_later_final(verdict, memory, snapshot)
+        archive_date = None if is_again else memory.archive_date
         warn = partial(self._chronicle.tell, market)
         if self._is_shared:
             self._chronicle.ask(market, lambda store: self._take(store, market))
@@ -203,7 +205,10 @@ class Sequel:
         from heatmap import feeds
 
         market, session = drawn.market, drawn.verdict.session
-        is_due = shelf.is_of_final and self._state[market.name].feed_date != str(session and session.date)
+        memory = self._state[market.name]
+        is_again = duty.is_later_final(drawn.verdict, memory, drawn.snapshot)
+        is_new = memory.feed_date != str(session and session.date)
+        is_due = shelf.is_of_final and (is_new or is_again)
         warn = partial(self._chronicle.tell, market)
         return feeds.draw(
             self._config, market, drawn.snapshot, drawn.verdict, shelf, warn, announces_final=is_due

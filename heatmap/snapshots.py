@@ -111,8 +111,7 @@ def from_json(document: object) -> Snapshot:
     if not isinstance(unknown, list):
         raise _nonsense("its unknown is no list of quotes")
     quotes = _quotes(rows, unknown)
-    currency = _optional(document, "currency", lambda value: value if isinstance(value, str) else None)
-    currency = values.currency_code(currency)  # another text is no code: the figures are good without
+    currency = values.currency_code(document.get("currency"))  # without one the figures are good, too
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 

@@ -26,6 +26,7 @@ class Memory(NamedTuple):
 
     published_at: str | None = None  # when a page of it last reached a target
     final_date: str | None = None  # the last session whose final page every target has
+    early_final: str | None = None  # when that page's figures were true, if later ones are to follow
     warned_on: str | None = None  # the last date on which the end of the calendar was reported
     holidays_asked_on: str | None = None  # the last date on which the exchange's holiday list was asked for
     holidays_failing_since: str | None = (

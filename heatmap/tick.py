@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from heatmap import dispatch, duty, guard, shortage, stop
 from heatmap.deadline import Deadline
-from heatmap.errors import ConfigError, LockedError
+from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.report import Report
+from heatmap.session import Phase
 from heatmap.state import State, lock
 
 if TYPE_CHECKING:
@@ -46,12 +47,14 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     interactive: bool = False,
+    pretended: bool = False,
     give_up: Callable[[], None] | None = None,
     say: Callable[[str], None] = _keep_quiet,
 ) -> Report:
     """Do one tick at `now` for every market, or the one called `only`.
 
     `interactive` is True on a terminal: then a market that is closed and has no page yet gets one.
+    `pretended` is True where `now` is not this machine's clock: then no source's clock is held against it.
     `give_up` is called, from another thread, where the run hangs beyond its deadline: it should end it.
     Faults of a source or a target are in the report. Raises ConfigError, LockedError, and UsageError
     where no market is called `only`.
@@ -103,11 +106,13 @@ def run(
         }
         asker = Asker(config, state, now, say, patient=not (force or (interactive and only)), dry_run=dry_run)
         with Chronicle(config, state, report, now, deadline=deadline, dry_run=dry_run) as chronicle:
-            gatekeeper = Gatekeeper(config, report, now, chronicle, force=force, dry_run=dry_run)
+            gatekeeper = Gatekeeper(config, report, chronicle, force=force, dry_run=dry_run)
             sequel = Sequel(config, state, chronicle, report, now, say)
             ours = due(state) if force else chronicle.turns(due(state))
-            drawing = Drawing(config, now, deadline, report, asker, gatekeeper, chronicle, sequel)
-            drawn, pages = drawing.draw(ours, unheeded)
+            drawn, pages = Drawing(
+                *(config, state, now, deadline, report, asker, gatekeeper, chronicle, sequel),
+                pretended=pretended,
+            ).draw(ours, unheeded)
             pages += watch.status_pages(drawn)
             if dry_run:
                 for page in pages:
@@ -119,6 +124,7 @@ def run(
                 with stop.postpone():  # until what was delivered is noted
                     _publish(config, state, verdicts, drawn, pages, memories, now, deadline, report)
         if not dry_run:
+            _settle(state, ours, now, report)
             _renew_after(config, state, verdicts, drawn, now, deadline, report)
     return report
 
@@ -172,7 +178,13 @@ def _publish(
         memories.chronicle.keep()  # before the final is remembered: a run killed in between is made up for
     # Before a final of this run takes the place of one that still owes something.
     published = [market.name for market, _ in drawn if report.reaches_any]
+    again = [
+        market
+        for market, verdict in drawn
+        if verdict.phase is Phase.FINAL and duty.has_final(verdict, state[market.name])
+    ]
     owing = duty.find_owing(config, state, verdicts, now, published)
+    owing = [market for market in owing if market not in again]  # what this final lacks, the next run knows
     if owing and not stop.is_requested():
         from heatmap import completion
 
@@ -200,6 +212,15 @@ def _complete_alone(
     from heatmap import completion
 
     return completion.complete_alone(config, verdicts, now, report, give_up)
+
+
+def _settle(state: State, ours: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
+    """Ask no more for a closing page's later figures, once a source had none after prices had settled."""
+    for market, verdict in ours:
+        memory, (word, _) = state[market.name], report.passed.get(market.name, ("", ""))
+        is_early = memory.early_final is not None and duty.has_final(verdict, memory)
+        if is_early and word == SourcePassed.word and duty.is_settled(verdict, memory, now):
+            state.remember(market.name, early_final=None)
 
 
 def _renew_after(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heatmap import gates, guard, tick
+from heatmap import dispatch, gates, guard, tick
 from heatmap.calendars import SessionOptions, load
 from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
 from heatmap.gates import GateOptions, Last
@@ -502,16 +502,16 @@ def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it was about to put out is the measure of time: nothing older may take its place."""
     run = Run(tmp_path)
-    publish = tick._publish
+    publish = dispatch.publish
 
     def killed(*arguments: Any, **more: Any) -> None:
         publish(*arguments, **more)
         raise StoppedError("killed")
 
-    monkeypatch.setattr(tick, "_publish", killed)
+    monkeypatch.setattr(dispatch, "publish", killed)
     with pytest.raises(StoppedError):
         run(OPEN + 2 * FIVE, market(210, shift=0.1))
-    monkeypatch.setattr(tick, "_publish", publish)
+    monkeypatch.setattr(dispatch, "publish", publish)
     assert 2 == run.target.runs
 
     run.source.as_of = OPEN + FIVE
@@ -553,8 +553,8 @@ def test_the_configuration_decides(tmp_path: Path, options: GateOptions) -> None
     ("content", "aside"),
     [
         (b'{"version": 1, "as_of"', "nse-fno.damaged.json"),
-        (b'{"version": 1, "symbols": []}', "nse-fno.damaged.json"),
-        (b'{"version": 2, "as_of": "next year\'s"}', "nse-fno.version-2.json"),
+        (b'{"version": 1, "figures": "", "symbols": []}', "nse-fno.damaged.json"),
+        (b'{"version": 2, "figures": "next year\'s"}', "nse-fno.version-2.json"),
     ],
 )
 def test_a_measure_that_cannot_be_read_bars_nothing(tmp_path: Path, content: bytes, aside: str) -> None:

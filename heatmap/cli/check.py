@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
+from heatmap import clocks, guard
 from heatmap.asking import is_closing
 from heatmap.cli import commands, state_check, trust
 from heatmap.cli.clock import parse_now
@@ -174,6 +174,9 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
         answered.append(named)
         as_of = f"{snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)):%d %b %Y %H:%M:%S %Z}"
         _tell(f"{market.name} source", f"{named.label} answers: {len(snapshot.quotes)} quotes as of {as_of}")
+        difference = clocks.find_difference(now, snapshot.clock_offset, snapshot.as_of)
+        if difference is not None:
+            _warn("clock", clocks.describe(difference))
     lives = any(not is_closing(named) for named in answered)  # of which closing prices can be had, too
     for named, fault in failed:
         if lives:

@@ -82,6 +82,7 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
         force=arguments.force,
         dry_run=arguments.dry_run,
         interactive=interactive,
+        pretended=arguments.now is not None,
         give_up=lambda: _give_up(voice),
         say=voice.say,
     )

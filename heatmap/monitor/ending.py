@@ -35,6 +35,7 @@ def of_market(
     beside = [*report.warnings, *report.notes]
     told = [sentence.removeprefix(mine) for sentence in beside if sentence.startswith(mine)]
     quotes, as_of = report.figures.get(name, (None, None))
+    clock = report.clocks.get(name)
     return Outcome(
         market=name,
         at=at,
@@ -45,6 +46,7 @@ def of_market(
         quotes=quotes,
         as_of=as_of and as_of.astimezone(at.tzinfo),
         seconds=seconds,
+        clock_seconds=round(clock.total_seconds()) if clock else None,
     )
 
 

@@ -48,6 +48,7 @@ class File(Online):
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
         """Return what the file holds now. Raises SourceError."""
+        offset = None
         if self.path is not None:
             where, body = self.path, _read(self.path)
         else:
@@ -56,8 +57,9 @@ class File(Online):
             where = web.shown(self.url or "")
             with self.client() as client:
                 body = client.get(self.url or "", web.Budget(self.fetch_timeout_seconds)).body
+                offset = client.clock_offset
         try:
-            return parse(body)
+            return replace(parse(body), clock_offset=offset)
         except SourceError as error:
             raise error.saying(f"{where} {error}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import (
@@ -115,7 +115,7 @@ class Nse(Online):
                         break
                 else:
                     site.keep()
-                    return snapshot
+                    return replace(snapshot, clock_offset=site.clock_offset)
             site.forget()
             raise _verdict(site.failures, site.page)
 

@@ -7,7 +7,7 @@ come in the evening, hold every share, and know neither names nor market values.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -126,7 +126,8 @@ class NseArchive(Online):
         client = self.client(headers=nse.BROWSER_HEADERS, limits=shelves.LIMITS)
         with shelves.Exchange(base, page, {}, client) as shelf:
             try:
-                return within(self.fetch_timeout_seconds, lambda: work(shelf))
+                snapshot = within(self.fetch_timeout_seconds, lambda: work(shelf))
+                return replace(snapshot, clock_offset=client.clock_offset)
             except DeadlineError as error:
                 raise SourceBlocked(
                     f"the exchange's archives gave nothing within {self.fetch_timeout_seconds:g} seconds: "

@@ -10,6 +10,7 @@ from heatmap.sources import nse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
     from pathlib import Path
     from typing import Self
 
@@ -82,6 +83,11 @@ class Site:
     def forget(self) -> None:
         """Keep no cookie: with them none came."""
         self._client.cookies.forget()
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the exchange's clock is ahead of this machine's; None: it did not tell."""
+        return self._client.clock_offset
 
     @property
     def has_time(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from heatmap import clocks
 from heatmap.deadline import Deadline, within
 from heatmap.errors import (
     DeadlineError,
@@ -19,6 +21,7 @@ from heatmap.web_address import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from pathlib import Path
     from typing import Protocol, Self
 
@@ -81,6 +84,9 @@ class Client:
         self._limits = limits or Limits()
         self._carrier: Carrier | None = None
         self._found: set[str] = set()  # hosts whose names were looked up
+        # By how much the server's clock is ahead of this machine's; None: no answer told its time. Of several
+        # answers that tell it, the one that differs least counts: a cache may have kept the others.
+        self.clock_offset: timedelta | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +126,7 @@ class Client:
         """Ask, and follow redirects within the site; messages lack their subject."""
         for _ in range(MAX_REDIRECTS + 1):
             reply = self._ask(url, deadline, headers)
+            self._note_clock(reply)
             self.cookies.take(url, reply.cookies)
             target = answers.redirected(url, reply)
             if target is None:
@@ -131,6 +138,11 @@ class Client:
             f"redirects more than {MAX_REDIRECTS} times, in a circle: "
             "it may not let this address in; look at it in a browser"
         )
+
+    def _note_clock(self, reply: Reply) -> None:
+        offset = clocks.read_offset(reply.headers, datetime.now(UTC))
+        if offset is not None and (self.clock_offset is None or abs(offset) < abs(self.clock_offset)):
+            self.clock_offset = offset
 
     def _ask(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Reply:
         try:

@@ -28,7 +28,8 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from email.utils import format_datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,6 +91,9 @@ class Exchange:
         self.cookie = "nsit=1"
         self.cookies_refused = 0
         self.alternatives = False
+        self.date: Callable[[], datetime] | None = None  # what its own clock shows; None: this machine's
+        self.age: int | None = None  # seconds, as a cache adds them
+        self.is_dated = True
         self.holidays = exchange_holidays.holiday_master()
         self.seen: list[tuple[str, Mapping[str, str]]] = []
         self.held = threading.Event()
@@ -221,8 +225,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send a status and headers."""
-        self.send_response(status)
-        for name, value in headers.items():
+        self.send_response_only(status)
+        moment = self.exchange.date() if self.exchange.date else datetime.now(UTC)
+        dated = (
+            {"Date": format_datetime(moment.astimezone(UTC), usegmt=True)} if self.exchange.is_dated else {}
+        )
+        aged = {} if self.exchange.age is None else {"Age": str(self.exchange.age)}
+        for name, value in {**dated, **aged, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
 
