@@ -21,12 +21,13 @@ _OURS = re.compile(
     rf"|(?:archive|digest|tape)-{_MARKET}\..*|holidays-[\w.-]+\.toml|\.heatmap-.*"
 )
 _TEMPORARY = re.compile(r"\.heatmap-.+\.(\d{1,9})\.tmp")
-# How versions before 0.3 named them, by folder.
+# How versions before 0.3 named them, by folder; and what a killed run leaves that tried for room on the disk.
 _FORMER = {
     "": re.compile(
         rf"(?:(?:state|alerts|archive-{_MARKET})\.json|archive-{_MARKET}\.html|outcomes\.jsonl|nap"
         r"|\.holidays-[\w.-]+\.toml)\.(\d{1,9})\.tmp"
         rf"|(?:digest|tape)-{_MARKET}\.tmp|__jinja2_[0-9a-f]{{40}}\.cache(?:\w+\.tmp)?"
+        r"|alerts\.json\.room"
     ),
     "last": re.compile(rf"{_MARKET}\.json\.(\d{{1,9}})\.tmp"),
     SOURCES: re.compile(r"nse-symbols\.json\.(\d{1,9})\.tmp|cookies\.json\.part"),

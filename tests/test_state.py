@@ -246,7 +246,7 @@ LEFT_BEHIND = [
     # As versions before 0.3 named them.
     *(f"{name}.{DEAD}.tmp" for name in ("state.json", "alerts.json", "nap", "outcomes.jsonl")),
     *(f"archive-nse-fno{end}.{DEAD}.tmp" for end in (".json", "-2026-09-17.html")),
-    f".holidays-nse-equity-fno.toml.{DEAD}.tmp",
+    *(f".holidays-nse-equity-fno.toml.{DEAD}.tmp", "alerts.json.room"),
     *("digest-nse-fno.tmp", "tape-nse-fno.tmp"),
     *(f"__jinja2_{'0a' * 20}.cache{end}" for end in ("", "x1_yz.tmp")),
     f"last/nse-fno.json.{DEAD}.tmp",

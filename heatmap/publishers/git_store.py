@@ -89,7 +89,11 @@ def _files(store: str) -> Iterator[str]:
             yield inside
             continue
         for name in _names(inside):
-            if NAME.fullmatch(name) or folder == "pack" or (folder == "info" and name != "alternates"):
+            if (
+                NAME.fullmatch(name)
+                or folder == "pack"
+                or (folder == "info" and not name.startswith("alternates"))
+            ):
                 yield os.path.join(inside, name)
 
 
