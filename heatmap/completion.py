@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from heatmap.archive.delivery import Archives
     from heatmap.config import Config, Market
     from heatmap.final_figures import Final
     from heatmap.model import Page
+    from heatmap.publishers.delivery import Delivery
     from heatmap.session import Verdict
 
 
+OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # what is owed to targets
 GRACE_SECONDS = 3  # by which such a run may outlive its deadline
 
 
@@ -65,12 +68,12 @@ def complete(
         runs = [
             (work, Sequel(config, state, chronicle, own, work.final.drawn_at, report.say)) for work in works
         ]
-        files = [page for work, sequel in runs for page in _try(config, work, sequel, chronicle, own)]
+        for work, sequel in runs:
+            _try(config, work, sequel, chronicle, own)
         if stop.is_requested():
             return  # nothing is noted, so the next run does it
-        if files:
-            dispatch.publish(config.publishers, files, Deadline(deadline.remaining() / 2), own, is_first=True)
-            _note_failed_targets(files, own)
+        if any(work.owed & OF_TARGETS for work in works):
+            _publish(config, works, [sequel.archives for _, sequel in runs], deadline, own)
         for work, sequel in runs:
             sequel.keep(is_page_out=True)
             if parts.ALERTS in work.owed:
@@ -147,39 +150,51 @@ def _is_superseded(config: Config, market: Market, day: date) -> bool:
     return known.session > day.isoformat()
 
 
-def _try(config: Config, work: Work, sequel: Sequel, chronicle: Chronicle, own: Report) -> list[Page]:
-    """Add the bars, and return the files of archive and feed that are owed."""
+def _try(config: Config, work: Work, sequel: Sequel, chronicle: Chronicle, own: Report) -> None:
+    """Add the bars, and draw what archive and feed need of the final."""
     market, verdict, snapshot = work.market, work.verdict, work.final.snapshot
     if stop.is_requested():
-        return []
+        return
     if parts.BARS in work.owed:
         chronicle.note(market, snapshot, verdict)
         chronicle.keep()
     if work.owed == {parts.BARS}:
-        return []
+        return
     try:
         past = chronicle.past(market, snapshot, verdict)
-        if not work.owed & {parts.ARCHIVE, parts.FEED}:
+        if work.owed & OF_TARGETS:
+            pages.draw(config, market, snapshot, verdict, work.final.drawn_at, past, sequel)
+        else:
             sequel.shelf(market, snapshot, verdict, past)
-            return []
-        drawn = pages.draw(config, market, snapshot, verdict, work.final.drawn_at, past, sequel)
     except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its end
         for part in work.owed - {parts.BARS}:
             own.note_part(market.name, part, f"a bug, please report it: {mistake!r}")
-        return []
-    return [page for page in drawn if page.part]
 
 
-def _note_failed_targets(files: Sequence[Page], own: Report) -> None:
-    """Note the errors of whole targets as faults of the parts that they should have taken."""
-    for page in files:
-        for error in own.errors:
-            own.note_part(page.market, page.part, str(error).replace("\n", "; "))
+def _publish(
+    config: Config, works: Sequence[Work], archives: Sequence[Archives], deadline: Deadline, own: Report
+) -> None:
+    """Bring each target what it lacks, and note the errors of whole targets as faults of what they lack."""
+
+    def more(target: str, delivery: Delivery | None) -> list[Page]:
+        return [page for each in archives for page in each.more(target, delivery)]
+
+    for each in archives:
+        each.begin()
+    dispatch.publish(config.publishers, (), Deadline(deadline.remaining() / 2), own, more, is_first=True)
+    for work in works:
+        for part in work.owed & OF_TARGETS:
+            for error in own.errors:
+                own.note_part(work.market.name, part, str(error).replace("\n", "; "))
 
 
 def _remember(config: Config, state: State, work: Work, own: Report) -> None:
     name, day = work.market.name, state[work.market.name].final_date
-    tried = {part: why for part, why in own.parts.get(name, {}).items() if part in (*work.owed, parts.LINK)}
+    tried = {
+        part: why
+        for part, why in own.parts.get(name, {}).items()
+        if part in (*work.owed, parts.LINK, parts.LIST)
+    }
     done = parts.done(config, tried) & work.owed
     faults = merge_faults(state[name], {**tried, **dict.fromkeys(done, "")})
     state.remember(name, **{mark_name(part): day for part in done}, faults=faults)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import stop
+from heatmap import parts, stop
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
 from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from queue import SimpleQueue
 
     from heatmap.interfaces import Publisher
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
 STOP_SECONDS = 2.0  # the same after a signal
+LEAST_SHARE = 0.1  # of a run's time, left for another delivery to a target that has the pages
 
 
 class Outcome(NamedTuple):
@@ -38,18 +39,25 @@ def problems(target: Publisher) -> list[str]:
 
 
 def publish(
-    targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline, report: Report, *, is_first: bool
+    targets: Sequence[Publisher],
+    pages: Sequence[Page],
+    deadline: Deadline,
+    report: Report,
+    more: Callable[[str, Delivery | None], Sequence[Page]],
+    *,
+    is_first: bool,
 ) -> None:
     """Bring the pages to every target at once and report how it went.
 
-    One target that fails neither stops nor delays the others.
+    One target that fails neither stops nor delays the others. `more` adds the parts of which each target gets
+    what it lacks, as `bring` has it, and notes itself what became of them.
     `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
     """
     report.targets = len(targets)
     for page in pages:
         if page.part:
             report.note_part(page.market, page.part)
-    for outcome in bring(targets, pages, deadline):
+    for outcome in bring(targets, pages, deadline, more):
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
@@ -58,8 +66,8 @@ def publish(
                     f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
                 )
             for market, part, why in outcome.delivery.lacks if outcome.delivery else ():
-                report.note_part(market, part, why)
-                report.lacks[market, part] = report.lacks.get((market, part), 0) + 1
+                if part not in parts.OF_TARGETS:
+                    report.note_part(market, part, why)
             if outcome.delivery and outcome.delivery.made and not is_first:
                 made = " and ".join(outcome.delivery.made)
                 report.warnings.append(
@@ -71,22 +79,35 @@ def publish(
                 report.errors.append(outcome.error)
 
 
-def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadline) -> Iterator[Outcome]:
+def add_nothing(target: str, delivery: Delivery | None) -> Sequence[Page]:  # noqa: ARG001 -- as `bring` has it
+    """Return no more pages."""
+    return ()
+
+
+def bring(
+    targets: Sequence[Publisher],
+    pages: Sequence[Page],
+    deadline: Deadline,
+    more: Callable[[str, Delivery | None], Sequence[Page]] = add_nothing,
+) -> Iterator[Outcome]:
     """Yield each target's outcome as it comes. One that does not end is left behind at the deadline.
 
-    Where the run is asked to end, all that is under way is broken off.
+    `more` returns what the target of this name gets beside `pages`: with None before they are put, then after
+    each delivery what is to follow, until nothing is. It is called from the targets' threads. What follows
+    cannot fail a target that has the pages. Where the run is asked to end, all that is under way
+    is broken off.
     """
     from queue import Empty, SimpleQueue
     from threading import Thread
 
     outcomes: SimpleQueue[Outcome] = SimpleQueue()
+    reached: dict[int, Outcome] = {}
 
     def work(number: int, target: Publisher) -> None:
         try:
-            found = problems(target)
-            if found:
-                raise ConfigError(found)
-            outcomes.put(Outcome(number, target.name, target.publish(pages, deadline), None))
+            for outcome in _outcomes(number, target, pages, deadline, more):
+                reached[number] = outcome
+            outcomes.put(reached[number])
         except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
             outcomes.put(Outcome(number, target.name, None, foreseen(error)))
 
@@ -104,7 +125,7 @@ def bring(targets: Sequence[Publisher], pages: Sequence[Page], deadline: Deadlin
     except Empty:
         for number, target in pending.items():
             sentence = f"{target.name}: no end after {deadline.seconds:.3g} seconds: the next run tries again"
-            yield Outcome(number, target.name, None, PublishError(sentence))
+            yield reached.get(number) or Outcome(number, target.name, None, PublishError(sentence))
     except BaseException:  # nothing may be under way any more when the process ends
         deadline.expire()
         end = Deadline(STOP_SECONDS)
@@ -127,3 +148,32 @@ def _next(outcomes: SimpleQueue[Outcome], deadline: Deadline) -> Outcome:
         except Empty:
             if left <= 0:
                 raise
+
+
+def _outcomes(
+    number: int,
+    target: Publisher,
+    pages: Sequence[Page],
+    deadline: Deadline,
+    more: Callable[[str, Delivery | None], Sequence[Page]],
+) -> Iterator[Outcome]:
+    """Yield the outcome once the target has the pages, and again after each delivery that follows.
+
+    Raises what `publish` raises before the target has the pages.
+    """
+    from contextlib import suppress
+
+    from heatmap.publishers.delivery import Delivery
+
+    found = problems(target)
+    if found:
+        raise ConfigError(found)
+    first = [*pages, *more(target.name, None)]
+    delivery = target.publish(first, deadline) if first else Delivery(0, 0)
+    outcome = Outcome(number, target.name, delivery, None)
+    yield outcome
+    least = deadline.seconds * LEAST_SHARE
+    with suppress(PublishError):  # the target was lost on the way: the next run goes on
+        while (added := more(target.name, delivery)) and deadline.remaining() > least:
+            delivery = target.publish(added, deadline)
+            yield outcome

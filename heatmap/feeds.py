@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import parts
 from heatmap.model import Page
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 FEED_NAME = "feed.xml"
 
 
+class Feed(NamedTuple):
+    """A feed, and whether it is new: for all targets. Else those get it that do not have it."""
+
+    page: Page
+    is_new: bool
+
+
 def draw(
     config: Config,
     market: Market,
@@ -28,16 +35,19 @@ def draw(
     warn: Callable[[str], None],
     *,
     announces_final: bool,
-) -> list[Page]:
-    """Return the feed if it has something new: a final (`announces_final`), or alerts of the session.
+    is_lacking: bool,
+) -> Feed | None:
+    """Return the feed; None where nobody needs it.
 
-    `warn` is called with a sentence where the memory of alerts cannot be used.
+    It has something new if it announces a final (`announces_final`) or alerts of the session. Else a target
+    needs it that does not have it (`is_lacking`). `warn` is called with a sentence where the memory of alerts
+    cannot be used.
     """
     from heatmap.render import feed
 
     url = config.public_url
     if url is None or not shelf.has_feed:
-        return []
+        return None
     told: Iterable[Notice] = ()
     if config.alerts:
         from heatmap.alerts import desk
@@ -45,8 +55,9 @@ def draw(
         told = desk.notices(config, market, snapshot, verdict, warn)
     session = verdict.session
     today = session.date.isoformat() if session else None
-    if not announces_final and not any(notice.session == today or not today for notice in told):
-        return []
+    is_new = announces_final or any(notice.session == today or not today for notice in told)
+    if not is_new and not is_lacking:
+        return None
     entries = [
         *filter(None, (feed.of_day(day, market.name, market.title, url) for day in shelf.known)),
         *(
@@ -64,4 +75,4 @@ def draw(
     ]
     content = feed.render(entries, market.name, market.title, url, config.state_directory)
     needs = parts.ARCHIVE if shelf.is_due else ""
-    return [Page(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs)] if content else []
+    return Feed(Page(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None

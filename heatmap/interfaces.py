@@ -82,6 +82,10 @@ class Publisher(Protocol):
         """
         ...
 
+    def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Return those of these files, named as pages are, that visitors find there. Raises PublishError."""
+        ...
+
     def check(
         self,
         deadline: Deadline,

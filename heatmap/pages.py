@@ -86,7 +86,9 @@ def draw(
         where = replace(occasion, title=title, days=days)
         return render(table, snapshot, found, where, look, cache, picture, _without_reasons(offered))[0]
 
-    return [*pages, *sequel.pages(shelf, pages, lasting)] if sequel and shelf else pages
+    if sequel and shelf:
+        sequel.draw(shelf, pages, lasting)
+    return pages
 
 
 def _history(

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from heatmap.state import Memory
 
 BARS = "bars"  # a session's daily bars in the history
-ARCHIVE = "archive"  # a session's permanent map, and the list of days
+ARCHIVE = "archive"  # a session's permanent map
+EARLIER = "earlier day"  # the permanent map of an earlier session, for a target that lacks it
+LIST = "list of days"
 LINK = "link to the next day"  # in the permanent map of the day before
 FEED = "feed"
 ALERTS = "alerts"
@@ -23,11 +25,14 @@ STATUS = "status"  # status.json
 WORDS = {
     BARS: "the session's daily bars",
     ARCHIVE: "the archive's map of the day",
+    EARLIER: "the archive's map of an earlier day",
+    LIST: "the archive's list of days",
     LINK: "the link from the map of the day before",
     FEED: "the feed",
     ALERTS: "the alerts",
     STATUS: "status.json",
 }
+OF_TARGETS = (ARCHIVE, EARLIER, LIST, LINK, FEED)  # of which each target gets what it lacks
 OF_FINAL = (BARS, ARCHIVE, FEED, ALERTS)  # those of which each final has one
 
 
@@ -63,9 +68,10 @@ def owed(config: Config, memory: Memory) -> frozenset[str]:
 def done(config: Config, tried: Mapping[str, str]) -> set[str]:
     """Return those of OF_FINAL that need no other try; `tried` says why parts failed, "" for what did not.
 
-    A feed without the day's map does not announce that map, so it is not done before the archive.
+    Without the list of days the archive is not done. A feed without the day's map does not announce that map,
+    so it is not done before the archive.
     """
-    failed = {part for part, why in tried.items() if why} & wanted(config)
+    failed = {ARCHIVE if part == LIST else part for part, why in tried.items() if why} & wanted(config)
     if ARCHIVE in failed:
         failed.add(FEED)
     return {*OF_FINAL} - failed

@@ -34,9 +34,6 @@ class Report:
     reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
     # By market, then by part (see `parts`): why a part failed that was tried; "" where it is done.
     parts: dict[str, dict[str, str]] = field(default_factory=dict)
-    lacks: dict[tuple[str, str], int] = field(
-        default_factory=dict
-    )  # by market and part: how many targets lack it
     idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
 
     @property

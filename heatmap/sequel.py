@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap import duty, parts
 from heatmap.archive import shared
+from heatmap.archive.delivery import Archives
 from heatmap.archive.shelf import Shelf
 from heatmap.session import Phase
 from heatmap.state import merge_faults
@@ -62,6 +63,7 @@ class Sequel:
         self._chronicle = chronicle
         self._say = say
         self._drawn: list[_Drawn] = []
+        self.archives = Archives(config, report, chronicle, say)
         self._is_published = False
         self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
@@ -92,10 +94,8 @@ class Sequel:
         warn = partial(self._chronicle.tell, market)
         if self._is_shared:
             self._chronicle.ask(market, lambda store: self._take(store, market))
-        shelf = Shelf(self._config, market, snapshot, verdict, now, archive_date, warn)
-        if self._is_shared and shelf.is_due:
-            folder = self._config.state_directory
-            self._chronicle.ask(market, lambda store: shared.take_days(store, folder, market.name))
+        shelf = Shelf(self._config, market, snapshot, verdict, now, archive_date, warn, is_again=is_again)
+        self.archives.add(market, shelf)
         return shelf
 
     def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
@@ -112,8 +112,8 @@ class Sequel:
                 self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.lack}")
         return longer
 
-    def pages(self, shelf: Shelf, files: Sequence[Page], draw: Callable[[str, Days], bytes]) -> list[Page]:
-        """Return what the archive and the feed add to a market's files, just drawn.
+    def draw(self, shelf: Shelf, files: Sequence[Page], draw: Callable[[str, Days], bytes]) -> None:
+        """Draw what the archive and the feed add to a market's files, just drawn.
 
         `draw` makes the market's page with this title and way to other days.
         """
@@ -122,10 +122,8 @@ class Sequel:
         if shelf.is_due:
             self._chronicle.ask(market, shelf.learn)
         # Each by itself: a fault of one of them must not cost the other, nor the page.
-        return [
-            *(self._try(market, parts.ARCHIVE, lambda: shelf.pages(files, draw)) or ()),
-            *(self._try(market, parts.FEED, lambda: self._feed(drawn, shelf)) or ()),
-        ]
+        self._try(market, parts.ARCHIVE, lambda: shelf.draw(files, draw))
+        self._try(market, parts.FEED, lambda: self._draw_feed(drawn, shelf))
 
     def _try(self, market: Market, part: str, work: Callable[[], _T]) -> _T | None:
         """Return what `work` returns; None where it fails, which is noted as the part's fault."""
@@ -137,28 +135,11 @@ class Sequel:
             return None
 
     def keep(self, *, is_page_out: bool) -> None:
-        """Remember what went into the archive, if that is at a target, and warn of parts that failed."""
-        targets, failed = self._report.targets, self._report.failed_targets
+        """Remember which days the targets have, if the pages are at one, and warn of parts that failed."""
         self._is_published = is_page_out
+        self.archives.keep(is_published=is_page_out)
         for drawn in self._drawn if self._is_published else ():
-            name = drawn.market.name
-            is_out = self._report.lacks.get((name, parts.ARCHIVE), 0) < targets - failed
-            if drawn.shelf and is_out:
-                self._keep_record(drawn, drawn.shelf)
             self._tell_faults(drawn)
-
-    def _keep_record(self, drawn: _Drawn, shelf: Shelf) -> None:
-        try:
-            shelf.keep()
-            if self._is_shared and shelf.is_due:
-                self._chronicle.ask(drawn.market, partial(self._give, name=drawn.market.name))
-        except OSError as error:
-            self._report.note_part(
-                drawn.market.name,
-                parts.ARCHIVE,
-                f"its record cannot be written ({error.strerror}), so the day is missing from its list: make "
-                "room in the state directory",
-            )
 
     def _tell_faults(self, drawn: _Drawn) -> None:
         """Warn once a day of each part that failed; the history has told of its own."""
@@ -201,7 +182,7 @@ class Sequel:
         if changed != memory:
             self._state.remember(name, **changed._asdict())
 
-    def _feed(self, drawn: _Drawn, shelf: Shelf) -> list[Page]:
+    def _draw_feed(self, drawn: _Drawn, shelf: Shelf) -> None:
         from heatmap import feeds
 
         market, session = drawn.market, drawn.verdict.session
@@ -210,9 +191,18 @@ class Sequel:
         is_new = memory.feed_date != str(session and session.date)
         is_due = shelf.is_of_final and (is_new or is_again)
         warn = partial(self._chronicle.tell, market)
-        return feeds.draw(
-            self._config, market, drawn.snapshot, drawn.verdict, shelf, warn, announces_final=is_due
+        feed = feeds.draw(
+            self._config,
+            market,
+            drawn.snapshot,
+            drawn.verdict,
+            shelf,
+            warn,
+            announces_final=is_due,
+            is_lacking=self.archives.is_feed_lacking(shelf),
         )
+        if feed:
+            self.archives.add_feed(market, feed)
 
     def _take(self, store: Store, market: Market) -> None:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
@@ -229,9 +219,6 @@ class Sequel:
         if known is not None:
             with suppress(OSError):  # a full disk: then nobody is told, which the desk says
                 memory.save(folder, {**memory.load(folder, warn), name: known})
-
-    def _give(self, store: Store, name: str) -> None:
-        shared.give(store, self._config.state_directory, name, self._say)
 
     def _give_alerts(self, store: Store, name: str) -> None:
         from heatmap.alerts import memory

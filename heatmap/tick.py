@@ -115,7 +115,7 @@ def run(
             ).draw(ours, unheeded)
             pages += watch.status_pages(drawn)
             if dry_run:
-                for page in pages:
+                for page in [*pages, *sequel.archives.more(config.publishers[0].name, None)]:
                     say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
             else:
                 if pages:
@@ -123,6 +123,7 @@ def run(
                 memories = _Memories(gatekeeper, chronicle, sequel)
                 with stop.postpone():  # until what was delivered is noted
                     _publish(config, state, verdicts, drawn, pages, memories, now, deadline, report)
+                sequel.archives.search(deadline)
         if not dry_run:
             _settle(state, ours, now, report)
             _renew_after(config, state, verdicts, drawn, now, deadline, report)
@@ -172,7 +173,9 @@ def _publish(
     if pages:
         memories.gatekeeper.begin()
         is_first = not any(state[market.name].published_at for market in config.markets)
-        dispatch.publish(config.publishers, pages, deadline, report, is_first=is_first)
+        archives = memories.sequel.archives
+        archives.begin()
+        dispatch.publish(config.publishers, pages, deadline, report, archives.more, is_first=is_first)
         memories.sequel.keep(is_page_out=report.reaches_any)
         memories.gatekeeper.keep()
         memories.chronicle.keep()  # before the final is remembered: a run killed in between is made up for

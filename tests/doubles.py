@@ -68,6 +68,12 @@ class MemoryPublisher:
             self.order.append(page.path)
         return Delivery(len(taken), 0, lacks=tuple(lacks))
 
+    def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Those it keeps; or raise."""
+        if self.error:
+            raise self.error
+        return self.pages.keys() & frozenset(paths)
+
     def check(
         self,
         deadline: Deadline,

@@ -144,7 +144,8 @@ def test_a_map_that_a_target_did_not_take_comes_later(tmp_path: Path) -> None:
     twin.run(FINAL)
     market.run(FINAL)
     assert ["archive", "feed"] == market.owed
-    assert not {LIST, FEED, f"{DAY}index.html"} & market.target.pages.keys()
+    assert not {FEED, f"{DAY}index.html"} & market.target.pages.keys()
+    assert b"2026/09/17/" not in market.target.pages[LIST]
 
     market.run(FINAL + FIVE)
     assert ["archive", "feed"] == market.owed
@@ -304,7 +305,10 @@ def test_the_next_morning_makes_up_for_the_evening(
     market.run(FINAL)
     assert ["alerts", "archive", "bars", "feed"] == market.owed
     night = market.run(FINAL + timedelta(hours=10))  # after midnight: nothing is tried
-    assert (1, MORNING.replace(minute=15)) == (market.target.runs, night.idle_until)
+    assert (2, MORNING.replace(minute=15)) == (
+        market.target.runs,
+        night.idle_until,
+    )  # the pages, and the list
     heal()
     market.target.lacks = ()
     hooks.manner = "ok"
@@ -330,7 +334,7 @@ def test_the_next_morning_makes_up_for_the_evening(
 def test_a_morning_that_fails_too_tries_once_an_hour(tmp_path: Path, hooks: Hooks) -> None:
     """What a web hook did not take in the morning's first run is dropped once today's news are told."""
     market = Market(tmp_path, alerts=(MOVERS,))
-    market.target.lacks = ("archive",)
+    market.target.lacks = ("archive", "earlier day")
     market.run(FINAL)
     market.source.is_open = True
     market.source.quotes = (Quote("UP", 0.5, last_price=106.5), Quote("DOWN", 1.0, last_price=100.0))

@@ -12,6 +12,7 @@ from heatmap import dispatch, tick
 from heatmap.deadline import Deadline
 from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigError, PublishRefused
 from heatmap.model import Page
+from heatmap.publishers.delivery import Delivery
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.test_tick import OPEN
 
@@ -130,3 +131,48 @@ def test_after_a_signal_all_targets_have_one_end(monkeypatch: pytest.MonkeyPatch
     end.set()
 
     assert took < 3
+
+
+def test_what_follows_the_pages() -> None:
+    """Each target is asked what it lacks: beside the pages, then after each delivery, until it lacks nothing."""
+    first, second = MemoryPublisher(name="first"), MemoryPublisher(name="second")
+    asked: dict[str, list[Delivery | None]] = {"first": [], "second": []}
+
+    def more(target: str, delivery: Delivery | None) -> list[Page]:
+        asked[target].append(delivery)
+        return (
+            [Page(f"m/{len(asked[target])}", b"x", "archive")]
+            if len(asked[target]) < 4 and target == "first"
+            else []
+        )
+
+    outcomes = [*dispatch.bring([first, second], PAGES, Deadline(30), more)]
+
+    assert [None, None] == [outcome.error for outcome in outcomes]
+    assert (["index.html", "m/1", "m/2", "m/3"], ["index.html"]) == (first.order, second.order)
+    assert [None, Delivery(2, 0), Delivery(1, 0), Delivery(1, 0)] == asked["first"]
+    assert [None, Delivery(1, 0)] == asked["second"]
+
+
+def test_what_follows_fails_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a target that is lost on the way, nor one that hangs then: it has the pages."""
+    monkeypatch.setattr(dispatch, "WAIT_SECONDS", 0.1)
+    end = threading.Event()
+    lost, hangs, slow = (MemoryPublisher(name=name) for name in ("lost", "hangs", "slow"))
+
+    def more(target: str, delivery: Delivery | None) -> list[Page]:
+        if delivery is None:
+            return []
+        if target == "lost":
+            lost.error = failure(PublishRefused)
+        if target == "hangs":
+            hangs.before = lambda: end.wait(60)
+        if target == "slow":
+            time.sleep(1.9)  # then less than a tenth of the time is left, and no other delivery is begun
+        return [Page("m/1", b"x", "archive")]
+
+    outcomes = [*dispatch.bring([lost, hangs, slow], PAGES, Deadline(2), more)]
+    end.set()
+
+    assert {"lost", "hangs", "slow"} == {outcome.target for outcome in outcomes if outcome.error is None}
+    assert [["index.html"]] * 3 == [target.order for target in (lost, hangs, slow)]

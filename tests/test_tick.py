@@ -35,9 +35,9 @@ FILES = [
 ]
 DAY = "nse-fno/2026/09/17/"
 FINAL_FILES = [
-    *FILES[:-1],
+    *FILES,
     *(f"{DAY}snapshot.json", f"{DAY}snapshot.csv", f"{DAY}heatmap.svg", f"{DAY}index.html"),
-    *("nse-fno/archive.html", "nse-fno/status.json"),
+    "nse-fno/archive.html",
 ]
 
 

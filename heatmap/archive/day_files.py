@@ -55,7 +55,7 @@ def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -
         content = file.read_bytes()
         return unpack(content) if file.suffix == ".zip" else {PAGE_NAME: whole_page(content)}
     except ValueError:
-        aside = file.with_name(f"archive-{market}.damaged{file.suffix}")
+        aside = documents.find_free_name(file.with_name(f"archive-{market}{file.suffix}"), "damaged")
         with suppress(OSError):
             file.replace(aside)
         warn(

@@ -1,4 +1,4 @@
-"""What the archive remembers of a market: each session's breadth, and which have a map of their own.
+"""What the archive remembers of a market: each session's breadth and page, and which days a target lacks.
 
 It is kept in the state directory, apart from the history: what is on the web server is the archive's own
 knowledge, and a lost history must not make it forget.
@@ -9,16 +9,38 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import documents
 from heatmap.model import Breadth, Day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 VERSION = 1
+
+
+class Target(NamedTuple):
+    """What one target has of a market's archive."""
+
+    lacks: frozenset[date] = frozenset()  # the days with a page that it does not have, or not whole
+    is_listed: bool = True  # whether its list of days is as it should be
+    has_feed: bool = True  # whether its feed is as new as its newest day; of no meaning without a feed
+    is_searched: bool = True  # whether it was asked which of the days that it may lack it has all the same
+    failed_at: str | None = None  # when a day last failed there although the page arrived, as ISO text
+
+
+class Record(NamedTuple):
+    """All that is remembered of a market. Nothing in it is ever changed in place."""
+
+    days: Mapping[date, Day] = {}
+    targets: Mapping[str, Target] = {}  # by the target's name; versions before 0.3 did not note them
+
+    @property
+    def pages(self) -> list[date]:
+        """The days that have a page of their own, the oldest first."""
+        return sorted(day.date for day in self.days.values() if day.page)
 
 
 def path(directory: Path, market: str) -> Path:
@@ -26,30 +48,50 @@ def path(directory: Path, market: str) -> Path:
     return directory / f"archive-{market}.json"
 
 
-def load(directory: Path, market: str, warn: Callable[[str], None]) -> dict[date, Day]:
-    """Return every session that is known of; a file that cannot be used is forgotten, and `warn` told."""
+def load(directory: Path, market: str, warn: Callable[[str], None]) -> Record:
+    """Return what is remembered; a file that cannot be used is forgotten, and `warn` told."""
     file = path(directory, market)
     try:
-        return documents.load(file, VERSION, _days, warn, "days") or {}
+        return documents.load(file, VERSION, _record, warn, "days") or Record()
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
-        return {}
+        return Record()
 
 
-def parse(content: bytes) -> dict[date, Day]:
-    """Return the sessions in a record. Raises ValueError, KeyError, TypeError or AttributeError."""
-    return _days(documents.refuse_changed(json.loads(content)))
+def parse(content: bytes) -> Record:
+    """Return what a record holds. Raises ValueError, KeyError, TypeError or AttributeError."""
+    return _record(documents.refuse_changed(json.loads(content)))
 
 
-def save(directory: Path, market: str, days: Iterable[Day]) -> None:
+def save(directory: Path, market: str, record: Record) -> None:
     """Write it down, whole or not at all. Raises OSError."""
-    content = {"days": {day.date.isoformat(): _plain(day) for day in sorted(days)}}
+    content = {
+        "days": {day.date.isoformat(): _plain(day) for day in sorted(record.days.values())},
+        "targets": {name: _plain_target(target) for name, target in sorted(record.targets.items())},
+    }
     documents.save(path(directory, market), VERSION, content, checked=True)
 
 
-def _days(document: Mapping[str, Any]) -> dict[date, Day]:
+def _record(document: Mapping[str, Any]) -> Record:
     dates = {date.fromisoformat(name): kept for name, kept in document["days"].items()}
-    return {each: _day(each, *kept) for each, kept in dates.items()}
+    return Record(
+        {each: _day(each, *kept) for each, kept in dates.items()},
+        {str(name): _target(kept) for name, kept in document.get("targets", {}).items()},
+    )
+
+
+def _plain_target(target: Target) -> dict[str, Any]:
+    return target._asdict() | {"lacks": [day.isoformat() for day in sorted(target.lacks)]}
+
+
+def _target(kept: Mapping[str, Any]) -> Target:
+    """Return a target as it was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
+    failed_at = kept["failed_at"]
+    if failed_at is not None and datetime.fromisoformat(failed_at).utcoffset() is None:
+        raise ValueError(failed_at)
+    lacks = frozenset(map(date.fromisoformat, kept["lacks"]))
+    flags = {name: bool(kept[name]) for name in ("is_listed", "has_feed", "is_searched")}
+    return Target(lacks, failed_at=failed_at, **flags)
 
 
 def _plain(day: Day) -> list[Any]:

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap.archive import day_files, record
+from heatmap.archive import day_files, record, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.errors import HistoryNonsense
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 RECORD, DAYS = "archive", "archive days"  # what the notes are called
 PAGES = "archive pages"  # the newest pages alone, as versions before 0.3 give and take them
-GIVEN_DAYS = day_files.LEAST_DAYS  # of the newest: what the machine that publishes next needs
 
 
 def take_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
@@ -39,14 +38,30 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
         return
     ours = record.load(directory, market, warn)
     own = {
-        day: known for day, known in ours.items() if known.page and not (day in theirs and theirs[day].page)
+        day: known
+        for day, known in ours.days.items()
+        if known.page and not (day in theirs.days and theirs.days[day].page)
     }
-    days = {**ours, **theirs, **own}
-    if days != ours:
+    targets = {
+        name: _without_days(target, own.keys() - _had(ours, name)) for name, target in theirs.targets.items()
+    }
+    merged = record.Record({**ours.days, **theirs.days, **own}, {**ours.targets, **targets})
+    if merged != ours:
         try:
-            record.save(directory, market, days.values())
+            record.save(directory, market, merged)
         except OSError as error:
             raise _unwritten(record.path(directory, market), error) from error
+
+
+def _without_days(target: record.Target, days: set[date]) -> record.Target:
+    """Return what a target has, without days that the other machines do not know of."""
+    return target._replace(lacks=target.lacks | days, is_listed=False) if days else target
+
+
+def _had(known: record.Record, target: str) -> set[date]:
+    """Return the days that a target has, as far as this record knows."""
+    entry = known.targets.get(target)
+    return {*known.pages} - entry.lacks if entry else set()
 
 
 def take_days(store: Store, directory: Path, market: str) -> None:
@@ -75,12 +90,12 @@ def take_days(store: Store, directory: Path, market: str) -> None:
 
 
 def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
-    """Note down what this machine keeps, for the others. Raises HistoryError."""
-    newest = {
-        day: files
-        for day in [*day_files.find(directory, market)][-GIVEN_DAYS:]
-        if (files := day_files.load(directory, market, day, warn))
-    }
+    """Note down what the machine that publishes next needs of this one. Raises HistoryError."""
+    known = record.load(directory, market, warn)
+    kept = day_files.find(directory, market)
+    lacking = {day for target in known.targets.values() for day in target.lacks}
+    wanted = {*sorted(kept)[-day_files.LEAST_DAYS :], *(day for day in kept if day in lacking)}
+    newest = {day: files for day in sorted(wanted) if (files := day_files.load(directory, market, day, warn))}
     try:
         content = record.path(directory, market).read_bytes()
     except OSError as error:
@@ -88,10 +103,17 @@ def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]
             f"the archive's record of {market} cannot be read ({error.strerror}), so other machines are not "
             "told of the day: let this user read the state directory"
         ) from error
-    pages = {str(day): files[PAGE_NAME].decode() for day, files in newest.items()}
+    pages = {
+        str(day): target_days.fill_before(files[PAGE_NAME], market, _before(known, day)).decode()
+        for day, files in newest.items()
+    }
     days = {str(day): b64encode(day_files.pack(files)).decode() for day, files in newest.items()}
     notes = {RECORD: content, PAGES: json.dumps(pages).encode(), DAYS: json.dumps(days).encode()}
     store.keep_notes(market, notes)
+
+
+def _before(known: record.Record, day: date) -> date | None:
+    return max((each for each in known.pages if each < day), default=None)
 
 
 def _checked(content: bytes) -> bytes:

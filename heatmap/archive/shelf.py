@@ -1,39 +1,40 @@
-"""What goes into a market's archive at one tick: the day's map, the list of days, the way between days.
+"""A market's archive at one tick: the day's files at its final, and what each target lacks of all days.
 
-A dated folder holds what the market's folder held at that final. The day before gets its page once more,
-the same but for the link to the day after it; so the newest days' files are kept in the state directory.
+A dated folder holds what the market's folder held at that final. It is kept in the state directory before
+anything is published, so that a target that cannot be reached now gets it later.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from heatmap import measures, parts
-from heatmap.archive import day_files, record
+from heatmap import parts
+from heatmap.archive import breadths, day_files, list_page, record, shared, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.archive.options import ArchiveOptions
-from heatmap.model import Breadth, Day, Days, Page
+from heatmap.model import Days, Page
 from heatmap.render import words
-from heatmap.render.page import NEXT_LABEL, NEXT_LINK
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from heatmap.config import Config, Market
-    from heatmap.history.model import Bar
     from heatmap.history.store import Store
-    from heatmap.model import Snapshot
+    from heatmap.model import Day, Snapshot
     from heatmap.session import Verdict
 
-LIST_NAME = "archive.html"
-LIVE = "Live map"
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
+MOST_SEARCHED = 120  # days that a target is asked for in one run
 
 
 class Shelf:
-    """The archive of one market at one tick. `archive_date` is the last session that every target has."""
+    """The archive of one market at one tick. `archive_date` is the last session that every target has.
+
+    `is_again`: the figures are later ones of a day that is out already, so it is drawn again.
+    """
 
     def __init__(
         self,
@@ -44,6 +45,8 @@ class Shelf:
         now: datetime,
         archive_date: str | None,
         warn: Callable[[str], None],
+        *,
+        is_again: bool = False,
     ) -> None:
         self._config = config
         self._market = market
@@ -51,9 +54,12 @@ class Shelf:
         self._now = now
         self._warn = warn
         self._options = config.archive or ArchiveOptions()
-        self._known = record.load(config.state_directory, market.name, warn)
+        self._names = [target.name for target in config.publishers]
         self._session = verdict.session.date if verdict.session else None
-        self._files: Mapping[str, bytes] | None = None  # of today, drawn; the page without its link on
+        self._loaded: dict[date, Mapping[str, bytes] | None] = {}  # days' files, once they were needed
+        self._lists: dict[frozenset[date], bytes] = {}  # the list of days, by those that it leads to
+        self._tried: dict[str, list[date | None]] = {}  # by target, the days of each delivery; None: the list
+        self._is_drawn, self._is_again = False, is_again
         self.is_of_final = (
             self._options.enabled
             and verdict.phase is Phase.FINAL
@@ -61,11 +67,15 @@ class Shelf:
             and not snapshot.recording  # never to be taken for what was
         )
         self.is_due = self.is_of_final and archive_date != str(self._session)
+        self._saved = record.load(config.state_directory, market.name, warn)
+        newest = self._saved.pages[-1:]
+        doubtful = [day for day in newest if str(day) > (archive_date or "")]
+        self._record = target_days.with_targets(self._saved, self._names, doubtful)
 
     @property
     def days(self) -> Days | None:
         """The live page's way to other days; None where there is none yet."""
-        if not self._options.enabled or not (self.is_due or self._with_page):
+        if not self._options.enabled or not (self.is_due or self._record.pages):
             return None
         return Days(self._before(), feed=self.has_feed)
 
@@ -74,10 +84,31 @@ class Shelf:
         """Whether the market can have a feed."""
         return self._config.public_url is not None and self._options.feed
 
+    def lacks_feed(self, target: str) -> bool:
+        """Whether a target does not have the feed that announces the newest day."""
+        return self.has_feed and bool(self._record.pages) and not self._record.targets[target].has_feed
+
+    def note_feed(self, target: str) -> None:
+        """Note that the feed arrived at a target."""
+        entry = self._record.targets[target]._replace(has_feed=True)
+        self._record = self._record._replace(targets={**self._record.targets, target: entry})
+
     @property
     def known(self) -> Sequence[Day]:
-        """All sessions, the oldest first; after `pages`, with today's."""
-        return sorted(self._known.values())
+        """All sessions, the oldest first; after `draw`, with today's.
+
+        A day has a page only if one target has it or can get it.
+        """
+        reachable = {*self._kept}
+        for name in self._names:
+            reachable |= {*self._record.pages} - self._record.targets[name].lacks
+        return sorted(list_page.link_only(reachable, self._record.days))
+
+    def take(self, store: Store) -> None:
+        """Take over days' files that other machines noted, where they are needed. Raises HistoryError."""
+        if self.is_due or any(self._record.targets[name].lacks - {*self._kept} for name in self._names):
+            shared.take_days(store, self._config.state_directory, self._market.name)
+            self.__dict__.pop("_files", None)
 
     def learn(self, store: Store) -> None:
         """Take over the breadth of sessions before today's that only the history knows.
@@ -88,108 +119,181 @@ class Shelf:
         if today is None:
             return
         sessions = [day for day in store.sessions(self._market.name) if day < today]
-        missing = [day for day in sessions if day not in self._known]
+        missing = [day for day in sessions if day not in self._record.days]
         if not missing:
             return
         count = len(sessions) - sessions.index(missing[0])
         symbols = [quote.symbol for quote in self._snapshot.quotes]
         bars = store.bars(self._market.name, sessions[-1], count, symbols)
-        self._known |= _breadths(bars, {*missing})
+        days = {**self._record.days, **breadths.of_sessions(bars, {*missing})}
+        self._record = self._record._replace(days=days)
 
-    def pages(self, files: Iterable[Page], draw: Callable[[str, Days], bytes]) -> list[Page]:
-        """Return what the archive adds at the day's final; `files` are those of the market, just drawn.
+    def draw(self, files: Iterable[Page], draw: Callable[[str, Days], bytes]) -> None:
+        """Make the day's files at its final; `files` are those of the market, just drawn.
 
-        `draw` makes a page with this title and this way to other days.
+        `draw` makes a page with this title and this way to other days. Once a target has the day
+        it stays as it is, so that all targets get the same.
         """
         today = self._session
-        if today is None or not self.is_due:
-            return []
-        before = self._before()
-        raw = draw(f"{self._market.title}, {words.day(today)}", Days(before, today, feed=self.has_feed))
-        known = {**self._known, today: self._day(today)}
+        if today is None or not self.is_due or self._has_drawing(today):
+            return
         root = f"{self._market.name}/"
-        contents = {
+        beside = {
             name: file.content
             for file in files
             if (name := file.path.removeprefix(root)) != file.path
             and name != PAGE_NAME
             and not name.startswith(NOT_KEPT)
         }
-        folder = f"{root}{words.day_folder(today)}"
-        added = [Page(folder + name, content, parts.ARCHIVE) for name, content in contents.items()]
-        added.append(Page(folder + PAGE_NAME, _leading(raw, "../../../", LIVE), parts.ARCHIVE))
-        earlier = self._raw_of(before)
-        if before and earlier:
-            link = f"../../../{words.day_folder(today)}"
-            again = _leading(earlier, link, words.day(today))
-            earlier_page = f"{root}{words.day_folder(before)}{PAGE_NAME}"
-            added.append(Page(earlier_page, again, parts.LINK, needs=parts.ARCHIVE))
-        added.append(Page(root + LIST_NAME, self._list(known.values()), parts.ARCHIVE))
-        self._known, self._files = known, {**contents, PAGE_NAME: raw}
-        return added
+        title = f"{self._market.title}, {words.day(today)}"
+        page = draw(title, Days(self._before(), today, feed=self.has_feed))
+        days = {**self._record.days, today: breadths.end_of_session(self._snapshot, today, self._now)}
+        self._record = target_days.with_day(self._record._replace(days=days), today)
+        self._loaded[today] = {**beside, PAGE_NAME: page}
+        self._is_drawn = True
 
-    def keep(self) -> None:
-        """Remember that the day has its page. Raises OSError."""
-        if self._files is None or self._session is None:
-            return
-        folder, name = self._config.state_directory, self._market.name
-        day_files.save(folder, name, self._session, day_files.pack(self._files))
-        record.save(folder, name, self._known.values())
-        day_files.remove_old(folder, name)
+    def begin(self) -> bool:
+        """Keep what was drawn, before anything is published; return whether anything was. Raises OSError."""
+        if self._is_drawn and self._session:
+            content = day_files.pack(self._loaded[self._session] or {})
+            day_files.save(self._config.state_directory, self._market.name, self._session, content)
+            self._save()
+        return self._is_drawn
+
+    def pages(self, target: str) -> list[Page]:
+        """Return the files that bring a target the next day that it lacks, and its list of days.
+
+        Nothing where it has all, and where this run can bring it no more.
+
+        Call `note` after each delivery, and then this again.
+        """
+        entry, tried = self._record.targets[target], self._tried.setdefault(target, [])
+        if not self._options.enabled or self._snapshot.recording or not self._record.days or None in tried:
+            return []
+        if entry.is_listed and not entry.lacks:
+            return []
+        today = self._session if self.is_of_final else None
+        day, files = self._next(entry, [*filter(None, tried)], today)
+        if entry.is_listed and day is None:
+            return []
+        tried.append(day)
+        has = {*self._record.pages} - entry.lacks
+        path, pages, part = f"{self._market.name}/{list_page.NAME}", list[Page](), ""
+        if day:
+            has.add(day)
+            part = target_days.day_part(day, today)
+            pages = target_days.make_pages(self._market.name, day, has, files, self._load, part)
+        return [*pages, Page(path, self._list(frozenset(has)), parts.LIST, part)]
+
+    def _next(
+        self, entry: record.Target, tried: list[date], today: date | None
+    ) -> tuple[date | None, Mapping[str, bytes]]:
+        """Return the day to bring to a target next, and its files; None where there is none."""
+        while day := target_days.next_day(entry, self._kept, tried, self._now, today):
+            if self._is_whole(day):
+                return day, self._load(day) or {}
+            tried.append(day)
+        return None, {}
+
+    def note(self, target: str, failed: Collection[str]) -> None:
+        """Note what a target has after a delivery of `pages`; `failed` are the parts that did not arrive."""
+        tried = self._tried.get(target)
+        if tried:
+            today = self._session if self.is_of_final else None
+            entry = target_days.with_outcome(
+                self._record.targets[target], tried[-1], failed, self._now, today
+            )
+            self._record = self._record._replace(targets={**self._record.targets, target: entry})
+
+    def keep(self) -> bool:
+        """Remember what the targets have; return whether anything changed. Raises OSError."""
+        today = self._session
+        if (
+            self._is_drawn
+            and today
+            and self._lacking(today) == self._names
+            and today not in day_files.find(self._config.state_directory, self._market.name)
+        ):
+            days = {day: known for day, known in self._record.days.items() if day != today}
+            self._record = self._record._replace(days=days)  # it could not be kept, and nobody has it
+        self._record = target_days.without_forgotten(self._record, self._names)
+        is_kept = self._options.enabled and self._record.days and not self._snapshot.recording
+        if not is_kept or self._record == self._saved:
+            return False
+        self._save()
+        day_files.remove_old(self._config.state_directory, self._market.name)
+        return True
+
+    def days_to_search(self, target: str) -> list[date]:
+        """Return days that a target may have although they are not known to be there, at most MOST_SEARCHED.
+
+        These are days that no longer can be brought to it: somebody may have copied them, or given the
+        target another address. It is asked when it is new, and after each final.
+        """
+        from random import sample
+
+        entry = self._record.targets[target]
+        if (
+            not self._options.enabled
+            or self._snapshot.recording
+            or not (self._is_drawn or not entry.is_searched)
+        ):
+            return []
+        missing = sorted(entry.lacks - {*self._kept})
+        return missing if len(missing) <= MOST_SEARCHED else sample(missing, MOST_SEARCHED)
+
+    def note_found(self, target: str, asked: Collection[date], found: Collection[date]) -> None:
+        """Note which of the days that a target was `asked` for it has."""
+        entry = self._record.targets[target]
+        is_searched = len(asked) < MOST_SEARCHED or not found
+        changed = entry._replace(
+            lacks=entry.lacks - {*found}, is_listed=entry.is_listed and not found, is_searched=is_searched
+        )
+        self._record = self._record._replace(targets={**self._record.targets, target: changed})
+
+    @cached_property
+    def _files(self) -> Collection[date]:
+        return day_files.find(self._config.state_directory, self._market.name)
 
     @property
-    def _with_page(self) -> list[date]:
-        return [day.date for day in self._known.values() if day.page]
+    def _kept(self) -> Collection[date]:
+        """The days whose files are at hand, also those of today that could not be kept."""
+        return {*self._files, *(day for day, files in self._loaded.items() if files)} - {
+            day for day, files in self._loaded.items() if not files
+        }
+
+    def _lacking(self, day: date) -> list[str]:
+        return [name for name in self._names if day in self._record.targets[name].lacks]
+
+    def _has_drawing(self, today: date) -> bool:
+        """Whether today's files are as all targets are to have them: one has them, or these are no newer."""
+        known, lacking = self._record.days.get(today), self._lacking(today)
+        if self._is_again or known is None or not known.page or (lacking and not self._is_whole(today)):
+            return False
+        return lacking != self._names or known.page >= self._now.isoformat(timespec="seconds")
+
+    def _save(self) -> None:
+        record.save(self._config.state_directory, self._market.name, self._record)
+        self._saved = self._record
 
     def _before(self) -> date | None:
-        """Return the newest day with a page, before today's session where there is one."""
-        found = [day for day in self._with_page if self._session is None or day < self._session]
-        return max(found, default=None)
+        """Return the newest day that a page may lead back to, before today's session where there is one."""
+        return target_days.newest_everywhere(self._record, self._names, self._is_whole, self._session)
 
-    def _day(self, today: date) -> Day:
-        quotes = self._snapshot.quotes
-        already = self._known.get(today)
-        changes = measures.percent_changes(quotes)
-        order = measures.in_order(quotes, changes)
-        ends = [(quotes[index].symbol, change) for index in order if (change := changes[index]) is not None]
-        return Day(
-            today,
-            measures.breadth(changes),
-            (already and already.page) or self._now.isoformat(timespec="seconds"),
-            ends[0] if ends else None,
-            ends[-1] if ends else None,
-        )
+    def _is_whole(self, day: date) -> bool:
+        """Whether a day can be brought: versions before 0.3 kept a page without the files beside it."""
+        return len(self._load(day) or ()) > 1
 
-    def _list(self, days: Iterable[Day]) -> bytes:
-        from heatmap.render import archive
+    def _list(self, linked: frozenset[date]) -> bytes:
+        """Return the list of days as a target is to have it that has these days' pages."""
+        if linked not in self._lists:
+            days = list_page.link_only(linked, self._record.days)
+            self._lists[linked] = list_page.render(days, self._config, self._market, has_feed=self.has_feed)
+        return self._lists[linked]
 
-        config = self._config
-        return archive.render(
-            days, self._market.title, config.page, feed=self.has_feed, cache=config.state_directory
-        )
-
-    def _raw_of(self, day: date | None) -> bytes | None:
-        """Return a day's page without its link on; None where it is not kept whole."""
-        if day is None:
-            return None
-        files = day_files.load(self._config.state_directory, self._market.name, day, self._warn)
-        return files[PAGE_NAME] if files else None
-
-
-def _leading(raw: bytes, link: str, label: str) -> bytes:
-    """Return a day's page with its link to the next day, or to the live map where there is none yet."""
-    return raw.replace(NEXT_LINK.encode(), link.encode()).replace(NEXT_LABEL.encode(), label.encode())
-
-
-def _breadths(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
-    """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
-    from heatmap.history.actions import judge_terms
-
-    changes: dict[date, list[float]] = {day: [] for day in wanted}
-    for bar in bars:
-        if bar.date not in changes:
-            continue
-        change = measures.percent_change(bar.close, judge_terms(bar).previous_close)
-        if change is not None:
-            changes[bar.date].append(change)
-    return {day: Day(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found}
+    def _load(self, day: date) -> Mapping[str, bytes] | None:
+        """Return a day's files; None where they are not kept whole."""
+        if day not in self._loaded:
+            folder = self._config.state_directory
+            self._loaded[day] = day_files.load(folder, self._market.name, day, self._warn)
+        return self._loaded[day]

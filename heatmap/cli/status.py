@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import health, outcomes
-from heatmap.cli import commands, pending_words
+from heatmap.cli import archive_words, commands, pending_words
 from heatmap.cli import status_words as words
 from heatmap.cli.clock import parse_now
 from heatmap.cli.status_words import size
@@ -82,9 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
         for market in markets
     ]
     waiting = {market.name: _waiting(config, market) for market in markets}
+    gaps = {market.name: archive_words.find_gaps(config, market, spoilt.append) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
     summaries = ((name, pending_words.summarize(each)) for name, each in waiting.items())
     troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
+    troubles += [
+        (name, Trouble(sentence)) for name, each in gaps.items() for sentence in archive_words.sentences(each)
+    ]
     if config.path is None:
         troubles.insert(0, ("", Trouble(f"configuration: {commands.configuration(config)}")))
     troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
@@ -94,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         documents = [
             _document(market, each, last[market.name], now)
             | {"pending_actions": [pending_actions.make_document(one) for one in waiting[market.name]]}
+            | {"archive": archive_words.documents(gaps[market.name])}
             for market, each in found
         ]
         print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
@@ -101,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     words.tell_troubles(troubles)
     for market, each in found:
         words.tell_market(config, market, each, last[market.name], now)
+        words.tell_archive(archive_words.lines(market.name, gaps[market.name]))
         pending_words.print_pending(waiting[market.name])
     words.tell_installation(config, installation)
     return code

@@ -68,6 +68,12 @@ def tell_market(
         print(f"    {_shortened(line, WIDTH - 4)}")
 
 
+def tell_archive(lines: Sequence[str]) -> None:
+    """Say which archived days a target lacks for good, a line for each target."""
+    for line in lines:
+        _print("  archive    ", line)
+
+
 def _calendar_files(config: Config, market: Market) -> str:
     """Return the files that are merged over a market's packaged calendar, in words."""
     holiday_file = calendars.holiday_file_of(market.session, config.state_directory)

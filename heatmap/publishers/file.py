@@ -93,6 +93,12 @@ class FilePublisher:
 
         return deliver(self, pages, deadline)
 
+    def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Return those of these files that visitors find there. Raises PublishError."""
+        from heatmap.publishers.search import find
+
+        return find(self, paths, deadline)
+
     def check(
         self,
         deadline: Deadline,

@@ -90,6 +90,12 @@ class GitPublisher:
 
         return publish(self, pages, deadline)
 
+    def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Return those of these files that the branch holds. Raises PublishError."""
+        from heatmap.publishers.git_branch import find
+
+        return find(self, paths, deadline)
+
     def check(
         self,
         deadline: Deadline,

@@ -111,6 +111,14 @@ def _check(git: Git, pages: Sequence[Page]) -> str:
     return f"git {git.version}: {there} {now}, and may be pushed to, but for what its hooks say"
 
 
+def find(target: GitPublisher, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+    """Return those of these files, as pages name them, that the branch holds. Raises PublishError."""
+    git = Git(target, deadline)
+    tip = _tip(git)
+    held = _entries(git, tip) if tip and _fetched(git, tip) else {}
+    return frozenset(path for path in paths if address.join(target.folder.strip("/"), path) in held)
+
+
 def _tip(git: Git) -> str:
     """Return the commit that the branch is at; "" where there is no such branch."""
     found = git.step(git_words.REACH, "ls-remote", REMOTE, _ref(git))

@@ -43,6 +43,12 @@ class Remote:
 
         return deliver(self, pages, deadline)
 
+    def find(self: Target, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Return those of these files that visitors find there. Raises PublishError."""
+        from heatmap.publishers.search import find
+
+        return find(self, paths, deadline)
+
     def check(
         self: Target,
         deadline: Deadline,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 PAGE = "page.html.j2"
 FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
 UP = "\0up\0"  # and where the way from a page to the folder of all markets will
-NEXT_LINK, NEXT_LABEL = "\0next\0", "\0next label\0"  # and what is only known once the next day has its map
+# And what a day's page says of the days beside it, which is only known where and when it is published.
+BEFORE, NEXT_LINK, NEXT_LABEL = "\0before\0", "\0next\0", "\0next label\0"
 NEVER_SECONDS = 10**9  # until a page asks for a newer one, if it is not to ask
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 
@@ -129,6 +130,7 @@ def _days(occasion: Occasion) -> dict[str, Any] | None:
     market = f"{UP}{occasion.market}/" if days.of else FOLDER
     return {
         "of": words.day(days.of),
+        "way_before": BEFORE,
         "before": words.day(days.before),
         "before_link": f"{market}{words.day_folder(days.before)}" if days.before else "",
         "all_link": f"{market}archive.html",

@@ -160,12 +160,13 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_bit_of_the_record(tmp_path: Path) -> None:
     """A breadth or a time that is only a little wrong is no JSON error; the checksum tells it."""
-    record.save(tmp_path, "nse", [Day(DAY, Breadth(123, 45, 6), "2026-09-17T15:45:00+05:30", ("A", 1.5))])
+    day = Day(DAY, Breadth(123, 45, 6), "2026-09-17T15:45:00+05:30", ("A", 1.5))
+    record.save(tmp_path, "nse", record.Record({DAY: day}))
     content = record.path(tmp_path, "nse").read_bytes()
     for good, bad in ((b"123", b"122"), (b"15:45", b"15:44"), (b"1.5", b"1.4"), (b'"A"', b'"B"')):
         told: list[str] = []
         record.path(tmp_path, "nse").write_bytes(content.replace(good, bad))
-        assert {} == record.load(tmp_path, "nse", told.append)
+        assert record.Record() == record.load(tmp_path, "nse", told.append)
         assert "was damaged and set aside as archive-nse.damaged" in told[0]
         with pytest.raises(ValueError, match=r"\d"):
             record.parse(content.replace(good, bad))

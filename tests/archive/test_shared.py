@@ -21,13 +21,18 @@ PAGE = "2026-09-17T15:45:00+05:30"
 
 def known(folder: Path) -> dict[date, str | None]:
     """The days a machine knows of, with their pages."""
-    return {day: found.page for day, found in record.load(folder, "nse", pytest.fail).items()}
+    return {day: found.page for day, found in record.load(folder, "nse", pytest.fail).days.items()}
+
+
+def of(*days: Day, **targets: record.Target) -> record.Record:
+    """A record of these days."""
+    return record.Record({day.date: day for day in days}, targets)
 
 
 def given(store: Store, folder: Path, *days: Day) -> None:
     """A machine that has published these."""
     folder.mkdir(exist_ok=True)
-    record.save(folder, "nse", days)
+    record.save(folder, "nse", of(*days))
     for day in days:
         day_files.save(folder, "nse", day.date, day_files.pack(files_of(day.date)))
     shared.give(store, folder, "nse", pytest.fail)
@@ -46,7 +51,7 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
         assert not here.exists()
         given(store, tmp_path / "there", Day(THURSDAY, Breadth(1, 0, 0), PAGE))
         here.mkdir()
-        record.save(here, "nse", [Day(FRIDAY, Breadth(0, 1, 0), PAGE)])
+        record.save(here, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
         shared.take_record(store, here, "nse", pytest.fail)
         assert {THURSDAY: PAGE, FRIDAY: PAGE} == known(here)
         given(store, tmp_path / "there", Day(FRIDAY, Breadth(0, 1, 0)), Day(MONDAY, Breadth(0, 1, 0), PAGE))
@@ -59,7 +64,7 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
 
 def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
     """What this machine knows itself holds."""
-    record.save(tmp_path, "nse", [Day(FRIDAY, Breadth(0, 1, 0), PAGE)])
+    record.save(tmp_path, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
     told: list[str] = []
     with sqlite.open() as store:
         store.keep_notes("nse", {shared.RECORD: b"[]"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,21 @@ from typing import Any
 import pytest
 
 from heatmap import config, tick
-from tests.doubles import MemorySource, configuration
+from heatmap.deadline import Deadline
+from heatmap.errors import PublishError
+from heatmap.model import Page
+from heatmap.publishers.delivery import Delivery
+from tests.archive.test_late_days import dead_links
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("kind", ["vsftpd", "proftpd_tls", "pureftpd", "sshd"])
-def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
-    """Both are there, whole, and the first leads to the second; the second run replaced nothing else of the first."""
+KINDS = ["vsftpd", "proftpd_tls", "pureftpd", "sshd"]
+
+
+def published(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> tuple[Any, config.Config]:
+    """A server, and a configuration that publishes to it."""
     server = request.getfixturevalue(kind)
     table: dict[str, Any] = {"url": server.url("heatmap")}
     if kind == "sshd":
@@ -30,7 +37,42 @@ def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> 
         if kind == "proftpd_tls":
             table |= {"ca_file": str(server.ca_file)}
     target = config.read({"publish": [table]}, base=tmp_path).publishers
-    settings = configuration(tmp_path, MemorySource(is_open=None))._replace(publishers=target)
+    return server, configuration(tmp_path, MemorySource(is_open=None))._replace(publishers=target)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", KINDS)
+def test_three_days_that_came_late(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
+    """The server was away for three closes: one run brings all three folders, and they lead to each other."""
+    server, settings = published(tmp_path, request, kind)
+    away = settings._replace(publishers=(NoPublisher(settings.publishers[0].name),))
+    for days in (0, 1, 4):
+        tick.run(away, now=FINAL + timedelta(days=days))
+    report = tick.run(settings, now=FINAL + timedelta(days=4, hours=19))
+
+    assert ([], []) == (report.errors, report.warnings)
+    site = next(server.root.rglob("archive.html")).parent
+    pages = {
+        str(path.relative_to(site.parent)): path.read_bytes() for path in site.rglob("*") if path.is_file()
+    }
+    assert {f"nse-fno/2026/09/{day}/snapshot.csv" for day in (17, 18, 21)} < pages.keys()
+    assert set() == dead_links(pages | {"index.html": b""})
+    assert b'href="../../../2026/09/21/">21 Sep 2026' in pages["nse-fno/2026/09/18/index.html"]
+
+
+class NoPublisher(MemoryPublisher):
+    """A target that cannot be reached."""
+
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Raise."""
+        raise failure(PublishError)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
+    """Both are there, whole, and the first leads to the second; the second run replaced nothing else of the first."""
+    server, settings = published(tmp_path, request, kind)
 
     assert [] == tick.run(settings, now=FINAL).errors
     folder = next(server.root.rglob("2026"))

@@ -230,6 +230,7 @@ def test_as_a_document(here: Here) -> None:
         "calendar_is_presumed": False,
         "resting": [],
         "pending_actions": [],
+        "archive": [],
     } == market
     assert 0 < tick.pop("seconds") < 60
     assert {
@@ -241,6 +242,38 @@ def test_as_a_document(here: Here) -> None:
         "quotes": 210,
         "as_of": "2026-11-20T11:02:00+05:30",
     } == tick
+
+
+def test_archived_days_that_a_target_lacks(here: Here) -> None:
+    """Which days are still to be brought, by their dates; how many are kept no longer; nothing once all is there."""
+    with (here.folder / "heatmap.toml").open("a") as file:
+        file.write('[[publish]]\nurl = "file:site"\n[[publish]]\nurl = "file:mnt/disk/site"\n')
+    final = datetime.fromisoformat("2026-11-20T15:47:00+05:30")
+    later = final + timedelta(hours=1)
+    assert [75, 75] == [here.tick(moment) for moment in (OPEN, final)]
+
+    target = f"file:{here.folder}/mnt/disk/site"
+    told = " ".join(here.status(final + FIVE_MINUTES)[1].split())
+    assert (
+        f"- nse-fno: {target} lacks the archived map of 20 Nov 2026: the next runs that reach it bring it"
+        in told
+    )
+    (market,) = here.document(final + FIVE_MINUTES)["markets"]
+    assert [{"target": target, "pending": ["2026-11-20"], "missing": []}] == market["archive"]
+
+    kept = here.folder / "state" / "archive-nse-fno-2026-11-20.zip"
+    aside = kept.rename(here.folder / "aside.zip")
+    told = " ".join(here.status(final + FIVE_MINUTES)[1].split())
+    assert (
+        f"archive {target} lacks the archived map of 20 Nov 2026, kept here no longer: copy nse-fno/2026/11/20/ and the like"
+        in told
+    )
+    aside.rename(kept)
+    (here.folder / "mnt" / "disk").mkdir(parents=True)
+    assert 0 == here.tick(later)
+    assert (here.folder / "mnt/disk/site/nse-fno/2026/11/20/snapshot.csv").exists()
+    code, told = here.status(later + FIVE_MINUTES)
+    assert (0, True) == (code, told.startswith("All is well.\n"))
 
 
 def before_actions(here: Here) -> None:

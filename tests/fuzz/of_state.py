@@ -49,7 +49,7 @@ def kept_documents(body: bytes) -> object:
     for name, version, made in (
         ("last.json", gatekeeper.VERSION, gatekeeper._made),
         ("alerts.json", memory.VERSION, memory._memories),
-        ("archive.json", record.VERSION, record._days),
+        ("archive.json", record.VERSION, record._record),
     ):
         path = folder() / name
         path.write_bytes(body)
@@ -57,7 +57,7 @@ def kept_documents(body: bytes) -> object:
         if name == "last.json" and kept:
             json.dumps(gatekeeper._plain(kept))
         if name == "archive.json" and kept:
-            record.save(folder(), "m", kept.values())
+            record.save(folder(), "m", kept)
             assert record.load(folder(), "m", warnings.append) == kept
         if name == "alerts.json" and kept:
             memory.save(folder(), kept)

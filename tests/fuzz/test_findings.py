@@ -161,13 +161,13 @@ def test_a_damaged_note_of_pages_is_reported_and_writes_nothing(tmp_path: Path, 
 )
 def test_a_damaged_note_of_days_is_told(tmp_path: Path, note: bytes) -> None:
     """This machine's own record holds."""
-    record.save(tmp_path, "nse", [Day(FRIDAY, Breadth(0, 1, 0))])
+    record.save(tmp_path, "nse", record.Record({FRIDAY: Day(FRIDAY, Breadth(0, 1, 0))}))
     told: list[str] = []
 
     shared.take_record(Notes(note), tmp_path, "nse", told.append)  # type: ignore[arg-type]  # all it asks of a store
 
     assert 1 == len(told)
-    assert [FRIDAY] == [*record.load(tmp_path, "nse", pytest.fail)]
+    assert [FRIDAY] == [*record.load(tmp_path, "nse", pytest.fail).days]
 
 
 def test_what_others_keep_of_alerts_may_be_nested_without_end() -> None:

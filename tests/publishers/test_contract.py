@@ -308,6 +308,19 @@ def test_spaces_and_other_alphabets(target: Target) -> None:
     assert {"my site/été [1]/a.html": b"x"} == target.files()
 
 
+def test_files_are_found_without_changing_anything(target: Target) -> None:
+    """Those that visitors get; not what is missing. Before the first page there is none."""
+    publisher = target.make("web/heat")
+    names = [f"nse/2026/09/{day}/index.html" for day in (17, 18, 21)]
+    assert frozenset() == publisher.find(names, soon())
+    assert {} == target.files()
+    publisher.publish([Page(names[0], b"<p>1"), Page(names[2], b"<p>3"), Page("index.html", b"x")], soon())
+    before = target.files()
+
+    assert {names[0], names[2]} == publisher.find(names, soon())
+    assert before == target.files()
+
+
 def test_check_leaves_nothing(target: Target) -> None:
     """The probe is written, replaced, read back and deleted; what was found is one line."""
     target.root.mkdir(exist_ok=True)

@@ -167,6 +167,19 @@ def test_a_branch_is_made(place: Place) -> None:
     assert "Market heatmap" == place.run(place.remote, "log", "--format=%B", "gh-pages")
 
 
+@pytest.mark.parametrize("folder", ["", "docs/heatmap/"])
+def test_files_of_the_branch_are_found(place: Place, folder: str) -> None:
+    """Without a branch there is none; nothing is changed by looking."""
+    publisher, names = place.publisher(folder=folder), [page.path for page in PAGES]
+    assert frozenset() == publisher.find(names, soon())
+    publisher.publish(PAGES[:1], soon())
+    place.push_by_another("beside.html", place.remote.parent)
+    tip = place.run(place.remote, "rev-parse", "gh-pages")
+
+    assert {names[0]} == publisher.find([*names, "beside"], soon())
+    assert tip == place.run(place.remote, "rev-parse", "gh-pages")
+
+
 def test_the_history_never_grows(place: Place) -> None:
     """Each publish leaves one commit, and what else is in the branch stays, hidden and executable files too."""
     place.start_pages({"CNAME": "www.example.org", ".nojekyll": "", "about/run": "x", "index.html": "old"})

@@ -1,0 +1,154 @@
+"""Brings the archives and feeds of a run's markets to the targets, each what it lacks; notes what arrived."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from heatmap import parts
+from heatmap.archive import shared
+from heatmap.archive.target_days import page_path
+from heatmap.errors import PublishError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from heatmap.archive.shelf import Shelf
+    from heatmap.chronicle import Chronicle
+    from heatmap.config import Config, Market
+    from heatmap.deadline import Deadline
+    from heatmap.feeds import Feed
+    from heatmap.history.store import Store
+    from heatmap.interfaces import Publisher
+    from heatmap.model import Page
+    from heatmap.publishers.delivery import Delivery
+    from heatmap.report import Report
+
+SEARCH_SECONDS = 20  # for asking one target which archived days it has
+
+
+class Archives:
+    """The archives of all markets that a run draws. What fails is noted as the fault of a part."""
+
+    def __init__(
+        self, config: Config, report: Report, chronicle: Chronicle, say: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._report = report
+        self._chronicle = chronicle
+        self._say = say
+        self._shelves: list[tuple[Market, Shelf]] = []
+        self._is_shared = config.history.enabled and config.history.url is not None
+        self._lock = Lock()
+        # By market and target: the parts of the delivery under way; of each part tried why it failed, or "".
+        self._offered: dict[tuple[str, str], set[str]] = {}
+        self._feeds: dict[str, Feed] = {}  # by market
+        self._faults: dict[tuple[str, str], dict[str, str]] = {}
+
+    def add(self, market: Market, shelf: Shelf) -> None:
+        """Add a market's archive; where machines share the history, take over what others keep of it."""
+        if self._is_shared:
+            self._chronicle.ask(market, shelf.take)
+        self._shelves.append((market, shelf))
+
+    def add_feed(self, market: Market, feed: Feed) -> None:
+        """Add a market's feed."""
+        self._feeds[market.name] = feed
+
+    def is_feed_lacking(self, shelf: Shelf) -> bool:
+        """Whether a target does not have the market's feed yet."""
+        return any(shelf.lacks_feed(target.name) for target in self._config.publishers)
+
+    def begin(self) -> None:
+        """Keep the days that were drawn, before anything is published: a target may get them later."""
+        for market, shelf in self._shelves:
+            self._write(market, shelf.begin)
+
+    def more(self, target: str, delivery: Delivery | None) -> list[Page]:
+        """Return what the target of this name lacks of the archives, a day of each market at a time.
+
+        `delivery` is the last one to it, of which is noted what arrived; None: there was none yet. Called
+        from the targets' threads.
+        """
+        with self._lock:
+            return [
+                page
+                for market, shelf in self._shelves
+                for page in self._more(market, shelf, target, delivery)
+            ]
+
+    def _more(self, market: Market, shelf: Shelf, target: str, delivery: Delivery | None) -> list[Page]:
+        key = (market.name, target)
+        try:
+            offered = self._offered.pop(key, None)
+            if delivery and offered:
+                failed = {lack.part: lack.sentence for lack in delivery.lacks if lack.market == market.name}
+                faults = {part: failed.get(part, "") for part in offered}
+                if faults.get(parts.ARCHIVE) or faults.get(parts.EARLIER):
+                    faults.pop(parts.LIST)  # it waited for the day, and follows alone
+                self._faults.setdefault(key, {}).update(faults)
+                if offered != {parts.FEED}:
+                    shelf.note(target, failed)
+                if parts.FEED in offered - failed.keys():
+                    shelf.note_feed(target)
+            pages = shelf.pages(target)
+            feed = self._feeds.get(market.name)
+            if feed and delivery is None and (feed.is_new or shelf.lacks_feed(target)):
+                pages.append(feed.page)
+        except Exception as mistake:  # noqa: BLE001 -- it must not cost the target its page
+            self._faults.setdefault(key, {})[parts.ARCHIVE] = f"a bug, please report it: {mistake!r}"
+            return []
+        self._offered[key] = {page.part for page in pages}
+        return pages
+
+    def keep(self, *, is_published: bool) -> None:
+        """Note what failed, and remember which days the targets have, if the pages are at one of them."""
+        for (market_name, _), faults in self._faults.items():
+            for part, why in faults.items():
+                self._report.note_part(market_name, part, why)
+        for market, shelf in self._shelves if is_published else ():
+            self._keep(market, shelf)
+
+    def search(self, deadline: Deadline) -> None:
+        """Ask targets that have the pages for archived days that nobody brought there, in the time left."""
+        for market, shelf in self._shelves:
+            for number, target in enumerate(self._config.publishers):
+                if self._report.reached.get(number):
+                    self._search(market, shelf, target, deadline)
+
+    def _search(self, market: Market, shelf: Shelf, target: Publisher, deadline: Deadline) -> None:
+        from heatmap.deadline import Deadline
+
+        days = {page_path(market.name, day): day for day in shelf.days_to_search(target.name)}
+        seconds = min(SEARCH_SECONDS, deadline.remaining())
+        if not days or seconds < 1:
+            return
+        try:
+            found = target.find([*days], Deadline(seconds))
+        except PublishError as error:
+            self._say(f"{market.name}: archived days could not be looked for: {error}")
+            return
+        shelf.note_found(target.name, days.values(), [days[path] for path in found])
+        self._keep(market, shelf)
+
+    def _keep(self, market: Market, shelf: Shelf) -> None:
+        folder = self._config.state_directory
+
+        def give(store: Store) -> None:
+            shared.give(store, folder, market.name, self._say)
+
+        if self._write(market, shelf.keep) and self._is_shared:
+            self._chronicle.ask(market, give)
+
+    def _write(self, market: Market, work: Callable[[], bool]) -> bool:
+        """Return what `work` returns; False where the state directory cannot be written, which is noted."""
+        try:
+            return work()
+        except OSError as error:
+            self._report.note_part(
+                market.name,
+                parts.ARCHIVE,
+                f"its days cannot be kept ({error.strerror}), so that a target which fails now may never get "
+                "this one: make room in the state directory",
+            )
+            return False

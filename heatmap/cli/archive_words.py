@@ -1,0 +1,73 @@
+"""What `heatmap status` says of the archived days that a target lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heatmap.archive import day_files, record, target_days
+from heatmap.archive.options import ArchiveOptions
+from heatmap.render import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from heatmap.archive.target_days import Gap
+    from heatmap.config import Config, Market
+
+MOST_NAMED = 3  # days, by their date
+
+
+def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> list[Gap]:
+    """Return what each target lacks of a market's archive; nothing where there is no archive."""
+    if not (config.archive or ArchiveOptions()).enabled:
+        return []
+    folder, names = config.state_directory, [target.name for target in config.publishers]
+    known = record.load(folder, market.name, warn)
+    return target_days.find_gaps(known, dict.fromkeys(names), day_files.find(folder, market.name))
+
+
+def sentences(gaps: Sequence[Gap]) -> list[str]:
+    """Return a sentence for each target to which days are still to be brought."""
+    return [
+        f"{gap.target} lacks the archived map of {_listed(gap.pending)}: the next runs that reach it bring "
+        f"{'it' if len(gap.pending) == 1 else 'them'}, and until then its list of days leads to no such page"
+        for gap in gaps
+        if gap.pending
+    ]
+
+
+def lines(market: str, gaps: Sequence[Gap]) -> list[str]:
+    """Return a line for each target that lacks days which cannot be brought any more."""
+    return [
+        f"{gap.target} lacks {_counted(gap.missing)}, kept here no longer: copy {market}/"
+        f"{words.day_folder(gap.missing[0])} and the like from another target"
+        for gap in gaps
+        if gap.missing
+    ]
+
+
+def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
+    """Return the same for programs."""
+    return [
+        {
+            "target": gap.target,
+            "pending": [day.isoformat() for day in gap.pending],
+            "missing": [day.isoformat() for day in gap.missing],
+        }
+        for gap in gaps
+    ]
+
+
+def _listed(days: Sequence[date]) -> str:
+    """Return some days as a list in words."""
+    named = [words.day(day) for day in days]
+    if len(named) > MOST_NAMED:
+        named = [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} later days"]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _counted(days: Sequence[date]) -> str:
+    if len(days) == 1:
+        return f"the archived map of {words.day(days[0])}"
+    return f"{len(days)} archived maps, from {words.day(days[0])} to {words.day(days[-1])}"
