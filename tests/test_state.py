@@ -151,7 +151,8 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
         ("11:05", 0, "published"),
         ("11:10", 65, "changed"),
     ] == [(f"{each.at:%H:%M}", each.code, each.word) for each in outcomes.read(tmp_path)]
-    assert ("2026-09-16", "2027-01-01") == State(tmp_path)["a"][1:3]
+    memory = State(tmp_path)["a"]
+    assert ("2026-09-16", "2027-01-01") == (memory.final_date, memory.warned_on)
 
 
 FIRST, SECOND, KILLED = ('{"pid": 1, "began": {"a": "first"}}', '{"pid": 2}', '{"pid": 3, "began": ')
