@@ -1,8 +1,9 @@
 """A simulated year on its own, or one session of it: to see what a broken promise was about.
 
-    python -m tests.promises.year [--seed N] [--sessions N] [--only DATE] [--plan]
+    python -m tests.promises.year [--seed N] [--sessions N] [--dense | --only DATE] [--plan]
 
-With --only, in a new installation: the session before it as if all were well, then that one as planned.
+With --dense every fault strikes in turn, at most of the runs. With --only, in a new installation: that session
+as planned, between the ones before and after it as if all were well.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 from tests.promises import table
 from tests.promises.year import measure, plan
 from tests.promises.year.simulation import Simulation
+
+YEAR = 250  # sessions
 
 
 def main() -> int:
@@ -25,12 +29,17 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=20260917)
-    parser.add_argument("--sessions", type=int, default=measure.WHOLE)
+    parser.add_argument("--sessions", type=int, default=YEAR)
     parser.add_argument("--only", type=date.fromisoformat, metavar="DATE")
+    parser.add_argument("--dense", action="store_true", help="every fault in turn, at most of the runs")
     parser.add_argument("--plan", action="store_true", help="print what will happen, and do nothing")
     asked = parser.parse_args()
-    days = plan.make(asked.seed, root=os.geteuid() == 0)
-    days = plan.only(days, asked.only) if asked.only else plan.first(days, asked.sessions)
+    root = os.geteuid() == 0
+    days = plan.make(asked.seed, root=root)
+    if asked.dense:
+        days = plan.dense(days, min(asked.sessions, measure.DENSE), Random(asked.seed), root=root)
+    else:
+        days = plan.only(days, asked.only) if asked.only else plan.first(days, asked.sessions)
     print(plan.summary(days), flush=True)
     if asked.plan:
         for tick in (tick for day in days for tick in day.ticks):
@@ -38,7 +47,9 @@ def main() -> int:
         return 0
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        Simulation(Path(folder), asked.seed, _say, _say if asked.only else _quiet) as simulation,
+        Simulation(
+            Path(folder), asked.seed, _say, _say if asked.only or asked.dense else _quiet
+        ) as simulation,
     ):
         simulation.run(days)
         found = measure.figures(simulation)

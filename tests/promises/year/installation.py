@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,10 @@ class Installation:
         self.write_feed()
         self.remember(moment, as_of, prices, Phase.FINAL)
 
-    def write_list(self, days: Collection[date] | None = None) -> None:
-        """Write the archive's list of days."""
-        links = "".join(
-            f'<a href="{day:%Y/%m/%d}/">{day}</a>' for day in (self.finals if days is None else days)
-        )
+    def write_list(self, days: Sequence[date] | None = None) -> None:
+        """Write the archive's list of days, the newest first."""
+        listed = reversed(self.finals if days is None else days)
+        links = "".join(f'<a href="{day:%Y/%m/%d}/">{day}</a>' for day in listed)
         for target in TARGETS:
             self.write(target, f"{NAME}/archive.html", f"<html>{links}</html>\n")
 

@@ -14,7 +14,8 @@ from tests.promises.year.damages import STATE_NAME
 from tests.promises.year.judge import MOST_MIB
 from tests.promises.year.simulation import Simulation
 
-SAMPLE, WHOLE = 4, 250  # sessions
+SAMPLE, WHOLE = 4, 40  # sessions
+DENSE = 25  # of them with every fault in turn
 MOST_STATE_MIB = 4.0  # of all that is remembered, but the history
 MOST_STATE_FILES = 50
 COLUMNS = {  # of promises that the judge finds broken; all others are counted as failed
@@ -112,12 +113,30 @@ def figures(simulation: Simulation) -> Year:
 def measure(folder: Path, rng: Random, amount: int) -> Year:
     """Simulate so many sessions; broken promises are told on stderr."""
     seed = rng.randrange(10**8)
-    days = plan.make(seed, root=os.geteuid() == 0)
-    days = (
-        plan.first(days, amount)
-        if amount > SAMPLE
-        else plan.sample(days, amount, rng, root=os.geteuid() == 0)
+    days = plan.make(seed, root=_is_root())
+    return _simulated(
+        folder, seed, plan.first(days, amount) if amount > SAMPLE else _sample(days, amount, rng)
     )
+
+
+def measure_dense(folder: Path, rng: Random, amount: int) -> Year:
+    """Simulate sessions with every fault in turn, DENSE of them at most."""
+    seed = rng.randrange(10**8)
+    days = plan.make(seed, root=_is_root())
+    if amount > SAMPLE:
+        return _simulated(folder, seed, plan.dense(days, min(amount, DENSE), rng, root=_is_root()))
+    return _simulated(folder, seed, _sample(days, amount, rng))
+
+
+def _sample(days: list[plan.Day], amount: int, rng: Random) -> list[plan.Day]:
+    return plan.sample(days, amount, rng, root=_is_root())
+
+
+def _simulated(folder: Path, seed: int, days: list[plan.Day]) -> Year:
     with Simulation(folder, seed) as simulation:
         simulation.run(days)
         return figures(simulation)
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

@@ -89,7 +89,7 @@ class Day(NamedTuple):
 def make(seed: int, *, root: bool = True) -> list[Day]:
     """Return the days of the whole year; without `root`, no disk can be filled."""
     rng = Random(f"year {seed}")
-    mishaps = [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
+    mishaps = _mishaps(root=root)
     troubles = _deck(rng, [*EXCHANGE_FAULTS, *mishaps, *mishaps, *["killed"] * MORE_KILLS])
     bursts = _deck(rng, BURSTS)
     found = sessions.sessions()
@@ -203,11 +203,26 @@ def sample(days: list[Day], count: int, rng: Random, *, root: bool = True) -> li
 
     So each damage has what it needs before it, and what it does to the next session is seen.
     """
-    held = [day for day in days if day.session][:count]
-    mishaps = [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
+    mishaps = _mishaps(root=root)
     first = [name for name in mishaps if name.endswith("damaged")]
     others = rng.sample([name for name in mishaps if name not in first], 4)
-    troubles = _deck(rng, [*first, *others, "killed", "killed", rng.choice(sorted(PASSING - {"hang"}))])
+    passing = rng.choice(sorted(PASSING - {"hang"}))
+    return _struck(days, count, rng, [*first, *others, "killed", "killed", passing])
+
+
+def dense(days: list[Day], count: int, rng: Random, *, root: bool = True) -> list[Day]:
+    """Return `count` sessions as `sample` does, with every fault in turn at most of their runs."""
+    mishaps = _mishaps(root=root)
+    return _struck(days, count, rng, [*EXCHANGE_FAULTS, *mishaps, *mishaps, *["killed"] * MORE_KILLS])
+
+
+def _mishaps(*, root: bool) -> list[str]:
+    return [name for name, mishap in MISHAPS.items() if root or not mishap.needs_root]
+
+
+def _struck(days: list[Day], count: int, rng: Random, cards: Collection[str]) -> list[Day]:
+    held = [day for day in days if day.session][:count]
+    troubles = _deck(rng, cards)
     found = [_calm(held[0])]
     for day in held[1:-1]:
         assert day.session

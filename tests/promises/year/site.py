@@ -152,7 +152,7 @@ class Site:
         """
         self._judge_final(session)
         links = self.seen(f"{MARKET}/{LIST}")
-        days = seen.listed(links.links) if links else ()
+        days = sorted(seen.listed(links.links)) if links else []
         missing = [day for day in self.finals if day >= listed_since and day not in days]
         if missing:
             self._violate("unlisted", f"{self._folder.name}/{MARKET}/{LIST} lacks {missing[-1]}")
