@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import os
 import shutil
 import statistics
@@ -25,7 +26,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from heatmap import calendars, guard
+from heatmap import calendars, guard, nap
 from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
@@ -109,6 +110,25 @@ def remember(folder: Path) -> None:
             store.add_tick(MARKET, snapshot, opens.date(), Phase.OPEN)
 
 
+def check(what: str, folder: Path) -> None:
+    """Raise RuntimeError if a process has not done what it is measured for. Call it after that process."""
+    site = folder / "site/nse-fno"
+    time = datetime.fromisoformat(OPEN).isoformat()
+    if what == "closed tick":
+        is_done = (folder / nap.STATE_DIRECTORY / nap.FILE_NAME).exists()
+    elif what == "  with PNG":
+        is_done = (site / "heatmap.png").exists()
+    elif what == "  with history":
+        past, replay = (json.loads((site / name).read_bytes()) for name in ("history.json", "replay.json"))
+        is_done = past["as_of"] == time and past["periods"] and len(replay["moments"]) == DAY_TICKS
+    elif what == "open tick":
+        is_done = f'datetime="{time}"' in (site / "index.html").read_text("utf-8")
+    else:
+        return
+    if not is_done:
+        raise RuntimeError(f"{what.strip()}: the process did less than it is measured for")
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(
@@ -153,6 +173,8 @@ def main() -> None:
                 cost = measure(command, folder)
                 if number:  # the first round warms the caches
                     costs[what].append(cost)
+                if number == runs:
+                    check(what, folder)
         medians = {
             what: Cost(*map(statistics.median, zip(*list_, strict=True))) for what, list_ in costs.items()
         }

@@ -3,7 +3,7 @@
 It takes atheris, which the tests do without: pip install atheris. The targets are run one after another,
 each in a process of its own, in rounds of a minute; what was tried and found is kept in a folder, by default
 below the system's temporary files, and the next call goes on from there. A fault is told once for each place
-it comes from, and with the input that led to it.
+it comes from, and with the input that led to it. Ends with 1 where there is one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ class Tally(NamedTuple):
     coverage: int = 0  # edges of the instrumented Python code that were passed
 
 
-def main() -> None:
-    """Run all targets in turn until the time is over, then print a table."""
+def main() -> int:
+    """Run all targets in turn until the time is over, then print a table.
+
+    Return 1 where a fault was found, or where a target was not run at all.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     parser.add_argument("--minutes", type=float, default=60.0, help="of all targets together")
@@ -47,7 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         fuzz(arguments.targets[0], arguments.folder, arguments.one)
-        return
+        return 0
     from tests.fuzz.targets import TARGETS
 
     names = arguments.targets or list(TARGETS)
@@ -67,6 +70,10 @@ def main() -> None:
     for name, tally in tallies.items():
         found = len(findings(arguments.folder, name))
         print(f"| {name} | {tally.executions:,} | {tally.seconds} | {tally.coverage:,} | {found} |")
+    idle = [name for name, tally in tallies.items() if not tally.executions]
+    if idle:
+        print(f"\nnever run: {', '.join(idle)}: give more minutes, or see {arguments.folder}/logs")
+    return 1 if idle or any(findings(arguments.folder, name) for name in names) else 0
 
 
 def findings(folder: Path, name: str) -> list[Path]:
@@ -147,4 +154,4 @@ def fuzz(name: str, folder: Path, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

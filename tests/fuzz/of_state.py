@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zlib
 from datetime import UTC, date
 from typing import Any
+from unittest import mock
 
 from heatmap import breaker, documents, gatekeeper, nap, outcomes, state
 from heatmap.alerts import memory
@@ -14,6 +16,7 @@ from heatmap.archive import day_files, record, shared
 from heatmap.errors import ConfigError
 from heatmap.history import keepsake
 from heatmap.web import cookies
+from tests.fuzz.seeds import COOKIES_KEPT_AT
 from tests.fuzz.soundness import NOW, decoded, folder, refusing
 
 
@@ -76,7 +79,10 @@ def notes_of_others(body: bytes) -> object:
     place.mkdir(exist_ok=True)
     warnings: list[str] = []
     shared.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
-    refused = refusing(lambda: shared.take_days(Notes(body), place, "m"))  # type: ignore[arg-type]  # the same
+    refused = [
+        refusing(lambda name=name: shared.take_days(Notes(body, name), place, "m"))  # type: ignore[arg-type,misc]
+        for name in (shared.DAYS, shared.PAGES)
+    ]
     found = record.load(place, "m", warnings.append), {*day_files.find(place, "m")}, refused, len(warnings)
     left = {path.name for path in place.iterdir()}
     assert {name for name in left if not name.startswith("archive-m")} == set(), left
@@ -103,13 +109,14 @@ def kept_day(body: bytes) -> object:
 
 
 class Notes:
-    """A store that has the same note under every name."""
+    """A store that has the same note under every name, or under one."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, name: str | None = None) -> None:
         self.content = content
+        self.name = name
 
-    def note(self, market: str, name: str) -> bytes:
-        return self.content
+    def note(self, market: str, name: str) -> bytes | None:
+        return self.content if self.name in (None, name) else None
 
 
 def outcome_lines(body: bytes) -> object:
@@ -140,4 +147,5 @@ def nap_note(body: bytes) -> object:
     kept.write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
     first = nap.lasts(argv), keepsake.read(kept, "key")
     kept.write_bytes(body)
-    return first, keepsake.read(kept, "key"), len(cookies.Cookies(kept))
+    with mock.patch.object(time, "time", lambda: COOKIES_KEPT_AT + 60.0):  # or all of them are too old
+        return first, keepsake.read(kept, "key"), len(cookies.Cookies(kept))

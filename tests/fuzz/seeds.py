@@ -82,13 +82,20 @@ change_percent = 3.0
 """
 
 
+COOKIES_KEPT_AT = 1789600000  # seconds since 1970
 STATE_SEED = {
     "version": 1,
     "markets": {
         "nse-fno": {
             "published_at": "2026-09-17T11:30:00+05:30",
             "final_date": "2026-09-16",
-            "warned_on": None,
+            "warned_on": "2026-09-16",
+            "holidays_asked_on": "2026-09-16",
+            "holidays_failing_since": "2026-09-10",
+            "holidays_lack": "it lists 2026 alone",
+            "history_told": "2026-09-17 0a1b2c3d",
+            **dict.fromkeys(("bars_date", "archive_date", "feed_date", "alerts_date"), "2026-09-16"),
+            "faults": {"feed": "it could not be written"},
             "sources": {"nse": {"in_a_row": 3, "last_at": "2026-09-17T05:00:00+00:00", "wish_seconds": 60}},
             "outcomes": [["2026-09-17T11:30:00+05:30", 0]],
         }
@@ -96,14 +103,21 @@ STATE_SEED = {
 }
 
 
+WAITING_SEED = {
+    "rule": "change", "side": "up", "symbol": "A", "name": "Name", "period": "1d", "value": 5.2,
+    "threshold": 5.0, "text": "A +5.20 % over 1 day",
+}  # fmt: skip
 DOCUMENT_SEEDS: list[Any] = [
     {
         "version": 1,
         "as_of": "2026-09-17T11:30:00+05:30",
         "figures": "abc",
         "unchanged_since": "2026-09-17T11:30:00+05:30",
-        "tried": None,
+        "tried": "2026-09-17T11:35:00+05:30",
         "symbols": ["A", "B"],
+        "closes": {"A": 1.5},
+        "prices": {"A": 1.6},
+        "priced_by": "nse",
         "refused": {"since": "2026-09-17T11:30:00+05:30", "symbols": ["A"]},
     },
     {"version": 1, "days": {"2026-09-17": [[1, 2, 3], "2026-09-17T11:30:00+05:30", ["A", 1.5], ["B", -1.5]]}},
@@ -112,7 +126,7 @@ DOCUMENT_SEEDS: list[Any] = [
         "markets": {
             "m": {
                 "session": "2026-09-17",
-                "told": {"a": {"seen": ["x"], "waiting": []}},
+                "told": {"a": {"seen": ["x"], "waiting": [WAITING_SEED]}},
                 "notices": [{"alert": "a", "session": "s", "as_of": "t", "title": "t", "lines": ["l"]}],
             }
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -83,7 +84,8 @@ TARGETS = {
         of_state.notes_of_others,
         lambda: seeds.encoded(
             seeds.DOCUMENT_SEEDS[1],
-            {"2026-09-17": "<!DOCTYPE html>", "2026-09-18": "<p>"},
+            {"2026-09-17": b64encode(day_files.pack({"index.html": b"<p>"})).decode()},
+            {"2026-09-17": f"<!DOCTYPE html>{NEXT_LINK}{NEXT_LABEL}</html>"},
             seeds.DOCUMENT_SEEDS[2]["markets"]["m"],
         ),
     ),
@@ -95,7 +97,7 @@ TARGETS = {
             *seeds.encoded([keepsake.FORMAT, nap.__version__, "key", {}]),
             *seeds.encoded(
                 {
-                    "kept_at": 1789600000,
+                    "kept_at": seeds.COOKIES_KEPT_AT,
                     "cookies": [
                         {
                             "name": "a",
