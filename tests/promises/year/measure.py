@@ -14,8 +14,8 @@ from tests.promises.year.damages import STATE_NAME
 from tests.promises.year.judge import MOST_MIB
 from tests.promises.year.simulation import Simulation
 
-SAMPLE, WHOLE = 4, 40  # sessions
-DENSE = 25  # of them with every fault in turn
+SAMPLE, WHOLE = 4, 25  # sessions
+DENSE = 14  # of them with every fault in turn
 MOST_STATE_MIB = 4.0  # of all that is remembered, but the history
 MOST_STATE_FILES = 50
 COLUMNS = {  # of promises that the judge finds broken; all others are counted as failed

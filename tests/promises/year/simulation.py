@@ -42,15 +42,15 @@ name = "{MARKET}"
 [[market.source]]
 type = "nse"
 base_url = "{{exchange}}"
-connect_timeout_seconds = 1
+connect_timeout_seconds = 4
 read_timeout_seconds = 4
-fetch_timeout_seconds = 6
+fetch_timeout_seconds = 15
 [[market.source]]
 type = "nse-archive"
 base_url = "{{archives}}"
-connect_timeout_seconds = 1
+connect_timeout_seconds = 4
 read_timeout_seconds = 4
-fetch_timeout_seconds = 6
+fetch_timeout_seconds = 15
 [market.session]
 overrides = "{OVERRIDES_NAME}"
 
