@@ -22,8 +22,9 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -147,6 +148,7 @@ class Archives:
         self.faults: dict[str, str | bytes] = {}
         self.faulty_times = sys.maxsize
         self.hold_after = sys.maxsize
+        self.date: Callable[[], datetime] | None = None  # what its own clock shows; None: this machine's
         self.seen: list[tuple[float, str]] = []
         self.served = 0
         self.reached = threading.Event()
@@ -236,9 +238,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(DENIED, int(fault), "text/html")
 
     def _answer(self, body: bytes, status: int, kind: str, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
+        self.send_response_only(status)
+        moment = self.archives.date() if self.archives.date else datetime.now(UTC)
+        dated = {"Date": format_datetime(moment.astimezone(UTC), usegmt=True)}
         for name, value in (
-            {"Content-Type": kind, "Content-Length": str(len(body))} | dict(headers or {})
+            dated | {"Content-Type": kind, "Content-Length": str(len(body))} | dict(headers or {})
         ).items():
             self.send_header(name, value)
         self.end_headers()

@@ -213,7 +213,13 @@ class Judge:
         """Whether a run that ends well may say this: of damage done, a full disk, the calendar's last month."""
         is_ending = ENDING <= self._tick.at.date() and "holiday list" in line
         is_of_damage = self._was_damaged and "damaged" in line
-        return is_ending or is_of_damage or (self._tick.mishap or "").endswith(("damaged", "full disk"))
+        is_of_clock = (self._tick.mishap or "").startswith("clock") and "clock" in line
+        return (
+            is_ending
+            or is_of_damage
+            or is_of_clock
+            or (self._tick.mishap or "").endswith(("damaged", "full disk"))
+        )
 
     def _judge_code(self, day: Day, ended: Ended) -> None:
         tick = self._tick

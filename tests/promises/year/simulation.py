@@ -200,6 +200,7 @@ class Simulation:
         late = OLD_FOR if tick.fault == OLD and day.session and day.session.phase(tick.at) else timedelta(0)
         self._shown = shown = self._market.shown(tick.at - late)
         exchange = self._exchange
+        exchange.date = self._archives.date = lambda: tick.at  # their clocks are right
         exchange.status = "Open" if shown.is_open else "Closed"
         exchange.rows = self._market.rows(shown.as_of)
         exchange.seen.clear()
