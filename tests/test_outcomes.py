@@ -10,15 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap import outcomes, tick
+from heatmap import outcomes, state, tick
 from heatmap.errors import (
     ConfigError,
     HeatmapError,
@@ -326,6 +328,28 @@ def test_a_run_that_was_killed_is_found_by_the_next(tmp_path: Path) -> None:
     found = kept(tmp_path)
     assert [(OPEN, 75, "killed"), (OPEN + FIVE_MINUTES, 0, "published")] == [each[1:4] for each in found[:2]]
     assert 3 == len(found)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), StoppedError("stopped"), ValueError("a bug")])
+def test_a_run_is_never_without_mark_and_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | None
+) -> None:
+    """However it ends, its outcome is kept before its mark goes: killed in between, it is known all the same."""
+    seen: list[tuple[bool, int]] = []
+    change = state._change_mark
+
+    def look(file: Any, mark: str) -> str:  # noqa: ANN401 -- the lock's own
+        seen.append((bool(mark), len(kept(tmp_path)) if seen else 0))
+        return change(file, mark)
+
+    monkeypatch.setattr(state, "_change_mark", look)
+    source = MemorySource()
+    source.error = error  # type: ignore[assignment]
+    with suppress(KeyboardInterrupt, StoppedError, ValueError):
+        tick.run(configuration(tmp_path, source, MemoryPublisher()), now=OPEN)
+
+    assert [(True, 0), (False, 1)] == seen
+    assert 1 == len(kept(tmp_path))
 
 
 @pytest.mark.process

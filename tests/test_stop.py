@@ -93,6 +93,7 @@ def look(folder: Path) -> None:
     assert [] == [*folder.rglob("*.tmp")]
 
 
+@pytest.mark.process
 def test_a_signal_at_any_call_of_a_run_ends_it(tmp_path: Path) -> None:
     """Exit 75 and one sentence, wherever it comes."""
     before = prepared(tmp_path / "before")
@@ -106,6 +107,7 @@ def test_a_signal_at_any_call_of_a_run_ends_it(tmp_path: Path) -> None:
         look(folder)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("share", [0.2, 0.8])
 def test_ctrl_c(tmp_path: Path, share: float) -> None:
     """The same from the keyboard, with the code that shells have for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
@@ -21,9 +21,10 @@ from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.monitor.options import MonitorOptions
 from heatmap.outcomes import RESTING, Outcome
 from heatmap.session import Phase
+from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -65,6 +66,7 @@ class Watch:
         self._begun = time.monotonic()
         self._url: str | None = None
         self._start: Errand | None = None
+        self._has_kept = False  # whether the outcome is kept
 
     def __enter__(self) -> Self:
         # At once, because what is read as a secret no child of the run inherits.
@@ -78,13 +80,13 @@ class Watch:
         if self._quiet or not (error is None or isinstance(error, TELLABLE)):
             return
         with stop.postpone():
-            self._tell_end(StoppedError(stop.INTERRUPTED) if kind is KeyboardInterrupt else error, kind)
+            self._tell_end(_named(error), kind)
 
     def _tell_end(self, error: BaseException | None, kind: type[BaseException] | None) -> None:
         until = time.monotonic() + max(self._deadline.remaining(), LAST_WORDS_SECONDS)
         errors = [*self._report.errors, *([error] if error else [])]
         try:
-            self._keep(errors)
+            self._keep_once(error)
             if isinstance(error, LockedError) or kind is KeyboardInterrupt or self._is_resting:
                 return
             code = common_code([error]) if error else self._report.exit_code
@@ -102,8 +104,12 @@ class Watch:
         """What stands in the lock's file while the run lasts; "" for a quiet one."""
         return "" if self._quiet else outcomes.mark(self._began)
 
-    def begin(self, left: str) -> None:
-        """Tell that the run begins, once the lock is held; `left` is the mark of a run that was killed."""
+    @contextmanager
+    def begin(self, left: str) -> Iterator[None]:
+        """Tell that the run begins, once the lock is held; keep its outcome before the lock is let go.
+
+        `left` is the mark of a run that was killed. At no instant is a run without both mark and outcome.
+        """
         url = self._url
         if url:
             self._start = Errand(lambda: ping.send(url, ping.START))
@@ -111,6 +117,22 @@ class Watch:
         if lost:
             killed = [each for each in outcomes.of_killed(lost) if not self._is_kept(each)]
             _append(self._config, self._report, killed)
+        try:
+            yield
+        except TELLABLE as error:
+            self._keep_once(_named(foreseen(error)))
+            raise
+        self._keep_once(None)
+
+    def _keep_once(self, error: BaseException | None) -> None:
+        if self._quiet or self._has_kept:
+            return
+        self._has_kept = True
+        with stop.postpone():
+            try:
+                self._keep([*self._report.errors, *([error] if error else [])])
+            except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its end
+                self._report.say(f"monitor: ended in a bug ({type(mistake).__name__})")
 
     def abandon(self, end: Callable[[], None]) -> None:
         """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
@@ -179,6 +201,11 @@ class Watch:
         problem = errand.wait(until - time.monotonic()) if errand else None
         if problem:
             self._report.say(f"monitor: {what} {problem}")
+
+
+def _named(error: BaseException | None) -> BaseException | None:
+    """Return what a run's end is told as."""
+    return StoppedError(stop.INTERRUPTED) if isinstance(error, KeyboardInterrupt) else error
 
 
 def _append(config: Config, report: Report, ended: Sequence[Outcome]) -> None:

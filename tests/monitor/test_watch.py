@@ -397,8 +397,8 @@ def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) ->
     deadline = Deadline(0)
     begun = time.monotonic()
 
-    with watch.Watch(config, [], report, OPEN, deadline) as own:
-        own.begin("")
+    with watch.Watch(config, [], report, OPEN, deadline) as own, own.begin(""):
+        pass
 
     assert ILL == hooks.told
     assert time.monotonic() - begun < 2
