@@ -168,7 +168,7 @@ class Gatekeeper:
 
         path = self._path(market.name)
         try:
-            return documents.load(path, VERSION, _made, warn, "figures")
+            return documents.load(path, VERSION, _made, warn)
         except OSError as error:
             warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
             return None

@@ -122,24 +122,27 @@ def test_nothing_and_damage_are_replaced(tmp_path: Path, words: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["alerts.json", "archive-nse-fno.json", "last/nse-fno.json"])
-def test_a_run_leaves_another_program_s_documents_alone(
+def test_a_run_replaces_no_document_of_another_program(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """The page is published, one sentence names the file, and it stays as it is."""
+    """The page is published. A usual name stays another program's; one that only we give is set aside, once."""
     (tmp_path / "heatmap.toml").write_text(
         'public_url = "https://www.example.org/"\n[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
         '[[alert]]\nname = "movers"\nchange_percent = 2.0\n'
     )
-    words = '{"version": 4, "theirs": true}'
-    (tmp_path / "state" / name).parent.mkdir(parents=True)
-    (tmp_path / "state" / name).write_text(words)
+    words = '{"version": 1, "theirs": true}'
+    file = tmp_path / "state" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(words)
 
-    for moment in ("2026-09-17T11:00:00+05:30", "2026-09-17T15:47:00+05:30"):
-        assert 0 == cli.main(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", moment])
+    told = []
+    for moment in ("2026-09-17T11:00:00", "2026-09-17T15:47:00", "2026-09-18T11:00:00"):
+        assert 0 == cli.main(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", f"{moment}+05:30"])
+        told.append(name.removesuffix(".json") in capfd.readouterr().err)
 
-    assert words == (tmp_path / "state" / name).read_text()
+    assert words == (file if name == "alerts.json" else file.with_suffix(".damaged.json")).read_text()
     assert (tmp_path / "site/index.html").exists()
-    assert name in capfd.readouterr().err
+    assert told[0] if name == "alerts.json" else told.count(True) == 1
 
 
 KEYS = st.sampled_from(

@@ -65,7 +65,7 @@ def packaged() -> tuple[Alias, ...]:
 def load(folder: Path) -> tuple[Alias, ...]:
     """Return what is kept of the exchange's list in the sources' folder; nothing where it cannot be used."""
     try:
-        return documents.load(folder / FILE_NAME, VERSION, _made, lambda _: None, "changes") or ()
+        return documents.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
     except OSError:
         return ()
 
