@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 TOLERANCE = timedelta(minutes=2)  # a run's own length, and two clocks that are kept well
 FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's figures may run ahead of a clock that is right
 ONE_DAY = timedelta(days=1)
+YEARS = range(1970, 9000)  # of a clock: with a time beyond them nothing can be reckoned in every zone
 LONGEST_AGE_SECONDS = 24 * 3600
 
 
@@ -26,8 +27,10 @@ def read_offset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     try:
         date = parsedate_to_datetime(headers.get("date", ""))
         date = date.replace(tzinfo=UTC) if date.utcoffset() is None else date
-        offset = date - now
+        offset = date - now if date.year in YEARS else None
     except (ValueError, TypeError, OverflowError):
+        return None
+    if offset is None:
         return None
     age = headers.get("age", "").strip()
     seconds = min(int(age[:10]), LONGEST_AGE_SECONDS) if age.isascii() and age.isdigit() else 0

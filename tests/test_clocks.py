@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,7 +21,9 @@ from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration
+from tests.promises.year import runs
 from tests.servers.exchange import Exchange
+from tests.servers.process import Missing
 
 RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
 MINUTE = timedelta(minutes=1)
@@ -56,6 +60,7 @@ NOON = at("12:00:00")
         ({"date": ""}, None),
         ({"date": "Thu, 99 Sep 2026 06:30:00 GMT"}, None),
         ({"date": "Thu, 17 Sep 99999 06:30:00 GMT"}, None),
+        ({"date": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
         ({}, None),
     ],
 )
@@ -292,6 +297,47 @@ def test_status_and_check_say_it(
     machine.wrong, exchange.date = timedelta(0), None
     assert 0 == machine.run(NOON + 15 * MINUTE)
     assert [] == [each for each in sentences(NOON + 16 * MINUTE) if "clock" in each]
+
+
+@pytest.mark.process
+def test_the_command_itself(tmp_path: Path, exchange: Exchange) -> None:
+    """By a clock that is eleven minutes ahead, cron's runs make the final at the right time, and say why."""
+    try:
+        runs.environment(NOON)
+    except Missing as missing:
+        pytest.skip(str(missing))
+    (tmp_path / "heatmap.toml").write_text(
+        f"""
+        [[market]]
+        name = "nse-fno"
+        title = "Test"
+        [market.source]
+        type = "nse"
+        base_url = "{exchange.url}"
+        [[publish]]
+        url = "file:site"
+        create = true
+        """
+    )
+
+    def run(right: str, *options: str) -> tuple[int, str, str | None]:
+        exchange.now, exchange.date = at(right), lambda: at(right)
+        ended = subprocess.run(
+            [sys.executable, "-m", "heatmap", "run", "--config", tmp_path / "heatmap.toml", *options],
+            env=runs.environment(at(right) + 11 * MINUTE),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return ended.returncode, ended.stderr, State(tmp_path / "state")["nse-fno"].final_date
+
+    code, said, final_date = run("15:36:00")
+    assert (0, None) == (code, final_date)
+    assert "this machine's clock is 11 minutes ahead of" in said
+    assert (0, "", "2026-09-17") == run("15:46:00")
+    page = json.loads((tmp_path / "site/nse-fno/snapshot.json").read_bytes())
+    assert ("final", at("15:46:00").isoformat()) == (page["session"]["phase"], page["as_of"])
+    assert abs(datetime.fromisoformat(page["generated_at"]) - at("15:46:00")) < 2 * MINUTE
 
 
 # The final of a machine that nobody tells the time

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import zlib
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
-from heatmap import holidays, limits, values, vlq
+from heatmap import clocks, holidays, limits, values, vlq
 from heatmap.credentials import VARIABLE
 from heatmap.history import archives, packing
 from heatmap.sources import file, nse_body, nse_holidays, nse_lots, nse_symbols
@@ -26,6 +26,8 @@ from tests.fuzz.soundness import (
 )
 
 URL = "https://www.example.org/api"
+
+NOW = datetime(2026, 9, 17, 6, 30, tzinfo=UTC)
 
 
 def nse_answer(body: bytes) -> object:
@@ -78,6 +80,10 @@ def web_answer(body: bytes) -> object:
     assert len(jar) <= cookies.MOST_COOKIES
     wish = answers.retry_after_seconds(headers)
     assert wish is None or 0 <= wish <= answers.LONGEST_WISH_SECONDS
+    offset = clocks.read_offset(headers, NOW)
+    for as_of in (NOW, NOW + timedelta(hours=1)):
+        clocks.find_difference(NOW, offset, as_of)
+        assert clocks.correct(NOW, offset, as_of).year in clocks.YEARS
     unpacked = refusing(lambda: answers.unpacked(rest, headers.get("content-encoding", ""), 10_000))
     assert len(unpacked) <= 10_000  # type: ignore[arg-type]  # bytes or a sentence
     place = refusing(lambda: answers.redirected(URL, reply))
