@@ -52,7 +52,7 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> Record:
     """Return what is remembered; a file that cannot be used is forgotten, and `warn` told."""
     file = path(directory, market)
     try:
-        return documents.load(file, VERSION, _record, warn, "days") or Record()
+        return documents.load(file, VERSION, _record, warn) or Record()
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
         return Record()
