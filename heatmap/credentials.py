@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from heatmap import shortage
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | Non
             start_new_session=True,
         )
     except OSError as error:
+        shortage.refuse(error)
         return None, [f"{where} cannot be run ({error.strerror}): give its whole path"]
     with child:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+STDERR = 2
+STACK_BYTES = 256 * 1024  # of the threads that end a process
+INTERPRETER_SECONDS = 3.0  # that the interpreter has to end the process, before C does
 
 
 class Deadline:
@@ -57,6 +61,53 @@ class Deadline:
         self._until = time.monotonic()
         for abort in tuple(self._aborts):
             abort()
+
+
+@contextmanager
+def ending_process(seconds: float, line: bytes, code: int) -> Iterator[None]:
+    """End this process with `code` if the block takes longer than `seconds`, and `line` on stderr.
+
+    It is the last resort of a process that hangs, also for want of memory: what it needs is allocated here,
+    and nothing when the time comes. Where even the interpreter stands still, because a library holds its
+    lock, a thread of C ends the process some seconds later: with exit code 1, and a traceback on stderr.
+    Raises what comes of a shortage at the start, such as "can't start new thread".
+    """
+    import _thread
+    import faulthandler
+    import select
+
+    stderr = select.poll()
+    stderr.register(STDERR, select.POLLOUT)  # a pipe that nobody reads would keep us waiting
+    is_over = _thread.allocate_lock()
+    is_over.acquire()
+    has_begun = _thread.allocate_lock()
+    has_begun.acquire()
+    begin, wait, can_write, write, leave = has_begun.release, is_over.acquire, stderr.poll, os.write, os._exit
+
+    def end() -> None:
+        begin()
+        if wait(True, seconds):
+            return
+        try:
+            if can_write(0):
+                write(STDERR, line)
+        finally:
+            leave(code)
+
+    former = _thread.stack_size(STACK_BYTES)  # the usual eight megabytes each may be what is lacking
+    try:
+        # Not threading's Thread: it waits until the new thread has begun, which without memory it never does.
+        _thread.start_new_thread(end, ())
+        faulthandler.dump_traceback_later(seconds + INTERPRETER_SECONDS, exit=True, file=STDERR)
+    finally:
+        _thread.stack_size(former)
+    try:
+        if not has_begun.acquire(timeout=INTERPRETER_SECONDS):
+            raise MemoryError
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        is_over.release()
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:

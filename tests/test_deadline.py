@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from heatmap.deadline import Deadline, within
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_wait_may_last_what_is_left() -> None:
@@ -53,6 +58,60 @@ def test_it_can_come_early() -> None:
 
         assert all(each.is_set() for each in broken)
     assert 0 == deadline.remaining()
+
+
+ENDING = """
+import os, re, resource, sys, threading, time
+from heatmap.deadline import ending_process
+kind = sys.argv[1]
+if kind == "nobody reads":
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    os.dup2(writer, 2)
+with ending_process(0.5, b"a sentence\\n", 75):
+    if kind == "no memory":
+        resource.setrlimit(resource.RLIMIT_AS, (1, 1))
+        hoard = []
+        for size in (2**20, 2**12, 64):
+            try:
+                while True:
+                    hoard.append(bytearray(size))
+            except MemoryError:
+                pass
+    if kind == "interpreter":
+        re.match("(a+)+$", "a" * 60 + "b")  # without ever letting another thread go on
+    if kind != "in time":
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+time.sleep(1.5)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        ("lock", 75, "a sentence\n"),
+        ("no memory", 75, "a sentence\n"),
+        ("nobody reads", 75, ""),
+        ("in time", 0, ""),
+        ("interpreter", 1, "most recent call first"),
+    ],
+)
+def test_a_process_is_ended(kind: str, code: int, said: str) -> None:
+    """Whatever keeps it: a lock, want of memory, a pipe that nobody reads, a library that holds the interpreter."""
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, kind], capture_output=True, text=True, timeout=30, cwd=ROOT
+    )
+
+    assert code == ended.returncode
+    assert ended.stderr == said if code != 1 else said in ended.stderr
 
 
 def test_work_that_takes_too_long_is_left_behind() -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from heatmap import cli, shortage
+from heatmap import cli, credentials, shortage
+from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, ShortageError
+from heatmap.model import Page
 from tests.servers.exchange import Exchange, moved, recorded_rows
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +44,18 @@ def run_apart(
         if megabytes is not None:
             resource.setrlimit(resource.RLIMIT_AS, (megabytes * MEGABYTE, megabytes * MEGABYTE))
 
+    form = environment.pop("FORM", "")
     path = os.pathsep.join([*filter(None, [environment.pop("FIRST", "")]), str(ROOT)])
     return subprocess.run(
-        [sys.executable, "-m", "heatmap", "run", "--now", now.isoformat()],
+        [
+            sys.executable,
+            "-m",
+            "heatmap",
+            "run",
+            "--now",
+            now.isoformat(),
+            *(["--log-format", form] if form else []),
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, **environment},
         capture_output=True,
@@ -202,21 +216,107 @@ def test_no_memory(tmp_path: Path) -> None:
         assert "bug" not in ended.stderr
         if ended.returncode == 75:
             short += 1
-            assert f"heatmap: {shortage.SENTENCE}\n" in ended.stderr
+            assert "heatmap: this machine has no memory left" in ended.stderr
         else:  # the interpreter itself gave up
             assert ended.returncode in {1, -signal.SIGABRT, -signal.SIGSEGV}, megabytes
     assert short
 
 
+MEMORY, OPEN_FILES, CHILDREN = "no memory left", "no more files can be opened", "no further process"
+
+
 @pytest.mark.parametrize(
-    "error", [MemoryError(), OSError(12, "Cannot allocate memory"), RuntimeError("can't start new thread")]
+    ("error", "said"),
+    [
+        (MemoryError(), MEMORY),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), MEMORY),
+        (RuntimeError("can't start new thread"), MEMORY),
+        (RuntimeError("can't allocate lock"), MEMORY),
+        (SystemError("error return without exception set"), MEMORY),
+        (SystemError("<built-in> returned NULL without setting an exception"), MEMORY),
+        (ImportError("x.so: failed to map segment from shared object"), MEMORY),
+        (SyntaxError("(unicode error) \\N escapes not supported (can't load unicodedata module)"), MEMORY),
+        (OSError("codec configuration error when writing image file"), MEMORY),
+        (OSError(errno.EMFILE, "Too many open files"), OPEN_FILES),
+        (OSError(errno.ENFILE, "Too many open files in system"), OPEN_FILES),
+        (ImportError("libx.so: cannot open shared object file: Error 24"), OPEN_FILES),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), CHILDREN),
+        (OSError(errno.ENOSPC, "No space left on device"), "no room on the disk"),
+    ],
+    ids=repr,
 )
-def test_what_a_shortage_looks_like(error: Exception) -> None:
+def test_what_a_shortage_looks_like(error: Exception, said: str) -> None:
     """By its class, its number, its words; what is no shortage stays what it is."""
-    with pytest.raises(ShortageError, match="no memory left"), shortage.told():
+    with pytest.raises(ShortageError, match=said), shortage.told():
         raise error
     for other in (OSError(2, "No such file or directory"), ConfigError(["out of memory"]), KeyError("x")):
         assert other is shortage.foreseen(other)
+
+
+@pytest.mark.process
+def test_an_odd_error_at_the_limit_of_memory(tmp_path: Path) -> None:
+    """Libraries fail in many ways where they are refused memory; with room, the same error is a bug."""
+    code = (
+        "import resource, sys\n"
+        "from heatmap import shortage\n"
+        "print(type(shortage.foreseen(KeyError('x'))).__name__)\n"
+        "peak = int(open('/proc/self/status').read().split('VmPeak:')[1].split()[0]) * 1024\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (peak + 2**20, peak + 2**20))\n"
+        "print(type(shortage.foreseen(KeyError('x'))).__name__)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert ["KeyError", "ShortageError"] == ended.stdout.split()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("form", [None, "json"])
+def test_a_thread_that_never_starts(tmp_path: Path, form: str | None) -> None:
+    """As without memory: the run waits for it for ever. It is ended soon after its deadline, in one sentence."""
+    (tmp_path / "heatmap.toml").write_text(f"deadline_seconds = 5\n{RECORDED}")
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/sitecustomize.py").write_text(
+        "import threading, time\nthreading.Thread.start = lambda self: time.sleep(1000)\n"
+    )
+    begun = time.monotonic()
+
+    ended = run_apart(tmp_path, OPEN, FIRST=str(tmp_path / "first"), FORM=form or "")
+
+    assert (75, "", 1) == (ended.returncode, ended.stdout, ended.stderr.count("\n"))
+    assert 5 < time.monotonic() - begun < 25  # on a busy machine
+    sentence = "the run hung and was ended at its deadline: the next run tries again"
+    if form:
+        told = json.loads(ended.stderr)
+        assert (sentence, "error", "deadline", 75) == tuple(
+            told[key] for key in ("message", "level", "error", "exit_code")
+        )
+    else:
+        assert f"heatmap: {sentence}\n" == ended.stderr
+    assert 0 == run_apart(tmp_path, OPEN + timedelta(minutes=5)).returncode  # the lock is free
+
+
+@pytest.mark.parametrize("program", ["git", "sftp", "password_command"])
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE, errno.ENOMEM])
+def test_a_program_that_cannot_be_started_for_want_of_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, number: int
+) -> None:
+    """It is not missing: nobody is told to install it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(ShortageError):
+        if program == "git":
+            from heatmap.publishers.git import GitPublisher
+
+            GitPublisher(f"git+file:{tmp_path}").publish([Page("index.html", b"")], Deadline(5))
+        elif program == "sftp":
+            from heatmap.publishers.sftp import SftpPublisher
+
+            SftpPublisher("sftp://me@localhost/www").publish([Page("index.html", b"")], Deadline(5))
+        else:
+            credentials.read(None, None, ["true"])
 
 
 @pytest.mark.process

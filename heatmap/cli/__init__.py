@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
@@ -13,12 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+NO_MEMORY = b"heatmap: this machine has no memory left: the next run tries again\n"
+NO_FILES = b"heatmap: no more files can be opened: the next run tries again\n"
+EXIT_SHORTAGE = 75  # errors.EXIT_TEMPORARY, which a tick that leaves at once does not import
+
 configuration: Path | None = None  # what --config names on this command line; None without it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; argparse alone exits, after --help and --version."""
-    argv = sys.argv[1:] if argv is None else argv
+    """Run one command and return its exit code; argparse alone exits, after --help and --version.
+
+    Without `argv` the process is the command's own: after a shortage it ends here.
+    """
+    try:
+        code = _obey(sys.argv[1:] if argv is None else argv)
+    except (MemoryError, SystemError, OSError) as error:  # not even an error could be told
+        if isinstance(error, OSError) and error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        code = EXIT_SHORTAGE
+        with suppress(OSError):
+            os.write(2, NO_MEMORY if not isinstance(error, OSError) else NO_FILES)
+        if argv is None:
+            os._exit(code)
+    shortage = sys.modules.get("heatmap.shortage")
+    if argv is None and shortage is not None and shortage.is_met:
+        os._exit(code)  # the interpreter's own end takes memory, and aborts where it has none
+    return code
+
+
+def _obey(argv: Sequence[str]) -> int:
     if nap.lasts(argv):
         return 0
     from heatmap.cli import parser

@@ -63,6 +63,14 @@ class Voice:
         told = "".join(format_exception(error))
         self._write(ERROR, sentence, "", error=word, exit_code=common_code([error]), traceback=told)
 
+    def prepare(self, error: HeatmapError, seconds: float) -> bytes:
+        """Return the line that `complain` would write of an error `seconds` from now."""
+        sentence = str(error)
+        if self._form is None:
+            return f"heatmap: {sentence}\n".encode()
+        more = {"error": error.word, "exit_code": error.exit_code}
+        return f"{self._line(ERROR, sentence, more, seconds)}\n".encode()
+
     def end(self, code: int, outcomes: Sequence[Outcome] = ()) -> None:
         """Tell how it ended, in a log; not of a run that found nothing to do, and nobody to tell of it."""
         if self._form is None or not (self._talk or code or outcomes):
@@ -89,8 +97,9 @@ class Voice:
         with suppress(OSError, ValueError):
             print(bare if self._form is None else self._line(level, sentence, more), file=stream, flush=True)
 
-    def _line(self, level: str, sentence: str, more: dict[str, object]) -> str:
-        now = self._now.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._begun)
+    def _line(self, level: str, sentence: str, more: dict[str, object], after: float = 0.0) -> str:
+        """Return a line of the log, of the moment that is `after` seconds from now."""
+        now = self._now.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._begun + after)
         at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._form == "plain":
             told = "\n".join([sentence, *(str(more[key]).rstrip() for key in ("traceback",) if key in more)])

@@ -11,6 +11,7 @@ from heatmap import nap, stop, tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
+from heatmap.deadline import ending_process
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
 from heatmap.shortage import foreseen
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LAST_WORD_SECONDS = 1.0
+LAST_RESORT_SECONDS = 6.0  # after the deadline: longer than a run has for telling what it could not do
+HUNG = "the run hung and was ended at its deadline: the next run tries again"
 HELP = "fetch the quotes, draw the page and publish it, if the market is open"
 
 
@@ -75,17 +78,19 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
         from heatmap.cli import commands
 
         voice.say(f"configuration: {commands.configuration(config)}")
-    report = tick.run(
-        config,
-        now=now,
-        only=arguments.market,
-        force=arguments.force,
-        dry_run=arguments.dry_run,
-        interactive=interactive,
-        pretended=arguments.now is not None,
-        give_up=lambda: _give_up(voice),
-        say=voice.say,
-    )
+    seconds = config.deadline_seconds + LAST_RESORT_SECONDS
+    with ending_process(seconds, voice.prepare(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
+        report = tick.run(
+            config,
+            now=now,
+            only=arguments.market,
+            force=arguments.force,
+            dry_run=arguments.dry_run,
+            interactive=interactive,
+            pretended=arguments.now is not None,
+            give_up=lambda: _give_up(voice),
+            say=voice.say,
+        )
     for warning in report.warnings:
         voice.warn(warning)
     for error in report.errors:
@@ -104,10 +109,12 @@ def _give_up(voice: Voice) -> None:
     from threading import Thread
 
     def tell() -> None:
-        voice.complain(DeadlineError("the run hung and was ended at its deadline: the next run tries again"))
+        voice.complain(DeadlineError(HUNG))
         voice.end(EXIT_TEMPORARY)
 
-    telling = Thread(target=tell, daemon=True)  # a pipe that nobody reads would block it
-    telling.start()
-    telling.join(LAST_WORD_SECONDS)
-    os._exit(EXIT_TEMPORARY)
+    try:
+        telling = Thread(target=tell, daemon=True)  # a pipe that nobody reads would block it
+        telling.start()
+        telling.join(LAST_WORD_SECONDS)
+    finally:
+        os._exit(EXIT_TEMPORARY)

@@ -137,8 +137,10 @@ class Watch:
     def abandon(self, end: Callable[[], None]) -> None:
         """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
         hung = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
-        Errand(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
-        end()
+        try:
+            Errand(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
+        finally:  # without memory no further thread can be had
+            end()
 
     def status_pages(self, drawn: Sequence[tuple[Market, Verdict]]) -> list[Page]:
         """Return the status.json of each market drawn; none where the configuration wants none."""

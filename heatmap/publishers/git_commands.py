@@ -12,7 +12,7 @@ from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
+from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import git_store, git_words
 from heatmap.redaction import redact
@@ -87,6 +87,7 @@ class Git:
                 start_new_session=True,  # a group of its own, so that it ends with all that it started
             )
         except OSError as error:
+            shortage.refuse(error)
             raise PublishImpossible(
                 f"{self.target.name}: git cannot be run ({error.strerror}): install it"
             ) from error

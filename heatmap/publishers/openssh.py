@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
+from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, known_hosts, sftp_words
 
@@ -99,6 +99,7 @@ def host_key(target: SftpPublisher, deadline: Deadline) -> HostKey:
         try:
             said = run(["ssh", "-T", *arguments(target, **options)], seconds)
         except OSError as error:
+            shortage.refuse(error)
             why = error.strerror or "no answer in time"
             raise PublishError(f"{target.name}: its host key cannot be had ({why}): try again") from error
         try:

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from heatmap import shortage
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, openssh, options, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
@@ -73,6 +74,7 @@ class Session:
                 start_new_session=True,  # a group of its own, so that it ends with all that it started
             )
         except OSError as error:
+            shortage.refuse(error)
             raise openssh.missing(self._target.name, error) from error
         self._ask("")
 

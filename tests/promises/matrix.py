@@ -9,7 +9,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.promises import cuts, faults, independence, kills, kinds, months, repeats, rivals, stalls, torn
+from tests.promises import (
+    cuts,
+    faults,
+    independence,
+    kills,
+    kinds,
+    months,
+    repeats,
+    rivals,
+    shortages,
+    stalls,
+    torn,
+)
 from tests.promises.year import measure as year
 
 TESTS = Path(__file__).parents[1]
@@ -100,6 +112,14 @@ MEASUREMENTS = (
         _on_targets(stalls, REMOTE),
         stalls.SAMPLE,
         stalls.WHOLE,
+    ),
+    Measurement(
+        "shortages",
+        "Real runs with too little memory or too few files, with `deadline_seconds = 5` (promises 2 and 6)",
+        "limit",
+        shortages.ROWS,
+        shortages.SAMPLE,
+        shortages.WHOLE,
     ),
     Measurement(
         "independence",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import started
-from tests.promises import matrix, readers
+from tests.promises import matrix, readers, shortages
 from tests.promises.matrix import BY_NAME
 from tests.promises.versions import content, number_of
 from tests.servers.web import Nginx
@@ -113,3 +113,12 @@ def test_a_page_tells_whether_it_is_whole() -> None:
         for body in (first[:-1], first[:70000] + second[70000:], first.replace(b"<td", b"<th", 1), b"")
     }
     assert min(len(first), len(second)) > 100_000
+
+
+@pytest.mark.parametrize("row", list(shortages.ROWS))
+def test_shortages_end_in_time(measured: Callable[[str, str], Any], row: str) -> None:
+    """With too little memory, or too few files or processes, a run ends in time, the page is whole, the next heals."""
+    found = measured("shortages", row)
+
+    assert found.holds, found
+    assert found.exit_75 or "-v" not in row, found
