@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, keys, nap, plugins
+from heatmap import calendars, files, keys, limits, nap, plugins, shortage
 from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
@@ -83,13 +83,15 @@ def load(path: Path | None = None) -> Config:
         if not path.exists():
             return read({}, base=Path.cwd())
     try:
-        text = path.read_text("utf-8-sig")  # some editors put a byte order mark before it
+        text = files.read_text(path, limits.CONFIGURATION_BYTES)
     except FileNotFoundError as error:
         problem = f"there is no {path}: name the configuration with --config, or make it: `heatmap init`"
         raise ConfigError([problem]) from error
     except IsADirectoryError as error:
         raise ConfigError([f"{path} is a folder: name the file in it, such as {path / FILE_NAME}"]) from error
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            shortage.refuse(error)
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError([f"{path} cannot be read ({why}): give a readable file with --config"]) from error
     import tomllib

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import shortage
+from heatmap import files, shortage
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
     except FileNotFoundError:
         return None, [f"{where} is not there: make it, with the {what} in it, and run: {_closing(file)}"]
     except OSError as error:
+        shortage.refuse(error)
         return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
     except ValueError as error:
         return None, [f"{where} {error}"]
@@ -168,13 +169,8 @@ def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | Non
 
 def _content(file: Path) -> str:
     """Return the secret in `file`. Raises OSError, or ValueError saying what is wrong with the file."""
-    import stat
-
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not keep us waiting
-    with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("is no ordinary file: name a file that holds the password")
+    with files.open_regular(file) as stream:
+        found = os.fstat(stream.fileno())
         if found.st_uid != os.geteuid():
             raise ValueError("belongs to another user: make it your own")
         if found.st_mode & OTHERS:

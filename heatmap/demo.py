@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heatmap import config as configuration
-from heatmap import embed, guard, temporary, tick
+from heatmap import embed, files, guard, temporary, tick
 from heatmap.errors import PublishError, UsageError
 from heatmap.publishers import ownership
 
@@ -82,7 +82,7 @@ def once(site: Path, *, overwrite: bool) -> Path:
 
 def _refuse_other_page(page: Path) -> None:
     try:
-        with page.open("rb") as stream:
+        with files.open_regular(page) as stream:
             head = stream.read(ownership.HEAD_BYTES)
     except FileNotFoundError:
         return  # nothing there that could be lost

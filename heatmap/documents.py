@@ -9,6 +9,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from heatmap import files, limits
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
@@ -45,7 +47,7 @@ def load(
     kind has. Raises OSError where it cannot be read, and ForeignError for whole JSON that lacks the key.
     """
     try:
-        document = refuse_changed(json.loads(path.read_text("utf-8")))
+        document = refuse_changed(json.loads(_content(path)))
         if key and _is_foreign(document, {key}):
             raise ForeignError(path)
         found = document.get("version", version)
@@ -67,6 +69,16 @@ def load(
         path.replace(aside)
     warn(sentence)
     return None
+
+
+def _content(path: Path) -> str:
+    """Return a document's text. Raises OSError, and ValueError for more than any document of ours has."""
+    try:
+        return files.read(path, limits.DOCUMENT_BYTES).decode("utf-8")
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ValueError(error.strerror) from error
+        raise
 
 
 def save(
@@ -150,7 +162,7 @@ def write(path: Path, content: bytes) -> None:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            files.sync(file.fileno())
         temporary.replace(path)
     except OSError:  # a full disk would gather one with each run
         with suppress(OSError):

@@ -7,10 +7,9 @@ written; else into the file of the state directory.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import blocks, calendars, documents, holidays, overrides
+from heatmap import blocks, calendars, documents, files, holidays, overrides
 from heatmap.errors import ConfigError, unwritable
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
 def _write(path: Path, text: str) -> None:
     """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
     from contextlib import suppress
-    from shutil import copymode
+    from stat import S_IMODE
 
     temporary = path.with_name(documents.temporary_name(path.name))
     try:
@@ -134,9 +133,9 @@ def _write(path: Path, text: str) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            files.sync(file.fileno())
         if path.exists():
-            copymode(path, temporary)
+            files.set_mode(temporary, S_IMODE(path.stat().st_mode))
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -33,3 +33,13 @@ HOLIDAYS = 100  # of one segment; no year has as many
 # What the history gives back.
 TICK_BYTES = 4 * MIB  # of one tick, unpacked: 2,500 quotes take 0.2 MB
 PENDING_ACTIONS = 500  # that wait for the user's word; a year of the whole exchange has about 200
+
+# Files of this machine.
+CONFIGURATION_BYTES = 256 * KIB  # TOML costs a kilobyte of memory for a few bytes, and more than linear time
+OVERRIDES_BYTES = 256 * KIB  # of a calendar; a year's closures, actions and symbols take 20 KB
+LIST_BYTES = 1 * MIB  # a holiday list, as the exchange has it; 10 KB in 2026
+DOCUMENT_BYTES = 8 * MIB  # of the state directory; with 2,500 instruments and ten alerts 4 MB at most
+CACHE_BYTES = 16 * MIB  # a digest of 2,500 instruments has 4 MB
+PAGE_BYTES = 16 * MIB  # no page of this program is as large
+HOST_KEYS_BYTES = 4 * MIB  # a known_hosts file
+PACKAGED_BYTES = 16 * MIB  # what came with the program

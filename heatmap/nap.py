@@ -9,11 +9,10 @@ the configuration, for no other can be found without reading.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import __version__
+from heatmap import __version__, files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,20 +33,20 @@ def lasts(argv: Sequence[str]) -> bool:
         return False  # a run on a terminal tells what it finds
     try:
         text = os.fsdecode(_read(_note(options.get("--config"))))
-        version, path, since, until, *files = text.splitlines()
+        version, path, since, until, *marks = text.splitlines()
         now = _seconds(options.get("--now"))
         return (
             version == __version__
             and path == _path(options.get("--config"))
             and float(since) <= now < float(until)
-            and all(_mark(line.partition(" ")[2]) == line for line in files)
+            and all(_mark(line.partition(" ")[2]) == line for line in marks)
         )
     except (OSError, ValueError):
         return False
 
 
-def note(config: str | None, since: float, until: float, files: Iterable[str]) -> None:
-    """Note that nothing is due from `since` to `until` (seconds since 1970) while `files` stay as they are.
+def note(config: str | None, since: float, until: float, paths: Iterable[str]) -> None:
+    """Note that nothing is due from `since` to `until` (seconds since 1970) while `paths` stay as they are.
 
     `config` is the path given on the command line; None where there was none. What cannot be noted is not,
     and another program's file of that name stays: the next tick then looks for itself.
@@ -56,7 +55,7 @@ def note(config: str | None, since: float, until: float, files: Iterable[str]) -
 
     path = _note(config)
     temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))
-    lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, files)]
+    lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, paths)]
     try:
         if not is_note(path):
             return
@@ -85,13 +84,8 @@ def is_note(path: str) -> bool:
 
 def _read(path: str) -> bytes:
     """Return what a file holds, up to MOST_BYTES. Raises OSError, also for what is no file."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not block a run
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(path)
-        return os.read(descriptor, MOST_BYTES)
-    finally:
-        os.close(descriptor)
+    with files.open_regular(path) as file:
+        return file.read(MOST_BYTES)
 
 
 def _note(config: str | None) -> str:

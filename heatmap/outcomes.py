@@ -12,7 +12,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents
+from heatmap import documents, files
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "outcomes.jsonl"
 KEPT_BYTES = 512 * 1024  # about 25 sessions of 75 ticks; once the file has twice as much, it shrinks to this
+MOST_BYTES = 4 * KEPT_BYTES  # that are read; ours has half as much
 TAIL_BYTES = 64 * 1024  # what is read where the latest are enough
 LONGEST_SENTENCE = 600  # characters
 YEARS = range(1970, 9999)  # of a moment that can be told in every zone
@@ -241,12 +242,12 @@ _KINDS = {
 }
 
 
-def _lines(path: Path, most_bytes: int | None = None) -> list[bytes]:
-    """Return the file's lines, or those that are whole in its last `most_bytes`; none where it is missing."""
+def _lines(path: Path, most_bytes: int = MOST_BYTES) -> list[bytes]:
+    """Return the lines that are whole in the file's last `most_bytes`; none where it is missing."""
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            if most_bytes is None or size <= most_bytes:
+            if size <= most_bytes:
                 return file.read(size).split(b"\n")
             file.seek(size - most_bytes)
             return file.read(most_bytes).split(b"\n")[1:]

@@ -32,7 +32,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from heatmap import values
+from heatmap import files, limits, shortage, values
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours, Terms, session_on
 from heatmap.session import Phase
@@ -52,8 +52,10 @@ CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 def read(path: Path) -> str:
     """Return the text of an overrides file. Raises ConfigError."""
     try:
-        return path.read_bytes().decode("utf-8")  # line ends as they are
+        return files.read(path, limits.OVERRIDES_BYTES).decode("utf-8")  # line ends as they are
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            shortage.refuse(error)
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         problem = (
             f"overrides {path} cannot be read ({why}): correct the path, or make the file; it may be empty"

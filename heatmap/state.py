@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents, parts, state_files
+from heatmap import documents, files, parts, shortage, state_files
 from heatmap.errors import ConfigError, LockedError, unwritable
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ FILE_NAME = "state.json"
 LOCK_NAME = "lock"
 MOST_MARK_BYTES = 4096
 MARK_START = b'{"pid": '  # of every mark
+# What file systems without locks answer.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class Memory(NamedTuple):
@@ -117,11 +119,12 @@ def _memory(kept: Mapping[str, Any]) -> Memory:
 
 
 @contextmanager
-def lock(directory: Path, mark: str = "") -> Iterator[str]:
+def lock(directory: Path, mark: str = "", warn: Callable[[str], None] = _keep_quiet) -> Iterator[str]:
     """Hold the state directory, made if need be; released at the latest when the process ends.
 
     `mark` stands in the lock's file meanwhile, unless that holds another program's words, which stay. Yields
     the mark of a holder that was killed, "" if none was.
+    `warn` is told of a file system without locks, such as NFS without its lock daemon: the run goes on.
     Raises LockedError where another run holds it, ConfigError where it cannot be written.
     """
     # flock, not lockf: the latter is lost as soon as any other handle of the file is closed.
@@ -139,6 +142,15 @@ def lock(directory: Path, mark: str = "") -> Iterator[str]:
         except BlockingIOError as error:
             message = f"another run holds {path}: this one leaves; if that happens often, run it less often"
             raise LockedError(message) from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise _unusable(directory, error) from error
+            warn(
+                f"{path} cannot be locked ({error.strerror}), so two runs at once are not kept apart: name a "
+                "state_directory on a disk of this machine"
+            )
+            yield ""  # nor would a mark tell anything: its run may go on
+            return
         if not mark:  # what was left waits for whoever has a use for it
             yield ""
             return
@@ -157,13 +169,16 @@ def peek(directory: Path) -> tuple[str, bool]:
     from fcntl import LOCK_NB, LOCK_SH, flock
 
     try:
-        with (directory / LOCK_NAME).open("rb") as file:
+        with files.open_regular(directory / LOCK_NAME) as file:
             mark = file.read(MOST_MARK_BYTES).decode("utf-8", "replace")
             try:
                 if mark:  # only then: a run that begins in this very moment would find the lock held
                     flock(file, LOCK_SH | LOCK_NB)
             except BlockingIOError:
                 return mark, True
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
     except FileNotFoundError:
         return "", False
     return mark, False
@@ -188,12 +203,15 @@ def is_mark(content: bytes) -> bool:
 
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:
+    """Return the error of a state directory that cannot be used. Raises ShortageError."""
     if isinstance(error, documents.ForeignError):
         sentence = (
             f"state_directory {directory} cannot be used: {FILE_NAME} in it is another program's file. "
             "Name another state_directory, or move that file"
         )
         return ConfigError([sentence])
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        shortage.refuse(error)
     why = error.strerror or str(error)
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
     return unwritable(error, f"state_directory {directory} cannot be used ({why}): {advice} or name another")

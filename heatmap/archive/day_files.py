@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap import documents
+from heatmap import documents, files, limits
 from heatmap.render.page import NEXT_LABEL, NEXT_LINK
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -
     if file is None:
         return None
     try:
-        content = file.read_bytes()
+        content = files.read(file, limits.PAGE_BYTES)
         return unpack(content) if file.suffix == ".zip" else {PAGE_NAME: whole_page(content)}
     except ValueError:
         aside = documents.find_free_name(file.with_name(f"archive-{market}{file.suffix}"), "damaged")

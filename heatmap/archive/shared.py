@@ -7,9 +7,11 @@ from base64 import b64decode, b64encode
 from datetime import date
 from typing import TYPE_CHECKING
 
+from heatmap import limits
 from heatmap.archive import day_files, record, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.errors import HistoryNonsense
+from heatmap.files import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +99,7 @@ def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]
     wanted = {*sorted(kept)[-day_files.LEAST_DAYS :], *(day for day in kept if day in lacking)}
     newest = {day: files for day in sorted(wanted) if (files := day_files.load(directory, market, day, warn))}
     try:
-        content = record.path(directory, market).read_bytes()
+        content = read(record.path(directory, market), limits.DOCUMENT_BYTES)
     except OSError as error:
         raise HistoryNonsense(
             f"the archive's record of {market} cannot be read ({error.strerror}), so other machines are not "

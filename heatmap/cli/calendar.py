@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import calendars, holiday_files, holidays
+from heatmap import calendars, files, holiday_files, holidays, limits
 from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
@@ -108,7 +108,7 @@ def _lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays, ...]
         sources = (named.source for market in markets for named in market.sources)
         return nse_holidays.fetch(next((each for each in sources if isinstance(each, Nse)), Nse()))
     try:
-        return nse_holidays.parse(body.read_bytes())
+        return nse_holidays.parse(files.read(body, limits.LIST_BYTES))
     except OSError as error:
         raise ConfigError([f"{body} cannot be read ({error.strerror}): name another with --from"]) from error
     except SourceError as error:

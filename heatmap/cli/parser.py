@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ def obey(argv: Sequence[str]) -> int:
         argv = _in_order(argv)
         arguments = _parser(argv).parse_args(argv)
         cli.configuration = arguments.config
+        if arguments.config is None or not arguments.config.is_absolute():
+            _refuse_missing_folder()
         with stop.handlers():
             return int(arguments.command.run(arguments))
     except (HeatmapError, StoppedError) as error:
@@ -56,6 +59,18 @@ def obey(argv: Sequence[str]) -> int:
         known = foreseen(error)
         _tell(argv, known)
         return common_code([known])
+
+
+def _refuse_missing_folder() -> None:
+    """Raise ConfigError where the current folder, which relative paths start at, was deleted."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        problem = (
+            f"the current folder cannot be found ({error.strerror}): change into another one, "
+            "or give --config the whole path"
+        )
+        raise ConfigError([problem]) from error
 
 
 def _in_order(argv: Sequence[str]) -> list[str]:

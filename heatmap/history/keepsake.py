@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from heatmap import __version__, documents
+from heatmap import __version__, documents, files, limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def _file_name(market: str) -> str:
 def _read(path: Path) -> tuple[Any, Any] | None:
     """Return key and value of a file that is whole and of this version of the program; else None."""
     with suppress(OSError, ValueError, TypeError, RecursionError):
-        checksum, _, text = path.read_bytes().partition(b"\n")
+        checksum, _, text = files.read(path, limits.CACHE_BYTES).partition(b"\n")
         if int(checksum) == crc32(text):
             *kind, key, kept = json.loads(text)
             return (key, kept) if kind == [FORMAT, __version__] else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from heatmap import limits, web
+from heatmap import files, limits, web
 from heatmap.errors import (
     HistoryImpossible,
     HistoryNonsense,
@@ -72,8 +72,7 @@ class Folder:
     def read(self, name: str) -> bytes:
         """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
         try:
-            with (self._path / name).open("rb") as file:
-                return file.read(limits.ARCHIVE_BYTES + 1)
+            return files.read(self._path / name, limits.ARCHIVE_BYTES)
         except OSError as error:
             raise HistoryNonsense(f"cannot be read ({error.strerror})") from error
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
+from heatmap.files import is_printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ class MonitorOptions:
             problems.append("ping_closed needs an address: name it in ping_url_env or ping_url_file")
         if self.textfile is not None and self.textfile.suffix != SUFFIX:
             problems.append(f"textfile must end in {SUFFIX}: node_exporter reads no other files")
-        if self.textfile is not None and not str(self.textfile).isprintable():
+        if self.textfile is not None and not is_printable(self.textfile):
             problems.append("textfile holds a line break or another control character: remove it")
         if problems:
             raise ConfigError(problems)

@@ -11,6 +11,8 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap import files
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
@@ -92,18 +94,11 @@ def renew(
 
 def _before(path: Path) -> str:
     """Return the file as it stands; nothing where there is none that can be ours."""
-    import stat
-
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # a pipe must not keep us waiting
+        with files.open_regular(path) as file:
+            return file.read(MAX_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
-        return file.read(MAX_BYTES).decode("utf-8", "replace")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -116,7 +111,7 @@ def _write(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(descriptor, MODE)
+            files.set_mode(descriptor, MODE)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from heatmap import files
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.steps import Session
 
 OTHERS_MAY_READ = 0o004
+NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good
 FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
 
@@ -153,8 +156,8 @@ class _Session:
         from heatmap.publishers.steps import Missing, Unreadable
 
         try:
-            with open(path, "rb") as stream:
-                return stream.read(most)
+            with files.open_regular(path) as stream:
+                return stream.read(-1 if most is None else most)
         except FileNotFoundError:
             raise Missing from None
         except PermissionError as error:
@@ -166,9 +169,9 @@ class _Session:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fchmod(descriptor, address.FILE_MODE)
+            files.set_mode(descriptor, address.FILE_MODE)
             self._put.add(path)
-            os.fsync(descriptor)  # or a power cut could leave the new name with nothing in it
+            files.sync(descriptor)  # or a power cut could leave the new name with nothing in it
 
     def replace(self, temporary: str, path: str) -> None:
         self._refuse_other_things(path)
@@ -197,6 +200,8 @@ class _Session:
         where, why = error.filename or "a file", error.strerror or str(error)
         advice = "make room, or let this user write into the folder"
         kind = PublishRefused if isinstance(error, PermissionError) else PublishError
+        if error.errno in NEVER:
+            kind, advice = PublishImpossible, "its file system cannot do that: publish into another one"
         return kind(f"{self._target}: {where} cannot be written ({why}): {advice}")
 
     def abort(self) -> None:
@@ -206,8 +211,11 @@ class _Session:
         """Hold nothing open."""
 
     def _refuse_other_things(self, path: str) -> None:
-        if os.path.islink(path) or os.path.isdir(path):
-            what = "a symbolic link" if os.path.islink(path) else "a folder"
+        try:
+            what = files.describe_kind(os.lstat(path).st_mode)
+        except FileNotFoundError:
+            return
+        if what:
             raise PublishImpossible(
                 f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
             )
@@ -220,5 +228,5 @@ class _Session:
                 if not os.path.isdir(level):
                     raise
             else:
-                os.chmod(level, address.FOLDER_MODE)  # whatever the umask
+                files.set_mode(level, address.FOLDER_MODE)  # whatever the umask
                 self.made.append(level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap import files, limits
 from heatmap.errors import PublishRefused
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def add(file: Path, key: HostKey) -> None:
         size = os.fstat(descriptor).st_size
         unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         stream.write(("\n" * unfinished + " ".join(key) + "\n").encode())
-        os.fsync(descriptor)
+        files.sync(descriptor)
 
 
 def _entries(file: Path, name: str) -> Iterator[_Entry]:
@@ -89,8 +90,7 @@ def _entries(file: Path, name: str) -> Iterator[_Entry]:
 
     for path in (str(file), *map(os.path.expanduser, (*USERS_FILES, *SYSTEM_FILES))):
         try:
-            with open(path, encoding="utf-8", errors="replace") as stream:
-                lines = stream.readlines()
+            lines = files.read(path, limits.HOST_KEYS_BYTES).decode("utf-8", "replace").splitlines()
         except OSError:
             continue
         for number, line in enumerate(lines, 1):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import limits
+from heatmap import files, limits, shortage
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import Online
 from heatmap.web_address import is_web_address
@@ -80,22 +81,16 @@ def parse(body: bytes) -> Snapshot:
 
 
 def _read(path: str) -> bytes:
-    from pathlib import Path
-
     try:
-        file = Path(path)
-        if file.exists() and not file.is_file():  # a pipe would keep us waiting
-            raise SourceImpossible(f"{path} is no file: name the file itself")
-        with file.open("rb") as stream:
-            body = stream.read(limits.SNAPSHOT_BYTES + 1)
+        return files.read(path, limits.SNAPSHOT_BYTES)
     except FileNotFoundError as error:
         message = f"{path} is not there: check its name, or wait until it has been written"
         raise SourceImpossible(message) from error
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SourceNonsense(f"{path} holds no list of quotes: {error.strerror}") from error
+        if error.errno in (errno.EINVAL, errno.EISDIR):
+            raise SourceImpossible(f"{path} is no file ({error.strerror}): name the file itself") from error
+        shortage.refuse(error)
         message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
         raise SourceImpossible(message) from error
-    if len(body) > limits.SNAPSHOT_BYTES:
-        raise SourceNonsense(
-            f"{path} holds more than {limits.SNAPSHOT_BYTES:,} bytes: that is no list of quotes"
-        )
-    return body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from heatmap import files, limits
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Recording:
 
         from heatmap import snapshots
 
-        document: Any = snapshots.decode(self._path().read_bytes())
+        document: Any = snapshots.decode(files.read(self._path(), limits.PACKAGED_BYTES))
         snapshot = snapshots.from_json(document)
         if now >= snapshot.as_of:
             return snapshot

@@ -15,7 +15,7 @@ from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request
 
-from heatmap import documents
+from heatmap import documents, files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,8 +106,7 @@ class _Headers:
 
 def _read(file: Path) -> list[Cookie]:
     try:
-        with file.open("rb") as stream:
-            document = json.loads(stream.read(MOST_BYTES))
+        document = json.loads(files.read(file, MOST_BYTES))
         age = time.time() - document["kept_at"]
         rows = document["cookies"][:MOST_COOKIES]
         found = [_cookie(row) for row in rows] if 0 <= age <= KEPT_SECONDS else []

@@ -115,7 +115,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         "shortages",
-        "Real runs with too little memory or too few files, with `deadline_seconds = 5` (promises 2 and 6)",
+        "Real runs with too little memory or too few files, with `deadline_seconds = 20` (promises 2 and 6)",
         "limit",
         shortages.ROWS,
         shortages.SAMPLE,

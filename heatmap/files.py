@@ -1,0 +1,88 @@
+"""Opens files of this machine for reading: ordinary ones alone, without waiting, and within a limit.
+
+A pipe that nobody writes to would keep a run waiting before its deadline counts, and a device may do anything
+when it is opened. Each fault is an OSError whose `strerror` says what is wrong, as the system's own do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+}
+
+# What file systems answer that lack what they are asked for.
+UNSUPPORTED = (errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open an ordinary file for reading. Raises OSError, IsADirectoryError for a folder."""
+    _refuse_irregular(os.stat(path), path)  # first, for to open a device may have consequences
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _refuse_irregular(os.fstat(descriptor), path)  # it may be another one by now
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def read(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    """Return what an ordinary file holds. Raises OSError, with errno EFBIG for more than `most_bytes`."""
+    with open_regular(path) as stream:
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {most_bytes:,} bytes", os.fspath(path))
+    return content
+
+
+def read_text(path: str | os.PathLike[str], most_bytes: int) -> str:
+    """Return a text in UTF-8, each line end as one newline. Raises OSError and UnicodeDecodeError."""
+    return read(path, most_bytes).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def set_mode(target: int | str | os.PathLike[str], mode: int) -> None:
+    """Set who may read a file or a folder, where its file system has such modes. Raises OSError."""
+    try:
+        os.chmod(target, mode)
+    except OSError as error:  # exFAT and CIFS have one mode for all their files
+        if error.errno not in UNSUPPORTED:
+            raise
+
+
+def sync(descriptor: int) -> None:
+    """Bring a file to its disk, where its file system does that when asked. Raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+
+
+def describe_kind(mode: int) -> str | None:
+    """Return what the thing of a `st_mode` is; None for an ordinary file."""
+    return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no ordinary file")
+
+
+def is_printable(path: str | os.PathLike[str]) -> bool:
+    """Whether a path has no control characters. Bytes that are not UTF-8 may be in the name of any folder."""
+    return os.fsencode(path).decode("utf-8", "ignore").isprintable()
+
+
+def _refuse_irregular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
+    kind = describe_kind(found.st_mode)
+    if kind is not None:
+        number = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+        raise OSError(number, f"it is {kind}, not a file", os.fspath(path))
