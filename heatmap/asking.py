@@ -177,9 +177,8 @@ def folder_of(state_directory: Path, market: Market, named: NamedSource) -> Path
 def _refuse_too_many(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot. Raises SourceReshaped for one of more quotes than a page can have."""
     if len(snapshot.quotes) > limits.QUOTES:
-        from heatmap import snapshots
-
-        raise SourceReshaped(f"cannot be used: {snapshots.too_many_quotes(len(snapshot.quotes))}")
+        why = limits.TOO_MANY_QUOTES.format(count=len(snapshot.quotes))
+        raise SourceReshaped(f"the snapshot cannot be used: {why}")
     return snapshot
 
 

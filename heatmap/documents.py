@@ -173,12 +173,12 @@ def write(path: Path, content: bytes) -> None:
 def _refuse_foreign(path: Path, keys: Collection[str]) -> None:
     """Raise ForeignError for whole JSON with none of these keys, OSError where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path) as file:
             head = file.read(HEAD_BYTES)
             found = _HEAD.match(head)
             if found and found[1].decode() in keys:  # the usual case, without reading it all
                 return
-            document = json.loads(head + file.read())
+            document = json.loads(head + file.read(limits.DOCUMENT_BYTES))
     except FileNotFoundError:
         return
     except (ValueError, RecursionError):  # damaged: `load` sets it aside

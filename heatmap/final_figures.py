@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import documents, snapshots, values
+from heatmap import documents, files, limits, snapshots, values
 from heatmap.errors import SourceError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
     """
     path = _path(directory, market)
     try:
-        content = documents.unseal(path.read_bytes())
+        content = documents.unseal(files.read(path, limits.DOCUMENT_BYTES))
         document = snapshots.decode(content) if content is not None else None
         snapshot = snapshots.from_json(document)
     except FileNotFoundError:

@@ -12,6 +12,7 @@ MIB = 1024 * KIB
 
 # A snapshot, from any source. The exchange has some 2,400 shares; a page of 2,500 has 1.3 MB.
 QUOTES = 2_500
+TOO_MANY_QUOTES = f"it has {{count:,}} quotes, and {QUOTES:,} are the most: choose fewer instruments"
 PERIODS = 24  # longer periods in one snapshot; a page shows 12. Each is a pass over all quotes
 SECTORS = 250  # the exchange has about 190 basic industries; each is a heading of the page
 SNAPSHOT_BYTES = 4 * MIB  # 2,500 quotes with all their figures take 1.4 MB

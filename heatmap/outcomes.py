@@ -117,7 +117,7 @@ def append(directory: Path, outcomes: Iterable[Outcome], warn: Callable[[str], N
 def _is_foreign(path: Path) -> bool:
     """Whether neither begin nor end of a file has a line of ours; an empty one may be had. Raises OSError."""
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path) as file:
             ends = file.read(TAIL_BYTES)
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
             ends += file.read(TAIL_BYTES)

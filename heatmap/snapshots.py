@@ -115,11 +115,6 @@ def from_json(document: object) -> Snapshot:
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 
-def too_many_quotes(count: int) -> str:
-    """Return why a snapshot of so many quotes is refused."""
-    return f"it has {count:,} quotes, and {limits.QUOTES:,} are the most: choose fewer instruments"
-
-
 def to_csv(table: Table) -> bytes:
     """Return snapshot.csv: RFC 4180 in UTF-8, a header row, cells in drawing order, empty where unknown."""
     periods = sorted({period for cell in table.cells for period in cell.quote.changes})
@@ -236,7 +231,7 @@ def _quote(row: object) -> Quote:
 def _quotes(known: Sequence[object], unknown: Sequence[object]) -> tuple[Quote, ...]:
     """Return all quotes: those with a percent change, then those without. Raises SourceReshaped."""
     if len(known) + len(unknown) > limits.QUOTES:
-        raise _nonsense(too_many_quotes(len(known) + len(unknown)))
+        raise _nonsense(limits.TOO_MANY_QUOTES.format(count=len(known) + len(unknown)))
     quotes = (*map(_known_quote, known), *map(_quote, unknown))
     if len({quote.symbol for quote in quotes}) < len(quotes):
         raise _nonsense("a symbol stands in it twice")

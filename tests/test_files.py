@@ -139,6 +139,7 @@ READ: dict[str, tuple[int, int | None]] = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "kind", "code"),
     [
@@ -172,6 +173,7 @@ def test_in_place_of_a_file_that_is_read(tmp_path: Path, name: str, kind: str, c
     assert b"2026-09-17T11:10:00" in page.read_bytes()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", [None, "json"])
 def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path, form: str | None) -> None:
     """Old disks have such names: configuration, state, textfile, target, and the note of a closed market."""
@@ -207,6 +209,7 @@ def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path, form: str | None) -> N
     go("schedule", "--systemd")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "code"), [("run", 78), ("status", 78), ("schedule", 78), ("run --config {path} --now {now}", 0)]
 )
@@ -238,6 +241,7 @@ LACKING = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("lacks", "number", "code", "said"),
     [

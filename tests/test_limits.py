@@ -123,6 +123,7 @@ FULL: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 @pytest.mark.process
+@pytest.mark.process
 @pytest.mark.parametrize("kind", FULL)
 def test_a_market_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
     """A run of the most quotes there may be, with their history, is drawn with less than 100 MB."""
@@ -217,6 +218,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.process
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_an_archive_as_large_as_may_be(tmp_path: Path, kind: str) -> None:

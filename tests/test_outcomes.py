@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -276,10 +277,13 @@ def test_what_raises_is_kept(tmp_path: Path) -> None:
     assert "no password: set it" == found[3].sentence.removeprefix("memory:: ")
 
 
-def test_a_disk_that_is_full_costs_no_tick(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_costs_no_tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The outcome is lost, which is said, and the page is published."""
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state/outcomes.jsonl").symlink_to("/dev/full")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", refuse)  # which appends the outcome
     said: list[str] = []
     report = tick.run(configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
 
