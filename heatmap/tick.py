@@ -96,8 +96,9 @@ def run(
         stack.enter_context(watch)
         stack.enter_context(shortage.told())
         _refuse_if_no_target_can_be_tried(config)
-        held = stack.enter_context(lock(config.state_directory, watch.mark, report.warnings.append))
-        stack.enter_context(watch.begin(held))
+        stack.enter_context(
+            watch.begin(stack.enter_context(lock(config.state_directory, watch.mark, report.warnings.append)))
+        )
         # Once more, for a run that has just ended may have changed it.
         state = State(config.state_directory, report.warnings.append)
         unheeded = {
