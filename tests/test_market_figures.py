@@ -13,7 +13,7 @@ import pytest
 
 from heatmap import market_figures, tick
 from heatmap.alerts.options import AlertOptions
-from heatmap.errors import SourceError, SourceGated
+from heatmap.errors import SourceError, SourceGated, SourceReshaped
 from heatmap.model import Quote, Snapshot
 from heatmap.sources import file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -314,6 +314,22 @@ def test_prices_that_are_none(odd: str) -> None:
         assert 65 == error.exit_code
         return
     assert {None} == {figure for q in quotes for figure in (q.last_price, q.previous_close, q.year_high)}
+
+
+def test_stocks_that_stand_there_twice() -> None:
+    """The same figures again change nothing; of two that differ none is shown, and a market of such is refused."""
+
+    def body(*changes: tuple[str, float]) -> bytes:
+        rows = [{"symbol": symbol, "pChange": change} for symbol, change in changes]
+        return json.dumps({"data": {"timestamp": "17-Sep-2026 11:00:00", "data": rows}}).encode()
+
+    figures = [(f"S{n}", n / 10) for n in range(9)]
+    same, other = files.parse(body(*figures, *figures)), files.parse(body(*figures, ("S0", 7.0)))
+
+    assert (9, 9) == (len(same.quotes), same.dropped)
+    assert ([f"S{n}" for n in range(1, 9)], 2) == ([quote.symbol for quote in other.quotes], other.dropped)
+    with pytest.raises(SourceReshaped, match="18 unusable rows of 18"):
+        files.parse(body(*figures, *((symbol, change + 1) for symbol, change in figures)))
 
 
 def test_the_recorded_day_is_as_it_was() -> None:

@@ -68,17 +68,14 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
     table = packaged_industries() if industries is None else industries
     names = {name for name in (index, content.get("name")) if isinstance(name, str)}
     stocks = [row for row in rows if not _is_index(row, names)]
-    quotes: dict[str, Quote] = {}
-    for row in stocks:
-        quote = _quote(row, table)
-        if quote is not None:
-            quotes.setdefault(quote.symbol, quote)
+    quotes = _quotes(stocks, table)
     dropped = len(stocks) - len(quotes)
     if not stocks:
         raise SourceEmpty("holds a list without a single stock: the exchange may not know this index")
     if dropped > MOST_UNUSABLE * len(stocks) or not quotes:
         message = (
-            f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are missing"
+            f"holds {dropped:,} unusable rows of {len(stocks):,}: symbols or percent changes are "
+            "missing, or stand there twice"
         )
         raise SourceReshaped(message)
     return Snapshot("nse", as_of, tuple(quotes.values()), CURRENCY, _is_open(content), dropped)
@@ -143,6 +140,20 @@ def _is_index(row: object, names: set[str]) -> bool:
     symbol = row.get("symbol")
     priority = values.number(row.get("priority"))
     return priority == 1 or (isinstance(symbol, str) and (symbol in names or symbol == row.get("identifier")))
+
+
+def _quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[str, Quote]:
+    """Return the quotes of usable rows, by symbol.
+
+    Without stocks that stand there twice with other figures: which of them are right is not known.
+    """
+    quotes: dict[str, Quote] = {}
+    contradicted: set[str] = set()
+    for row in rows:
+        quote = _quote(row, industries)
+        if quote is not None and quotes.setdefault(quote.symbol, quote) != quote:
+            contradicted.add(quote.symbol)
+    return {symbol: quote for symbol, quote in quotes.items() if symbol not in contradicted}
 
 
 def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:

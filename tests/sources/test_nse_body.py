@@ -217,7 +217,6 @@ def test_status(status: object, expected: bool | None) -> None:
         {"symbol": None},
         {"symbol": 7},
         {"symbol": "A" * 33},
-        {"symbol": "TMPV"},
         {"pChange": 100_001},
         {"pChange": -100.5},
         {"pChange": "-", "lastPrice": "-"},
@@ -227,10 +226,17 @@ def test_status(status: object, expected: bool | None) -> None:
     ids=str,
 )
 def test_dropped_rows(row: dict[str, object]) -> None:
-    """A row without a usable symbol or change, or with one seen before, is left out and counted."""
+    """A row without a usable symbol or change is left out and counted."""
     snapshot = parse(today(**row))
     assert len(snapshot.quotes) == 3
     assert snapshot.dropped == 1
+
+
+def test_a_stock_with_two_rows_that_differ() -> None:
+    """Which is right is not known, so both are left out and counted."""
+    snapshot = parse(today(symbol="TMPV"))
+    assert (2, 2) == (len(snapshot.quotes), snapshot.dropped)
+    assert "TMPV" not in {quote.symbol for quote in snapshot.quotes}
 
 
 @pytest.mark.parametrize("price", [0, -5, "-", "", None, True, [], "1e999"])
