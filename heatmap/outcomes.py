@@ -209,6 +209,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _name(value: object) -> str:
+    if not (name := _text(value)):  # an empty one would not be written again
+        raise ValueError
+    return name
+
+
 def _moment(value: object) -> datetime:
     moment = datetime.fromisoformat(_text(value))
     if moment.utcoffset() is None or moment.year not in YEARS:
@@ -229,10 +235,10 @@ def _seconds(value: object) -> float:
 
 
 _KINDS = {
-    "market": _text,
+    "market": _name,
     "at": _moment,
     "code": _whole,
-    "word": _text,
+    "word": _name,
     "sentence": _text,
     "source": _text,
     "quotes": _whole,

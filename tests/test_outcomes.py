@@ -18,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from heatmap import outcomes, state, tick
@@ -111,6 +111,8 @@ JSON_VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(Outcome._fields), JSON_VALUES), st.binary(max_size=60))
+@example({"market": ""}, b"")
+@example({"word": ""}, b"")
 def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes) -> None:
     """Whatever stands in the file, it is read, and what is read can be told in every zone and written again."""
     with tempfile.TemporaryDirectory() as folder:
