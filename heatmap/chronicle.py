@@ -214,7 +214,7 @@ class Chronicle:
             if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
                 day = session.date.isoformat()
                 marks = {mark_name(part): day for part in parts.OF_FINAL}  # they are that machine's to do
-                self._state.remember(market.name, final_date=day, **marks)
+                self._state.remember(market.name, final_date=day, closed_date=day, **marks)
 
         return self._turns.take(market, verdict, remember)
 

@@ -116,7 +116,7 @@ def _prepare(
 ) -> Work | None:
     """Return what a market's final owes; None where nothing can be done, which is remembered."""
     memory_of = state[market.name]
-    day = date.fromisoformat(memory_of.final_date or "")
+    day = date.fromisoformat(memory_of.closed_date or "")
     session = guard.session_on(market.calendar, day)
     final = final_figures.load(
         config.state_directory, market.name, day, lambda sentence: chronicle.tell(market, sentence)
@@ -134,7 +134,7 @@ def _prepare(
 
 def _give_up(state: State, market: Market, now: datetime, chronicle: Chronicle) -> None:
     """Have the final made once more while its evening lasts; else forget what it owes, and say so."""
-    day = state[market.name].final_date
+    day = state[market.name].closed_date
     verdict = guard.judge(market.calendar, now)
     if verdict.phase is Phase.FINAL and verdict.session and verdict.session.date.isoformat() == day:
         state.remember(market.name, final_date=None)
@@ -189,7 +189,7 @@ def _publish(
 
 
 def _remember(config: Config, state: State, work: Work, own: Report) -> None:
-    name, day = work.market.name, state[work.market.name].final_date
+    name, day = work.market.name, state[work.market.name].closed_date
     tried = {
         part: why
         for part, why in own.parts.get(name, {}).items()

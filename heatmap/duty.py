@@ -51,11 +51,11 @@ def find_owing(
         memory = state[market.name]
         if not parts.owed(config, memory):
             continue
-        if (
-            verdict.phase is Phase.FINAL
-            and str(verdict.session and verdict.session.date) == memory.final_date
-        ):
-            found.append(market)
+        session = verdict.session
+        if verdict.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:
+            # A run that makes the whole final again does all of it.
+            if has_final(verdict, memory) and market.name not in published:
+                found.append(market)
         elif market.name in published:
             hour = now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()[:13]
             if hour != (memory.published_at or "")[:13]:

@@ -250,9 +250,8 @@ def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
             continue  # it has been switched off since
         again = ""
         if part in owed:
-            again = (
-                f"; of {memory.final_date} it is still missing, and later runs try again until the next close"
-            )
+            day = memory.closed_date
+            again = f"; of {day} it is still missing, and later runs try again until the next close"
         found.append(Trouble(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
     return found
 

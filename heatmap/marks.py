@@ -38,17 +38,20 @@ def remember_published(
             "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
             "faults": merge_faults(state[market.name], tried),
         }
-        # A final page counts only once every target has it, so that the next tick heals the rest.
-        if verdict.phase is Phase.FINAL and verdict.session and not report.failed_targets:
+        if verdict.phase is Phase.FINAL and verdict.session:
             done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            if report.failed_targets:
+                done &= {parts.BARS}  # the rest is owed to the targets that failed
             if parts.wanted(config) <= done or _keep_figures(config, market, pages):
                 day = verdict.session.date.isoformat()
-                if state[market.name].final_date == day:  # made again: what failed now is of older figures
+                if state[market.name].closed_date == day:  # made again: what failed now is of older figures
                     undone = parts.wanted(config) - done - {parts.ALERTS}
                     changes |= {mark_name(part): None for part in undone}
-                changes["final_date"] = day
-                changes["early_final"] = duty.find_early_final(verdict, report.figures[market.name][1])
-                changes |= {mark_name(part): day for part in done}
+                changes |= {"closed_date": day, **{mark_name(part): day for part in done}}
+                # A final page counts only once every target has it, so that the next tick heals the rest.
+                if not report.failed_targets:
+                    changes["final_date"] = day
+                    changes["early_final"] = duty.find_early_final(verdict, report.figures[market.name][1])
         state.remember(market.name, **changes)
 
 

@@ -58,11 +58,11 @@ def wanted(config: Config) -> frozenset[str]:
 
 
 def owed(config: Config, memory: Memory) -> frozenset[str]:
-    """Return the parts that are still missing of the last final that every target has."""
-    if memory.final_date is None:
+    """Return the parts that are still missing of the last final that a target has."""
+    if memory.closed_date is None:
         return frozenset()
     marks = memory._asdict()
-    return frozenset(part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.final_date)
+    return frozenset(part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.closed_date)
 
 
 def done(config: Config, tried: Mapping[str, str]) -> set[str]:

@@ -37,6 +37,7 @@ class Memory(NamedTuple):
     holidays_lack: str | None = None  # why the last answer did not renew the calendar
     sources: Mapping[str, Any] | None = None  # of sources that blocked: see `breaker.to_plain`
     history_told: str | None = None  # the date, then a mark for each sentence on the history told that day
+    closed_date: str | None = None  # the last session whose final page one target has at least
     # The last session of which the part is done (see `parts`): of archive and feed, which every target has.
     bars_date: str | None = None
     archive_date: str | None = None
@@ -105,7 +106,7 @@ def merge_faults(memory: Memory, tried: Mapping[str, str]) -> dict[str, str] | N
 
 def _memory(kept: Mapping[str, Any]) -> Memory:
     # Versions before 0.3 had no marks: what they called final counts as done.
-    marks = {mark_name(part): kept.get("final_date") for part in parts.OF_FINAL}
+    marks = {name: kept.get("final_date") for name in ("closed_date", *map(mark_name, parts.OF_FINAL))}
     memory = Memory(**{key: kept.get(key, marks.get(key)) for key in Memory._fields})
     faults = {} if memory.faults is None else memory.faults
     if not isinstance(faults, dict) or not all(isinstance(why, str) for why in faults.values()):

@@ -331,6 +331,34 @@ def test_the_next_morning_makes_up_for_the_evening(
     assert b"2026/09/17/" in market.target.pages[LIST]
 
 
+def test_a_target_that_is_down_until_midnight(
+    tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has the page, so that what follows from it is not lost: the next morning makes up for it."""
+    good, bad = MemoryPublisher(name="good"), MemoryPublisher(name="bad", error=failure(PublishError))
+    market = Market(tmp_path, good, bad, alerts=(MOVERS,))
+    heal = take_history_away(market, monkeypatch)
+    for number in range(3):
+        assert 75 == tick.run(market.config, now=FINAL + number * FIVE).exit_code
+    assert (None, "2026-09-17", 3) == (
+        market.memory.final_date,
+        market.memory.closed_date,
+        market.source.asked,
+    )
+    heal()
+    bad.error = None
+    hooks.manner = "ok"
+    hooks.calls.clear()
+    market.source.is_open = True
+
+    market.run(MORNING)
+
+    assert {"UP": (100.0, 106.0), "DOWN": (100.0, 99.0)} == market.bars
+    assert ([], ["UP"]) == (market.owed, symbols(hooks)[0])
+    assert "2026-09-17" == json.loads(hooks.calls[0].body)["session"]
+    assert f"{DAY}index.html" in bad.pages
+
+
 def test_a_morning_that_fails_too_tries_once_an_hour(tmp_path: Path, hooks: Hooks) -> None:
     """What a web hook did not take in the morning's first run is dropped once today's news are told."""
     market = Market(tmp_path, alerts=(MOVERS,))

@@ -318,6 +318,7 @@ def test_what_follows_the_page_and_failed(tmp_path: Path) -> None:
     good = Outcome("nse-fno", at("20T15:47"), 0, "published")
     memory = {
         "final_date": "2026-11-20",
+        "closed_date": "2026-11-20",
         "archive_date": "2026-11-19",
         "bars_date": "2026-11-20",
         "faults": {
