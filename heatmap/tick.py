@@ -10,7 +10,6 @@ from heatmap import dispatch, duty, guard, shortage, stop
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.report import Report
-from heatmap.session import Phase
 from heatmap.state import State, lock
 
 if TYPE_CHECKING:
@@ -183,13 +182,7 @@ def _publish(
         memories.chronicle.keep()  # before the final is remembered: a run killed in between is made up for
     # Before a final of this run takes the place of one that still owes something.
     published = [market.name for market, _ in drawn if report.reaches_any]
-    again = [
-        market
-        for market, verdict in drawn
-        if verdict.phase is Phase.FINAL and duty.has_final(verdict, state[market.name])
-    ]
     owing = duty.find_owing(config, state, verdicts, now, published)
-    owing = [market for market in owing if market not in again]  # what this final lacks, the next run knows
     if owing and not stop.is_requested():
         from heatmap import completion
 
