@@ -58,11 +58,18 @@ def wanted(config: Config) -> frozenset[str]:
 
 
 def owed(config: Config, memory: Memory) -> frozenset[str]:
-    """Return the parts that are still missing of the last final that a target has."""
+    """Return the parts that are still missing of the last final that a target has.
+
+    A target that does not have the page itself is owed no part: it gets what it lacks of the archive later,
+    as the others have it.
+    """
     if memory.closed_date is None:
         return frozenset()
     marks = memory._asdict()
-    return frozenset(part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.closed_date)
+    missing = {part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.closed_date}
+    if memory.final_date != memory.closed_date:
+        missing -= {*OF_TARGETS}
+    return frozenset(missing)
 
 
 def done(config: Config, tried: Mapping[str, str]) -> set[str]:
