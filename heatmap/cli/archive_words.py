@@ -30,7 +30,7 @@ def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> li
 def sentences(gaps: Sequence[Gap]) -> list[str]:
     """Return a sentence for each target to which days are still to be brought."""
     return [
-        f"{gap.target} lacks the archived map of {_listed(gap.pending)}: the next runs that reach it bring "
+        f"{gap.target} lacks the archived {_listed(gap.pending)}: the next runs that reach it bring "
         f"{'it' if len(gap.pending) == 1 else 'them'}, and until then its list of days leads to no such page"
         for gap in gaps
         if gap.pending
@@ -60,11 +60,11 @@ def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
 
 
 def _listed(days: Sequence[date]) -> str:
-    """Return some days as a list in words."""
+    """Return the maps of some days as a list in words."""
     named = [words.day(day) for day in days]
     if len(named) > MOST_NAMED:
         named = [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} later days"]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"map of {named[0]}" if len(named) == 1 else f"maps of {', '.join(named[:-1])} and {named[-1]}"
 
 
 def _counted(days: Sequence[date]) -> str:

@@ -16,6 +16,7 @@ from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
 from tests.upgrades import make
 
 THURSDAY, FRIDAY, MONDAY = date(2026, 9, 17), date(2026, 9, 18), date(2026, 9, 21)
+TUESDAY = date(2026, 9, 22)
 PAGE = "2026-09-17T15:45:00+05:30"
 
 
@@ -108,3 +109,25 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
 
     assert {"index.html": page.encode()} == day_files.load(tmp_path, "nse", THURSDAY, pytest.fail)
     assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)
+
+
+def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """A machine that takes over knows what is to be brought, and has the files; what it published alone is added."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    lacks = record.Target(frozenset([THURSDAY]))
+    days = [Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY, MONDAY)]
+    here.mkdir()
+    record.save(here, "nse", of(Day(TUESDAY, Breadth(1, 0, 0), PAGE), a=record.Target(), b=lacks))
+    with sqlite.open() as store:
+        given(store, there, *days)
+        record.save(there, "nse", of(*days, a=lacks, c=record.Target()))
+        shared.give(store, there, "nse", pytest.fail)
+        shared.take_record(store, here, "nse", pytest.fail)
+        shared.take_days(store, here, "nse")
+
+    found = record.load(here, "nse", pytest.fail)
+    assert [THURSDAY, FRIDAY, MONDAY, TUESDAY] == found.pages
+    unsure = record.Target(frozenset([TUESDAY]), is_listed=False)
+    assert {"a": lacks, "b": lacks, "c": unsure} == found.targets
+    assert [THURSDAY, FRIDAY, MONDAY] == [*day_files.find(here, "nse")]
+    assert files_of(THURSDAY) == day_files.load(here, "nse", THURSDAY, pytest.fail)
