@@ -82,7 +82,7 @@ class Chronicle:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the turns back, those of markets without a page as not done, and close the store."""
-        self._turns.give_back(self._published)
+        self._turns.give_back({name for name in self._published if not self._lacks(name)})
         if self._store is not None:
             self._store.close()
 
@@ -183,8 +183,6 @@ class Chronicle:
             return
         ticks, self._ticks = self._ticks, []
         for tick in ticks:
-            if not self._report.failed_targets:  # else the next run, wherever it is, heals the rest
-                self._published.add(tick.market.name)
 
             def work(store: Store, tick: _Tick = tick) -> bool:
                 self._refuse_without_room()
@@ -202,8 +200,17 @@ class Chronicle:
                 return True
 
             is_kept = self.ask(tick.market, work)
+            if (
+                is_kept and not self._report.failed_targets
+            ):  # else the next run, wherever it is, does the rest
+                self._published.add(tick.market.name)
             if tick.phase is Phase.FINAL and self._config.history.enabled:
                 self._report.note_part(tick.market.name, parts.BARS, "" if is_kept else self._fault)
+
+    def _lacks(self, name: str) -> bool:
+        """Whether a part of a market's page failed that any machine can make up for."""
+        known = self._report.parts.get(name, {})
+        return any(known.get(part) for part in (parts.BARS, parts.ARCHIVE, parts.FEED))
 
     def _is_ours(self, market: Market, verdict: Verdict) -> bool:
         if duty.has_final(verdict, self._state[market.name]):

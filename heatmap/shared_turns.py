@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -91,10 +90,11 @@ class SharedTurns:
 
     def give_back(self, published: Collection[str]) -> None:
         """Give all turns back: those of the markets `published` are done, the others free again."""
-        for name, taken in self._taken.items():
+        for name, (market, turn, _) in self._taken.items():
             undone = None if name in published else HistoryError("not published")
-            with suppress(HistoryError):  # then it ends by itself
-                taken.turn.__exit__(type(undone) if undone else None, undone, None)
+            kind = type(undone) if undone else None
+            # What cannot be given back is told, and ends by itself.
+            self._ask(market, lambda _, t=turn, k=kind, e=undone: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
 
     def _take(self, market: Market, turn: Turn) -> bool:
         asked_at = _clock()

@@ -74,7 +74,11 @@ class Postgres:
     def turn(self, market: str, slot: datetime) -> turns.Lease:
         """See Store.turn. It ends by itself soon after the run's deadline."""
         seconds = (self._deadline.seconds if self._deadline else STEP_SECONDS) + LEASE_SPARE_SECONDS
-        return turns.Lease(lambda work: self._transaction(CHANGE, work), market, slot, seconds)
+
+        def change(work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401 -- what `work` returns
+            return self._transaction(CHANGE, work, is_last=is_last)
+
+        return turns.Lease(change, market, slot, seconds)
 
     def pooler(self) -> str | None:
         """See Store.pooler."""
@@ -93,7 +97,9 @@ class Postgres:
         """Let go of the connection."""
         self._connection.close()
 
-    def _transaction(self, begin: str, work: Callable[[Cursor], _T], then: str = "") -> _T:
+    def _transaction(
+        self, begin: str, work: Callable[[Cursor], _T], then: str = "", *, is_last: bool = False
+    ) -> _T:
         step = round(self._connection.step_seconds * 1000)
         limits = {
             "search_path": SCHEMA,
@@ -115,7 +121,7 @@ class Postgres:
                     raise
             return result
 
-        return self._connection.run(run)
+        return self._connection.run(run, is_last=is_last)
 
     def _prepare(self) -> None:
         """Make the tables, or bring them to the version we know. Raises HistoryImpossible for a newer one."""

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 CONNECT_SECONDS = 5  # for each address of a host
-STEP_SECONDS = 20  # what a transaction may take in a run
+STEP_SECONDS = 15  # what a transaction may take in a run
 COMMAND_STEP_SECONDS = 60  # and in a command, at which somebody looks
 RUN_SHARE = 1 / 4  # of a run's time: what all transactions may take together
+RESERVED_SHARE = 1 / 4  # of that: what only the last piece of work may take, which gives turns back
 LEAST_SECONDS = 0.1  # with less than this nothing is begun
 IDLE_SPARE_SECONDS = 10  # by which the server's session may outlive the run's deadline
 
@@ -43,18 +44,23 @@ class Connection:
         self._password = _password(password_env, self.name)
         self._deadline = deadline
         self._left = deadline.seconds * RUN_SHARE if deadline else float("inf")
-        self.step_seconds = min(STEP_SECONDS if deadline else COMMAND_STEP_SECONDS, self._left)
+        self._reserved = self._left * RESERVED_SHARE if deadline else 0.0
+        most = STEP_SECONDS if deadline else COMMAND_STEP_SECONDS
+        self.step_seconds = min(most, self._left - self._reserved)
         self._settings = postgres_login.settings(self.psycopg, url, self.step_seconds)
         self._lost: HistoryError | None = None  # why there is no connection any more
         self._may_reconnect = True
         self._closing = Lock()  # so that nobody else's socket is broken
         self._psql: Any = None  # psycopg's connection
 
-    def run(self, work: Callable[[Any], _T]) -> _T:
+    def run(self, work: Callable[[Any], _T], *, is_last: bool = False) -> _T:
         """Return what `work` returns, which gets psycopg's connection.
 
         Where that was cut, `work` is done again on a new one: it must not matter if it is done twice.
+        `is_last`: it may take what is reserved of the run's time.
         """
+        if is_last:
+            self._reserved = 0.0
         # In the middle of a statement a request to end would leave a connection that is of no use.
         with stop.postpone():
             return self._run(work)
@@ -113,7 +119,7 @@ class Connection:
 
     def _seconds(self) -> float:
         """Return how long the next piece of work may take. Raises HistoryError where no time is left."""
-        seconds = min(self.step_seconds, self._left)
+        seconds = min(self.step_seconds, self._left - self._reserved)
         if self._deadline:  # what comes after it needs time as well
             seconds = min(seconds, self._deadline.remaining() / 2, stop.seconds_left())
         if seconds < LEAST_SECONDS:

@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Protocol
 
     from heatmap.history.database import Cursor
+
+    class Change(Protocol):
+        """Does a piece of work as one transaction, and returns what it returns."""
+
+        def __call__(self, work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401
+            """Do it."""
+            ...
+
 
 TABLE = "CREATE TABLE turns (market TEXT NOT NULL PRIMARY KEY, slot TEXT NOT NULL)"
 LEASE = (
@@ -46,12 +54,13 @@ _FINISH = "UPDATE turns SET slot = ?, holder = NULL, ends = NULL WHERE market = 
 class Lease:
     """A market's turn for the tick that was due at `slot`, for at most `seconds` from when it was taken.
 
-    `change` does a piece of work as one transaction. Every method raises HistoryError.
+    `change` does a piece of work as one transaction; the last may take what is reserved of the run's time.
+    Every method raises HistoryError.
     """
 
     def __init__(
         self,
-        change: Callable[[Callable[[Cursor], Any]], Any],
+        change: Change,
         market: str,
         slot: datetime,
         seconds: float,
@@ -74,7 +83,7 @@ class Lease:
             cursor.execute(_SLOT, (self._market,))
             return is_ours, str(cursor.fetchall()[0][0])
 
-        self._is_ours, slot = self._change(take)
+        self._is_ours, slot = self._change(take, is_last=False)
         self.is_done = slot == self._slot
         self.last_done = _moment(slot)
         return self._is_ours
@@ -92,7 +101,7 @@ class Lease:
             else:
                 cursor.execute(_RELEASE, (self._market, self._holder))
 
-        self._change(give_back)
+        self._change(give_back, is_last=True)
 
     def renew(self) -> bool:
         """Make the lease last `seconds` from now; return whether the turn still was this machine's."""
@@ -101,7 +110,7 @@ class Lease:
             cursor.execute(_RENEW, (self.seconds, self._market, self._holder))
             return bool(cursor.fetchall())
 
-        self._is_ours = self._is_ours and bool(self._change(prolong))
+        self._is_ours = self._is_ours and bool(self._change(prolong, is_last=False))
         return self._is_ours
 
 

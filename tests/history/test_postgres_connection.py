@@ -195,7 +195,7 @@ def test_a_session_that_the_server_ended(postgres: Place, postgresql: Postgresql
 
 def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its end of the connection has limits that follow from the run's deadline."""
-    monkeypatch.setattr(module, "STEP_SECONDS", 20)
+    monkeypatch.setattr(module, "STEP_SECONDS", 15)
     names = ("tcp_keepalives_idle", "tcp_keepalives_count", "tcp_user_timeout", "idle_session_timeout")
 
     def ask(store: Store, name: str) -> str:
@@ -206,9 +206,9 @@ def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch
         return store._database.read(work)
 
     with open_store(postgres.options, postgres.folder, pytest.fail, Deadline(90)) as store:
-        assert ("7", "2", "20000", "100000") == tuple(ask(store, name) for name in names)
-        assert "20000" == ask(store, "idle_in_transaction_session_timeout")
-        assert "15000" == ask(store, "statement_timeout")
+        assert ("5", "2", "15000", "100000") == tuple(ask(store, name) for name in names)
+        assert "15000" == ask(store, "idle_in_transaction_session_timeout")
+        assert "11250" == ask(store, "statement_timeout")
 
 
 def test_a_poolers_sessions_are_left_as_they_were(pooled: Place, postgresql: Postgresql) -> None:
