@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
-from heatmap import limits, snapshots, tick
+from heatmap import guard, limits, snapshots, tick
 from heatmap.cli import main
+from heatmap.config import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
-from heatmap.history import archives, pending_actions
+from heatmap.history import archives, pending_actions, periods
 from heatmap.history.actions import Action
+from heatmap.history.model import Bar
+from heatmap.history.options import HistoryOptions
+from heatmap.history.store import open_store
 from heatmap.model import Quote
 from heatmap.sources import nse_body, nse_lots
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -126,7 +130,7 @@ FULL: dict[str, Callable[[int], dict[str, Any]]] = {
 @pytest.mark.process
 @pytest.mark.parametrize("kind", FULL)
 def test_a_market_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
-    """A run of the most quotes there may be, with their history, is drawn with less than 100 MB."""
+    """A run of the most quotes there may be is drawn with less than 100 MB, and so is the next of the session."""
     (tmp_path / "heatmap.toml").write_text(CONFIGURATION)
     for minute in (0, 5):
         body = relay(limits.QUOTES, FULL[kind], minute)
@@ -142,6 +146,29 @@ def test_a_market_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
 
         assert 0 == code
         assert megabytes < MOST_MEGABYTES
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_year_of_an_index_of_500(tmp_path: Path) -> None:
+    """The first run of a session reads a year of bars of each instrument; of 500 they take less than 100 MB."""
+    (tmp_path / "heatmap.toml").write_text(CONFIGURATION)
+    (tmp_path / "relay.json").write_bytes(relay(500))
+    symbols, day, kept = [quote(number)["symbol"] for number in range(500)], date(2026, 9, 16), 0
+    calendar = load(tmp_path / "heatmap.toml").markets[0].calendar
+    with open_store(HistoryOptions(), tmp_path / "state", print) as store:
+        while kept < periods.YEAR_SESSIONS:
+            if guard.session_on(calendar, day):
+                close = 1000.0 + kept  # yesterday was always a rupee more
+                figures = (day, close, close + 9, close - 9, close, close + 1, 1e6, 1e9)
+                kept += store.add_bars("all", [Bar(symbol, *figures) for symbol in symbols]) // 500
+            day -= timedelta(days=1)
+
+    code, megabytes = measured(tmp_path, RUN, "2026-09-17T11:00:10+05:30")
+
+    assert 0 == code
+    assert megabytes < MOST_MEGABYTES
+    assert b'"60d"' in (tmp_path / "site/all/history.json").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
     """Return the bars under today's symbols; a session's own bar of that symbol stays the one it has."""
     given = list(bars)
     changed = {alias.old for alias in aliases}  # few of all symbols: the others need no search
-    taken = {(bar.symbol, bar.date) for bar in given}
+    later = {alias.new for alias in aliases}
+    taken = {(bar.symbol, bar.date) for bar in given if bar.symbol in later}  # no other is looked up
     result = []
     for bar in given:
         is_changed = bar.symbol in changed

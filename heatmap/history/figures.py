@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.guard import Calendar
+    from heatmap.history.model import Bar
     from heatmap.history.store import Store
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Phase, Session
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # Of a tape, beyond which every second moment is left out, or two of three, …: 285 moments of 210 stocks, 30
 # of 2,000.
 MOST_FIGURES = 60_000
+PORTION = 100  # symbols that bars are asked of at once
 USUAL_SESSIONS = 20  # whose ticks tell the usual volume by a time of day
 ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken instead
 OPENING = timedelta(minutes=15)
@@ -80,12 +82,23 @@ class Figures(NamedTuple):
 
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
         count = periods.sessions_needed(names) + 1
-        bars = self.store.bars(self.market, session - guard.ONE_DAY, count, sorted(asked)) if dates else []
+        bars = self._bars(sorted(asked), session, count) if dates else []
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
         digest = digests.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest)
         keepsake.write(path, key, encoded)
         return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
+
+    def _bars(self, symbols: Sequence[str], session: date, count: int) -> list[Bar]:
+        """Return the bars of some symbols over `count` sessions before `session`.
+
+        They are asked for in portions: rows as the database gives them take as much memory as the bars.
+        """
+        found: list[Bar] = []
+        for first in range(0, len(symbols), PORTION):
+            portion = symbols[first : first + PORTION]
+            found += self.store.bars(self.market, session - guard.ONE_DAY, count, portion)
+        return found
 
     def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
         """Return the session's tape, of which what is earlier than `now` is kept for the next tick.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.history import incoming, packing, statements, upkeep
@@ -153,7 +154,7 @@ class Store:
         Of these symbols only; None: of all.
         """
         rows = self._bar_rows(statements.BAR_COLUMNS, market, until, sessions, symbols)
-        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(symbol, _day(day), *rest))
+        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _day(day), *rest))
 
     def series(
         self, market: str, figure: str, until: date, sessions: int, symbols: Sequence[str] | None = None
