@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,12 @@ NOON = at(markets.SESSION, 12, 0)
 FINAL = at(markets.SESSION, *month.FINAL)
 # Sends itself a signal at the call of a function (of Python's or C's) with this number, once there is a handler.
 BLOW = """
-import os, signal, sys
+import os, signal, sys, threading
+reader, writer = os.pipe()
+def blow():
+    os.read(reader, 1)
+    os.kill(os.getpid(), number)  # from another thread: so the signal comes between two instructions of the run
+threading.Thread(target=blow, daemon=True).start()
 number, wanted, count = int(sys.argv.pop(1)), int(sys.argv.pop(1)), 0
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 def look(frame, event, argument):
@@ -38,7 +44,7 @@ def look(frame, event, argument):
         count += 1
         if count == wanted:
             sys.setprofile(None)
-            os.kill(os.getpid(), number)
+            os.write(writer, b".")
 from heatmap import cli
 sys.setprofile(look)
 code = cli.main()
@@ -178,6 +184,35 @@ def test_a_second_ctrl_c_is_not_postponed() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("it was held back")
+
+
+LOCKING = """
+def take(blow, number, done):
+    blow(number)
+    done.append("taken")
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("<frozen importlib._bootstrap>", "take"),
+        ("/lib/contextlib.py", "take"),
+        ("threading.py", "__enter__"),
+    ],
+)
+def test_a_request_in_the_middle_of_taking_a_lock_comes_a_moment_later(file: str, name: str) -> None:
+    """Else the lock would be held for good, and every thread that imports a module would wait for it."""
+    code: dict[str, Any] = {}
+    exec(compile(LOCKING.replace("take", name, 1), file, "exec"), code)  # noqa: S102 -- a frame as the library's
+    done: list[str] = []
+    with stop.handlers(), pytest.raises(StoppedError):  # noqa: PT012 -- when it comes is what counts
+        code[name](signal.raise_signal, signal.SIGTERM, done)
+        done.append("given back")
+        time.sleep(5)
+        done.append("never")
+
+    assert ["taken", "given back"] == done
 
 
 def test_ignored_signals_stay_ignored_and_former_handlers_come_back() -> None:
