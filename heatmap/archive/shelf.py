@@ -239,7 +239,7 @@ class Shelf:
             or not (self._is_drawn or not entry.is_searched)
         ):
             return []
-        missing = sorted(entry.lacks - {*self._kept})
+        missing = sorted(day for day in entry.lacks if not self._is_whole(day))
         return missing if len(missing) <= MOST_SEARCHED else sample(missing, MOST_SEARCHED)
 
     def note_found(self, target: str, asked: Collection[date], found: Collection[date]) -> None:

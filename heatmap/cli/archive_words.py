@@ -24,7 +24,9 @@ def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> li
         return []
     folder, names = config.state_directory, [target.name for target in config.publishers]
     known = record.load(folder, market.name, warn)
-    return target_days.find_gaps(known, dict.fromkeys(names), day_files.find(folder, market.name))
+    # Versions before 0.3 kept a page alone, which is not brought without the files beside it.
+    kept = [day for day, file in day_files.find(folder, market.name).items() if file.suffix == ".zip"]
+    return target_days.find_gaps(known, dict.fromkeys(names), kept)
 
 
 def sentences(gaps: Sequence[Gap]) -> list[str]:

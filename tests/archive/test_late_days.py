@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterator
@@ -347,6 +348,32 @@ def test_the_pages_of_version_0_2(tmp_path: Path) -> None:
     market.run(FINAL + DAY)
 
     assert {} == folder(second, THURSDAY)
+    assert b'href="../../../2026/09/18/"' in first.pages[f"{THURSDAY}index.html"]
+    assert_sound(first, second)
+
+
+def test_a_final_of_version_0_2_that_not_every_target_has(tmp_path: Path) -> None:
+    """It did not note which: the targets are asked, and the list of each leads to the day only if it is there."""
+    first, second = MemoryPublisher("first:"), MemoryPublisher("second:")
+    market = Market(tmp_path, first, second)
+    market.run(FINAL)
+    second.pages = {path: content for path, content in second.pages.items() if not path.startswith(THURSDAY)}
+    zipped = day_files.path(market.state, "nse-fno", date(2026, 9, 17))
+    page = (day_files.load(market.state, "nse-fno", date(2026, 9, 17), pytest.fail) or {})["index.html"]
+    zipped.unlink()
+    zipped.with_suffix(".html").write_bytes(page.replace(b"\0before\0", b""))
+    file = record.path(market.state, "nse-fno")
+    file.write_text(json.dumps({"version": 1, "days": json.loads(file.read_bytes())["days"]}))
+    state = market.state / "state.json"
+    state.write_text(
+        re.sub(r'"(final|archive|feed|bars|alerts)_date": "[^"]*"', r'"\1_date": null', state.read_text())
+    )
+    for number in range(3):
+        market.run(OPEN + DAY + number * TICK)
+
+    assert (True, False) == tuple(b'href="2026/09/17/"' in target.pages[LIST] for target in (first, second))
+    assert_sound(first, second)
+    market.run(FINAL + DAY)
     assert b'href="../../../2026/09/18/"' in first.pages[f"{THURSDAY}index.html"]
     assert_sound(first, second)
 
