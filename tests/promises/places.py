@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -122,6 +123,15 @@ class Place:
         top = self.root / FOLDER
         folders = [folder for folder in (top, *top.glob("*/")) if folder.is_dir()]
         return {name for folder in folders for name in os.listdir(folder) if name.startswith(".")}
+
+    def leave(self) -> str:
+        """Put a file on its way there, as a killed run leaves it; return its name."""
+        name = f".heatmap-{int(time.time()):08x}-{0:016x}.tmp"
+        file = self.root / FOLDER / name
+        file.write_bytes(b"half a page")
+        owner = file.parent.stat()
+        os.chown(file, owner.st_uid, owner.st_gid)
+        return name
 
     def age(self, path: str) -> None:
         """Make a leftover's name two hours older, as if that much time had passed."""
