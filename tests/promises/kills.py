@@ -77,7 +77,7 @@ def measure(place: Place, rng: Random, amount: int) -> Kills:
         state = json.loads((folder / "state/state.json").read_text("utf-8"))
         whole = {name: place.files().get(name) for name in after} == after
         unhealed += healed.code != 0 or healed.said != "" or not whole or not state["markets"]
-    if place.watched:  # by chance no kill may have left one: then a sweep that does nothing would go unnoticed
+    if place.watched:  # else a sweep that does nothing would go unnoticed where no kill has left a file
         leftovers.add(place.leave())
     for name in place.leftovers():
         place.age(name)

@@ -43,6 +43,7 @@ class Measurement:
     title: str
     what: str  # the heading of the first column
     rows: Mapping[str, Callable[[Path, Random, int], Any]]
+    figures: type[Any]  # what each row comes to, a named tuple: its fields are the other columns
     sample: int = 1
     whole: int = 1
 
@@ -78,6 +79,7 @@ MEASUREMENTS = (
         "Two visitors fetch the page all the while that it is published (promise 1)",
         "target",
         _on_targets(torn, ALL),
+        torn.Torn,
         torn.SAMPLE,
         torn.WHOLE,
     ),
@@ -86,6 +88,7 @@ MEASUREMENTS = (
         "Uploads cut at bytes spread over their whole way, with a single attempt (promise 2)",
         "target",
         _on_targets(cuts, ALL),
+        cuts.Cuts,
         cuts.SAMPLE,
         cuts.WHOLE,
     ),
@@ -94,6 +97,7 @@ MEASUREMENTS = (
         "SIGKILL to a real `heatmap run` at random instants (promises 2 and 9)",
         "target",
         _on_targets(kills, ALL),
+        kills.Kills,
         kills.SAMPLE,
         kills.WHOLE,
     ),
@@ -102,6 +106,7 @@ MEASUREMENTS = (
         "The same files published twice (promise 4)",
         "target",
         _on_targets(repeats, ALL),
+        repeats.Repeats,
         repeats.SAMPLE,
         repeats.WHOLE,
     ),
@@ -110,6 +115,7 @@ MEASUREMENTS = (
         "Real runs whose server falls silent on the way, with `deadline_seconds = 5` (promise 6)",
         "target",
         _on_targets(stalls, REMOTE),
+        stalls.Stalls,
         stalls.SAMPLE,
         stalls.WHOLE,
     ),
@@ -126,6 +132,7 @@ MEASUREMENTS = (
         "Three targets in one run: one silent, one that refuses the login, one good (promise 11)",
         "target",
         _on_targets(independence, tuple(kind for kind in REMOTE if not kind.startswith("s3"))),
+        independence.Independence,
         independence.SAMPLE,
         independence.WHOLE,
     ),
@@ -134,6 +141,7 @@ MEASUREMENTS = (
         "The same page uploaded to the same vsftpd by the tools people use",
         "tool",
         {tool: partial(_upload, tool) for tool in rivals.UPLOADS},
+        rivals.Rivalry,
         rivals.SAMPLE,
         rivals.WHOLE,
     ),
@@ -142,6 +150,7 @@ MEASUREMENTS = (
         "A simulated month of ticks through the real command, with SIGKILL at random instants (history)",
         "history",
         {"SQLite": months.measure},
+        months.Months,
         months.SAMPLE,
         months.WHOLE,
     ),
@@ -150,9 +159,10 @@ MEASUREMENTS = (
         "A simulated year of real runs, at an exchange that misbehaves, on a machine that nobody watches",
         "installation",
         {"the year": year.measure, "every fault in turn": year.measure_dense},
+        year.Year,
         year.SAMPLE,
         year.WHOLE,
     ),
-    Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults()),
+    Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults(), faults.Faults),
 )
 BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
