@@ -43,9 +43,9 @@ class Measurement:
     title: str
     what: str  # the heading of the first column
     rows: Mapping[str, Callable[[Path, Random, int], Any]]
-    figures: type[Any]  # what each row comes to, a named tuple: its fields are the other columns
     sample: int = 1
     whole: int = 1
+    figures: type[Any] | None = None  # a named tuple, what each row comes to: its fields are the columns
 
     def measure(self, row: str, folder: Path, seed: int, amount: int) -> Any:
         """Return the figures of one row. Raises process.Missing where a server or a tool is not here."""
@@ -79,45 +79,45 @@ MEASUREMENTS = (
         "Two visitors fetch the page all the while that it is published (promise 1)",
         "target",
         _on_targets(torn, ALL),
-        torn.Torn,
         torn.SAMPLE,
         torn.WHOLE,
+        torn.Torn,
     ),
     Measurement(
         "cuts",
         "Uploads cut at bytes spread over their whole way, with a single attempt (promise 2)",
         "target",
         _on_targets(cuts, ALL),
-        cuts.Cuts,
         cuts.SAMPLE,
         cuts.WHOLE,
+        cuts.Cuts,
     ),
     Measurement(
         "kills",
         "SIGKILL to a real `heatmap run` at random instants (promises 2 and 9)",
         "target",
         _on_targets(kills, ALL),
-        kills.Kills,
         kills.SAMPLE,
         kills.WHOLE,
+        kills.Kills,
     ),
     Measurement(
         "repeats",
         "The same files published twice (promise 4)",
         "target",
         _on_targets(repeats, ALL),
-        repeats.Repeats,
         repeats.SAMPLE,
         repeats.WHOLE,
+        repeats.Repeats,
     ),
     Measurement(
         "stalls",
         "Real runs whose server falls silent on the way, with `deadline_seconds = 5` (promise 6)",
         "target",
         _on_targets(stalls, REMOTE),
-        stalls.Stalls,
         stalls.SAMPLE,
         stalls.WHOLE,
+        stalls.Stalls,
     ),
     Measurement(
         "shortages",
@@ -126,43 +126,46 @@ MEASUREMENTS = (
         shortages.ROWS,
         shortages.SAMPLE,
         shortages.WHOLE,
+        shortages.Shortages,
     ),
     Measurement(
         "independence",
         "Three targets in one run: one silent, one that refuses the login, one good (promise 11)",
         "target",
         _on_targets(independence, tuple(kind for kind in REMOTE if not kind.startswith("s3"))),
-        independence.Independence,
         independence.SAMPLE,
         independence.WHOLE,
+        independence.Independence,
     ),
     Measurement(
         "rivals",
         "The same page uploaded to the same vsftpd by the tools people use",
         "tool",
         {tool: partial(_upload, tool) for tool in rivals.UPLOADS},
-        rivals.Rivalry,
         rivals.SAMPLE,
         rivals.WHOLE,
+        rivals.Rivalry,
     ),
     Measurement(
         "months",
         "A simulated month of ticks through the real command, with SIGKILL at random instants (history)",
         "history",
         {"SQLite": months.measure},
-        months.Months,
         months.SAMPLE,
         months.WHOLE,
+        months.Months,
     ),
     Measurement(
         "year",
         "A simulated year of real runs, at an exchange that misbehaves, on a machine that nobody watches",
         "installation",
         {"the year": year.measure, "every fault in turn": year.measure_dense},
-        year.Year,
         year.SAMPLE,
         year.WHOLE,
+        year.Year,
     ),
-    Measurement("faults", "Named cases of faults (promises 3 to 12)", "tests", _faults(), faults.Faults),
+    Measurement(
+        "faults", "Named cases of faults (promises 3 to 12)", "tests", _faults(), figures=faults.Faults
+    ),
 )
 BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}

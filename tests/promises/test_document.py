@@ -68,6 +68,7 @@ def test_every_table_has_its_figures(measurement: object) -> None:
         if column in LOSSES and cell != "0"
     ]
 
+    assert measurement.figures, "name its figures in tests/promises/matrix.py"  # type: ignore[attr-defined]
     fields = [field.replace("_", " ") for field in measurement.figures._fields]  # type: ignore[attr-defined]
     assert fields == heading[1:], "the table is of other figures than are measured now"
     assert rows

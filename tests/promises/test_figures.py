@@ -15,6 +15,7 @@ from tests.promises.kills import Kills
 from tests.promises.months import Months
 from tests.promises.repeats import Repeats
 from tests.promises.rivals import Rivalry
+from tests.promises.shortages import Shortages
 from tests.promises.stalls import Stalls
 from tests.promises.torn import Paid, Torn
 
@@ -28,6 +29,7 @@ WELL: list[Any] = [
     Independence(1, 0.3, 0.4, 8.1, 1, 2, 0),
     Months(2, 8, 3, promised=4, lost=0, doubled=0, wrong=0, warnings=0),
     Faults(cases=9, passed=8, failed=0, skipped=1),
+    Shortages(8, 3, 4, 1, 6.2, 0, 0, 0, 0),
     Rivalry(uploads=5, reads=20, torn=1, not_found=0),
 ]
 WORSE: list[tuple[type[Any], dict[str, Any]]] = [
@@ -55,6 +57,8 @@ WORSE: list[tuple[type[Any], dict[str, Any]]] = [
     (Months, {"promised": 0}),
     (Faults, {"failed": 1}),
     (Faults, {"cases": 9, "passed": 0, "skipped": 9}),
+    *((Shortages, {name: 1}) for name in ("too_late", "torn", "wrong", "unhealed")),
+    (Shortages, {"exit_75": 0, "interpreter": 0}),
     (Rivalry, {"reads": 0}),
 ]
 
