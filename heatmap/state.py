@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -214,5 +215,7 @@ def _unusable(directory: Path, error: OSError) -> ConfigError:
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         shortage.refuse(error)
     why = error.strerror or str(error)
+    if error.errno in (errno.EINVAL, errno.EISDIR) and error.filename:  # of a file in it, see `files`
+        why = f"{os.path.basename(error.filename)}: {why}"
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
     return unwritable(error, f"state_directory {directory} cannot be used ({why}): {advice} or name another")

@@ -72,9 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         kept = outcomes.read(config.state_directory)
         installation, kept = _installation(config, kept, now)
     except OSError as error:
-        why = (
-            f"{config.state_directory} cannot be read ({error.strerror}): ask as the user whose cron runs it"
-        )
+        where = error.filename or config.state_directory
+        why = f"{where} cannot be read ({error.strerror}): ask as the user whose cron runs it"
         raise ConfigError([why]) from error
     ended = {market.name: [each for each in kept if each.market == market.name] for market in markets}
     found = [

@@ -445,4 +445,5 @@ def test_a_state_that_cannot_be_read(here: Here) -> None:
     assert 78 == cli.main(["status"])
     out, err = here.capsys.readouterr()
     assert ("", 1) == (out, len(err.splitlines()))
-    assert f"{here.folder}/state cannot be read (Is a directory): ask as the user whose cron runs it" in err
+    file = here.folder / "state/outcomes.jsonl"
+    assert f"{file} cannot be read (it is a folder, not a file): ask as the user whose cron runs it" in err
