@@ -178,8 +178,15 @@ class Installation:
                 continue
             for name in place.leftovers():
                 place.age(name)
-        for path in (self.folder / "tmp").rglob("*"):
-            os.utime(path, (then, then), follow_symlinks=False)
+        if self.postgresql:  # the turn of a killed run ends by itself, before cron's next run
+            passed = f"UPDATE heatmap.turns SET ends = ends - interval '{AGED_SECONDS} seconds'"
+            self.postgresql.sql(passed, self.database)
+        for path in (self.folder / "tmp").iterdir():  # a temporary folder's name says when it was made
+            named = re.fullmatch(r"(heatmap-)([0-9a-f]{8})(-.+)", path.name)
+            if named:
+                path.rename(path.with_name(f"{named[1]}{int(named[2], 16) - AGED_SECONDS:08x}{named[3]}"))
+            else:
+                os.utime(path, (then, then), follow_symlinks=False)
 
     def outcomes(self) -> set[str]:
         """When each tick began of which an outcome is kept."""

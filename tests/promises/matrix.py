@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from tests.promises import (
     rivals,
     shortages,
     stalls,
+    strikes,
     torn,
 )
 from tests.promises.year import measure as year
@@ -63,6 +65,12 @@ def _on_targets(module: Any, names: tuple[str, ...]) -> dict[str, Callable[[Path
 def _upload(tool: str, folder: Path, _: Random, amount: int) -> Any:
     with kinds.started(rivals.KIND, folder) as place:
         return rivals.measure(rivals.UPLOADS[tool], place, amount)
+
+
+def _struck(
+    number: signal.Signals, share: float, folder: Path, rng: Random, amount: int, *, shared: bool
+) -> Any:
+    return strikes.measure(folder, rng, int(share * amount), number, shared=shared)
 
 
 def _faults() -> dict[str, Callable[[Path, Random, int], Any]]:
@@ -154,6 +162,20 @@ MEASUREMENTS = (
         months.SAMPLE,
         months.WHOLE,
         months.Months,
+    ),
+    Measurement(
+        "strikes",
+        "Whole runs with every part on and four targets, ended by a signal at random instants",
+        "signal, history",
+        {
+            "SIGKILL, SQLite": partial(_struck, signal.SIGKILL, 2.5, shared=False),
+            "SIGKILL, PostgreSQL": partial(_struck, signal.SIGKILL, 2.5, shared=True),
+            "SIGTERM, SQLite": partial(_struck, signal.SIGTERM, 1, shared=False),
+            "SIGTERM, PostgreSQL": partial(_struck, signal.SIGTERM, 1, shared=True),
+        },
+        strikes.Strikes,
+        strikes.SAMPLE,
+        strikes.WHOLE,
     ),
     Measurement(
         "year",

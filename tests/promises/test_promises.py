@@ -80,6 +80,14 @@ def test_targets_are_independent(kind: str, measured: Callable[[str, str], Any])
     assert figures.holds, figures
 
 
+@pytest.mark.parametrize("row", ["SIGKILL, SQLite", "SIGTERM, PostgreSQL"])
+def test_a_whole_run_that_is_ended_costs_nothing(row: str, measured: Callable[[str, str], Any]) -> None:
+    """With every part on: pages, archive, history, alerts and state are whole; the next run needs no help."""
+    figures = measured("strikes", row)
+
+    assert figures.holds, figures
+
+
 def test_the_visitors_notice_a_torn_page(nginx: Nginx) -> None:
     """Written in place as other tools do, the same page is torn before the same visitors' eyes."""
     page = nginx.root / "index.html"
