@@ -88,6 +88,7 @@ def seconds_left() -> float:
 def raise_if_requested() -> None:
     """Raise what the signal stands for, even if it was raised before and lost. Call it between steps."""
     if _request.number is not None:
+        _request.is_waiting = _request.is_due = False  # once is enough
         _raise(_request.number)
 
 

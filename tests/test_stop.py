@@ -54,6 +54,13 @@ os._exit(code)  # what comes after the run's end is Python's own
 """
 
 
+LOCKING = """
+def take(blow, number, done):
+    blow(number)
+    done.append("taken")
+"""
+
+
 def prepared(folder: Path) -> Path:
     """A folder with every part of a run that needs no server; it has had one tick, and a final is due."""
     folder.mkdir()
@@ -178,19 +185,23 @@ def test_a_request_is_postponed() -> None:
     assert ["inner", "outer", "after"] == done
 
 
+def test_a_request_that_a_step_has_raised_does_not_come_again() -> None:
+    """Though it was to be tried again a moment later: on its way out a run notes how it ended."""
+    code: dict[str, Any] = {}
+    exec(compile(LOCKING, "/lib/contextlib.py", "exec"), code)  # noqa: S102 -- a frame as the library's
+    with stop.handlers():
+        with pytest.raises(StoppedError):  # noqa: PT012 -- the second line must follow at once
+            code["take"](signal.raise_signal, signal.SIGTERM, [])
+            stop.raise_if_requested()
+        time.sleep(20 * stop.AGAIN_SECONDS)
+
+
 def test_a_second_ctrl_c_is_not_postponed() -> None:
     """Nobody at a keyboard should have to look for kill."""
     with stop.handlers(), pytest.raises(KeyboardInterrupt), stop.postpone():  # noqa: PT012 -- as above
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("it was held back")
-
-
-LOCKING = """
-def take(blow, number, done):
-    blow(number)
-    done.append("taken")
-"""
 
 
 @pytest.mark.parametrize(
