@@ -151,6 +151,21 @@ def test_a_run_spends_a_part_of_its_time(postgres: Place, postgresql: Postgresql
                     store._database.read(lambda cursor: cursor.execute("SELECT pg_sleep(0.5)"))
 
 
+def test_a_part_is_reserved_for_giving_turns_back(postgres: Place) -> None:
+    """What was published is noted as done, also where the rest of the history's time is used up."""
+    slot = at(MONDAY, 10)
+    with open_store(postgres.options, postgres.folder, pytest.fail, Deadline(80)) as store:
+        with store.turn(MARKET, slot) as is_ours:
+            assert is_ours
+            connection: Any = store._database
+            connection._connection._left = connection._connection._reserved + 0.01
+            with pytest.raises(HistoryError, match="has used up its part"):
+                store.status()
+    with postgres.open() as other:
+        turn = other.turn(MARKET, slot)
+        assert (False, True) == (turn.__enter__(), turn.is_done)
+
+
 def test_a_run_without_time_asks_nothing(postgres: Place) -> None:
     """What is left of its time is the page's."""
     deadline = Deadline(30)
