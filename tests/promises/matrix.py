@@ -24,6 +24,7 @@ from tests.promises import (
     strikes,
     torn,
 )
+from tests.promises.machines import measure as machines
 from tests.promises.year import measure as year
 
 TESTS = Path(__file__).parents[1]
@@ -185,6 +186,15 @@ MEASUREMENTS = (
         year.SAMPLE,
         year.WHOLE,
         year.Year,
+    ),
+    Measurement(
+        "machines",
+        "Two machines with one history in PostgreSQL, and a network that cuts, swallows and delays",
+        "their ways to it",
+        machines.ROWS,
+        machines.SAMPLE,
+        machines.WHOLE,
+        machines.Machines,
     ),
     Measurement(
         "faults", "Named cases of faults (promises 3 to 12)", "tests", _faults(), figures=faults.Faults

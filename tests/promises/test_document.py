@@ -32,6 +32,7 @@ LOSSES = (
     "left behind",
     "amiss",
     "blind",
+    "old",
 )
 
 
