@@ -174,9 +174,9 @@ MEASUREMENTS = (
             "SIGTERM, SQLite": partial(_struck, signal.SIGTERM, 1, shared=False),
             "SIGTERM, PostgreSQL": partial(_struck, signal.SIGTERM, 1, shared=True),
         },
-        strikes.Strikes,
         strikes.SAMPLE,
         strikes.WHOLE,
+        strikes.Strikes,
     ),
     Measurement(
         "year",
