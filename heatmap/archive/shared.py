@@ -45,7 +45,10 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
         if known.page and not (day in theirs.days and theirs.days[day].page)
     }
     targets = {
-        name: _without_days(target, own.keys() - _had(ours, name)) for name, target in theirs.targets.items()
+        name: _without_days(
+            _as_known_here(target, ours.targets.get(name)) if own else target, own.keys() - _had(ours, name)
+        )
+        for name, target in theirs.targets.items()
     }
     merged = record.Record({**ours.days, **theirs.days, **own}, {**ours.targets, **targets})
     if merged != ours:
@@ -53,6 +56,18 @@ def take_record(store: Store, directory: Path, market: str, warn: Callable[[str]
             record.save(directory, market, merged)
         except OSError as error:
             raise _unwritten(record.path(directory, market), error) from error
+
+
+def _as_known_here(target: record.Target, ours: record.Target | None) -> record.Target:
+    """Return what a target has, where days are known here alone: a list or feed without them is not right.
+
+    So it is after a run that was ended between the day and the list, and could not tell the other machines.
+    """
+    if ours is None:
+        return target
+    return target._replace(
+        is_listed=target.is_listed and ours.is_listed, has_feed=target.has_feed and ours.has_feed
+    )
 
 
 def _without_days(target: record.Target, days: set[date]) -> record.Target:

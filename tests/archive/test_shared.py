@@ -131,3 +131,19 @@ def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> N
     assert {"a": lacks, "b": lacks, "c": unsure} == found.targets
     assert [THURSDAY, FRIDAY, MONDAY] == [*day_files.find(here, "nse")]
     assert files_of(THURSDAY) == day_files.load(here, "nse", THURSDAY, pytest.fail)
+
+
+def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """A run was ended between the day and the list at one target, and the others were not told of the day."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    thursday, friday = (Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY))
+    broken = record.Target(is_listed=False, has_feed=False)
+    for folder in (here, there):
+        folder.mkdir()
+    record.save(there, "nse", of(thursday, a=record.Target(), b=record.Target()))
+    record.save(here, "nse", of(thursday, friday, a=record.Target(), b=broken))
+    with sqlite.open() as store:
+        shared.give(store, there, "nse", pytest.fail)
+        shared.take_record(store, here, "nse", pytest.fail)
+
+    assert {"a": record.Target(), "b": broken} == record.load(here, "nse", pytest.fail).targets
