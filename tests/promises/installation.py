@@ -188,10 +188,14 @@ class Installation:
             else:
                 os.utime(path, (then, then), follow_symlinks=False)
 
-    def outcomes(self) -> set[str]:
-        """When each tick began of which an outcome is kept."""
+    def is_known(self, moment: datetime) -> bool:
+        """Whether an outcome of a run is kept, or its mark, of which the next one that is due makes one."""
         lines = (self.folder / "state/outcomes.jsonl").read_text("utf-8").splitlines()
-        return {kept["at"] for kept in map(json.loads, lines)}
+        mark = (self.folder / "state/lock").read_text("utf-8")
+        return (
+            moment.isoformat() in {kept["at"] for kept in map(json.loads, lines)}
+            or moment.isoformat() in mark
+        )
 
     def has_begun(self, moment: datetime) -> bool:
         """Whether a run of a moment, which was ended, has left its mark or pages."""

@@ -135,7 +135,7 @@ class Series:
         it.age()
         self.run(session, tick, after=moment + LATER)
         self._judge_alerts(where, told, it.told(it.sessions[session]))
-        if has_begun and moment.isoformat() not in it.outcomes():
+        if has_begun and not it.is_known(moment):
             self._count("untold", f"{where}: exit {code}, no outcome")
 
     def _judge_end(self, where: str, code: int, said: str) -> None:
