@@ -9,7 +9,7 @@ Usage: sh deploy/install.sh [OPTION]...
 Installs heatmap as a system service, from the checkout that this script is in. Run again, it upgrades, or does nothing.
 
   --from WHAT      install this instead: a wheel, or what pip understands, such as 'market-heatmap>=0.2'
-  --extras LIST    with these extras, such as sftp-password,s3
+  --extras LIST    with these extras, such as png,s3
   --cron           a line of cron, with its own log, in place of the systemd timer (where systemd does not run: always)
   --dry-run        say what would be done, and do nothing
   --root DIR       put everything below DIR, and start nothing: a trial that needs no root

@@ -176,9 +176,6 @@ def test_a_server_that_repeats_it(tmp_path: Path, place: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_sftp_by_password(tmp_path: Path, place: str) -> None:
     """Well, and refused; a second target, by key, starts OpenSSH's client at the same time."""
-    pytest.importorskip(
-        "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
-    )
     line, environment = planted(tmp_path, place)
     with started(lambda: ProftpdSftp(tmp_path / "server")) as server:
         known = f'known_hosts_file = "{server.known_hosts_file}"'

@@ -47,10 +47,7 @@ class _Login(NamedTuple):
     what: str
 
 
-_EXTRAS = {
-    "sftp": ("paramiko", "sftp-password"),
-    "s3": ("requests_aws4auth", "s3"),
-}  # module, name of the extra
+_EXTRAS = {"s3": ("requests_aws4auth", "s3")}  # module, name of the extra
 _PASSWORDS = {
     "ftp": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),
     "ftps": _Login("password", "ftp-password", "HEATMAP_FTP_PASSWORD", "password"),

@@ -4,35 +4,53 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, known_hosts, sftp_words
+from heatmap.publishers import known_hosts, sftp_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from heatmap.deadline import Deadline
+    from heatmap.publishers.address import Address
     from heatmap.publishers.known_hosts import HostKey
-    from heatmap.publishers.sftp import SftpPublisher
+
+VERSION = re.compile(r"OpenSSH\w*_(\d+)\.(\d+)")
 
 
-def arguments(target: SftpPublisher, **more: str) -> list[str]:
-    """Return the options and the host, alike for sftp and ssh. What the user's configuration says counts too.
+class Server(NamedTuple):
+    """How an SSH server is reached. `name` is what messages call the target.
+
+    `by_password`: the login is by password, and the user's configuration of ssh does not count. A jump host
+    in it would ask for the password, too. `identity_file`, `config_file` None: as ssh finds them.
+    """
+
+    name: str
+    address: Address
+    timeout_seconds: float
+    known_hosts_file: Path
+    by_password: bool = False
+    identity_file: Path | None = None
+    config_file: Path | None = None
+
+
+def arguments(server: Server, **more: str) -> list[str]:
+    """Return the options and the host, alike for sftp and ssh.
 
     `more`: options that take the place of those.
     """
-    where = address.parse(target.url)
-    seconds = f"{max(1, round(target.timeout_seconds))}"
+    where = server.address
+    seconds = f"{max(1, round(server.timeout_seconds))}"
     system = " ".join(known_hosts.SYSTEM_FILES)
     options = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
         "NoHostAuthenticationForLocalhost": "no",
         "UpdateHostKeys": "no",  # which keys to trust is the user's act alone
-        "GlobalKnownHostsFile": f'"{target.known_hosts_file}" {system}',  # so the user's own file holds too
+        "GlobalKnownHostsFile": f'"{server.known_hosts_file}" {system}',  # so the user's own file holds too
         "ControlMaster": "no",
         "ControlPath": "none",  # a connection that others opened, they may have opened with less care
         "LogLevel": "ERROR",  # no greetings
@@ -40,16 +58,31 @@ def arguments(target: SftpPublisher, **more: str) -> list[str]:
         "ServerAliveInterval": seconds,  # with the next, also how long it waits while it logs in
         "ServerAliveCountMax": "1",
     }
+    if server.by_password:
+        options |= {
+            "BatchMode": "no",  # in which ssh asks for nothing
+            "PubkeyAuthentication": "no",
+            "PreferredAuthentications": "password,keyboard-interactive",
+            "NumberOfPasswordPrompts": "1",  # a second wrong login brings some servers to ban an address
+        }
     options |= more
     if where.user:
         options["User"] = where.user
     if where.port:
         options["Port"] = f"{where.port}"
-    if target.identity_file:
-        options |= {"IdentityFile": _quoted(target.identity_file), "IdentitiesOnly": "yes"}
+    if server.identity_file:
+        options |= {"IdentityFile": _quoted(server.identity_file), "IdentitiesOnly": "yes"}
     host = f"[{where.host}]" if ":" in where.host else where.host
-    config = ["-F", str(target.config_file)] if target.config_file else []
+    file = "none" if server.by_password else server.config_file
+    config = ["-F", str(file)] if file else []
     return [*config, *(f"-o{key}={value}" for key, value in options.items()), "--", host]
+
+
+def sftp_command(server: Server, batch_file: str, *flags: str, **more: str) -> list[str]:
+    """Return the command that obeys `batch_file` ("-": what it reads) without a terminal; `more` as above."""
+    *options, end, host = arguments(server, **more)
+    # ssh obeys the first of two values, and -b brings a BatchMode of its own.
+    return ["sftp", *flags, *options, "-b", batch_file, end, host]
 
 
 def environment() -> dict[str, str]:
@@ -57,13 +90,18 @@ def environment() -> dict[str, str]:
     return {**credentials.child_environment(), "LC_ALL": "C"}
 
 
-def run(command: Sequence[str], seconds: float) -> str:
+def run(command: Sequence[str], seconds: float, more_environment: Mapping[str, str] | None = None) -> str:
     """Return all that a program says, in whatever order. Raises OSError, or TimeoutError after `seconds`."""
     import signal
     from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 
     with Popen(
-        command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=environment(), start_new_session=True
+        command,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        env={**environment(), **(more_environment or {})},
+        start_new_session=True,
     ) as child:
         try:
             return child.communicate(timeout=seconds)[0].decode(errors="replace")
@@ -74,19 +112,27 @@ def run(command: Sequence[str], seconds: float) -> str:
                 os.killpg(child.pid, signal.SIGKILL)  # with all that it started
 
 
-def description(target: SftpPublisher, seconds: float) -> str:
+def description(server: Server, seconds: float, password: str | None = None) -> str:
     """Return what `sftp` tells of a server when it connects. Raises OSError."""
-    return run(["sftp", "-vv", "-b", os.devnull, *arguments(target, LogLevel="DEBUG2")], seconds)
+    command = sftp_command(server, os.devnull, "-vv", LogLevel="DEBUG2")
+    with askpass.offer(password) as answers:
+        return run(command, seconds, answers)
 
 
-def host_key(target: SftpPublisher, deadline: Deadline) -> HostKey:
+def version() -> tuple[int, int] | None:
+    """Return the version of ssh, (8, 4) for instance; None where it is not told."""
+    told = VERSION.match(_tried(["ssh", "-V"]))
+    return (int(told[1]), int(told[2])) if told else None
+
+
+def host_key(server: Server, deadline: Deadline) -> HostKey:
     """Return the key that a server shows, reached as ssh reaches it, by aliases and jump hosts; no login.
 
     Raises PublishError.
     """
     from heatmap import temporary
 
-    seconds = deadline.timeout(target.timeout_seconds)
+    seconds = deadline.timeout(server.timeout_seconds)
     with temporary.make_folder() as folder:
         file = f"{folder}/known_hosts"
         options = {
@@ -95,26 +141,27 @@ def host_key(target: SftpPublisher, deadline: Deadline) -> HostKey:
             "GlobalKnownHostsFile": os.devnull,
             "HashKnownHosts": "no",
             "PreferredAuthentications": "none",
+            "BatchMode": "yes",
         }
         try:
-            said = run(["ssh", "-T", *arguments(target, **options)], seconds)
+            said = run(["ssh", "-T", *arguments(server, **options)], seconds)
         except OSError as error:
             shortage.refuse(error)
             why = error.strerror or "no answer in time"
-            raise PublishError(f"{target.name}: its host key cannot be had ({why}): try again") from error
+            raise PublishError(f"{server.name}: its host key cannot be had ({why}): try again") from error
         try:
             with open(file, encoding="utf-8") as stream:
                 return known_hosts.parse(stream.readline())
         except (OSError, ValueError):
-            raise sftp_words.refusal(target.name, said) from None
+            raise sftp_words.refusal(server.name, said) from None
 
 
-def locked_key(target: SftpPublisher) -> str:
-    """Return the first file of a key that ssh would use for a target but for its passphrase; "" for none."""
-    if target.identity_file:
-        files = [str(target.identity_file)]
+def locked_key(server: Server) -> str:
+    """Return the first file of a key that ssh would use but for its passphrase; "" for none."""
+    if server.identity_file:
+        files = [str(server.identity_file)]
     else:
-        said = _tried(["ssh", "-G", *arguments(target)])
+        said = _tried(["ssh", "-G", *arguments(server)])
         files = re.findall(r"^identityfile (.+)$", said, re.MULTILINE)
     for file in map(os.path.expanduser, files):
         if os.path.isfile(file) and "incorrect passphrase" in _tried(

@@ -1,4 +1,4 @@
-"""Publishes by SFTP: through OpenSSH's own client, or by password through paramiko, which is an extra."""
+"""Publishes by SFTP, through OpenSSH's own client."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap import credentials
-from heatmap.errors import ConfigError, DeadlineError, PublishError, PublishImpossible
+from heatmap.errors import ConfigError, DeadlineError, PublishError
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from heatmap.deadline import Deadline
     from heatmap.publishers.known_hosts import HostKey
+    from heatmap.publishers.openssh import Server
     from heatmap.publishers.steps import Session
 
 PROGRAM = "sftp"
-EXTRA = "paramiko"
-MISSING_EXTRA = "an SFTP login by password needs paramiko, which is not installed"
-INSTALL = "`pip install 'market-heatmap[sftp-password]'`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +76,10 @@ class SftpPublisher(Remote):
         )
 
     def problems(self) -> Sequence[str]:
-        """Say what is missing: the client or the extra, the password, a file that is named."""
-        from importlib.util import find_spec
+        """Say what is missing: the client, the password, a file that is named."""
         from shutil import which
 
-        if self.by_password:
-            found = credentials.problems(self.password_env, self.password_file, self.password_command)
-            if find_spec(EXTRA) is None:
-                found.append(f"{MISSING_EXTRA}: {INSTALL}")
-            return found
-        found = []
+        found = credentials.problems(*self._password_places)
         if which(PROGRAM) is None:
             found.append(
                 "the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)"
@@ -99,32 +90,38 @@ class SftpPublisher(Remote):
         return found
 
     def session(self, deadline: Deadline) -> Session:
-        """Return a new session, not yet open. Raises PublishError."""
-        if self.by_password:
-            session: Session = self._paramiko().session(self, deadline)
-            return session
-        from heatmap.publishers import sftp_client
+        """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
+        from heatmap.publishers import secret, sftp_client
 
-        return sftp_client.Session(self, deadline)
+        password = secret.read(self.name, self._password_places, deadline)
+        return sftp_client.Session(self._server, deadline, password)
 
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
         from heatmap.publishers import openssh
 
         try:
-            ask = self._paramiko().host_key if self.by_password else openssh.host_key
-            key: HostKey = ask(self, deadline)
+            return openssh.host_key(self._server, deadline)
         except DeadlineError as error:
             raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
-        return key
 
-    def _paramiko(self) -> ModuleType:
-        """Return the module of logins by password. Raises PublishImpossible where the extra is missing."""
-        try:
-            from heatmap.publishers import sftp_paramiko
-        except ModuleNotFoundError as error:
-            raise PublishImpossible(f"{self.name}: {MISSING_EXTRA}: {INSTALL}") from error
-        return sftp_paramiko
+    @property
+    def _password_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:
+        return self.password_env, self.password_file, self.password_command
+
+    @property
+    def _server(self) -> Server:
+        from heatmap.publishers.openssh import Server
+
+        return Server(
+            name=self.name,
+            address=address.parse(self.url),
+            timeout_seconds=self.timeout_seconds,
+            known_hosts_file=self.known_hosts_file,
+            by_password=self.by_password,
+            identity_file=self.identity_file,
+            config_file=self.config_file,
+        )
 
     def _files(self) -> Sequence[tuple[str, Path | None]]:
         return [

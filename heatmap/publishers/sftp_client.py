@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from heatmap import shortage
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import address, openssh, options, sftp_words
+from heatmap.publishers import address, askpass, openssh, options, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from typing import IO
 
     from heatmap.deadline import Deadline
-    from heatmap.publishers.sftp import SftpPublisher
+    from heatmap.publishers.openssh import Server
 
-CLIENT = "sftp"
 PROMPT = "sftp> "  # in batch mode the client repeats each command behind it before it obeys
 SENTINEL = "version"  # a command that is answered without the server, so that a step's words have an end
 SENTINEL_ANSWER = re.compile(r"SFTP protocol version (\d+)")
@@ -37,14 +37,18 @@ OTHERS_MAY_READ = re.compile(r"......r..")
 
 
 class Session:
-    """A connection by the command `sftp`. Paths that do not begin with "/" start at the login folder."""
+    """A connection by the command `sftp`. Paths that do not begin with "/" start at the login folder.
+
+    `password` None: the login is by key.
+    """
 
     atomic = False
     faults = (OSError, Broken)
 
-    def __init__(self, target: SftpPublisher, deadline: Deadline) -> None:
-        self._target = target
+    def __init__(self, server: Server, deadline: Deadline, password: str | None = None) -> None:
+        self._server = server
         self._deadline = deadline
+        self._password = password
         self._client: Popen[bytes] | None = None
         self._copy: IO[bytes] | None = None  # a file by which content goes to and from the client
         self._step, self._what = "connect", ""
@@ -61,44 +65,46 @@ class Session:
         self._step = "keep"
         file = self._copy = _copy()
         os.fchmod(file.fileno(), address.FILE_MODE)  # which the client gives to what it stores
-        self._step = "connect"
-        try:
-            self._client = Popen(
-                [CLIENT, "-b", "-", *openssh.arguments(self._target)],
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=STDOUT,  # so that words and sentinel stay in order
-                bufsize=0,
-                env=openssh.environment(),
-                pass_fds=[file.fileno()],
-                start_new_session=True,  # a group of its own, so that it ends with all that it started
-            )
-        except OSError as error:
-            shortage.refuse(error)
-            raise openssh.missing(self._target.name, error) from error
-        self._ask("")
+        self._step = "ask"
+        with askpass.offer(self._password) as answers:
+            self._step = "connect"
+            try:
+                self._client = Popen(
+                    openssh.sftp_command(self._server, "-"),
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=STDOUT,  # so that words and sentinel stay in order
+                    bufsize=0,
+                    env={**openssh.environment(), **answers},
+                    pass_fds=[file.fileno()],
+                    start_new_session=True,  # a group of its own, so that it ends with all that it started
+                )
+            except OSError as error:
+                shortage.refuse(error)
+                raise openssh.missing(self._server.name, error) from error
+            self._ask("")
 
     def size(self, path: str) -> int:
         """Return a file's size. Raises Missing, and Hidden for one that visitors may not read."""
         self._step, self._what = "look", path
         if self._held(address.parent(path)).get(path.rpartition("/")[2]) == "l":  # `ls` of it looks behind it
-            raise sftp_words.in_the_way(self._target.name, path, "a symbolic link")
+            raise sftp_words.in_the_way(self._server.name, path, "a symbolic link")
         words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
         if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
             raise Missing
         listed = [found for found in map(LISTED.fullmatch, words) if found]
         if len(listed) != 1 or listed[0][4].count("/") > _named(path).count("/"):
             raise (
-                sftp_words.in_the_way(self._target.name, path, "a folder") if listed else Broken(_told(words))
+                sftp_words.in_the_way(self._server.name, path, "a folder") if listed else Broken(_told(words))
             )
         kind, mode, size, _ = listed[0].groups()
         self._size = int(size)
         if kind != "-":
             what = "a symbolic link that leads nowhere" if kind == "l" else "no ordinary file"
-            raise sftp_words.in_the_way(self._target.name, path, what)
+            raise sftp_words.in_the_way(self._server.name, path, what)
         if not OTHERS_MAY_READ.fullmatch(mode):
             if path == self._stored:
-                raise sftp_words.kept_from_visitors(self._target.name, path, kind + mode)
+                raise sftp_words.kept_from_visitors(self._server.name, path, kind + mode)
             raise Hidden(self._size)
         return self._size
 
@@ -157,16 +163,15 @@ class Session:
         """Say which server this is, as it tells on a second connection that repeats all it hears."""
         said = ""
         with suppress(OSError):
-            said = openssh.description(self._target, self._deadline.timeout(self._target.timeout_seconds))
+            seconds = self._deadline.timeout(self._server.timeout_seconds)
+            said = openssh.description(self._server, seconds, self._password)
         return sftp_words.describe(said, self._protocol)
 
     def explain(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence, by the step it came at."""
         if self._step == "connect" and isinstance(error, Lost):
-            said = str(error)
-            locked = openssh.locked_key(self._target) if sftp_words.is_refused_login(said) else ""
-            return sftp_words.refusal(self._target.name, said, locked)
-        return sftp_words.explain(self._target.name, self._step, self._what, error)
+            return self._explain_login(str(error))
+        return sftp_words.explain(self._server.name, self._step, self._what, error)
 
     def abort(self) -> None:
         """Kill the client and all that it started."""
@@ -192,6 +197,14 @@ class Session:
             self._copy.close()
             self._copy = None
 
+    def _explain_login(self, said: str) -> PublishError:
+        """Return why there is no connection, as a sentence; `said` is the client's words."""
+        said = redact(said, [self._password])
+        if self._password is not None:
+            return sftp_words.refused_password(self._server.name, said, openssh.version())
+        locked = openssh.locked_key(self._server) if sftp_words.is_refused_login(said) else ""
+        return sftp_words.refusal(self._server.name, said, locked)
+
     def _ask(self, command: str, size: int = 0) -> list[str]:
         """Give a command, "" for none; return what was said to it: nothing, mostly, where all went well.
 
@@ -202,10 +215,10 @@ class Session:
             raise Lost("there is no connection")
         line = f"{command}\n".encode()
         if len(line) > MAX_COMMAND_BYTES:
-            raise PublishImpossible(f"{self._target.name}: the path {self._what} is too long for sftp")
+            raise PublishImpossible(f"{self._server.name}: the path {self._what} is too long for sftp")
         with suppress(BrokenPipeError):  # then its last words tell more
             client.stdin.write((line if command else b"") + f"{SENTINEL}\n".encode())
-        seconds = options.allowance(self._target.timeout_seconds, size)
+        seconds = options.allowance(self._server.timeout_seconds, size)
         words = self._listen(client.stdout.fileno(), self._deadline.timeout(seconds))
         self._protocol = words.pop()
         return [word for word in words if word and not word.startswith(PROMPT)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import known_hosts
+from heatmap.publishers import askpass, known_hosts
 
 LATER = "the next run tries again"
 LINE_CHARACTERS = 200  # of a line of a server's words, in a sentence of ours
 ADVICE = {  # by step: what could not be done, and what may help where the server said no
     "keep": ("this machine cannot keep a page's copy", "make room where its temporary files are"),
+    "ask": ("the password cannot be handed to ssh", "make room where its temporary files are"),
     "look": ("{} cannot be looked at", "let the user read this folder"),
     "read": ("{} cannot be read back", "let the user read it"),
     "store": ("{} cannot be stored", "look at the folder's permissions and the space left"),
@@ -44,7 +45,7 @@ def explain(name: str, step: str, what: str, error: BaseException) -> PublishErr
     if step == "connect":
         return PublishError(f"{name}: no connection ({why}): check host and port, or wait")
     failed, advice = ADVICE[step]
-    if step != "keep" and (isinstance(error, Lost) or not isinstance(error, Broken)):
+    if step not in ("keep", "ask") and (isinstance(error, Lost) or not isinstance(error, Broken)):
         advice = LATER
     return PublishError(f"{name}: {failed.format(what or 'the login folder')} ({why}): {advice}")
 
@@ -113,6 +114,27 @@ def refusal(name: str, said: str, locked_key: str = "") -> PublishError:
             return PublishImpossible(f"{name}: no SFTP ({reason}): {advice}")
     reason = next((line for line in lines if line.startswith(("ssh:", "kex_", "Connection "))), lines[-1])
     return PublishError(f"{name}: no connection ({reason}): check host and port, or wait")
+
+
+def refused_password(name: str, said: str, version: tuple[int, int] | None) -> PublishError:
+    """Say why there was no connection by password; `version` is that of ssh, None where it is not known."""
+    said = "\n".join(_lines(said))
+    if "askpass: exec" in said:
+        return PublishImpossible(
+            f"{name}: the folder of temporary files does not let programs run, so ssh cannot ask for the "
+            "password: set TMPDIR to another folder"
+        )
+    if not is_refused_login(said):
+        return refusal(name, said)
+    if version and version < askpass.FIRST_VERSION:
+        have, need = (".".join(map(str, each)) for each in (version, askpass.FIRST_VERSION))
+        return PublishImpossible(
+            f"{name}: ssh takes a password from a program since OpenSSH {need}, and this is {have}: install "
+            "a newer one, or log in by key"
+        )
+    reason = next(line for line in said.splitlines() if "Permission denied (" in line)
+    advice = "check user and password, and whether the server takes passwords at all"
+    return PublishRefused(f"{name}: the login was refused ({reason}): {advice}")
 
 
 def is_refused_login(said: str) -> bool:

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -61,8 +60,6 @@ def _sftp(make: Callable[[Path], Any], *, by_password: bool = False) -> Start:
 
     @contextmanager
     def start(kind: str, folder: Path, _: Certificate) -> Iterator[Place]:
-        if by_password and find_spec("paramiko") is None:
-            raise Missing("paramiko is not here: pip install 'market-heatmap[sftp-password]'")
         with make(folder / "server") as server:
             known_hosts = server.known_hosts_file
             _, key_kind, key = known_hosts.read_text("utf-8").split()[:3]

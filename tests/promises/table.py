@@ -28,7 +28,7 @@ PACKAGES = (
     "lftp",
     "rclone",
 )
-LIBRARIES = ("moto", "paramiko")
+LIBRARIES = ("moto",)
 
 
 def words(figures: Any) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from heatmap.publishers.sftp import SftpPublisher
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.ssh import Sshd
@@ -24,9 +22,6 @@ def target(
     if port:
         trust(server, port)
     if login == "password":
-        pytest.importorskip(
-            "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
-        )
         options = {"password_env": SECRET, **options}
     else:
         options = {"identity_file": server.identity_file, **options}

@@ -135,9 +135,6 @@ def by_sftp(start: Callable[..., Any], place: Place) -> Iterator[Target]:
 @contextmanager
 def by_sftp_password(start: Callable[..., Any], place: Place) -> Iterator[Target]:
     """SFTP by a password."""
-    pytest.importorskip(
-        "paramiko", reason="paramiko is not here: pip install 'market-heatmap[sftp-password]'"
-    )
     with started(lambda: start(place.folder / "server")) as server:
         make = partial(SftpPublisher, password_env=SECRET, known_hosts_file=server.known_hosts_file)
         yield Target(

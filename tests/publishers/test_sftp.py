@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,11 +14,11 @@ from urllib.parse import quote
 
 import pytest
 
-from heatmap import credentials, publishers
+from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.model import Page
-from heatmap.publishers import delivery, openssh, sftp_client
+from heatmap.publishers import askpass, delivery, openssh, sftp_client
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
 from tests.conftest import started
@@ -367,18 +368,55 @@ def test_the_client_is_missing(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_
         publisher.publish(PAGES, soon())
 
 
-def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, sshd: Sshd) -> None:
-    """A password without paramiko: the sentence has the command that installs it."""
-    monkeypatch.setitem(sys.modules, "paramiko", None)
-    monkeypatch.delitem(sys.modules, "heatmap.publishers.sftp_paramiko", raising=False)
-    monkeypatch.delattr(publishers, "sftp_paramiko", raising=False)
-    publisher = SftpPublisher(sshd.url(), password_env=SECRET)
+def write_program(folder: Path, name: str, script: str) -> None:
+    """Put a shell script into a folder of programs."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
 
-    assert ["pip install 'market-heatmap[sftp-password]'" in problem for problem in publisher.problems()] == [
-        True
-    ]
-    with pytest.raises(PublishImpossible, match=r"market-heatmap\[sftp-password\]"):
-        publisher.publish(PAGES, soon())
+
+def test_a_client_that_cannot_be_given_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSH before 8.4: it asks no program, and the sentence says which version does."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    write_program(programs, "ssh", "echo OpenSSH_8.2p1 Ubuntu-4ubuntu0.11, OpenSSL 1.1.1f >&2")
+    write_program(programs, "sftp", f'exec env -u SSH_ASKPASS_REQUIRE -u DISPLAY {shutil.which("sftp")} "$@"')
+    with serve(tmp_path, "password") as server:
+        publisher = target(server, login="password")
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        with pytest.raises(
+            PublishImpossible, match=r"since OpenSSH 8\.4, and this is 8\.2: .* or log in by key"
+        ):
+            publisher.publish(PAGES, soon())
+        assert {} == files(server.root)
+
+
+def test_temporary_files_that_cannot_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder mounted noexec: the sentence says what to do."""
+    monkeypatch.setattr(askpass, "_open_executable", lambda path, flags: os.open(path, flags, 0o600))
+    with (
+        serve(tmp_path, "password") as server,
+        pytest.raises(PublishImpossible, match="does not let programs run.*TMPDIR"),
+    ):
+        target(server, login="password").publish(PAGES, soon())
+
+
+def test_a_wrong_password_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More would bring servers that count them to ban this machine's address."""
+    monkeypatch.setenv(SECRET, "wrong")
+    with serve(tmp_path, "password") as server:
+        with pytest.raises(
+            PublishRefused, match=r"login was refused \(.*password.*\): check user and password"
+        ):
+            target(server, login="password").publish(PAGES, soon())
+        assert 1 == server.log.count("Failed password")
+
+
+@pytest.mark.parametrize("password", ["a b", "\\n\\", "'\"$HOME`id`", "%s%n", "-n", "pässwört", "x" * 200])
+def test_every_password_means_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    """No character of it is a shell's or a format's."""
+    monkeypatch.setenv(SECRET, password)
+    with started(lambda: Sshd(tmp_path / "sshd", by_password=True, password=password)) as server:
+        assert 2 == target(server, login="password").publish(PAGES, soon()).put
 
 
 @pytest.mark.parametrize(
@@ -388,7 +426,6 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch, sshd: Sshd) -> No
 )
 def test_no_time_for_a_login(seconds: float, options: Any) -> None:
     """The deadline is told, which another run may meet, and no refusal."""
-    pytest.importorskip("paramiko")
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
     with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
         publisher.session(Deadline(seconds))
@@ -399,7 +436,6 @@ def test_no_time_for_a_login(seconds: float, options: Any) -> None:
 
 def test_a_password_command_that_fails_in_time() -> None:
     """That is a refusal as ever."""
-    pytest.importorskip("paramiko")
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", password_command=("false",))
     with pytest.raises(PublishRefused, match="ended with exit code 1"):
         publisher.session(soon())
@@ -409,7 +445,6 @@ def test_no_time_for_a_host_key(login: str) -> None:
     """It is told of which target."""
     options: Any = {}
     if login == "password":
-        pytest.importorskip("paramiko")
         options = {"password_env": SECRET}
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
     with pytest.raises(PublishError, match=rf"^{publisher.name}: its host key cannot be had \(not done"):

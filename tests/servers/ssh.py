@@ -28,8 +28,6 @@ class Sshd(Server):
     - `change_host_key()`: a restart with another key, which `known_hosts_file` does not have.
     """
 
-    password = PASSWORD
-
     def __init__(
         self,
         folder: Path,
@@ -39,6 +37,7 @@ class Sshd(Server):
         posix_rename: bool = True,
         passphrase: str = "",
         by_password: bool = False,
+        password: str = PASSWORD,
         jump_host: bool = False,
         umask: str = "077",
         file_size_limit: int | None = None,
@@ -46,6 +45,7 @@ class Sshd(Server):
         if (chroot or by_password) and os.geteuid() != 0:
             raise Missing("sshd needs root for a chroot or a password: run the tests as root for this one")
         super().__init__(folder)
+        self.password = password
         self.user = pwd.getpwuid(os.geteuid()).pw_name
         self.identity_file = folder / "client_key"
         self.known_hosts_file = folder / "known_hosts"
@@ -112,7 +112,11 @@ class Sshd(Server):
         steps = [f"mount --bind {shlex.quote(str(accounts))} /etc/passwd"]
         if by_password:
             hashed = subprocess.run(
-                ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
+                ["openssl", "passwd", "-6", "-stdin"],
+                input=self.password,
+                check=True,
+                capture_output=True,
+                text=True,
             ).stdout.strip()
             shadow.write_text(f"{self.user}:{hashed}:20000:0:99999:7:::\n", "utf-8")
             shadow.chmod(0o600)

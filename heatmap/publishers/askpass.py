@@ -1,0 +1,51 @@
+"""Gives a password to OpenSSH's client, which asks a program of ours for it (SSH_ASKPASS, OpenSSH 8.4).
+
+The password is in no file, argument or variable: it lies in a named pipe, which is read once.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST_VERSION = (8, 4)
+PROGRAM_NAME, PIPE_NAME = "askpass", "password"
+# A second question gets no answer: the pipe is removed before it is read.
+PROGRAM = f"""#!/bin/sh
+exec <"${{0%/*}}/{PIPE_NAME}" || exit 1
+rm -f "${{0%/*}}/{PIPE_NAME}"
+IFS= read -r password && printf '%s\\n' "$password"
+"""
+
+
+@contextmanager
+def offer(password: str | None) -> Iterator[dict[str, str]]:
+    """Yield the environment in which ssh gets `password` when it asks, once; None: an empty one.
+
+    All is removed at the end of the block. Raises OSError where it cannot be made.
+    """
+    if password is None:
+        yield {}
+        return
+    from heatmap import temporary
+
+    with temporary.make_folder() as folder:
+        program, pipe = os.path.join(folder, PROGRAM_NAME), os.path.join(folder, PIPE_NAME)
+        with open(program, "x", encoding="ascii", opener=_open_executable) as file:
+            file.write(PROGRAM)
+        os.mkfifo(pipe, 0o600)
+        # Open at both ends, so that writing does not wait for the reader. A password fits into a pipe.
+        descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, f"{password}\n".encode())
+            yield {"SSH_ASKPASS": program, "SSH_ASKPASS_REQUIRE": "force"}
+        finally:
+            os.close(descriptor)
+
+
+def _open_executable(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o700)
