@@ -103,12 +103,21 @@ class S3Publisher(Remote):
     def session(self, deadline: Deadline) -> Session:
         """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
         from heatmap.publishers import secret
-        from heatmap.publishers.s3_faults import Keys
+        from heatmap.publishers.s3_answers import Bucket, Keys
         from heatmap.publishers.s3_session import S3Session
 
         key = secret.read(self.name, self._secret_places, deadline, SECRET)
         token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")
-        return S3Session(self, Keys(self._access_key_id or "", key or "", token), deadline)
+        bucket = Bucket(
+            target=self.name,
+            name=self.bucket,
+            url=self.bucket_url,
+            region=self.region,
+            cache_control=self.cache_control,
+            ca_file=str(self.ca_file) if self.ca_file else None,
+            timeout_seconds=self.timeout_seconds,
+        )
+        return S3Session(bucket, Keys(self._access_key_id or "", key or "", token), deadline)
 
     @property
     def bucket(self) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
+from html import unescape
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
 from heatmap.publishers import address, options
-from heatmap.publishers.s3_faults import TooLong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from heatmap.deadline import Deadline
 
 CHUNK_BYTES = 16 * 1024  # what is read at once
+LONGEST_READ = 10_000  # bytes of a refusal that are looked at
 
 
 class Answer(NamedTuple):
@@ -32,6 +35,50 @@ class Answer(NamedTuple):
     def text(self) -> str:
         """The content, as far as it is text."""
         return self.content.decode(errors="replace")
+
+
+class Keys(NamedTuple):
+    """What a request is signed with. `token`: only temporary keys have one."""
+
+    identity: str
+    secret: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        """Return it without anything secret."""
+        return f"Keys({self.identity!r})"
+
+
+class Bucket(NamedTuple):
+    """A bucket and how it is reached. `target` is what messages call it; `url` has no slash at its end.
+
+    `ca_file` None: the usual authorities. `cache_control` is sent to visitors with each file.
+    """
+
+    target: str
+    name: str
+    url: str
+    region: str
+    cache_control: str
+    ca_file: str | None
+    timeout_seconds: float
+
+
+class TooLong(Exception):
+    """The store's answer is longer than any page."""
+
+
+class Refusal(Exception):
+    """The store answered something other than done."""
+
+    def __init__(self, answer: Answer) -> None:
+        text = answer.content[:LONGEST_READ].decode(errors="replace")
+        self.status = answer.status
+        self.code = _tag("Code", text)
+        self.region = answer.headers.get("x-amz-bucket-region", "") or _tag("Region", text)
+        self.host = _host(answer.headers.get("Location", "")) or _tag("Endpoint", text)
+        said = (str(self.status), self.code, _tag("Message", text))
+        super().__init__(" ".join(word for word in said if word))
 
 
 class Http(requests.Session):
@@ -111,3 +158,15 @@ class Question:
         if response is not None:
             with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done
                 response.raw.shutdown()
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:  # the store's words
+        return ""
+
+
+def _tag(name: str, text: str) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>", text)
+    return unescape(found[1]).strip() if found else ""

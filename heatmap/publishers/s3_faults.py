@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from html import unescape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import NameResolutionError
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.publishers.s3_answers import Refusal, TooLong
 from heatmap.redaction import redact
 
 if TYPE_CHECKING:
-    from heatmap.publishers.s3 import S3Publisher
-    from heatmap.publishers.s3_answers import Answer
+    from heatmap.publishers.s3_answers import Bucket, Keys
 
 LONGEST_QUOTE = 200  # characters of what the server said
-LONGEST_READ = 10_000  # bytes of it that are looked at
 DEEPEST = 10  # how many causes an error may have below it
 BAD_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "InvalidSecurity"}
 ELSEWHERE = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"}
 
 
-class Keys(NamedTuple):
-    """What a request is signed with. `token`: only temporary keys have one."""
-
-    identity: str
-    secret: str
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Return it without anything secret."""
-        return f"Keys({self.identity!r})"
-
-
-class TooLong(Exception):
-    """The store's answer is longer than any page."""
-
-
-class Refusal(Exception):
-    """The store answered something other than done."""
-
-    def __init__(self, answer: Answer) -> None:
-        text = answer.content[:LONGEST_READ].decode(errors="replace")
-        self.status = answer.status
-        self.code = _tag("Code", text)
-        self.region = answer.headers.get("x-amz-bucket-region", "") or _tag("Region", text)
-        self.host = _host(answer.headers.get("Location", "")) or _tag("Endpoint", text)
-        said = (str(self.status), self.code, _tag("Message", text))
-        super().__init__(" ".join(word for word in said if word))
-
-
-def explain(error: BaseException, target: S3Publisher, keys: Keys, what: str) -> PublishError:
+def explain(error: BaseException, bucket: Bucket, keys: Keys, what: str) -> PublishError:
     """Return a fault, met when about to `what`, as a sentence with no secret in it."""
 
     def quoted(text: str) -> str:
@@ -62,14 +30,14 @@ def explain(error: BaseException, target: S3Publisher, keys: Keys, what: str) ->
         return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 3] + "..."
 
     kind, why, advice = (
-        _told(error, target, what) if isinstance(error, Refusal) else _broken(error, target, what)
+        _told(error, bucket, what) if isinstance(error, Refusal) else _broken(error, bucket, what)
     )
     cause = error if isinstance(error, Refusal) else _causes(error)[-1]
     said = "no answer in time" if isinstance(cause, TimeoutError | requests.Timeout) else str(cause)
-    return kind(f"{target.name}: {quoted(why)} ({quoted(said)}): {quoted(advice)}")
+    return kind(f"{bucket.target}: {quoted(why)} ({quoted(said)}): {quoted(advice)}")
 
 
-def _told(refusal: Refusal, target: S3Publisher, what: str) -> tuple[type[PublishError], str, str]:
+def _told(refusal: Refusal, bucket: Bucket, what: str) -> tuple[type[PublishError], str, str]:
     """Return what a refusal is, in words, and what to do about it."""
     if refusal.code == "RequestTimeTooSkewed":
         why = "this machine's clock and the store's are too far apart"
@@ -79,7 +47,7 @@ def _told(refusal: Refusal, target: S3Publisher, what: str) -> tuple[type[Publis
         return PublishRefused, "the keys are not accepted", advice
     if refusal.code == "NoSuchBucket":
         advice = "make it, or correct url and endpoint_url"
-        return PublishImpossible, f"the store has no bucket {target.bucket}", advice
+        return PublishImpossible, f"the store has no bucket {bucket.name}", advice
     if refusal.region and (refusal.code in ELSEWHERE or refusal.status < 400):
         advice = f'set region = "{refusal.region}"'
         return PublishImpossible, f"the bucket is in the region {refusal.region}", advice
@@ -92,13 +60,13 @@ def _told(refusal: Refusal, target: S3Publisher, what: str) -> tuple[type[Publis
     return PublishError, f"cannot {what}", "the next run tries again"
 
 
-def _broken(error: BaseException, target: S3Publisher, what: str) -> tuple[type[PublishError], str, str]:
+def _broken(error: BaseException, bucket: Bucket, what: str) -> tuple[type[PublishError], str, str]:
     """Return what a fault on the way is, in words, and what to do about it."""
     causes = _causes(error)
     if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in causes):
         advice = "check endpoint_url, or give the authority that signed it as ca_file"
         return PublishRefused, "the server's certificate is not accepted", advice
-    host = urlsplit(target.bucket_url).netloc
+    host = urlsplit(bucket.url).netloc
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return PublishError, f"the name {host} is not known", "check endpoint_url, region and the network"
     if isinstance(error, TooLong):
@@ -117,15 +85,3 @@ def _causes(error: BaseException) -> list[BaseException]:
             break
         chain.append(below)
     return chain
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:  # the store's words
-        return ""
-
-
-def _tag(name: str, text: str) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>", text)
-    return unescape(found[1]).strip() if found else ""

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from urllib3.exceptions import HTTPError
 
 from heatmap.publishers import options
-from heatmap.publishers.s3_answers import Http, Question
-from heatmap.publishers.s3_faults import Refusal, TooLong, explain
+from heatmap.publishers.s3_answers import Http, Question, Refusal, TooLong
+from heatmap.publishers.s3_faults import explain
 from heatmap.publishers.steps import Hidden, Missing
 from heatmap.redaction import redact
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
     from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
-    from heatmap.publishers.s3 import S3Publisher
-    from heatmap.publishers.s3_answers import Answer
-    from heatmap.publishers.s3_faults import Keys
+    from heatmap.publishers.s3_answers import Answer, Bucket, Keys
 
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -52,9 +50,9 @@ class S3Session:
     made = ()  # folders are parts of names here
     faults = (OSError, ValueError, HTTPError, Refusal, TooLong)  # a requests.RequestException is an OSError
 
-    def __init__(self, target: S3Publisher, keys: Keys, deadline: Deadline) -> None:
+    def __init__(self, bucket: Bucket, keys: Keys, deadline: Deadline) -> None:
         """Prepare, without connecting."""
-        self._target = target
+        self._bucket = bucket
         self._keys = keys
         self._deadline = deadline
         self._step = "connect to"
@@ -63,14 +61,13 @@ class S3Session:
         self._stored: set[str] = set()
         self._question: Question | None = None
         self._http = Http()
-        self._ca_file = str(target.ca_file) if target.ca_file else None  # None: as requests thinks fit
 
     def open(self) -> None:
         """Prepare to sign; the first request connects."""
         from requests_aws4auth import AWS4Auth
 
         identity, secret, token = self._keys
-        self._http.auth = AWS4Auth(identity, secret, self._target.region, "s3", session_token=token)
+        self._http.auth = AWS4Auth(identity, secret, self._bucket.region, "s3", session_token=token)
 
     def size(self, path: str) -> int | None:
         """Return a file's size. Raises Missing, and Hidden for one that visitors get with other headers."""
@@ -141,7 +138,7 @@ class S3Session:
 
     def explain(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence."""
-        return explain(error, self._target, self._keys, f"{self._step} {self._what}".strip())
+        return explain(error, self._bucket, self._keys, f"{self._step} {self._what}".strip())
 
     def abort(self) -> None:
         """Wake who waits for an answer."""
@@ -154,7 +151,7 @@ class S3Session:
 
     def _headers(self, path: str) -> dict[str, str]:
         kind = CONTENT_TYPES.get(path.rpartition(".")[2].lower(), OTHER_CONTENT)
-        return {"Content-Type": kind, "Cache-Control": self._target.cache_control}
+        return {"Content-Type": kind, "Cache-Control": self._bucket.cache_control}
 
     def _ask(
         self,
@@ -165,11 +162,11 @@ class S3Session:
         query: str = "",
     ) -> Answer:
         """Return the store's answer. Raises Refusal, or what asking raises."""
-        timeout = self._target.timeout_seconds
+        timeout = self._bucket.timeout_seconds
         sent = len(content or b"")
         # To send it all at once, and then to hear of it, each has the time of the whole.
         seconds = self._deadline.timeout(options.allowance(timeout, sent))
-        url = f"{self._target.bucket_url}/{quote(path, safe='/~')}{query}"
+        url = f"{self._bucket.url}/{quote(path, safe='/~')}{query}"
         # The file goes with each request: what a session has gives way to variables of the environment.
         asked = {"Accept-Encoding": "identity", **(headers or {})}
         self._question = Question(
@@ -180,7 +177,7 @@ class S3Session:
                 headers=asked,
                 timeout=seconds,
                 allow_redirects=False,
-                verify=self._ca_file,
+                verify=self._bucket.ca_file,
                 stream=True,
             )
         )

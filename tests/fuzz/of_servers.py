@@ -6,9 +6,8 @@ import ftplib
 from functools import partial
 
 from heatmap.publishers import address, ftp_replies, ftp_words, sftp_words
-from heatmap.publishers.s3 import S3Publisher
-from heatmap.publishers.s3_answers import Answer
-from heatmap.publishers.s3_faults import Keys, Refusal, explain
+from heatmap.publishers.s3_answers import Answer, Bucket, Keys, Refusal
+from heatmap.publishers.s3_faults import explain
 from tests.fuzz.soundness import raised, refusing, text_of
 
 
@@ -51,7 +50,11 @@ def sftp_client(body: bytes) -> object:
     """What OpenSSH's programs say."""
     text = body.decode(errors="replace")  # as `openssh.run` does
     told = sftp_words.describe(text, "3")
-    faults = [sftp_words.refusal("sftp://www.example.org", text)]
+    faults = [
+        sftp_words.refusal("sftp://www.example.org", text),
+        sftp_words.refused_password("sftp://www.example.org", text, (8, 2)),
+        sftp_words.refused_password("sftp://www.example.org", text, None),
+    ]
     for step in sftp_words.ADVICE:
         faults += [
             sftp_words.explain("sftp://www.example.org", step, "site", error)
@@ -62,12 +65,14 @@ def sftp_client(body: bytes) -> object:
 
 def s3_store(body: bytes) -> object:
     """What a store answers instead of what was asked for."""
-    target = S3Publisher("s3://bucket/folder", region="eu-west-1", access_key_id="AKIA")
+    bucket = Bucket(
+        "s3://bucket/folder", "bucket", "https://s3.example.org/bucket", "eu-west-1", "no-cache", None, 20
+    )
     keys = Keys("AKIA", "hunter2hunter2", "token")
     found = []
     for status in (200, 301, 400, 401, 403, 404, 500):
         refusal = Refusal(Answer(status, {"Location": text_of(body[:200])}, body))
-        said = refusing(partial(raised, explain(refusal, target, keys, "store a file")))
+        said = refusing(partial(raised, explain(refusal, bucket, keys, "store a file")))
         assert "hunter2hunter2" not in str(said)
         found.append(said)
     return found
