@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import known_hosts, sftp_words
+from heatmap.publishers import askpass, known_hosts, sftp_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
