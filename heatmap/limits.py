@@ -43,5 +43,4 @@ LIST_BYTES = 1 * MIB  # a holiday list, as the exchange has it; 10 KB in 2026
 DOCUMENT_BYTES = 8 * MIB  # of the state directory; with 2,500 instruments and ten alerts 4 MB at most
 CACHE_BYTES = 16 * MIB  # a digest of 2,500 instruments has 4 MB
 PAGE_BYTES = 16 * MIB  # no page of this program is as large
-HOST_KEYS_BYTES = 4 * MIB  # a known_hosts file
 PACKAGED_BYTES = 16 * MIB  # what came with the program

@@ -231,7 +231,7 @@ def shares() -> list[Share]:
             )
             for b in of
         ),
-        *(Share(symbol, 100.0, 100.0, 101.0, 99.5, 101.0) for symbol in OTHERS),
+        *(Share(symbol, 100.0, 100.0, 101.0, 99.5, 101 - n / 100) for n, symbol in enumerate(OTHERS)),
     ]
 
 
@@ -240,7 +240,10 @@ def live_quotes() -> list[Quote]:
     return [
         Quote("JLHL", -0.32, last_price=313.9, previous_close=314.9),
         Quote("NARMADA", 1.0, last_price=20.2, previous_close=20.0),
-        *(Quote(symbol, 0.5, last_price=100.5, previous_close=100.0) for symbol in OTHERS),
+        *(
+            Quote(symbol, round(0.9 - n / 100, 2), last_price=100.9 - n / 100, previous_close=100.0)
+            for n, symbol in enumerate(OTHERS)
+        ),
     ]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import files, limits
+from heatmap import files
 from heatmap.errors import PublishRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-REVOKED = "@revoked"
 FILE_MODE = 0o600
 USERS_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -38,38 +36,10 @@ class HostKey(NamedTuple):
         return "SHA256:" + b64encode(digest).decode().rstrip("=")
 
 
-class _Entry(NamedTuple):
-    """A line of a file of host keys. `mark` is "" but for authorities and keys that were taken back."""
-
-    file: str
-    line: str
-    mark: str
-    key: HostKey
-
-
 def parse(line: str) -> HostKey:
     """Return the key of a line such as `[host]:port ssh-ed25519 AAAA...`. Raises ValueError."""
     name, kind, key = line.split()[:3]
     return HostKey(name, kind, key)
-
-
-def verify(target: str, file: Path, name: str, key: HostKey) -> None:
-    """Raise PublishRefused unless `file`, the user's own or the system's vouches for the key of `name`."""
-    entries = list(_entries(file, name))
-    same = [entry for entry in entries if entry.key == key]
-    if any(entry.mark == REVOKED for entry in same):
-        raise revoked(target)
-    if any(entry.mark == "" for entry in same):
-        return
-    others = [entry for entry in entries if entry.mark == ""]
-    if not others:
-        raise unknown(target)
-    raise changed(target, name, key.fingerprint, others[0].file, others[0].line)
-
-
-def kinds(file: Path, name: str) -> list[str]:
-    """Return the kinds of keys that are known of a host, each once: it is asked for one of them first."""
-    return list(dict.fromkeys(entry.key.kind for entry in _entries(file, name) if entry.mark == ""))
 
 
 def add(file: Path, key: HostKey) -> None:
@@ -82,41 +52,6 @@ def add(file: Path, key: HostKey) -> None:
         unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         stream.write(("\n" * unfinished + " ".join(key) + "\n").encode())
         files.sync(descriptor)
-
-
-def _entries(file: Path, name: str) -> Iterator[_Entry]:
-    """Yield what is kept of a host."""
-    import os
-
-    for path in (str(file), *map(os.path.expanduser, (*USERS_FILES, *SYSTEM_FILES))):
-        try:
-            lines = files.read(path, limits.HOST_KEYS_BYTES).decode("utf-8", "replace").splitlines()
-        except OSError:
-            continue
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            mark = words.pop(0) if words and words[0].startswith("@") else ""
-            if len(words) >= 3 and not words[0].startswith("#") and _is_of(words[0], name):
-                yield _Entry(path, str(number), mark, HostKey(name, words[1], words[2]))
-
-
-def _is_of(names: str, name: str) -> bool:
-    """Whether the first word of a line stands for a host: names, patterns, or one name hashed."""
-    if names.startswith("|1|"):
-        import hmac
-        from base64 import b64decode
-
-        try:
-            salt, digest = map(b64decode, names.split("|")[2:])
-        except ValueError:
-            return False
-        return hmac.digest(salt, name.encode(), "sha1") == digest
-    from fnmatch import fnmatchcase
-
-    patterns = [pattern.replace("[", "[[]") for pattern in names.split(",")]
-    if any(fnmatchcase(name, pattern[1:]) for pattern in patterns if pattern.startswith("!")):
-        return False
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def unknown(target: str) -> UnknownHostKey:

@@ -63,6 +63,7 @@ def arguments(server: Server, **more: str) -> list[str]:
             "BatchMode": "no",  # in which ssh asks for nothing
             "PubkeyAuthentication": "no",
             "PreferredAuthentications": "password,keyboard-interactive",
+            "UserKnownHostsFile": " ".join(known_hosts.USERS_FILES),
             "NumberOfPasswordPrompts": "1",  # a second wrong login brings some servers to ban an address
         }
     options |= more

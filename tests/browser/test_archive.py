@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from heatmap import tick
 from heatmap.publishers.file import FilePublisher
@@ -106,7 +106,7 @@ def test_yesterday_is_one_click_away(archive: Archive, open_page: Callable[..., 
 
     assert archive.url("nse-fno/2026/11/19/?mode=rs&theme=dark") == page.url
     assert "nse-fno, 19 Nov 2026" == page.title()
-    assert "rs" == page.locator("#mode").input_value()
+    expect(page.locator("#mode")).to_have_value("rs")
 
 
 def test_from_day_to_day(archive: Archive, open_page: Callable[..., Page]) -> None:

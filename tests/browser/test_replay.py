@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -47,6 +48,14 @@ def tiles(page: Page, what: str) -> dict[str, str]:
     return found
 
 
+def wait_for_tiles(page: Page, what: str, expected: object) -> None:
+    """Wait until the tiles are as expected: the caption comes before they are drawn."""
+    until = time.monotonic() + 5
+    while tiles(page, what) != expected and time.monotonic() < until:
+        page.wait_for_timeout(20)
+    assert tiles(page, what) == expected
+
+
 def order(page: Page) -> list[str]:
     """The symbols as drawn."""
     found: list[str] = page.locator("main [data-symbol]").evaluate_all(ORDER)
@@ -82,7 +91,7 @@ def test_keys_move_the_slider_and_all_follows(remembered: Site, visit: Callable[
     ):
         page.keyboard.press(key)
         expect(slider).to_have_attribute("aria-valuetext", TIMES[number])
-        assert tiles(page, TEXTS) == changes(number)
+        wait_for_tiles(page, TEXTS, changes(number))
         numbers = [quote.percent_change for quote in recorded(REMEMBERED[number]).quotes]
         counts = (sum(each > 0 for each in numbers), sum(each < 0 for each in numbers))
         expect(page.locator(".breadth")).to_contain_text(f"{counts[0]} up {counts[1]} down")
@@ -111,7 +120,7 @@ def test_every_layout_has_the_moments_shades(
             )
             for index, shade in zip(reading.order, scale.shades, strict=True)
         }
-        assert tiles(page, what) == expected
+        wait_for_tiles(page, what, expected)
 
 
 def test_sorting_each_moment_is_a_choice(remembered: Site, visit: Callable[..., Page]) -> None:
@@ -225,11 +234,11 @@ def test_a_refresh_does_not_throw_the_reader_out(
 
     expect(page.locator("#moment")).to_have_js_property("max", "4")
     expect(page.locator("#moment")).to_have_attribute("aria-valuetext", "10:00")
-    assert tiles(page, TEXTS) == changes(1)
+    wait_for_tiles(page, TEXTS, changes(1))
     expect(page.locator(".times")).to_contain_text("10:00")
     page.get_by_role("button", name="Back to live").click()
     expect(page.locator(".times")).to_contain_text("15:00:")
-    assert tiles(page, TEXTS) == changes(4)
+    wait_for_tiles(page, TEXTS, changes(4))
 
 
 def test_where_it_cannot_be_loaded_the_page_is_live(remembered: Site, visit: Callable[..., Page]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
 
 from heatmap import blocks, config, guard, overrides, schedule
 from heatmap.cli.clock import parse_now
@@ -95,15 +94,13 @@ def addresses(body: bytes) -> object:
 
 
 def host_keys(body: bytes) -> object:
-    """A file of host keys."""
-    path = folder() / "known_hosts"
-    path.write_bytes(body)
-    found: list[object] = [known_hosts.kinds(path, name) for name in ("www.example.org", "[host]:22")]
+    """A line of a host's key, as ssh writes it down."""
+    found: list[object] = []
     for line in body.decode("utf-8", "replace").splitlines()[:50]:
         try:
             key = known_hosts.parse(line)
             assert key.fingerprint.startswith("SHA256:")  # which servers' own keys always have
         except ValueError:
             continue
-        found.append(refusing(partial(known_hosts.verify, "sftp:", path, "www.example.org", key)))
+        found.append(key)
     return found

@@ -89,6 +89,7 @@ STATE_SEED = {
         "nse-fno": {
             "published_at": "2026-09-17T11:30:00+05:30",
             "final_date": "2026-09-16",
+            "early_final": "2026-09-16T15:20:00+05:30",
             "warned_on": "2026-09-16",
             "holidays_asked_on": "2026-09-16",
             "holidays_failing_since": "2026-09-10",
@@ -120,7 +121,17 @@ DOCUMENT_SEEDS: list[Any] = [
         "priced_by": "nse",
         "refused": {"since": "2026-09-17T11:30:00+05:30", "symbols": ["A"]},
     },
-    {"version": 1, "days": {"2026-09-17": [[1, 2, 3], "2026-09-17T11:30:00+05:30", ["A", 1.5], ["B", -1.5]]}},
+    {
+        "version": 1,
+        "days": {"2026-09-17": [[1, 2, 3], "2026-09-17T11:30:00+05:30", ["A", 1.5], ["B", -1.5]]},
+        "targets": {
+            "file:site": {
+                "lacks": ["2026-09-17"],
+                "failed_at": "2026-09-17T15:50:00+05:30",
+                **dict.fromkeys(("is_listed", "has_feed", "is_searched"), True),
+            }
+        },
+    },
     {
         "version": 1,
         "markets": {
@@ -208,7 +219,7 @@ def outcome_lines() -> list[bytes]:
     lines = b"".join(
         outcomes._line(outcome)
         for outcome in (
-            outcomes.Outcome("nse-fno", NOW, 0, outcomes.PUBLISHED, "", "nse", 210, NOW, 1.5),
+            outcomes.Outcome("nse-fno", NOW, 0, outcomes.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
             outcomes.Outcome("nse-fno", NOW, 75, "network", "nothing came"),
         )
     )

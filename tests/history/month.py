@@ -85,6 +85,11 @@ def price(moment: datetime, number: int) -> float:
     return round(100 + number + (moment.toordinal() % 97) / 7 + moment.minute / 100 + moment.hour / 10, 2)
 
 
+def volume(moment: datetime, number: int) -> float:
+    """How much of an instrument was traded until a time."""
+    return 1000.0 * (moment.hour - 8) + number
+
+
 def document(moment: datetime) -> dict[str, object]:
     """A snapshot.json of this moment."""
     is_final = (moment.hour, moment.minute) == FINAL
@@ -95,7 +100,7 @@ def document(moment: datetime) -> dict[str, object]:
             {
                 "symbol": symbol, "percent_change": percent, "last_price": last,
                 "previous_close": round(last / (1 + percent / 100), 2), "open": last, "high": last + 1, "low": last - 1,
-                "volume": 1000 * (moment.hour - 8), "turnover": 1e6,
+                "volume": volume(moment, number), "turnover": 1e6 + number,
             }
         )  # fmt: skip
     return {
@@ -109,7 +114,7 @@ def rows(moment: datetime) -> dict[str, Row]:
     return {
         symbol: Row(
             price(moment, number), round(number / 100 - 1, 2), price(moment, number) + 1,
-            price(moment, number) - 1, 1000.0 * (moment.hour - 8), 1e6,
+            price(moment, number) - 1, volume(moment, number), 1e6 + number,
         )
         for number, symbol in enumerate(SYMBOLS)
     }  # fmt: skip

@@ -162,6 +162,7 @@ def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> No
     assert (wanted if forms == ("udiff",) else wanted[::2]) == server.paths
 
 
+@pytest.mark.serial
 @pytest.mark.paced
 def test_no_more_than_three_requests_a_second(store: Store) -> None:
     """Each request comes a third of a second after the one before: after an answer, a 404 and a refusal."""

@@ -109,6 +109,7 @@ def test_nothing_lost_and_nothing_doubled_on_a_server(postgres: Place, postgresq
     assert promised > kills
 
 
+@pytest.mark.serial
 def test_killed_while_it_forgets(sqlite: Place) -> None:
     """Pruning and writing the file anew, cut off anywhere: the newest sessions' ticks and all bars are there."""
     dice = random.Random(SEED + 1)

@@ -16,7 +16,7 @@ from heatmap.publishers.known_hosts import HostKey, UnknownHostKey
 from tests.conftest import started
 from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
-from tests.servers.ssh import Sshd, make_key
+from tests.servers.ssh import Sshd
 
 PAGE = [Page("index.html", b"x")]
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF1m0vfnkWyrHLyhzWfnSKY9+3DZcyFxo4HDPgVhAqcM"
@@ -108,9 +108,7 @@ def test_a_revoked_key(tmp_path: Path, login: str) -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("login", LOGINS)
-def test_a_key_that_the_user_knows_by_ssh(
-    tmp_path: Path, login: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_the_user_knows_by_ssh(tmp_path: Path, login: str) -> None:
     """What ~/.ssh/known_hosts vouches for needs no file of ours."""
     with serve(tmp_path, login) as server:
         users = tmp_path / "users_own"
@@ -172,49 +170,3 @@ def test_adding_changes_nothing_else(tmp_path: Path) -> None:
     assert f"# mine\nother ssh-rsa AAAA comment\nhost {OTHER}\n[host]:2222 {OTHER}\n" == file.read_text(
         "utf-8"
     )
-
-
-@pytest.mark.parametrize(
-    ("names", "known"),
-    [
-        ("www.example.org", True),
-        ("a.example.org,www.example.org", True),
-        ("*.example.org", True),
-        ("www.example.???", True),
-        ("*.example.org,!www.example.org", False),
-        ("example.org", False),
-        ("[www.example.org]:2222", False),
-        ("wwwxexample.org", False),
-        ("|1|nonsense|", False),
-        ("|1|", False),
-        ("@cert-authority www.example.org", False),
-        ("# www.example.org", False),
-    ],
-)
-def test_names_and_patterns(tmp_path: Path, names: str, known: bool) -> None:
-    """A line is for the hosts that OpenSSH would take it for."""
-    file = tmp_path / "known_hosts"
-    file.write_text(f"\n{names} {OTHER}\n", "utf-8")
-    key = HostKey("www.example.org", *OTHER.split())
-
-    if known:
-        known_hosts.verify("x", file, key.name, key)
-    else:
-        with pytest.raises(UnknownHostKey):
-            known_hosts.verify("x", file, key.name, key)
-
-
-@pytest.mark.process
-def test_hashed_names_are_those_of_openssh(tmp_path: Path) -> None:
-    """What ssh-keygen hashes is found again, and nothing else is."""
-    make_key(tmp_path / "key")
-    kind, key = words(tmp_path / "key.pub")
-    file = tmp_path / "known_hosts"
-    file.write_text(f"[www.example.org]:2222 {kind} {key}\n", "utf-8")
-    subprocess.run(["ssh-keygen", "-q", "-H", "-f", file], check=True, capture_output=True)
-
-    known_hosts.verify(
-        "x", file, "[www.example.org]:2222", HostKey("", kind, key)._replace(name="[www.example.org]:2222")
-    )
-    with pytest.raises(UnknownHostKey):
-        known_hosts.verify("x", file, "www.example.org", HostKey("www.example.org", kind, key))

@@ -138,6 +138,7 @@ def test_a_line_that_stays_cut(server: Sshd | ProftpdSftp, login: str, share: fl
     assert OLD == (server.root / "index.html").read_bytes()
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("fault", [Fault.swallow, Fault.reset], ids=["silence", "cut"])
 def test_a_lost_reply_to_the_rename(server: Sshd | ProftpdSftp, login: str, fault: object) -> None:
     """The server did it and we did not hear: looking settles it, and nothing is uploaded again."""

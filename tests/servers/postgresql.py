@@ -88,7 +88,7 @@ class Postgresql(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "shared_buffers": "16MB",
-            "max_connections": "40",
+            "max_connections": "100",
         }
         if self._certificate:
             settings |= {"ssl": "on"}

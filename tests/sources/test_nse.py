@@ -214,6 +214,7 @@ def test_page_that_hangs_leaves_time_for_the_figures() -> None:
         assert len(source.fetch(now=NOW).quotes) == 210
 
 
+@pytest.mark.serial
 @pytest.mark.paced
 def test_three_requests_a_second() -> None:
     """Four requests, as where all fail, take at least a second."""

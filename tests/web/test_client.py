@@ -350,6 +350,7 @@ def test_waits_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1.5 < max(second) <= 2  # type: ignore[operator, type-var]
 
 
+@pytest.mark.serial
 @pytest.mark.paced
 @pytest.mark.parametrize("fault", ["redirect loop", "404", "500"])
 def test_three_requests_a_second(fault: str) -> None:
