@@ -7,13 +7,15 @@ import re
 import stat
 import time
 from contextlib import contextmanager, suppress
-from tempfile import NamedTemporaryFile, TemporaryDirectory, gettempdir
+from errno import ENOENT
+from tempfile import NamedTemporaryFile, TemporaryDirectory, TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUFFIX = ".tmp"
+FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 -- where none is named
 STALE_SECONDS = 3600
 FORMER_STALE_SECONDS = 24 * 3600  # by the clock of the file system, for the names do not tell a time
 
@@ -27,7 +29,7 @@ _FORMER_FILES = {"index", "index.lock", "known_hosts", "known_hosts.old"}
 def make_folder() -> Iterator[str]:
     """Yield the path of a new folder, which is removed at the end of the block. Raises OSError."""
     remove_stale(time.time())
-    with TemporaryDirectory(prefix=_prefix(), suffix=SUFFIX) as folder:
+    with TemporaryDirectory(dir=find_folder(), prefix=_prefix(), suffix=SUFFIX) as folder:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _mark_used(descriptor)
@@ -39,9 +41,29 @@ def make_folder() -> Iterator[str]:
 def make_file() -> IO[bytes]:
     """Return a new file with a name; it is removed when it is closed. Raises OSError."""
     remove_stale(time.time())
-    file = NamedTemporaryFile(prefix=_prefix(), suffix=SUFFIX, buffering=0)  # noqa: SIM115 -- the caller closes it
+    file = NamedTemporaryFile(  # noqa: SIM115 -- the caller closes it
+        dir=find_folder(), prefix=_prefix(), suffix=SUFFIX, buffering=0
+    )
     _mark_used(file.fileno())
     return file
+
+
+def make_unnamed_file() -> IO[bytes]:
+    """Return a new file without a name: nothing is left of it however this process ends. Raises OSError."""
+    return TemporaryFile(dir=find_folder(), buffering=0)
+
+
+def find_folder() -> str:
+    """Return the folder for temporary files, the one that Python's `tempfile` would choose.
+
+    `tempfile` tries a folder by a file of its own, which stays if the process is killed meanwhile. Raises
+    FileNotFoundError.
+    """
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in (*filter(None, named), *FOLDERS, os.curdir):
+        if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return os.path.abspath(folder)
+    raise FileNotFoundError(ENOENT, "there is no folder for temporary files")
 
 
 def remove_stale(now: float) -> None:
@@ -50,7 +72,7 @@ def remove_stale(now: float) -> None:
     That is: what has a name that this program gives, belongs to this user, was made an hour ago or earlier,
     and is not in use. No symbolic link is followed.
     """
-    with suppress(OSError), os.scandir(gettempdir()) as entries:
+    with suppress(OSError), os.scandir(find_folder()) as entries:
         for entry in entries:
             if entry.name.startswith("heatmap-"):
                 with suppress(OSError):

@@ -162,3 +162,19 @@ def test_a_killed_git_run_leaves_a_folder_that_the_next_one_removes(
     repository.publisher().publish(PAGES, soon())
 
     assert [] == left(place)
+
+
+def test_no_file_is_made_to_try_a_folder(place: Path) -> None:
+    """Python's `tempfile` makes one before it chooses a folder; a process killed then would leave it."""
+    with temporary.make_folder() as folder, temporary.make_file() as file, temporary.make_unnamed_file():
+        assert {folder, file.name} == {str(path) for path in place.iterdir()}
+
+    assert tempfile.tempdir is None
+
+
+def test_a_folder_that_is_not_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one that is named counts."""
+    monkeypatch.setenv("TMPDIR", str(place / "none"))
+    monkeypatch.setenv("TEMP", str(place))
+
+    assert str(place) == temporary.find_folder()

@@ -274,11 +274,9 @@ class Session:
 
 def _copy() -> IO[bytes]:
     """Return a new file; where it can be had, one of which nothing is left however this process ends."""
-    from tempfile import TemporaryFile
-
     from heatmap import temporary
 
-    return TemporaryFile(buffering=0) if HAS_OPEN_FILES else temporary.make_file()
+    return temporary.make_unnamed_file() if HAS_OPEN_FILES else temporary.make_file()
 
 
 def _named(path: str) -> str:

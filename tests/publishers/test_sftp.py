@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -322,7 +321,7 @@ def test_without_open_files_in_dev(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, 
     """Where /dev/fd is not as on Linux a named file serves, and is gone in the end."""
     here = tmp_path / 'it\'s "here" [1]'
     here.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    monkeypatch.setenv("TMPDIR", str(here))
     monkeypatch.setattr(sftp_client, "HAS_OPEN_FILES", False)
 
     assert Delivery(2, 0) == target(sshd, verify="all").publish(PAGES, soon())
