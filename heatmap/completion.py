@@ -37,7 +37,7 @@ GRACE_SECONDS = 3  # by which such a run may outlive its deadline
 
 
 class Work(NamedTuple):
-    """What is still to be done of one final."""
+    """A final, and the parts of it that are still to be done."""
 
     market: Market
     verdict: Verdict  # of the final

@@ -79,7 +79,9 @@ def find_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> str | No
 
 def is_later_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> bool:
     """Whether the closing page is out, of early figures, and is to be made again of these."""
-    early = _moment(memory.early_final)
+    from heatmap import values
+
+    early = values.moment(memory.early_final)
     is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
     return is_later and verdict.phase is Phase.FINAL and has_final(verdict, memory)
 
@@ -99,8 +101,10 @@ def is_settled(verdict: Verdict, memory: Memory, now: datetime) -> bool:
 
     However wrong this machine's clock is: what counts is the time since the page was published.
     """
+    from heatmap import values
+
     settles = verdict.session.settles if verdict.session else None
-    as_of, published_at = _moment(memory.early_final), _moment(memory.published_at)
+    as_of, published_at = values.moment(memory.early_final), values.moment(memory.published_at)
     if settles is None or as_of is None or published_at is None:
         return True
     return now - published_at >= settles - as_of + LATE_FIGURES
@@ -151,15 +155,6 @@ def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) ->
     if verdict.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(verdict, now):
         return "the source does not confirm that the market is open"
     return None
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return an aware time that the state remembers; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.utcoffset() is not None else None
 
 
 def _is_auction(verdict: Verdict, now: datetime) -> bool:

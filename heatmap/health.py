@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, clocks, guard, parts, renewal
+from heatmap import breaker, clocks, guard, parts, renewal, values
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
@@ -69,7 +69,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
     verdict = guard.judge(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
-    published_at = _moment(memory.published_at)
+    published_at = values.moment(memory.published_at)
     found = [
         _uncovered(verdict),
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
@@ -254,15 +254,6 @@ def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
             again = f"; of {day} it is still missing, and later runs try again until the next close"
         found.append(Trouble(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
     return found
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return the time that the state remembers; None for what is none."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.utcoffset() is not None else None
 
 
 def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Rest, ...]:

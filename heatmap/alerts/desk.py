@@ -129,8 +129,8 @@ def _tell(
         if found:
             memories[market.name] = _noted(config.alerts, known, found)
             occurrences[market.name] = found.where
-    # What cannot be noted is not sent either: it would be sent with every run. What waits since an earlier
-    # run is noted once more, for the disk may have filled up since.
+    # An event that cannot be noted is not sent: each later run would send it again. An event that waits since
+    # an earlier run is noted once more, for the disk may have filled up since.
     if memories != before or any(_waits(config, memories[name]) for name in occurrences):
         unsaved = _saved(config.state_directory, memories, say)
         if unsaved:

@@ -124,11 +124,11 @@ class Archives:
         if not days or seconds < 1:
             return
         try:
-            found = target.find([*days], Deadline(seconds))
+            paths = target.find([*days], Deadline(seconds))
         except PublishError as error:
             self._say(f"{market.name}: archived days could not be looked for: {error}")
             return
-        shelf.note_found(target.name, days.values(), [days[path] for path in found])
+        shelf.note_found(target.name, days.values(), [days[path] for path in paths])
         self._keep(market, shelf)
 
     def _keep(self, market: Market, shelf: Shelf) -> None:

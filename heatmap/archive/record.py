@@ -1,4 +1,4 @@
-"""What the archive remembers of a market: each session's breadth and page, and which days a target lacks.
+"""The archive's record of a market: each session's breadth and page, and the days that a target lacks.
 
 It is kept in the state directory, apart from the history: what is on the web server is the archive's own
 knowledge, and a lost history must not make it forget.
@@ -22,7 +22,7 @@ VERSION = 1
 
 
 class Target(NamedTuple):
-    """What one target has of a market's archive."""
+    """The part of a market's archive that one target has."""
 
     lacks: frozenset[date] = frozenset()  # the days with a page that it does not have, or not whole
     is_listed: bool = True  # whether its list of days is as it should be

@@ -1,4 +1,4 @@
-"""What machines that share a history tell each other of the archive: its record, and its newest days."""
+"""Passes the archive's record and its newest days between machines that share a history."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def take_days(store: Store, directory: Path, market: str) -> None:
 def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
     """Note down what the machine that publishes next needs of this one. Raises HistoryError."""
     known = record.load(directory, market, warn)
-    kept = day_files.find(directory, market)
+    stored_days = day_files.find(directory, market)
     lacking = {day for target in known.targets.values() for day in target.lacks}
-    wanted = {*sorted(kept)[-day_files.LEAST_DAYS :], *(day for day in kept if day in lacking)}
+    wanted = {*sorted(stored_days)[-day_files.LEAST_DAYS :], *(day for day in stored_days if day in lacking)}
     newest = {day: files for day in sorted(wanted) if (files := day_files.load(directory, market, day, warn))}
     try:
         content = read(record.path(directory, market), limits.DOCUMENT_BYTES)

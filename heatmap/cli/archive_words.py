@@ -25,8 +25,8 @@ def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> li
     folder, names = config.state_directory, [target.name for target in config.publishers]
     known = record.load(folder, market.name, warn)
     # Versions before 0.3 kept a page alone, which is not brought without the files beside it.
-    kept = [day for day, file in day_files.find(folder, market.name).items() if file.suffix == ".zip"]
-    return target_days.find_gaps(known, dict.fromkeys(names), kept)
+    whole_days = [day for day, file in day_files.find(folder, market.name).items() if file.suffix == ".zip"]
+    return target_days.find_gaps(known, dict.fromkeys(names), whole_days)
 
 
 def sentences(gaps: Sequence[Gap]) -> list[str]:

@@ -22,13 +22,13 @@ MOST_NAMES = 4  # in one sentence
 def find_problems(config: Config) -> Iterator[str]:
     """Yield a sentence for each problem of the state directory that fails no run. Raises OSError."""
     directory = config.state_directory
-    found = os.stat(directory)
-    if found.st_uid != os.geteuid():
+    status = os.stat(directory)
+    if status.st_uid != os.geteuid():
         yield (
-            f"{directory} belongs to {_user(found.st_uid)}, and this is {_user(os.geteuid())}. Run the "
+            f"{directory} belongs to {_user(status.st_uid)}, and this is {_user(os.geteuid())}. Run the "
             "check as the user that the runs have: files of another user can be in their way"
         )
-    writers = _writers(found)
+    writers = _writers(status)
     if writers:
         yield (
             f"{directory} can be written by {writers}: they can change what is remembered, and stop runs. "
@@ -42,7 +42,7 @@ def find_problems(config: Config) -> Iterator[str]:
                 f"{folder}, which {directory} is in, can be written by {writers}: they can put another state "
                 f"directory in its place. If that is not on purpose: chmod go-w {folder}"
             )
-    yield from _neighbours(config, found)
+    yield from _neighbours(config, status)
     yield from _foreign_files(config)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap.history import incoming, packing, statements, upkeep
+from heatmap.history import final_bars, incoming, packing, statements, upkeep
 from heatmap.history.model import Added, Bar, Moment, Packed, Series
 from heatmap.session import Phase
 
@@ -72,7 +72,7 @@ class Store:
             later = datetime.fromisoformat(newest) if newest and newest > as_of else None
             if known is None or (final and known != phase):  # after the close as_of may stand still
                 cursor.execute(statements.ADD_TICK, (market, as_of, session, str(phase), figures))
-            made = bars and _finish(cursor, market, session, as_of, bars)
+            made = bars and final_bars.replace(cursor, market, session, as_of, bars)
             return Added(known is None, len(bars) if made else 0, later)
 
         return self._database.write(work)
@@ -283,19 +283,6 @@ def open_store(
 
 def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
     return day, datetime.fromisoformat(as_of), packing.unpack_volumes(figures)
-
-
-def _finish(
-    cursor: Cursor, market: str, session: str, as_of: str, bars: Sequence[tuple[object, ...]]
-) -> bool:
-    """Make a final's quotes the session's bars, unless a final as new was there; say whether."""
-    cursor.execute(statements.SESSION, (market, session))
-    before, archived = next(iter(cursor.fetchall()), (None, 0))
-    if before is not None and before >= as_of:
-        return False
-    cursor.execute(statements.ADD_FINAL, (market, session, as_of))
-    cursor.executemany(statements.FILL_BAR if archived else statements.REPLACE_BAR, bars)
-    return True
 
 
 def _text(moment: datetime) -> str:
