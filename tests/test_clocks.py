@@ -299,7 +299,7 @@ def test_status_and_check_say_it(
     assert [] == [each for each in sentences(NOON + 16 * MINUTE) if "clock" in each]
 
 
-@pytest.mark.process
+@pytest.mark.real
 def test_the_command_itself(tmp_path: Path, exchange: Exchange) -> None:
     """By a clock that is eleven minutes ahead, cron's runs make the final at the right time, and say why."""
     try:
