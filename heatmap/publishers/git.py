@@ -1,4 +1,4 @@
-"""Publishes into a branch of a Git repository, as the pages of GitHub, GitLab and others are."""
+"""Publishes into a branch of a Git repository, from which GitHub, GitLab and others serve pages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heatmap.deadline import Deadline
     from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.git_commands import Repository
 
 SCHEME = "git+file:"
 NO_REF = re.compile(r"^[-./]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|(?:[./]|\.lock)$|^@$|^$")
@@ -23,11 +24,13 @@ NO_REF = re.compile(r"^[-./]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|(?:[./]|\.
 
 @dataclass(frozen=True, slots=True)
 class GitPublisher:
-    """A branch, found through a checkout on this machine: `git+file:checkout`, relative to the configuration.
+    """A branch of the repository that a checkout on this machine belongs to.
 
-    The branch holds one commit, whose files are the branch's own with the pages put in `folder` ("": at the
-    top); it is pushed to `remote`, or, with `push` false, put into the repository at hand. Nothing else there
-    changes: not the files checked out, the index, HEAD, another branch, or a reflog.
+    `url` is `git+file:checkout`; a relative path starts at the folder of the configuration. After a run the
+    branch has one commit. It holds the branch's earlier files and the pages, which lie in `folder` ("": at
+    the top). The commit is pushed to `remote`; if `push` is false, it is put into the local repository.
+    Nothing else in the repository changes: neither the files of the checkout, nor the index, HEAD, other
+    branches or reflogs. If `overwrite` is true, pages may replace files that this program did not write.
     """
 
     url: str
@@ -38,17 +41,17 @@ class GitPublisher:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError with a sentence for each value that is not valid."""
         problems: list[str] = []
         try:
             if not self.url.lower().startswith(SCHEME):
                 raise ConfigError([f"url must be a checkout on this machine, as in {SCHEME}site"])
-            self._place()
+            self._parse_url()
         except ConfigError as error:
             problems.extend(problem.replace("file:", SCHEME) for problem in error.problems)
-        for name, value in (("branch", self.branch), ("remote", self.remote)):
+        for name, value, example in (("branch", self.branch, "gh-pages"), ("remote", self.remote, "origin")):
             if NO_REF.search(value) or not value.isprintable():
-                problems.append(f"{name} must be a name that git allows, such as {name} = {_default(name)!r}")
+                problems.append(f"{name} must be a name that git allows, such as {name} = {example!r}")
         parts = self.folder.strip("/").split("/") if self.folder else []
         if not self.folder.isprintable() or any(part.lower() in ("", ".", "..", ".git") for part in parts):
             problems.append("folder must be a path inside the repository, such as docs/heatmap")
@@ -57,62 +60,71 @@ class GitPublisher:
 
     @property
     def name(self) -> str:
-        """What messages call this target."""
+        """The name of this target in messages."""
         return f"{SCHEME}{self.path} ({self.branch})"
 
     @property
     def path(self) -> str:
-        """Where the repository is, decoded."""
-        return self._place().folder
+        """The path of the checkout, decoded."""
+        return self._parse_url().folder
 
     def located(self, base: Path) -> GitPublisher:
-        """Return the same target with a relative path taken from `base`."""
-        return replace(self, url=f"git+{self._place().located(base).url}")
+        """Return the same target; if its path is relative, it now starts at `base`."""
+        return replace(self, url=f"git+{self._parse_url().located(base).url}")
 
     def problems(self) -> Sequence[str]:
-        """Say what is missing: the command, the checkout."""
+        """Return a sentence for each thing that is missing: the command, the checkout."""
         import os
         from shutil import which
 
-        found = []
+        problems = []
         if which("git") is None:
-            found.append("the command git is not installed: install it (Debian: apt-get install git)")
+            problems.append("the command git is not installed: install it (Debian: apt-get install git)")
         if not os.path.isdir(self.path):
-            found.append(f"there is no folder {self.path}: clone the repository there")
-        return found
+            problems.append(f"there is no folder {self.path}: clone the repository there")
+        return problems
 
     def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-        """Make one commit of the branch's files and the pages, and see that the branch has it.
+        """Make one commit of the branch's files and the pages, push it, and check that the branch is at it.
 
-        Where all pages are there already nothing is done. Raises PublishError.
+        If the branch has all pages already, nothing changes. Raises PublishError.
         """
         from heatmap.publishers.git_branch import publish
 
-        return publish(self, pages, deadline)
+        return publish(self._make_repository(), pages, deadline)
 
     def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-        """Return those of these files that the branch holds. Raises PublishError."""
+        """Return those of `paths` that the branch has. Raises PublishError."""
         from heatmap.publishers.git_branch import find
 
-        return find(self, paths, deadline)
+        return find(self._make_repository(), paths, deadline)
 
     def check(
         self,
         deadline: Deadline,
         pages: Sequence[Page] = (),
-        visit: Callable[[str, bytes], None] | None = None,  # noqa: ARG002 -- what is not pushed cannot be seen
+        visit: Callable[[str, bytes], None] | None = None,  # noqa: ARG002 -- a dry run shows visitors nothing
     ) -> str:
-        """Find the repository, see whose `pages` the branch has, try a push that changes nothing.
+        """Find the repository, check that `pages` would replace no foreign file, and try a push (dry run).
 
-        Raises PublishError.
+        Return a sentence about the branch. Raises PublishError.
         """
         from heatmap.publishers.git_branch import check
 
-        return check(self, deadline, pages)
+        return check(self._make_repository(), deadline, pages)
 
-    def _place(self) -> FilePublisher:
+    def _make_repository(self) -> Repository:
+        from heatmap.publishers.git_commands import Repository
+
+        return Repository(
+            path=self.path,
+            name=self.name,
+            branch=self.branch,
+            remote=self.remote,
+            folder=self.folder.strip("/"),
+            push=self.push,
+            overwrite=self.overwrite,
+        )
+
+    def _parse_url(self) -> FilePublisher:
         return FilePublisher("file:" + self.url[len(SCHEME) :])
-
-
-def _default(name: str) -> str:
-    return {"branch": "gh-pages", "remote": "origin"}[name]

@@ -1,4 +1,4 @@
-"""Puts pages into a branch as its only commit, and notices whoever pushed in between."""
+"""Writes pages into a branch as its only commit, and detects pushes of others in between."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from heatmap.deadline import Deadline
     from heatmap.model import Page
-    from heatmap.publishers.git import GitPublisher
+    from heatmap.publishers.git_commands import Repository
     from heatmap.publishers.groups import Lack
 
-ATTEMPTS = 5  # how often others may push in between
+ATTEMPTS = 5  # each push of others in between costs one
 FILE_MODE = "100644"
 LINK_MODE = "120000"
 MESSAGE = "Market heatmap"
@@ -32,59 +32,65 @@ RACES = (
 
 
 class _Tree(NamedTuple):
-    """The tree to commit, how many pages differ from the branch's, and what of the way to them is new."""
+    """The tree to commit, compared with the branch.
+
+    `oid` is "" if no page differs from the branch's. `new_places` is in words, such as "the branch gh-pages".
+    """
 
     oid: str
-    put: int
-    kept: int
-    made: tuple[str, ...] = ()
+    changed_count: int  # pages
+    unchanged_count: int  # pages
+    new_places: tuple[str, ...] = ()
     lacks: tuple[Lack, ...] = ()  # the parts that are left out
 
 
-def publish(target: GitPublisher, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-    """Make the commit, push it, and look whether the branch has it. Raises PublishError."""
-    git = Git(target, deadline)
+def publish(repository: Repository, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    """Make the commit, push it, and check that the branch is at it. Raises PublishError."""
+    git = Git(repository, deadline)
     try:
         return _publish(git, pages, deadline)
     except PublishError:
-        # Whatever git says of it: objects of ours that are damaged can all be made again.
+        # git's message does not count here: this program can make all its damaged objects again.
         if not git.remove_damaged():
             raise
     return _publish(git, pages, deadline)
 
 
 def _publish(git: Git, pages: Sequence[Page], deadline: Deadline) -> Delivery:
-    target = git.target
-    removed: list[str] = []
-    fault = others = PublishError(
-        f"{target.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
+    repository = git.repository
+    locks: list[str] = []
+    error = race_error = PublishError(
+        f"{repository.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
     )
     for attempt in range(1, ATTEMPTS + 1):
-        tip = _tip(git)
-        if tip and not _fetched(git, tip):
-            fault = others  # it has moved on meanwhile
+        tip = _read_tip(git)
+        if tip and not _fetch(git, tip):
+            error = race_error
             continue
-        tree = _tree(git, tip, pages)
-        if not tree.put:
-            return Delivery(0, tree.kept, attempt, lacks=tree.lacks)
+        tree = _write_tree(git, tip, pages)
+        if not tree.oid:
+            return Delivery(0, tree.unchanged_count, attempt, lacks=tree.lacks)
         commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree.oid)
         refusal = _push(git, tip, commit)
         if refusal is None:
             git.prune(commit)
-            return Delivery(tree.put, tree.kept, attempt, tree.made, tuple(removed), tree.lacks)
+            return Delivery(
+                tree.changed_count, tree.unchanged_count, attempt, tree.new_places, tuple(locks), tree.lacks
+            )
         lock = git_locks.remove_stale(git, refusal, deadline)
-        removed += [lock] if lock else []
-        # Where the branch is still where it was, nobody pushed: then git's own words say why.
-        fault = others if _tip(git) != tip else git_words.stuck(target.name, target.branch, refusal)
-    raise fault
+        locks += [lock] if lock else []
+        # If the branch has not moved, nobody pushed: then git's own message gives the reason.
+        has_moved = _read_tip(git) != tip
+        error = race_error if has_moved else git_words.stuck(repository.name, repository.branch, refusal)
+    raise error
 
 
-def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> str:
-    """Say what repository that is, after a push that is only rehearsed. Raises PublishError.
+def check(repository: Repository, deadline: Deadline, pages: Sequence[Page]) -> str:
+    """Push a commit as a dry run, and return a sentence about git and the branch. Raises PublishError.
 
-    None of `pages` may stand in the place of a file that this program did not write.
+    If one of `pages` would replace a file that this program did not write, that is an error, too.
     """
-    git = Git(target, deadline)
+    git = Git(repository, deadline)
     try:
         return _check(git, pages)
     except PublishError:
@@ -94,183 +100,200 @@ def check(target: GitPublisher, deadline: Deadline, pages: Sequence[Page]) -> st
 
 
 def _check(git: Git, pages: Sequence[Page]) -> str:
-    target = git.target
-    tip = _tip(git)
-    missing: Sequence[str] = ()
-    if tip and pages and _fetched(git, tip):
-        before = _entries(git, tip)
-        _refuse_foreign(git, before, dict.fromkeys(pages, ""))
-        missing = _missing(target, tip, before)
+    repository = git.repository
+    tip = _read_tip(git)
+    new_places: Sequence[str] = ()
+    if tip and pages and _fetch(git, tip):
+        entries = _read_entries(git, tip)
+        _refuse_foreign_files(git, entries, dict.fromkeys(pages, ""))
+        new_places = _list_new_places(repository, tip, entries)
     tree = git.step("write", "hash-object", "-w", "-t", "tree", "--stdin")
     commit = git.step("make a commit", "commit-tree", "-m", MESSAGE, tree)
     if _push(git, tip, commit, "--dry-run") is not None:
-        raise PublishError(f"{target.name}: others are pushing at this moment: try again")
-    there = f"{target.branch} of {target.remote if target.push else 'this repository'}"
-    now = f"is at {tip[:7]}" if tip else "will be made"
-    now += "".join(f", {what} will be made" for what in missing)
-    return f"git {git.version}: {there} {now}, and may be pushed to, but for what its hooks say"
+        raise PublishError(f"{repository.name}: others are pushing at this moment: try again")
+    place = f"{repository.branch} of {repository.remote if repository.push else 'this repository'}"
+    state = f"is at {tip[:7]}" if tip else "will be made"
+    state += "".join(f", {new_place} will be made" for new_place in new_places)
+    return f"git {git.version}: {place} {state}, and may be pushed to, but for what its hooks say"
 
 
-def find(target: GitPublisher, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-    """Return those of these files, as pages name them, that the branch holds. Raises PublishError."""
-    git = Git(target, deadline)
-    tip = _tip(git)
-    held = _entries(git, tip) if tip and _fetched(git, tip) else {}
-    return frozenset(path for path in paths if address.join(target.folder.strip("/"), path) in held)
+def find(repository: Repository, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+    """Return those of `paths`, relative to the repository's `folder`, that the branch has.
+
+    Raises PublishError.
+    """
+    git = Git(repository, deadline)
+    tip = _read_tip(git)
+    entries = _read_entries(git, tip) if tip and _fetch(git, tip) else {}
+    return frozenset(path for path in paths if address.join(repository.folder, path) in entries)
 
 
-def _tip(git: Git) -> str:
-    """Return the commit that the branch is at; "" where there is no such branch."""
-    found = git.step(git_words.REACH, "ls-remote", REMOTE, _ref(git))
-    tip = next((line.split("\t")[0] for line in found.splitlines() if line.endswith(f"\t{_ref(git)}")), "")
+def _read_tip(git: Git) -> str:
+    """Return the commit that the remote's branch is at; "" if there is no such branch."""
+    ref = git.repository.ref
+    lines = git.step(git_words.REACH, "ls-remote", REMOTE, ref).splitlines()
+    tip = next((line.split("\t")[0] for line in lines if line.endswith(f"\t{ref}")), "")
     if tip and not tip.strip("0"):
-        raise git_words.no_branch_tip(git.target.name, git.target.branch)
+        raise git_words.no_branch_tip(git.repository.name, git.repository.branch)
     return tip
 
 
-def _fetched(git: Git, tip: str) -> bool:
-    """Whether the branch's present files are at hand, after they were fetched where need be."""
-    for fetch in (True, False):
+def _fetch(git: Git, tip: str) -> bool:
+    """Fetch the commit `tip` with its files, if they are not here already. Raises PublishError.
+
+    Return False if they are still missing: the branch has moved on in the meantime.
+    """
+    for may_fetch in (True, False):
         try:
-            git.run("rev-list", "--objects", "--no-walk", "--quiet", tip)  # fails where a file is missing
+            git.run("rev-list", "--objects", "--no-walk", "--quiet", tip)  # fails if a file is missing
         except GitFailed as failure:
-            if not fetch and git_words.DAMAGED.search(failure.words):
+            if not may_fetch and git_words.DAMAGED.search(failure.stderr):
                 raise git.explain(failure, "read the branch") from None
-            if fetch:
+            if may_fetch:
                 options = ("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--quiet")
-                git.step("fetch the branch", "fetch", *options, REMOTE, _ref(git))
+                git.step("fetch the branch", "fetch", *options, REMOTE, git.repository.ref)
         else:
             return True
     return False
 
 
-def _tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
-    """Store the branch's files with the pages among them. Raises PublishError."""
+def _write_tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
+    """Store a tree with the branch's files and the pages. Raises PublishError."""
     from heatmap import temporary
 
-    before = _entries(git, tip) if tip else {}
-    entries: dict[Page, str] = {}
+    branch_entries = _read_entries(git, tip) if tip else {}
+    page_entries: dict[Page, str] = {}
     lacks: list[Lack] = []
     for key, group in groups.group(pages).items():
         if groups.without(group, lacks):
             try:
-                entries |= _stored(git, before, group, groups.doubted(group, entries))
+                page_entries |= _store_pages(git, branch_entries, group, groups.doubted(group, page_entries))
             except PublishImpossible as error:
                 if key == groups.PAGES:
                     raise
                 lacks += groups.lacks(pages, [key], str(error))
-    changed = {page: entry for page, entry in entries.items() if before.get(_path(git, page)) != entry}
-    if not changed:
-        return _Tree("", 0, len(entries), lacks=tuple(lacks))
-    lines = b"".join(os.fsencode(f"{entry}\t{_path(git, page)}\0") for page, entry in changed.items())
-    with temporary.make_folder() as place:
-        index = os.path.join(place, "index")
+    changes = {
+        page: entry
+        for page, entry in page_entries.items()
+        if branch_entries.get(_join_path(git, page)) != entry
+    }
+    unchanged_count = len(page_entries) - len(changes)
+    if not changes:
+        return _Tree("", 0, unchanged_count, lacks=tuple(lacks))
+    lines = b"".join(os.fsencode(f"{entry}\t{_join_path(git, page)}\0") for page, entry in changes.items())
+    with temporary.make_folder() as folder:
+        index = os.path.join(folder, "index")
         git.step("read the branch", "read-tree", tip or "--empty", index=index)
         git.step("place a page", "update-index", "-z", "--index-info", content=lines, index=index)
         oid = git.step("write", "write-tree", index=index)
-    kept = len(entries) - len(changed)
-    return _Tree(oid, len(changed), kept, _missing(git.target, tip, before), tuple(lacks))
+    new_places = _list_new_places(git.repository, tip, branch_entries)
+    return _Tree(oid, len(changes), unchanged_count, new_places, tuple(lacks))
 
 
-def _stored(
-    git: Git, before: Mapping[str, str], pages: Sequence[Page], doubted: Sequence[Page]
+def _store_pages(
+    git: Git, branch_entries: Mapping[str, str], pages: Sequence[Page], doubtful: Sequence[Page]
 ) -> dict[Page, str]:
-    """Store pages and return their entries. Raises PublishImpossible where one of them may not be put.
+    """Store pages as objects and return their entries. Raises PublishImpossible if one must not be written.
 
-    Those that are `doubted` may be somebody else's.
+    `doubtful` are those of `pages` in whose place another program may have written a file.
     """
     for page in pages:
-        _refuse_other_things(git.target, before, _path(git, page))
+        _refuse_obstacle(git, branch_entries, page)
     entries = {}
     for page in pages:
         oid = git.step("store a page", "hash-object", "-w", "--stdin", content=page.content)
         entries[page] = f"{FILE_MODE} blob {oid}"
-    _refuse_foreign(git, before, {page: entries[page] for page in doubted})
+    _refuse_foreign_files(git, branch_entries, {page: entries[page] for page in doubtful})
     return entries
 
 
-def _entries(git: Git, tip: str) -> dict[str, str]:
-    """Return mode, kind and object of all that is in the branch, folders too, by their paths."""
-    found = git.step("read the branch", "ls-tree", "-r", "-t", "-z", "--full-tree", tip)
-    return {path: entry for entry, _, path in (line.partition("\t") for line in found.split("\0"))}
+def _read_entries(git: Git, tip: str) -> dict[str, str]:
+    """Return the mode, kind and object of each file and folder in the branch, by its path."""
+    output = git.step("read the branch", "ls-tree", "-r", "-t", "-z", "--full-tree", tip)
+    return {path: entry for entry, _, path in (line.partition("\t") for line in output.split("\0"))}
 
 
-def _refuse_other_things(target: GitPublisher, before: Mapping[str, str], path: str) -> None:
-    """Raise PublishImpossible where what is no file, or no folder, stands in a page's way."""
+def _refuse_obstacle(git: Git, branch_entries: Mapping[str, str], page: Page) -> None:
+    """Raise PublishImpossible if the page's path is no file in the branch, or one of its folders no folder.
+
+    A path that is not in the branch is no obstacle.
+    """
+    path = _join_path(git, page)
     for level in address.levels(path):
-        mode, kind, _ = before.get(level, "none none none").split()
+        mode, kind, _ = branch_entries.get(level, "none none none").split()
         if kind in ("none", "blob" if level == path else "tree") and mode != LINK_MODE:
             continue
-        what = {"tree": "a folder", "commit": "a submodule"}.get(
+        obstacle = {"tree": "a folder", "commit": "a submodule"}.get(
             kind, "a symbolic link" if mode == LINK_MODE else "a file"
         )
         due = "file" if level == path else "folder"
         raise PublishImpossible(
-            f"{target.name}: in the branch {level} is {what}, where a {due} is due: remove or rename it"
+            f"{git.repository.name}: in the branch {level} is {obstacle}, where a {due} is due: "
+            "remove or rename it"
         )
 
 
-def _refuse_foreign(git: Git, before: Mapping[str, str], entries: Mapping[Page, str]) -> None:
-    """Raise PublishImpossible where a page would replace a file that this program did not write.
+def _refuse_foreign_files(
+    git: Git, branch_entries: Mapping[str, str], page_entries: Mapping[Page, str]
+) -> None:
+    """Raise PublishImpossible if a page would replace a file that this program did not write.
 
-    `before` and `entries` are what the branch holds by path, and what it is to hold by page.
+    `page_entries` are the entries that the pages will have; "" if they are not stored.
     """
 
     def read(page: Page) -> bytes | None:
-        _refuse_other_things(git.target, before, _path(git, page))
-        entry = before.get(_path(git, page))
+        _refuse_obstacle(git, branch_entries, page)
+        entry = branch_entries.get(_join_path(git, page))
         if entry is None:
             return None
-        if entry == entries[page]:
+        if entry == page_entries[page]:
             return page.content
         oid = entry.split()[2]
         size = int(git.step("read the branch", "cat-file", "-s", oid))
         if size > ownership.MAX_PAGE_BYTES:
-            raise ownership.foreign(git.target.name, page.path)
+            raise ownership.foreign(git.repository.name, page.path)
         return os.fsencode(git.step("read the branch", "cat-file", "blob", oid))
 
-    if not git.target.overwrite:
-        ownership.check(git.target.name, [*entries], read)
+    if not git.repository.overwrite:
+        ownership.check(git.repository.name, [*page_entries], read)
 
 
-def _missing(target: GitPublisher, tip: str, before: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what is not there yet of the way to the pages: the branch, or the folder in it."""
+def _list_new_places(repository: Repository, tip: str, branch_entries: Mapping[str, str]) -> tuple[str, ...]:
+    """Return in words what the remote lacks and a push makes: the branch, or the folder in it."""
     if not tip:
-        return (f"the branch {target.branch}",)
-    folder = target.folder.strip("/")
-    return (f"the folder {folder} in it",) if folder and folder not in before else ()
+        return (f"the branch {repository.branch}",)
+    folder = repository.folder
+    return (f"the folder {folder} in it",) if folder and folder not in branch_entries else ()
 
 
-def _path(git: Git, page: Page) -> str:
-    return address.join(git.target.folder.strip("/"), page.path)
+def _join_path(git: Git, page: Page) -> str:
+    return address.join(git.repository.folder, page.path)
 
 
 def _push(git: Git, tip: str, commit: str, *options: str) -> str | None:
-    """Push `commit` onto `tip`. Return None: the branch is at it; else git's words: another try may do it.
+    """Push `commit` in place of `tip`. Return None if the branch is at it, and if a dry run succeeds.
 
-    Raises PublishError where none will. What counts is what the branch is at afterwards: an answer may be
-    lost.
+    Else return git's message: another attempt may succeed. Raises PublishError if no attempt can. After the
+    push the branch is read, because git's answer may have been lost.
     """
-    lease = f"--force-with-lease={_ref(git)}:{tip}"
-    alone = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no")
+    ref = git.repository.ref
+    lease = f"--force-with-lease={ref}:{tip}"
+    fixed_options = ("--porcelain", "--no-follow-tags", "--recurse-submodules=no")
     failure = None
     try:
-        git.run("push", *alone, *options, lease, REMOTE, f"{commit}:{_ref(git)}")
+        git.run("push", *fixed_options, *options, lease, REMOTE, f"{commit}:{ref}")
     except GitFailed as error:
         failure = error
     if options and failure is None:
         return None
-    if not options and _tip(git) == commit:
+    if not options and _read_tip(git) == commit:
         return None
     if failure is None:
         return ""
-    said = next((line for line in failure.output.splitlines() if line.startswith("!")), "")
-    if any(race in failure.output for race in RACES) and not git_words.NAME_TAKEN.search(failure.words):
-        return failure.words or said
-    if not said or git_words.DAMAGED.search(failure.words):
+    rejection = next((line for line in failure.stdout.splitlines() if line.startswith("!")), "")
+    is_race = any(race in failure.stdout for race in RACES)
+    if is_race and not git_words.NAME_TAKEN.search(failure.stderr):
+        return failure.stderr or rejection
+    if not rejection or git_words.DAMAGED.search(failure.stderr):
         raise git.explain(failure, "push")
-    raise git_words.rejected(git.target.name, git.target.branch, said, failure.words)
-
-
-def _ref(git: Git) -> str:
-    return f"refs/heads/{git.target.branch}"
+    raise git_words.rejected(git.repository.name, git.repository.branch, rejection, failure.stderr)

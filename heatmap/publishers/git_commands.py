@@ -1,7 +1,7 @@
-"""Runs git in a user's repository, with objects and index apart, and tells of its failures.
+"""Runs git in a user's repository, with a separate folder of objects and a separate index.
 
-What is written goes into `heatmap/objects` in the repository's own folder (.git), which borrows from the
-repository's objects: so what is no longer needed can be deleted, and nothing of the user's is.
+git writes new objects into `heatmap/objects` in the repository's own folder (.git). It reads the user's
+objects, too, but never writes or deletes one. So this program can delete objects that it no longer needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 from contextlib import suppress
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
@@ -21,155 +21,184 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heatmap.deadline import Deadline
-    from heatmap.publishers.git import GitPublisher
 
-LOWEST = (2, 31)  # the version that takes configuration from the environment
-REMOTE = "heatmap"  # the name under which the remote is known here: git keeps no notes of such a one
-ELSEWHERE = (  # variables that would lead git to another repository
+LOWEST = (2, 31)  # the first version of git that reads configuration from the environment
+REMOTE = "heatmap"  # the remote's name here; it has no fetch refspec, so git writes no tracking branches
+ELSEWHERE = (  # variables that make git use another repository, index or folder of objects
     "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_CONFIG", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
 
 
-class GitFailed(Exception):
-    """A git command ended with an error. `words`: all it said."""
+class Repository(NamedTuple):
+    """A branch in the repository of a checkout. `name` is the name of the target in messages.
 
-    def __init__(self, words: str, output: str) -> None:
-        super().__init__(words)
-        self.words = words
-        self.output = output
+    `path` is the checkout's. `folder` is the pages' place in the branch ("": at the top), without a slash at
+    its ends. The branch is the one of `remote`; if `push` is false, that of the local repository. If
+    `overwrite` is true, pages may replace files that this program did not write.
+    """
+
+    path: str
+    name: str
+    branch: str
+    remote: str
+    folder: str
+    push: bool
+    overwrite: bool
+
+    @property
+    def ref(self) -> str:
+        """The branch's full name."""
+        return f"refs/heads/{self.branch}"
+
+
+class GitFailed(Exception):
+    """A git command ended with an error. `stderr` and `stdout` are its output, without secrets."""
+
+    def __init__(self, stderr: str, stdout: str) -> None:
+        super().__init__(stderr)
+        self.stderr = stderr
+        self.stdout = stdout
 
 
 class Git:
-    """One repository and one deadline."""
+    """Runs git commands in one repository, up to a deadline."""
 
-    def __init__(self, target: GitPublisher, deadline: Deadline) -> None:
-        """Find the repository and what is configured for it. Raises PublishError."""
-        self.target = target
+    def __init__(self, repository: Repository, deadline: Deadline) -> None:
+        """Find the repository's own folder, read the configuration, and make the folder of objects.
+
+        Raises PublishError.
+        """
+        self.repository = repository
         self._deadline = deadline
-        self._secrets: set[str] = set()  # of the remote's address
+        self._secrets: set[str] = set()  # parts of the remote's address
         self._environment = {
             name: value for name, value in credentials.child_environment().items() if name not in ELSEWHERE
         }
         self._environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         self.version = self.step("be run", "version").removeprefix("git version ")
-        found = re.match(r"(\d+)\.(\d+)", self.version)
-        if found is None or (int(found[1]), int(found[2])) < LOWEST:
+        version = re.match(r"(\d+)\.(\d+)", self.version)
+        if version is None or (int(version[1]), int(version[2])) < LOWEST:
             raise PublishImpossible(
-                f"{target.name}: git is {self.version}: install {LOWEST[0]}.{LOWEST[1]} or newer"
+                f"{repository.name}: git is {self.version}: install {LOWEST[0]}.{LOWEST[1]} or newer"
             )
-        self._folder = os.path.join(target.path, self._repository())
-        self._remember()
+        self._folder = os.path.join(repository.path, self._find_folder())
+        self._configure()
         self._make_store()
 
-    def step(self, what: str, *words: str, content: bytes = b"", index: str | None = None) -> str:
-        """Return what a command prints. Raises PublishError saying that git cannot `what`."""
+    def step(self, action: str, *arguments: str, content: bytes = b"", index: str | None = None) -> str:
+        """Return the output of a command. Raises PublishError with the sentence "git cannot `action`"."""
         try:
-            return self.run(*words, content=content, index=index)
+            return self.run(*arguments, content=content, index=index)
         except GitFailed as failure:
-            raise self.explain(failure, what) from None
+            raise self.explain(failure, action) from None
 
-    def run(self, *words: str, content: bytes = b"", index: str | None = None) -> str:
-        """Return what a command prints, without the last line's end. Raises GitFailed, PublishError.
+    def run(self, *arguments: str, content: bytes = b"", index: str | None = None) -> str:
+        """Return the output of a command, without its last line break. Raises GitFailed, PublishError.
 
-        `index` is the file to take for the index.
+        The command reads `content`. `index` is the path of the index to use; None: the repository's own.
         """
         from subprocess import PIPE, Popen, TimeoutExpired
 
-        more = {"GIT_INDEX_FILE": index} if index else {}
+        index_variable = {"GIT_INDEX_FILE": index} if index else {}
         try:
-            child = Popen(
-                ["git", "-C", self.target.path, *words],
+            process = Popen(
+                ["git", "-C", self.repository.path, *arguments],
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env={**self._environment, **more},
-                start_new_session=True,  # a group of its own, so that it ends with all that it started
+                env={**self._environment, **index_variable},
+                start_new_session=True,  # a process group of its own: _kill ends its children, too
             )
         except OSError as error:
             shortage.refuse(error)
             raise PublishImpossible(
-                f"{self.target.name}: git cannot be run ({error.strerror}): install it"
+                f"{self.repository.name}: git cannot be run ({error.strerror}): install it"
             ) from error
 
-        with child:
+        with process:
             try:
-                with self._deadline.interrupting(lambda: _kill(child.pid)):
-                    out, err = child.communicate(content, timeout=self._deadline.remaining())
+                with self._deadline.interrupting(lambda: _kill(process.pid)):
+                    stdout, stderr = process.communicate(content, timeout=self._deadline.remaining())
             except TimeoutExpired:
-                out, err = b"", b""
+                stdout, stderr = b"", b""
             finally:
-                if child.returncode is None:
-                    _kill(child.pid)
+                if process.returncode is None:
+                    _kill(process.pid)
         if not self._deadline.remaining():
             seconds = f"{self._deadline.seconds:.3g}"
             raise PublishError(
-                f"{self.target.name}: the run's {seconds} seconds were over before git {words[0]} was done: "
-                "the next run tries again"
+                f"{self.repository.name}: the run's {seconds} seconds were over before git {arguments[0]} "
+                "was done: the next run tries again"
             )
-        output = os.fsdecode(out).removesuffix("\n")
-        if child.returncode:
-            said = err.decode(errors="replace")
-            raise GitFailed(redact(said, self._secrets), redact(output, self._secrets))
+        output = os.fsdecode(stdout).removesuffix("\n")
+        if process.returncode:
+            message = stderr.decode(errors="replace")
+            raise GitFailed(redact(message, self._secrets), redact(output, self._secrets))
         return output
 
-    def explain(self, failure: GitFailed, what: str) -> PublishError:
-        """Return a failed command as a sentence."""
-        return git_words.explain(self.target.name, self.target.path, failure.words, what)
+    def explain(self, failure: GitFailed, action: str) -> PublishError:
+        """Return the error of a command that failed. `action`: what git could not do."""
+        return git_words.explain(self.repository.name, self.repository.path, failure.stderr, action)
 
     def prune(self, commit: str) -> None:
-        """Delete what was stored for earlier commits, as well as can be."""
+        """Delete old objects that `commit` does not need. If that fails, they stay."""
         with suppress(GitFailed, PublishError, OSError):
             needed = set(self.run("rev-list", "--objects", "--no-object-names", commit).split())
             git_store.remove_unneeded(self._store, needed)
 
     def remove_damaged(self) -> bool:
-        """Remove damaged objects of ours; return whether there were any, and time is left to try again."""
-        is_healed = git_store.remove_damaged(self._store, lambda: self._deadline.remaining() > 0)
-        return is_healed and self._deadline.remaining() > 0
+        """Remove damaged objects of this program.
 
-    def _repository(self) -> str:
-        """Return the repository's own folder, relative to the checkout."""
+        Return whether another attempt makes sense: some were removed, and there is time left.
+        """
+        has_removed = git_store.remove_damaged(self._store, lambda: self._deadline.remaining() > 0)
+        return has_removed and self._deadline.remaining() > 0
+
+    def _find_folder(self) -> str:
+        """Return the path of the repository's own folder (.git), relative to the checkout."""
         try:
             return self.run("rev-parse", "--git-common-dir")
         except GitFailed as failure:
-            raise git_words.no_repository(self.target.name, self.target.path, failure.words) from None
+            raise git_words.no_repository(
+                self.repository.name, self.repository.path, failure.stderr
+            ) from None
 
-    def _remember(self) -> None:
-        """Take over what is configured: the remote's address, the committer, how to call ssh."""
-        known = dict.fromkeys(self._lines("config", "--name-only", "--get-regexp", r"^(user|core)\."))
+    def _configure(self) -> None:
+        """Configure the remote, the committer and ssh for later commands; the user's own values hold."""
+        user_keys = self._read_lines("config", "--name-only", "--get-regexp", r"^(user|core)\.")
         settings = {
             "gc.auto": "0",
             "maintenance.auto": "false",
-            "fetch.unpackLimit": "1000000",  # so that all objects are files of their own, and can be deleted
+            "fetch.unpackLimit": "1000000",  # each object is then a file, which this program can delete
         }
-        if self.target.push:
+        if self.repository.push:
             for key, option in (("url", ()), ("pushurl", ("--push",))):
-                settings[f"remote.{REMOTE}.{key}"] = self._remote_url(*option)
+                settings[f"remote.{REMOTE}.{key}"] = self._read_remote_url(*option)
         else:
             settings[f"remote.{REMOTE}.url"] = os.path.abspath(self._folder)
             settings[f"remote.{REMOTE}.receivepack"] = "git -c core.logAllRefUpdates=false receive-pack"
         for role in ("AUTHOR", "COMMITTER"):
             for part, value in (("name", "heatmap"), ("email", "heatmap@localhost")):
-                if f"user.{part}" not in known:
+                if f"user.{part}" not in user_keys:
                     self._environment.setdefault(f"GIT_{role}_{part.upper()}", value)
-        if "core.sshcommand" not in known and "GIT_SSH" not in self._environment:
+        if "core.sshcommand" not in user_keys and "GIT_SSH" not in self._environment:
             self._environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
-        self._environment |= _configuration(self._environment, settings)
+        self._environment |= _make_variables(self._environment, settings)
 
-    def _lines(self, *words: str) -> list[str]:
+    def _read_lines(self, *arguments: str) -> list[str]:
         try:
-            return self.run(*words).splitlines()
-        except GitFailed:  # git config finds nothing
+            return self.run(*arguments).splitlines()
+        except GitFailed:  # so ends git config if no key matches
             return []
 
-    def _remote_url(self, *options: str) -> str:
+    def _read_remote_url(self, *options: str) -> str:
         try:
-            url = self.run("remote", "get-url", *options, self.target.remote)
+            url = self.run("remote", "get-url", *options, self.repository.remote)
         except GitFailed:
             raise PublishImpossible(
-                f"{self.target.name}: the repository has no remote {self.target.remote!r}: "
-                f"name one that `git -C {quote(self.target.path)} remote` shows, or set push = false"
+                f"{self.repository.name}: the repository has no remote {self.repository.remote!r}: "
+                f"name one that `git -C {quote(self.repository.path)} remote` shows, or set push = false"
             ) from None
         self._secrets |= git_words.secrets(url)
         return url
@@ -179,26 +208,26 @@ class Git:
             self._store = git_store.make(self._folder)
         except OSError as error:
             kind = PublishRefused if isinstance(error, PermissionError) else PublishError
+            folder = os.path.join(self._folder, git_store.FOLDERS[1])
             raise kind(
-                f"{self.target.name}: {os.path.join(self._folder, git_store.FOLDERS[1])} cannot be written "
-                f"({error.strerror}): "
+                f"{self.repository.name}: {folder} cannot be written ({error.strerror}): "
                 "let this user write there, or make room"
             ) from error
         self._environment["GIT_OBJECT_DIRECTORY"] = os.path.abspath(self._store)
 
 
-def _configuration(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Return variables that add settings to those that come by variables already."""
-    found = environment.get("GIT_CONFIG_COUNT", "")
-    first = int(found) if found.isascii() and found.isdigit() else 0
-    more = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+def _make_variables(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that give git these settings, and leave those that `environment` already gives."""
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isascii() and count.isdigit() else 0
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
     for number, (key, value) in enumerate(settings.items(), first):
-        more |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return more
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _kill(group: int) -> None:
-    """End a command with all that it started, if anything is left of it."""
+    """Kill all processes of a process group, if there are any left."""
     import signal
 
     with suppress(ProcessLookupError, PermissionError):

@@ -1,7 +1,7 @@
-"""Removes the lock that a killed git left on our branch, in a repository of this machine.
+"""Removes the lock that a killed git process left on the branch, in a repository on this machine.
 
-git holds such a lock for milliseconds while it changes the branch. After SIGKILL the lock stays, and every
-later push fails.
+git needs the lock for a few milliseconds while it changes the branch. If git is killed (SIGKILL) in that
+time, the lock stays, and every later push fails.
 """
 
 from __future__ import annotations
@@ -22,87 +22,88 @@ if TYPE_CHECKING:
     from heatmap.deadline import Deadline
     from heatmap.publishers.git_commands import Git
 
-STALE_DEADLINES = 3  # a lock is removed once it is older than so many deadlines: no push of ours lasts longer
+STALE_DEADLINES = 3  # the age of a stale lock, in deadlines: no push of this program lasts longer
 ON_ANOTHER_HOST = re.compile(r"[^/]*:")  # host:path, scheme://, helper::address
 FILE_URL = "file://"
 PROCESSES = "/proc"
 
 
-def remove_stale(git: Git, words: str, deadline: Deadline) -> str | None:
-    """Remove the lock that git's `words` name; return its path, or None where it must stay.
+def remove_stale(git: Git, stderr: str, deadline: Deadline) -> str | None:
+    """Remove the lock that git's message names. Return its path; None if the lock stays, or there is none.
 
-    It is removed if it locks our branch (or the HEAD that leads to it) in a repository of this machine, is
-    older than STALE_DEADLINES deadlines, and no git process that could hold it works there. Where processes
-    cannot be seen (no /proc), it stays.
+    It is removed if it locks the branch, or the HEAD that points to it, in a repository on this machine; if
+    it is older than STALE_DEADLINES deadlines; and if no git process that may have made it works there. If
+    processes cannot be listed (no /proc), it stays.
     """
-    found = git_words.LOCK.search(words)
-    repository = _repository(git) if found else None
-    if found is None or repository is None:
+    match = git_words.LOCK.search(stderr)
+    folder = _find_remote_folder(git) if match else None
+    if match is None or folder is None:
         return None
-    lock = os.path.realpath(found[1])
-    ours = (f"refs/heads/{git.target.branch}.lock", "HEAD.lock")
-    if lock not in [os.path.join(repository, name) for name in ours]:
+    lock = os.path.realpath(match[1])
+    names = (f"{git.repository.ref}.lock", "HEAD.lock")
+    if lock not in [os.path.join(folder, name) for name in names]:
         return None
     with suppress(OSError):
         before = os.lstat(lock)
         if time.time() - before.st_mtime < STALE_DEADLINES * deadline.seconds:
             return None
-        if _is_worked_in(repository, before.st_uid):
+        if _has_git_process(folder, before.st_uid):
             return None
-        after = os.lstat(lock)  # another push may have removed the lock and made its own
+        after = os.lstat(lock)  # another push may have removed this lock and made a new one
         if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
             os.unlink(lock)
             return lock
     return None
 
 
-def _repository(git: Git) -> str | None:
-    """Return the folder of the remote's repository, without links; None where it is on another host."""
+def _find_remote_folder(git: Git) -> str | None:
+    """Return the real path of the remote repository's own folder; None if it is not on this machine."""
     from urllib.parse import unquote
 
-    url = _push_url(git)
+    url = _read_push_url(git)
     path = unquote(url.removeprefix(FILE_URL)) if url.startswith(f"{FILE_URL}/") else url
     if path is url and ON_ANOTHER_HOST.match(url):
         return None
-    for name in (path, f"{path}.git"):  # git finds it under either
+    for name in (path, f"{path}.git"):  # git accepts a path without its ".git"
         with suppress(GitFailed, PublishError):
-            where = git.run("-C", name, "rev-parse", "--path-format=absolute", "--git-common-dir")
-            return os.path.realpath(where)
+            folder = git.run("-C", name, "rev-parse", "--path-format=absolute", "--git-common-dir")
+            return os.path.realpath(folder)
     return None
 
 
-def _push_url(git: Git) -> str:
-    """Return the address that a push goes to, as git_commands has configured it."""
+def _read_push_url(git: Git) -> str:
+    """Return the address that git pushes to. git_commands has configured it."""
     for key in ("pushurl", "url"):
         with suppress(GitFailed):
             return git.run("config", "--get", f"remote.{REMOTE}.{key}")
     raise AssertionError("a push has an address")
 
 
-def _is_worked_in(repository: str, owner: int) -> bool:
-    """Return whether a git process of this user works in a repository, or may: where it works is not shown.
+def _has_git_process(folder: str, user_id: int) -> bool:
+    """Return whether a git process of a user works, or may work, in a repository with this own folder.
 
-    Raises OSError where processes cannot be seen.
+    A process whose working directory cannot be read may work there. Raises OSError if processes cannot be
+    listed.
     """
-    folder = os.path.dirname(repository) if os.path.basename(repository) == ".git" else repository
-    for process in _git_processes(owner):
+    repository = os.path.dirname(folder) if os.path.basename(folder) == ".git" else folder
+    for process in _list_git_processes(user_id):
         try:
-            place = os.readlink(f"{process}/cwd")
+            directory = os.readlink(f"{process}/cwd")
         except FileNotFoundError:  # it has just ended
             continue
         except OSError:
             return True
-        if os.path.commonpath((place, folder)) == folder:
+        if os.path.commonpath((directory, repository)) == repository:
             return True
     return False
 
 
-def _git_processes(owner: int) -> Iterator[str]:
+def _list_git_processes(user_id: int) -> Iterator[str]:
     """Yield the folder below /proc of each git process of a user."""
     for name in filter(str.isdecimal, os.listdir(PROCESSES)):
         process = f"{PROCESSES}/{name}"
         with suppress(OSError):  # most likely it has just ended
-            if os.stat(process).st_uid == owner:
+            if os.stat(process).st_uid == user_id:
                 with open(f"{process}/comm", encoding="utf-8", errors="replace") as file:
                     is_git = file.read().startswith("git")
                 if is_git:

@@ -1,7 +1,8 @@
 """The folder of git objects that this program keeps in a user's repository: `heatmap/objects` in its `.git`.
 
-It is a cache. Every object in it can be written or fetched again. git does not write an object that is there
-already, and does not look whether it is whole: one damaged file would make every later push fail.
+It is a cache: every object in it can be written or fetched again. If a file with the name of an object
+exists, git does not write it again, and does not check its content. So one damaged file would make every
+later push fail.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 FOLDERS = ("heatmap", "heatmap/objects", "heatmap/objects/info")  # in the repository's own folder
-ALTERNATES = b"../../objects\n"  # the repository's objects, as seen from ours
-KEPT_SECONDS = 3600  # an object that is not needed any more stays so long, for other runs at the same time
+ALTERNATES = b"../../objects\n"  # the path from here to the repository's objects
+KEPT_SECONDS = 3600  # the least age of an object that is deleted: runs at the same time may need younger ones
 CHUNK_BYTES = 1 << 20
-MOST_HEADER_BYTES = 32  # kind and size, in front of an object's content
+MOST_HEADER_BYTES = 32  # the kind and the size before an object's content
 FAN_OUT = re.compile(r"[0-9a-f]{2}")
-NAME = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")  # with the folder's name a SHA-1 or SHA-256
+NAME = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")  # together with the folder's name, a SHA-1 or SHA-256
 HEADER = re.compile(rb"(?:blob|tree|commit|tag) (\d+)\0")
 
 
 def make(repository: str) -> str:
-    """Make the folder in a repository's own folder, if need be, and return its path. Raises OSError.
+    """Make the folder of objects in a repository's own folder, if it is missing, and return its path.
 
-    Whatever stands there in place of a folder, or of the file that names the repository's objects, is
-    removed: nothing but this program has a use for it.
+    If a file stands in place of a folder, or the list of alternates is wrong, it is replaced: only this
+    program uses the folder. Raises OSError.
     """
     for name in FOLDERS:
         folder = os.path.join(repository, name)
@@ -40,7 +41,7 @@ def make(repository: str) -> str:
             os.makedirs(folder, exist_ok=True)  # another run may make it at the same moment
     store = os.path.join(repository, FOLDERS[1])
     alternates = os.path.join(store, "info", "alternates")
-    if _content(alternates) != ALTERNATES:
+    if _read_alternates(alternates) != ALTERNATES:
         _remove(alternates)
         temporary = f"{alternates}.{os.getpid()}"
         with open(temporary, "wb") as file:
@@ -50,54 +51,55 @@ def make(repository: str) -> str:
 
 
 def remove_damaged(store: str, may_go_on: Callable[[], bool]) -> bool:
-    """Remove what is damaged, and return whether there was anything. What cannot be removed stays.
+    """Remove damaged objects, and return whether any was removed. An object that cannot be removed stays.
 
-    What is no file, or empty, is looked for first. Then every object is read and compared with its name,
-    while `may_go_on()`: the time may be over.
+    An object is damaged if it is no file, if it is empty, or if its content does not have the hash that is
+    its name. The first two are checked for all objects. Then the objects are read one by one, as long as
+    `may_go_on()` is true.
     """
-    paths = [*_files(store)]
-    damaged = [path for path in paths if not _has_content(path)]
+    paths = [*_list_objects(store)]
+    damaged_paths = [path for path in paths if not _has_content(path)]
     for path in paths:
         if not may_go_on():
             break
-        if path not in damaged and not _is_object(path):
-            damaged.append(path)
-    removed = [path for path in damaged if _remove(path)]
-    return bool(removed)
+        if path not in damaged_paths and not _is_object(path):
+            damaged_paths.append(path)
+    removals = [_remove(path) for path in damaged_paths]
+    return any(removals)
 
 
 def remove_unneeded(store: str, needed: Collection[str]) -> None:
-    """Remove files older than KEPT_SECONDS, but for the objects with the names `needed`. Raises OSError."""
+    """Remove files older than KEPT_SECONDS, except objects whose names are in `needed`. Raises OSError."""
     for folder, _, names in os.walk(store):
         for name in names:
             path = os.path.join(folder, name)
-            ours = os.path.basename(folder) + name in needed or os.path.basename(folder) == "info"
-            if not ours and time.time() - os.stat(path).st_mtime > KEPT_SECONDS:
+            is_needed = os.path.basename(folder) + name in needed or os.path.basename(folder) == "info"
+            if not is_needed and time.time() - os.stat(path).st_mtime > KEPT_SECONDS:
                 os.unlink(path)
 
 
-def _files(store: str) -> Iterator[str]:
-    """Yield what stands where an object or a folder of objects is due, and all packs and indexes.
+def _list_objects(store: str) -> Iterator[str]:
+    """Yield the paths of all objects, packs and indexes, and of files in place of the folders for objects.
 
-    git is told to unpack what it fetches, so there should be neither pack nor index.
+    git is configured to unpack the objects that it fetches, so packs and indexes should not exist.
     """
-    for folder in _names(store):
-        inside = os.path.join(store, folder)
+    for folder in _list_names(store):
+        path = os.path.join(store, folder)
         if not (FAN_OUT.fullmatch(folder) or folder in ("pack", "info")):
             continue
-        if not os.path.isdir(inside) or os.path.islink(inside):
-            yield inside
+        if not os.path.isdir(path) or os.path.islink(path):
+            yield path
             continue
-        for name in _names(inside):
+        for name in _list_names(path):
             if (
                 NAME.fullmatch(name)
                 or folder == "pack"
                 or (folder == "info" and not name.startswith("alternates"))
             ):
-                yield os.path.join(inside, name)
+                yield os.path.join(path, name)
 
 
-def _names(folder: str) -> list[str]:
+def _list_names(folder: str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
     except OSError:
@@ -106,14 +108,14 @@ def _names(folder: str) -> list[str]:
 
 def _has_content(path: str) -> bool:
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+    return stat.S_ISREG(status.st_mode) and status.st_size > 0
 
 
 def _is_object(path: str) -> bool:
-    """Whether a file holds the object that its name says, whole."""
+    """Return whether a file contains the complete object whose hash is its name."""
     import hashlib
     import zlib
 
@@ -122,24 +124,26 @@ def _is_object(path: str) -> bool:
     if not NAME.fullmatch(name):
         return False
     digest = hashlib.sha256() if len(oid) == 64 else hashlib.sha1(usedforsecurity=False)
-    unpack, size, begin = zlib.decompressobj(), 0, b""
+    decompressor, size, head = zlib.decompressobj(), 0, b""
     try:
         with open(path, "rb") as file:
-            while packed := unpack.unconsumed_tail or file.read(CHUNK_BYTES):
-                content = unpack.decompress(packed, CHUNK_BYTES)
+            while chunk := decompressor.unconsumed_tail or file.read(CHUNK_BYTES):
+                content = decompressor.decompress(chunk, CHUNK_BYTES)
                 digest.update(content)
                 size += len(content)
-                begin += content[: MOST_HEADER_BYTES - len(begin)]
-                if unpack.unused_data:
+                head += content[: MOST_HEADER_BYTES - len(head)]
+                if decompressor.unused_data:
                     return False
     except (OSError, zlib.error):
         return False
-    header = HEADER.match(begin)
-    return bool(unpack.eof and header and int(header[1]) == size - header.end() and digest.hexdigest() == oid)
+    header = HEADER.match(head)
+    if not decompressor.eof or header is None:
+        return False
+    return int(header[1]) == size - header.end() and digest.hexdigest() == oid
 
 
-def _content(path: str) -> bytes | None:
-    """Return what the file of that path holds; None where there is none that can be read."""
+def _read_alternates(path: str) -> bytes | None:
+    """Return the beginning of a file, one byte more than ALTERNATES has; None if it cannot be read."""
     with suppress(OSError):
         if stat.S_ISREG(os.lstat(path).st_mode):
             with open(path, "rb") as file:
