@@ -235,7 +235,10 @@ class HistoryNonsense(HistoryError):
 
 
 class HistoryImpossible(HistoryError):
-    """The history can never be kept like this: the configuration, a folder or an extra must change."""
+    """The history can never be kept or exported like this.
+
+    The configuration, a folder or an extra must change.
+    """
 
     exit_code = EXIT_CONFIGURATION
 

@@ -15,7 +15,7 @@ CLOSED = "2026-09-19T03:00:00+05:30"
 OPEN = "2026-09-17T11:00:00+05:30"
 # Modules worth milliseconds, each with all it brings along.
 HEAVY = {"shutil", "lzma", "requests", "urllib3", "jinja2", "colour", "dateutil", "ftplib", "subprocess", "http.client", "email.message", "logging",
-         "asyncio", "ssl", "socket", "tempfile", "typing_extensions", "hashlib", "ast", "csv"}  # fmt: skip
+         "asyncio", "ssl", "socket", "tempfile", "typing_extensions", "hashlib", "ast", "csv", "pyarrow"}  # fmt: skip
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 FTP = '[[publish]]\nurl = "ftps://me@127.0.0.1/x"\npassword_env = "X"\n[[publish]]\nurl = "sftp://me@127.0.0.1/x"\n'
 OTHERS = '[[publish]]\nurl = "s3://pages/x"\nsecret_access_key_env = "X"\n[[publish]]\nurl = "git+file:x"\n'
@@ -25,9 +25,11 @@ ALLOWED: dict[tuple[str, ...], set[str]] = {
     ("run", "--now", CLOSED): {"ast"},
     ("session", "--now", CLOSED): {"ast"},
     ("init",): HEAVY
-    - {"requests", "colour", "ftplib", "jinja2"},  # it asks what the program was installed from
+    - {"requests", "colour", "ftplib", "jinja2", "pyarrow"},  # it asks what the program was installed from
     ("schedule", "--now", CLOSED): {"ast", "dateutil"},
-    ("embed", "--url", "https://www.example.org/"): HEAVY - {"requests", "colour", "ftplib", "http.client"},
+    ("history", "export", "--output", "bars.csv"): {"ast", "csv", "lzma", "shutil"},
+    ("embed", "--url", "https://www.example.org/"): HEAVY
+    - {"requests", "colour", "ftplib", "http.client", "pyarrow"},
 }
 
 

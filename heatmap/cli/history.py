@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _action(actions, "status", "tell what is kept, and which sessions are missing", _status)
     export = _action(actions, "export", "write the daily bars out", _export)
     backfill.add_span(export)
-    export.add_argument("--format", choices=FORMATS, default="csv", help="(default: csv)")
+    export.add_argument(
+        "--format", choices=FORMATS, default="csv", help="(default: csv; parquet is an extra)"
+    )
     export.add_argument("--output", type=Path, metavar="FILE", help="(default: standard output)")
     export.add_argument(
         "--adjusted", action="store_true", help="for splits and bonuses, and under today's symbols"

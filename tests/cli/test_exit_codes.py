@@ -114,6 +114,7 @@ def test_a_missing_local_file(
 @pytest.mark.process
 def test_parquet_and_a_terminal(here: Path) -> None:
     """It is no text: 64, and nothing of it reaches the screen; a file or a pipe it goes into."""
+    pytest.importorskip("pyarrow", reason="pyarrow is not here: pip install 'market-heatmap[parquet]'")
     (here / "heatmap.toml").write_text(RECORDED)
 
     code, screen = on_a_terminal("history", "export", "--format", "parquet")

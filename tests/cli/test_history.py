@@ -18,14 +18,15 @@ from typing import BinaryIO
 import pytest
 
 from heatmap import cli
+from heatmap.cli import commands
 from heatmap.cli.progress import Progress
 from heatmap.history import export
-from tests.history import parquet_reader
 from tests.servers.archives import CHANGES, Archives, full, share
 
 DAYS = [date(2026, 7, day) for day in (20, 21, 22)]
 EVENING = ("--now", "2026-07-22T20:00:00+05:30")
 STRANGE = (date(2020, 1, 1), date(2026, 7, 19), date(2026, 7, 23))  # unknown, a Sunday, tomorrow
+NO_PYARROW = "pyarrow is not here: pip install 'market-heatmap[parquet]'"
 SPLIT = [  # TCS became five shares on the second day; a name changed on the third
     [share("TCS", 2000.0, 2010.0), share("OLDNAME", 400.0, 404.0)],
     [share("TCS", 402.0, 410.0), share("OLDNAME", 404.0, 408.0)],
@@ -242,7 +243,6 @@ def test_export(here: Path, server: Archives, capfd: pytest.CaptureFixture[str])
         ["history", "export", "--from", "2026-07-21", "--to", "2026-07-21", "--format", "json"]
     )
     middle = json.loads(capfd.readouterr().out)
-    assert 0 == cli.main(["history", "export", "--format", "parquet", "--output", "bars.parquet"])
 
     assert {
         ("TCS", "20"): 2010, ("TCS", "21"): 410, ("TCS", "22"): 420,
@@ -253,9 +253,75 @@ def test_export(here: Path, server: Archives, capfd: pytest.CaptureFixture[str])
         ("TMPV", "20"): 404, ("TMPV", "21"): 408, ("TMPV", "22"): 410,
     } == pytest.approx(adjusted)  # fmt: skip
     assert [["OLDNAME", "2026-07-21"], ["TCS", "2026-07-21"]] == [row[:2] for row in middle["bars"]]
-    _, rows = parquet_reader.read((here / "bars.parquet").read_bytes())
-    assert sorted(plain.values()) == sorted(row[5] for row in rows)
+
+
+def test_export_as_parquet(here: Path, server: Archives, capfd: pytest.CaptureFixture[str]) -> None:
+    """Into a file that is there whole, or along a pipe; the same bars by date and symbol."""
+    reader = pytest.importorskip("pyarrow.parquet", reason=NO_PYARROW)
+    backfill(server)
+    capfd.readouterr()
+
+    assert 0 == cli.main(["history", "export", "--format", "parquet", "--output", "bars.parquet"])
+
     assert ["bars.parquet", "state"] == sorted(path.name for path in here.iterdir())
+    table = reader.read_table(here / "bars.parquet").select(["date", "symbol", "close"]).to_pydict()
+    assert [
+        (DAYS[0], "OLDNAME", 404), (DAYS[0], "TCS", 2010), (DAYS[1], "OLDNAME", 408),
+        (DAYS[1], "TCS", 410), (DAYS[2], "TCS", 420), (DAYS[2], "TMPV", 410),
+    ] == list(zip(*table.values(), strict=True))  # fmt: skip
+    assert ("", "") == capfd.readouterr()
+
+
+@pytest.mark.process
+def test_export_as_parquet_along_a_pipe(
+    here: Path, server: Archives, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bytes of the file; a reader that leaves early and a full disk end as they do for the other formats."""
+    pytest.importorskip("pyarrow", reason=NO_PYARROW)
+    backfill(server)
+    cli.main(["history", "export", "--format", "parquet", "--output", "bars.parquet"])
+    capsys.readouterr()
+    command = [sys.executable, "-m", "heatmap", "history", "export", "--format"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def export_into(file: BinaryIO | int, name: str) -> tuple[int, bytes, bytes]:
+        done = subprocess.run(
+            [*command, name], env=environment, stdout=file, stderr=subprocess.PIPE, check=False, timeout=60
+        )
+        return done.returncode, done.stdout or b"", done.stderr
+
+    assert (0, (here / "bars.parquet").read_bytes(), b"") == export_into(subprocess.PIPE, "parquet")
+    for_nobody, pipe = os.pipe()
+    os.close(for_nobody)
+    try:
+        assert export_into(pipe, "csv") == export_into(pipe, "parquet")
+    finally:
+        os.close(pipe)
+    with Path("/dev/full").open("wb") as full_disk:
+        code, _, said = export_into(full_disk, "parquet")
+    sentence = (
+        b"heatmap: standard output cannot be written (No space left on device): give another with --output\n"
+    )
+    assert (78, sentence) == (code, said)
+
+
+def test_export_as_parquet_without_pyarrow(
+    here: Path, server: Archives, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence has this installation's command for the extra: 78. The last export stays, and the others work."""
+    backfill(server)
+    capsys.readouterr()
+    (here / "bars.parquet").write_text("yesterday's")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    assert 78 == cli.main(["history", "export", "--format", "parquet", "--output", "bars.parquet"])
+
+    wanted = f"heatmap: an export as Parquet needs pyarrow: {commands.install('parquet')}\n"
+    assert ("", wanted) == capsys.readouterr()
+    assert "yesterday's" == (here / "bars.parquet").read_text()
+    assert ["bars.parquet", "state"] == sorted(path.name for path in here.iterdir())
+    for name in ("csv", "json"):
+        assert 0 == cli.main(["history", "export", "--format", name, "--output", "bars"])
 
 
 @pytest.mark.parametrize("fault", ["403", "500", b"<html>", b"OLDNAME,TMPV\n", b""])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date, timedelta
-from importlib.util import find_spec
+from datetime import date
 
 import pytest
 
-from heatmap.history import export, parquet
+from heatmap.history import export
 from heatmap.history.model import Bar
-from tests.history import parquet_reader
 
 MONDAY = date(2026, 7, 20)
 FIGURES = ("open", "high", "low", "close", "previous_close", "volume", "turnover")
@@ -23,7 +21,6 @@ SESSIONS = [
     ],
     [Bar('台積電,"2330"', date(1969, 12, 31), 1e-9, 1e17, 0.1, 0.3, 0.2, 0.0, 0.0)],
 ]
-ROWS = [bar for session in SESSIONS for bar in session]
 
 
 def written(name: str, sessions: list[list[Bar]]) -> bytes:
@@ -69,61 +66,3 @@ def test_json(sessions: list[list[Bar]]) -> None:
     assert [[bar.symbol, str(bar.date), *bar[2:]] for session in sessions for bar in session] == document[
         "bars"
     ]
-
-
-@pytest.mark.parametrize("sessions", [SESSIONS, []], ids=["bars", "none"])
-def test_parquet(sessions: list[list[Bar]]) -> None:
-    """By another reader: names, types, what may be unknown, and every figure."""
-    footer, rows = parquet_reader.read(written("parquet", sessions))
-
-    assert [b"symbol", b"date", *(name.encode() for name in FIGURES)] == [leaf[4] for leaf in footer[2][1:]]
-    assert [(6, 0, 0), (1, 0, 6), *[(5, 1, None)] * 7] == [
-        (leaf[1], leaf[3], leaf.get(6)) for leaf in footer[2][1:]
-    ]
-    assert [{1: b"market", 2: b"nse-fno"}] == footer[5]
-    days = date(1970, 1, 1)
-    assert [tuple(bar) for session in sessions for bar in session] == [
-        (symbol, days + timedelta(days=number), *figures) for symbol, number, *figures in rows
-    ]
-
-
-def test_parquet_in_several_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many sessions are written group by group, so that they need not be in memory at once."""
-    monkeypatch.setattr(parquet, "ROWS_A_GROUP", 25)
-    sessions = [
-        [
-            Bar(
-                f"S{n}",
-                MONDAY + timedelta(days=day),
-                None if n % 3 else 1.5,
-                2.0,
-                1.0,
-                n + 0.5,
-                None,
-                day,
-                None,
-            )
-            for n in range(10)
-        ]
-        for day in range(40)
-    ]
-
-    footer, rows = parquet_reader.read(written("parquet", sessions))
-
-    assert 14 == len(footer[4])
-    assert [(bar.symbol, bar.open, bar.close) for session in sessions for bar in session] == [
-        (row[0], row[2], row[5]) for row in rows
-    ]
-
-
-if find_spec("pyarrow"):  # far too large to be asked for; the reader above stands in for it
-
-    def test_pyarrow_reads_our_parquet() -> None:
-        """The format's own library reads what we write."""
-        from pyarrow import parquet as reference
-
-        table = reference.read_table(io.BytesIO(written("parquet", SESSIONS)))
-
-        assert [tuple(bar) for bar in ROWS] == list(
-            zip(*(column.to_pylist() for column in table.columns), strict=True)
-        )
