@@ -10,7 +10,6 @@ from heatmap import guard
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
-    from heatmap.config import Market
     from heatmap.guard import Calendar
     from heatmap.model import Snapshot
     from heatmap.session import Verdict
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
 
 
-def name_in_history(market: Market, snapshot: Snapshot) -> str:
+def name_in_history(market: str, snapshot: Snapshot) -> str:
     """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
-    return f"{market.name}:recording" if snapshot.recording else market.name
+    return f"{market}:recording" if snapshot.recording else market
 
 
 def find_session_before(calendar: Calendar, session: date) -> date | None:
@@ -29,14 +28,14 @@ def find_session_before(calendar: Calendar, session: date) -> date | None:
     return next((day for day in days if calendar.always or guard.session_on(calendar, day)), None)
 
 
-def find_session(market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
+def find_session(calendar: Calendar, snapshot: Snapshot, verdict: Verdict) -> date:
     """Return the date of the session that figures are of."""
     if verdict.phase in KEPT_PHASES and verdict.session:
         return verdict.session.date
     # Closed, and drawn all the same: the newest session that had begun by then.
-    day = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)).date()
+    day = snapshot.as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
     for earlier in (day, day - timedelta(days=1)):
-        session = guard.session_on(market.calendar, earlier)
+        session = guard.session_on(calendar, earlier)
         if session and session.windows and session.windows[0].opens <= snapshot.as_of:
             return earlier
     return day

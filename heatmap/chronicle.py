@@ -71,7 +71,7 @@ class Chronicle:
         self.is_lost = is_lost  # it could not be opened: it is not tried again in this run
         self._ticks: list[_Tick] = []
         self._deadline = deadline
-        self._turns = SharedTurns(config, report, now, deadline, self.ask)
+        self._turns = SharedTurns(config.interval_minutes, report, now, deadline, self.ask)
         self._published: set[str] = set()  # the markets whose turn is done
         self._fault = ""  # why the history failed last
 
@@ -98,7 +98,7 @@ class Chronicle:
 
     def note(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
         """Remember a snapshot, so that `keep` adds it; return its session."""
-        session = attribution.find_session(market, snapshot, verdict)
+        session = attribution.find_session(market.calendar, snapshot, verdict)
         if verdict.phase in attribution.KEPT_PHASES:
             self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
         return session
@@ -114,7 +114,7 @@ class Chronicle:
             from heatmap.history import figures
             from heatmap.sources import nse_symbols
 
-            name, config = attribution.name_in_history(market, snapshot), self._config
+            name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
             asked = figures.Figures(store, name, calendar, config.history.periods, config.state_directory)
@@ -133,8 +133,8 @@ class Chronicle:
         from heatmap.history import actions, quoted_closes
 
         session, name = (
-            attribution.find_session(market, snapshot, verdict),
-            attribution.name_in_history(market, snapshot),
+            attribution.find_session(market.calendar, snapshot, verdict),
+            attribution.name_in_history(market.name, snapshot),
         )
         before = attribution.find_session_before(market.calendar, session)
 
@@ -166,12 +166,15 @@ class Chronicle:
         self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]
     ) -> Mapping[str, float]:
         """Return the closes of the session before a snapshot's, by symbol; none where they are not known."""
-        session = attribution.find_session(market, snapshot, verdict)
+        session = attribution.find_session(market.calendar, snapshot, verdict)
         before = attribution.find_session_before(market.calendar, session)
 
         def read(store: Store) -> Mapping[str, float]:
             bars = store.bars(
-                attribution.name_in_history(market, snapshot), session - guard.ONE_DAY, 1, sorted(symbols)
+                attribution.name_in_history(market.name, snapshot),
+                session - guard.ONE_DAY,
+                1,
+                sorted(symbols),
             )
             return {bar.symbol: bar.close for bar in bars if bar.date == before}
 
@@ -186,7 +189,7 @@ class Chronicle:
 
             def work(store: Store, tick: _Tick = tick) -> bool:
                 self._refuse_without_room()
-                name = attribution.name_in_history(tick.market, tick.snapshot)
+                name = attribution.name_in_history(tick.market.name, tick.snapshot)
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
                 if added.later:
                     later = added.later.astimezone(ZoneInfo(tick.market.calendar.time_zone))

@@ -10,6 +10,7 @@ from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, To
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
+from heatmap.session import MarketIdentity
 from heatmap.state import FILE_NAME as STATE_FILE
 from heatmap.tables import Tables
 
@@ -43,6 +44,11 @@ class Market(NamedTuple):
     sources: tuple[NamedSource, ...]  # at least one, in the order in which they are asked
     calendar: Calendar
     session: calendars.SessionOptions = calendars.DEFAULTS  # what the calendar was made of
+
+    @property
+    def identity(self) -> MarketIdentity:
+        """The market's name, title and time zone."""
+        return MarketIdentity(self.name, self.title, self.calendar.time_zone)
 
 
 class Config(NamedTuple):

@@ -8,13 +8,12 @@ from heatmap import parts
 from heatmap.model import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from heatmap.alerts.memory import Notice
     from heatmap.archive.shelf import Shelf
-    from heatmap.config import Config, Market
-    from heatmap.model import Snapshot
-    from heatmap.session import Verdict
+    from heatmap.session import Session
 
 FEED_NAME = "feed.xml"
 
@@ -27,35 +26,26 @@ class Feed(NamedTuple):
 
 
 def draw(
-    config: Config,
-    market: Market,
-    snapshot: Snapshot,
-    verdict: Verdict,
     shelf: Shelf,
-    warn: Callable[[str], None],
+    notices: Sequence[Notice],
+    session: Session | None,
+    url: str,
+    cache: Path,
     *,
     announces_final: bool,
     is_lacking: bool,
 ) -> Feed | None:
     """Return the feed; None where nobody needs it.
 
-    It has something new if it announces a final (`announces_final`) or alerts of the session. Else a target
-    needs it that does not have it (`is_lacking`). `warn` is called with a sentence where the memory of alerts
-    cannot be used.
+    `notices` are what alerts found, `session` is that of the tick, `url` is the public address of all
+    markets, and `cache` is the state directory. The feed has something new if it announces a final
+    (`announces_final`) or alerts of the session. Else a target needs it that does not have it (`is_lacking`).
     """
     from heatmap.render import feed
 
-    url = config.public_url
-    if url is None or not shelf.has_feed:
-        return None
-    told: Iterable[Notice] = ()
-    if config.alerts:
-        from heatmap.alerts import desk
-
-        told = desk.notices(config, market, snapshot, verdict, warn)
-    session = verdict.session
+    market = shelf.market
     today = session.date.isoformat() if session else None
-    is_new = announces_final or any(notice.session == today or not today for notice in told)
+    is_new = announces_final or any(notice.session == today or not today for notice in notices)
     if not is_new and not is_lacking:
         return None
     entries = [
@@ -70,9 +60,9 @@ def draw(
                 title=notice.title,
                 lines=notice.lines,
             )
-            for notice in told
+            for notice in notices
         ),
     ]
-    content = feed.render(entries, market.name, market.title, url, config.state_directory)
+    content = feed.render(entries, market.name, market.title, url, cache)
     needs = parts.ARCHIVE if shelf.is_due else ""
     return Feed(Page(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from heatmap import duty, parts
 from heatmap.archive import shared
 from heatmap.archive.delivery import Archives
+from heatmap.archive.options import ArchiveSettings
 from heatmap.archive.shelf import Shelf
 from heatmap.session import Phase
 from heatmap.state import merge_faults
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from heatmap.alerts import desk
+    from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
@@ -63,14 +66,21 @@ class Sequel:
         self._chronicle = chronicle
         self._say = say
         self._drawn: list[_Drawn] = []
-        self.archives = Archives(config, report, chronicle, say)
+        self._archive_settings = ArchiveSettings(
+            parts.has_archive(config),
+            parts.has_feed(config),
+            config.state_directory,
+            config.page,
+            config.publishers,
+        )
+        self.archives = Archives(self._archive_settings, report, say)
         self._is_published = False
         self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
             from heatmap.alerts import desk
 
             # At once, because what is read as a secret no child of the run inherits.
-            for problem in desk.problems(config):
+            for problem in desk.problems(config.alerts):
                 say(f"alerts: nobody is told: {problem}")
 
     def shelf(
@@ -92,10 +102,14 @@ class Sequel:
         is_again = duty.is_later_final(verdict, memory, snapshot)
         archive_date = None if is_again else memory.archive_date
         warn = partial(self._chronicle.tell, market)
-        if self._is_shared:
-            self._chronicle.ask(market, lambda store: self._take(store, market))
-        shelf = Shelf(self._config, market, snapshot, verdict, now, archive_date, warn, is_again=is_again)
-        self.archives.add(market, shelf)
+        ask = (lambda work: self._chronicle.ask(market, work)) if self._is_shared else None
+        if ask:
+            ask(lambda store: self._take(store, market))
+        shelf = Shelf(
+            *(self._archive_settings, market.identity, snapshot, verdict, now, archive_date, warn),
+            is_again=is_again,
+        )
+        self.archives.add(shelf, ask)
         return shelf
 
     def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
@@ -161,9 +175,10 @@ class Sequel:
         if self._config.alerts and self._is_published and self._drawn:
             from heatmap.alerts import desk
 
-            markets = [(drawn.market, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
-            warn = partial(self._chronicle.tell, markets[0][0])  # what alerts remember is of all markets
-            for name, why in desk.tell(self._config, markets, deadline, self._say, warn).items():
+            ticks = [desk.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
+            # What alerts remember is of all markets.
+            warn = partial(self._chronicle.tell, self._drawn[0].market)
+            for name, why in desk.tell(self._alert_settings(), ticks, deadline, self._say, warn).items():
                 self._report.note_part(name, parts.ALERTS, why)
             for drawn in self._drawn:
                 self._remember_alerts(drawn)
@@ -185,24 +200,36 @@ class Sequel:
     def _draw_feed(self, drawn: _Drawn, shelf: Shelf) -> None:
         from heatmap import feeds
 
+        url = self._config.public_url
+        if url is None or not shelf.has_feed:
+            return
         market, session = drawn.market, drawn.verdict.session
         memory = self._state[market.name]
         is_again = duty.is_later_final(drawn.verdict, memory, drawn.snapshot)
         is_new = memory.feed_date != str(session and session.date)
         is_due = shelf.is_of_final and (is_new or is_again)
-        warn = partial(self._chronicle.tell, market)
         feed = feeds.draw(
-            self._config,
-            market,
-            drawn.snapshot,
-            drawn.verdict,
-            shelf,
-            warn,
+            *(shelf, self._notices(drawn), session, url, self._config.state_directory),
             announces_final=is_due,
             is_lacking=self.archives.is_feed_lacking(shelf),
         )
         if feed:
-            self.archives.add_feed(market, feed)
+            self.archives.add_feed(market.name, feed)
+
+    def _notices(self, drawn: _Drawn) -> Sequence[Notice]:
+        """Return what the feed tells of alerts, newest first."""
+        if not self._config.alerts:
+            return ()
+        from heatmap.alerts import desk
+
+        tick = desk.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot)
+        return desk.notices(self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market))
+
+    def _alert_settings(self) -> desk.Settings:
+        from heatmap.alerts import desk
+
+        config = self._config
+        return desk.Settings(config.alerts, config.state_directory, config.public_url)
 
     def _take(self, store: Store, market: Market) -> None:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
@@ -246,7 +273,7 @@ def problems(config: Config) -> list[str]:
     return [
         *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
         *_unknown_periods(config),
-        *desk.problems(config),
+        *desk.problems(config.alerts),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a market's day is made of: phases, windows, sessions, and the guard's verdict on a moment.
+"""What a market is called, and what its day is made of: phases, windows, sessions, the guard's verdict.
 
 Apart from `model`, because a tick in a closed market needs these and nothing else; and tuples, because
 making a dataclass costs five times as much, which such a tick would feel.
@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import date, datetime
+
+
+class MarketIdentity(NamedTuple):
+    """What a market is called, and by which clock its days go."""
+
+    name: str  # as the configuration has it; also the name of its folder
+    title: str  # of its page
+    time_zone: str  # IANA
 
 
 class Phase(StrEnum):

@@ -15,7 +15,7 @@ from heatmap.session import Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from heatmap.config import Config, Market
+    from heatmap.config import Market
     from heatmap.deadline import Deadline
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
@@ -45,13 +45,13 @@ class SharedTurns:
 
     def __init__(
         self,
-        config: Config,
+        interval_minutes: int,
         report: Report,
         now: datetime,
         deadline: Deadline | None,
         ask: Callable[[Market, Callable[[Store], bool]], bool | None],
     ) -> None:
-        self._config = config
+        self._interval = timedelta(minutes=interval_minutes)
         self._report = report
         self._now = now
         self._deadline = deadline
@@ -143,14 +143,13 @@ class SharedTurns:
         if turn.is_done or since is None:
             return False
         last = max(since, turn.last_done or since)
-        return self._now - last > timedelta(minutes=self._config.interval_minutes) * intervals
+        return self._now - last > self._interval * intervals
 
     def _slot(self, verdict: Verdict) -> datetime:
         """Return when the tick was due: of a final there is one a session, so machines publish one."""
         if verdict.phase is Phase.FINAL and verdict.session and verdict.session.settles:
             return verdict.session.settles
-        interval = timedelta(minutes=self._config.interval_minutes)
-        return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % interval
+        return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % self._interval
 
 
 def _due_since(verdict: Verdict, now: datetime) -> datetime | None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
     from heatmap.model import Page
+    from heatmap.monitor.options import MonitorSettings
     from heatmap.sequel import Sequel
-    from heatmap.session import Verdict
+    from heatmap.session import MarketIdentity, Verdict
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
@@ -87,7 +88,7 @@ def run(
     from heatmap.sequel import Sequel
 
     deadline = Deadline(config.deadline_seconds)
-    watch = Watch(config, to_draw, report, now, deadline, quiet=dry_run)
+    watch = Watch(_monitor_settings(config), _by_identity(to_draw), report, now, deadline, quiet=dry_run)
     with ExitStack() as stack:
         if give_up:
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
@@ -114,7 +115,7 @@ def run(
                 *(config, state, now, deadline, report, asker, gatekeeper, chronicle, sequel),
                 pretended=pretended,
             ).draw(ours, unheeded)
-            pages += watch.status_pages(drawn)
+            pages += watch.status_pages([(market.name, verdict) for market, verdict in drawn])
             if dry_run:
                 for page in [*pages, *sequel.archives.more(config.publishers[0].name, None)]:
                     say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
@@ -149,7 +150,21 @@ def _rest(
     if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
         from heatmap.monitor.watch import rest
 
-        rest(config, verdicts, now, report)
+        rest(_monitor_settings(config), _by_identity(verdicts), now, report)
+
+
+def _by_identity(verdicts: Sequence[tuple[Market, Verdict]]) -> list[tuple[MarketIdentity, Verdict]]:
+    """Return the same verdicts, each with its market's identity alone."""
+    return [(market.identity, verdict) for market, verdict in verdicts]
+
+
+def _monitor_settings(config: Config) -> MonitorSettings:
+    """Return what the monitoring of a run needs to know."""
+    from heatmap.monitor.options import MonitorOptions, MonitorSettings
+
+    names = [market.name for market in config.markets]
+    options = config.monitor or MonitorOptions()
+    return MonitorSettings(options, config.state_directory, names, config.publishers)
 
 
 def _refuse_if_no_target_can_be_tried(config: Config) -> None:

@@ -23,15 +23,30 @@ if TYPE_CHECKING:
     from heatmap.alerts.memory import Memory, Notice
     from heatmap.alerts.messages import Occurrence
     from heatmap.alerts.options import AlertOptions
-    from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.model import Snapshot
-    from heatmap.session import Verdict
+    from heatmap.session import MarketIdentity, Verdict
 
 MOST_SECONDS = 15.0  # for all web hooks together
 LEAST_SECONDS = 1.0  # below which nothing is begun: the next run tells it
 RESERVED_SECONDS = 3.0  # of the run, for those who watch over it
 STALE = {"closed", "settling"}  # phases in which figures are not of a session that goes on or has just ended
+
+
+class Settings(NamedTuple):
+    """What the configuration says of alerts."""
+
+    alerts: Sequence[AlertOptions]
+    state_directory: Path
+    public_url: str | None  # with a slash at its end; None where it is not known
+
+
+class Tick(NamedTuple):
+    """One market at one tick. The snapshot has the changes that alerts ask of the history."""
+
+    market: MarketIdentity
+    verdict: Verdict
+    snapshot: Snapshot
 
 
 class News(NamedTuple):
@@ -41,14 +56,15 @@ class News(NamedTuple):
     found: Mapping[str, Sequence[rules.Event]]
 
 
-def news(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, known: Memory) -> News | None:
+def news(settings: Settings, tick: Tick, known: Memory) -> News | None:
     """Return what is new, compared with what is known; None where nothing may be told.
 
     A recording is no news, nor are the figures of a closed market.
     """
-    if not config.alerts or snapshot.recording or verdict.phase in STALE:
+    market, verdict, snapshot = tick
+    if not settings.alerts or snapshot.recording or verdict.phase in STALE:
         return None
-    as_of = snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone))
+    as_of = snapshot.as_of.astimezone(ZoneInfo(market.time_zone))
     session = (verdict.session.date if verdict.session else as_of.date()).isoformat()
     told = known.of(session).told
     found = {
@@ -57,34 +73,33 @@ def news(config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, k
             for event in rules.events(alert, snapshot)
             if event.key not in told.get(alert.name, memory.Told()).seen
         ]
-        for alert in config.alerts
+        for alert in settings.alerts
         if alert.covers(market.name)
     }
-    link = f"{config.public_url}{market.name}/" if config.public_url else None
+    link = f"{settings.public_url}{market.name}/" if settings.public_url else None
     return News(messages.Occurrence(market.name, market.title, as_of, session, link), found)
 
 
-def notices(
-    config: Config, market: Market, snapshot: Snapshot, verdict: Verdict, warn: Callable[[str], None]
-) -> tuple[Notice, ...]:
+def notices(settings: Settings, tick: Tick, warn: Callable[[str], None]) -> tuple[Notice, ...]:
     """Return the feed's entries of a market, those that this tick adds among them; newest first.
 
     An entry that cannot be noted is not added: each run would add it anew, with another time.
     """
-    memories = memory.load(config.state_directory, warn)
-    before = memories.get(market.name, memory.Memory())
-    found = news(config, market, snapshot, verdict, before)
-    added = _notices(config.alerts, found) if found else ()
+    memories = memory.load(settings.state_directory, warn)
+    name = tick.market.name
+    before = memories.get(name, memory.Memory())
+    found = news(settings, tick, before)
+    added = _notices(settings.alerts, found) if found else ()
     if found and added:
-        noted = {**memories, market.name: _noted(config.alerts, before, found)}
-        if not memory.has_room(config.state_directory, noted):
+        noted = {**memories, name: _noted(settings.alerts, before, found)}
+        if not memory.has_room(settings.state_directory, noted):
             added = ()
     return (*added, *before.notices)[: memory.MOST_NOTICES]
 
 
 def tell(
-    config: Config,
-    markets: Sequence[tuple[Market, Verdict, Snapshot]],
+    settings: Settings,
+    ticks: Sequence[Tick],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
@@ -94,17 +109,17 @@ def tell(
     Return by market why something still waits to be told; "" where nothing does.
     """
     try:
-        return _tell(config, markets, deadline, say, warn)
+        return _tell(settings, ticks, deadline, say, warn)
     except Exception as mistake:  # noqa: BLE001 -- no alert may fail a run; its text may hold an address
         why = f"ended in a bug ({type(mistake).__name__})"
         say(f"alerts: {why}")
-        return {market.name: why for market, _, _ in markets}
+        return {tick.market.name: why for tick in ticks}
 
 
-def problems(config: Config) -> list[str]:
+def problems(alerts: Sequence[AlertOptions]) -> list[str]:
     """Say what keeps a web hook from being told; touches no network."""
     found: list[str] = []
-    for alert in config.alerts:
+    for alert in alerts:
         try:
             if alert.posts:
                 webhooks.address(alert)
@@ -114,28 +129,29 @@ def problems(config: Config) -> list[str]:
 
 
 def _tell(
-    config: Config,
-    markets: Sequence[tuple[Market, Verdict, Snapshot]],
+    settings: Settings,
+    ticks: Sequence[Tick],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> dict[str, str]:
-    memories = memory.load(config.state_directory, warn)
+    memories = memory.load(settings.state_directory, warn)
     before = dict(memories)
     occurrences = {}
-    for market, verdict, snapshot in markets:
-        known = memories.get(market.name, memory.Memory())
-        found = news(config, market, snapshot, verdict, known)
+    for tick in ticks:
+        name = tick.market.name
+        known = memories.get(name, memory.Memory())
+        found = news(settings, tick, known)
         if found:
-            memories[market.name] = _noted(config.alerts, known, found)
-            occurrences[market.name] = found.where
+            memories[name] = _noted(settings.alerts, known, found)
+            occurrences[name] = found.where
     # An event that cannot be noted is not sent: each later run would send it again. An event that waits since
     # an earlier run is noted once more, for the disk may have filled up since.
-    if memories != before or any(_waits(config, memories[name]) for name in occurrences):
-        unsaved = _saved(config.state_directory, memories, say)
+    if memories != before or any(_waits(settings.alerts, memories[name]) for name in occurrences):
+        unsaved = _saved(settings.state_directory, memories, say)
         if unsaved:
-            return {market.name: unsaved for market, _, _ in markets}
-    errands, faults = _errands(config, memories, occurrences, deadline, say)
+            return {tick.market.name: unsaved for tick in ticks}
+    errands, faults = _errands(settings.alerts, memories, occurrences, deadline, say)
     until = time.monotonic() + MOST_SECONDS
     for (market_name, alert_name), errand in errands.items():
         problem = errand.wait(until - time.monotonic())
@@ -145,18 +161,18 @@ def _tell(
         else:
             memories[market_name] = _taken(memories[market_name], alert_name)
     if errands:
-        _saved(config.state_directory, memories, say)
+        _saved(settings.state_directory, memories, say)
     return {
-        market.name: "; ".join(
-            f"{alert}: {why}" for (name, alert), why in faults.items() if name == market.name
+        tick.market.name: "; ".join(
+            f"{alert}: {why}" for (name, alert), why in faults.items() if name == tick.market.name
         )
-        for market, _, _ in markets
+        for tick in ticks
     }
 
 
-def _waits(config: Config, known: Memory) -> bool:
+def _waits(alerts: Sequence[AlertOptions], known: Memory) -> bool:
     """Whether a web hook has not taken everything yet."""
-    return any(alert.posts and known.told.get(alert.name, memory.Told()).waiting for alert in config.alerts)
+    return any(alert.posts and known.told.get(alert.name, memory.Told()).waiting for alert in alerts)
 
 
 def _noted(alerts: Sequence[AlertOptions], known: Memory, found: News) -> Memory:
@@ -188,7 +204,7 @@ def _notices(alerts: Sequence[AlertOptions], found: News) -> tuple[Notice, ...]:
 
 
 def _errands(
-    config: Config,
+    alerts: Sequence[AlertOptions],
     memories: Mapping[str, Memory],
     occurrences: Mapping[str, Occurrence],
     deadline: Deadline,
@@ -201,7 +217,7 @@ def _errands(
     seconds = min(MOST_SECONDS, deadline.remaining() - RESERVED_SECONDS)
     errands: dict[tuple[str, str], Errand] = {}
     faults: dict[tuple[str, str], str] = {}
-    for alert in config.alerts:
+    for alert in alerts:
         for name, where in occurrences.items():
             waiting = memories[name].told.get(alert.name, memory.Told()).waiting
             if not waiting or not alert.posts:

@@ -13,9 +13,8 @@ from heatmap.errors import PublishError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from heatmap.archive.options import ArchiveSettings
     from heatmap.archive.shelf import Shelf
-    from heatmap.chronicle import Chronicle
-    from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.feeds import Feed
     from heatmap.history.store import Store
@@ -24,45 +23,47 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.report import Report
 
+    Ask = Callable[[Callable[[Store], object]], object]
+
 SEARCH_SECONDS = 20  # for asking one target which archived days it has
 
 
 class Archives:
     """The archives of all markets that a run draws. What fails is noted as the fault of a part."""
 
-    def __init__(
-        self, config: Config, report: Report, chronicle: Chronicle, say: Callable[[str], None]
-    ) -> None:
-        self._config = config
+    def __init__(self, settings: ArchiveSettings, report: Report, say: Callable[[str], None]) -> None:
+        self._settings = settings
         self._report = report
-        self._chronicle = chronicle
         self._say = say
-        self._shelves: list[tuple[Market, Shelf]] = []
-        self._is_shared = config.history.enabled and config.history.url is not None
+        self._shelves: list[tuple[Shelf, Ask | None]] = []
         self._lock = Lock()
         # By market and target: the parts of the delivery under way; of each part tried why it failed, or "".
         self._offered: dict[tuple[str, str], set[str]] = {}
         self._feeds: dict[str, Feed] = {}  # by market
         self._faults: dict[tuple[str, str], dict[str, str]] = {}
 
-    def add(self, market: Market, shelf: Shelf) -> None:
-        """Add a market's archive; where machines share the history, take over what others keep of it."""
-        if self._is_shared:
-            self._chronicle.ask(market, shelf.take)
-        self._shelves.append((market, shelf))
+    def add(self, shelf: Shelf, ask: Ask | None = None) -> None:
+        """Add a market's archive.
 
-    def add_feed(self, market: Market, feed: Feed) -> None:
+        `ask` does work with the history that machines share: what others keep of the archive is taken over.
+        None: there is no such history.
+        """
+        if ask:
+            ask(shelf.take)
+        self._shelves.append((shelf, ask))
+
+    def add_feed(self, market: str, feed: Feed) -> None:
         """Add a market's feed."""
-        self._feeds[market.name] = feed
+        self._feeds[market] = feed
 
     def is_feed_lacking(self, shelf: Shelf) -> bool:
         """Whether a target does not have the market's feed yet."""
-        return any(shelf.lacks_feed(target.name) for target in self._config.publishers)
+        return any(shelf.lacks_feed(target.name) for target in self._settings.targets)
 
     def begin(self) -> None:
         """Keep the days that were drawn, before anything is published: a target may get them later."""
-        for market, shelf in self._shelves:
-            self._write(market, shelf.begin)
+        for shelf, _ in self._shelves:
+            self._write(shelf, shelf.begin)
 
     def more(self, target: str, delivery: Delivery | None) -> list[Page]:
         """Return what the target of this name lacks of the archives, a day of each market at a time.
@@ -71,18 +72,15 @@ class Archives:
         from the targets' threads.
         """
         with self._lock:
-            return [
-                page
-                for market, shelf in self._shelves
-                for page in self._more(market, shelf, target, delivery)
-            ]
+            return [page for shelf, _ in self._shelves for page in self._more(shelf, target, delivery)]
 
-    def _more(self, market: Market, shelf: Shelf, target: str, delivery: Delivery | None) -> list[Page]:
-        key = (market.name, target)
+    def _more(self, shelf: Shelf, target: str, delivery: Delivery | None) -> list[Page]:
+        name = shelf.market.name
+        key = (name, target)
         try:
             offered = self._offered.pop(key, None)
             if delivery and offered:
-                failed = {lack.part: lack.sentence for lack in delivery.lacks if lack.market == market.name}
+                failed = {lack.part: lack.sentence for lack in delivery.lacks if lack.market == name}
                 faults = {part: failed.get(part, "") for part in offered}
                 if faults.get(parts.ARCHIVE) or faults.get(parts.EARLIER):
                     faults.pop(parts.LIST)  # it waited for the day, and follows alone
@@ -92,7 +90,7 @@ class Archives:
                 if parts.FEED in offered - failed.keys():
                     shelf.note_feed(target)
             pages = shelf.pages(target)
-            feed = self._feeds.get(market.name)
+            feed = self._feeds.get(name)
             if feed and delivery is None and (feed.is_new or shelf.lacks_feed(target)):
                 pages.append(feed.page)
         except Exception as mistake:  # noqa: BLE001 -- it must not cost the target its page
@@ -106,47 +104,48 @@ class Archives:
         for (market_name, _), faults in self._faults.items():
             for part, why in faults.items():
                 self._report.note_part(market_name, part, why)
-        for market, shelf in self._shelves if is_published else ():
-            self._keep(market, shelf)
+        for shelf, ask in self._shelves if is_published else ():
+            self._keep(shelf, ask)
 
     def search(self, deadline: Deadline) -> None:
         """Ask targets that have the pages for archived days that nobody brought there, in the time left."""
-        for market, shelf in self._shelves:
-            for number, target in enumerate(self._config.publishers):
-                if self._report.reached.get(number):
-                    self._search(market, shelf, target, deadline)
+        for shelf, ask in self._shelves:
+            for number, target in enumerate(self._settings.targets):
+                if self._report.reached.get(number) and self._search(shelf, target, deadline):
+                    self._keep(shelf, ask)
 
-    def _search(self, market: Market, shelf: Shelf, target: Publisher, deadline: Deadline) -> None:
+    def _search(self, shelf: Shelf, target: Publisher, deadline: Deadline) -> bool:
+        """Ask one target, and note which days it has; return whether it answered."""
         from heatmap.deadline import Deadline
 
-        days = {page_path(market.name, day): day for day in shelf.days_to_search(target.name)}
+        days = {page_path(shelf.market.name, day): day for day in shelf.days_to_search(target.name)}
         seconds = min(SEARCH_SECONDS, deadline.remaining())
         if not days or seconds < 1:
-            return
+            return False
         try:
             paths = target.find([*days], Deadline(seconds))
         except PublishError as error:
-            self._say(f"{market.name}: archived days could not be looked for: {error}")
-            return
+            self._say(f"{shelf.market.name}: archived days could not be looked for: {error}")
+            return False
         shelf.note_found(target.name, days.values(), [days[path] for path in paths])
-        self._keep(market, shelf)
+        return True
 
-    def _keep(self, market: Market, shelf: Shelf) -> None:
-        folder = self._config.state_directory
+    def _keep(self, shelf: Shelf, ask: Ask | None) -> None:
+        folder, name = self._settings.state_directory, shelf.market.name
 
         def give(store: Store) -> None:
-            shared.give(store, folder, market.name, self._say)
+            shared.give(store, folder, name, self._say)
 
-        if self._write(market, shelf.keep) and self._is_shared:
-            self._chronicle.ask(market, give)
+        if self._write(shelf, shelf.keep) and ask:
+            ask(give)
 
-    def _write(self, market: Market, work: Callable[[], bool]) -> bool:
+    def _write(self, shelf: Shelf, work: Callable[[], bool]) -> bool:
         """Return what `work` returns; False where the state directory cannot be written, which is noted."""
         try:
             return work()
         except OSError as error:
             self._report.note_part(
-                market.name,
+                shelf.market.name,
                 parts.ARCHIVE,
                 f"its days cannot be kept ({error.strerror}), so that a target which fails now may never get "
                 "this one: make room in the state directory",

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
-    from heatmap.config import Config, Market
+    from heatmap.archive.options import ArchiveSettings
     from heatmap.model import Day
 
 NAME = "archive.html"
@@ -22,8 +22,8 @@ def link_only(linked: Collection[date], days: Mapping[date, Day]) -> list[Day]:
     ]
 
 
-def render(days: Iterable[Day], config: Config, market: Market, *, has_feed: bool) -> bytes:
-    """Return the list of a market's days as a page."""
+def render(days: Iterable[Day], title: str, settings: ArchiveSettings) -> bytes:
+    """Return the list of a market's days as a page; `title` is the market's."""
     from heatmap.render import archive
 
-    return archive.render(days, market.title, config.page, feed=has_feed, cache=config.state_directory)
+    return archive.render(days, title, settings.page, feed=settings.has_feed, cache=settings.state_directory)

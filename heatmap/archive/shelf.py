@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from heatmap import parts
 from heatmap.archive import breadths, day_files, list_page, record, shared, target_days
 from heatmap.archive.day_files import PAGE_NAME
-from heatmap.archive.options import ArchiveOptions
 from heatmap.model import Days, Page
 from heatmap.render import words
 from heatmap.session import Phase
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    from heatmap.config import Config, Market
+    from heatmap.archive.options import ArchiveSettings
     from heatmap.history.store import Store
     from heatmap.model import Day, Snapshot
-    from heatmap.session import Verdict
+    from heatmap.session import MarketIdentity, Verdict
 
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 MOST_SEARCHED = 120  # days that a target is asked for in one run
@@ -38,8 +37,8 @@ class Shelf:
 
     def __init__(
         self,
-        config: Config,
-        market: Market,
+        settings: ArchiveSettings,
+        market: MarketIdentity,
         snapshot: Snapshot,
         verdict: Verdict,
         now: datetime,
@@ -48,26 +47,23 @@ class Shelf:
         *,
         is_again: bool = False,
     ) -> None:
-        self._config = config
-        self._market = market
+        self.market = market
+        self._folder = settings.state_directory
         self._snapshot = snapshot
         self._now = now
         self._warn = warn
-        self._options = config.archive or ArchiveOptions()
-        self._names = [target.name for target in config.publishers]
+        self._settings = settings
+        self._names = [target.name for target in settings.targets]
         self._session = verdict.session.date if verdict.session else None
         self._loaded: dict[date, Mapping[str, bytes] | None] = {}  # days' files, once they were needed
         self._lists: dict[frozenset[date], bytes] = {}  # the list of days, by those that it leads to
         self._tried: dict[str, list[date | None]] = {}  # by target, the days of each delivery; None: the list
         self._is_drawn, self._is_again = False, is_again
-        self.is_of_final = (
-            self._options.enabled
-            and verdict.phase is Phase.FINAL
-            and self._session is not None
-            and not snapshot.recording  # never to be taken for what was
-        )
+        self.has_feed = settings.has_feed  # whether the market can have a feed
+        self._may_add = settings.is_enabled and not snapshot.recording  # never to be taken for what was
+        self.is_of_final = self._may_add and verdict.phase is Phase.FINAL and self._session is not None
         self.is_due = self.is_of_final and archive_date != str(self._session)
-        self._saved = record.load(config.state_directory, market.name, warn)
+        self._saved = record.load(self._folder, market.name, warn)
         newest = self._saved.pages[-1:]
         doubtful = [day for day in newest if str(day) > (archive_date or "")]
         self._record = target_days.with_targets(self._saved, self._names, doubtful)
@@ -75,14 +71,9 @@ class Shelf:
     @property
     def days(self) -> Days | None:
         """The live page's way to other days; None where there is none yet."""
-        if not self._options.enabled or not (self.is_due or self._record.pages):
+        if not self._settings.is_enabled or not (self.is_due or self._record.pages):
             return None
         return Days(self._before(), feed=self.has_feed)
-
-    @property
-    def has_feed(self) -> bool:
-        """Whether the market can have a feed."""
-        return self._config.public_url is not None and self._options.feed
 
     def lacks_feed(self, target: str) -> bool:
         """Whether a target does not have the feed that announces the newest day."""
@@ -107,7 +98,7 @@ class Shelf:
     def take(self, store: Store) -> None:
         """Take over days' files that other machines noted, where they are needed. Raises HistoryError."""
         if self.is_due or any(self._record.targets[name].lacks - {*self._kept} for name in self._names):
-            shared.take_days(store, self._config.state_directory, self._market.name)
+            shared.take_days(store, self._folder, self.market.name)
             self.__dict__.pop("_files", None)
 
     def learn(self, store: Store) -> None:
@@ -118,13 +109,13 @@ class Shelf:
         today = self._session
         if today is None:
             return
-        sessions = [day for day in store.sessions(self._market.name) if day < today]
+        sessions = [day for day in store.sessions(self.market.name) if day < today]
         missing = [day for day in sessions if day not in self._record.days]
         if not missing:
             return
         count = len(sessions) - sessions.index(missing[0])
         symbols = [quote.symbol for quote in self._snapshot.quotes]
-        bars = store.bars(self._market.name, sessions[-1], count, symbols)
+        bars = store.bars(self.market.name, sessions[-1], count, symbols)
         days = {**self._record.days, **breadths.of_sessions(bars, {*missing})}
         self._record = self._record._replace(days=days)
 
@@ -137,7 +128,7 @@ class Shelf:
         today = self._session
         if today is None or not self.is_due or self._has_drawing(today):
             return
-        root = f"{self._market.name}/"
+        root = f"{self.market.name}/"
         beside = {
             name: file.content
             for file in files
@@ -145,7 +136,7 @@ class Shelf:
             and name != PAGE_NAME
             and not name.startswith(NOT_KEPT)
         }
-        title = f"{self._market.title}, {words.day(today)}"
+        title = f"{self.market.title}, {words.day(today)}"
         page = draw(title, Days(self._before(), today, feed=self.has_feed))
         days = {**self._record.days, today: breadths.end_of_session(self._snapshot, today, self._now)}
         self._record = target_days.with_day(self._record._replace(days=days), today)
@@ -156,7 +147,7 @@ class Shelf:
         """Keep what was drawn, before anything is published; return whether anything was. Raises OSError."""
         if self._is_drawn and self._session:
             content = day_files.pack(self._loaded[self._session] or {})
-            day_files.save(self._config.state_directory, self._market.name, self._session, content)
+            day_files.save(self._folder, self.market.name, self._session, content)
             self._save()
         return self._is_drawn
 
@@ -168,7 +159,7 @@ class Shelf:
         Call `note` after each delivery, and then this again.
         """
         entry, tried = self._record.targets[target], self._tried.setdefault(target, [])
-        if not self._options.enabled or self._snapshot.recording or not self._record.days or None in tried:
+        if not self._may_add or not self._record.days or None in tried:
             return []
         if entry.is_listed and not entry.lacks:
             return []
@@ -178,11 +169,11 @@ class Shelf:
             return []
         tried.append(day)
         has = {*self._record.pages} - entry.lacks
-        path, pages, part = f"{self._market.name}/{list_page.NAME}", list[Page](), ""
+        path, pages, part = f"{self.market.name}/{list_page.NAME}", list[Page](), ""
         if day:
             has.add(day)
             part = target_days.day_part(day, today)
-            pages = target_days.make_pages(self._market.name, day, has, files, self._load, part)
+            pages = target_days.make_pages(self.market.name, day, has, files, self._load, part)
         return [*pages, Page(path, self._list(frozenset(has)), parts.LIST, part)]
 
     def _next(
@@ -212,16 +203,15 @@ class Shelf:
             self._is_drawn
             and today
             and self._lacking(today) == self._names
-            and today not in day_files.find(self._config.state_directory, self._market.name)
+            and today not in day_files.find(self._folder, self.market.name)
         ):
             days = {day: known for day, known in self._record.days.items() if day != today}
             self._record = self._record._replace(days=days)  # it could not be kept, and nobody has it
         self._record = target_days.without_forgotten(self._record, self._names)
-        is_kept = self._options.enabled and self._record.days and not self._snapshot.recording
-        if not is_kept or self._record == self._saved:
+        if not self._may_add or not self._record.days or self._record == self._saved:
             return False
         self._save()
-        day_files.remove_old(self._config.state_directory, self._market.name)
+        day_files.remove_old(self._folder, self.market.name)
         return True
 
     def days_to_search(self, target: str) -> list[date]:
@@ -233,11 +223,7 @@ class Shelf:
         from random import sample
 
         entry = self._record.targets[target]
-        if (
-            not self._options.enabled
-            or self._snapshot.recording
-            or not (self._is_drawn or not entry.is_searched)
-        ):
+        if not self._may_add or (entry.is_searched and not self._is_drawn):
             return []
         missing = sorted(day for day in entry.lacks if not self._is_whole(day))
         return missing if len(missing) <= MOST_SEARCHED else sample(missing, MOST_SEARCHED)
@@ -253,7 +239,7 @@ class Shelf:
 
     @cached_property
     def _files(self) -> Collection[date]:
-        return day_files.find(self._config.state_directory, self._market.name)
+        return day_files.find(self._folder, self.market.name)
 
     @property
     def _kept(self) -> Collection[date]:
@@ -273,7 +259,7 @@ class Shelf:
         return lacking != self._names or known.page >= self._now.isoformat(timespec="seconds")
 
     def _save(self) -> None:
-        record.save(self._config.state_directory, self._market.name, self._record)
+        record.save(self._folder, self.market.name, self._record)
         self._saved = self._record
 
     def _before(self) -> date | None:
@@ -288,12 +274,11 @@ class Shelf:
         """Return the list of days as a target is to have it that has these days' pages."""
         if linked not in self._lists:
             days = list_page.link_only(linked, self._record.days)
-            self._lists[linked] = list_page.render(days, self._config, self._market, has_feed=self.has_feed)
+            self._lists[linked] = list_page.render(days, self.market.title, self._settings)
         return self._lists[linked]
 
     def _load(self, day: date) -> Mapping[str, bytes] | None:
         """Return a day's files; None where they are not kept whole."""
         if day not in self._loaded:
-            folder = self._config.state_directory
-            self._loaded[day] = day_files.load(folder, self._market.name, day, self._warn)
+            self._loaded[day] = day_files.load(self._folder, self.market.name, day, self._warn)
         return self._loaded[day]

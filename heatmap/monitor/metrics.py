@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from heatmap.config import Config, Market
     from heatmap.interfaces import Publisher
     from heatmap.session import Verdict
 
@@ -28,17 +27,22 @@ def of_run(began: float, exit_code: int, seconds: float) -> Samples:
     }
 
 
-def of_markets(due: Iterable[tuple[Market, Verdict]], figures: Mapping[str, tuple[int, datetime]]) -> Samples:
-    """Return what the calendar says of each market, and how many quotes, as of when, were fetched of it."""
+def of_markets(
+    verdicts: Iterable[tuple[str, Verdict]], figures: Mapping[str, tuple[int, datetime]]
+) -> Samples:
+    """Return what the calendar says of each market, and how many quotes, as of when, were fetched of it.
+
+    Both are by the market's name.
+    """
     samples: Samples = {}
-    for market, verdict in due:
-        own = _of_market(market.name)
+    for name, verdict in verdicts:
+        own = _of_market(name)
         for phase in Phase:
             samples[Series("heatmap_phase", _of_phase(own, phase))] = phase is verdict.phase
         if verdict.next_open:
             samples[Series("heatmap_next_open_timestamp_seconds", own)] = verdict.next_open.timestamp()
-        if market.name in figures:
-            quotes, as_of = figures[market.name]
+        if name in figures:
+            quotes, as_of = figures[name]
             samples[Series("heatmap_quotes", own)] = quotes
             samples[Series("heatmap_data_timestamp_seconds", own)] = as_of.timestamp()
     return samples
@@ -57,11 +61,11 @@ def of_success(markets: Iterable[str], began: float) -> Samples:
     return {Series("heatmap_last_success_timestamp_seconds", _of_market(name)): began for name in markets}
 
 
-def labels(config: Config) -> set[Labels]:
-    """Return every set of labels that a sample can bear under this configuration."""
-    markets = [_of_market(market.name) for market in config.markets]
+def labels(names: Iterable[str], targets: Sequence[Publisher]) -> set[Labels]:
+    """Return every set of labels that a sample can bear where these are all markets, by name, and targets."""
+    markets = [_of_market(name) for name in names]
     phases = [_of_phase(own, phase) for own in markets for phase in Phase]
-    return {*markets, *phases, *(_of_target(number, each) for number, each in enumerate(config.publishers))}
+    return {*markets, *phases, *(_of_target(number, each) for number, each in enumerate(targets))}
 
 
 def _of_market(name: str) -> Labels:

@@ -1,16 +1,19 @@
-"""The `[monitor]` table of the configuration."""
+"""The `[monitor]` table of the configuration, and what else those who watch over a run are told by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
 from heatmap.files import is_printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from heatmap.interfaces import Publisher
 
 SUFFIX = ".prom"  # node_exporter reads no other files
 
@@ -56,3 +59,12 @@ class MonitorOptions:
             ping_url_file=self.ping_url_file and base / self.ping_url_file,
             textfile=self.textfile and base / self.textfile,
         )
+
+
+class MonitorSettings(NamedTuple):
+    """What the monitoring of a run takes from the configuration."""
+
+    options: MonitorOptions
+    state_directory: Path
+    markets: Sequence[str]  # the names of all, also of those that are not due
+    targets: Sequence[Publisher]

@@ -1,20 +1,24 @@
-"""One call to a monitoring service in the manner of healthchecks: `<url>/start`, `<url>`, `<url>/fail`.
+"""Calls to a monitoring service in the manner of healthchecks: `<url>/start`, `<url>`, `<url>/fail`.
 
 The address is a secret: whoever knows it can silence the alarm. No message made here repeats it.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from heatmap.errors import is_foreseen
+from heatmap import credentials
+from heatmap.errors import EXIT_OK, ConfigError, is_foreseen
 from heatmap.monitor import call
+from heatmap.monitor.errand import Errand
 from heatmap.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from heatmap.interfaces import Publisher
     from heatmap.monitor.options import MonitorOptions
 
 START, SUCCESS, FAIL = "start", "", "fail"
@@ -38,6 +42,14 @@ def send(url: str, event: str, body: bytes | None = None) -> str | None:
     return call.send("GET" if body is None else "POST", endpoint(url, event), body).problem
 
 
+def send_end(url: str, code: int, errors: Sequence[BaseException], targets: Sequence[Publisher]) -> Errand:
+    """Begin to tell that a run ended with this exit code; where it failed, why, without any secret."""
+    if code == EXIT_OK:
+        return Errand(lambda: send(url, SUCCESS))
+    body = reason(code, errors, [url, *_secrets(targets), *credentials.known()])
+    return Errand(lambda: send(url, FAIL, body))
+
+
 def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -> bytes:
     """Return why a run failed, as the body of a ping: the code, then a sentence a line, without secrets.
 
@@ -50,3 +62,14 @@ def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -
     text = redact("\n".join([f"exit {code}", *sentences]), secrets)
     cut = text.encode("utf-8", "backslashreplace")[:MAX_BODY_BYTES]
     return cut.decode("utf-8", "ignore").encode()  # no half character at the end
+
+
+def _secrets(targets: Sequence[Publisher]) -> list[str]:
+    """Return the targets' secrets, as far as they can be had without running a command once more."""
+    found = []
+    for target in targets:
+        for what in [key.removesuffix("_env") for key in dir(target) if key.endswith("_env")]:
+            places = (getattr(target, f"{what}_env"), getattr(target, f"{what}_file", None))
+            with suppress(ConfigError):
+                found.append(credentials.read(*places, what=what))
+    return [secret for secret in found if secret]

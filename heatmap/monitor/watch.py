@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap import credentials, outcomes, stop
+from heatmap import outcomes, stop
 from heatmap.errors import (
     EXIT_OK,
     ConfigError,
@@ -18,21 +18,21 @@ from heatmap.errors import (
 )
 from heatmap.monitor import ending, metrics, ping, status, textfile
 from heatmap.monitor.errand import MOST_SECONDS, Errand
-from heatmap.monitor.options import MonitorOptions
 from heatmap.outcomes import RESTING, Outcome
 from heatmap.session import Phase
 from heatmap.shortage import foreseen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
-    from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.model import Page
+    from heatmap.monitor.options import MonitorOptions, MonitorSettings
     from heatmap.report import Report
-    from heatmap.session import Verdict
+    from heatmap.session import MarketIdentity, Verdict
 
 TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended
@@ -48,16 +48,16 @@ class Watch:
 
     def __init__(
         self,
-        config: Config,
-        due: Sequence[tuple[Market, Verdict]],
+        settings: MonitorSettings,
+        due: Sequence[tuple[MarketIdentity, Verdict]],
         report: Report,
         now: datetime,
         deadline: Deadline,
         *,
         quiet: bool = False,
     ) -> None:
-        self._config = config
-        self._options = config.monitor or MonitorOptions()
+        self._settings = settings
+        self._options = settings.options
         self._due = due
         self._report = report
         self._now = now
@@ -93,7 +93,7 @@ class Watch:
             written = self._metrics(code, whole=error is None)
             # A server goes by the order in which it hears of start and end.
             self._tell("the ping of the start", self._start, until)
-            ended = _end(self._config, self._url, code, errors) if self._url else None
+            ended = ping.send_end(self._url, code, errors, self._settings.targets) if self._url else None
             self._tell("the ping of the end", ended, until)
             self._tell("the textfile", written, until)
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its outcome
@@ -116,7 +116,7 @@ class Watch:
         lost = outcomes.read_mark(left)
         if lost:
             killed = [each for each in outcomes.of_killed(lost) if not self._is_kept(each)]
-            _append(self._config, self._report, killed)
+            _append(self._settings.state_directory, self._report, killed)
         try:
             yield
         except TELLABLE as error:
@@ -142,27 +142,25 @@ class Watch:
         finally:  # without memory no further thread can be had
             end()
 
-    def status_pages(self, drawn: Sequence[tuple[Market, Verdict]]) -> list[Page]:
-        """Return the status.json of each market drawn; none where the configuration wants none."""
+    def status_pages(self, drawn: Sequence[tuple[str, Verdict]]) -> list[Page]:
+        """Return the status.json of each market drawn, by name; none where the configuration wants none."""
         if not self._options.status:
             return []
         return [
             status.page(
-                market.name,
+                name,
                 verdict,
-                as_of=self._report.figures[market.name][1],
-                generated_at=self._began[market.name],
-                outcomes=_latest(self._config, market, status.MOST_OUTCOMES),
+                as_of=self._report.figures[name][1],
+                generated_at=self._began[name],
+                outcomes=_latest(self._settings.state_directory, name, status.MOST_OUTCOMES),
             )
-            for market, verdict in drawn
+            for name, verdict in drawn
         ]
 
     @property
     def _began(self) -> dict[str, datetime]:
         """When the run began, in the zone of each of its markets."""
-        return {
-            market.name: self._now.astimezone(ZoneInfo(market.calendar.time_zone)) for market, _ in self._due
-        }
+        return _local(self._now, self._due)
 
     @property
     def _is_resting(self) -> bool:
@@ -178,11 +176,11 @@ class Watch:
             for outcome in [ending.of_market(self._report, name, at, seconds, errors)]
             if outcome
         ]
-        _append(self._config, self._report, self._report.outcomes)
+        _append(self._settings.state_directory, self._report, self._report.outcomes)
 
     def _is_kept(self, killed: Outcome) -> bool:
         """Whether a run that was ended at its deadline had the time to say so itself."""
-        kept = outcomes.latest(self._config.state_directory, killed.market, most=1)
+        kept = outcomes.latest(self._settings.state_directory, killed.market, most=1)
         return [killed.at] == [outcome.at for outcome in kept]
 
     def _metrics(self, code: int, *, whole: bool) -> Errand | None:
@@ -191,11 +189,13 @@ class Watch:
             return None
         seconds = time.monotonic() - self._begun
         samples = metrics.of_run(self._now.timestamp(), code, seconds)
-        samples |= metrics.of_markets(self._due, self._report.figures)
-        samples |= metrics.of_targets(self._config.publishers, self._report.reached)
+        samples |= metrics.of_markets(
+            [(market.name, verdict) for market, verdict in self._due], self._report.figures
+        )
+        samples |= metrics.of_targets(self._settings.targets, self._report.reached)
         if whole and not self._report.failed_targets:
             samples |= metrics.of_success(self._report.figures, self._now.timestamp())
-        labels = metrics.labels(self._config)
+        labels = metrics.labels(self._settings.markets, self._settings.targets)
         return Errand(lambda: textfile.renew(path, samples, labels))
 
     def _tell(self, what: str, errand: Errand | None, until: float) -> None:
@@ -210,37 +210,47 @@ def _named(error: BaseException | None) -> BaseException | None:
     return StoppedError(stop.INTERRUPTED) if isinstance(error, KeyboardInterrupt) else error
 
 
-def _append(config: Config, report: Report, ended: Sequence[Outcome]) -> None:
+def _append(folder: Path, report: Report, ended: Sequence[Outcome]) -> None:
     if not ended:
         return
     try:
-        outcomes.append(config.state_directory, ended, report.warnings.append)
+        outcomes.append(folder, ended, report.warnings.append)
     except OSError as error:
         report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
 
-def _latest(config: Config, market: Market, most: int) -> list[Outcome]:
+def _latest(folder: Path, market: str, most: int) -> list[Outcome]:
     with suppress(OSError):
-        return outcomes.latest(config.state_directory, market.name, most)
+        return outcomes.latest(folder, market, most)
     return []
 
 
-def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
+def _local(now: datetime, markets: Iterable[tuple[MarketIdentity, Verdict]]) -> dict[str, datetime]:
+    """Return a moment in the zone of each of these markets, by name."""
+    return {market.name: now.astimezone(ZoneInfo(market.time_zone)) for market, _ in markets}
+
+
+def rest(
+    settings: MonitorSettings,
+    verdicts: Sequence[tuple[MarketIdentity, Verdict]],
+    now: datetime,
+    report: Report,
+) -> None:
     """Ping from a tick that had nothing to do, where the configuration wants that, or where it has an error.
 
     It calls well what the last run left well: after a run that failed, nothing is sent until one succeeds.
     An error, such as a date before the calendar begins, is kept as its market's outcome.
     """
-    at = {market.name: now.astimezone(ZoneInfo(market.calendar.time_zone)) for market, _ in verdicts}
-    ended = [ending.of_market(report, name, began, 0.0, report.errors) for name, began in at.items()]
+    options, folder = settings.options, settings.state_directory
+    began = _local(now, verdicts)
+    ended = [ending.of_market(report, name, at, 0.0, report.errors) for name, at in began.items()]
     report.outcomes = [outcome for outcome in ended if outcome]
-    _append(config, report, report.outcomes)
-    options = config.monitor
-    if options is None or not (report.errors or options.ping_closed):
+    _append(folder, report, report.outcomes)
+    if not (report.errors or options.ping_closed):
         return
     if options.ping_closed:
         report.idle_until = None  # or the next ticks would leave before they come here
-    last = [outcome for market, _ in verdicts for outcome in _latest(config, market, 1)]
+    last = [outcome for name in began for outcome in _latest(folder, name, 1)]
     ill = any(outcome.code != EXIT_OK or outcome.word == RESTING for outcome in last) or any(
         verdict.phase is Phase.UNKNOWN for _, verdict in verdicts
     )
@@ -249,7 +259,7 @@ def rest(config: Config, verdicts: Sequence[tuple[Market, Verdict]], now: dateti
     url = _address(options, report)
     if url is None:
         return
-    problem = _end(config, url, report.exit_code, report.errors).wait(MOST_SECONDS)
+    problem = ping.send_end(url, report.exit_code, report.errors, settings.targets).wait(MOST_SECONDS)
     if problem:
         report.say(f"monitor: the ping {problem}")
 
@@ -271,13 +281,6 @@ def problems(options: MonitorOptions | None) -> list[str]:
     return found
 
 
-def _end(config: Config, url: str, code: int, errors: Sequence[BaseException]) -> Errand:
-    if code == EXIT_OK:
-        return Errand(lambda: ping.send(url, ping.SUCCESS))
-    body = ping.reason(code, errors, [url, *_secrets(config), *credentials.known()])
-    return Errand(lambda: ping.send(url, ping.FAIL, body))
-
-
 def _address(options: MonitorOptions, report: Report) -> str | None:
     """Return the address to ping; None where there is none, which is said if there should be."""
     if not options.pings:
@@ -287,14 +290,3 @@ def _address(options: MonitorOptions, report: Report) -> str | None:
     except ConfigError as error:
         report.say(f"monitor: nothing is pinged: {error}")
         return None
-
-
-def _secrets(config: Config) -> list[str]:
-    """Return the targets' secrets, as far as they can be had without running a command once more."""
-    found = []
-    for target in config.publishers:
-        for what in [key.removesuffix("_env") for key in dir(target) if key.endswith("_env")]:
-            places = (getattr(target, f"{what}_env"), getattr(target, f"{what}_file", None))
-            with suppress(ConfigError):
-                found.append(credentials.read(*places, what=what))
-    return [secret for secret in found if secret]

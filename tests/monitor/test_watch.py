@@ -27,7 +27,7 @@ from heatmap.errors import (
     StoppedError,
 )
 from heatmap.monitor import watch
-from heatmap.monitor.options import MonitorOptions
+from heatmap.monitor.options import MonitorOptions, MonitorSettings
 from heatmap.outcomes import Outcome, append, latest
 from heatmap.report import Report
 from heatmap.state import State, lock
@@ -397,7 +397,8 @@ def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) ->
     deadline = Deadline(0)
     begun = time.monotonic()
 
-    with watch.Watch(config, [], report, OPEN, deadline) as own, own.begin(""):
+    settings = MonitorSettings(PINGED, config.state_directory, ["nse-fno"], config.publishers)
+    with watch.Watch(settings, [], report, OPEN, deadline) as own, own.begin(""):
         pass
 
     assert ILL == hooks.told
