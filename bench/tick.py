@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from heatmap import calendars, guard, nap
-from heatmap.history.model import Bar
+from heatmap.bars import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.session import Phase

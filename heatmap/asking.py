@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from heatmap.breaker import Blocks
     from heatmap.config import Config, Market, NamedSource
-    from heatmap.interfaces import ClosingSource
     from heatmap.model import Snapshot
     from heatmap.session import Verdict
+    from heatmap.sources.interface import ClosingSource
     from heatmap.state import State
 
 SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
-from heatmap.keys import nearest
 from heatmap.session import Phase
+from heatmap.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

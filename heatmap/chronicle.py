@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from types import TracebackType
 
+    from heatmap.bars import Bar
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.ex_dates import Evidence
     from heatmap.history.actions import QuotedClose
-    from heatmap.history.model import Bar, Past
+    from heatmap.history.figures import Past
     from heatmap.history.store import Store
     from heatmap.model import Snapshot
     from heatmap.report import Report

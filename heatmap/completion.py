@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import dispatch, duty, final_figures, guard, pages, parts, shortage, stop
+from heatmap import dispatch, duty, final_figures, final_parts, guard, pages, parts, shortage, stop
 from heatmap.alerts import memory
 from heatmap.chronicle import Chronicle
 from heatmap.deadline import Deadline
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from heatmap.archive.delivery import Archives
     from heatmap.config import Config, Market
     from heatmap.final_figures import Final
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
     from heatmap.session import Verdict
+    from heatmap.web_file import Page
 
 
 OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # what is owed to targets
@@ -106,7 +106,7 @@ def complete_alone(
         with stop.postpone():  # until what was delivered is noted
             complete(config, state, duty.find_owing(config, state, verdicts, now), now, deadline, report)
         return any(
-            parts.owed(config, state[market.name]) or state[market.name].final_date is None
+            final_parts.owed(config, state[market.name]) or state[market.name].final_date is None
             for market, _ in verdicts
         )
 
@@ -124,7 +124,7 @@ def _prepare(
     if final is None or session is None or session.settles is None:
         _give_up(state, market, now, chronicle)
         return None
-    owed = parts.owed(config, memory_of)
+    owed = final_parts.owed(config, memory_of)
     if parts.ALERTS in owed and _is_superseded(config, market, day):
         owed -= {parts.ALERTS}
         state.remember(market.name, alerts_date=day.isoformat())
@@ -195,8 +195,8 @@ def _remember(config: Config, state: State, work: Work, own: Report) -> None:
         for part, why in own.parts.get(name, {}).items()
         if part in (*work.owed, parts.LINK, parts.LIST)
     }
-    done = parts.done(config, tried) & work.owed
+    done = final_parts.done(config, tried) & work.owed
     faults = merge_faults(state[name], {**tried, **dict.fromkeys(done, "")})
     state.remember(name, **{mark_name(part): day for part in done}, faults=faults)
-    if not parts.owed(config, state[name]):
+    if not final_parts.owed(config, state[name]):
         final_figures.remove(config.state_directory, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, files, keys, limits, nap, plugins, shortage
+from heatmap import calendars, files, keys, limits, nap, plugins, shortage, suggestions
 from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from heatmap.archive.options import ArchiveOptions
     from heatmap.gates import GateOptions
     from heatmap.guard import Calendar
-    from heatmap.interfaces import Publisher, Source
     from heatmap.monitor.options import MonitorOptions
+    from heatmap.publishers.interface import Publisher
+    from heatmap.sources.interface import Source
 
 FILE_NAME = nap.CONFIGURATION
 DEFAULT_SOURCES = [{"type": "nse"}, {"type": "nse-archive"}]
@@ -172,7 +173,7 @@ class _Reader(Tables):
         if f"{key}_file" in known:
             return f": a secret never stands here, name a file that holds it in {key}_file"
         home = key_homes.find(key, known)
-        return f": {home}" if home else keys.nearest(key, known)
+        return f": {home}" if home else suggestions.nearest(key, known)
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
         values = dict(table)
@@ -214,7 +215,7 @@ class _Reader(Tables):
         values = dict(table)
         name = values.pop("type", "nse")
         if not isinstance(name, str) or name not in plugins.SOURCES:
-            self.problem(where, f"type {name!r} is not known{keys.nearest(name, plugins.SOURCES)}")
+            self.problem(where, f"type {name!r} is not known{suggestions.nearest(name, plugins.SOURCES)}")
             return None
         source = self.located(self.build(plugins.source(name), values, where, also=("type",)))
         return NamedSource(name, name, source) if source else None
@@ -265,6 +266,6 @@ class _Reader(Tables):
             if alert.name in (other.name for other in alerts):
                 self.problem(where, f"the name {alert.name!r} is used twice")
             for market in sorted({*alert.markets} - {*markets}):
-                self.problem(where, f"there is no market {market!r}{keys.nearest(market, markets)}")
+                self.problem(where, f"there is no market {market!r}{suggestions.nearest(market, markets)}")
             alerts.append(alert)
         return tuple(alerts)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from queue import SimpleQueue
 
-    from heatmap.interfaces import Publisher
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.interface import Publisher
     from heatmap.report import Report
+    from heatmap.web_file import Page
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
 STOP_SECONDS = 2.0  # the same after a signal

@@ -95,7 +95,7 @@ def save(
         document[CHECKSUM] = _checksum(document)
     separators = None if indent else (",", ":")
     text = json.dumps(document, ensure_ascii=False, indent=indent, separators=separators)
-    write(path, text.encode("utf-8", "replace"))
+    files.write(path, text.encode("utf-8", "replace"))
 
 
 def refuse_changed(document: Any) -> Any:  # noqa: ANN401 -- as JSON has it
@@ -147,27 +147,6 @@ def make_state_directory(directory: Path) -> None:
     it, too, for other things may stand there.
     """
     directory.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
-
-
-def temporary_name(name: str) -> str:
-    """Return under which name a file is written before it takes its place: this process's own."""
-    return f".heatmap-{name}.{os.getpid()}.tmp"
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            files.sync(file.fileno())
-        temporary.replace(path)
-    except OSError:  # a full disk would gather one with each run
-        with suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _refuse_foreign(path: Path, keys: Collection[str]) -> None:

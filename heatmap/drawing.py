@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.deadline import Deadline
     from heatmap.gatekeeper import Gatekeeper
-    from heatmap.model import Page, Snapshot
+    from heatmap.model import Snapshot
     from heatmap.report import Report
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
     from heatmap.state import State
+    from heatmap.web_file import Page
 
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 

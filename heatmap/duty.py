@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import parts
+from heatmap import final_parts
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def find_owing(
     found = []
     for market, verdict in verdicts:
         memory = state[market.name]
-        if not parts.owed(config, memory):
+        if not final_parts.owed(config, memory):
             continue
         session = verdict.session
         if verdict.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:

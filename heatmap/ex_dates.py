@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import measures, ratios
+from heatmap.bars import Bar
 from heatmap.history import actions
-from heatmap.history.model import Bar
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:

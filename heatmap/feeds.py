@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import parts
-from heatmap.model import Page
+from heatmap.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Opens files of this machine for reading: ordinary ones alone, without waiting, and within a limit.
+"""Reads files of this machine: ordinary ones alone, without waiting, and within a limit. Writes them whole.
 
 A pipe that nobody writes to would keep a run waiting before its deadline counts, and a device may do anything
 when it is opened. Each fault is an OSError whose `strerror` says what is wrong, as the system's own do.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import BinaryIO
 
 KINDS = {
@@ -86,3 +88,24 @@ def _refuse_irregular(found: os.stat_result, path: str | os.PathLike[str]) -> No
     if kind is not None:
         number = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
         raise OSError(number, f"it is {kind}, not a file", os.fspath(path))
+
+
+def temporary_name(name: str) -> str:
+    """Return under which name a file is written before it takes its place: this process's own."""
+    return f".heatmap-{name}.{os.getpid()}.tmp"
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            sync(file.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk would gather one with each run
+        with suppress(OSError):
+            temporary.unlink()
+        raise

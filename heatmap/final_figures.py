@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import documents, files, limits, snapshots, values
+from heatmap import documents, files, limits, snapshots, strict_json, values
 from heatmap.errors import SourceError
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.model import Page, Snapshot
+    from heatmap.model import Snapshot
+    from heatmap.web_file import Page
 
 FOLDER = "last"
 SUFFIX = ".final"  # no market's name has a dot
@@ -34,7 +35,7 @@ def save(directory: Path, market: str, pages: Iterable[Page]) -> None:
     """Keep the figures that are among a market's pages. Raises OSError."""
     name = f"{market}/snapshot.json"
     content = next(page.content for page in pages if page.path == name)
-    documents.write(_path(directory, market), documents.seal(content))
+    files.write(_path(directory, market), documents.seal(content))
 
 
 def load(directory: Path, market: str, session: date, warn: Callable[[str], None]) -> Final | None:
@@ -45,7 +46,7 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
     path = _path(directory, market)
     try:
         content = documents.unseal(files.read(path, limits.DOCUMENT_BYTES))
-        document = snapshots.decode(content) if content is not None else None
+        document = strict_json.decode(content) if content is not None else None
         snapshot = snapshots.from_json(document)
     except FileNotFoundError:
         return None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, clocks, guard, parts, renewal, values
+from heatmap import breaker, clocks, final_parts, guard, parts, renewal, values
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
@@ -242,8 +242,8 @@ def _ending(market: Market, memory: Memory, now: datetime) -> Trouble | None:
 
 def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
     """Return what follows the page and failed when it was last tried; the page itself is out."""
-    owed = parts.owed(config, memory)
-    wanted = parts.wanted(config)
+    owed = final_parts.owed(config, memory)
+    wanted = final_parts.wanted(config)
     found = []
     for part, why in (memory.faults or {}).items():
         if part in parts.OF_FINAL and part not in wanted:

@@ -125,7 +125,7 @@ def _write(path: Path, text: str) -> None:
     from contextlib import suppress
     from stat import S_IMODE
 
-    temporary = path.with_name(documents.temporary_name(path.name))
+    temporary = path.with_name(files.temporary_name(path.name))
     try:
         documents.make_state_directory(path.parent)
         if path.exists():

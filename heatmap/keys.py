@@ -60,23 +60,6 @@ def _finite(value: float, called: str) -> float:
     return found
 
 
-def nearest(name: object, known: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
-    """Return, as the end of a sentence, which key was probably meant, or which there are.
-
-    `cutoff` is how much the two must be alike, from 0 to 1.
-    """
-    from difflib import get_close_matches
-
-    text = str(name)
-    near = get_close_matches(text, known, n=1, cutoff=cutoff) or get_close_matches(
-        text.lower(), known, 1, cutoff
-    )
-    begun = [each for each in known if text and each.startswith(text.lower())]
-    if not near and len(begun) == 1:
-        near = begun
-    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
-
-
 def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> str:
     """Return, as the end of a sentence, which target was probably meant by an address without a known scheme.
 
@@ -120,9 +103,3 @@ _OTHER_SCHEMES = {
     **dict.fromkeys(("git", "github", "gitlab", "git+ssh", "git+https"), "git+file:, with a clone"),
     **dict.fromkeys(("path", "dir", "folder", "local", "localhost"), "file:"),
 }
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, cut short where it is long."""
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, final_figures, parts
+from heatmap import duty, final_figures, final_parts, parts
 from heatmap.session import Phase
 from heatmap.state import mark_name, merge_faults
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.model import Page
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
+    from heatmap.web_file import Page
 
 
 def remember_published(
@@ -39,13 +39,13 @@ def remember_published(
             "faults": merge_faults(state[market.name], tried),
         }
         if verdict.phase is Phase.FINAL and verdict.session:
-            done = parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            done = final_parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
             if report.failed_targets:
                 done &= {parts.BARS}  # the rest is owed to the targets that failed
-            if parts.wanted(config) <= done or _keep_figures(config, market, pages):
+            if final_parts.wanted(config) <= done or _keep_figures(config, market, pages):
                 day = verdict.session.date.isoformat()
                 if state[market.name].closed_date == day:  # made again: what failed now is of older figures
-                    undone = parts.wanted(config) - done - {parts.ALERTS}
+                    undone = final_parts.wanted(config) - done - {parts.ALERTS}
                     changes |= {mark_name(part): None for part in undone}
                 changes |= {"closed_date": day, **{mark_name(part): day for part in done}}
                 # A final page counts only once every target has it, so that the next tick heals the rest.
@@ -58,7 +58,7 @@ def remember_published(
 def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, Verdict]]) -> None:
     """Remove the figures of finals that owe nothing, and those of finals before them."""
     for market, verdict in drawn:
-        if verdict.phase is Phase.FINAL and not parts.owed(config, state[market.name]):
+        if verdict.phase is Phase.FINAL and not final_parts.owed(config, state[market.name]):
             final_figures.remove(config.state_directory, market.name)
 
 

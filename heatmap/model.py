@@ -1,7 +1,4 @@
-"""What travels between the stages of a tick: frozen values without behaviour of their own.
-
-What a source gives are dataclasses; what is made of it are tuples, which are cheaper to define.
-"""
+"""The figures of a market at one moment, as a source gives them. Frozen values."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime, timedelta
 
-    from heatmap.session import Phase, Verdict
+    from heatmap.session import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,145 +66,3 @@ class Breadth(NamedTuple):
     advances: int
     declines: int
     unchanged: int
-
-
-class Scale(NamedTuple):
-    """One way to shade a reading. Shades are places in a ramp of `colours`, in the reading's order."""
-
-    name: str  # "rank", "percentile", or how many times the usual clamp: "0.5", "1", "2"
-    shades: tuple[int, ...]  # of the known values only
-    clamp: float | None = None  # how far from the centre the strongest shades begin; None: never clipped
-    clipped: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
-
-
-class Reading(NamedTuple):
-    """A market read in one mode over one period, in that reading's own order.
-
-    `order` are positions in the snapshot's quotes: value descending, ties by symbol, unknown last.
-    `values`, `percentiles` (0 to 100), `scores` (σ) and the scales' shades follow it, of the known
-    values only; where fewer than three are known, there are no percentiles and scores.
-    """
-
-    mode: str
-    period: str
-    order: tuple[int, ...]
-    values: tuple[float, ...]
-    percentiles: tuple[float, ...]
-    scores: tuple[float, ...]
-    scales: tuple[Scale, ...]
-
-
-class Cell(NamedTuple):
-    """One instrument as it is drawn: its value in the mode, its fill and an ink readable on it (#rrggbb)."""
-
-    quote: Quote
-    value: float | None
-    fill: str
-    ink: str
-
-
-class LegendStop(NamedTuple):
-    """One swatch of the legend and the value it stands for; None where only the side counts."""
-
-    fill: str
-    value: float | None
-
-
-class Table(NamedTuple):
-    """A market set in rows in a reading's order, left to right, then down."""
-
-    rows: tuple[tuple[Cell, ...], ...]
-    columns: int
-    breadth: Breadth  # of the day
-    legend: tuple[LegendStop, ...]  # from the lowest value to the highest
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells in drawing order."""
-        return tuple(cell for row in self.rows for cell in row)
-
-
-class Group(NamedTuple):
-    """One sector of a reading. `members` are places in the reading's order; the sector None has no name."""
-
-    sector: str | None
-    members: tuple[int, ...]
-    median: float | None  # of the known values, in the mode's unit
-    breadth: Breadth  # of the reading's period
-
-
-class Rectangle(NamedTuple):
-    """A place on a picture, from its top left corner; in the unit that the picture says."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Treemap(NamedTuple):
-    """Rectangles in a picture of `width` by `height` pixels.
-
-    `tiles` are positions in the snapshot's quotes, `places` their rectangles; `headings` are the strips
-    that name a sector, where there is room for one.
-    """
-
-    width: float
-    height: float
-    tiles: tuple[int, ...]
-    places: tuple[Rectangle, ...]
-    headings: tuple[tuple[str, Rectangle], ...]
-
-
-class Day(NamedTuple):
-    """A session as it ended. What is None or empty is only known of sessions whose final map was drawn."""
-
-    date: date
-    breadth: Breadth
-    page: str | None = None  # when its map was made, as ISO text; None: it has no map of its own
-    strongest: tuple[str, float] | None = None  # symbol, percent change
-    weakest: tuple[str, float] | None = None
-
-
-class Days(NamedTuple):
-    """The way from a page to other days' maps."""
-
-    before: date | None  # the newest day before this page's that has a map; None: there is none
-    of: date | None = None  # the day that the page is the lasting map of; None: it is the live page
-    feed: bool = False  # whether there is a feed
-
-
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """The circumstances of one drawing: what a page must know beyond the figures."""
-
-    market: str  # its name in the configuration, which is also its folder
-    title: str
-    time_zone: str  # IANA name
-    generated_at: datetime  # aware
-    verdict: Verdict
-    interval_minutes: int  # how often a new page is to be expected
-    markets: tuple[str, ...] = ()  # the names of all markets there are pages of, this one among them
-    public_url: str | None = None  # where visitors find the pages, with a slash at the end; None: not known
-    days: Days | None = None  # None: there is no archive
-    calendar_end: datetime | None = None  # from when on the calendar knows nothing; None: it has no end
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One file to be published, by its path relative to the target's folder ("nse-fno/index.html").
-
-    `part` is the part that it belongs to (see `parts`), "" for the page and the files that it shows. A file
-    of a part may fail without failing the target; then the rest of that market's part is left out, too.
-    `needs` is a part of the same market that the file links to: it is not put where that part failed.
-    """
-
-    path: str
-    content: bytes
-    part: str = ""
-    needs: str = ""
-
-    @property
-    def market(self) -> str:
-        """The market whose folder the file goes into; "" for the page above all markets."""
-        return self.path.rpartition("/")[0].partition("/")[0]

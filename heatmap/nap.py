@@ -51,7 +51,7 @@ def note(config: str | None, since: float, until: float, paths: Iterable[str]) -
     `config` is the path given on the command line; None where there was none. What cannot be noted is not,
     and another program's file of that name stays: the next tick then looks for itself.
     """
-    from heatmap.documents import temporary_name
+    from heatmap.files import temporary_name
 
     path = _note(config)
     temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))

@@ -283,4 +283,4 @@ def _shrink(path: Path) -> None:
 
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:
-    documents.write(path, b"".join(lines))
+    files.write(path, b"".join(lines))

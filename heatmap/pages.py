@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from heatmap import snapshot_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.history.model import Past
-    from heatmap.model import Days, Page, Snapshot, Table
+    from heatmap.context import Days
+    from heatmap.history.figures import Past
+    from heatmap.model import Snapshot
     from heatmap.render.options import PageOptions
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
+    from heatmap.web_file import Page
 
 
 def draw(
@@ -32,18 +36,19 @@ def draw(
     """
     from dataclasses import replace
 
-    from heatmap import guard, plugins, readings, snapshots
+    from heatmap import guard, readings
+    from heatmap.context import Occasion
     from heatmap.images import png, svg
-    from heatmap.model import Occasion, Page
-    from heatmap.render.fragment import fragment, named
+    from heatmap.render.fragment import fragment
+    from heatmap.render.options import named
     from heatmap.render.page import render
+    from heatmap.views.table import TableView
+    from heatmap.web_file import Page
 
     look = config.page
     found = readings.read_all(snapshot, look.clamp_percent, look.period_clamps)
-    view = plugins.view("table")(  # type: ignore[call-arg]  # a Protocol does not tell its fields
-        columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat
-    )
-    table: Table = view.draw(snapshot, next(iter(found.values())))
+    view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
+    table = view.draw(snapshot, next(iter(found.values())))
     shelf = sequel.shelf(market, snapshot, verdict, past) if sequel else None
     occasion = Occasion(
         market=market.name,
@@ -72,8 +77,8 @@ def draw(
     document, offered = _history(market, snapshot, past, next(iter(found.values())).order, look)
     page, page_above = render(table, snapshot, found, occasion, look, cache, picture, offered)
     pages = [
-        Page(f"{market.name}/snapshot.json", snapshots.to_json(snapshot, table, occasion)),
-        Page(f"{market.name}/snapshot.csv", snapshots.to_csv(table)),
+        Page(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, occasion)),
+        Page(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
         *pictures,
         *parts,
         *(_parts(config, market, snapshot, past, document) if past and offered else ()),
@@ -115,9 +120,9 @@ def _parts(
     config: Config, market: Market, snapshot: Snapshot, past: Past, document: dict[str, Any]
 ) -> Iterator[Page]:
     """Yield what the page loads once its reader asks for the past."""
-    from heatmap.model import Page
     from heatmap.render import history, replay
     from heatmap.render.templates import later_script
+    from heatmap.web_file import Page
 
     yield Page(f"{market.name}/history.json", history.history_json(document))
     if len(past.tape.minutes) > 1:

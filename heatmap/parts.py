@@ -1,18 +1,10 @@
-"""The parts that follow a market's page: their names, and which of them a configuration has.
+"""The names of the parts that follow a market's page.
 
 The page and the files that it shows decide how a run ends. A part that fails is a warning, and a later run
 tries it again.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from heatmap.config import Config
-    from heatmap.state import Memory
 
 BARS = "bars"  # a session's daily bars in the history
 ARCHIVE = "archive"  # a session's permanent map
@@ -34,51 +26,3 @@ WORDS = {
 }
 OF_TARGETS = (ARCHIVE, EARLIER, LIST, LINK, FEED)  # of which each target gets what it lacks
 OF_FINAL = (BARS, ARCHIVE, FEED, ALERTS)  # those of which each final has one
-
-
-def has_archive(config: Config) -> bool:
-    """Whether each session's final map is kept."""
-    return config.archive is None or config.archive.enabled
-
-
-def has_feed(config: Config) -> bool:
-    """Whether there is a feed."""
-    return config.public_url is not None and (config.archive is None or config.archive.feed)
-
-
-def wanted(config: Config) -> frozenset[str]:
-    """Return those of OF_FINAL that a configuration has."""
-    has = {
-        BARS: config.history.enabled,
-        ARCHIVE: has_archive(config),
-        FEED: has_feed(config),
-        ALERTS: bool(config.alerts),
-    }
-    return frozenset(part for part, is_wanted in has.items() if is_wanted)
-
-
-def owed(config: Config, memory: Memory) -> frozenset[str]:
-    """Return the parts that are still missing of the last final that a target has.
-
-    A target that does not have the page itself is owed no part: it gets what it lacks of the archive later,
-    as the others have it.
-    """
-    if memory.closed_date is None:
-        return frozenset()
-    marks = memory._asdict()
-    missing = {part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.closed_date}
-    if memory.final_date != memory.closed_date:
-        missing -= {*OF_TARGETS}
-    return frozenset(missing)
-
-
-def done(config: Config, tried: Mapping[str, str]) -> set[str]:
-    """Return those of OF_FINAL that need no other try; `tried` says why parts failed, "" for what did not.
-
-    Without the list of days the archive is not done. A feed without the day's map does not announce that map,
-    so it is not done before the archive.
-    """
-    failed = {ARCHIVE if part == LIST else part for part, why in tried.items() if why} & wanted(config)
-    if ARCHIVE in failed:
-        failed.add(FEED)
-    return {*OF_FINAL} - failed

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.interfaces import Publisher, Source, View
+    from heatmap.publishers.interface import Publisher
+    from heatmap.sources.interface import Source
 
 SOURCES = {
     "nse": "heatmap.sources.nse:Nse",
     "nse-archive": "heatmap.sources.nse_archive:NseArchive",
     "file": "heatmap.sources.file:File",
     "recording": "heatmap.sources.recording:Recording",
-}
-VIEWS = {
-    "table": "heatmap.views.table:TableView",
-    "sectors": "heatmap.views.sectors:SectorsView",
-    "treemap": "heatmap.views.treemap:TreemapView",
 }
 PUBLISHERS = {  # by the scheme of the target's URL
     "file": "heatmap.publishers.file:FilePublisher",
@@ -34,11 +30,6 @@ PUBLISHERS = {  # by the scheme of the target's URL
 def source(name: str) -> type[Source]:
     """Return the source class called `name`. Raises KeyError."""
     return cast("type[Source]", _load(SOURCES, name))
-
-
-def view(name: str) -> type[View]:
-    """Return the view class called `name`. Raises KeyError."""
-    return cast("type[View]", _load(VIEWS, name))
 
 
 def publisher(scheme: str) -> type[Publisher]:

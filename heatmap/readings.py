@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import colours, measures
-from heatmap.model import Reading, Scale
 from heatmap.modes import MODES
 from heatmap.periods import DAY, YEAR, Period, period
 
@@ -18,6 +17,32 @@ if TYPE_CHECKING:
 RANK, PERCENTILE = "rank", "percentile"
 HEATS = (0.5, 1.0, 2.0)  # how many times the usual clamp a reader may choose
 MOST_PERIODS = 12  # of a source; what is beyond them is not drawn
+
+
+class Scale(NamedTuple):
+    """One way to shade a reading. Shades are places in a ramp of `colours`, in the reading's order."""
+
+    name: str  # "rank", "percentile", or how many times the usual clamp: "0.5", "1", "2"
+    shades: tuple[int, ...]  # of the known values only
+    clamp: float | None = None  # how far from the centre the strongest shades begin; None: never clipped
+    clipped: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
+
+
+class Reading(NamedTuple):
+    """A market read in one mode over one period, in that reading's own order.
+
+    `order` are positions in the snapshot's quotes: value descending, ties by symbol, unknown last.
+    `values`, `percentiles` (0 to 100), `scores` (σ) and the scales' shades follow it, of the known
+    values only; where fewer than three are known, there are no percentiles and scores.
+    """
+
+    mode: str
+    period: str
+    order: tuple[int, ...]
+    values: tuple[float, ...]
+    percentiles: tuple[float, ...]
+    scores: tuple[float, ...]
+    scales: tuple[Scale, ...]
 
 
 def periods(snapshot: Snapshot) -> list[Period]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, parts
+from heatmap import duty, final_parts, parts
 from heatmap.archive import shared
 from heatmap.archive.delivery import Archives
 from heatmap.archive.options import ArchiveSettings
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
+    from heatmap.context import Days
     from heatmap.deadline import Deadline
-    from heatmap.history.model import Past
+    from heatmap.history.figures import Past
     from heatmap.history.store import Store
-    from heatmap.model import Days, Page, Snapshot
+    from heatmap.model import Snapshot
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
+    from heatmap.web_file import Page
 
 _T = TypeVar("_T")
 ALERTS = "alerts"  # what the note is called that tells other machines what was told
@@ -67,8 +69,8 @@ class Sequel:
         self._say = say
         self._drawn: list[_Drawn] = []
         self._archive_settings = ArchiveSettings(
-            parts.has_archive(config),
-            parts.has_feed(config),
+            final_parts.has_archive(config),
+            final_parts.has_feed(config),
             config.state_directory,
             config.page,
             config.publishers,

@@ -1,13 +1,9 @@
-"""The published figures: snapshot.json, written and read back, and snapshot.csv."""
+"""Reads a snapshot.json that another run published."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-from math import isinf
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from heatmap import limits, values
 from heatmap.errors import SourceReshaped
@@ -17,18 +13,15 @@ from heatmap.session import Phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from heatmap.model import Cell, Occasion, Table
-
 SCHEMA = "market-heatmap/1"
 LONGEST_DOUBT = 300  # characters
 MOST_DOUBTS = 20  # of one quote
-VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
 
 _T = TypeVar("_T")
 _SYMBOL = re.compile(r"(?!.*\.\.)[\w^=$][\w&.\-/^=+:$!*]{0,31}")
 _PERIOD = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _PERCENT = "percent_change"
-_FIGURES: dict[str, Callable[[object], float | None]] = {
+FIGURES: dict[str, Callable[[object], float | None]] = {
     "last_price": values.positive,
     "previous_close": values.positive,
     _PERCENT: values.percent,
@@ -41,46 +34,6 @@ _FIGURES: dict[str, Callable[[object], float | None]] = {
     "year_high": values.positive,
     "year_low": values.positive,
 }
-_COLUMNS = ("symbol", "name", "sector", *_FIGURES)
-
-
-def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
-    """Return snapshot.json: the table's cells in drawing order, a quote a line; what is unknown is null.
-
-    Quotes whose percent change is unknown stand by themselves, under "unknown": the versions before 0.3
-    refuse a quote without one, and ignore keys that they do not know.
-    """
-    verdict = occasion.verdict
-    head: dict[str, Any] = {
-        "schema": SCHEMA,
-        "market": occasion.market,
-        "title": occasion.title,
-        "source": snapshot.source,
-        "currency": snapshot.currency,
-        "time_zone": occasion.time_zone,
-        "as_of": snapshot.as_of.isoformat(),
-        "generated_at": occasion.generated_at.isoformat(),
-        "session": {
-            "date": verdict.session.date.isoformat() if verdict.session else None,
-            "phase": str(verdict.phase),
-            "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
-        },
-        "breadth": {
-            "advances": table.breadth.advances,
-            "declines": table.breadth.declines,
-            "unchanged": table.breadth.unchanged,
-        },
-    }
-    if snapshot.is_open is not (verdict.phase is Phase.OPEN):  # else the phase says it
-        head["is_open"] = snapshot.is_open
-    if snapshot.recording:
-        head["recording"] = True
-    if snapshot.dropped:
-        head["dropped"] = snapshot.dropped
-    known = [cell for cell in table.cells if cell.quote.percent_change is not None]
-    unknown = [cell for cell in table.cells if cell.quote.percent_change is None]
-    parts = [_listed("quotes", known), *([_listed("unknown", unknown)] if unknown else [])]
-    return ",\n ".join([_dumped(head)[:-1], *parts]).encode() + b"}\n"
 
 
 def from_json(document: object) -> Snapshot:
@@ -115,97 +68,6 @@ def from_json(document: object) -> Snapshot:
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 
-def to_csv(table: Table) -> bytes:
-    """Return snapshot.csv: RFC 4180 in UTF-8, a header row, cells in drawing order, empty where unknown."""
-    periods = sorted({period for cell in table.cells for period in cell.quote.changes})
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    extra = [heading for period in periods for heading in (f"change_{period}", f"change_{period}_since")]
-    writer.writerow([*_COLUMNS, *extra])
-    for cell in table.cells:
-        quote = cell.quote
-        row = _written(quote)
-        for period in periods:
-            change = quote.changes.get(period)
-            row += [change.percent, change.since] if change else [None, None]
-        writer.writerow([values.spreadsheet_cell(value) for value in row])
-    return file.getvalue().encode()
-
-
-def decode(body: bytes) -> object:
-    """Return what a JSON text holds, read strictly: UTF-8, finite numbers, each key once, no more than fits.
-
-    Raises SourceReshaped.
-    """
-    if sum(map(body.count, VALUE_SIGNS)) > limits.JSON_VALUES:
-        raise SourceReshaped(f"holds more than {limits.JSON_VALUES:,} values: that is no list of quotes")
-    try:
-        document = json.loads(
-            body.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite, object_pairs_hook=_object
-        )
-        if b"\\ud" in body.lower():  # an escape that may be half a character, which nothing can write
-            for piece in json.JSONEncoder(ensure_ascii=False).iterencode(document):
-                piece.encode()
-    except RecursionError:
-        raise SourceReshaped("holds JSON nested too deeply: that is no list of quotes") from None
-    except json.JSONDecodeError as error:
-        message = (
-            f"holds no whole JSON (it stops making sense at character {error.pos:,} of {len(error.doc):,})"
-        )
-        raise SourceReshaped(message) from None
-    except UnicodeError:
-        raise SourceReshaped("holds something else than text in UTF-8") from None
-    except ValueError as error:
-        why = str(error) if isinstance(error, _NotStrictError) else "a number of thousands of digits"
-        raise SourceReshaped(f"holds what is no figure ({why})") from None
-    return document
-
-
-class _NotStrictError(ValueError):
-    """A number that JSON does not have, or that is none; two values of one name."""
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _NotStrictError("two values under one name")
-    return found
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise _NotStrictError(constant)
-
-
-def _finite(text: str) -> float:
-    result = float(text)
-    if isinf(result):
-        raise _NotStrictError(text[:20])
-    return result
-
-
-def _listed(name: str, cells: Sequence[Cell]) -> str:
-    lines = ",\n  ".join(_dumped(_row(cell)) for cell in cells)
-    return f'"{name}": [\n  {lines}\n]'
-
-
-def _row(cell: Cell) -> dict[str, Any]:
-    quote = cell.quote
-    row: dict[str, Any] = dict(zip(_COLUMNS, _written(quote), strict=True))
-    row["changes"] = {
-        period: {"percent": change.percent, "since": change.since.isoformat() if change.since else None}
-        for period, change in quote.changes.items()
-    }
-    if quote.doubts:
-        row["doubts"] = dict(quote.doubts)
-    return {**row, "fill": cell.fill, "ink": cell.ink}
-
-
-def _written(quote: Quote) -> list[Any]:
-    """Return a quote's values in the order of the columns; shares are counted: 9374431, not 9374431.0."""
-    volume = int(quote.volume) if quote.volume is not None and quote.volume.is_integer() else quote.volume
-    return [volume if name == "volume" else getattr(quote, name) for name in _COLUMNS]
-
-
 def _known_quote(row: object) -> Quote:
     """Return a quote that has its percent change. Raises SourceReshaped."""
     quote = _quote(row)
@@ -220,7 +82,7 @@ def _quote(row: object) -> Quote:
     symbol = row.get("symbol")
     if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol):
         raise _nonsense("a quote in it has no usable symbol")
-    figures = {name: _figure(row, name, check) for name, check in _FIGURES.items()}
+    figures = {name: _figure(row, name, check) for name, check in FIGURES.items()}
     percent_change = figures.pop(_PERCENT)
     name = _optional(row, "name", values.words)
     sector = _optional(row, "sector", values.words)
@@ -289,7 +151,3 @@ def _figure(row: Mapping[str, object], name: str, check: Callable[[object], floa
 
 def _nonsense(why: str) -> SourceReshaped:
     return SourceReshaped(f"holds a snapshot.json that cannot be used: {why}")
-
-
-def _dumped(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from heatmap import keys
+from heatmap import keys, suggestions
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Tables:
             try:
                 values[key] = keys.converted(known[key], value)
             except TypeError as error:
-                self.problem(where, f"{key} must be {error}, not {keys.shown(value)}")
+                self.problem(where, f"{key} must be {error}, not {suggestions.shown(value)}")
         for field in known.values():
             required = field.default is MISSING and field.default_factory is MISSING
             if required and field.name not in table:
@@ -60,7 +60,7 @@ class Tables:
 
     def hint(self, key: str, known: Sequence[str]) -> str:
         """Return, as the end of a sentence, what was probably meant by a key that a table does not know."""
-        return keys.nearest(key, known)
+        return suggestions.nearest(key, known)
 
     def attempt(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
         """Return what `make` returns, or None after noting what ConfigError it raised."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
-    from heatmap.model import Page
     from heatmap.monitor.options import MonitorSettings
     from heatmap.sequel import Sequel
     from heatmap.session import MarketIdentity, Verdict
+    from heatmap.web_file import Page
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 

@@ -11,10 +11,11 @@ from heatmap import calendars
 from heatmap.config import Config, Market, NamedSource
 from heatmap.deadline import Deadline
 from heatmap.errors import HeatmapError, PublishError
-from heatmap.model import Page, Quote, Snapshot
+from heatmap.model import Quote, Snapshot
 from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
 from heatmap.render.options import PageOptions
+from heatmap.web_file import Page
 
 
 @dataclass

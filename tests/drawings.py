@@ -10,8 +10,10 @@ from random import Random
 from typing import Any
 
 from heatmap import calendars, guard, readings
-from heatmap.history.model import Bar
-from heatmap.model import Occasion, Quote, Reading, Snapshot
+from heatmap.bars import Bar
+from heatmap.context import Occasion
+from heatmap.model import Quote, Snapshot
+from heatmap.readings import Reading
 from heatmap.render.options import PageOptions
 from heatmap.render.page import render
 from heatmap.sources.recording import Recording

@@ -13,10 +13,10 @@ import pytest
 
 from heatmap import tick, vlq
 from heatmap.alerts.options import AlertOptions
+from heatmap.bars import Bar
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import ConfigError, PublishError
-from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.store import Store, open_store

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import chronicle, final_figures, parts, tick
+from heatmap import chronicle, final_figures, final_parts, tick
 from heatmap.alerts import webhooks
 from heatmap.alerts.options import AlertOptions
 from heatmap.errors import PublishError, SourceError
@@ -62,7 +62,7 @@ class Market:
     @property
     def owed(self) -> list[str]:
         """The parts that are still missing of the last final."""
-        return sorted(parts.owed(self.config, self.memory))
+        return sorted(final_parts.owed(self.config, self.memory))
 
     @property
     def bars(self) -> dict[str, tuple[float | None, float | None]]:

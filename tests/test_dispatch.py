@@ -11,8 +11,8 @@ import pytest
 from heatmap import dispatch, tick
 from heatmap.deadline import Deadline
 from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigError, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers.delivery import Delivery
+from heatmap.web_file import Page
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.test_tick import OPEN
 

@@ -16,6 +16,7 @@ import pytest
 from heatmap import ex_dates, tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
+from heatmap.bars import Bar
 from heatmap.config import Config, NamedSource
 from heatmap.errors import SourceError
 from heatmap.ex_dates import Evidence
@@ -23,7 +24,7 @@ from heatmap.guard import Terms
 from heatmap.history import quoted_closes
 from heatmap.history.actions import QuotedClose
 from heatmap.history.archives import Archive
-from heatmap.history.model import Bar, Moment, Row
+from heatmap.history.model import Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
 from heatmap.model import Quote, Snapshot

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from heatmap import guard, limits, snapshots, tick
+from heatmap.bars import Bar
 from heatmap.cli import main
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
 from heatmap.history import archives, pending_actions, periods
 from heatmap.history.actions import Action
-from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Quote

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from heatmap import calendars, guard, longer_periods
+from heatmap.bars import Bar
 from heatmap.history import digests
-from heatmap.history.model import Bar, Digest
+from heatmap.history.model import Digest
 from heatmap.model import Change, Quote, Snapshot
 from tests.drawings import snapshot_of
 

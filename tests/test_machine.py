@@ -19,7 +19,7 @@ import pytest
 from heatmap import cli, credentials, shortage
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, ShortageError
-from heatmap.model import Page
+from heatmap.web_file import Page
 from tests.servers.exchange import Exchange, moved, recorded_rows
 
 ROOT = Path(__file__).parents[1]

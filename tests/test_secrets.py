@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from heatmap import snapshots
+from heatmap import snapshot_files
 from heatmap.model import Quote, Snapshot
 from heatmap.views.table import TableView
 from tests.conftest import started
@@ -295,7 +295,7 @@ def test_the_address_of_a_web_hook(tmp_path: Path, sshd: Sshd, place: str, manne
 def written_as_json(snapshot: Snapshot) -> bytes:
     """The snapshot.json of another installation."""
     view = TableView(13, "contrast", "green", "rank")
-    return snapshots.to_json(snapshot, view.draw(snapshot, reading_of(snapshot, "change")), occasion())
+    return snapshot_files.to_json(snapshot, view.draw(snapshot, reading_of(snapshot, "change")), occasion())
 
 
 @pytest.mark.process

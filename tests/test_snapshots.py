@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import snapshots, values
+from heatmap import snapshot_files, snapshots, strict_json, values
+from heatmap.context import Occasion
 from heatmap.errors import SourceNonsense, SourceReshaped
-from heatmap.model import Breadth, Cell, Change, Occasion, Quote, Snapshot, Table
+from heatmap.model import Breadth, Change, Quote, Snapshot
 from heatmap.session import Phase, Session, Verdict
+from heatmap.shapes import Cell, Table
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 AS_OF = datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
@@ -58,7 +60,7 @@ def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> O
 
 def document(**changes: Any) -> dict[str, Any]:
     """Return a sound document, with changes."""
-    made = snapshots.to_json(
+    made = snapshot_files.to_json(
         Snapshot("nse", AS_OF, (FULL, BARE), "INR", False), table(FULL, BARE), occasion()
     )
     return {**json.loads(made), **changes}
@@ -66,7 +68,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 def test_shape() -> None:
     """snapshot.json is what the format says, key by key; what is unknown is null."""
-    made = snapshots.to_json(
+    made = snapshot_files.to_json(
         Snapshot("nse", AS_OF, (BARE, FULL), "INR", is_open=False), table(FULL, BARE), occasion()
     )
     found = json.loads(made)
@@ -119,7 +121,7 @@ def test_a_percent_change_that_is_unknown() -> None:
     split = replace(BARE, symbol="SPLIT", percent_change=None, doubts={"1d": "A split took effect."})
     longer = replace(FULL, doubts={"1y": "Not adjusted."})
     figures = Snapshot("nse", AS_OF, (longer, split), "INR", is_open=False)
-    made = snapshots.to_json(figures, table(longer, split), occasion())
+    made = snapshot_files.to_json(figures, table(longer, split), occasion())
     found = json.loads(made)
 
     assert ["M&M"] == [row["symbol"] for row in found["quotes"]]
@@ -128,8 +130,8 @@ def test_a_percent_change_that_is_unknown() -> None:
     assert found["unknown"][0]["percent_change"] is None
     assert "doubts" not in document()["quotes"][0]
     assert "unknown" not in document()
-    assert figures == snapshots.from_json(snapshots.decode(made))
-    row = list(csv.DictReader(io.StringIO(snapshots.to_csv(table(longer, split)).decode())))[1]
+    assert figures == snapshots.from_json(strict_json.decode(made))
+    row = list(csv.DictReader(io.StringIO(snapshot_files.to_csv(table(longer, split)).decode())))[1]
     assert ("SPLIT", "") == (row["symbol"], row["percent_change"])
 
 
@@ -155,7 +157,7 @@ def test_what_is_unknown_is_read_strictly(wrong: dict[str, Any]) -> None:
 def test_next_open() -> None:
     """The next open is written with its offset."""
     opens = datetime(2026, 9, 18, 9, 15, tzinfo=INDIA)
-    made = snapshots.to_json(Snapshot("nse", AS_OF, (BARE,)), table(BARE), occasion(next_open=opens))
+    made = snapshot_files.to_json(Snapshot("nse", AS_OF, (BARE,)), table(BARE), occasion(next_open=opens))
     assert json.loads(made)["session"]["next_open"] == "2026-09-18T09:15:00+05:30"
 
 
@@ -211,8 +213,8 @@ def test_nothing_is_lost(
 ) -> None:
     """Whatever was drawn comes back equal, to the last digit."""
     snapshot = Snapshot("nse", AS_OF, tuple(quotes), currency, is_open, dropped, recording)
-    made = snapshots.to_json(snapshot, table(*quotes), occasion(phase))
-    assert snapshots.from_json(snapshots.decode(made)) == snapshot
+    made = snapshot_files.to_json(snapshot, table(*quotes), occasion(phase))
+    assert snapshots.from_json(strict_json.decode(made)) == snapshot
 
 
 def test_phase_says_open() -> None:
@@ -360,29 +362,29 @@ def test_any_value_in_a_quote(key: str, value: object) -> None:
 def test_decode_refuses(body: bytes) -> None:
     """What is not strict JSON is refused in one line."""
     with pytest.raises(SourceNonsense) as caught:
-        snapshots.decode(body)
+        strict_json.decode(body)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
 def test_decode_accepts() -> None:
     """A byte order mark, paired surrogates and every script are fine."""
-    assert snapshots.decode(b'\xef\xbb\xbf{"a": ["\\ud83d\\ude00", 1.5]}') == {"a": ["😀", 1.5]}
-    assert snapshots.decode('{"n": "台積電"}'.encode()) == {"n": "台積電"}
+    assert strict_json.decode(b'\xef\xbb\xbf{"a": ["\\ud83d\\ude00", 1.5]}') == {"a": ["😀", 1.5]}
+    assert strict_json.decode('{"n": "台積電"}'.encode()) == {"n": "台積電"}
 
 
 @given(st.binary(max_size=64))
 def test_decode_any_bytes(body: bytes) -> None:
     """Any bytes: a value or SourceNonsense."""
     try:
-        snapshots.decode(body)
+        strict_json.decode(body)
     except SourceNonsense:
         pass
 
 
 def test_csv() -> None:
     """The table has a header, CRLF line ends, plain numbers, and empty cells where unknown."""
-    made = snapshots.to_csv(table(FULL, BARE)).decode()
+    made = snapshot_files.to_csv(table(FULL, BARE)).decode()
     rows = list(csv.reader(io.StringIO(made, newline="")))
 
     assert made.count("\r\n") == 3
@@ -404,7 +406,7 @@ def test_csv() -> None:
 def test_csv_formulas(start: str) -> None:
     """Text that a spreadsheet would run is text there; a negative number stays a number."""
     evil = replace(BARE, name=f'{start}HYPERLINK("http://evil.example","x"),1')
-    row = list(csv.reader(io.StringIO(snapshots.to_csv(table(evil)).decode(), newline="")))[1]
+    row = list(csv.reader(io.StringIO(snapshot_files.to_csv(table(evil)).decode(), newline="")))[1]
     assert row[1] == f"'{evil.name}"
     assert row[5] == "-1.0"
 
@@ -413,5 +415,5 @@ def test_csv_formulas_behind_a_separator() -> None:
     """Where the list separator is a semicolon, the rest of a name would be a cell of its own."""
     names = {"A;=1+1;B": "A;'=1+1;B", "A, ＝1": "A, '＝1", "Foo, Inc": "Foo, Inc", "A-B; C=D": "A-B; C=D"}
     for name, written in names.items():
-        text = snapshots.to_csv(table(replace(BARE, name=name))).decode()
+        text = snapshot_files.to_csv(table(replace(BARE, name=name))).decode()
         assert written == list(csv.reader(io.StringIO(text, newline="")))[1][1]

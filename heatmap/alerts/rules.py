@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from heatmap.alerts.options import AlertOptions
-    from heatmap.history.model import Past
+    from heatmap.history.figures import Past
     from heatmap.model import Quote, Snapshot
 
 CHANGE, BREADTH, YEAR_HIGH, YEAR_LOW = "change", "breadth", "year-high", "year-low"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap import measures
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from heatmap.history.model import Bar
+    from heatmap.bars import Bar
     from heatmap.model import Snapshot
 
 

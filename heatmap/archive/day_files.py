@@ -71,7 +71,7 @@ def save(directory: Path, market: str, day: date, content: bytes) -> None:
     """Keep a day, packed by `pack`; older days give way to it where the disk is full. Raises OSError."""
     while True:
         try:
-            documents.write(path(directory, market, day), content)
+            files.write(path(directory, market, day), content)
         except OSError:
             older = [file for kept, file in find(directory, market).items() if kept < day]
             if len(older) < LEAST_DAYS:

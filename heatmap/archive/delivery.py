@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from heatmap.deadline import Deadline
     from heatmap.feeds import Feed
     from heatmap.history.store import Store
-    from heatmap.interfaces import Publisher
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.interface import Publisher
     from heatmap.report import Report
+    from heatmap.web_file import Page
 
     Ask = Callable[[Callable[[Store], object]], object]
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from heatmap.archive.options import ArchiveSettings
-    from heatmap.model import Day
+    from heatmap.context import Day
 
 NAME = "archive.html"
 

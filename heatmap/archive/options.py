@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.interfaces import Publisher
+    from heatmap.publishers.interface import Publisher
     from heatmap.render.options import PageOptions
 
 

@@ -12,7 +12,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap import documents
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

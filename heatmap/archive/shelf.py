@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 from heatmap import parts
 from heatmap.archive import breadths, day_files, list_page, record, shared, target_days
 from heatmap.archive.day_files import PAGE_NAME
-from heatmap.model import Days, Page
+from heatmap.context import Days
 from heatmap.render import words
 from heatmap.session import Phase
+from heatmap.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from heatmap.archive.options import ArchiveSettings
+    from heatmap.context import Day
     from heatmap.history.store import Store
-    from heatmap.model import Day, Snapshot
+    from heatmap.model import Snapshot
     from heatmap.session import MarketIdentity, Verdict
 
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest

@@ -13,13 +13,10 @@ from heatmap import nap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 NO_MEMORY = b"heatmap: this machine has no memory left: the next run tries again\n"
 NO_FILES = b"heatmap: no more files can be opened: the next run tries again\n"
 EXIT_SHORTAGE = 75  # errors.EXIT_TEMPORARY, which a tick that leaves at once does not import
-
-configuration: Path | None = None  # what --config names on this command line; None without it
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from heatmap import documents
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
-from heatmap.cli.parser import complain
+from heatmap.cli.log import complain
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
+from heatmap.sources import nse_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,12 +183,12 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
     from heatmap.sources import nse
 
     if arguments.archive_url is None:
-        return shelves.Exchange(archives.BASE_URL, nse.BASE_URL, nse.BROWSER_HEADERS)
+        return shelves.Exchange(archives.BASE_URL, nse.BASE_URL, nse_site.BROWSER_HEADERS)
     try:
         nse.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
     except ConfigError as error:
         raise UsageError(str(error).replace("base_url", "--archive-url")) from error
-    return shelves.Exchange(arguments.archive_url, arguments.archive_url, nse.BROWSER_HEADERS)
+    return shelves.Exchange(arguments.archive_url, arguments.archive_url, nse_site.BROWSER_HEADERS)
 
 
 def _span(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from heatmap.alerts.options import AlertOptions
     from heatmap.config import Config, Market, NamedSource
-    from heatmap.interfaces import Publisher
+    from heatmap.publishers.interface import Publisher
     from heatmap.publishers.sftp import SftpPublisher
 
 HELP = "try the configuration, the source and every target, and say what to mend"

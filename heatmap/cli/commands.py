@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from heatmap import cli
 from heatmap.config import FILE_NAME
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
     from heatmap.config import Config
+
+configuration_path: Path | None = None  # what --config names on this command line; None without it
 
 DISTRIBUTION = "market-heatmap"
 WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
@@ -57,7 +58,7 @@ def heatmap(words: str, configuration: Path | None = None) -> str:
     none either, the command names none: it then works in the current folder alone.
     """
     command = f"{shlex.join(program())} {words}"
-    path = configuration or cli.configuration
+    path = configuration or configuration_path
     if path is None and Path(FILE_NAME).exists():
         path = Path(FILE_NAME)
     if path is None or any(word in words.split() for word in WITHOUT_CONFIGURATION):

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import embed, keys
+from heatmap import embed, suggestions
 from heatmap.colours import GRADIENTS
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
@@ -105,7 +105,7 @@ def _choices(arguments: argparse.Namespace, config: Config) -> embed.Choices:
     periods = [*embed.SOURCE_PERIODS, *(history.periods if history.enabled else ())]
     for option, value, known in (("mode", arguments.mode, modes), ("period", arguments.period, periods)):
         if value is not None and value not in known:
-            raise UsageError(f"--{option}: the page has no {value!r}{keys.nearest(value, known)}")
+            raise UsageError(f"--{option}: the page has no {value!r}{suggestions.nearest(value, known)}")
     if arguments.watch is not None and not SYMBOLS.fullmatch(arguments.watch):
         raise UsageError("--watch takes symbols, separated by commas, such as TCS,M&M")
     if arguments.sector is not None and not (arguments.sector.isprintable() and arguments.sector.strip()):

@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 from heatmap.cli import backfill, commands
 from heatmap.config import load
 from heatmap.errors import EXIT_OK, ConfigError, UsageError, unwritable
+from heatmap.history import symbol_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from typing import BinaryIO
 
+    from heatmap.bars import Bar
     from heatmap.config import Config, Market
     from heatmap.guard import Calendar
-    from heatmap.history.model import Bar
     from heatmap.history.store import Store
 
 HELP = "fill the history from the exchange's archives, show, export or prune it"
@@ -178,7 +179,7 @@ def _bars(
     for day in days:
         bars = store.bars(market, day, 1)
         if arguments.adjusted:
-            bars = adjustment.adjusted(adjustment.renamed(bars, calendar.aliases), found)
+            bars = adjustment.adjusted(symbol_changes.renamed(bars, calendar.aliases), found)
         yield bars
 
 

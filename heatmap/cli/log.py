@@ -12,8 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from heatmap.cli.parser import complain
-from heatmap.errors import HeatmapError, common_code, is_foreseen
+from heatmap.errors import ConfigError, HeatmapError, common_code, is_foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,6 +21,25 @@ if TYPE_CHECKING:
 
 FORMATS = ("plain", "json")
 INFO, WARNING, ERROR = "info", "warning", "error"
+
+
+def complain(error: BaseException) -> None:
+    """Tell of an error on stderr: its sentence; a bug with its traceback.
+
+    Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
+    """
+    with suppress(OSError, ValueError):
+        if is_foreseen(error):
+            from heatmap.cli.commands import complete
+
+            problems = error.problems if isinstance(error, ConfigError) else (str(error),)
+            for problem in problems:
+                print(f"heatmap: {complete(problem)}", file=sys.stderr)
+            return
+        from traceback import print_exception
+
+        print_exception(error)
+        print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
 
 
 class Voice:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from heatmap import __version__, cli, keys, stop
+from heatmap import __version__, stop, suggestions
+from heatmap.cli import commands
 from heatmap.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -22,7 +21,6 @@ from heatmap.errors import (
     StoppedError,
     UsageError,
     common_code,
-    is_foreseen,
 )
 
 if TYPE_CHECKING:
@@ -37,11 +35,11 @@ WITH_ACTIONS = ("history", "calendar")  # commands that do nothing by themselves
 
 def obey(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    cli.configuration = None
+    commands.configuration_path = None
     try:
         argv = _in_order(argv)
         arguments = _parser(argv).parse_args(argv)
-        cli.configuration = arguments.config
+        commands.configuration_path = arguments.config
         if arguments.config is None or not arguments.config.is_absolute():
             _refuse_missing_folder()
         with stop.handlers():
@@ -98,25 +96,6 @@ def _tell(argv: Sequence[str], error: BaseException) -> None:
     Voice(form, datetime.now(UTC), talk=False).complain(error)
 
 
-def complain(error: BaseException) -> None:
-    """Tell of an error on stderr: its sentence; a bug with its traceback.
-
-    Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
-    """
-    with suppress(OSError, ValueError):
-        if is_foreseen(error):
-            from heatmap.cli.commands import complete
-
-            problems = error.problems if isinstance(error, ConfigError) else (str(error),)
-            for problem in problems:
-                print(f"heatmap: {complete(problem)}", file=sys.stderr)
-            return
-        from traceback import print_exception
-
-        print_exception(error)
-        print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
-
-
 class _Parser(argparse.ArgumentParser):
     """Argparse whose errors are ours: one sentence, exit 64."""
 
@@ -131,7 +110,7 @@ class _Parser(argparse.ArgumentParser):
             name = word.partition("=")[0]
             options = [*self._option_string_actions]
             if name.startswith("-") and name not in options:
-                self.error(f"there is no option {name!r}{keys.nearest(name, options, cutoff=0.6)}")
+                self.error(f"there is no option {name!r}{suggestions.nearest(name, options, cutoff=0.6)}")
         if rest:
             self.error(f"nothing is to be done with {' '.join(rest)!r}")
         return found, rest
@@ -142,8 +121,8 @@ class _Parser(argparse.ArgumentParser):
         what = "/".join(action.option_strings) or str(action.metavar).lower()
         known = list(action.choices)
         if action.option_strings:
-            self.error(f"{what} cannot be {value!r}{keys.nearest(value, known)}")
-        self.error(f"there is no {what} {value!r}{keys.nearest(value, known, cutoff=0.6)}")
+            self.error(f"{what} cannot be {value!r}{suggestions.nearest(value, known)}")
+        self.error(f"there is no {what} {value!r}{suggestions.nearest(value, known, cutoff=0.6)}")
 
     def error(self, message: str) -> NoReturn:
         end = "" if message.endswith("?") else "."

@@ -8,13 +8,13 @@ import os
 import shutil
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from heatmap import health, outcomes
 from heatmap.cli import archive_words, commands, pending_words
 from heatmap.cli import status_words as words
 from heatmap.cli.clock import parse_now
-from heatmap.cli.status_words import size
+from heatmap.cli.status_words import Installation, size
 from heatmap.config import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.health import Trouble
@@ -31,24 +31,13 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.health import Health
     from heatmap.history.model import Pending
-    from heatmap.outcomes import Mark, Outcome
+    from heatmap.outcomes import Outcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
 SCHEMA = "market-heatmap-health/1"
 TICKS = 80  # about a session's
 LITTLE_ROOM_BYTES = 100 * 1000 * 1000
 GRACE_SECONDS = 10  # by which a run may outlive its deadline
-
-
-class Installation(NamedTuple):
-    """What all markets share. Sizes in bytes."""
-
-    state_bytes: int
-    history_bytes: int
-    free_bytes: int
-    disk_bytes: int
-    run: Mark | None  # the one at work
-    troubles: tuple[Trouble, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

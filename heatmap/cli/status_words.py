@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import calendars
@@ -15,12 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from heatmap.cli.status import Installation
     from heatmap.config import Config, Market
     from heatmap.health import Health, Trouble
-    from heatmap.outcomes import Outcome
+    from heatmap.outcomes import Mark, Outcome
 
 WIDTH = 100  # columns
+
+
+class Installation(NamedTuple):
+    """What all markets share. Sizes in bytes."""
+
+    state_bytes: int
+    history_bytes: int
+    free_bytes: int
+    disk_bytes: int
+    run: Mark | None  # the one at work
+    troubles: tuple[Trouble, ...]
 
 
 def tell_troubles(troubles: Sequence[tuple[str, Trouble]]) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from heatmap import ratios
-from heatmap.history import adjustment
+from heatmap.history import symbol_changes
 from heatmap.measures import median
 from heatmap.periods import DAY
 from heatmap.plausibility import BAND
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from heatmap.bars import Bar
     from heatmap.guard import Calendar
-    from heatmap.history.model import Bar
     from heatmap.model import Quote
 
 ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
@@ -90,7 +90,7 @@ def declared(calendar: Calendar) -> Declared:
     """Return what the market's user knows, by the symbols that `renamed` gives."""
     found: dict[str, dict[dt.date, Fraction]] = {}
     for symbol, day, old, new in calendar.terms:
-        found.setdefault(adjustment.newest_symbol(symbol, day, calendar.aliases), {})[day] = Fraction(
+        found.setdefault(symbol_changes.newest_symbol(symbol, day, calendar.aliases), {})[day] = Fraction(
             old, new
         )
     return found

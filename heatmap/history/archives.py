@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import limits, values
+from heatmap.bars import Bar
 from heatmap.errors import HistoryNonsense
-from heatmap.history.model import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from heatmap import guard
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
-from heatmap.history import actions, adjustment, archives, quoted_closes
+from heatmap.history import actions, archives, quoted_closes, symbol_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
     from typing import Protocol
 
+    from heatmap.bars import Bar
     from heatmap.guard import Alias, Calendar
-    from heatmap.history.model import Bar
     from heatmap.history.store import Store
 
     class Shelf(Protocol):
@@ -149,7 +149,7 @@ def _sessions(
     earlier = [day for day in known if day < first][-1:]
     later = [day for day in known if day > last][:1]
     for day in (*earlier, *(day for day in known if first <= day <= last), *later):
-        yield adjustment.renamed(store.bars(market, day, 1, symbols), calendar.aliases)
+        yield symbol_changes.renamed(store.bars(market, day, 1, symbols), calendar.aliases)
 
 
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
@@ -177,7 +177,7 @@ class _Whole:
         self._may_be_trimmed = may_be_trimmed
         self._sizes: dict[date, int | None] = dict.fromkeys(store.archived_sessions(market))  # None: not read
         self._expected = {
-            adjustment.newest_symbol(symbol, day, aliases)
+            symbol_changes.newest_symbol(symbol, day, aliases)
             for day in store.tick_sessions(market)[-1:]
             for symbol in store.newest_symbols(market)
         }
@@ -199,7 +199,7 @@ class _Whole:
                     f"{day:%d %b %Y} {count:,}: download the former again and read it with --again"
                 )
         if len(self._expected) >= FEWEST_INSTRUMENTS:
-            present = adjustment.renamed(archive.bars, self._aliases)
+            present = symbol_changes.renamed(archive.bars, self._aliases)
             found = len(self._expected.intersection(bar.symbol for bar in present))
             if found < LEAST_SHARE * len(self._expected):
                 raise HistoryNonsense(

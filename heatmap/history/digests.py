@@ -7,8 +7,9 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.history import actions, adjustment, pending_actions, periods, sparks
-from heatmap.history.model import Bar, Base, Break, Digest
+from heatmap.bars import Bar
+from heatmap.history import actions, pending_actions, periods, symbol_changes
+from heatmap.history.model import Base, Break, Digest
 from heatmap.periods import DAY
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def make(
     """
     running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
-    for bar in adjustment.renamed(bars, calendar.aliases):
+    for bar in symbol_changes.renamed(bars, calendar.aliases):
         if bar.symbol in running:
             sessions.setdefault(bar.date, {})[bar.symbol] = bar
     dates = periods.held_dates(calendar, sessions, running, session)
@@ -96,11 +97,6 @@ def make(
         held=len(dates) - (0 if gap is None else place[gap] + 1),
         gap=gap,
         closes={symbol: tuple(prices[-KEPT_SESSIONS:]) for symbol, prices in closes.items()},
-        lines={
-            symbol: line
-            for symbol, prices in closes.items()
-            if (line := sparks.line(prices[1 - sparks.SESSIONS :]))
-        },
         factors={
             symbol: tuple(own[-KEPT_SESSIONS:])
             for symbol, own in factors.items()

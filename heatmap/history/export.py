@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from heatmap import values
+from heatmap.bars import Bar
 from heatmap.history import parquet
-from heatmap.history.model import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

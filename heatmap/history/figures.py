@@ -8,8 +8,8 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from heatmap import guard, vlq
-from heatmap.history import keepsake, packing, pending_actions
-from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Past, Usual
+from heatmap.history import keepsake, packing, pending_actions, sparks
+from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
 from heatmap.measures import median
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from heatmap.bars import Bar
     from heatmap.guard import Calendar
-    from heatmap.history.model import Bar
     from heatmap.history.store import Store
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Phase, Session
@@ -35,6 +35,17 @@ ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken
 OPENING = timedelta(minutes=15)
 OPENING_TOLERANCE = timedelta(minutes=1)  # a tick of 09:30:02 still tells the range up to 09:30
 NEAREST = timedelta(minutes=5)  # how far an earlier session's tick may be from this time of day
+
+
+class Past(NamedTuple):
+    """What the history knows at one tick."""
+
+    session: date  # that the tick is of
+    digest: Digest
+    lines: Mapping[str, Line]  # by symbol: of the digest's closes, up to the place of this session
+    tape: Tape  # of this session's moments, the tick's own among them
+    usual: Usual
+    opening: Opening
 
 
 class Figures(NamedTuple):
@@ -51,12 +62,13 @@ class Figures(NamedTuple):
         quotes = snapshot.quotes
         now = Moment(snapshot.as_of, phase, packing.rows(quotes))
         earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
-        digest = self.digest(quotes, session)
+        digest, lines = self._earlier_sessions(quotes, session)
         hours = guard.session_on(self.calendar, session)
         by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
         return Past(
             session=session,
             digest=digest,
+            lines=lines,
             tape=self._tape(quotes, earlier, now),
             usual=self._usual(digest, quotes, snapshot.as_of, session, hours),
             opening=opening(sorted([*by_opening, now], key=lambda found: found.as_of), hours, now.as_of),
@@ -64,6 +76,10 @@ class Figures(NamedTuple):
 
     def digest(self, quotes: Sequence[Quote], session: date) -> Digest:
         """Return the digest of the sessions before `session`, made anew where what is behind it changed."""
+        return self._earlier_sessions(quotes, session)[0]
+
+    def _earlier_sessions(self, quotes: Sequence[Quote], session: date) -> tuple[Digest, Mapping[str, Line]]:
+        """Return the digest of the sessions before `session`, and the lines of its closes by symbol."""
         names = tuple(dict.fromkeys((*self.names, f"{BAND_SESSIONS}d")))
         dates = [day for day in self.store.sessions(self.market) if day < session]
         archived = len(self.store.archived_sessions(self.market))
@@ -85,7 +101,7 @@ class Figures(NamedTuple):
         bars = self._bars(sorted(asked), session, count) if dates else []
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
         digest = digests.make(bars, self.calendar, quotes, session, names, closes)
-        encoded = _encoded(digest)
+        encoded = _encoded(digest) | {"lines": sparks.begun(digest.closes)}
         keepsake.write(path, key, encoded)
         return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
 
@@ -255,8 +271,8 @@ def _encoded(digest: Digest) -> dict[str, Any]:
     }
 
 
-def _decoded(document: Mapping[str, Any]) -> Digest:
-    """Return the digest of what was kept."""
+def _decoded(document: Mapping[str, Any]) -> tuple[Digest, Mapping[str, Line]]:
+    """Return the digest and the lines of what was kept."""
     bases = {}
     for name, kept in document["bases"].items():
         fields = {field: kept[field] for field in Base._fields}
@@ -265,7 +281,7 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
     fields = {field: document[field] for field in Digest._fields}
     gap = fields["gap"] and date.fromisoformat(fields["gap"])
     dates = tuple(map(date.fromisoformat, fields["dates"]))
-    lines = {symbol: Line(*line) for symbol, line in fields["lines"].items()}
+    lines = {symbol: Line(*line) for symbol, line in document["lines"].items()}
     parts = {
         "breaks": {
             symbol: Break(date.fromisoformat(day), is_gap)
@@ -274,7 +290,7 @@ def _decoded(document: Mapping[str, Any]) -> Digest:
         "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
         "pending": pending_actions.decode(fields["pending"]),
     }
-    return Digest(**fields | parts | {"dates": dates, "gap": gap, "lines": lines, "bases": bases})
+    return Digest(**fields | parts | {"dates": dates, "gap": gap, "bases": bases}), lines
 
 
 def _mark(tick: Packed | Moment) -> list[str | int]:

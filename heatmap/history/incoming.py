@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from heatmap.history.model import Bar
+    from heatmap.bars import Bar
     from heatmap.model import Quote
 
 FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from heatmap import __version__, documents, files, limits
+from heatmap import __version__, files, limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def read_any(path: Path) -> Any:  # noqa: ANN401 -- as JSON has it
 def write(path: Path, key: object, kept: object) -> None:
     """Keep a value that JSON can hold; where that cannot be, whoever reads works it out again."""
     text = json.dumps([FORMAT, __version__, key, kept], separators=(",", ":")).encode()
-    temporary = path.with_name(documents.temporary_name(path.name))
+    temporary = path.with_name(files.temporary_name(path.name))
     try:
         temporary.write_bytes(b"%d\n%s" % (crc32(text), text))
         temporary.replace(path)

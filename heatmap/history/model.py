@@ -1,4 +1,4 @@
-"""What history keeps and gives back: bars, moments, and what became of them. Tuples without behaviour."""
+"""What the history keeps and gives back: ticks, and what became of them. Tuples without behaviour."""
 
 from __future__ import annotations
 
@@ -8,28 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from heatmap.history.sparks import Line
-    from heatmap.history.tape import Tape
     from heatmap.session import Phase
-
-
-class Bar(NamedTuple):
-    """One instrument's session. None: unknown.
-
-    Prices are in the market's currency and as they were, never adjusted.
-    """
-
-    symbol: str
-    date: date  # of the session
-    open: float | None
-    high: float | None
-    low: float | None
-    close: float
-    previous_close: (
-        float | None
-    )  # as the exchange gave it that day, so adjusted for what took effect that day
-    volume: float | None  # shares
-    turnover: float | None  # money traded, in the market's currency
 
 
 class Row(NamedTuple):
@@ -133,7 +112,6 @@ class Digest(NamedTuple):
     held: int  # of how many in a row, up to the last, there are bars
     gap: date | None  # the newest session that there are none of, though there are of older ones
     closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
-    lines: Mapping[str, Line]  # by symbol: of the closes, up to the place of this session
     # By symbol, one a date: what its prices were multiplied by, None where that is not known. Missing where
     # it is 1 on all of them.
     factors: Mapping[str, Sequence[float | None]]
@@ -158,13 +136,3 @@ class Opening(NamedTuple):
 
     ranges: Mapping[str, tuple[float, float]]  # low and high, by symbol
     lack: str = ""  # a sentence on why it is not known; "" where it is
-
-
-class Past(NamedTuple):
-    """What the history knows at one tick."""
-
-    session: date  # that the tick is of
-    digest: Digest
-    tape: Tape  # of this session's moments, the tick's own among them
-    usual: Usual
-    opening: Opening

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heatmap import shortage
+from heatmap.bars import Bar
 from heatmap.errors import HistoryImpossible
-from heatmap.history.model import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

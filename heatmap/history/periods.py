@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from heatmap.bars import Bar
     from heatmap.guard import Calendar
-    from heatmap.history.model import Bar
 
 YEAR_TO_DATE = "ytd"
 YEAR_SESSIONS = 260  # more than any year to date has

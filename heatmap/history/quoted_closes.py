@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap import ratios
-from heatmap.history import actions, adjustment
+from heatmap.history import actions, symbol_changes
 from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
+    from heatmap.bars import Bar
     from heatmap.guard import Alias
     from heatmap.history.actions import Quoted, QuotedClose
-    from heatmap.history.model import Bar, Moment
+    from heatmap.history.model import Moment
     from heatmap.history.store import Store
 
 
@@ -56,7 +57,7 @@ def make_lookup(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
     def look_up(symbol: str, day: date) -> QuotedClose | None:
         if day not in known:
             read = read_session(store, market, day)
-            renamed = {adjustment.newest_symbol(old, day, aliases): close for old, close in read.items()}
+            renamed = {symbol_changes.newest_symbol(old, day, aliases): close for old, close in read.items()}
             known[day] = {**renamed, **read}
         return known[day].get(symbol)
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap import vlq
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from heatmap.history.model import Past
     from heatmap.model import Quote
 
 SESSIONS = 60  # that a line of closes has, the running one included
@@ -49,18 +48,28 @@ def height(price: float | None, low: float, high: float) -> str:
     return vlq.packed([int((price - low) * scale + offset) + 1])
 
 
-def of_sessions(past: Past, quotes: Sequence[Quote]) -> list[Line | None]:
-    """Return each quote's line through the closes of the last sessions, the last price at its end."""
+def begun(closes: Mapping[str, Sequence[float | None]]) -> dict[str, Line]:
+    """Return the lines through the closes of earlier sessions, by symbol, without their last point."""
+    return {symbol: drawn for symbol, prices in closes.items() if (drawn := line(prices[1 - SESSIONS :]))}
+
+
+def of_sessions(
+    lines: Mapping[str, Line], closes: Mapping[str, Sequence[float | None]], quotes: Sequence[Quote]
+) -> list[Line | None]:
+    """Return each quote's line through the closes of the last sessions, the last price at its end.
+
+    `lines` are those that `begun` makes of `closes`, which are by symbol, a value a session.
+    """
     found: list[Line | None] = []
     for quote in quotes:
-        price, begun = quote.last_price, past.digest.lines.get(quote.symbol)
-        if begun and (price is None or begun[1] <= price <= begun[2]):
-            heights, low, high, first, last = begun
+        price, earlier = quote.last_price, lines.get(quote.symbol)
+        if earlier and (price is None or earlier.low <= price <= earlier.high):
+            heights, low, high, first, last = earlier
             end = height(price, low, high)
             found.append(Line(heights + end, low, high, first, last if price is None else price))
         else:
-            closes = past.digest.closes.get(quote.symbol, ())
-            found.append(line([*closes[1 - SESSIONS :], price]))
+            prices = closes.get(quote.symbol, ())
+            found.append(line([*prices[1 - SESSIONS :], price]))
     return found
 
 

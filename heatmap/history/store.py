@@ -13,8 +13,9 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
+from heatmap.bars import Bar
 from heatmap.history import final_bars, incoming, packing, statements, upkeep
-from heatmap.history.model import Added, Bar, Moment, Packed, Series
+from heatmap.history.model import Added, Moment, Packed, Series
 from heatmap.session import Phase
 
 if TYPE_CHECKING:

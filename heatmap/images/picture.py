@@ -9,7 +9,9 @@ from heatmap.render import words
 from heatmap.render.letters import width_of
 
 if TYPE_CHECKING:
-    from heatmap.model import Breadth, Cell, Occasion, Snapshot, Table
+    from heatmap.context import Occasion
+    from heatmap.model import Breadth, Snapshot
+    from heatmap.shapes import Cell, Table
 
 GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
 NOTICE, NOTICE_GROUND, NOTICE_TEXT = "recording", "#fff3cd", "#5c4400"

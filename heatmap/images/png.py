@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from PIL.ImageDraw import ImageDraw
 
+    from heatmap.context import Occasion
     from heatmap.images.picture import Line, Picture
-    from heatmap.model import Occasion, Snapshot, Table
+    from heatmap.model import Snapshot
+    from heatmap.shapes import Table
 
 PALETTE_COLOURS = 256
 GROUND_COLOURS = 224  # of the palette; the rest is for text and its smooth edges

@@ -10,7 +10,9 @@ from heatmap.render.templates import render_template
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heatmap.model import Occasion, Snapshot, Table
+    from heatmap.context import Occasion
+    from heatmap.model import Snapshot
+    from heatmap.shapes import Table
 
 TEMPLATE = "heatmap.svg.j2"
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from heatmap.interfaces import Publisher
+    from heatmap.publishers.interface import Publisher
     from heatmap.session import Verdict
 
 Labels = tuple[tuple[str, str], ...]

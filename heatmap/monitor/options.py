@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.interfaces import Publisher
+    from heatmap.publishers.interface import Publisher
 
 SUFFIX = ".prom"  # node_exporter reads no other files
 

@@ -18,8 +18,8 @@ from heatmap.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from heatmap.interfaces import Publisher
     from heatmap.monitor.options import MonitorOptions
+    from heatmap.publishers.interface import Publisher
 
 START, SUCCESS, FAIL = "start", "", "fail"
 MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes

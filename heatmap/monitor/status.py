@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from heatmap import parts
-from heatmap.model import Page
+from heatmap.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

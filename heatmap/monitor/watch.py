@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.monitor.options import MonitorOptions, MonitorSettings
     from heatmap.report import Report
     from heatmap.session import MarketIdentity, Verdict
+    from heatmap.web_file import Page
 
 TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.publishers.groups import Key, Lack
     from heatmap.publishers.steps import Session, Target
+    from heatmap.web_file import Page
 
 # Before the second attempt; twice as long before the third; each by chance up to half less or more.
 BACKOFF_SECONDS = 1.0

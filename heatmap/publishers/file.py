@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Session
+    from heatmap.web_file import Page
 
 OTHERS_MAY_READ = 0o004
 NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.git_commands import Repository
+    from heatmap.web_file import Page
 
 SCHEME = "git+file:"
 NO_REF = re.compile(r"^[-./]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|(?:[./]|\.lock)$|^@$|^$")

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.publishers.git_commands import Repository
     from heatmap.publishers.groups import Lack
+    from heatmap.web_file import Page
 
 ATTEMPTS = 5  # each push of others in between costs one
 FILE_MODE = "100644"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from heatmap.model import Page
+    from heatmap.web_file import Page
 
 
 class Key(NamedTuple):

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from heatmap.deadline import Deadline
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Target
+    from heatmap.web_file import Page
 
 
 class Remote:

@@ -12,8 +12,8 @@ from heatmap.publishers.steps import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Page
     from heatmap.publishers.steps import Session
+    from heatmap.web_file import Page
 
 
 def sweep(session: Session, target_folder: str, pages: Sequence[Page]) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from heatmap.model import Breadth, Day
+    from heatmap.context import Day
+    from heatmap.model import Breadth
     from heatmap.render.options import PageOptions
 
 PAGE = "archive.html.j2"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heatmap.guard import Calendar
-    from heatmap.history.model import Past
+    from heatmap.history.figures import Past
 
 LONGEST_WAIT_DAYS = 500  # that the calendar is searched for sessions to come
 

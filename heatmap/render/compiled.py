@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import BytecodeCache, compiler
 
-from heatmap import __version__, documents
+from heatmap import __version__, documents, files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _read(folder: int, name: str) -> bytes | None:
 
 def _write(folder: int, name: str, content: bytes) -> None:
     """Put a file in place, whole or not at all. Raises OSError."""
-    temporary = documents.temporary_name(name)
+    temporary = files.temporary_name(name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)

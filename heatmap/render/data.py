@@ -27,9 +27,10 @@ from heatmap.vlq import falling, packed, price_decimals, zigzag
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Quote, Reading, Scale, Snapshot
+    from heatmap.model import Quote, Snapshot
     from heatmap.modes import Mode
     from heatmap.periods import Period
+    from heatmap.readings import Reading, Scale
     from heatmap.render.options import PageOptions
 
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from heatmap.model import Day
+    from heatmap.context import Day
 
 TEMPLATE = "feed.xml.j2"
 MOST_ENTRIES = 60

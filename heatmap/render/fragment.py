@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.modes import MODES
 from heatmap.render import words
 from heatmap.render.letters import width_of
-from heatmap.render.options import LAYOUTS, THEMES
 from heatmap.render.templates import render_template
 from heatmap.views.sectors import SectorsView
 from heatmap.views.table import TableView
@@ -17,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.model import Cell, Occasion, Reading, Rectangle, Snapshot
-    from heatmap.render.options import PageOptions
+    from heatmap.context import Occasion
+    from heatmap.model import Snapshot
+    from heatmap.readings import Reading
+    from heatmap.render.options import Fragment, PageOptions
+    from heatmap.shapes import Cell, Rectangle
 
 TEMPLATE = "fragment.html.j2"
 TREEMAP_WIDTH = 600.0  # pixels: of a column; elsewhere it grows and shrinks as a whole
@@ -28,27 +30,6 @@ LEAST_LETTER_PIXELS, LARGEST_LETTER_PIXELS = 8.0, 18.0
 LINE_HEIGHT = 1.2  # of a letter's size
 FREE = 0.9  # of a width, for words: some fonts are wider than the usual ones
 MOST_LINES = 3  # that a symbol is split into
-
-
-class Fragment(NamedTuple):
-    """A mode over a day, in a layout, on a ground; by name "rs-sectors" or "rs-sectors-dark"."""
-
-    mode: str
-    layout: str
-    theme: str | None  # None: whatever stands behind it
-
-    @property
-    def name(self) -> str:
-        """The name it is configured by, and published under as fragment-<name>.html."""
-        return "-".join(filter(None, self))
-
-
-def named(name: str) -> Fragment | None:
-    """Return the fragment of that name; None for one that cannot be."""
-    mode, _, rest = name.partition("-")
-    layout, _, theme = rest.partition("-")
-    known = mode in MODES and layout in LAYOUTS and theme in {"", *THEMES}
-    return Fragment(mode, layout, theme or None) if known else None
 
 
 class Tile(NamedTuple):

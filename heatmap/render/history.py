@@ -12,11 +12,13 @@ from heatmap.render import data, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from heatmap.history.model import Base, Digest, Past
+    from heatmap.history.figures import Past
+    from heatmap.history.model import Base, Digest
     from heatmap.history.sparks import Line
     from heatmap.history.tape import Tape
-    from heatmap.model import Quote, Reading, Snapshot
+    from heatmap.model import Quote, Snapshot
     from heatmap.periods import Period
+    from heatmap.readings import Reading
     from heatmap.render.options import PageOptions
 
 SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
@@ -50,7 +52,8 @@ def history_data(
         if reading.mode in own_modes
         and (reading.period in over or reading.period == periods.DAY or reading.mode == "bands")
     }
-    symbols = [snapshot.quotes[index].symbol for index in shown]
+    in_place = [snapshot.quotes[index] for index in shown]
+    symbols = [quote.symbol for quote in in_place]
     momentum_periods = [name for name in over if f"momentum {name}" in found]
     own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
     return {
@@ -87,7 +90,7 @@ def history_data(
         "sparks": {
             "height": sparks.HEIGHT,
             "day": _day_lines(past.tape, symbols),
-            "sixty": _lines(sparks.of_sessions(past, [snapshot.quotes[index] for index in shown]))
+            "sixty": _lines(sparks.of_sessions(past.lines, past.digest.closes, in_place))
             | {
                 "dates": [words.day(day) for day in (*past.digest.dates[1 - sparks.SESSIONS :], past.session)]
             },

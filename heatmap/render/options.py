@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.colours import GRADIENTS, UPS
 from heatmap.errors import ConfigError
+from heatmap.modes import MODES
 from heatmap.periods import DAY, period
 from heatmap.render import words
 from heatmap.web_address import is_web_address
@@ -19,6 +20,27 @@ SCALES = ("rank", "value")
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 THEMES = ("light", "dark")
 CHART_FORMS = tuple(f"{{{form}}}" for form in words.CHART_SYMBOLS)
+
+
+class Fragment(NamedTuple):
+    """A mode over a day, in a layout, on a ground; by name "rs-sectors" or "rs-sectors-dark"."""
+
+    mode: str
+    layout: str
+    theme: str | None  # None: whatever stands behind it
+
+    @property
+    def name(self) -> str:
+        """The name it is configured by, and published under as fragment-<name>.html."""
+        return "-".join(filter(None, self))
+
+
+def named(name: str) -> Fragment | None:
+    """Return the fragment of that name; None for one that cannot be."""
+    mode, _, rest = name.partition("-")
+    layout, _, theme = rest.partition("-")
+    known = mode in MODES and layout in LAYOUTS and theme in {"", *THEMES}
+    return Fragment(mode, layout, theme or None) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +79,7 @@ class PageOptions:
             ),
             *(
                 (
-                    _is_fragment(name),
+                    named(name) is not None,
                     f"fragments: {name!r} is no mode, layout and perhaps theme, such as rs-sectors-dark",
                 )
                 for name in self.fragments
@@ -80,12 +102,6 @@ class PageOptions:
     def heat(self) -> str:
         """The name of the scale that a page shows first: by rank, or by value at its usual clamp."""
         return "1" if self.scale == "value" else self.scale
-
-
-def _is_fragment(name: str) -> bool:
-    from heatmap.render.fragment import named
-
-    return named(name) is not None
 
 
 def _one_of(key: str, known: Iterable[str], value: str) -> str:

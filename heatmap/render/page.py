@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from heatmap.model import Cell, Occasion, Reading, Snapshot, Table
+    from heatmap.context import Occasion
+    from heatmap.model import Snapshot
+    from heatmap.readings import Reading
     from heatmap.render.options import PageOptions
+    from heatmap.shapes import Cell, Table
 
 PAGE = "page.html.j2"
 FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL

@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import files, limits, shortage
+from heatmap import files, limits, shortage, strict_json
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import Online
 from heatmap.web_address import is_web_address
@@ -73,7 +73,7 @@ def parse(body: bytes) -> Snapshot:
 
     if nse_body.is_web_page(body):
         return nse_body.parse(body)  # which says what that means
-    document = snapshots.decode(body)
+    document = strict_json.decode(body)
     if isinstance(document, dict) and "schema" in document:
         snapshot = snapshots.from_json(document)
         return replace(snapshot, relayed=Phase(document["session"]["phase"]))

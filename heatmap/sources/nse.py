@@ -33,15 +33,6 @@ ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encod
     "/api/equity-stockIndex?index={index}",
     "/api/equity-stock-indices?index={index}",
 )
-# The exchange answers browsers only.
-BROWSER_HEADERS = {
-    "User-Agent": (
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/142.0.0.0 Safari/537.36"
-    ),
-    "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
-    "Accept-Language": "en-GB,en;q=0.9",
-}
 # When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
 # elsewhere, and trouble that may pass explains more than an alternative that is long gone.
 TELLING = (

@@ -22,6 +22,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
+from heatmap.sources import nse_site
 from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from heatmap.bars import Bar
     from heatmap.guard import Alias
     from heatmap.history.archives import Archive
-    from heatmap.history.model import Bar
     from heatmap.history.shelves import Exchange
     from heatmap.model import Quote, Snapshot
     from heatmap.session import Session
@@ -123,7 +124,7 @@ class NseArchive(Online):
         from heatmap.sources import nse
 
         base, page = self.base_url or archives.BASE_URL, self.base_url or nse.BASE_URL
-        client = self.client(headers=nse.BROWSER_HEADERS, limits=shelves.LIMITS)
+        client = self.client(headers=nse_site.BROWSER_HEADERS, limits=shelves.LIMITS)
         with shelves.Exchange(base, page, {}, client) as shelf:
             try:
                 snapshot = within(self.fetch_timeout_seconds, lambda: work(shelf))

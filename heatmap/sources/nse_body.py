@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import limits, snapshots, values
+from heatmap import limits, strict_json, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 
@@ -51,7 +51,7 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
         if is_web_page(body):
             message = "holds a web page where figures were due: the exchange may not let this address in"
             raise SourceBlocked(message)
-        body = snapshots.decode(body)
+        body = strict_json.decode(body)
     outer = body if isinstance(body, dict) else {}
     inner = outer.get("data")
     content = inner if isinstance(inner, dict) else outer  # today's form has an envelope

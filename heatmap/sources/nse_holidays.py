@@ -11,7 +11,7 @@ import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import limits, snapshots, values
+from heatmap import limits, strict_json, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceNonsense, SourceReshaped
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def parse(body: bytes) -> tuple[Holidays, ...]:
     if is_web_page(body):
         message = "holds a web page where holidays were due: the exchange may not let this address in"
         raise SourceBlocked(message)
-    document = snapshots.decode(body)
+    document = strict_json.decode(body)
     if not isinstance(document, dict):
         raise SourceReshaped("holds no holidays by segment: the form of the answer is not known")
     if EQUITIES not in document:

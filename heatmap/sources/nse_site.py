@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heatmap import web
 from heatmap.errors import SourceError, SourceImpossible, SourceOverloaded, SourceUntrusted
-from heatmap.sources import nse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +17,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The exchange answers browsers only.
+BROWSER_HEADERS = {
+    "User-Agent": (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/142.0.0.0 Safari/537.36"
+    ),
+    "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-GB,en;q=0.9",
+}
 PAGE = "/market-data/live-equity-market"  # visited for its cookies
 PAGE_SHARE = 0.3  # of the time that is left: the page may hang where the figures do not
 KEPT_SHARE = 0.5  # of the time that is left: with stale cookies, connections hang
@@ -36,7 +44,7 @@ class Site:
         self._base = base_url.rstrip("/")
         self._budget = web.Budget(source.fetch_timeout_seconds)
         self._client = source.client(
-            headers=nse.BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
+            headers=BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
         )
         self._has_kept = bool(len(self._client.cookies))
         self._may_warm = True  # the page is visited again once a fetch, not more

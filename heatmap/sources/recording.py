@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from heatmap import files, limits
+from heatmap import files, limits, strict_json
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Recording:
 
         from heatmap import snapshots
 
-        document: Any = snapshots.decode(files.read(self._path(), limits.PACKAGED_BYTES))
+        document: Any = strict_json.decode(files.read(self._path(), limits.PACKAGED_BYTES))
         snapshot = snapshots.from_json(document)
         if now >= snapshot.as_of:
             return snapshot

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap import measures
-from heatmap.model import Group
 from heatmap.modes import EVERY
 from heatmap.periods import DAY
+from heatmap.shapes import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Reading, Snapshot
+    from heatmap.model import Snapshot
+    from heatmap.readings import Reading
 
 
 @dataclass(frozen=True, slots=True)

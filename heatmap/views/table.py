@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap import colours, measures
-from heatmap.model import Cell, LegendStop, Table
 from heatmap.modes import EVERY
 from heatmap.readings import RANK
+from heatmap.shapes import Cell, LegendStop, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Reading, Scale, Snapshot
+    from heatmap.model import Snapshot
+    from heatmap.readings import Reading, Scale
 
 LEGEND_SWATCHES = 5  # a side
 

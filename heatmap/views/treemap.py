@@ -7,12 +7,13 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from heatmap import measures
-from heatmap.model import Rectangle, Treemap
+from heatmap.shapes import Rectangle, Treemap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.model import Quote, Reading, Snapshot
+    from heatmap.model import Quote, Snapshot
+    from heatmap.readings import Reading
 
 SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
 HEADING_PIXELS = 15.0

@@ -15,7 +15,7 @@ from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request
 
-from heatmap import documents, files
+from heatmap import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ class Cookies:
             for cookie in self._jar
         ]
         body = json.dumps({"kept_at": int(time.time()), "cookies": rows}, indent=1).encode()
-        temporary = self._file.with_name(documents.temporary_name(self._file.name))
+        temporary = self._file.with_name(files.temporary_name(self._file.name))
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from heatmap import credentials, documents, tick
+from heatmap import credentials, documents, files, tick
 from heatmap.alerts import desk, memory, webhooks
 from heatmap.alerts.options import AlertOptions
+from heatmap.bars import Bar
 from heatmap.config import Config
 from heatmap.errors import PublishError
-from heatmap.history.model import Bar
 from heatmap.history.store import open_store
 from heatmap.model import Quote
 from heatmap.report import Report
@@ -322,7 +322,7 @@ class Full:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
-        write = documents.write
+        write = files.write
 
         def written(path: Path, content: bytes) -> None:
             if self.is_full and path.name.startswith("alerts.json"):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import documents
+from heatmap import documents, files
 from heatmap.archive import day_files, record
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 from tests.archive.test_shelf import FINAL, THURSDAY, Market
 from tests.upgrades import make
 
@@ -141,7 +142,7 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
     days = [DAY + timedelta(days=number) for number in range(5)]
     for day in days[:4]:
         day_files.save(tmp_path, "nse", day, day_files.pack(FILES))
-    write = documents.write
+    write = files.write
 
     def small(path: Path, content: bytes) -> None:
         if len([*tmp_path.iterdir()]) > room:

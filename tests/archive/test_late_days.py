@@ -12,7 +12,7 @@ from posixpath import normpath
 
 import pytest
 
-from heatmap import config, documents
+from heatmap import config, documents, files
 from heatmap.archive import day_files, record
 from heatmap.archive.delivery import Archives
 from heatmap.errors import PublishError
@@ -315,7 +315,7 @@ def test_a_state_directory_without_room(
     """Who can be reached has the day; that nobody else can get it later is told, and no page leads there."""
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=down)
     market = Market(tmp_path, good, bad)
-    write = documents.write
+    write = files.write
 
     def small(path: Path, content: bytes) -> None:
         if path.suffix == ".zip":

@@ -13,13 +13,14 @@ import pytest
 from heatmap import tick
 from heatmap.archive import breadths, record
 from heatmap.archive.options import ArchiveOptions
+from heatmap.bars import Bar
 from heatmap.calendars import SessionOptions
 from heatmap.config import NamedSource
+from heatmap.context import Day
 from heatmap.errors import PublishError
-from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.model import Breadth, Day, Quote
+from heatmap.model import Breadth, Quote
 from heatmap.report import Report
 from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from heatmap import parts
 from heatmap.archive import target_days
 from heatmap.archive.record import Record, Target
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 from heatmap.render.page import BEFORE, NEXT_LABEL, NEXT_LINK
 
 NOW = datetime.fromisoformat("2026-09-21T10:02:00+05:30")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from heatmap import demo, embed
-from heatmap.history.model import Bar
+from heatmap.bars import Bar
 from heatmap.history.store import open_store
 from heatmap.modes import HISTORY_MODES
 from tests.browser.conftest import Site, put

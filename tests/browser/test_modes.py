@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from heatmap import colours
-from heatmap.model import Reading
 from heatmap.modes import MODES
+from heatmap.readings import Reading
 from heatmap.render import words
 from heatmap.render.options import PageOptions
 from tests.browser.conftest import Site

@@ -8,7 +8,8 @@ from datetime import date
 
 from playwright.sync_api import Page, expect
 
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 from heatmap.render import archive
 from heatmap.render.options import PageOptions
 from tests.browser.conftest import Site

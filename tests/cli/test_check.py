@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
-from heatmap.history.model import Bar
+from heatmap.bars import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
 from tests.history.conftest import Place, pgbouncer, pooled, postgres, postgresql  # noqa: F401 -- fixtures

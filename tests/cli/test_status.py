@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from heatmap import cli, outcomes
-from heatmap.history.model import Bar
+from heatmap.bars import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.outcomes import Outcome

@@ -12,11 +12,13 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
-from heatmap import calendars, snapshots, values
+from heatmap import calendars, snapshot_files, snapshots, strict_json, values
 from heatmap.calendars import SessionOptions
+from heatmap.context import Occasion
 from heatmap.errors import EXIT_BUG, HeatmapError
-from heatmap.model import Breadth, Cell, Occasion, Snapshot, Table
+from heatmap.model import Breadth, Snapshot
 from heatmap.session import Phase, Verdict
+from heatmap.shapes import Cell, Table
 
 TODAY = date(2026, 9, 17)
 NOW = datetime(2026, 9, 17, 6, 0, tzinfo=UTC)
@@ -114,7 +116,7 @@ def round_trip(snapshot: Snapshot) -> Snapshot:
     cells = tuple(Cell(quote, quote.percent_change, "#000000", "#ffffff") for quote in snapshot.quotes)
     table = Table((cells,), 1, Breadth(0, 0, 0), ())
     occasion = Occasion("m", "t", "UTC", NOW, Verdict(Phase.OPEN, None, None, "it is open"), 5)
-    back = snapshots.from_json(snapshots.decode(snapshots.to_json(snapshot, table, occasion)))
+    back = snapshots.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, occasion)))
     return Snapshot(
         back.source,
         back.as_of,

@@ -15,9 +15,10 @@ import pytest
 from heatmap import calendars, config, documents, guard, overrides, schedule, values
 from heatmap.alerts import memory
 from heatmap.archive import record, shared
+from heatmap.context import Day
 from heatmap.errors import ConfigError, HistoryNonsense
 from heatmap.history import keepsake, packing, sparks
-from heatmap.model import Breadth, Day
+from heatmap.model import Breadth
 from heatmap.publishers import sftp_words
 from heatmap.state import State
 from heatmap.web import cookies

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from heatmap.history.model import Bar
+from heatmap.bars import Bar
 
 
 def session(symbol: str, day: date, *figures: float) -> Bar:

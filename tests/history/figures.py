@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from heatmap.history.model import Bar, Row
+from heatmap.bars import Bar
+from heatmap.history.model import Row
 from heatmap.model import Quote, Snapshot
 
 MARKET = "nse-fno"

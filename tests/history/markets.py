@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from heatmap import calendars, guard
+from heatmap.bars import Bar
 from heatmap.guard import Calendar
 from heatmap.history.figures import Figures
-from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.history.tape import Tape

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from heatmap.bars import Bar
 from heatmap.guard import Alias, Calendar, Terms
-from heatmap.history import actions, adjustment, archives
+from heatmap.history import actions, adjustment, archives, symbol_changes
 from heatmap.history.actions import Action, Certainty
-from heatmap.history.model import Bar
 from heatmap.model import Quote
 from tests.history import ex_dates
 
@@ -334,7 +334,7 @@ def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> N
         Alias("OLD", "NEW", None), Alias("NEW", "NEWER", WEDNESDAY), Alias("PING", "PONG", None), Alias("PONG", "PING", None),
     ]  # fmt: skip
 
-    assert [bar(becomes, day, 1, 2)] == adjustment.renamed([bar(symbol, day, 1, 2)], aliases)
+    assert [bar(becomes, day, 1, 2)] == symbol_changes.renamed([bar(symbol, day, 1, 2)], aliases)
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -347,14 +347,16 @@ def test_a_symbol_that_a_share_gave_up_and_got_back(others: int) -> None:
     ]
 
     for symbol, day in (("PING", MONDAY), ("PONG", TUESDAY), ("PING", WEDNESDAY)):
-        assert adjustment.newest_symbol(symbol, day, aliases) == "PING"
+        assert symbol_changes.newest_symbol(symbol, day, aliases) == "PING"
 
 
 def test_a_symbol_never_stands_twice_in_a_session() -> None:
     """Where old and new symbol are both there, the bar that has the name by itself stays."""
     bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
 
-    assert [bars[1], bars[2]._replace(symbol="NEW")] == adjustment.renamed(bars, [Alias("OLD", "NEW", None)])
+    assert [bars[1], bars[2]._replace(symbol="NEW")] == symbol_changes.renamed(
+        bars, [Alias("OLD", "NEW", None)]
+    )
 
 
 @pytest.mark.parametrize(

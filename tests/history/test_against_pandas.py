@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from heatmap import guard
+from heatmap.bars import Bar
 from heatmap.history import archives, figures
-from heatmap.history.model import Bar, Past
+from heatmap.history.figures import Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
-from heatmap.model import Quote, Reading, Snapshot
+from heatmap.model import Quote, Snapshot
+from heatmap.readings import Reading
 from heatmap.render.history import _changes, _read_all, periods_of
 from heatmap.render.options import PageOptions
 from heatmap.session import Phase

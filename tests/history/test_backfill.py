@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import calendars
+from heatmap.bars import Bar
 from heatmap.calendars import SessionOptions
 from heatmap.errors import (
     HistoryError,
@@ -28,13 +29,12 @@ from heatmap.errors import (
 from heatmap.guard import Alias, Calendar
 from heatmap.history import archives, backfill, shelves
 from heatmap.history.backfill import Filled
-from heatmap.history.model import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.shelves import Exchange, Folder
 from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Phase
-from heatmap.sources.nse import BROWSER_HEADERS
+from heatmap.sources.nse_site import BROWSER_HEADERS
 from heatmap.web import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from heatmap.bars import Bar
 from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import actions, digests, periods
-from heatmap.history.model import Bar, Break, Digest
+from heatmap.history.model import Break, Digest
 from heatmap.model import Quote
 from tests.history import markets
 from tests.history.markets import SESSION

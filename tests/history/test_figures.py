@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from heatmap import guard
+from heatmap.bars import Bar
 from heatmap.guard import Calendar, Terms
 from heatmap.history import digests, figures, keepsake
 from heatmap.history.figures import Figures
-from heatmap.history.model import Bar, Break, Moment, Row
+from heatmap.history.model import Break, Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from heatmap import ex_dates, guard
+from heatmap.bars import Bar
 from heatmap.chronicle import Chronicle
 from heatmap.history import backfill, quoted_closes
 from heatmap.history.archives import Archive
-from heatmap.history.model import Bar, Moment, Row
+from heatmap.history.model import Moment, Row
 from heatmap.history.shelves import Folder
 from heatmap.history.store import open_store
 from heatmap.model import Quote, Snapshot

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatmap import limits
+from heatmap.bars import Bar
 from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
 from heatmap.history import packing
-from heatmap.history.model import Added, Bar, Kept, Moment, Pruned, Row
+from heatmap.history.model import Added, Kept, Moment, Pruned, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.model import Quote
 from heatmap.session import Phase

@@ -16,7 +16,8 @@ import pytest
 
 from heatmap import colours
 from heatmap.images import picture, png, svg
-from heatmap.model import Quote, Snapshot, Table
+from heatmap.model import Quote, Snapshot
+from heatmap.shapes import Table
 from heatmap.views.table import TableView
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
 

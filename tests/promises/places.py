@@ -21,9 +21,9 @@ from tests.servers.ssh import make_key
 from tests.servers.web import Nginx
 
 if TYPE_CHECKING:
-    from heatmap.interfaces import Publisher
-    from heatmap.model import Page
     from heatmap.publishers.delivery import Delivery
+    from heatmap.publishers.interface import Publisher
+    from heatmap.web_file import Page
 
 FOLDER = "heatmap"
 BUCKET = "pages"

@@ -12,9 +12,9 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible
-from heatmap.model import Page
 from heatmap.publishers.file import FilePublisher
 from heatmap.publishers.ownership import SAMPLE
+from heatmap.web_file import Page
 from tests.servers.disk import SmallDisk
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
+from heatmap.web_file import Page
 from tests.servers.certificates import Certificate
 from tests.servers.ftp_dialogue import Login
 from tests.servers.scripted_ftp import Fault, ScriptedFtp

@@ -23,11 +23,11 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers import git_branch, git_commands, git_locks, git_store, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
+from heatmap.web_file import Page
 from tests.conftest import started
 from tests.servers.git import GitDaemon
 from tests.servers.proxy import Fault, Proxy

@@ -14,8 +14,8 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.model import Page
 from heatmap.publishers import git_store, git_words
+from heatmap.web_file import Page
 from tests.publishers.test_git import PAGES, PUT, Place, _nobody, place, soon
 
 __all__ = ["_nobody", "place"]  # fixtures

@@ -6,8 +6,8 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishRefused
-from heatmap.model import Page
 from heatmap.publishers.sftp import SftpPublisher
+from heatmap.web_file import Page
 from tests.servers.ssh import Sshd
 
 PAGES = [Page("index.html", b"x" * 100_000)]

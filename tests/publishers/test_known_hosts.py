@@ -10,9 +10,9 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers import known_hosts
 from heatmap.publishers.known_hosts import HostKey, UnknownHostKey
+from heatmap.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp

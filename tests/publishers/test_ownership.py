@@ -9,8 +9,8 @@ import pytest
 from heatmap import tick
 from heatmap.demo import FINAL, settings
 from heatmap.errors import PublishImpossible
-from heatmap.model import Page
 from heatmap.publishers import ownership
+from heatmap.web_file import Page
 
 UPGRADES = Path(__file__).parents[1] / "upgrades"
 GENERATOR = '<meta name="generator" content="heatmap (market-heatmap)">'

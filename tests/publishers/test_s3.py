@@ -17,11 +17,11 @@ import pytest
 from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers import address, delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ownership import SAMPLE
 from heatmap.publishers.s3 import S3Publisher
+from heatmap.web_file import Page
 from tests.conftest import started
 from tests.servers import certificates, scripted_s3
 from tests.servers.moto import Moto

@@ -16,10 +16,10 @@ import pytest
 from heatmap import credentials
 from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
-from heatmap.model import Page
 from heatmap.publishers import askpass, delivery, openssh, sftp_client
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
+from heatmap.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp

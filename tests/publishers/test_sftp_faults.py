@@ -14,8 +14,8 @@ import pytest
 
 from heatmap.deadline import Deadline
 from heatmap.errors import PublishError
-from heatmap.model import Page
 from heatmap.publishers import address, delivery
+from heatmap.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp

@@ -12,7 +12,8 @@ from hashlib import sha256
 import pytest
 
 from heatmap import colours
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 from heatmap.render import archive
 from heatmap.render.options import PageOptions
 

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from heatmap.model import Breadth, Day
+from heatmap.context import Day
+from heatmap.model import Breadth
 from heatmap.render import feed
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -10,8 +10,8 @@ import pytest
 
 from heatmap import colours
 from heatmap.model import Quote, Snapshot
-from heatmap.render.fragment import Fragment, fragment, named
-from heatmap.render.options import LAYOUTS, PageOptions
+from heatmap.render.fragment import fragment
+from heatmap.render.options import LAYOUTS, Fragment, PageOptions, named
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:

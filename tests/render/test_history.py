@@ -13,8 +13,8 @@ import pytest
 from heatmap import modes, readings
 from heatmap.guard import Calendar
 from heatmap.history import periods, sparks
-from heatmap.history.figures import Figures
-from heatmap.history.model import Break, Past
+from heatmap.history.figures import Figures, Past
+from heatmap.history.model import Break
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Snapshot
@@ -323,7 +323,7 @@ def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> No
         ]
         for quote, found in zip(quotes, sparks.of_sessions(past, quotes), strict=True):
             assert found == sparks.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
-    low, high = past.digest.lines["A"].low, past.digest.lines["A"].high
+    low, high = past.lines["A"].low, past.lines["A"].high
     for price in (low, high):
         quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
         assert sparks.of_sessions(past, [quote]) == [sparks.line([*past.digest.closes["A"][-59:], price])]

@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from heatmap.model import Occasion, Quote
+from heatmap.context import Occasion
+from heatmap.model import Quote
 from heatmap.modes import HISTORY_MODES
 from heatmap.render.options import PageOptions
 from heatmap.render.templates import later_script

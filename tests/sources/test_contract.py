@@ -16,9 +16,9 @@ import pytest
 
 from heatmap import plugins
 from heatmap.errors import ConfigError, SourceError
-from heatmap.interfaces import Source
 from heatmap.model import Change
 from heatmap.sources.file import File
+from heatmap.sources.interface import Source
 from heatmap.sources.nse import Nse
 from heatmap.sources.nse_archive import NseArchive
 from heatmap.sources.recording import Recording

@@ -12,7 +12,8 @@ from threading import Thread
 
 import pytest
 
-from heatmap import snapshots
+from heatmap import snapshot_files
+from heatmap.context import Occasion
 from heatmap.errors import (
     ConfigError,
     SourceBlocked,
@@ -21,7 +22,6 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.limits import SNAPSHOT_BYTES
-from heatmap.model import Occasion
 from heatmap.session import Phase, Verdict
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
@@ -55,13 +55,15 @@ def test_second_hand(tmp_path: Path) -> None:
     view = TableView()
     verdict = Verdict(Phase.OPEN, None, None, "")
     occasion = Occasion("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
-    published = snapshots.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
+    published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
     (tmp_path / "snapshot.json").write_bytes(published)
     second = File(path="snapshot.json").located(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
-    assert snapshots.to_json(second, view.draw(second, reading_of(second, "change")), occasion) == published
+    assert (
+        snapshot_files.to_json(second, view.draw(second, reading_of(second, "change")), occasion) == published
+    )
 
 
 def test_over_http(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from colour import Color
 
 from heatmap.colours import GRADIENTS, UNKNOWN, UPS
-from heatmap.model import Quote, Table
+from heatmap.model import Quote
+from heatmap.shapes import Table
 from heatmap.views.table import TableView
 from tests.drawings import reading_of, recorded, snapshot_of
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap.model import Quote, Rectangle, Snapshot, Treemap
+from heatmap.model import Quote, Snapshot
+from heatmap.shapes import Rectangle, Treemap
 from heatmap.views.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
 from tests.drawings import FINAL, recorded, snapshot_of
 from tests.treemaps import FIXTURE, vectors

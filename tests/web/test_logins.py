@@ -12,12 +12,12 @@ from heatmap.alerts import webhooks
 from heatmap.cli.visitors import Visitor
 from heatmap.deadline import Deadline
 from heatmap.errors import SourceError
-from heatmap.model import Page
 from heatmap.monitor import ping
 from heatmap.publishers.s3 import S3Publisher
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.web import Budget, Client
+from heatmap.web_file import Page
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy
 from tests.servers.hooks import Hooks

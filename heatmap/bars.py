@@ -1,0 +1,27 @@
+"""Bars of an instrument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+class Bar(NamedTuple):
+    """One instrument's session. None: unknown.
+
+    Prices are in the market's currency and as they were, never adjusted.
+    """
+
+    symbol: str
+    date: date  # of the session
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float
+    previous_close: (
+        float | None
+    )  # as the exchange gave it that day, so adjusted for what took effect that day
+    volume: float | None  # shares
+    turnover: float | None  # money traded, in the market's currency

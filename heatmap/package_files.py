@@ -1,0 +1,9 @@
+"""Where the files that come with this package lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+DATA = PACKAGE / "data"
+CHECKOUT = PACKAGE.parent  # of an installed package: the folder that it is installed in
