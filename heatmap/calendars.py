@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from heatmap import package_files
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
 from heatmap.session import Phase
@@ -15,8 +15,9 @@ from heatmap.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-FOLDER = Path(__file__).parent / "data" / "calendars"
+FOLDER = package_files.DATA / "calendars"
 ALWAYS = "always"
 LISTED = ("nse-equity-fno",)  # calendars of which the exchange publishes a holiday list
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

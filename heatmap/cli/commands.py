@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from heatmap import package_files
 from heatmap.config import FILE_NAME
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ configuration_path: Path | None = None  # what --config names on this command li
 
 DISTRIBUTION = "market-heatmap"
 WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
-CHECKOUT = Path(__file__).parents[2]
 PROJECT_FILE = "pyproject.toml"
 UNBREAKABLE = "\u00a0"
 # Messages also quote servers, so only commands of this program are completed.
@@ -75,7 +75,11 @@ def program() -> list[str]:
     if called.name == script.name and called.is_file():
         return [str(called.absolute())]
     command = [sys.executable, "-m", "heatmap"]
-    return ["/usr/bin/env", f"PYTHONPATH={CHECKOUT}", *command] if _is_checkout(CHECKOUT) else command
+    return (
+        ["/usr/bin/env", f"PYTHONPATH={package_files.CHECKOUT}", *command]
+        if _is_checkout(package_files.CHECKOUT)
+        else command
+    )
 
 
 def install(extra: str) -> str:
@@ -120,7 +124,7 @@ def _requirement(extra: str) -> list[str]:
     try:
         found = distribution(DISTRIBUTION)
     except PackageNotFoundError:
-        return [f"{CHECKOUT}[{extra}]"]
+        return [f"{package_files.CHECKOUT}[{extra}]"]
     origin = _origin(found)
     url = str(origin.get("url", ""))
     path = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None

@@ -13,10 +13,9 @@ from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
 from math import gcd
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, readings
+from heatmap import colours, package_files, readings
 from heatmap.modes import EVERY, MODES
 from heatmap.render import words
 from heatmap.views.sectors import SectorsView
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
 # Made by `python -m tests.palettes`: asking `colour` anew would be a tenth of what a tick costs.
-PALETTES = Path(__file__).parents[1] / "data/palettes.json"
+PALETTES = package_files.DATA / "palettes.json"
 PRICES = {  # by the name they have in the page
     "last": "last_price",
     "low": "low",

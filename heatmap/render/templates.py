@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heatmap import package_files
 from heatmap.render import words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jinja2 import Environment
 
 SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
@@ -40,9 +42,8 @@ _STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 
 def find_templates() -> Path:
     """Return the folder of the templates: beside the package's modules in a wheel, else the checkout's."""
-    package = Path(__file__).parents[1]
-    inside = package / "templates"
-    return inside if inside.is_dir() else package.parent / "templates"
+    inside = package_files.PACKAGE / "templates"
+    return inside if inside.is_dir() else package_files.CHECKOUT / "templates"
 
 
 def render_template(template: str, cache: Path | None = None, **context: object) -> str:

@@ -6,11 +6,10 @@ import json
 import re
 from datetime import date, datetime
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import limits, strict_json, values
+from heatmap import limits, package_files, strict_json, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 
@@ -89,7 +88,7 @@ def is_web_page(body: bytes) -> bool:
 @cache
 def packaged_industries() -> Mapping[str, str]:
     """Return the exchange's industry of each stock, by symbol."""
-    path = Path(__file__).parent.parent / "data" / "nse_industries.json"
+    path = package_files.DATA / "nse_industries.json"
     table = json.loads(path.read_text("utf-8"))["symbols"]
     return {symbol: industry for industry, symbols in table.items() for symbol in symbols.split()}
 

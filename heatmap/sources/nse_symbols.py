@@ -6,15 +6,15 @@ import json
 import re
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heatmap import documents, limits
+from heatmap import documents, limits, package_files
 from heatmap.errors import SourceReshaped
 from heatmap.guard import Alias
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
 
     from heatmap.guard import Calendar
 
@@ -58,7 +58,7 @@ def parse(body: bytes) -> tuple[Alias, ...]:
 @cache
 def packaged() -> tuple[Alias, ...]:
     """Return the changes that came with the program."""
-    path = Path(__file__).parent.parent / "data" / "calendars" / f"{CALENDAR}.json"
+    path = package_files.DATA / "calendars" / f"{CALENDAR}.json"
     return tuple(map(_packaged, json.loads(path.read_text("utf-8"))["aliases"]))
 
 

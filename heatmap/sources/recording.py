@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from heatmap import files, limits, strict_json
+from heatmap import files, limits, package_files, strict_json
 from heatmap.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ class Recording:
 
 
 def _folder() -> Path:
-    from pathlib import Path
-
-    return Path(__file__).parent.parent / "data" / "recordings"
+    return package_files.DATA / "recordings"
 
 
 def _at(snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime) -> Snapshot:
