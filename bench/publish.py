@@ -28,7 +28,7 @@ from tests.servers.process import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
     from tests.promises.places import Place
 
 SLOWEST_SECONDS = 60  # what one upload by a tool may take

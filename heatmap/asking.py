@@ -8,8 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, limits
-from heatmap.deadline import within
+from heatmap import breaker
 from heatmap.errors import (
     ConfigError,
     DeadlineError,
@@ -21,6 +20,8 @@ from heatmap.errors import (
 )
 from heatmap.session import Phase
 from heatmap.sources import options
+from heatmap.system import limits
+from heatmap.system.deadline import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -7,11 +7,11 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import package_files
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
 from heatmap.session import Phase
-from heatmap.suggestions import nearest
+from heatmap.system import package_files
+from heatmap.system.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import attribution, duty, guard, parts
+from heatmap import attribution, duty, guard
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.session import Phase
 from heatmap.shared_turns import SharedTurns
 from heatmap.state import mark_name
+from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from heatmap.bars import Bar
     from heatmap.config import Config, Market
-    from heatmap.deadline import Deadline
     from heatmap.ex_dates import Evidence
     from heatmap.history.actions import QuotedClose
     from heatmap.history.figures import Past
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
+    from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
 LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state

@@ -10,15 +10,16 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import dispatch, duty, final_figures, final_parts, guard, pages, parts, shortage, stop
+from heatmap import dispatch, duty, final_figures, final_parts, guard, pages
 from heatmap.alerts import memory
 from heatmap.chronicle import Chronicle
-from heatmap.deadline import Deadline
 from heatmap.errors import LockedError
 from heatmap.report import Report
 from heatmap.sequel import Sequel
 from heatmap.session import Phase
 from heatmap.state import State, lock, mark_name, merge_faults
+from heatmap.system import parts, resource_errors, stop
+from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from heatmap.final_figures import Final
     from heatmap.publishers.delivery import Delivery
     from heatmap.session import Verdict
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 
 OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # what is owed to targets
@@ -97,7 +98,7 @@ def complete_alone(
     with ExitStack() as stack:
         if give_up:
             stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
-        stack.enter_context(shortage.told())
+        stack.enter_context(resource_errors.told())
         try:
             stack.enter_context(lock(config.state_directory))
         except LockedError:

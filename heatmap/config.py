@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, files, keys, limits, nap, plugins, shortage, suggestions
+from heatmap import calendars, keys, nap, plugins
 from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.render.options import PageOptions
 from heatmap.session import MarketIdentity
 from heatmap.state import FILE_NAME as STATE_FILE
+from heatmap.system import files, limits, resource_errors, suggestions
 from heatmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def load(path: Path | None = None) -> Config:
         raise ConfigError([f"{path} is a folder: name the file in it, such as {path / FILE_NAME}"]) from error
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
-            shortage.refuse(error)
+            resource_errors.refuse(error)
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError([f"{path} cannot be read ({why}): give a readable file with --config"]) from error
     import tomllib
@@ -106,7 +107,7 @@ def load(path: Path | None = None) -> Config:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
-        from heatmap.toml_errors import explain
+        from heatmap.system.toml_errors import explain
 
         raise ConfigError([f"{path} is not valid TOML: {explain(error, text)}"]) from error
     return read(document, base=path.absolute().parent, path=path.absolute())

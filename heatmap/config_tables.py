@@ -8,7 +8,7 @@ from pathlib import Path
 
 from heatmap import nap
 from heatmap.errors import ConfigError
-from heatmap.web_address import is_web_address
+from heatmap.system.web_address import is_web_address
 
 DEADLINE_SECONDS = 90.0
 DEFAULT_TITLE = "NSE F&O heatmap"

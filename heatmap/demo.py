@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heatmap import config as configuration
-from heatmap import embed, files, guard, temporary, tick
+from heatmap import embed, guard, tick
 from heatmap.errors import PublishError, UsageError
 from heatmap.publishers import ownership
+from heatmap.system import files, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import parts, stop
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError
-from heatmap.shortage import foreseen
+from heatmap.system import parts, stop
+from heatmap.system.deadline import Deadline
+from heatmap.system.resource_errors import foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.report import Report
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
 STOP_SECONDS = 2.0  # the same after a signal

@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heatmap import files, limits
+from heatmap.system import files, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import clocks, duty, gates, guard, pages, stop
+from heatmap import duty, gates, guard, pages
 from heatmap.errors import SourceError, SourcePassed
 from heatmap.session import Phase
+from heatmap.system import clocks, stop
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from heatmap.asking import Asker
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
-    from heatmap.deadline import Deadline
     from heatmap.gatekeeper import Gatekeeper
     from heatmap.model import Snapshot
     from heatmap.report import Report
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
     from heatmap.state import State
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 

@@ -79,9 +79,9 @@ def find_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> str | No
 
 def is_later_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> bool:
     """Whether the closing page is out, of early figures, and is to be made again of these."""
-    from heatmap import values
+    from heatmap.system import parsing
 
-    early = values.moment(memory.early_final)
+    early = parsing.moment(memory.early_final)
     is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
     return is_later and verdict.phase is Phase.FINAL and has_final(verdict, memory)
 
@@ -101,10 +101,10 @@ def is_settled(verdict: Verdict, memory: Memory, now: datetime) -> bool:
 
     However wrong this machine's clock is: what counts is the time since the page was published.
     """
-    from heatmap import values
+    from heatmap.system import parsing
 
     settles = verdict.session.settles if verdict.session else None
-    as_of, published_at = values.moment(memory.early_final), values.moment(memory.published_at)
+    as_of, published_at = parsing.moment(memory.early_final), parsing.moment(memory.published_at)
     if settles is None or as_of is None or published_at is None:
         return True
     return now - published_at >= settles - as_of + LATE_FIGURES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import parts
-from heatmap.web_file import Page
+from heatmap.system import parts
+from heatmap.system.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

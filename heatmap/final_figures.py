@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import documents, files, limits, snapshots, strict_json, values
+from heatmap import documents, snapshots
 from heatmap.errors import SourceError
+from heatmap.system import files, limits, parsing, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.model import Snapshot
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 FOLDER = "last"
 SUFFIX = ".final"  # no market's name has a dot
@@ -55,7 +56,7 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
         warn(f"{path} cannot be used ({why})")
         return None
     head = document if isinstance(document, dict) else {}
-    drawn_at = values.moment(head.get("generated_at"))
+    drawn_at = parsing.moment(head.get("generated_at"))
     of = head.get("session")
     is_of_session = isinstance(of, dict) and of.get("date") == session.isoformat()
     return Final(snapshot, drawn_at) if drawn_at and is_of_session else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap.parts import ALERTS, ARCHIVE, BARS, FEED, LIST, OF_FINAL, OF_TARGETS
+from heatmap.system.parts import ALERTS, ARCHIVE, BARS, FEED, LIST, OF_FINAL, OF_TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import documents, gates, market_figures, values
+from heatmap import documents, gates, market_figures
 from heatmap.gates import Last, Refused
 from heatmap.periods import DAY
+from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,12 +212,12 @@ def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
         _prices(document.get("closes", {})),
         None if tried is None else _aware(tried),
         _prices(document.get("prices", {})),
-        values.words(document.get("priced_by")),
+        parsing.words(document.get("priced_by")),
     )
 
 
 def _prices(kept: dict[str, object]) -> dict[str, float]:
-    prices = {str(symbol): values.positive(price) for symbol, price in kept.items()}
+    prices = {str(symbol): parsing.positive(price) for symbol, price in kept.items()}
     if None in prices.values():
         raise ValueError(kept)
     return {symbol: price for symbol, price in prices.items() if price is not None}

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import market_figures, plausibility
-from heatmap.clocks import FUTURE_TOLERANCE
 from heatmap.errors import ConfigError, SourceGated
 from heatmap.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
 from heatmap.session import Phase
+from heatmap.system.clocks import FUTURE_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, clocks, final_parts, guard, parts, renewal, values
+from heatmap import breaker, final_parts, guard, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.outcomes import RESTING
 from heatmap.session import Phase
+from heatmap.system import clocks, parsing, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +70,7 @@ def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memo
     verdict = guard.judge(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
-    published_at = values.moment(memory.published_at)
+    published_at = parsing.moment(memory.published_at)
     found = [
         _uncovered(verdict),
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),

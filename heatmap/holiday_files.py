@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import blocks, calendars, documents, files, holidays, overrides
+from heatmap import blocks, calendars, documents, holidays, overrides
 from heatmap.errors import ConfigError, unwritable
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, final_figures, final_parts, parts
+from heatmap import duty, final_figures, final_parts
 from heatmap.session import Phase
 from heatmap.state import mark_name, merge_faults
+from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 
 def remember_published(

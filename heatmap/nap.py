@@ -12,7 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import __version__, files
+from heatmap import __version__
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ def note(config: str | None, since: float, until: float, paths: Iterable[str]) -
     `config` is the path given on the command line; None where there was none. What cannot be noted is not,
     and another program's file of that name stays: the next tick then looks for itself.
     """
-    from heatmap.files import temporary_name
+    from heatmap.system.files import temporary_name
 
     path = _note(config)
     temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))

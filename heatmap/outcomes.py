@@ -12,8 +12,9 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents, files
+from heatmap import documents
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -32,10 +32,10 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from heatmap import files, limits, shortage, values
 from heatmap.errors import ConfigError
 from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours, Terms, session_on
 from heatmap.session import Phase
+from heatmap.system import files, limits, parsing, resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ def read(path: Path) -> str:
         return files.read(path, limits.OVERRIDES_BYTES).decode("utf-8")  # line ends as they are
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
-            shortage.refuse(error)
+            resource_errors.refuse(error)
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         problem = (
             f"overrides {path} cannot be read ({why}): correct the path, or make the file; it may be empty"
@@ -77,7 +77,7 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
         closing = day(entry.get("date"), f"{where} [[closed]] date", problems)
         if closing:
-            closed[closing] = values.words(entry.get("name")) or "a closure of your own"
+            closed[closing] = parsing.words(entry.get("name")) or "a closure of your own"
             special.pop(closing, None)
     keys = ("date", "name", "windows", "auction", "settles")
     for entry in _entries(document, "session", keys, where, problems):
@@ -112,7 +112,7 @@ def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists too deep
-        from heatmap.toml_errors import explain
+        from heatmap.system.toml_errors import explain
 
         problems.append(f"{where} not valid TOML: {explain(error, text)}")
         return {}
@@ -164,7 +164,7 @@ def _factor(value: object) -> tuple[int, int] | None:
 
 
 def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line
-    name = values.words(entry.get("name")) or "Special session"
+    name = parsing.words(entry.get("name")) or "Special session"
     if entry.get("windows") == [] and not {"auction", "settles"} & entry.keys():
         return Hours((), None, name)
     before = len(problems)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heatmap.render.options import PageOptions
     from heatmap.sequel import Sequel
     from heatmap.session import Verdict
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 
 def draw(
@@ -42,8 +42,8 @@ def draw(
     from heatmap.render.fragment import fragment
     from heatmap.render.options import named
     from heatmap.render.page import render
+    from heatmap.system.web_file import Page
     from heatmap.views.table import TableView
-    from heatmap.web_file import Page
 
     look = config.page
     found = readings.read_all(snapshot, look.clamp_percent, look.period_clamps)
@@ -122,7 +122,7 @@ def _parts(
     """Yield what the page loads once its reader asks for the past."""
     from heatmap.render import history, replay
     from heatmap.render.templates import later_script
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
     yield Page(f"{market.name}/history.json", history.history_json(document))
     if len(past.tape.minutes) > 1:

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap import breaker, calendars, guard
-from heatmap.deadline import within
 from heatmap.errors import ConfigError, DeadlineError, HeatmapError, SourceBlocked, SourceError
+from heatmap.system.deadline import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from heatmap.config import Config, Market, NamedSource
-    from heatmap.deadline import Deadline
     from heatmap.holidays import Change
     from heatmap.report import Report
     from heatmap.sources.nse_holidays import Holidays
     from heatmap.state import Memory, State
+    from heatmap.system.deadline import Deadline
 
 SOURCE = "nse"  # the type of source whose site has the list
 LEAST_SECONDS = 5.0  # a run with less time left leaves the list to the next one

@@ -7,13 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, final_parts, parts
+from heatmap import duty, final_parts
 from heatmap.archive import shared
 from heatmap.archive.delivery import Archives
 from heatmap.archive.options import ArchiveSettings
 from heatmap.archive.shelf import Shelf
 from heatmap.session import Phase
 from heatmap.state import merge_faults
+from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.context import Days
-    from heatmap.deadline import Deadline
     from heatmap.history.figures import Past
     from heatmap.history.store import Store
     from heatmap.model import Snapshot
     from heatmap.report import Report
     from heatmap.session import Verdict
     from heatmap.state import State
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 _T = TypeVar("_T")
 ALERTS = "alerts"  # what the note is called that tells other machines what was told

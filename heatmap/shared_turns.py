@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import stop
 from heatmap.errors import DeadlineError, HistoryError
 from heatmap.outcomes import ELSEWHERE
 from heatmap.session import Phase
+from heatmap.system import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from heatmap.config import Market
-    from heatmap.deadline import Deadline
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
     from heatmap.report import Report
     from heatmap.session import Verdict
+    from heatmap.system.deadline import Deadline
 
 LATE_INTERVALS = 1.5  # without a page for so long, a machine waits until the other gives its turn back
 TROUBLE_INTERVALS = 2.5  # and after so long it says that something is wrong

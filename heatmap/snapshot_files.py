@@ -7,9 +7,9 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from heatmap import values
 from heatmap.session import Phase
 from heatmap.snapshots import FIGURES, SCHEMA
+from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def to_csv(table: Table) -> bytes:
         for period in periods:
             change = quote.changes.get(period)
             row += [change.percent, change.since] if change else [None, None]
-        writer.writerow([values.spreadsheet_cell(value) for value in row])
+        writer.writerow([parsing.spreadsheet_cell(value) for value in row])
     return file.getvalue().encode()
 
 

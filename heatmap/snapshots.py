@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap import limits, values
 from heatmap.errors import SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
 from heatmap.session import Phase
+from heatmap.system import limits, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,17 +22,17 @@ _SYMBOL = re.compile(r"(?!.*\.\.)[\w^=$][\w&.\-/^=+:$!*]{0,31}")
 _PERIOD = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _PERCENT = "percent_change"
 FIGURES: dict[str, Callable[[object], float | None]] = {
-    "last_price": values.positive,
-    "previous_close": values.positive,
-    _PERCENT: values.percent,
-    "open": values.positive,
-    "high": values.positive,
-    "low": values.positive,
-    "volume": values.count,
-    "turnover": values.count,
-    "free_float_market_cap": values.positive,
-    "year_high": values.positive,
-    "year_low": values.positive,
+    "last_price": parsing.positive,
+    "previous_close": parsing.positive,
+    _PERCENT: parsing.percent,
+    "open": parsing.positive,
+    "high": parsing.positive,
+    "low": parsing.positive,
+    "volume": parsing.count,
+    "turnover": parsing.count,
+    "free_float_market_cap": parsing.positive,
+    "year_high": parsing.positive,
+    "year_low": parsing.positive,
 }
 
 
@@ -40,8 +40,8 @@ def from_json(document: object) -> Snapshot:
     """Return the snapshot that a decoded snapshot.json holds. Raises SourceReshaped."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _nonsense(f"it is not of the schema {SCHEMA}")
-    as_of = values.moment(document.get("as_of"))
-    source = values.words(document.get("source"))
+    as_of = parsing.moment(document.get("as_of"))
+    source = parsing.words(document.get("source"))
     rows = document.get("quotes")
     session = document.get("session")
     if as_of is None:
@@ -64,7 +64,7 @@ def from_json(document: object) -> Snapshot:
     if not isinstance(unknown, list):
         raise _nonsense("its unknown is no list of quotes")
     quotes = _quotes(rows, unknown)
-    currency = values.currency_code(document.get("currency"))  # without one the figures are good, too
+    currency = parsing.currency_code(document.get("currency"))  # without one the figures are good, too
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 
@@ -84,8 +84,8 @@ def _quote(row: object) -> Quote:
         raise _nonsense("a quote in it has no usable symbol")
     figures = {name: _figure(row, name, check) for name, check in FIGURES.items()}
     percent_change = figures.pop(_PERCENT)
-    name = _optional(row, "name", values.words)
-    sector = _optional(row, "sector", values.words)
+    name = _optional(row, "name", parsing.words)
+    sector = _optional(row, "sector", parsing.words)
     changes, doubts = _changes(row, symbol), _doubts(row, symbol)
     return Quote(symbol, percent_change, name, sector, **figures, changes=changes, doubts=doubts)
 
@@ -117,7 +117,7 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
         if not isinstance(change, dict) or not _PERIOD.fullmatch(period):
             raise _nonsense(f"a change of {symbol} is no object, or of no period")
         result[period] = Change(
-            _figure(change, "percent", values.percent), _optional(change, "since", values.day)
+            _figure(change, "percent", parsing.percent), _optional(change, "since", parsing.day)
         )
     return result
 
@@ -128,7 +128,7 @@ def _doubts(row: Mapping[str, object], symbol: str) -> dict[str, str]:
         raise _nonsense(f"the doubts of {symbol} are no object")
     result = {}
     for period, reason in found.items():
-        words = values.words(reason, LONGEST_DOUBT)
+        words = parsing.words(reason, LONGEST_DOUBT)
         if words is None or not _PERIOD.fullmatch(period):
             raise _nonsense(f"a doubt of {symbol} is no text, or of no period")
         result[period] = words

@@ -7,8 +7,9 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents, files, parts, shortage, state_files
+from heatmap import documents, state_files
 from heatmap.errors import ConfigError, LockedError, unwritable
+from heatmap.system import files, parts, resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -213,7 +214,7 @@ def _unusable(directory: Path, error: OSError) -> ConfigError:
         )
         return ConfigError([sentence])
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        shortage.refuse(error)
+        resource_errors.refuse(error)
     why = error.strerror or str(error)
     if error.errno in (errno.EINVAL, errno.EISDIR) and error.filename:  # of a file in it, see `files`
         why = f"{os.path.basename(error.filename)}: {why}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from heatmap import keys, suggestions
+from heatmap import keys
 from heatmap.errors import ConfigError
+from heatmap.system import suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

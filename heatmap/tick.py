@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard, shortage, stop
-from heatmap.deadline import Deadline
+from heatmap import dispatch, duty, guard
 from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.report import Report
 from heatmap.state import State, lock
+from heatmap.system import resource_errors, stop
+from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from heatmap.monitor.options import MonitorSettings
     from heatmap.sequel import Sequel
     from heatmap.session import MarketIdentity, Verdict
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
@@ -94,7 +95,7 @@ def run(
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
             stack.enter_context(last_resort.interrupting(lambda: watch.abandon(give_up)))
         stack.enter_context(watch)
-        stack.enter_context(shortage.told())
+        stack.enter_context(resource_errors.told())
         _refuse_if_no_target_can_be_tried(config)
         stack.enter_context(
             watch.begin(stack.enter_context(lock(config.state_directory, watch.mark, report.warnings.append)))

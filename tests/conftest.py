@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from heatmap.web import pace
+from heatmap.system.http import rate_limit
 from tests.recorded import RECORDED
 from tests.servers import certificates
 from tests.servers.apache import Apache
@@ -97,7 +97,7 @@ def _refuse_process(*_: object, **__: object) -> None:
 def _pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the pause between two requests to one site, but for the tests that prove it."""
     if not request.node.get_closest_marker("paced"):
-        monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+        monkeypatch.setattr(rate_limit, "SECONDS_BETWEEN_REQUESTS", 0.0)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from heatmap import calendars
 from heatmap.config import Config, Market, NamedSource
-from heatmap.deadline import Deadline
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.model import Quote, Snapshot
 from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
 from heatmap.render.options import PageOptions
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 
 
 @dataclass

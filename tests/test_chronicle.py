@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import tick, vlq
+from heatmap import tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.bars import Bar
 from heatmap.chronicle import MOST_TOLD, Chronicle
@@ -23,6 +23,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.model import Change, Quote
 from heatmap.session import Phase
 from heatmap.state import State
+from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.disk import SmallDisk
@@ -80,8 +81,8 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     assert row["changes"]["1mo"]["percent"] is None
     assert "1mo" in row["doubts"]
     history = json.loads(target.pages["nse-fno/history.json"])
-    values = vlq.unpacked(history["readings"]["change 5d"]["values"])
-    falls = [vlq.signed(code) for code in values[:1]] + [-code for code in values[1:]]
+    values = varint.unpacked(history["readings"]["change 5d"]["values"])
+    falls = [varint.signed(code) for code in values[:1]] + [-code for code in values[1:]]
     assert [100] + [0] * 7 + [-319] == falls  # 8 times +1.00 %, then by 3.19 points less: -2.19 %
     tick.run(config, now=FINAL)
     with opened(config) as store:

@@ -14,12 +14,13 @@ from threading import Thread
 
 import pytest
 
-from heatmap import clocks, health, outcomes, tick
+from heatmap import health, outcomes, tick
 from heatmap.cli import check
 from heatmap.report import Report
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.state import State
+from heatmap.system import clocks
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.promises.year import runs
 from tests.servers.exchange import Exchange

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.deadline import Deadline, within
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError
+from heatmap.system.deadline import Deadline, within
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,7 +62,7 @@ def test_it_can_come_early() -> None:
 
 ENDING = """
 import os, re, resource, sys, threading, time
-from heatmap.deadline import ending_process
+from heatmap.system.deadline import ending_process
 kind = sys.argv[1]
 if kind == "nobody reads":
     reader, writer = os.pipe()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from heatmap import dispatch, tick
-from heatmap.deadline import Deadline
 from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigError, PublishRefused
 from heatmap.publishers.delivery import Delivery
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.test_tick import OPEN
 

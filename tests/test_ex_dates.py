@@ -349,13 +349,13 @@ def test_longer_periods_of_such_a_day(tmp_path: Path) -> None:
 
 def count(values: str) -> int:
     """How many numbers a packed sequence has."""
-    from heatmap.vlq import unpacked
+    from heatmap.system.varint import unpacked
 
     return len(unpacked(values))
 
 
 def largest(values: str) -> int:
     """The first of a falling sequence, in hundredths."""
-    from heatmap.vlq import signed, unpacked
+    from heatmap.system.varint import signed, unpacked
 
     return signed(unpacked(values)[0])

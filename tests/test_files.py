@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import files, limits
+from heatmap.system import files, limits
 from tests.test_limits import quote, relay
 
 ROOT = Path(__file__).parents[1]

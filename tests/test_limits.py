@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import guard, limits, snapshots, tick
+from heatmap import guard, snapshots, tick
 from heatmap.bars import Bar
 from heatmap.cli import main
 from heatmap.config import load
@@ -23,6 +23,7 @@ from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.model import Quote
 from heatmap.sources import nse_body, nse_lots
+from heatmap.system import limits
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import FULL_HEADER
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, credentials, shortage
-from heatmap.deadline import Deadline
+from heatmap import cli
 from heatmap.errors import ConfigError, ShortageError
-from heatmap.web_file import Page
+from heatmap.system import resource_errors, secrets
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.servers.exchange import Exchange, moved, recorded_rows
 
 ROOT = Path(__file__).parents[1]
@@ -247,10 +248,10 @@ MEMORY, OPEN_FILES, CHILDREN = "no memory left", "no more files can be opened", 
 )
 def test_what_a_shortage_looks_like(error: Exception, said: str) -> None:
     """By its class, its number, its words; what is no shortage stays what it is."""
-    with pytest.raises(ShortageError, match=said), shortage.told():
+    with pytest.raises(ShortageError, match=said), resource_errors.told():
         raise error
     for other in (OSError(2, "No such file or directory"), ConfigError(["out of memory"]), KeyError("x")):
-        assert other is shortage.foreseen(other)
+        assert other is resource_errors.foreseen(other)
 
 
 @pytest.mark.process
@@ -316,7 +317,7 @@ def test_a_program_that_cannot_be_started_for_want_of_room(
 
             SftpPublisher("sftp://me@localhost/www").publish([Page("index.html", b"")], Deadline(5))
         else:
-            credentials.read(None, None, ["true"])
+            secrets.read(None, None, ["true"])
 
 
 @pytest.mark.process
@@ -333,4 +334,4 @@ def test_a_full_disk_is_no_bug() -> None:
         )
 
     assert 75 == ended.returncode
-    assert f"heatmap: {shortage.FULL}\n" == ended.stderr
+    assert f"heatmap: {resource_errors.FULL}\n" == ended.stderr

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import stop
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
+from heatmap.system import stop
 
 pytestmark = pytest.mark.process
 

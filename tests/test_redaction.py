@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from heatmap.redaction import holds, redact
+from heatmap.system.redaction import holds, redact
 
 SECRETS = [
     "canary-5ecret",

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from heatmap import cli, parts, tick
+from heatmap import cli, tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive import record
 from heatmap.archive.options import ArchiveOptions
@@ -17,6 +17,7 @@ from heatmap.errors import PublishError
 from heatmap.model import Quote
 from heatmap.render import archive, feed
 from heatmap.state import Memory, State
+from heatmap.system import parts
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.render.test_feed import ATOM, faults
 

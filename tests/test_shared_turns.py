@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from heatmap import cli, health, outcomes, stop, tick
+from heatmap import cli, health, outcomes, tick
 from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
 from heatmap.history import postgres as module
 from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store, open_store
 from heatmap.state import State
+from heatmap.system import stop
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import VARIABLE, Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.history.test_postgres_connection import ends_within, through

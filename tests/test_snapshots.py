@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import snapshot_files, snapshots, strict_json, values
+from heatmap import snapshot_files, snapshots
 from heatmap.context import Occasion
 from heatmap.errors import SourceNonsense, SourceReshaped
 from heatmap.model import Breadth, Change, Quote, Snapshot
 from heatmap.session import Phase, Session, Verdict
 from heatmap.shapes import Cell, Table
+from heatmap.system import parsing, strict_json
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 AS_OF = datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
@@ -162,10 +163,10 @@ def test_next_open() -> None:
 
 
 figures = st.one_of(st.none(), st.floats(0.01, 1e15))
-floats = st.floats(0, 1e15).map(lambda number: number if number >= values.SMALLEST else 0.0)
+floats = st.floats(0, 1e15).map(lambda number: number if number >= parsing.SMALLEST else 0.0)
 counts = st.one_of(st.none(), floats, st.integers(0, 10**12).map(float))
-texts = st.one_of(st.none(), st.text(max_size=60).map(values.words))
-percents = st.floats(-100, 100_000).map(lambda percent: percent if abs(percent) >= values.SMALLEST else 0.0)
+texts = st.one_of(st.none(), st.text(max_size=60).map(parsing.words))
+percents = st.floats(-100, 100_000).map(lambda percent: percent if abs(percent) >= parsing.SMALLEST else 0.0)
 changes = st.dictionaries(
     st.sampled_from(["1w", "1mo", "1y"]),
     st.builds(Change, st.one_of(st.none(), percents), st.one_of(st.none(), st.dates())),

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from heatmap import stop
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TEMPORARY, StoppedError
-from heatmap.monitor.errand import Errand
+from heatmap.system import stop
+from heatmap.system.background import Errand
 from tests.history import markets, month
 from tests.history.figures import MARKET, at
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import temporary
 from heatmap.publishers import git_commands
+from heatmap.system import temporary
 from tests.publishers.test_git import PAGES, Place, soon
 
 HOUR = 3600

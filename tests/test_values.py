@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from heatmap import values
+from heatmap.system import parsing
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
@@ -39,15 +39,15 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 )
 def test_number(given: object, expected: float | None) -> None:
     """Numbers, and texts that are numbers, count; all else is unknown, never 0."""
-    assert values.number(given) == expected
+    assert parsing.number(given) == expected
 
 
 def test_signs() -> None:
     """A price is above 0, a volume not below, and a percent change within what can be."""
-    assert [values.positive(0), values.positive(-1), values.positive("0.05")] == [None, None, 0.05]
-    assert [values.count(0), values.count(-1)] == [0.0, None]
-    assert [values.percent(-100), values.percent(-100.01), values.percent(100_001)] == [-100.0, None, None]
-    assert str(values.percent(-0.0)) == "0.0"
+    assert [parsing.positive(0), parsing.positive(-1), parsing.positive("0.05")] == [None, None, 0.05]
+    assert [parsing.count(0), parsing.count(-1)] == [0.0, None]
+    assert [parsing.percent(-100), parsing.percent(-100.01), parsing.percent(100_001)] == [-100.0, None, None]
+    assert str(parsing.percent(-0.0)) == "0.0"
 
 
 @pytest.mark.parametrize(
@@ -60,18 +60,18 @@ def test_signs() -> None:
         ("Société Générale — 台積電", "Société Générale — 台積電"),
         ("  \u202e ", None),
         (7, None),
-        ("x" * 1000, "x" * values.LONGEST_NAME),
+        ("x" * 1000, "x" * parsing.LONGEST_NAME),
     ],
 )
 def test_words(given: object, expected: str | None) -> None:
     """Text is one line of visible characters and of bounded length."""
-    assert values.words(given) == expected
+    assert parsing.words(given) == expected
 
 
 def test_times() -> None:
     """Only ISO dates count, and only ISO times with an offset."""
-    assert values.day("2026-09-17") == date(2026, 9, 17)
-    assert values.moment("2026-09-17T16:00:28+05:30") == datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
+    assert parsing.day("2026-09-17") == date(2026, 9, 17)
+    assert parsing.moment("2026-09-17T16:00:28+05:30") == datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
     wrong = ["2026-09-17T16:00:28", "10", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00+14:00", 5, None]
-    assert [values.moment(text) for text in wrong] == [None] * 6
-    assert [values.day(text) for text in ("17-09-2026", "10", 5)] == [None] * 3
+    assert [parsing.moment(text) for text in wrong] == [None] * 6
+    assert [parsing.day(text) for text in ("17-09-2026", "10", 5)] == [None] * 3

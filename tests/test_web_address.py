@@ -13,7 +13,7 @@ from heatmap.alerts.options import AlertOptions
 from heatmap.errors import ConfigError
 from heatmap.monitor import ping
 from heatmap.monitor.options import MonitorOptions
-from heatmap.web_address import is_web_address
+from heatmap.system.web_address import is_web_address
 
 PUBLISH = '[[publish]]\nurl = "{}"'
 MARKET = '[[market]]\nname = "nse-fno"\n[market.source]\n'

@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import stop
 from heatmap.alerts import memory, messages, rules, webhooks
 from heatmap.errors import ConfigError
-from heatmap.monitor.errand import Errand
+from heatmap.system import stop
+from heatmap.system.background import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from heatmap.alerts.memory import Memory, Notice
     from heatmap.alerts.messages import Occurrence
     from heatmap.alerts.options import AlertOptions
-    from heatmap.deadline import Deadline
     from heatmap.model import Snapshot
     from heatmap.session import MarketIdentity, Verdict
+    from heatmap.system.deadline import Deadline
 
 MOST_SECONDS = 15.0  # for all web hooks together
 LEAST_SECONDS = 1.0  # below which nothing is begun: the next run tells it

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import values
 from heatmap.render import words
+from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +33,14 @@ class Occurrence(NamedTuple):
 
 def summary(found: Sequence[Event], where: Occurrence) -> str:
     """Return one line for all: a headline."""
-    first = values.words(found[0].text, LONGEST_LINE) or ""
+    first = parsing.words(found[0].text, LONGEST_LINE) or ""
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{where.title}: {first}{more}"
 
 
 def lines(found: Sequence[Event]) -> list[str]:
     """Return a line an event, at most MOST_LINES and one that counts the rest."""
-    shown = [values.words(event.text, LONGEST_LINE) or "" for event in found[:MOST_LINES]]
+    shown = [parsing.words(event.text, LONGEST_LINE) or "" for event in found[:MOST_LINES]]
     rest = len(found) - MOST_LINES
     return [*shown, f"and {rest} more"] if rest > 0 else shown
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
 from heatmap.periods import DAY, period
+from heatmap.system.secrets import VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,9 @@ from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap import documents, files, limits
+from heatmap import documents
 from heatmap.render.page import NEXT_LABEL, NEXT_LINK
+from heatmap.system import files, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

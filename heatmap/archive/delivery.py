@@ -5,23 +5,23 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from heatmap import parts
 from heatmap.archive import shared
 from heatmap.archive.target_days import page_path
 from heatmap.errors import PublishError
+from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heatmap.archive.options import ArchiveSettings
     from heatmap.archive.shelf import Shelf
-    from heatmap.deadline import Deadline
     from heatmap.feeds import Feed
     from heatmap.history.store import Store
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.report import Report
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
     Ask = Callable[[Callable[[Store], object]], object]
 
@@ -116,7 +116,7 @@ class Archives:
 
     def _search(self, shelf: Shelf, target: Publisher, deadline: Deadline) -> bool:
         """Ask one target, and note which days it has; return whether it answered."""
-        from heatmap.deadline import Deadline
+        from heatmap.system.deadline import Deadline
 
         days = {page_path(shelf.market.name, day): day for day in shelf.days_to_search(target.name)}
         seconds = min(SEARCH_SECONDS, deadline.remaining())

@@ -7,11 +7,11 @@ from base64 import b64decode, b64encode
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap import limits
 from heatmap.archive import day_files, record, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.errors import HistoryNonsense
-from heatmap.files import read
+from heatmap.system import limits
+from heatmap.system.files import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from heatmap import parts
 from heatmap.archive import breadths, day_files, list_page, record, shared, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.context import Days
 from heatmap.render import words
 from heatmap.session import Phase
-from heatmap.web_file import Page
+from heatmap.system import parts
+from heatmap.system.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -6,12 +6,12 @@ from bisect import bisect
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import parts
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.archive.record import Record, Target
 from heatmap.render import words
 from heatmap.render.page import BEFORE, NEXT_LABEL, NEXT_LINK
-from heatmap.web_file import Page
+from heatmap.system import parts
+from heatmap.system.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

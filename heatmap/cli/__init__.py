@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.write(2, NO_MEMORY if not isinstance(error, OSError) else NO_FILES)
         if argv is None:
             os._exit(code)
-    shortage = sys.modules.get("heatmap.shortage")
+    shortage = sys.modules.get("heatmap.system.resource_errors")
     if argv is None and shortage is not None and shortage.is_met:
         os._exit(code)  # the interpreter's own end takes memory, and aborts where it has none
     return code

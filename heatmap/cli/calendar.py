@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import calendars, files, holiday_files, holidays, limits
+from heatmap import calendars, holiday_files, holidays
 from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
 from heatmap.sources import nse_holidays
 from heatmap.sources.nse import Nse
+from heatmap.system import files, limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,20 +6,21 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import clocks, guard
+from heatmap import guard
 from heatmap.asking import is_closing
 from heatmap.cli import commands, state_check, trust
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.visitors import Visitor
 from heatmap.config import load
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
 from heatmap.publishers import ownership
 from heatmap.publishers.known_hosts import UnknownHostKey
 from heatmap.report import Report
 from heatmap.state import State, lock
+from heatmap.system import clocks
+from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
     import argparse

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from heatmap import package_files
 from heatmap.config import FILE_NAME
+from heatmap.system import package_files
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

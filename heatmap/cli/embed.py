@@ -6,13 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import embed, suggestions
+from heatmap import embed
 from heatmap.colours import GRADIENTS
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
 from heatmap.modes import EVERY, MODES
 from heatmap.render.options import LAYOUTS, THEMES
-from heatmap.web_address import is_web_address
+from heatmap.system import suggestions
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     import argparse

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from heatmap import credentials, keys, plugins
+from heatmap import keys, plugins
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers
 from heatmap.cli.questions import BadAnswer, ask, ask_secret, choose
 from heatmap.config_tables import LONGEST_TITLE, MARKET_NAME
 from heatmap.errors import ConfigError
-from heatmap.web_address import is_web_address
+from heatmap.system import secrets
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +139,7 @@ def _ask_secret(
     if kind == 2:
         command = ask("Command", None, lambda answer: _command(answer, login.prefix))
         return {**table, f"{login.prefix}_command": shlex.split(command)}, None
-    secret = Secret(login.file, ask_secret(what.capitalize(), credentials.MAX_BYTES)) if kind == 0 else None
+    secret = Secret(login.file, ask_secret(what.capitalize(), secrets.MAX_BYTES)) if kind == 0 else None
     return {**table, f"{login.prefix}_file": login.file}, secret
 
 
@@ -234,7 +235,7 @@ def _key_file(answer: str) -> str:
 
 
 def _variable(answer: str) -> str:
-    if not credentials.VARIABLE.fullmatch(answer):
+    if not secrets.VARIABLE.fullmatch(answer):
         raise BadAnswer("the NAME of the variable: letters, digits and _")
     return answer
 
@@ -244,7 +245,7 @@ def _command(answer: str, what: str) -> str:
         words = shlex.split(answer)
     except ValueError as error:
         raise BadAnswer("a quotation mark is missing") from error
-    problems = credentials.problems(None, None, words, what=what)
+    problems = secrets.problems(None, None, words, what=what)
     if problems:
         raise BadAnswer("; ".join(problems))
     return answer

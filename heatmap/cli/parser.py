@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from heatmap import __version__, stop, suggestions
+from heatmap import __version__
 from heatmap.cli import commands
 from heatmap.errors import (
     EXIT_INTERRUPTED,
@@ -22,6 +22,7 @@ from heatmap.errors import (
     UsageError,
     common_code,
 )
+from heatmap.system import stop, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def obey(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
-        from heatmap.shortage import foreseen
+        from heatmap.system.resource_errors import foreseen
 
         known = foreseen(error)
         _tell(argv, known)

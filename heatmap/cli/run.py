@@ -7,13 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import nap, stop, tick
+from heatmap import nap, tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
-from heatmap.deadline import ending_process
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
-from heatmap.shortage import foreseen
+from heatmap.system import stop
+from heatmap.system.deadline import ending_process
+from heatmap.system.resource_errors import foreseen
 
 if TYPE_CHECKING:
     import argparse

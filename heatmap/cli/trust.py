@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishRefused, unwritable
 from heatmap.publishers import known_hosts
+from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ import zlib
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import limits, values
 from heatmap.bars import Bar
 from heatmap.errors import HistoryNonsense
+from heatmap.system import limits, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -199,7 +199,7 @@ def _shares(form: _Form, header: Sequence[str], rows: Iterable[list[str]]) -> It
 def _bar(form: _Form, row: Mapping[str, str], day: date) -> Bar | None:
     """Return a row's bar; None for one that has no usable symbol or close, or prices that cannot be."""
     symbol = row[form.symbol]
-    figures = [values.number(row[name]) for name in (*form.prices, form.previous_close)]
+    figures = [parsing.number(row[name]) for name in (*form.prices, form.previous_close)]
     if not _SYMBOL.fullmatch(symbol) or any(figure is not None and figure < 0 for figure in figures):
         return None
     opened, high, low, close, previous_close = (figure or None for figure in figures)
@@ -208,7 +208,7 @@ def _bar(form: _Form, row: Mapping[str, str], day: date) -> Bar | None:
     within = [price for price in (opened, close) if price is not None]
     if (high is not None and high < max(within)) or (low is not None and low > min(within)):
         return None
-    turnover = values.count(row[form.turnover])
+    turnover = parsing.count(row[form.turnover])
     return Bar(
         symbol=symbol,
         date=day,
@@ -217,7 +217,7 @@ def _bar(form: _Form, row: Mapping[str, str], day: date) -> Bar | None:
         low=low,
         close=close,
         previous_close=previous_close,
-        volume=values.count(row[form.volume]),
+        volume=parsing.count(row[form.volume]),
         turnover=None if turnover is None else round(turnover * form.turnover_unit, 2),
     )
 

@@ -6,9 +6,9 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from heatmap import values
 from heatmap.bars import Bar
 from heatmap.history import parquet
+from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
     for rows in chain([[Bar._fields]], bars):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(
-            [values.spreadsheet_cell(value) for value in row] for row in rows
+            [parsing.spreadsheet_cell(value) for value in row] for row in rows
         )
         file.write(text.getvalue().encode())
 

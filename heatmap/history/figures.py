@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from heatmap import guard, vlq
+from heatmap import guard
 from heatmap.history import keepsake, packing, pending_actions, sparks
 from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
 from heatmap.history.sparks import Line
@@ -15,6 +15,7 @@ from heatmap.history.tape import Tape
 from heatmap.measures import median
 from heatmap.periods import BAND_SESSIONS
 from heatmap.plausibility import BAND
+from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,8 +135,8 @@ class Figures(NamedTuple):
                 for moment in found:  # none, where it is damaged
                     tape.add(minute, moment.rows)
                 tape.seen.append(_mark(tick))
-            if tape.decimals != vlq.price_decimals(tape.lowest or 1.0):
-                return extended(Tape(quotes, vlq.SMALL_PRICE_DECIMALS), wanted)
+            if tape.decimals != varint.price_decimals(tape.lowest or 1.0):
+                return extended(Tape(quotes, varint.SMALL_PRICE_DECIMALS), wanted)
             tape.settle()
             return tape
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from heatmap import __version__, files, limits
+from heatmap import __version__
+from heatmap.system import files, limits
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
-from heatmap.web_address import is_place
+from heatmap.system.secrets import VARIABLE
+from heatmap.system.web_address import is_place
 
 # No password: that is named by password_env. An empty host is libpq's own, or a socket's folder in ?host=.
 _URL = re.compile(

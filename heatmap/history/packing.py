@@ -12,9 +12,9 @@ import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heatmap import limits
 from heatmap.history.model import Moment, Packed, Row
 from heatmap.session import Phase
+from heatmap.system import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heatmap import shortage
 from heatmap.bars import Bar
 from heatmap.errors import HistoryImpossible
+from heatmap.system import resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ def write(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
     Raises HistoryImpossible where pyarrow cannot be imported.
     """
     try:
-        with shortage.told():
+        with resource_errors.told():
             import pyarrow as pa
             from pyarrow import parquet
     except ImportError as error:

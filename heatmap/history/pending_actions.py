@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from heatmap import limits
 from heatmap.history import keepsake
 from heatmap.history.model import Pending
+from heatmap.system import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

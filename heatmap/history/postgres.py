@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from heatmap.deadline import Deadline
     from heatmap.history.database import Cursor
+    from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
 SCHEMA = "heatmap"

@@ -8,10 +8,10 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heatmap import stop
-from heatmap.deadline import Deadline, within
 from heatmap.errors import ConfigError, DeadlineError, HistoryError, HistoryImpossible
 from heatmap.history import postgres_faults, postgres_login
+from heatmap.system import stop
+from heatmap.system.deadline import Deadline, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,9 +185,9 @@ def _psycopg() -> Any:  # noqa: ANN401 -- it may not be here
 
 
 def _password(variable: str | None, name: str) -> str | None:
-    from heatmap import credentials
+    from heatmap.system import secrets
 
     try:
-        return credentials.read(variable, None)
+        return secrets.read(variable, None)
     except ConfigError as error:
         raise HistoryImpossible(f"the history {name} cannot be opened: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.errors import HistoryError, HistoryImpossible, HistoryRefused
-from heatmap.redaction import redact
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from typing import Any

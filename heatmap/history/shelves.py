@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from heatmap import files, limits, web
 from heatmap.errors import (
     HistoryImpossible,
     HistoryNonsense,
@@ -16,6 +15,7 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.history import archives
+from heatmap.system import files, http, limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 DEADLINE_SECONDS = 60.0  # of one archive
-LIMITS = web.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
+LIMITS = http.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
 PAGE = "/all-reports"  # where a person would find the archives
 
 
@@ -88,11 +88,11 @@ class Exchange:
     may_be_trimmed = False
 
     def __init__(
-        self, base_url: str, page_url: str, headers: Mapping[str, str], client: web.Client | None = None
+        self, base_url: str, page_url: str, headers: Mapping[str, str], client: http.Client | None = None
     ) -> None:
         self._base = base_url.rstrip("/")
         self._page = page_url.rstrip("/") + PAGE
-        self._client = client or web.Client(headers=headers, limits=LIMITS)
+        self._client = client or http.Client(headers=headers, limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +125,7 @@ class Exchange:
         answer = self._get(url)
         if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
-                f"{web.shown(url)} answered with a web page where an archive was due: "
+                f"{http.shown(url)} answered with a web page where an archive was due: "
                 "it does not let this address in"
             )
         return answer.body
@@ -139,5 +139,5 @@ class Exchange:
         except SourceError:
             return
 
-    def _get(self, url: str) -> web.Answer:
-        return self._client.get(url, web.Budget(DEADLINE_SECONDS))
+    def _get(self, url: str) -> http.Answer:
+        return self._client.get(url, http.Budget(DEADLINE_SECONDS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import vlq
+from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SESSIONS = 60  # that a line of closes has, the running one included
 HEIGHT = 30  # steps from the lowest price to the highest: with the unknown, five bits a point
-UNKNOWN = vlq.packed([0])
+UNKNOWN = varint.packed([0])
 
 
 class Line(NamedTuple):
@@ -37,7 +37,7 @@ def line(prices: Sequence[float | None]) -> Line | None:
     low, high = min(known), max(known)
     scale, offset = _scaling(low, high)
     heights = [0 if price is None else int((price - low) * scale + offset) + 1 for price in prices]
-    return Line(vlq.packed(heights), low, high, known[0], known[-1])
+    return Line(varint.packed(heights), low, high, known[0], known[-1])
 
 
 def height(price: float | None, low: float, high: float) -> str:
@@ -45,7 +45,7 @@ def height(price: float | None, low: float, high: float) -> str:
     if price is None:
         return UNKNOWN
     scale, offset = _scaling(low, high)
-    return vlq.packed([int((price - low) * scale + offset) + 1])
+    return varint.packed([int((price - low) * scale + offset) + 1])
 
 
 def begun(closes: Mapping[str, Sequence[float | None]]) -> dict[str, Line]:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Self
 
-    from heatmap.deadline import Deadline
     from heatmap.history.database import Cursor, Database, Turn
     from heatmap.history.model import Kept, Pruned
     from heatmap.history.options import HistoryOptions
     from heatmap.model import Snapshot
+    from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
 _day = lru_cache(maxsize=4096)(date.fromisoformat)  # fifty thousand bars have 250 dates

@@ -9,8 +9,9 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, measures, vlq
+from heatmap import colours, measures
 from heatmap.history import sparks
+from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ class Tape:
     are whole hundredths, prices whole ticks, the largest step that all of a stock's prices are multiples of.
     """
 
-    def __init__(self, quotes: Sequence[Quote], decimals: int = vlq.PRICE_DECIMALS) -> None:
+    def __init__(self, quotes: Sequence[Quote], decimals: int = varint.PRICE_DECIMALS) -> None:
         quotes = sorted(quotes, key=lambda quote: quote.symbol)
         count = len(quotes)
         self.decimals = decimals  # of the prices: a tick, a low and a high count units of the last one
@@ -79,13 +80,13 @@ class Tape:
         for place, row in enumerate(found):
             self._add_price(place, row.last_price if row else None)
         self.minutes.append(minute)
-        self.breadths.append(vlq.packed(measures.breadth(changes)))
+        self.breadths.append(varint.packed(measures.breadth(changes)))
         self.groups.append([_group([changes[place] for place in inside]) for inside in self.members])
         known = [number for number in hundredths if number is not None]
         gains = sum(number >= 0 for number in known)
         for count in {gains, len(known) - gains} - {0}:
             if str(count) not in self.ranks:
-                self.ranks[str(count)] = vlq.packed(colours.rank_shades([0.0] * count))
+                self.ranks[str(count)] = varint.packed(colours.rank_shades([0.0] * count))
 
     def _add_price(self, place: int, price: float | None) -> None:
         if price is None:
@@ -123,20 +124,20 @@ class Tape:
         """Return a stock's prices, in units."""
         last, tick = 0, self.ticks[place] or 1
         found: list[int | None] = []
-        for code in vlq.unpacked(self.prices[place]):
-            last += vlq.signed(code - 1) if code else 0
+        for code in varint.unpacked(self.prices[place]):
+            last += varint.signed(code - 1) if code else 0
             found.append(last * tick if code else None)
         return found
 
 
 def _step(number: int | None, last: int) -> str:
-    return sparks.UNKNOWN if number is None else vlq.packed([vlq.zigzag(number - last) + 1])
+    return sparks.UNKNOWN if number is None else varint.packed([varint.zigzag(number - last) + 1])
 
 
 def _finer(packed: str, times: int) -> str:
     """Return steps that are so many times as long."""
-    codes = vlq.unpacked(packed)
-    return vlq.packed([code and vlq.zigzag(vlq.signed(code - 1) * times) + 1 for code in codes])
+    codes = varint.unpacked(packed)
+    return varint.packed([code and varint.zigzag(varint.signed(code - 1) * times) + 1 for code in codes])
 
 
 def _group(changes: Sequence[float | None]) -> str:
@@ -144,5 +145,5 @@ def _group(changes: Sequence[float | None]) -> str:
     known = [change for change in changes if change is not None]
     median = measures.median(known)
     side = measures.breadth(known)
-    code = 0 if median is None else vlq.zigzag(round(median * HUNDREDTHS)) + 1
-    return vlq.packed([code, side.advances, side.declines])
+    code = 0 if median is None else varint.zigzag(round(median * HUNDREDTHS)) + 1
+    return varint.packed([code, side.advances, side.declines])

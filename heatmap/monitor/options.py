@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.credentials import VARIABLE
 from heatmap.errors import ConfigError
-from heatmap.files import is_printable
+from heatmap.system.files import is_printable
+from heatmap.system.secrets import VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from heatmap import credentials
 from heatmap.errors import EXIT_OK, ConfigError, is_foreseen
-from heatmap.monitor import call
-from heatmap.monitor.errand import Errand
-from heatmap.redaction import redact
+from heatmap.system import secrets as credentials
+from heatmap.system.background import Errand
+from heatmap.system.http import webhook
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes
 
 def address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, which says what is missing and not what it is."""
-    return call.address(options.ping_url_env, options.ping_url_file, what="ping_url")
+    return webhook.address(options.ping_url_env, options.ping_url_file, what="ping_url")
 
 
 def endpoint(url: str, event: str) -> str:
@@ -39,7 +39,7 @@ def endpoint(url: str, event: str) -> str:
 
 def send(url: str, event: str, body: bytes | None = None) -> str | None:
     """Tell an event, by POST where there is a body. One try. Return what went wrong, or None."""
-    return call.send("GET" if body is None else "POST", endpoint(url, event), body).problem
+    return webhook.send("GET" if body is None else "POST", endpoint(url, event), body).problem
 
 
 def send_end(url: str, code: int, errors: Sequence[BaseException], targets: Sequence[Publisher]) -> Errand:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from heatmap import parts
-from heatmap.web_file import Page
+from heatmap.system import parts
+from heatmap.system.web_file import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import files
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap import outcomes, stop
+from heatmap import outcomes
 from heatmap.errors import (
     EXIT_OK,
     ConfigError,
@@ -17,10 +17,11 @@ from heatmap.errors import (
     common_code,
 )
 from heatmap.monitor import ending, metrics, ping, status, textfile
-from heatmap.monitor.errand import MOST_SECONDS, Errand
 from heatmap.outcomes import RESTING, Outcome
 from heatmap.session import Phase
-from heatmap.shortage import foreseen
+from heatmap.system import stop
+from heatmap.system.background import MOST_SECONDS, Errand
+from heatmap.system.resource_errors import foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from heatmap.deadline import Deadline
     from heatmap.monitor.options import MonitorOptions, MonitorSettings
     from heatmap.report import Report
     from heatmap.session import MarketIdentity, Verdict
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError
-from heatmap.web_address import is_place
+from heatmap.system.web_address import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -31,7 +31,7 @@ def offer(password: str | None) -> Iterator[dict[str, str]]:
     if password is None:
         yield {}
         return
-    from heatmap import temporary
+    from heatmap.system import temporary
 
     with temporary.make_folder() as folder:
         program, pipe = os.path.join(folder, PROGRAM_NAME), os.path.join(folder, PIPE_NAME)

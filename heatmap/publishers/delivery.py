@@ -17,10 +17,10 @@ from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.groups import Key, Lack
     from heatmap.publishers.steps import Session, Target
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 # Before the second attempt; twice as long before the third; each by chance up to half less or more.
 BACKOFF_SECONDS = 1.0
@@ -226,7 +226,7 @@ class Work:
 
     def tidy(self) -> None:
         """Remove what failed attempts have left, on a new connection, as well as can be."""
-        from heatmap.deadline import Deadline
+        from heatmap.system.deadline import Deadline
 
         left = min(CLEANING_SECONDS, self.deadline.remaining())
         if self.leftovers and left:

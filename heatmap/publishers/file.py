@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import files
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Session
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 OTHERS_MAY_READ = 0o004
 NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
 from heatmap.errors import ConfigError, PublishImpossible
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
+from heatmap.system import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.ftp_control import Security
     from heatmap.publishers.ftp_session import Session
+    from heatmap.system.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FtpPublisher(Remote):
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: a password for a user."""
-        found = credentials.problems(self.password_env, self.password_file, self.password_command)
+        found = secrets.problems(self.password_env, self.password_file, self.password_command)
         if address.parse(self.url).user and not self._names_a_password:
             found.append(
                 "url names a user but no password: name its variable in password_env, "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.publishers import ftp_replies
 
 if TYPE_CHECKING:
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 IMPLICIT_PORT = 990  # where TLS begins with the first byte
 MAX_REPLY_LINES = 500

@@ -15,15 +15,15 @@ from heatmap.publishers import address, ftp_replies, ftp_words
 from heatmap.publishers.ftp_control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
 from heatmap.publishers.ftp_data import Data
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
-from heatmap.redaction import redact
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
     from heatmap.publishers.address import Address
     from heatmap.publishers.ftp_control import Security
+    from heatmap.system.deadline import Deadline
 
 UNCUT_BYTES = 2 * 1024 * 1024  # what is read to its end, although its beginning would do
 

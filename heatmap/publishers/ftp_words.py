@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import DeadlineError, PublishError, PublishRefused
 from heatmap.publishers.ftp_control import REFUSALS, ClosingError
-from heatmap.redaction import holds
+from heatmap.system.redaction import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

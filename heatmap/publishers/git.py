@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.git_commands import Repository
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 SCHEME = "git+file:"
 NO_REF = re.compile(r"^[-./]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|(?:[./]|\.lock)$|^@$|^$")

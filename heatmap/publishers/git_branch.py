@@ -13,10 +13,10 @@ from heatmap.publishers.git_commands import REMOTE, Git, GitFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.git_commands import Repository
     from heatmap.publishers.groups import Lack
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 ATTEMPTS = 5  # each push of others in between costs one
 FILE_MODE = "100644"
@@ -159,7 +159,7 @@ def _fetch(git: Git, tip: str) -> bool:
 
 def _write_tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
     """Store a tree with the branch's files and the pages. Raises PublishError."""
-    from heatmap import temporary
+    from heatmap.system import temporary
 
     branch_entries = _read_entries(git, tip) if tip else {}
     page_entries: dict[Page, str] = {}

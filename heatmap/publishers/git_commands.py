@@ -12,15 +12,15 @@ from contextlib import suppress
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import git_store, git_words
-from heatmap.redaction import redact
+from heatmap.system import resource_errors, secrets
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 LOWEST = (2, 31)  # the first version of git that reads configuration from the environment
 REMOTE = "heatmap"  # the remote's name here; it has no fetch refspec, so git writes no tracking branches
@@ -73,7 +73,7 @@ class Git:
         self._deadline = deadline
         self._secrets: set[str] = set()  # parts of the remote's address
         self._environment = {
-            name: value for name, value in credentials.child_environment().items() if name not in ELSEWHERE
+            name: value for name, value in secrets.child_environment().items() if name not in ELSEWHERE
         }
         self._environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         self.version = self.step("be run", "version").removeprefix("git version ")
@@ -111,7 +111,7 @@ class Git:
                 start_new_session=True,  # a process group of its own: _kill ends its children, too
             )
         except OSError as error:
-            shortage.refuse(error)
+            resource_errors.refuse(error)
             raise PublishImpossible(
                 f"{self.repository.name}: git cannot be run ({error.strerror}): install it"
             ) from error

@@ -19,8 +19,8 @@ from heatmap.publishers.git_commands import REMOTE, GitFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.git_commands import Git
+    from heatmap.system.deadline import Deadline
 
 STALE_DEADLINES = 3  # the age of a stale lock, in deadlines: no push of this program lasts longer
 ON_ANOTHER_HOST = re.compile(r"[^/]*:")  # host:path, scheme://, helper::address

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 
 class Key(NamedTuple):
     """A group of files. ("", ""): the pages themselves, of all markets, without which a delivery fails."""
 
     market: str
-    part: str  # see `heatmap.parts`
+    part: str  # see `heatmap.system.parts`
 
 
 class Lack(NamedTuple):

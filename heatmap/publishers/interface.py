@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.delivery import Delivery
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 
 class Publisher(Protocol):

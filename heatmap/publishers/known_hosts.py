@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import files
 from heatmap.errors import PublishRefused
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,17 +6,17 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import credentials, shortage
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import askpass, known_hosts, sftp_words
+from heatmap.system import resource_errors, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.address import Address
     from heatmap.publishers.known_hosts import HostKey
+    from heatmap.system.deadline import Deadline
 
 VERSION = re.compile(r"OpenSSH\w*_(\d+)\.(\d+)")
 
@@ -88,7 +88,7 @@ def sftp_command(server: Server, batch_file: str, *flags: str, **more: str) -> l
 
 def environment() -> dict[str, str]:
     """Return the environment of ssh as the user has it, without secrets; its words are English."""
-    return {**credentials.child_environment(), "LC_ALL": "C"}
+    return {**secrets.child_environment(), "LC_ALL": "C"}
 
 
 def run(command: Sequence[str], seconds: float, more_environment: Mapping[str, str] | None = None) -> str:
@@ -131,7 +131,7 @@ def host_key(server: Server, deadline: Deadline) -> HostKey:
 
     Raises PublishError.
     """
-    from heatmap import temporary
+    from heatmap.system import temporary
 
     seconds = deadline.timeout(server.timeout_seconds)
     with temporary.make_folder() as folder:
@@ -147,7 +147,7 @@ def host_key(server: Server, deadline: Deadline) -> HostKey:
         try:
             said = run(["ssh", "-T", *arguments(server, **options)], seconds)
         except OSError as error:
-            shortage.refuse(error)
+            resource_errors.refuse(error)
             why = error.strerror or "no answer in time"
             raise PublishError(f"{server.name}: its host key cannot be had ({why}): try again") from error
         try:

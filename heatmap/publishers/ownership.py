@@ -14,7 +14,7 @@ from heatmap.errors import PublishImpossible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 PAGE_NAME, SNAPSHOT_NAME = "index.html", "snapshot.json"
 HEAD_BYTES = 4096  # a mark stands within these first bytes of a file
@@ -43,7 +43,7 @@ def is_recording(content: bytes) -> bool:
 
 def samples(markets: Sequence[str]) -> list[Page]:
     """Return stand-ins for the files that a run puts first and last, for a check, which has none to put."""
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
     names = [f"{market}/{name}" for market in markets for name in (SNAPSHOT_NAME, PAGE_NAME)]
     return [Page(name, SAMPLE) for name in [*names, PAGE_NAME]]

@@ -11,9 +11,9 @@ from heatmap.publishers.delivery import Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.steps import Session, Target
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 
 def probe(
@@ -27,7 +27,7 @@ def probe(
     Before, see that none of `pages` would replace a file of somebody else; they are not put. `visit` is
     called with the name of a file and what it holds, while it is there for visitors.
     """
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
     work = Work(target, deadline)
     name = address.probe()

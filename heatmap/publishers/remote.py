@@ -9,10 +9,10 @@ from heatmap.publishers import address, options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.steps import Target
-    from heatmap.web_file import Page
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
 
 
 class Remote:

@@ -6,18 +6,18 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
 from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
-from heatmap.web_address import is_web_address
+from heatmap.system import secrets
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.steps import Session
+    from heatmap.system.deadline import Deadline
 
 ADDRESSING = ("path", "virtual")
 ID_VARIABLE = "AWS_ACCESS_KEY_ID"
@@ -94,8 +94,8 @@ class S3Publisher(Remote):
             found.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
         if not self._access_key_id:
             found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
-        found += credentials.problems(*self._secret_places, what=SECRET)
-        found += credentials.problems(self._token_variable, None, what="session_token")
+        found += secrets.problems(*self._secret_places, what=SECRET)
+        found += secrets.problems(self._token_variable, None, what="session_token")
         if self.ca_file and not self.ca_file.is_file():
             found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return found

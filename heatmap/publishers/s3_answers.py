@@ -18,7 +18,7 @@ from heatmap.publishers import address, options
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 CHUNK_BYTES = 16 * 1024  # what is read at once
 LONGEST_READ = 10_000  # bytes of a refusal that are looked at

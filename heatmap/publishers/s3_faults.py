@@ -10,7 +10,7 @@ from urllib3.exceptions import NameResolutionError
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.s3_answers import Refusal, TooLong
-from heatmap.redaction import redact
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from heatmap.publishers.s3_answers import Bucket, Keys

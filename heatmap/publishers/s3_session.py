@@ -18,14 +18,14 @@ from heatmap.publishers import options
 from heatmap.publishers.s3_answers import Http, Question, Refusal, TooLong
 from heatmap.publishers.s3_faults import explain
 from heatmap.publishers.steps import Hidden, Missing
-from heatmap.redaction import redact
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
     from heatmap.publishers.s3_answers import Answer, Bucket, Keys
+    from heatmap.system.deadline import Deadline
 
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",

@@ -11,8 +11,8 @@ from heatmap.publishers.steps import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.steps import Session, Target
+    from heatmap.system.deadline import Deadline
 
 
 def find(target: Target, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
+from heatmap.system import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 Places = tuple[str | None, "Path | None", "Sequence[str] | None"]  # a variable, a file, a command
 
@@ -22,14 +22,14 @@ def read(name: str, places: Places, deadline: Deadline, what: str = "password") 
     Raises PublishImpossible where its variable or file is missing or cannot be used, PublishRefused where
     its command fails, PublishError where only time was lacking.
     """
-    seconds = min(credentials.COMMAND_SECONDS, deadline.remaining())
+    seconds = min(secrets.COMMAND_SECONDS, deadline.remaining())
     over = f"{name}: the run's {deadline.seconds:.3g} seconds are over: the next run tries again"
     if not seconds:
         raise PublishError(over)
     try:
-        return credentials.read(*places, what=what, seconds=seconds)
+        return secrets.read(*places, what=what, seconds=seconds)
     except ConfigError as error:
-        if seconds < credentials.COMMAND_SECONDS and not deadline.remaining():
+        if seconds < secrets.COMMAND_SECONDS and not deadline.remaining():
             raise PublishError(over) from error
-        missing = credentials.problems(*places, what=what)  # as `heatmap check` says it, with its exit code
+        missing = secrets.problems(*places, what=what)  # as `heatmap check` says it, with its exit code
         raise (PublishImpossible if missing else PublishRefused)(f"{name}: {error}") from error

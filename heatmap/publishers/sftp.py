@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap import credentials
 from heatmap.errors import ConfigError, DeadlineError, PublishError
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
+from heatmap.system import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.known_hosts import HostKey
     from heatmap.publishers.openssh import Server
     from heatmap.publishers.steps import Session
+    from heatmap.system.deadline import Deadline
 
 PROGRAM = "sftp"
 
@@ -79,7 +79,7 @@ class SftpPublisher(Remote):
         """Say what is missing: the client, the password, a file that is named."""
         from shutil import which
 
-        found = credentials.problems(*self._password_places)
+        found = secrets.problems(*self._password_places)
         if which(PROGRAM) is None:
             found.append(
                 "the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)"

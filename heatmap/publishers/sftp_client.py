@@ -8,20 +8,20 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from heatmap import shortage
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, askpass, openssh, options, sftp_words
 from heatmap.publishers.sftp_words import Broken, Lost
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
-from heatmap.redaction import redact
+from heatmap.system import resource_errors
+from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from subprocess import Popen
     from typing import IO
 
-    from heatmap.deadline import Deadline
     from heatmap.publishers.openssh import Server
+    from heatmap.system.deadline import Deadline
 
 PROMPT = "sftp> "  # in batch mode the client repeats each command behind it before it obeys
 SENTINEL = "version"  # a command that is answered without the server, so that a step's words have an end
@@ -80,7 +80,7 @@ class Session:
                     start_new_session=True,  # a group of its own, so that it ends with all that it started
                 )
             except OSError as error:
-                shortage.refuse(error)
+                resource_errors.refuse(error)
                 raise openssh.missing(self._server.name, error) from error
             self._ask("")
 
@@ -274,7 +274,7 @@ class Session:
 
 def _copy() -> IO[bytes]:
     """Return a new file; where it can be had, one of which nothing is left however this process ends."""
-    from heatmap import temporary
+    from heatmap.system import temporary
 
     return temporary.make_unnamed_file() if HAS_OPEN_FILES else temporary.make_file()
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.deadline import Deadline
     from heatmap.errors import PublishError
+    from heatmap.system.deadline import Deadline
 
 
 class Missing(Exception):

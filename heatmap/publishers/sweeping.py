@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.publishers.steps import Session
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 
 def sweep(session: Session, target_folder: str, pages: Sequence[Page]) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import BytecodeCache, compiler
 
-from heatmap import __version__, documents, files
+from heatmap import __version__, documents
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

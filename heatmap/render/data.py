@@ -15,13 +15,14 @@ from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, package_files, readings
+from heatmap import colours, readings
 from heatmap.modes import EVERY, MODES
 from heatmap.render import words
+from heatmap.system import package_files
+from heatmap.system.varint import falling, packed, price_decimals, zigzag
 from heatmap.views.sectors import SectorsView
 from heatmap.views.table import LEGEND_SWATCHES, ends
 from heatmap.views.treemap import tile_order
-from heatmap.vlq import falling, packed, price_decimals, zigzag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from heatmap import values
 from heatmap.render import words
 from heatmap.render.templates import render_template
+from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ def render(
 
     An entry whose time has no offset is left out: nobody can tell when it was true.
     """
-    dated = [(moment, entry) for entry in entries for moment in [values.moment(entry.updated)] if moment]
+    dated = [(moment, entry) for entry in entries for moment in [parsing.moment(entry.updated)] if moment]
     newest = [entry for _, entry in sorted(dated, key=lambda each: each[0], reverse=True)]
     if not newest:
         return None

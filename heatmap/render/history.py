@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from heatmap import history_measures, measures, modes, periods, readings, vlq
+from heatmap import history_measures, measures, modes, periods, readings
 from heatmap.history import sparks
 from heatmap.render import data, words
+from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ def history_data(
             for name, reading in found.items()
         },
         "adjusted": {
-            name: vlq.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
+            name: varint.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
             for name, base in past.digest.bases.items()
             if base.adjusted
         },
@@ -248,7 +249,7 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
     """
     known = [line for line in lines if line]
     lowest = min((line.low for line in known), default=1.0)
-    decimals = vlq.price_decimals(lowest)
+    decimals = varint.price_decimals(lowest)
     unit = 10**decimals
     rounded = [
         [round(price * unit) for price in (line.first, line.low, line.high, line.last)] if line else [0] * 4
@@ -264,8 +265,8 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
 def _ends(rounded: Sequence[Sequence[int]]) -> dict[str, str]:
     """Return first, low, high and last of each line, packed."""
     return {
-        "first": vlq.packed(first for first, *_ in rounded),
-        "low": vlq.packed(first - low for first, low, *_ in rounded),
-        "high": vlq.packed(high - first for first, _, high, _ in rounded),
-        "last": vlq.packed(vlq.zigzag(last - first) for first, *_, last in rounded),
+        "first": varint.packed(first for first, *_ in rounded),
+        "low": varint.packed(first - low for first, low, *_ in rounded),
+        "high": varint.packed(high - first for first, _, high, _ in rounded),
+        "last": varint.packed(varint.zigzag(last - first) for first, *_, last in rounded),
     }

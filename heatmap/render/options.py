@@ -11,7 +11,7 @@ from heatmap.errors import ConfigError
 from heatmap.modes import MODES
 from heatmap.periods import DAY, period
 from heatmap.render import words
-from heatmap.web_address import is_web_address
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

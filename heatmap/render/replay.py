@@ -9,10 +9,11 @@ import json
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, readings, vlq
+from heatmap import colours, readings
 from heatmap.history.tape import HUNDREDTHS
 from heatmap.modes import MODES
 from heatmap.render import words
+from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def replay_data(tape: Tape, as_of: datetime, options: PageOptions) -> dict[str, 
         "breadths": tape.breadths,
         "groups": tape.groups,
         "decimals": tape.decimals,
-        "ticks": vlq.packed([tick or 1 for tick in tape.ticks]),
+        "ticks": varint.packed([tick or 1 for tick in tape.ticks]),
         "prices": tape.prices,
         "scales": [
             _scale(name, options) for name in (readings.RANK, *(f"{heat:g}" for heat in readings.HEATS))
@@ -71,5 +72,5 @@ def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
         "low": words.signed(-clamp),
         "high": words.signed(clamp),
         "limit": limit,
-        "least": vlq.falling(least),
+        "least": varint.falling(least),
     }

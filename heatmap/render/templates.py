@@ -6,8 +6,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from heatmap import package_files
 from heatmap.render import words
+from heatmap.system import package_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ import errno
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heatmap import files, limits, shortage, strict_json
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import Online
-from heatmap.web_address import is_web_address
+from heatmap.system import files, limits, resource_errors, strict_json
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,11 +53,11 @@ class File(Online):
         if self.path is not None:
             where, body = self.path, _read(self.path)
         else:
-            from heatmap import web
+            from heatmap.system import http
 
-            where = web.shown(self.url or "")
+            where = http.shown(self.url or "")
             with self.client() as client:
-                body = client.get(self.url or "", web.Budget(self.fetch_timeout_seconds)).body
+                body = client.get(self.url or "", http.Budget(self.fetch_timeout_seconds)).body
                 offset = client.clock_offset
         try:
             return replace(parse(body), clock_offset=offset)
@@ -91,6 +91,6 @@ def _read(path: str) -> bytes:
             raise SourceNonsense(f"{path} holds no list of quotes: {error.strerror}") from error
         if error.errno in (errno.EINVAL, errno.EISDIR):
             raise SourceImpossible(f"{path} is no file ({error.strerror}): name the file itself") from error
-        shortage.refuse(error)
+        resource_errors.refuse(error)
         message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
         raise SourceImpossible(message) from error

@@ -18,7 +18,7 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.options import Online
-from heatmap.web_address import is_web_address
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

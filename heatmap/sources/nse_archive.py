@@ -119,9 +119,9 @@ class NseArchive(Online):
 
     def _within(self, work: Callable[[Exchange], Snapshot]) -> Snapshot:
         """Return what is made of the archives before the time is over. Raises SourceError."""
-        from heatmap.deadline import within
         from heatmap.history import archives, shelves
         from heatmap.sources import nse
+        from heatmap.system.deadline import within
 
         base, page = self.base_url or archives.BASE_URL, self.base_url or nse.BASE_URL
         client = self.client(headers=nse_site.BROWSER_HEADERS, limits=shelves.LIMITS)
@@ -187,7 +187,7 @@ class NseArchive(Online):
 
     def _optional(self, work: Callable[[], _T]) -> _T | None:
         """Return what `work` gives within a part of the time; None where it fails: a page can do without."""
-        from heatmap.deadline import within
+        from heatmap.system.deadline import within
 
         try:
             return within(OPTIONAL_SHARE * self.fetch_timeout_seconds, work)
@@ -243,8 +243,8 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
 
 def _archive(shelf: Exchange, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
-    from heatmap import web
     from heatmap.history import archives
+    from heatmap.system import http
 
     problems = []
     for name in shelf.names(day):
@@ -254,7 +254,7 @@ def _archive(shelf: Exchange, day: date) -> Archive | None:
         try:
             return archives.parse(body, day)
         except HistoryNonsense as error:
-            problems.append(f"{web.shown(name)} {error}")
+            problems.append(f"{http.shown(name)} {error}")
     if problems:
         raise SourceReshaped("; ".join(problems))
     return None
@@ -262,12 +262,12 @@ def _archive(shelf: Exchange, day: date) -> Archive | None:
 
 def _quote(bar: Bar, industry: str | None) -> Quote | None:
     """Return a bar's quote; None where its change is not known."""
-    from heatmap import values
     from heatmap.model import Quote
+    from heatmap.system import parsing
 
     if bar.previous_close is None:
         return None
-    percent = values.percent(round((bar.close / bar.previous_close - 1) * 100, 2))
+    percent = parsing.percent(round((bar.close / bar.previous_close - 1) * 100, 2))
     if percent is None:
         return None
     return Quote(

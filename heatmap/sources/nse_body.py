@@ -9,9 +9,9 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import limits, package_files, strict_json, values
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
 from heatmap.model import Change, Quote, Snapshot
+from heatmap.system import limits, package_files, parsing, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +137,7 @@ def _is_index(row: object, names: set[str]) -> bool:
     if not isinstance(row, dict):
         return False
     symbol = row.get("symbol")
-    priority = values.number(row.get("priority"))
+    priority = parsing.number(row.get("priority"))
     return priority == 1 or (isinstance(symbol, str) and (symbol in names or symbol == row.get("identifier")))
 
 
@@ -161,12 +161,12 @@ def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
         return None
     symbol = row.get("symbol")
     symbol = symbol.strip() if isinstance(symbol, str) else ""
-    last = _first(row, ("lastPrice", "ltP"), values.positive)
-    previous = _first(row, ("previousClose", "prevClose"), values.positive)
-    percent = _first(row, ("pChange", "per"), values.number)
+    last = _first(row, ("lastPrice", "ltP"), parsing.positive)
+    previous = _first(row, ("previousClose", "prevClose"), parsing.positive)
+    percent = _first(row, ("pChange", "per"), parsing.number)
     if percent is None and last is not None and previous is not None:
         percent = round((last / previous - 1) * 100, 2)
-    percent = values.percent(percent)
+    percent = parsing.percent(percent)
     if not _SYMBOL.fullmatch(symbol) or ".." in symbol or percent is None:
         return None
     about = row.get("meta")
@@ -174,18 +174,18 @@ def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
     return Quote(
         symbol=symbol,
         percent_change=percent,
-        name=values.words(row.get("companyName")) or values.words(about.get("companyName")),
-        sector=industries.get(symbol) or values.words(about.get("industry")),
+        name=parsing.words(row.get("companyName")) or parsing.words(about.get("companyName")),
+        sector=industries.get(symbol) or parsing.words(about.get("industry")),
         last_price=last,
         previous_close=previous,
-        open=values.positive(row.get("open")),
-        high=_first(row, ("dayHigh", "high"), values.positive),
-        low=_first(row, ("dayLow", "low"), values.positive),
+        open=parsing.positive(row.get("open")),
+        high=_first(row, ("dayHigh", "high"), parsing.positive),
+        low=_first(row, ("dayLow", "low"), parsing.positive),
         volume=_amount(row, "totalTradedVolume", "trdVol", LAKH),
         turnover=_amount(row, "totalTradedValue", "ntP", CRORE),
-        free_float_market_cap=values.positive(row.get("ffmc")),
-        year_high=_first(row, ("yearHigh", "wkhi"), values.positive),
-        year_low=_first(row, ("yearLow", "wklo"), values.positive),
+        free_float_market_cap=parsing.positive(row.get("ffmc")),
+        year_high=_first(row, ("yearHigh", "wkhi"), parsing.positive),
+        year_low=_first(row, ("yearLow", "wklo"), parsing.positive),
         changes=_changes(row),
     )
 
@@ -198,10 +198,10 @@ def _first(
 
 def _amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_unit: float) -> float | None:
     """Return shares or rupees; the legacy form gives them in lakhs or crores with two decimals."""
-    value = values.count(row.get(name))
+    value = parsing.count(row.get(name))
     if value is None:
-        value = values.count(row.get(legacy_name))
-        return None if value is None else values.count(round(value * legacy_unit))
+        value = parsing.count(row.get(legacy_name))
+        return None if value is None else parsing.count(round(value * legacy_unit))
     return value
 
 
@@ -212,9 +212,9 @@ def _changes(row: Mapping[str, Any]) -> dict[str, Change]:
         if name in row:
             since = _day(row.get(since_name))
             # Beside a percent change of 0, no day means that it is not known, not that it is 0.
-            result[period] = Change(values.percent(row[name]) if since else None, since)
+            result[period] = Change(parsing.percent(row[name]) if since else None, since)
         elif legacy_name in row:
-            result[period] = Change(values.percent(row[legacy_name]), None)
+            result[period] = Change(parsing.percent(row[legacy_name]), None)
     return result
 
 

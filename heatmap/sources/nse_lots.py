@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 
-from heatmap import limits
 from heatmap.errors import SourceReshaped
+from heatmap.system import limits
 
 PATH = "/content/fo/fo_mktlots.csv"  # on the archives' server
 MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices

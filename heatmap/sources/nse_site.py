@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap import web
 from heatmap.errors import SourceError, SourceImpossible, SourceOverloaded, SourceUntrusted
+from heatmap.system import http
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Site:
 
     def __init__(self, source: Online, base_url: str, folder: Path | None = None) -> None:
         self._base = base_url.rstrip("/")
-        self._budget = web.Budget(source.fetch_timeout_seconds)
+        self._budget = http.Budget(source.fetch_timeout_seconds)
         self._client = source.client(
             headers=BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
         )
@@ -61,7 +61,7 @@ class Site:
     @property
     def page(self) -> str:
         """The page's address, as messages show it."""
-        return web.shown(self._base + PAGE)
+        return http.shown(self._base + PAGE)
 
     def get(self, path: str, read: Callable[[bytes], T]) -> T:
         """Return what `read` makes of the answer to `path`. Raises SourceError, of the last try.
@@ -107,7 +107,7 @@ class Site:
         try:
             return read(self._client.get(url, self._budget, share=share, headers=headers).body)
         except SourceError as error:
-            self.failures[web.shown(url)] = error
+            self.failures[http.shown(url)] = error
             raise
 
     def _visit(self) -> None:

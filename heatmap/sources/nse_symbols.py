@@ -8,9 +8,10 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from heatmap import documents, limits, package_files
+from heatmap import documents
 from heatmap.errors import SourceReshaped
 from heatmap.guard import Alias
+from heatmap.system import limits, package_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 -- heatmap.keys reads the annotations as they stand here
 from typing import TYPE_CHECKING
 
-from heatmap.web_address import is_web_address
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from heatmap.web import Client, Limits
+    from heatmap.system.http import Client, Limits
 
 FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
 BROWSERS = ("chrome", "firefox", "safari")
@@ -63,7 +63,7 @@ class Online:
         limits: Limits | None = None,
     ) -> Client:
         """Return who asks for this source. Raises SourceImpossible where the proxy's password is missing."""
-        from heatmap.web import Client
+        from heatmap.system.http import Client
 
         return Client(
             headers=headers,
@@ -79,15 +79,15 @@ class Online:
             return None
         from urllib.parse import quote, unquote, urlsplit
 
-        from heatmap import credentials
         from heatmap.errors import ConfigError, SourceImpossible
+        from heatmap.system import secrets
 
         parts = urlsplit(self.proxy)
         if not parts.username:
             return self.proxy
         places = (self.proxy_password_env, self.proxy_password_file, self.proxy_password_command)
         try:
-            password = credentials.read(*places, what="proxy_password") or ""
+            password = secrets.read(*places, what="proxy_password") or ""
         except ConfigError as error:
             raise SourceImpossible(str(error)) from error
         login = f"{quote(unquote(parts.username), safe='')}:{quote(password, safe='')}"

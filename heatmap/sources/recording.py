@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from heatmap import files, limits, package_files, strict_json
 from heatmap.errors import ConfigError
+from heatmap.system import files, limits, package_files, strict_json
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import credentials, documents, files, tick
+from heatmap import documents, tick
 from heatmap.alerts import desk, memory, webhooks
 from heatmap.alerts.options import AlertOptions
 from heatmap.bars import Bar
@@ -20,6 +20,7 @@ from heatmap.errors import PublishError
 from heatmap.history.store import open_store
 from heatmap.model import Quote
 from heatmap.report import Report
+from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.servers.hooks import Hooks
 
@@ -275,10 +276,10 @@ def test_a_missing_address_is_said_and_costs_nothing(tmp_path: Path) -> None:
 
 def test_no_child_inherits_the_address(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """From before the first target is tried: what starts there has another environment."""
-    monkeypatch.setattr(credentials, "_variables", set())  # other tests may have asked for it
+    monkeypatch.setattr(secrets, "_variables", set())  # other tests may have asked for it
     market = Desk(tmp_path, movers())
     seen: list[dict[str, str]] = []
-    market.target.before = lambda: seen.append(credentials.child_environment())
+    market.target.before = lambda: seen.append(secrets.child_environment())
 
     market.run(OPEN, A=5.0)
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from heatmap.alerts import webhooks
-from heatmap.monitor import call
-from heatmap.monitor.errand import Errand
+from heatmap.system.background import Errand
+from heatmap.system.http import webhook
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
 
@@ -75,7 +75,7 @@ def test_a_wait_that_is_longer_than_the_run(retry_after: str) -> None:
 def test_a_wait_that_is_no_number(retry_after: str) -> None:
     """It counts for nothing: the usual pause is made."""
     with Hooks(first=("throttle", "throttle"), retry_after=retry_after) as hooks:
-        assert call.Answer("was answered 429", may_pass=True) == call.send("POST", hooks.url, b"{}")
+        assert webhook.Answer("was answered 429", may_pass=True) == webhook.send("POST", hooks.url, b"{}")
         assert webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS) is None
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import documents, files
+from heatmap import documents
 from heatmap.archive import day_files, record
 from heatmap.context import Day
 from heatmap.model import Breadth
+from heatmap.system import files
 from tests.archive.test_shelf import FINAL, THURSDAY, Market
 from tests.upgrades import make
 

@@ -12,12 +12,13 @@ from posixpath import normpath
 
 import pytest
 
-from heatmap import config, documents, files
+from heatmap import config, documents
 from heatmap.archive import day_files, record
 from heatmap.archive.delivery import Archives
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.report import Report
+from heatmap.system import files
 from tests.archive.test_shelf import DAY, FINAL, FRIDAY, LIST, MONDAY, OPEN, THURSDAY, Market
 from tests.doubles import MemoryPublisher, failure
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from heatmap import parts
 from heatmap.archive import target_days
 from heatmap.archive.record import Record, Target
 from heatmap.context import Day
 from heatmap.model import Breadth
 from heatmap.render.page import BEFORE, NEXT_LABEL, NEXT_LINK
+from heatmap.system import parts
 
 NOW = datetime.fromisoformat("2026-09-21T10:02:00+05:30")
 THURSDAY, FRIDAY, MONDAY = date(2026, 9, 17), date(2026, 9, 18), date(2026, 9, 21)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from heatmap import config, tick
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError
 from heatmap.publishers.delivery import Delivery
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.archive.test_late_days import dead_links
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 

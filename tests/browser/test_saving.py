@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Page
 
-from heatmap import values
 from heatmap.model import Quote
+from heatmap.system import parsing
 from tests.browser.conftest import Site
 from tests.drawings import page_of, reading_of, recorded, snapshot_of
 
@@ -67,7 +67,7 @@ def test_a_name_is_no_formula(market: Site, visit: Callable[..., Page], tmp_path
     assert {"-1"} == {row["value"] for row in rows}
     found = {row["symbol"]: row["name"] for row in rows}
     assert "'＝1+1" in found.values()
-    assert {quote.symbol: values.spreadsheet_cell(quote.name) for quote in quotes} == found
+    assert {quote.symbol: parsing.spreadsheet_cell(quote.name) for quote in quotes} == found
 
 
 @pytest.mark.parametrize("layout", ["table", "sectors", "treemap", "bars"])

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, outcomes, stop
+from heatmap import cli, outcomes
 from heatmap.cli import every
 from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
+from heatmap.system import stop
 from tests.servers.clock import Clock
 
 REPOSITORY = Path(__file__).parents[2]

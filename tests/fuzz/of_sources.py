@@ -7,11 +7,12 @@ import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from heatmap import clocks, holidays, limits, values, vlq
-from heatmap.credentials import VARIABLE
+from heatmap import holidays
 from heatmap.history import archives, packing
 from heatmap.sources import file, nse_body, nse_holidays, nse_lots, nse_symbols
-from heatmap.web import answers, cookies
+from heatmap.system import clocks, limits, parsing, varint
+from heatmap.system.http import cookies, responses
+from heatmap.system.secrets import VARIABLE
 from tests.fuzz.seeds import OVERRIDES
 from tests.fuzz.soundness import (
     TODAY,
@@ -74,21 +75,21 @@ def web_answer(body: bytes) -> object:
         if headers.get("status", "").isdecimal() and len(headers["status"]) < 5
         else 302
     )
-    reply = answers.Reply(status, headers, tuple(headers.values()), b"")
+    reply = responses.Reply(status, headers, tuple(headers.values()), b"")
     jar = cookies.Cookies()
     jar.take(URL, reply.cookies)
     assert len(jar) <= cookies.MOST_COOKIES
-    wish = answers.retry_after_seconds(headers)
-    assert wish is None or 0 <= wish <= answers.LONGEST_WISH_SECONDS
+    wish = responses.retry_after_seconds(headers)
+    assert wish is None or 0 <= wish <= responses.LONGEST_WISH_SECONDS
     offset = clocks.read_offset(headers, NOW)
     for as_of in (NOW, NOW + timedelta(hours=1)):
         clocks.find_difference(NOW, offset, as_of)
         assert clocks.correct(NOW, offset, as_of).year in clocks.YEARS
-    unpacked = refusing(lambda: answers.unpacked(rest, headers.get("content-encoding", ""), 10_000))
+    unpacked = refusing(lambda: responses.unpacked(rest, headers.get("content-encoding", ""), 10_000))
     assert len(unpacked) <= 10_000  # type: ignore[arg-type]  # bytes or a sentence
-    place = refusing(lambda: answers.redirected(URL, reply))
-    refusing(lambda: answers.judge(reply))
-    shown = answers.shown(headers.get("location", ""))
+    place = refusing(lambda: responses.redirected(URL, reply))
+    refusing(lambda: responses.judge(reply))
+    shown = responses.shown(headers.get("location", ""))
     header = jar.header(URL)
     assert header is None or (header.isascii() and header.isprintable())
     return wish, unpacked, place, shown, header
@@ -168,19 +169,21 @@ def lone_values(body: bytes) -> object:
     """Each value on its own, as text and as whatever JSON it may be."""
     found: list[object] = []
     for value in (text_of(body), decoded(body)):
-        figures = [check(value) for check in (values.number, values.positive, values.count, values.percent)]
+        figures = [
+            check(value) for check in (parsing.number, parsing.positive, parsing.count, parsing.percent)
+        ]
         assert all(is_figure(figure) for figure in figures), figures
-        assert all(not figure or abs(figure) >= values.SMALLEST for figure in figures), figures
-        words = values.words(value)
+        assert all(not figure or abs(figure) >= parsing.SMALLEST for figure in figures), figures
+        words = parsing.words(value)
         assert is_text(words), repr(words)
-        assert words is None or values.words(words) == words
-        moment = values.moment(value)
+        assert words is None or parsing.words(words) == words
+        moment = parsing.moment(value)
         if moment:
             moment.astimezone(UTC)
-        found += [*figures, words, values.day(value), moment]
+        found += [*figures, words, parsing.day(value), moment]
         if isinstance(value, str):
             VARIABLE.fullmatch(value)
-            found += [archives.date_of(value), answers.shown(value)]
+            found += [archives.date_of(value), responses.shown(value)]
     numbers = [byte << (byte % 40) for byte in body[:200]]
-    assert vlq.unpacked(vlq.packed(numbers)) == numbers
+    assert varint.unpacked(varint.packed(numbers)) == numbers
     return found

@@ -15,7 +15,7 @@ from heatmap.alerts import memory
 from heatmap.archive import day_files, record, shared
 from heatmap.errors import ConfigError
 from heatmap.history import keepsake
-from heatmap.web import cookies
+from heatmap.system.http import cookies
 from tests.fuzz.seeds import COOKIES_KEPT_AT
 from tests.fuzz.soundness import NOW, decoded, folder, refusing
 

@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
-from heatmap import calendars, snapshot_files, snapshots, strict_json, values
+from heatmap import calendars, snapshot_files, snapshots
 from heatmap.calendars import SessionOptions
 from heatmap.context import Occasion
 from heatmap.errors import EXIT_BUG, HeatmapError
 from heatmap.model import Breadth, Snapshot
 from heatmap.session import Phase, Verdict
 from heatmap.shapes import Cell, Table
+from heatmap.system import parsing, strict_json
 
 TODAY = date(2026, 9, 17)
 NOW = datetime(2026, 9, 17, 6, 0, tzinfo=UTC)
@@ -47,14 +48,14 @@ def refusing(parse: Callable[[], object]) -> object:
         return str(error)
 
 
-def is_figure(value: object, lowest: float = -values.LARGEST) -> bool:
+def is_figure(value: object, lowest: float = -parsing.LARGEST) -> bool:
     """Whether a figure is finite and bounded."""
     return value is None or (
-        isinstance(value, float) and math.isfinite(value) and lowest <= value < values.LARGEST
+        isinstance(value, float) and math.isfinite(value) and lowest <= value < parsing.LARGEST
     )
 
 
-def is_text(value: object, longest: int = values.LONGEST_NAME) -> bool:
+def is_text(value: object, longest: int = parsing.LONGEST_NAME) -> bool:
     """Whether text can stand on a page: one line of characters that show, in UTF-8."""
     if not isinstance(value, str):
         return value is None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars, config, documents, guard, overrides, schedule, values
+from heatmap import calendars, config, documents, guard, overrides, schedule
 from heatmap.alerts import memory
 from heatmap.archive import record, shared
 from heatmap.context import Day
@@ -21,7 +21,8 @@ from heatmap.history import keepsake, packing, sparks
 from heatmap.model import Breadth
 from heatmap.publishers import sftp_words
 from heatmap.state import State
-from heatmap.web import cookies
+from heatmap.system import parsing
+from heatmap.system.http import cookies
 from tests.fuzz.damage import DEEP
 from tests.fuzz.of_state import Notes
 
@@ -193,9 +194,9 @@ def test_a_tick_nested_without_end_is_damage(read: object) -> None:
 
 def test_figures_too_small_to_reckon_with_are_none() -> None:
     """Two such prices in a row had a difference by which nothing can be divided, and no page was drawn."""
-    assert [0.0, 0.0, 1e-12] == [values.number(figure) for figure in (5e-324, "-1e-13", 1e-12)]
-    assert values.positive(5e-324) is None
-    line = sparks.line([values.SMALLEST, 2 * values.SMALLEST])
+    assert [0.0, 0.0, 1e-12] == [parsing.number(figure) for figure in (5e-324, "-1e-13", 1e-12)]
+    assert parsing.positive(5e-324) is None
+    line = sparks.line([parsing.SMALLEST, 2 * parsing.SMALLEST])
 
     assert line
     assert json.dumps(line, allow_nan=False)

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap import config, guard, pages, values, vlq
+from heatmap import config, guard, pages
 from heatmap.history.model import Row
 from heatmap.history.tape import Tape
 from heatmap.model import Snapshot
 from heatmap.render import replay
 from heatmap.render.options import PageOptions
 from heatmap.sources import file
+from heatmap.system import parsing, varint
 from tests.drawings import FINAL, recorded
 from tests.fuzz.damage import TEXTS
 from tests.fuzz.seeds import SNAPSHOT_SEED
@@ -37,12 +38,12 @@ HIDDEN = [
     *range(0x2066, 0x206A),
 ]
 
-figures = st.sampled_from([values.SMALLEST, 1e-9, 0.01, 1, 99.95, 100, 1e6, 1e17, 9.9e17])
+figures = st.sampled_from([parsing.SMALLEST, 1e-9, 0.01, 1, 99.95, 100, 1e6, 1e17, 9.9e17])
 percents = st.sampled_from([-100, -99.99, -1, -0.0, 5e-324, 0, 0.004, 1.5, 99_999, 100_000])
 symbols = st.sampled_from(
     ["M&M", "A", "=CMD", "^NSEI", "x" * 32, "9", "_", "$$$", "É", "中", "a/b", "A-1", "constructor"]
 )
-texts = st.none() | st.sampled_from([text for text in TEXTS if values.words(text)])
+texts = st.none() | st.sampled_from([text for text in TEXTS if parsing.words(text)])
 changes = st.dictionaries(
     st.sampled_from(["1mo", "1y", "20d", "ytd", "constructor", "a_b", "1d"]),
     st.fixed_dictionaries(
@@ -196,4 +197,4 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
     assert len(body["moments"]) == len(prices)
     for name, packed in zip(body["symbols"], body["prices"], strict=True):
         known = [both["AB".index(name)] is not None for both in prices]
-        assert known == [code != 0 for code in vlq.unpacked(packed)]
+        assert known == [code != 0 for code in varint.unpacked(packed)]

@@ -35,7 +35,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.model import Quote, Snapshot
 from heatmap.session import Phase
 from heatmap.sources.nse_site import BROWSER_HEADERS
-from heatmap.web import client
+from heatmap.system.http import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 
 MARKET = "nse-fno"

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from heatmap import stop
-from heatmap.deadline import Deadline
 from heatmap.errors import EXIT_TEMPORARY, HistoryError, StoppedError
 from heatmap.history import postgres_connection as module
 from heatmap.history.store import Store, open_store
 from heatmap.session import Phase
+from heatmap.system import stop
+from heatmap.system.deadline import Deadline
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 from tests.servers.pgbouncer import PgBouncer

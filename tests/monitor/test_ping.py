@@ -9,8 +9,8 @@ import pytest
 
 from heatmap.errors import ConfigError, PublishError, SourceBlocked
 from heatmap.monitor import ping
-from heatmap.monitor.errand import Errand
 from heatmap.monitor.options import MonitorOptions
+from heatmap.system.background import Errand
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import credentials, tick
+from heatmap import tick
 from heatmap.config import Config
-from heatmap.deadline import Deadline
 from heatmap.errors import (
     ConfigError,
     LockedError,
@@ -31,6 +30,8 @@ from heatmap.monitor.options import MonitorOptions, MonitorSettings
 from heatmap.outcomes import Outcome, append, latest
 from heatmap.report import Report
 from heatmap.state import State, lock
+from heatmap.system import secrets
+from heatmap.system.deadline import Deadline
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.monitor.exposition import parse
 from tests.servers.hooks import Hooks
@@ -140,7 +141,7 @@ def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mon
 def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
     """Whatever this process has read as a secret is hidden, and its command is not run once more."""
     command = ["sh", "-c", f"echo >>{tmp_path}/asked; echo canary-5ecret"]
-    assert "canary-5ecret" == credentials.read(None, None, command)
+    assert "canary-5ecret" == secrets.read(None, None, command)
     target = MemoryPublisher(error=PublishError("it repeats canary%2d5ecret"))
 
     tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)

@@ -181,7 +181,7 @@ def _be_cut(how: str, offset: int, number: int) -> None:
     from tempfile import TemporaryDirectory
 
     from heatmap import config
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
     class Doomed(io.BufferedWriter):
         def write(self, data: bytes) -> int:  # type: ignore[override]

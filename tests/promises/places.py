@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from heatmap import config
-from heatmap.deadline import Deadline
+from heatmap.system.deadline import Deadline
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 from tests.servers.ssh import make_key
 from tests.servers.web import Nginx
@@ -23,7 +23,7 @@ from tests.servers.web import Nginx
 if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.web_file import Page
+    from heatmap.system.web_file import Page
 
 FOLDER = "heatmap"
 BUCKET = "pages"

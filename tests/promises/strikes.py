@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap import stop
+from heatmap.system import stop
 from tests.history.figures import at
 from tests.promises import installation
 from tests.promises.installation import FINAL, LATER, TIMES, Installation

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 
-from heatmap.web_file import Page
+from heatmap.system.web_file import Page
 
 NAME = "index.html"
 OPEN = datetime.fromisoformat("2026-09-17T10:00:00+05:30")

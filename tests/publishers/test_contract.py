@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
 from heatmap.publishers.delivery import Delivery
@@ -24,7 +23,8 @@ from heatmap.publishers.file import FilePublisher
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
 from heatmap.publishers.s3 import S3Publisher
 from heatmap.publishers.sftp import SftpPublisher
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.servers.certificates import Certificate
 from tests.servers.ftp import PASSWORD, Proftpd, ProftpdSftp, Vsftpd

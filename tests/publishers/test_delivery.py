@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
 from heatmap.publishers.probe import probe
 from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"new page")]
 OLD = {"web/index.html": b"old page", "web/nse/snapshot.json": b"[]", "web/mine.html": b"mine"}

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible
 from heatmap.publishers.file import FilePublisher
 from heatmap.publishers.ownership import SAMPLE
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.servers.disk import SmallDisk
 
 

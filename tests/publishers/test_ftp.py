@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ftp_control
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.servers import certificates, pyftpd
 from tests.servers.certificates import Certificate

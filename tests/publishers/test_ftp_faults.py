@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp import FtpPublisher, FtpsPublisher
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.servers.certificates import Certificate
 from tests.servers.ftp_dialogue import Login
 from tests.servers.scripted_ftp import Fault, ScriptedFtp

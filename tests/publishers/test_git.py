@@ -21,13 +21,13 @@ from typing import Any
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import git_branch, git_commands, git_locks, git_store, git_words
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.git import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.servers.git import GitDaemon
 from tests.servers.proxy import Fault, Proxy
@@ -1093,7 +1093,7 @@ def test_killed_at_any_moment(place: Place) -> None:
     """After SIGKILL at random the branch is valid and holds one whole page; the next run needs no help."""
     place.start_pages({"index.html": "0" * 200_000})
     script = (
-        "import sys\nfrom heatmap.deadline import Deadline\nfrom heatmap.model import Page\n"
+        "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.model import Page\n"
         "from heatmap.publishers.git import GitPublisher\nprint(flush=True)\n"
         "GitPublisher(sys.argv[1]).publish([Page('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
     )

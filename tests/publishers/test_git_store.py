@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import git_store, git_words
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.publishers.test_git import PAGES, PUT, Place, _nobody, place, soon
 
 __all__ = ["_nobody", "place"]  # fixtures

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishRefused
 from heatmap.publishers.sftp import SftpPublisher
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.servers.ssh import Sshd
 
 PAGES = [Page("index.html", b"x" * 100_000)]

@@ -8,11 +8,11 @@ from socket import SO_REUSEADDR, SOL_SOCKET, socket
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishRefused
 from heatmap.publishers import known_hosts
 from heatmap.publishers.known_hosts import HostKey, UnknownHostKey
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import LOGINS, SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp

@@ -10,7 +10,7 @@ from heatmap import tick
 from heatmap.demo import FINAL, settings
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import ownership
-from heatmap.web_file import Page
+from heatmap.system.web_file import Page
 
 UPGRADES = Path(__file__).parents[1] / "upgrades"
 GENERATOR = '<meta name="generator" content="heatmap (market-heatmap)">'

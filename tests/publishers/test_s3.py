@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from heatmap import credentials
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ownership import SAMPLE
 from heatmap.publishers.s3 import S3Publisher
-from heatmap.web_file import Page
+from heatmap.system import secrets
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.servers import certificates, scripted_s3
 from tests.servers.moto import Moto
@@ -715,7 +715,7 @@ def test_a_deadline_that_is_over_is_no_refusal(
 @pytest.mark.process
 def test_a_command_that_prints_no_secret(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """With time to spare it is at fault itself."""
-    monkeypatch.setattr(credentials, "COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(secrets, "COMMAND_SECONDS", 0.2)
     caught(target(scripted, **SLOW), PublishRefused, "s3://pages/web: .* sleep printed nothing within 0.2")
     caught(
         target(scripted, **{**SLOW, "secret_access_key_command": ("false",)}), PublishRefused, "exit code 1"
@@ -724,13 +724,13 @@ def test_a_command_that_prints_no_secret(scripted: ScriptedS3, monkeypatch: pyte
 
 def test_children_inherit_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the moment that it is known what they are for, programs that other targets start do not get them."""
-    monkeypatch.setattr(credentials, "_variables", set())
+    monkeypatch.setattr(secrets, "_variables", set())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, CANARY)
     assert [] == S3Publisher("s3://pages/web").problems()
 
     assert {"AWS_ACCESS_KEY_ID"} == {
-        name for name, value in credentials.child_environment().items() if value == CANARY
+        name for name, value in secrets.child_environment().items() if value == CANARY
     } - {SECRET}
 
 

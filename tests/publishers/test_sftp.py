@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import pytest
 
-from heatmap import credentials
-from heatmap.deadline import Deadline
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import askpass, delivery, openssh, sftp_client
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.sftp import SftpPublisher
-from heatmap.web_file import Page
+from heatmap.system import secrets
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
@@ -304,7 +304,7 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     """Where this machine cannot keep a copy to send, it is said so, and nothing is stored."""
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
-        "from heatmap.deadline import Deadline; from heatmap.model import Page; from pathlib import Path;"
+        "from heatmap.system.deadline import Deadline; from heatmap.model import Page; from pathlib import Path;"
         "from heatmap.publishers.sftp import SftpPublisher;"
         f"SftpPublisher({sshd.url()!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         f" known_hosts_file=Path({str(sshd.known_hosts_file)!r}))"
@@ -333,7 +333,7 @@ def test_no_locale(sshd: Sshd) -> None:
     """With LANG=C, as under cron, names in other alphabets arrive all the same."""
     known = sshd.known_hosts_file.rename(sshd.folder / "été")
     code = (
-        "from heatmap.deadline import Deadline; from heatmap.model import Page; from pathlib import Path; import sys;"
+        "from heatmap.system.deadline import Deadline; from heatmap.model import Page; from pathlib import Path; import sys;"
         "from heatmap.publishers.sftp import SftpPublisher;"
         f"p = SftpPublisher({sshd.url('%C3%A9t%C3%A9')!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         " known_hosts_file=Path(sys.argv[1]));"
@@ -465,7 +465,7 @@ def test_children_get_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ssh and the commands it starts inherit is the user's environment without the passwords."""
     monkeypatch.setenv("HEATMAP_CANARY", "canary")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
-    credentials.problems("HEATMAP_CANARY", None)
+    secrets.problems("HEATMAP_CANARY", None)
 
     assert "HEATMAP_CANARY" not in openssh.environment()
     assert "/agent" == openssh.environment()["SSH_AUTH_SOCK"]

@@ -7,7 +7,6 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import sftp_words
 from heatmap.publishers.known_hosts import UnknownHostKey
@@ -15,6 +14,7 @@ from heatmap.publishers.sftp import SftpPublisher
 from heatmap.publishers.sftp_client import Session
 from heatmap.publishers.sftp_words import Broken
 from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.system.deadline import Deadline
 
 TARGET = SftpPublisher("sftp://me@www.example.org/web", identity_file=Path("key"))
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.deadline import Deadline
 from heatmap.errors import PublishError
 from heatmap.publishers import address, delivery
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.web_file import Page
 from tests.conftest import started
 from tests.publishers.sftp_logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
@@ -181,7 +181,7 @@ def test_a_run_that_is_told_to_end(server: Sshd | ProftpdSftp, login: str) -> No
 HOLDER = """
 import sys
 from pathlib import Path
-from heatmap.deadline import Deadline
+from heatmap.system.deadline import Deadline
 from heatmap.publishers import sftp_client
 from heatmap.publishers.sftp import SftpPublisher
 target = SftpPublisher(sys.argv[1], identity_file=Path(sys.argv[2]), known_hosts_file=Path(sys.argv[3]),

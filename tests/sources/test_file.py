@@ -21,11 +21,11 @@ from heatmap.errors import (
     SourceImpossible,
     SourceNonsense,
 )
-from heatmap.limits import SNAPSHOT_BYTES
 from heatmap.session import Phase, Verdict
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording
+from heatmap.system.limits import SNAPSHOT_BYTES
 from heatmap.views.table import TableView
 from tests.drawings import reading_of
 from tests.servers.exchange import RECORDING, Exchange

@@ -17,8 +17,8 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.web import answers
-from heatmap.web.answers import Reply
+from heatmap.system.http import responses
+from heatmap.system.http.responses import Reply
 
 
 def reply(status: int, **headers: str) -> Reply:
@@ -49,14 +49,14 @@ def reply(status: int, **headers: str) -> Reply:
 def test_status(status: int, kind: type[SourceError], words: str) -> None:
     """Each status has its class, its sentence, and is remembered."""
     with pytest.raises(SourceError, match=words) as caught:
-        answers.judge(reply(status))
+        responses.judge(reply(status))
     assert kind is type(caught.value)
     assert caught.value.status == (None if status == 407 else status)
 
 
 def test_well() -> None:
     """200 means nothing bad."""
-    answers.judge(reply(200))
+    responses.judge(reply(200))
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_well() -> None:
 def test_wish(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds are believed up to a week; a date counts from the server's own; anything else says nothing."""
     with pytest.raises(SourceOverloaded) as caught:
-        answers.judge(reply(429, **headers))
+        responses.judge(reply(429, **headers))
     assert seconds == caught.value.retry_after_seconds
 
 
 def test_wish_in_words() -> None:
     """The sentence says how long."""
     with pytest.raises(SourceOverloaded, match="answered 429 and asks to wait 21,600 seconds: "):
-        answers.judge(reply(429, retry_after="21600"))
+        responses.judge(reply(429, retry_after="21600"))
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def test_wish_in_words() -> None:
 def test_redirects(old: str, place: str, target: str | None, status: int) -> None:
     """They stay with the site and its port, and on https, but for this machine itself."""
     if target is not None:
-        assert target == answers.redirected(old, reply(status, location=place))
+        assert target == responses.redirected(old, reply(status, location=place))
         return
     with pytest.raises(SourceBlocked, match="redirects to another site, or off https"):
-        answers.redirected(old, reply(status, location=place))
+        responses.redirected(old, reply(status, location=place))
 
 
 @pytest.mark.parametrize("answer", [reply(200, location="/y"), reply(302), reply(304, location="/y")])
 def test_no_redirects(answer: Reply) -> None:
     """Without a place, or with another status, there is nowhere to go."""
-    assert answers.redirected("https://a.example/x", answer) is None
+    assert responses.redirected("https://a.example/x", answer) is None
 
 
 def raw_deflate(body: bytes) -> bytes:
@@ -161,7 +161,7 @@ def raw_deflate(body: bytes) -> bytes:
 )
 def test_unpacked(coding: str, wire: bytes) -> None:
     """Each coding that was asked for is understood."""
-    assert answers.unpacked(wire, coding, 3) == b"[1]"
+    assert responses.unpacked(wire, coding, 3) == b"[1]"
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,14 @@ def test_unpacked(coding: str, wire: bytes) -> None:
 def test_not_unpacked(coding: str, wire: bytes, kind: type[SourceError], words: str) -> None:
     """Too large, cut, damaged, packed in a way that nobody asked for."""
     with pytest.raises(SourceError, match=words) as caught:
-        answers.unpacked(wire, coding, 100)
+        responses.unpacked(wire, coding, 100)
     assert kind is type(caught.value)
 
 
 def test_shown() -> None:
     """An address in a message has no user, password, query or fragment."""
-    assert answers.shown("https://me:pw@a.example:8443/x/y?token=1#f") == "https://a.example:8443/x/y"
-    assert answers.shown("http://[::1") == "an address that cannot be read"
+    assert responses.shown("https://me:pw@a.example:8443/x/y?token=1#f") == "https://a.example:8443/x/y"
+    assert responses.shown("http://[::1") == "an address that cannot be read"
 
 
 texts = st.text(max_size=40) | st.sampled_from(
@@ -198,8 +198,8 @@ def test_any_reply(status: int, headers: dict[str, str]) -> None:
     """Whatever a server answers: its meaning is a place on the same site, nothing, or an error of ours."""
     answer = Reply(status, headers, (), b"")
     try:
-        target = answers.redirected("https://a.example/x", answer)
-        answers.judge(answer)
+        target = responses.redirected("https://a.example/x", answer)
+        responses.judge(answer)
     except SourceError as error:
         wish = getattr(error, "retry_after_seconds", None)
         assert wish is None or 0 <= wish <= 604_800
@@ -212,6 +212,6 @@ def test_any_reply(status: int, headers: dict[str, str]) -> None:
 def test_any_bytes(wire: bytes, coding: str) -> None:
     """Whatever bytes come: no more than may be, or an error of ours."""
     try:
-        assert len(answers.unpacked(wire, coding, 30)) <= 30
+        assert len(responses.unpacked(wire, coding, 30)) <= 30
     except SourceError:
         pass

@@ -21,7 +21,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.web import Answer, Budget, Client, Limits, client
+from heatmap.system.http import Answer, Budget, Client, Limits, client
 from tests.servers import certificates
 from tests.servers.exchange import Exchange
 from tests.web.conftest import Serving

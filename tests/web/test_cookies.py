@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap.web.cookies import KEPT_SECONDS, MOST_COOKIES, Cookies
+from heatmap.system.http.cookies import KEPT_SECONDS, MOST_COOKIES, Cookies
 
 SITE = "https://www.a.example/x/y"
 

@@ -10,14 +10,14 @@ import pytest
 
 from heatmap.alerts import webhooks
 from heatmap.cli.visitors import Visitor
-from heatmap.deadline import Deadline
 from heatmap.errors import SourceError
 from heatmap.monitor import ping
 from heatmap.publishers.s3 import S3Publisher
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
-from heatmap.web import Budget, Client
-from heatmap.web_file import Page
+from heatmap.system.deadline import Deadline
+from heatmap.system.http import Budget, Client
+from heatmap.system.web_file import Page
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy
 from tests.servers.hooks import Hooks

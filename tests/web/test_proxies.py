@@ -13,7 +13,7 @@ from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
-from heatmap.web import Budget, Client
+from heatmap.system.http import Budget, Client
 from tests.servers.certificates import Certificate
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy, SocksProxy

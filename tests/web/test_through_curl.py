@@ -14,7 +14,7 @@ import pytest
 from heatmap.errors import SourceError, SourceImpossible
 from heatmap.sources.nse import Nse
 from heatmap.sources.options import BROWSERS
-from heatmap.web import Budget, Client
+from heatmap.system.http import Budget, Client
 from tests.servers.exchange import Exchange
 
 NOW = datetime(2026, 9, 18, 11, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import __version__, credentials
+from heatmap import __version__
 from heatmap.errors import ConfigError
-from heatmap.web_address import is_web_address
+from heatmap.system import secrets
+from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def address(variable: str | None, file: Path | None, *, what: str) -> str:
 
     The error says what is missing, and not what the address is.
     """
-    url = credentials.read(variable, file, what=what) or ""
+    url = secrets.read(variable, file, what=what) or ""
     if not is_web_address(url, may_login=True):
         where = variable or file
         raise ConfigError([f"{where} holds no address: it must begin with https:// or http:// and a host"])
@@ -45,7 +46,7 @@ def send(method: str, url: str, body: bytes | None = None, kind: str = "text/pla
     """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
     import requests
 
-    from heatmap.web.logins import AddressLogin
+    from heatmap.system.http.logins import AddressLogin
 
     headers = {"User-Agent": f"market-heatmap/{__version__}"}
     if body is not None:

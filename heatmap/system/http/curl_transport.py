@@ -6,15 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
-from heatmap.web import faults
-from heatmap.web.answers import Limits, Reply
+from heatmap.system.http import errors
+from heatmap.system.http.responses import Limits, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from curl_cffi import CurlError
 
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 MOST_HEADERS = 100  # as many as Python's own client takes
 CODINGS = "gzip, deflate, br, zstd"  # a browser's; the library unpacks them as they come
@@ -26,13 +26,13 @@ AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 # What the library's numbers mean (libcurl-errors(3)); of all others, that it cannot be reached.
 MEANINGS: Sequence[tuple[Container[int], Callable[[], SourceError]]] = (
-    ((28,), faults.silence),
-    ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), faults.distrust),
-    ((5, 97), faults.proxy_unreachable),
-    ((3,), faults.no_address),
-    ((1, 8), faults.no_http),  # 1: what answers speaks another protocol
-    ((18, 56, 92, 95), faults.break_off),
-    ((61,), faults.damage),
+    ((28,), errors.silence),
+    ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), errors.distrust),
+    ((5, 97), errors.proxy_unreachable),
+    ((3,), errors.no_address),
+    ((1, 8), errors.no_http),  # 1: what answers speaks another protocol
+    ((18, 56, 92, 95), errors.break_off),
+    ((61,), errors.damage),
     ((63,), lambda: SourceNonsense("sends more bytes than any list of quotes has: correct the address")),
 )
 
@@ -133,7 +133,7 @@ class _Transfer:
             return len(line)
         self._count += 1
         if self._count > MOST_HEADERS:
-            self.fault = faults.no_http()
+            self.fault = errors.no_http()
             return ABORT
         name, _, value = text.partition(":")
         if name.lower() == "set-cookie":
@@ -148,14 +148,14 @@ class _Transfer:
             return ABORT
         self.body += piece
         if len(self.body) > self._limits.decoded_bytes:
-            self.fault = faults.excess(self._limits.decoded_bytes, "unpacks to")
+            self.fault = errors.excess(self._limits.decoded_bytes, "unpacks to")
             return ABORT
         return len(piece)
 
 
 def _meant(error: CurlError) -> SourceError:
     """Return what an error of the library means."""
-    if faults.is_proxy_refusal(str(error)):
-        return faults.proxy_refusal()
+    if errors.is_proxy_refusal(str(error)):
+        return errors.proxy_refusal()
     code = int(error.code)
-    return next((meant() for codes, meant in MEANINGS if code in codes), faults.unreachable())
+    return next((meant() for codes, meant in MEANINGS if code in codes), errors.unreachable())

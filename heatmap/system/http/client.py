@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from heatmap import clocks
-from heatmap.deadline import Deadline, within
 from heatmap.errors import (
     DeadlineError,
     SourceBlocked,
     SourceError,
     SourceOverloaded,
 )
-from heatmap.web import answers, faults, pace
-from heatmap.web.answers import Answer, Limits, Reply, shown
-from heatmap.web_address import is_place
+from heatmap.system import clocks
+from heatmap.system.deadline import Deadline, within
+from heatmap.system.http import errors, rate_limit, responses
+from heatmap.system.http.responses import Answer, Limits, Reply, shown
+from heatmap.system.web_address import is_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class Client:
         cookies: Path | None = None,
         limits: Limits | None = None,
     ) -> None:
-        from heatmap.web.cookies import Cookies
+        from heatmap.system.http.cookies import Cookies
 
         self.cookies = Cookies(cookies)
         self._headers = headers or {}
@@ -128,9 +128,9 @@ class Client:
             reply = self._ask(url, deadline, headers)
             self._note_clock(reply)
             self.cookies.take(url, reply.cookies)
-            target = answers.redirected(url, reply)
+            target = responses.redirected(url, reply)
             if target is None:
-                answers.judge(reply)
+                responses.judge(reply)
                 kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
                 return Answer(reply.body, kind, url)
             url = target
@@ -149,11 +149,11 @@ class Client:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
-            raise faults.no_address() from error
+            raise errors.no_address() from error
         proxy = self._proxy or _environment_proxy(parts.scheme, host)
         if not proxy:
             self._look_up(host, deadline)
-        pause = pace.take_turn(f"{host}:{port}", deadline.remaining())
+        pause = rate_limit.take_turn(f"{host}:{port}", deadline.remaining())
         if pause is None:
             raise DeadlineError("its turn comes too late")
         time.sleep(pause)
@@ -185,15 +185,15 @@ class Client:
             message = "cannot be reached, for its name is not known: check the network and the address"
             raise SourceError(message) from error
         except UnicodeError as error:
-            raise faults.no_address() from error
+            raise errors.no_address() from error
         self._found.add(host)
 
     def _new_carrier(self) -> Carrier:
         if self._browser is not None:
-            from heatmap.web.through_curl import Carrier as Impersonator
+            from heatmap.system.http.curl_transport import Carrier as Impersonator
 
             return Impersonator(self._browser, self._timeouts)
-        from heatmap.web.through_requests import Carrier
+        from heatmap.system.http.requests_transport import Carrier
 
         return Carrier(self._headers, self._timeouts)
 
@@ -207,7 +207,7 @@ def _environment_proxy(scheme: str, host: str) -> str | None:
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
     if proxy and "://" in proxy and not is_place(proxy.partition("://")[2].rstrip("/")):
-        raise faults.proxy_no_address()
+        raise errors.proxy_no_address()
     return proxy
 
 

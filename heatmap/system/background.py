@@ -6,7 +6,7 @@ import time
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from heatmap import stop
+from heatmap.system import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import files, shortage
 from heatmap.errors import ConfigError
+from heatmap.system import files, resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
     except FileNotFoundError:
         return None, [f"{where} is not there: make it, with the {what} in it, and run: {_closing(file)}"]
     except OSError as error:
-        shortage.refuse(error)
+        resource_errors.refuse(error)
         return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
     except ValueError as error:
         return None, [f"{where} {error}"]
@@ -145,7 +145,7 @@ def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | Non
             start_new_session=True,
         )
     except OSError as error:
-        shortage.refuse(error)
+        resource_errors.refuse(error)
         return None, [f"{where} cannot be run ({error.strerror}): give its whole path"]
     with child:
         try:

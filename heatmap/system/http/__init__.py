@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heatmap.web.answers import Answer, Limits, shown
-from heatmap.web.client import Budget, Client
+from heatmap.system.http.client import Budget, Client
+from heatmap.system.http.responses import Answer, Limits, shown
 
 __all__ = ["Answer", "Budget", "Client", "Limits", "shown"]

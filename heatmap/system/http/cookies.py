@@ -15,7 +15,7 @@ from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request
 
-from heatmap import files
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

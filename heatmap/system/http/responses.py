@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from heatmap.errors import SourceBlocked, SourceNonsense, SourceOverloaded, SourceRenamed
-from heatmap.web import faults
+from heatmap.system.http import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ def judge(reply: Reply) -> None:
     if status in (401, 403, 421, 451):
         raise SourceBlocked(f"answered {status}: it does not let this address in", status=status)
     if status == 407:
-        raise faults.proxy_refusal()
+        raise errors.proxy_refusal()
     if status in (404, 410):
         raise SourceRenamed(f"answered {status}: there is nothing at this address any more", status=status)
     if status in (408, 429) or status >= 500:
@@ -125,7 +125,7 @@ def unpacked(wire: bytes, coding: str, most: int) -> bytes:
     else:
         raise SourceNonsense("packs its answer in a way that was not asked for (not gzip, not deflate)")
     if len(decoded) > most:
-        raise faults.excess(most, "unpacks to")
+        raise errors.excess(most, "unpacks to")
     return decoded
 
 
@@ -158,6 +158,6 @@ def _inflated(wire: bytes, most: int) -> bytes:
             failure = error
             continue
         if not unpacker.eof and len(decoded) <= most:
-            raise faults.break_off("in the middle of its packed answer")
+            raise errors.break_off("in the middle of its packed answer")
         return decoded
-    raise faults.damage() from failure
+    raise errors.damage() from failure

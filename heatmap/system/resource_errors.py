@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from heatmap.errors import HeatmapError, ShortageError
-from heatmap.limits import MIB
+from heatmap.system.limits import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

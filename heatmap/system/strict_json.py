@@ -6,8 +6,8 @@ import json
 from math import isinf
 from typing import NoReturn
 
-from heatmap import limits
 from heatmap.errors import SourceReshaped
+from heatmap.system import limits
 
 VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
 

@@ -12,14 +12,14 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimeoutError_
 
 from heatmap.errors import SourceError, SourceImpossible
-from heatmap.web import answers, faults
-from heatmap.web.answers import Limits, Reply
-from heatmap.web.logins import AddressLogin
+from heatmap.system.http import errors, responses
+from heatmap.system.http.logins import AddressLogin
+from heatmap.system.http.responses import Limits, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from heatmap.deadline import Deadline
+    from heatmap.system.deadline import Deadline
 
 CHUNK_BYTES = 16 * 1024
 # No brotli: requests could not unpack it without a further package.
@@ -87,39 +87,39 @@ def _body(response: requests.Response, limits: Limits, deadline: Deadline) -> by
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         wire += chunk
         if len(wire) > limits.wire_bytes:
-            raise faults.excess(limits.wire_bytes)
+            raise errors.excess(limits.wire_bytes)
         deadline.timeout(0)
     announced = response.headers.get("Content-Length", "")
     if announced.isascii() and announced.isdigit() and len(wire) < int(announced[:15]):
-        raise faults.break_off(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
-    return answers.unpacked(bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes)
+        raise errors.break_off(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
+    return responses.unpacked(bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes)
 
 
 def _meant(error: Exception) -> SourceError:
     """Return what an error of the library means."""
     known = requests.exceptions
     if isinstance(error, known.ProxyError):
-        if faults.is_proxy_refusal(str(error)):
-            return faults.proxy_refusal()
-        return faults.proxy_unreachable()
+        if errors.is_proxy_refusal(str(error)):
+            return errors.proxy_refusal()
+        return errors.proxy_unreachable()
     if isinstance(error, known.SSLError):
-        return faults.distrust()
+        return errors.distrust()
     if isinstance(error, (known.Timeout, TimeoutError_)):
-        return faults.silence()
+        return errors.silence()
     if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
         return SourceImpossible(
             "is asked through a SOCKS proxy, which needs a package: `pip install 'market-heatmap[socks]'`"
         )
     if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
-        return faults.no_address()
+        return errors.no_address()
     if any(
         isinstance(cause, HTTPException) and not isinstance(cause, (RemoteDisconnected, IncompleteRead))
         for cause in _causes(error)
     ):
-        return faults.no_http()
+        return errors.no_http()
     if isinstance(error, HTTPError):
-        return faults.break_off()
-    return faults.unreachable()
+        return errors.break_off()
+    return errors.unreachable()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

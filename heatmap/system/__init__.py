@@ -1,0 +1,1 @@
+"""Time limits, background work, files, child processes, secrets, texts from outside, HTTP. Nothing here knows a market."""
