@@ -1,1 +1,1 @@
-"""Time limits, background work, files, child processes, secrets, texts from outside, HTTP. Nothing here knows a market."""
+"""What every package may use and knows no market: files, processes, time limits, secrets, texts, HTTP."""
