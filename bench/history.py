@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from heatmap.sources.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 # Compiled modules are kept from tick to tick, whatever the shell says.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-TICK_IMPORTS = "import colour, jinja2, requests, heatmap.snapshots"
+TICK_IMPORTS = "import colour, jinja2, requests, heatmap.market.snapshot_json"
 STORE_IMPORTS = "import heatmap.history.sqlite, heatmap.history.store"
 MARKET = "nse-fno"
 SESSIONS = 20

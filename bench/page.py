@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from heatmap import demo
-from heatmap.model import Quote
-from heatmap.modes import MODES
+from heatmap.analysis.modes import MODES
+from heatmap.market.quotes import Quote
 from heatmap.render.options import LAYOUTS, PageOptions
 from heatmap.render.replay import replay_json
 from heatmap.render.templates import later_script

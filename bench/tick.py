@@ -26,12 +26,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from heatmap import calendars, guard, nap
-from heatmap.bars import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import packaged, phases
+from heatmap.market.calendar.session import Phase
 from heatmap.sources.recording import Recording
+from heatmap.state.memory import idle
 from tests.servers.exchange import Exchange
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -85,14 +86,14 @@ def remember(folder: Path) -> None:
     opens = datetime.fromisoformat(OPEN) - (DAY_TICKS - 1) * INTERVAL
     recording = Recording()
     day = [recording.fetch(now=opens + number * INTERVAL) for number in range(DAY_TICKS)]
-    calendar = calendars.load(calendars.SessionOptions(), folder)
+    calendar = packaged.load(packaged.SessionOptions(), folder)
     with open_store(HistoryOptions(), folder, print) as store:
         sessions = 0
         date = opens.date()
         closes = {quote.symbol: quote.previous_close or 1.0 for quote in day[0].quotes}
         while sessions < YEAR_SESSIONS:
             date -= timedelta(days=1)
-            if not guard.session_on(calendar, date):
+            if not phases.session_on(calendar, date):
                 continue
             sessions += 1
             bars = []
@@ -115,7 +116,7 @@ def check(what: str, folder: Path) -> None:
     site = folder / "site/nse-fno"
     time = datetime.fromisoformat(OPEN).isoformat()
     if what == "closed tick":
-        is_done = (folder / nap.STATE_DIRECTORY / nap.FILE_NAME).exists()
+        is_done = (folder / idle.STATE_DIRECTORY / idle.FILE_NAME).exists()
     elif what == "  with PNG":
         is_done = (site / "heatmap.png").exists()
     elif what == "  with history":

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker
 from heatmap.errors import (
     ConfigError,
     DeadlineError,
@@ -18,8 +17,9 @@ from heatmap.errors import (
     SourceReshaped,
     SourceResting,
 )
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from heatmap.sources import options
+from heatmap.state.memory import circuit_breaker
 from heatmap.system import limits
 from heatmap.system.deadline import within
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.breaker import Blocks
     from heatmap.config import Config, Market, NamedSource
-    from heatmap.model import Snapshot
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
     from heatmap.sources.interface import ClosingSource
-    from heatmap.state import State
+    from heatmap.state.memory.circuit_breaker import Blocks
+    from heatmap.state.memory.memory import State
 
 SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
 
@@ -91,8 +91,10 @@ class Asker:
         errors: list[tuple[NamedSource, SourceError]] = []
         while waiting:
             named = waiting.pop(0)
-            blocks = breaker.from_plain(self._state[market.name].sources).get(named.label, breaker.NONE)
-            rests = breaker.rests_until(blocks, self._config.interval_minutes, self._now)
+            blocks = circuit_breaker.from_plain(self._state[market.name].sources).get(
+                named.label, circuit_breaker.NONE
+            )
+            rests = circuit_breaker.rests_until(blocks, self._config.interval_minutes, self._now)
             if rests and self._patient:
                 local = rests.astimezone(ZoneInfo(market.calendar.time_zone))
                 resting.append(f"{named.label} until {local:%H:%M %Z}")
@@ -148,16 +150,16 @@ class Asker:
 
     def _note(self, market: Market, named: NamedSource, before: Blocks, error: SourceError | None) -> None:
         """Remember what became of asking a source, if that changes anything."""
-        blocks = breaker.after(before, error, self._now)
+        blocks = circuit_breaker.after(before, error, self._now)
         if blocks == before or self._dry_run:
             return
-        kept = breaker.from_plain(self._state[market.name].sources)
+        kept = circuit_breaker.from_plain(self._state[market.name].sources)
         labels = {each.label for each in market.sources}  # of a source that is no more, nothing is kept
         kept = {label: each for label, each in kept.items() if label in labels and label != named.label}
-        if blocks != breaker.NONE:
+        if blocks != circuit_breaker.NONE:
             kept[named.label] = blocks
         with suppress(ConfigError):  # a full disk: the page comes first
-            self._state.remember(market.name, sources=breaker.to_plain(kept))
+            self._state.remember(market.name, sources=circuit_breaker.to_plain(kept))
 
 
 def is_closing(named: NamedSource) -> bool:

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
-from heatmap.session import Phase
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
-    from heatmap.guard import Calendar
-    from heatmap.model import Snapshot
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
 
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
 
@@ -24,8 +24,8 @@ def name_in_history(market: str, snapshot: Snapshot) -> str:
 
 def find_session_before(calendar: Calendar, session: date) -> date | None:
     """Return the date of the session before one; None where the calendar knows of none."""
-    days = (session - timedelta(days=back) for back in range(1, guard.LONGEST_BREAK_DAYS))
-    return next((day for day in days if calendar.always or guard.session_on(calendar, day)), None)
+    days = (session - timedelta(days=back) for back in range(1, phases.LONGEST_BREAK_DAYS))
+    return next((day for day in days if calendar.always or phases.session_on(calendar, day)), None)
 
 
 def find_session(calendar: Calendar, snapshot: Snapshot, verdict: Verdict) -> date:
@@ -35,7 +35,7 @@ def find_session(calendar: Calendar, snapshot: Snapshot, verdict: Verdict) -> da
     # Closed, and drawn all the same: the newest session that had begun by then.
     day = snapshot.as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
     for earlier in (day, day - timedelta(days=1)):
-        session = guard.session_on(calendar, earlier)
+        session = phases.session_on(calendar, earlier)
         if session and session.windows and session.windows[0].opens <= snapshot.as_of:
             return earlier
     return day

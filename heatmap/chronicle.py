@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import attribution, duty, guard
+from heatmap import attribution, duty
 from heatmap.errors import ConfigError, HistoryError
-from heatmap.session import Phase
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
 from heatmap.shared_turns import SharedTurns
-from heatmap.state import mark_name
+from heatmap.state.memory.memory import mark_name
 from heatmap.system import parts
 
 if TYPE_CHECKING:
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from types import TracebackType
 
-    from heatmap.bars import Bar
     from heatmap.config import Config, Market
     from heatmap.ex_dates import Evidence
     from heatmap.history.actions import QuotedClose
     from heatmap.history.figures import Past
     from heatmap.history.store import Store
-    from heatmap.model import Snapshot
-    from heatmap.report import Report
-    from heatmap.session import Verdict
-    from heatmap.state import State
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
+    from heatmap.state.memory.memory import State
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
@@ -162,7 +163,7 @@ class Chronicle:
     def _bars(store: Store, name: str, session: date, symbols: Collection[str]) -> list[Bar]:
         from heatmap.history.actions import MONEY_SESSIONS
 
-        return store.bars(name, session - guard.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
+        return store.bars(name, session - phases.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
 
     def closes_before(
         self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]
@@ -174,7 +175,7 @@ class Chronicle:
         def read(store: Store) -> Mapping[str, float]:
             bars = store.bars(
                 attribution.name_in_history(market.name, snapshot),
-                session - guard.ONE_DAY,
+                session - phases.ONE_DAY,
                 1,
                 sorted(symbols),
             )

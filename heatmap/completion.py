@@ -10,14 +10,15 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import dispatch, duty, final_figures, final_parts, guard, pages
+from heatmap import dispatch, duty, final_figures, final_parts, pages
 from heatmap.alerts import memory
 from heatmap.chronicle import Chronicle
 from heatmap.errors import LockedError
-from heatmap.report import Report
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
 from heatmap.sequel import Sequel
-from heatmap.session import Phase
-from heatmap.state import State, lock, mark_name, merge_faults
+from heatmap.state.memory.memory import State, lock, mark_name, merge_faults
+from heatmap.state.memory.report import Report
 from heatmap.system import parts, resource_errors, stop
 from heatmap.system.deadline import Deadline
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from heatmap.archive.delivery import Archives
     from heatmap.config import Config, Market
     from heatmap.final_figures import Final
+    from heatmap.market.calendar.session import Verdict
     from heatmap.publishers.delivery import Delivery
-    from heatmap.session import Verdict
     from heatmap.system.web_file import Page
 
 
@@ -118,7 +119,7 @@ def _prepare(
     """Return what a market's final owes; None where nothing can be done, which is remembered."""
     memory_of = state[market.name]
     day = date.fromisoformat(memory_of.closed_date or "")
-    session = guard.session_on(market.calendar, day)
+    session = phases.session_on(market.calendar, day)
     final = final_figures.load(
         config.state_directory, market.name, day, lambda sentence: chronicle.tell(market, sentence)
     )
@@ -130,13 +131,13 @@ def _prepare(
         owed -= {parts.ALERTS}
         state.remember(market.name, alerts_date=day.isoformat())
         chronicle.tell(market, f"alerts of {day:%d %b %Y} that no web hook took are dropped")
-    return Work(market, guard.judge(market.calendar, session.settles), final, owed)
+    return Work(market, phases.judge(market.calendar, session.settles), final, owed)
 
 
 def _give_up(state: State, market: Market, now: datetime, chronicle: Chronicle) -> None:
     """Have the final made once more while its evening lasts; else forget what it owes, and say so."""
     day = state[market.name].closed_date
-    verdict = guard.judge(market.calendar, now)
+    verdict = phases.judge(market.calendar, now)
     if verdict.phase is Phase.FINAL and verdict.session and verdict.session.date.isoformat() == day:
         state.remember(market.name, final_date=None)
         return

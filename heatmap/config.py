@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import calendars, keys, nap, plugins
+from heatmap import keys, plugins
 from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
+from heatmap.market.calendar import packaged
+from heatmap.market.calendar.session import MarketIdentity
 from heatmap.render.options import PageOptions
-from heatmap.session import MarketIdentity
-from heatmap.state import FILE_NAME as STATE_FILE
+from heatmap.state.memory import idle
+from heatmap.state.memory.memory import FILE_NAME as STATE_FILE
 from heatmap.system import files, limits, resource_errors, suggestions
 from heatmap.tables import Tables
 
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
 
     from heatmap.alerts.options import AlertOptions
     from heatmap.archive.options import ArchiveOptions
-    from heatmap.gates import GateOptions
-    from heatmap.guard import Calendar
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.quality import GateOptions
     from heatmap.monitor.options import MonitorOptions
     from heatmap.publishers.interface import Publisher
     from heatmap.sources.interface import Source
 
-FILE_NAME = nap.CONFIGURATION
+FILE_NAME = idle.CONFIGURATION
 DEFAULT_SOURCES = [{"type": "nse"}, {"type": "nse-archive"}]
 
 
@@ -45,7 +47,7 @@ class Market(NamedTuple):
     title: str
     sources: tuple[NamedSource, ...]  # at least one, in the order in which they are asked
     calendar: Calendar
-    session: calendars.SessionOptions = calendars.DEFAULTS  # what the calendar was made of
+    session: packaged.SessionOptions = packaged.DEFAULTS  # what the calendar was made of
 
     @property
     def identity(self) -> MarketIdentity:
@@ -185,12 +187,12 @@ class _Reader(Tables):
         session_table = values.pop("session", {})
         own = self.build(MarketTable, values, where, also=("source", "session"))
         sources = self._sources(source_tables, f"{where} source")
-        options = self.build(calendars.SessionOptions, session_table, f"{where} session")
+        options = self.build(packaged.SessionOptions, session_table, f"{where} session")
         calendar = None
         if options is not None:
-            holidays = calendars.holiday_file_of(options, self.state_directory)
-            calendar = self.attempt(f"{where} session", lambda: calendars.load(options, self.base, holidays))
-            self.files += calendars.files(options, self.base, holidays)
+            holidays = packaged.holiday_file_of(options, self.state_directory)
+            calendar = self.attempt(f"{where} session", lambda: packaged.load(options, self.base, holidays))
+            self.files += packaged.files(options, self.base, holidays)
         if own is None or not sources or calendar is None:
             return None
         return Market(own.name, own.title or title, sources, calendar, options)
@@ -248,7 +250,7 @@ class _Reader(Tables):
         return options
 
     def _gates(self, table: object) -> GateOptions | None:
-        from heatmap.gates import GateOptions
+        from heatmap.market.quality import GateOptions
 
         options: GateOptions | None = self.build(GateOptions, table, "gates")
         return options

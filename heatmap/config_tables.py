@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from heatmap import nap
 from heatmap.errors import ConfigError
+from heatmap.state.memory import idle
 from heatmap.system.web_address import is_web_address
 
 DEADLINE_SECONDS = 90.0
@@ -21,7 +21,7 @@ class TopLevel:
     """The keys above the first table."""
 
     title: str = DEFAULT_TITLE
-    state_directory: Path = Path(nap.STATE_DIRECTORY)
+    state_directory: Path = Path(idle.STATE_DIRECTORY)
     interval_minutes: int = 5
     deadline_seconds: float | None = None  # None: DEADLINE_SECONDS, or 3/4 of the interval if that is less
     public_url: str | None = None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from heatmap.model import Breadth
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Breadth
 
 
 class Day(NamedTuple):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heatmap import config as configuration
-from heatmap import embed, guard, tick
+from heatmap import embed, tick
 from heatmap.errors import PublishError, UsageError
+from heatmap.market.calendar import phases
 from heatmap.publishers import ownership
 from heatmap.system import files, temporary
 
@@ -51,7 +52,7 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
 
 def moments(config: Config) -> Iterator[datetime]:
     """Yield the moments of the recorded day that a tick would publish, the final one last."""
-    session = guard.session_on(config.markets[0].calendar, DATE)
+    session = phases.session_on(config.markets[0].calendar, DATE)
     if session is not None:
         for window in session.windows:
             moment = window.opens

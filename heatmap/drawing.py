@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, gates, guard, pages
+from heatmap import duty, pages
 from heatmap.errors import SourceError, SourcePassed
-from heatmap.session import Phase
+from heatmap.market import quality
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
 from heatmap.system import clocks, stop
 
 if TYPE_CHECKING:
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
-    from heatmap.model import Snapshot
-    from heatmap.report import Report
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
     from heatmap.sequel import Sequel
-    from heatmap.session import Verdict
-    from heatmap.state import State
+    from heatmap.state.memory.memory import State
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 
@@ -97,7 +99,7 @@ class Drawing:
             self._tell_of(market, snapshot, zone)
             now, phase = self._correct(market, verdict, snapshot)
             self._tell_of_clock(market, snapshot)
-            gates.refuse_future(snapshot, now, zone)
+            quality.refuse_future(snapshot, now, zone)
             self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
             objection = duty.veto(phase, snapshot, now, zone)
             why = objection or duty.find_final(phase, self._state[market.name], snapshot)
@@ -128,7 +130,7 @@ class Drawing:
         now = (
             self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
         )
-        return (now, verdict) if now == self._now else (now, guard.judge(market.calendar, now))
+        return (now, verdict) if now == self._now else (now, phases.judge(market.calendar, now))
 
     def _tell_of_clock(self, market: Market, snapshot: Snapshot) -> None:
         """Warn once a day of a clock of this machine that is wrong, as far as the source's tells."""

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import final_parts
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
     from heatmap.config import Config, Market
-    from heatmap.guard import Calendar
-    from heatmap.model import Snapshot
-    from heatmap.session import Verdict
-    from heatmap.state import Memory, State
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
+    from heatmap.state.memory.memory import Memory, State
 
 LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the closing prices
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes

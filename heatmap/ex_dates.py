@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import measures, ratios
-from heatmap.bars import Bar
+from heatmap.analysis import measures
 from heatmap.history import actions
-from heatmap.periods import DAY
+from heatmap.market import ratios
+from heatmap.market.bars import Bar
+from heatmap.market.periods import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from heatmap.history.actions import QuotedClose
-    from heatmap.model import Quote, Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
 
 
 class Evidence(NamedTuple):

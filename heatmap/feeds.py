@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.alerts.memory import Notice
     from heatmap.archive.shelf import Shelf
-    from heatmap.session import Session
+    from heatmap.market.calendar.session import Session
 
 FEED_NAME = "feed.xml"
 

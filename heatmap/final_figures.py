@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import documents, snapshots
 from heatmap.errors import SourceError
+from heatmap.market import snapshot_json
+from heatmap.state.memory import json_files
 from heatmap.system import files, limits, parsing, strict_json
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
     from heatmap.system.web_file import Page
 
 FOLDER = "last"
@@ -36,7 +37,7 @@ def save(directory: Path, market: str, pages: Iterable[Page]) -> None:
     """Keep the figures that are among a market's pages. Raises OSError."""
     name = f"{market}/snapshot.json"
     content = next(page.content for page in pages if page.path == name)
-    files.write(_path(directory, market), documents.seal(content))
+    files.write(_path(directory, market), json_files.seal(content))
 
 
 def load(directory: Path, market: str, session: date, warn: Callable[[str], None]) -> Final | None:
@@ -46,9 +47,9 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
     """
     path = _path(directory, market)
     try:
-        content = documents.unseal(files.read(path, limits.DOCUMENT_BYTES))
+        content = json_files.unseal(files.read(path, limits.DOCUMENT_BYTES))
         document = strict_json.decode(content) if content is not None else None
-        snapshot = snapshots.from_json(document)
+        snapshot = snapshot_json.from_json(document)
     except FileNotFoundError:
         return None
     except (OSError, SourceError) as error:

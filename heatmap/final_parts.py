@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heatmap.config import Config
-    from heatmap.state import Memory
+    from heatmap.state.memory.memory import Memory
 
 
 def has_archive(config: Config) -> bool:

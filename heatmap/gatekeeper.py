@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import documents, gates, market_figures
-from heatmap.gates import Last, Refused
-from heatmap.periods import DAY
+from heatmap.market import market_figures, quality
+from heatmap.market.periods import DAY
+from heatmap.market.quality import Last, Refused
+from heatmap.state.memory import json_files
 from heatmap.system import parsing
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
-    from heatmap.model import Snapshot
-    from heatmap.report import Report
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
+    from heatmap.state.memory.report import Report
 
 VERSION = 1
 FOLDER = "last"
@@ -42,7 +43,7 @@ class Gatekeeper:
         self._config = config
         self._force = force
         self._chronicle = chronicle
-        self._options = config.gates or gates.GateOptions()
+        self._options = config.gates or quality.GateOptions()
         self._report = report
         self._dry_run = dry_run
         self._before: dict[str, Last] = {}
@@ -57,7 +58,7 @@ class Gatekeeper:
         Raises SourceGated.
         """
         zone = ZoneInfo(market.calendar.time_zone)
-        gates.refuse_unfinished(snapshot, verdict, zone)
+        quality.refuse_unfinished(snapshot, verdict, zone)
         last = self._load(market)
         if snapshot.unadjusted:
             snapshot = self._with_known_terms(market, snapshot, verdict, last)
@@ -65,7 +66,7 @@ class Gatekeeper:
         snapshot, sentences = market_figures.with_usable_figures(snapshot, closes)
         for sentence in sentences:
             self._tell(market, sentence)
-        snapshot, bad = gates.without_contradictions(
+        snapshot, bad = quality.without_contradictions(
             snapshot,
             zone,
             lambda symbols: self._chronicle.closes_before(market, snapshot, verdict, symbols),
@@ -73,15 +74,15 @@ class Gatekeeper:
         if bad:
             self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
         if not self._force:
-            gates.refuse_impossible(last, snapshot, verdict, now)
+            quality.refuse_impossible(last, snapshot, verdict, now)
         if last:
             if not whatever:
                 self._compare(market, last, snapshot, verdict, now)
-            change = gates.change_in_words(last, snapshot)
+            change = quality.change_in_words(last, snapshot)
             if change:
                 self._tell(market, change)
             self._before[market.name] = last
-        self._admitted[market.name] = gates.remembered(last, snapshot, now)
+        self._admitted[market.name] = quality.remembered(last, snapshot, now)
         return snapshot
 
     def listed(self, market: Market) -> tuple[frozenset[str], date | None]:
@@ -144,14 +145,14 @@ class Gatekeeper:
         """Raise SourceGated for figures that are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
         longest = self._options.stale_after(self._config.interval_minutes)
-        gates.refuse_older(last, snapshot, now, zone)
-        gates.refuse_stale(last, snapshot, verdict, now, longest, zone)
-        gates.refuse_without_prices(last, snapshot, self._options.least_share)
-        refused = gates.doubt(last, snapshot, now, self._options.least_share)
+        quality.refuse_older(last, snapshot, now, zone)
+        quality.refuse_stale(last, snapshot, verdict, now, longest, zone)
+        quality.refuse_without_prices(last, snapshot, self._options.least_share)
+        refused = quality.doubt(last, snapshot, now, self._options.least_share)
         if refused:
             if refused != last.refused:
                 self._save(market.name, last._replace(refused=refused))
-            gates.refuse_shrunk(last, refused, snapshot, verdict, now)
+            quality.refuse_shrunk(last, refused, snapshot, verdict, now)
 
     def _tell(self, market: Market, sentence: str) -> None:
         """Say it on a terminal, and keep it with the run's outcome."""
@@ -169,7 +170,7 @@ class Gatekeeper:
 
         path = self._path(market.name)
         try:
-            return documents.load(path, VERSION, _made, warn)
+            return json_files.load(path, VERSION, _made, warn)
         except OSError as error:
             warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
             return None
@@ -178,7 +179,7 @@ class Gatekeeper:
         if self._dry_run:
             return
         with suppress(OSError):  # a full disk, of which the state itself tells: the page comes first
-            documents.save(self._path(name), VERSION, _plain(last))
+            json_files.save(self._path(name), VERSION, _plain(last))
 
 
 def _plain(last: Last) -> dict[str, Any]:

@@ -6,20 +6,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, final_parts, guard, renewal
+from heatmap import final_parts, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
-from heatmap.outcomes import RESTING
-from heatmap.session import Phase
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
+from heatmap.state.memory import circuit_breaker
+from heatmap.state.memory.run_log import RESTING
 from heatmap.system import clocks, parsing, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from heatmap.config import Config, Market
-    from heatmap.guard import Calendar
-    from heatmap.outcomes import Outcome
-    from heatmap.session import Session, Verdict
-    from heatmap.state import Memory
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Session, Verdict
+    from heatmap.state.memory.memory import Memory
+    from heatmap.state.memory.run_log import Outcome
 
 SPARE_MINUTES = 2  # by which a tick may come late, beside its deadline
 FUTURE_TOLERANCE = timedelta(minutes=5)
@@ -67,7 +69,7 @@ def common_code(troubles: Iterable[Trouble]) -> int:
 
 def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memory, now: datetime) -> Health:
     """Return how a market fares at `now`; `ended` are its outcomes, oldest first."""
-    verdict = guard.judge(market.calendar, now)
+    verdict = phases.judge(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
     published_at = parsing.moment(memory.published_at)
@@ -101,8 +103,8 @@ def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | N
     if calendar.always:
         return until, None
     day = until.astimezone(ZoneInfo(calendar.time_zone)).date()
-    for days in range(guard.LONGEST_BREAK_DAYS):
-        session = guard.session_on(calendar, day - timedelta(days=days))
+    for days in range(phases.LONGEST_BREAK_DAYS):
+        session = phases.session_on(calendar, day - timedelta(days=days))
         if session is None or session.settles is None or session.windows[0].opens > until:
             continue
         if session.settles <= until:
@@ -259,8 +261,8 @@ def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
 
 def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Rest, ...]:
     found = []
-    for label, blocks in breaker.from_plain(memory.sources).items():
-        until = breaker.rests_until(blocks, config.interval_minutes, now)
+    for label, blocks in circuit_breaker.from_plain(memory.sources).items():
+        until = circuit_breaker.rests_until(blocks, config.interval_minutes, now)
         if until:
             found.append(Rest(label, until, blocks.in_a_row))
     return tuple(found)

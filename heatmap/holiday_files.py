@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import blocks, calendars, documents, holidays, overrides
+from heatmap import holidays
 from heatmap.errors import ConfigError, unwritable
+from heatmap.market.calendar import overrides, overrides_file
+from heatmap.market.calendar import packaged as calendars
+from heatmap.state.memory import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from heatmap.calendars import SessionOptions
-    from heatmap.guard import Calendar
     from heatmap.holidays import Update
+    from heatmap.market.calendar.packaged import SessionOptions
+    from heatmap.market.calendar.phases import Calendar
     from heatmap.sources.nse_holidays import Holidays
 
 HEADER = (
@@ -102,7 +105,7 @@ def _usable(path: Path, packaged: Calendar) -> str:
     problems: list[str] = []
     try:
         text = overrides.read(path)
-        blocks.without(text)
+        overrides_file.without(text)
         overrides.merged(packaged, text, path.name, problems)
     except ConfigError:
         return HEADER
@@ -111,7 +114,7 @@ def _usable(path: Path, packaged: Calendar) -> str:
 
 def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
     """Raise ConfigError where an older block of the overrides file hides what a list has."""
-    own = overrides.dates(blocks.without(file.above))
+    own = overrides.dates(overrides_file.without(file.above))
     hidden = [change for update in updates for change in update.own if change.day not in own]
     if hidden:
         problem = (
@@ -128,7 +131,7 @@ def _write(path: Path, text: str) -> None:
 
     temporary = path.with_name(files.temporary_name(path.name))
     try:
-        documents.make_state_directory(path.parent)
+        json_files.make_state_directory(path.parent)
         if path.exists():
             path.open("r+b").close()  # a folder that may be written lets even a read-only file be replaced
         with temporary.open("w", encoding="utf-8", newline="") as file:

@@ -10,13 +10,13 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import blocks, overrides
 from heatmap.errors import ConfigError, SourceNonsense
+from heatmap.market.calendar import overrides, overrides_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from heatmap.guard import Calendar
+    from heatmap.market.calendar.phases import Calendar
     from heatmap.sources.nse_holidays import Holidays
 
 LONGEST_MOVE = timedelta(days=3)  # by which a feast that goes by the moon may be moved
@@ -135,18 +135,18 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
     it. The file's block holds what `beneath` lacks, and `coverage_to` moves to the year's end once the list
     is whole. Raises SourceNonsense where the list cannot be right, ConfigError where the file cannot be used.
     """
-    own = overrides.dates(blocks.without(text)) | overrides.dates(blocks.without(above))
+    own = overrides.dates(overrides_file.without(text)) | overrides.dates(overrides_file.without(above))
 
     def merged(changed: str) -> Calendar:
         calendar = _merged(beneath, changed, name)
         return _merged(calendar, above, "overrides") if above else calendar
 
-    before, base = merged(text), merged(blocks.without(text, listed.year))
+    before, base = merged(text), merged(overrides_file.without(text, listed.year))
     refuse(listed, before, own, today)
     lines = [line for change in compare(listed, base) if change.day not in own for line in change.lines]
     end = date(listed.year, 12, 31)
     is_further = base.last is not None and base.last < end and not listed.missing
-    updated = blocks.rewritten(text, listed.year, lines, end if is_further else None)
+    updated = overrides_file.rewritten(text, listed.year, lines, end if is_further else None)
     try:
         after = merged(updated)
     except ConfigError as error:  # closures written in one line, say, which no block can follow

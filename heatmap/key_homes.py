@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from heatmap import plugins
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
-from heatmap.calendars import SessionOptions
 from heatmap.config_tables import MarketTable, TopLevel
-from heatmap.gates import GateOptions
 from heatmap.history.options import HistoryOptions
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.quality import GateOptions
 from heatmap.monitor.options import MonitorOptions
 from heatmap.render.options import PageOptions
 

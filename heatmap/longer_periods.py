@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from heatmap.model import Change
-from heatmap.plausibility import BAND
+from heatmap.market.plausibility import BAND
+from heatmap.market.quotes import Change
 
 if TYPE_CHECKING:
     from heatmap.history.model import Digest
-    from heatmap.model import Quote, Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
 
 # By how much two closes of one day may differ: a last price is not the official close. No split or bonus is
 # smaller than 1:10, which is 9 %.

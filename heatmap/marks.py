@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap import duty, final_figures, final_parts
-from heatmap.session import Phase
-from heatmap.state import mark_name, merge_faults
+from heatmap.market.calendar.session import Phase
+from heatmap.state.memory.memory import mark_name, merge_faults
 from heatmap.system import parts
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.report import Report
-    from heatmap.session import Verdict
-    from heatmap.state import State
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.state.memory.memory import State
+    from heatmap.state.memory.report import Report
     from heatmap.system.web_file import Page
 
 

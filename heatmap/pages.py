@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.context import Days
     from heatmap.history.figures import Past
-    from heatmap.model import Snapshot
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
     from heatmap.render.options import PageOptions
     from heatmap.sequel import Sequel
-    from heatmap.session import Verdict
     from heatmap.system.web_file import Page
 
 
@@ -36,9 +36,10 @@ def draw(
     """
     from dataclasses import replace
 
-    from heatmap import guard, readings
+    from heatmap.analysis import rankings
     from heatmap.context import Occasion
     from heatmap.images import png, svg
+    from heatmap.market.calendar import phases
     from heatmap.render.fragment import fragment
     from heatmap.render.options import named
     from heatmap.render.page import render
@@ -46,7 +47,7 @@ def draw(
     from heatmap.views.table import TableView
 
     look = config.page
-    found = readings.read_all(snapshot, look.clamp_percent, look.period_clamps)
+    found = rankings.read_all(snapshot, look.clamp_percent, look.period_clamps)
     view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
     table = view.draw(snapshot, next(iter(found.values())))
     shelf = sequel.shelf(market, snapshot, verdict, past) if sequel else None
@@ -60,7 +61,7 @@ def draw(
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
         days=shelf.days if shelf else None,
-        calendar_end=guard.end_of(market.calendar),
+        calendar_end=phases.end_of(market.calendar),
     )
     cache = config.state_directory
     pictures = [Page(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]

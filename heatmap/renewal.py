@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import breaker, calendars, guard
 from heatmap.errors import ConfigError, DeadlineError, HeatmapError, SourceBlocked, SourceError
+from heatmap.market.calendar import packaged, phases
+from heatmap.state.memory import circuit_breaker
 from heatmap.system.deadline import within
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from heatmap.config import Config, Market, NamedSource
     from heatmap.holidays import Change
-    from heatmap.report import Report
     from heatmap.sources.nse_holidays import Holidays
-    from heatmap.state import Memory, State
+    from heatmap.state.memory.memory import Memory, State
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
 
 SOURCE = "nse"  # the type of source whose site has the list
@@ -42,11 +43,11 @@ class Lack(NamedTuple):
 def is_due(market: Market, memory: Memory, now: datetime, *, is_published: bool) -> bool:
     """Whether this run should ask for the list; `is_published` says whether it published the market."""
     today = _today(market, now)
-    if not guard.is_ending(market.calendar, now) or _source(market) is None:
+    if not phases.is_ending(market.calendar, now) or _source(market) is None:
         return False
     if memory.holidays_asked_on == today.isoformat():
         return False
-    return is_published or guard.is_past_end(market.calendar, today)
+    return is_published or phases.is_past_end(market.calendar, today)
 
 
 def renew(
@@ -99,15 +100,15 @@ def renew(
 
 def notice(market: Market, memory: Memory, now: datetime) -> str | None:
     """Say that a calendar ends soon or has ended, and why there is no list yet; None where neither is so."""
-    if not guard.is_ending(market.calendar, now):
+    if not phases.is_ending(market.calendar, now):
         return None
     calendar, today = market.calendar, _today(market, now)
-    is_past = guard.is_past_end(calendar, today)
+    is_past = phases.is_past_end(calendar, today)
     begins = f"the calendar {calendar.name} {'ended' if is_past else 'ends'} on {calendar.last}"
     presumed = (
         f"{'' if is_past else 'from then on '}weekdays are presumed to be sessions in the last known hours"
     )
-    if not calendars.is_listed(market.session):
+    if not packaged.is_listed(market.session):
         return (
             f"{begins}: add the next year's dates to the overrides file and move its coverage_to; {presumed}"
         )
@@ -152,10 +153,10 @@ def is_warning_due(market: Market, memory: Memory, now: datetime) -> bool:
 
 def _is_worth_warning(market: Market, memory: Memory, now: datetime) -> bool:
     calendar, today = market.calendar, _today(market, now)
-    if not guard.is_ending(calendar, now) or calendar.last is None:
+    if not phases.is_ending(calendar, now) or calendar.last is None:
         return False
     asked_today = memory.holidays_asked_on == today.isoformat()
-    if _source(market) and not asked_today and not guard.is_past_end(calendar, today):
+    if _source(market) and not asked_today and not phases.is_past_end(calendar, today):
         return False  # the run that asks will know more
     since = _date(memory.holidays_failing_since)
     if since and (today - since).days >= FAILING_DAYS:
@@ -247,28 +248,28 @@ def _note(state: State, market: Market, lack: Lack | None, now: datetime) -> Non
 
 def _rests(config: Config, state: State, market: Market, named: NamedSource, now: datetime) -> bool:
     """Whether the site is left alone for now: it blocked us again and again, or just now in this run."""
-    blocks = breaker.from_plain(state[market.name].sources).get(named.label, breaker.NONE)
+    blocks = circuit_breaker.from_plain(state[market.name].sources).get(named.label, circuit_breaker.NONE)
     if blocks.last_at and datetime.fromisoformat(blocks.last_at) == now:
         return True
-    return breaker.rests_until(blocks, config.interval_minutes, now) is not None
+    return circuit_breaker.rests_until(blocks, config.interval_minutes, now) is not None
 
 
 def _note_block(state: State, market: Market, named: NamedSource, error: Exception, now: datetime) -> None:
     """Count a block of the list as one of its site; an answer says nothing of the quotes: not counted."""
-    blocks = breaker.from_plain(state[market.name].sources)
-    before = blocks.get(named.label, breaker.NONE)
-    after = breaker.after(before, error, now) if isinstance(error, SourceError) else before
-    if after in (before, breaker.NONE):
+    blocks = circuit_breaker.from_plain(state[market.name].sources)
+    before = blocks.get(named.label, circuit_breaker.NONE)
+    after = circuit_breaker.after(before, error, now) if isinstance(error, SourceError) else before
+    if after in (before, circuit_breaker.NONE):
         return
     try:
-        state.remember(market.name, sources=breaker.to_plain({**blocks, named.label: after}))
+        state.remember(market.name, sources=circuit_breaker.to_plain({**blocks, named.label: after}))
     except ConfigError:
         return
 
 
 def _source(market: Market) -> NamedSource | None:
     """Return the market's source whose site has the list; None where no source here can be asked for it."""
-    if not calendars.is_listed(market.session):
+    if not packaged.is_listed(market.session):
         return None
     return next((named for named in market.sources if named.name == SOURCE), None)
 

@@ -12,8 +12,8 @@ from heatmap.archive import shared
 from heatmap.archive.delivery import Archives
 from heatmap.archive.options import ArchiveSettings
 from heatmap.archive.shelf import Shelf
-from heatmap.session import Phase
-from heatmap.state import merge_faults
+from heatmap.market.calendar.session import Phase
+from heatmap.state.memory.memory import merge_faults
 from heatmap.system import parts
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from heatmap.context import Days
     from heatmap.history.figures import Past
     from heatmap.history.store import Store
-    from heatmap.model import Snapshot
-    from heatmap.report import Report
-    from heatmap.session import Verdict
-    from heatmap.state import State
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Snapshot
+    from heatmap.state.memory.memory import State
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 
@@ -282,7 +282,7 @@ def problems(config: Config) -> list[str]:
 
 def _unknown_periods(config: Config) -> Iterator[str]:
     """Say which alerts look at a period that neither the history nor a source is known to have."""
-    from heatmap.periods import BAND_SESSIONS, DAY, YEAR
+    from heatmap.market.periods import BAND_SESSIONS, DAY, YEAR
 
     history = config.history
     known = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from heatmap.model import Breadth, Quote
+    from heatmap.market.quotes import Breadth, Quote
 
 
 class Cell(NamedTuple):

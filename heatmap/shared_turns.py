@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import DeadlineError, HistoryError
-from heatmap.outcomes import ELSEWHERE
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
+from heatmap.state.memory.run_log import ELSEWHERE
 from heatmap.system import stop
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from heatmap.config import Market
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
-    from heatmap.report import Report
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
 
 LATE_INTERVALS = 1.5  # without a page for so long, a machine waits until the other gives its turn back

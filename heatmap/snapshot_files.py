@@ -7,15 +7,15 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from heatmap.session import Phase
-from heatmap.snapshots import FIGURES, SCHEMA
+from heatmap.market.calendar.session import Phase
+from heatmap.market.snapshot_json import FIGURES, SCHEMA
 from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.context import Occasion
-    from heatmap.model import Quote, Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
     from heatmap.shapes import Cell, Table
 
 _COLUMNS = ("symbol", "name", "sector", *FIGURES)

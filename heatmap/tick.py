@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty, guard
+from heatmap import dispatch, duty
 from heatmap.errors import ConfigError, LockedError, SourcePassed
-from heatmap.report import Report
-from heatmap.state import State, lock
+from heatmap.market.calendar import phases
+from heatmap.state.memory.memory import State, lock
+from heatmap.state.memory.report import Report
 from heatmap.system import resource_errors, stop
 from heatmap.system.deadline import Deadline
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
+    from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.monitor.options import MonitorSettings
     from heatmap.sequel import Sequel
-    from heatmap.session import MarketIdentity, Verdict
     from heatmap.system.web_file import Page
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
@@ -61,7 +62,7 @@ def run(
     where no market is called `only`.
     """
     report = Report(say)
-    verdicts = [(market, guard.judge(market.calendar, now)) for market in config.named(only)]
+    verdicts = [(market, phases.judge(market.calendar, now)) for market in config.named(only)]
     for market, verdict in verdicts:
         say(f"{market.name}: {verdict.phase}. {verdict.reason}")
 
@@ -145,7 +146,7 @@ def _rest(
     """Report until when nothing can be due, keep what failed, and tell who watches, where that is wanted."""
     judged = [(market.calendar, verdict) for market, verdict in verdicts]
     report.idle_until = duty.idle_until(judged, now)
-    markets = [market for market, _ in verdicts if guard.is_ending(market.calendar, now)]
+    markets = [market for market, _ in verdicts if phases.is_ending(market.calendar, now)]
     if markets and not quiet and _renew(config, state, markets, now, report):
         report.idle_until = None  # it was that of the calendar before
     if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
@@ -248,7 +249,7 @@ def _renew_after(
 ) -> None:
     """Renew the calendars of a run that has published what it drew, in the time that it has left."""
     stop.raise_if_requested()
-    markets = [market for market, _ in verdicts if guard.is_ending(market.calendar, now)]
+    markets = [market for market, _ in verdicts if phases.is_ending(market.calendar, now)]
     if markets:
         from heatmap import renewal
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from heatmap import calendars
 from heatmap.config import Config, Market, NamedSource
 from heatmap.errors import HeatmapError, PublishError
-from heatmap.model import Quote, Snapshot
+from heatmap.market.calendar import packaged
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
 from heatmap.render.options import PageOptions
@@ -91,11 +91,11 @@ def configuration(
     tmp_path: Path,
     source: MemorySource,
     *publishers: MemoryPublisher,
-    session: calendars.SessionOptions | None = None,
+    session: packaged.SessionOptions | None = None,
     more: tuple[tuple[str, MemorySource], ...] = (),
 ) -> Config:
     """A configuration of one market "nse-fno" with these parts, and `more` markets beside it."""
-    calendar = calendars.load(session or calendars.SessionOptions(), tmp_path)
+    calendar = packaged.load(session or packaged.SessionOptions(), tmp_path)
     return Config(
         path=None,
         title="Test",

@@ -9,11 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from heatmap import calendars, guard, readings
-from heatmap.bars import Bar
+from heatmap.analysis import rankings
+from heatmap.analysis.rankings import Reading
 from heatmap.context import Occasion
-from heatmap.model import Quote, Snapshot
-from heatmap.readings import Reading
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import packaged, phases
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.render.options import PageOptions
 from heatmap.render.page import render
 from heatmap.sources.recording import Recording
@@ -33,15 +34,15 @@ def snapshot_of(*quotes: Quote, currency: str | None = "INR", recording: bool = 
     return Snapshot("memory", AS_OF, quotes or SMALL, currency, recording=recording)
 
 
-def bars_before(snapshot: Snapshot, calendar: guard.Calendar, count: int) -> list[Bar]:
+def bars_before(snapshot: Snapshot, calendar: phases.Calendar, count: int) -> list[Bar]:
     """Bars of `count` sessions before that of a snapshot, made up backwards from its previous closes."""
     chance = Random(5)
     closes = {quote.symbol: quote.previous_close or 100.0 for quote in snapshot.quotes}
     day = snapshot.as_of.date()
     bars: list[Bar] = []
     while len(bars) < count * len(closes):
-        day -= guard.ONE_DAY
-        if guard.session_on(calendar, day) is None:
+        day -= phases.ONE_DAY
+        if phases.session_on(calendar, day) is None:
             continue
         for symbol, close in closes.items():
             before = round(close / (1 + chance.gauss(0.0005, 0.014)), 2)
@@ -58,9 +59,9 @@ def recorded(now: datetime = FINAL) -> Snapshot:
 
 def occasion(title: str = "A market", **more: Any) -> Occasion:
     """A drawing after the close of 17 September 2026."""
-    calendar = calendars.load(calendars.SessionOptions(), Path())
-    known = {"calendar_end": guard.end_of(calendar), **more}
-    verdict = guard.judge(calendar, FINAL)
+    calendar = packaged.load(packaged.SessionOptions(), Path())
+    known = {"calendar_end": phases.end_of(calendar), **more}
+    verdict = phases.judge(calendar, FINAL)
     return Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **known)
 
 
@@ -74,7 +75,7 @@ def page_of(
 ) -> str:
     """The page of a market, in its own folder or in the one above."""
     options = options or PageOptions()
-    found = readings.read_all(snapshot, options.clamp_percent, options.period_clamps)
+    found = rankings.read_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
     table = view.draw(snapshot, found["change", "1d"])
     page, page_above = render(table, snapshot, found, where or occasion(), options, history=history)
@@ -91,4 +92,4 @@ def data_of(page: str) -> dict[str, Any]:
 
 def reading_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Reading:
     """One reading of a market, with the usual clamps."""
-    return readings.read_all(snapshot, 3.0, {})[mode, period]
+    return rankings.read_all(snapshot, 3.0, {})[mode, period]

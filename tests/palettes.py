@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from heatmap.colours import UPS
+from heatmap.analysis.colours import UPS
 from heatmap.render.data import PALETTES, packed_palettes
 
 

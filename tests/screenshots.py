@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from heatmap import demo, embed, guard, tick
+from heatmap import demo, embed, tick
 from heatmap.history.store import open_store
-from heatmap.model import Quote
+from heatmap.market.calendar import phases
+from heatmap.market.quotes import Quote
 from heatmap.publishers.file import FilePublisher
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
@@ -101,7 +102,7 @@ def publish_days(folder: Path, count: int = 80) -> None:
     stocks = recorded().quotes
     for days in range(count, -1, -1):
         now = FINAL - timedelta(days)
-        if guard.session_on(market.calendar, now.date()) is None:
+        if phases.session_on(market.calendar, now.date()) is None:
             continue
         shift = chance.gauss(0, 1)
         stocks = tuple(_next_session(stock, shift + chance.gauss(0, 1.2)) for stock in stocks)

@@ -18,8 +18,9 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from heatmap.state.memory.memory import State
 
-from heatmap import asking, breaker, tick
+from heatmap import asking, tick
 from heatmap.config import Config, NamedSource
 from heatmap.errors import (
     EXIT_DATA,
@@ -31,9 +32,9 @@ from heatmap.errors import (
     SourcePassed,
     SourceRenamed,
 )
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase, Session
-from heatmap.state import State
+from heatmap.market.calendar.session import Phase, Session
+from heatmap.market.quotes import Quote, Snapshot
+from heatmap.state.memory import circuit_breaker
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import Archives, share
 from tests.servers.exchange import Exchange
@@ -78,9 +79,9 @@ def several(
     return config._replace(markets=(config.markets[0]._replace(sources=named),), **more)
 
 
-def remembered(config: Config) -> dict[str, breaker.Blocks]:
+def remembered(config: Config) -> dict[str, circuit_breaker.Blocks]:
     """What is remembered of the market's sources."""
-    return breaker.from_plain(State(config.state_directory)["nse-fno"].sources)
+    return circuit_breaker.from_plain(State(config.state_directory)["nse-fno"].sources)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +243,12 @@ def test_who_stood_in_is_told_with_the_reason(tmp_path: Path) -> None:
     """The outcome of a good run says what the sources before had to say, while they fail and while they rest."""
     config = several(tmp_path, MemorySource(error=SourceBlocked("it is shut")), MemorySource())
 
-    told = [tick.run(config, now=OPEN + number * TICK).outcomes[0] for number in range(breaker.BLOCKS + 1)]
+    told = [
+        tick.run(config, now=OPEN + number * TICK).outcomes[0] for number in range(circuit_breaker.BLOCKS + 1)
+    ]
 
     assert ["second"] * len(told) == [outcome.source for outcome in told]
-    assert ["first: it is shut"] * breaker.BLOCKS == [outcome.sentence for outcome in told[:-1]]
+    assert ["first: it is shut"] * circuit_breaker.BLOCKS == [outcome.sentence for outcome in told[:-1]]
     assert "first until 11:20 IST: left alone, for it blocked again and again" == told[-1].sentence
 
 

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from heatmap.blocks import rewritten, without
 from heatmap.errors import ConfigError
+from heatmap.market.calendar.overrides_file import rewritten, without
 
 OWN = """# Mine.
 coverage_to = "2027-03-31"  # as far as I know

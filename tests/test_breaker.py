@@ -6,11 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from heatmap.state.memory.circuit_breaker import NONE, Blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import breaker
-from heatmap.breaker import NONE, Blocks
 from heatmap.errors import (
     SourceBlocked,
     SourceEmpty,
@@ -21,6 +20,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
+from heatmap.state.memory import circuit_breaker
 
 NOON = datetime(2026, 9, 17, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = 5
@@ -37,7 +37,7 @@ def blocked(times: int, error: SourceError | None = None) -> Blocks:
     """What is remembered after so many blocks in a row, the last at noon."""
     blocks = NONE
     for _ in range(times):
-        blocks = breaker.after(blocks, error or SourceBlocked("no"), NOON)
+        blocks = circuit_breaker.after(blocks, error or SourceBlocked("no"), NOON)
     return blocks
 
 
@@ -46,12 +46,12 @@ def blocked(times: int, error: SourceError | None = None) -> Blocks:
 )
 def test_the_rest_grows_from_the_third_block_on(times: int, minutes: int) -> None:
     """Two intervals, then twice as long after each further block, up to an hour."""
-    assert minutes * 60 == breaker.rest_seconds(blocked(times), FIVE_MINUTES)
+    assert minutes * 60 == circuit_breaker.rest_seconds(blocked(times), FIVE_MINUTES)
 
 
 def test_who_is_asked_seldom_is_not_asked_more_often() -> None:
     """With an interval of two hours the rest is an interval, not an hour."""
-    assert breaker.rest_seconds(blocked(3), 120) == 7200
+    assert circuit_breaker.rest_seconds(blocked(3), 120) == 7200
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_who_is_asked_seldom_is_not_asked_more_often() -> None:
 )
 def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
     """What it asks for counts, up to six hours; to ask for no time at all is no wish."""
-    assert seconds == breaker.rest_seconds(blocked(3, asks_to_wait(wish)), FIVE_MINUTES)
+    assert seconds == circuit_breaker.rest_seconds(blocked(3, asks_to_wait(wish)), FIVE_MINUTES)
 
 
 @pytest.mark.parametrize(
@@ -67,23 +67,23 @@ def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
 )
 def test_it_closes_by_itself(answer: SourceError | None) -> None:
     """Whoever answers lets us in, whatever it is worth."""
-    assert breaker.after(blocked(9), answer, NOON) == NONE
+    assert circuit_breaker.after(blocked(9), answer, NOON) == NONE
 
 
 @pytest.mark.parametrize("answer", [SourceError("x"), SourceUntrusted("x"), asks_to_wait(None)])
 def test_what_proves_nothing_changes_nothing(answer: SourceError) -> None:
     """A network that is down, and a server in trouble, are neither a block nor the end of one."""
-    assert breaker.after(blocked(2), answer, NOON) == blocked(2)
+    assert circuit_breaker.after(blocked(2), answer, NOON) == blocked(2)
 
 
 def test_one_question_after_each_rest() -> None:
     """It is asked again as the rest ends, and not a second earlier."""
     blocks, end = blocked(3), NOON + timedelta(minutes=10)
 
-    assert breaker.rests_until(blocks, FIVE_MINUTES, end - timedelta(seconds=1)) == end
-    assert breaker.rests_until(blocks, FIVE_MINUTES, end) is None
-    probed = breaker.after(blocks, SourceBlocked("no"), end)
-    assert breaker.rests_until(probed, FIVE_MINUTES, end) == end + timedelta(minutes=20)
+    assert circuit_breaker.rests_until(blocks, FIVE_MINUTES, end - timedelta(seconds=1)) == end
+    assert circuit_breaker.rests_until(blocks, FIVE_MINUTES, end) is None
+    probed = circuit_breaker.after(blocks, SourceBlocked("no"), end)
+    assert circuit_breaker.rests_until(probed, FIVE_MINUTES, end) == end + timedelta(minutes=20)
 
 
 @given(
@@ -97,11 +97,11 @@ def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, 
     blocks = blocked(times, None if wish is None else asks_to_wait(wish))
     now = NOON + timedelta(minutes=jump)
 
-    until = breaker.rests_until(blocks, interval, now)
+    until = circuit_breaker.rests_until(blocks, interval, now)
 
     longest = max(6 * 3600, interval * 60)
     assert until is None or 0 < (until - now).total_seconds() <= min(
-        breaker.rest_seconds(blocks, interval), longest
+        circuit_breaker.rest_seconds(blocks, interval), longest
     )
 
 
@@ -109,7 +109,7 @@ def test_it_is_kept_as_json() -> None:
     """What is remembered survives its way through a file."""
     sources = {"nse": blocked(3), "file": blocked(4, asks_to_wait(60.0))}
 
-    assert breaker.from_plain(json.loads(json.dumps(breaker.to_plain(sources)))) == sources
+    assert circuit_breaker.from_plain(json.loads(json.dumps(circuit_breaker.to_plain(sources)))) == sources
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_it_is_kept_as_json() -> None:
 )  # fmt: skip
 def test_what_cannot_be_used_is_left_out(kept: object) -> None:
     """A state that somebody has changed by hand costs a request too many, not a run."""
-    assert breaker.from_plain(kept) == {}
+    assert circuit_breaker.from_plain(kept) == {}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.calendars import FOLDER, SessionOptions, load
 from heatmap.errors import ConfigError
-from heatmap.guard import judge
+from heatmap.market.calendar.packaged import FOLDER, SessionOptions, load
+from heatmap.market.calendar.phases import judge
 
 OVERRIDES = """
 coverage_to = 2027-12-31

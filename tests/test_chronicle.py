@@ -10,19 +10,19 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.memory import State
 
 from heatmap import tick
 from heatmap.alerts.options import AlertOptions
-from heatmap.bars import Bar
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import ConfigError, PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.store import Store, open_store
-from heatmap.model import Change, Quote
-from heatmap.session import Phase
-from heatmap.state import State
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Change, Quote
 from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures

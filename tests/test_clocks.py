@@ -13,13 +13,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from heatmap.state.memory.memory import State
+from heatmap.state.memory.report import Report
 
-from heatmap import health, outcomes, tick
+from heatmap import health, tick
 from heatmap.cli import check
-from heatmap.report import Report
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
-from heatmap.state import State
+from heatmap.state.memory import run_log
 from heatmap.system import clocks
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.promises.year import runs
@@ -281,7 +282,7 @@ def test_status_and_check_say_it(
     assert 0 == machine.run(NOON)
 
     def sentences(now: datetime) -> list[str]:
-        ended = outcomes.read(machine.config.state_directory)
+        ended = run_log.read(machine.config.state_directory)
         (market,) = machine.config.markets
         memory = State(machine.config.state_directory)["nse-fno"]
         found = health.judge(machine.config, market, ended, memory, now)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from colour import Color
 
-from heatmap import colours
+from heatmap.analysis import colours
 
 CONTRAST = colours.GRADIENTS["contrast"]["green"]
 SIDES = [

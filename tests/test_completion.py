@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.state.memory.memory import Memory, State
+from heatmap.state.memory.report import Report
 
 from heatmap import chronicle, final_figures, final_parts, tick
 from heatmap.alerts import webhooks
@@ -17,11 +19,9 @@ from heatmap.alerts.options import AlertOptions
 from heatmap.errors import PublishError, SourceError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.model import Quote
+from heatmap.market.quotes import Quote
 from heatmap.publishers.file import FilePublisher
 from heatmap.render import archive
-from heatmap.report import Report
-from heatmap.state import Memory, State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.hooks import Hooks
@@ -392,7 +392,7 @@ def test_figures_that_are_not_kept_whole(tmp_path: Path, damage: str) -> None:
     elif damage == "cut":
         kept.write_bytes(kept.read_bytes()[:-200])
     else:
-        from heatmap.documents import seal, unseal
+        from heatmap.state.memory.json_files import seal, unseal
 
         content = unseal(kept.read_bytes()) or b""
         kept.write_bytes(seal(content.replace(b'"date": "2026-09-17"', b'"date": "2026-09-16"')))

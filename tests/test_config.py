@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars, config, plugins
+from heatmap import config, plugins
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import ConfigError
 from heatmap.history.options import HistoryOptions
+from heatmap.market.calendar import packaged
 from heatmap.monitor.options import MonitorOptions
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
@@ -199,7 +200,7 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytes
 OPTIONS = {
     "the top level": config.TopLevel,
     "[[market]]": config.MarketTable,
-    "[market.session]": calendars.SessionOptions,
+    "[market.session]": packaged.SessionOptions,
     "[page]": PageOptions,
     "[monitor]": MonitorOptions,
     "[history]": HistoryOptions,

@@ -11,19 +11,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from heatmap.state.memory.memory import State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap import breaker, cli, documents, gatekeeper
+from heatmap import cli, gatekeeper
 from heatmap.alerts import memory as alerts
 from heatmap.archive import record
 from heatmap.errors import ConfigError
-from heatmap.state import State
+from heatmap.state.memory import circuit_breaker, json_files
 
 
 def load(path: Path, told: list[str]) -> Any:
     """The document's `n`, as the second version of a program would read it."""
-    return documents.load(path, 2, lambda document: int(document["n"]) + 1, told.append)
+    return json_files.load(path, 2, lambda document: int(document["n"]) + 1, told.append)
 
 
 def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     path, told = tmp_path / "a" / "b.json", list[str]()
 
     assert load(path, told) is None
-    documents.save(path, 2, {"n": 7, "name": "half a letter: \ud83d"})
+    json_files.save(path, 2, {"n": 7, "name": "half a letter: \ud83d"})
 
     assert 8 == load(path, told)
     assert {"version": 2, "n": 7, "name": "half a letter: ?"} == json.loads(path.read_text("utf-8"))
@@ -102,10 +103,10 @@ def test_another_program_s_document_stays(tmp_path: Path, words: bytes) -> None:
     path, told = tmp_path / "b.json", list[str]()
     path.write_bytes(words)
 
-    with pytest.raises(documents.ForeignError):
-        documents.load(path, 2, dict, told.append, "n")
-    with pytest.raises(documents.ForeignError):
-        documents.save(path, 2, {"n": 7})
+    with pytest.raises(json_files.ForeignError):
+        json_files.load(path, 2, dict, told.append, "n")
+    with pytest.raises(json_files.ForeignError):
+        json_files.save(path, 2, {"n": 7})
 
     assert ([], [words]) == (told, [file.read_bytes() for file in tmp_path.iterdir()])
 
@@ -116,7 +117,7 @@ def test_nothing_and_damage_are_replaced(tmp_path: Path, words: bytes) -> None:
     path = tmp_path / "b.json"
     path.write_bytes(words)
 
-    documents.save(path, 2, {"n": 7})
+    json_files.save(path, 2, {"n": 7})
 
     assert {"version": 2, "n": 7} == json.loads(path.read_bytes())
 
@@ -163,7 +164,7 @@ VALUES = st.recursive(
 def read_state(folder: Path) -> None:
     """Read and use a state.json, as a tick does."""
     state = State(folder)
-    breaker.from_plain(state["nse-fno"].sources)
+    circuit_breaker.from_plain(state["nse-fno"].sources)
     state.remember("nse-fno", final_date="2026-09-17")
 
 
@@ -202,7 +203,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "state.json": read_state,
     "alerts.json": lambda folder: alerts.load(folder, print),
     "archive-nse-fno.json": lambda folder: record.load(folder, "nse-fno", print),
-    "last.json": lambda folder: documents.load(folder / "last.json", 1, gatekeeper._made, print),
+    "last.json": lambda folder: json_files.load(folder / "last.json", 1, gatekeeper._made, print),
 }
 
 
@@ -226,7 +227,7 @@ def test_whatever_a_document_holds(name: str, where: list[int], other: object) -
     with TemporaryDirectory() as folder:
         READERS[name](Path(folder))
         (Path(folder) / name).write_text(json.dumps(spoilt(GOOD[name], where, other)), "utf-8")
-        with suppress(ConfigError, documents.ForeignError):
+        with suppress(ConfigError, json_files.ForeignError):
             READERS[name](Path(folder))
             READERS[name](Path(folder))
 
@@ -235,11 +236,11 @@ def test_whatever_a_document_holds(name: str, where: list[int], other: object) -
 @settings(derandomize=True, deadline=None)
 def test_a_seal_is_broken_by_any_change(content: bytes, place: int, bit: int) -> None:
     """What was sealed comes back; cut anywhere, longer, or with one bit flipped, nothing does."""
-    sealed = documents.seal(content)
+    sealed = json_files.seal(content)
     assert hashlib.sha256(content).hexdigest().encode() == sealed[:64]
-    assert content == documents.unseal(sealed)
+    assert content == json_files.unseal(sealed)
 
     flipped = bytearray(sealed)
     flipped[place % len(sealed)] ^= 1 << bit
     for damaged in (bytes(flipped), sealed[: place % len(sealed)], sealed + b"x", bytes(len(sealed)), b""):
-        assert documents.unseal(damaged) is None
+        assert json_files.unseal(damaged) is None

@@ -16,19 +16,19 @@ import pytest
 from heatmap import ex_dates, tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
-from heatmap.bars import Bar
 from heatmap.config import Config, NamedSource
 from heatmap.errors import SourceError
 from heatmap.ex_dates import Evidence
-from heatmap.guard import Terms
 from heatmap.history import quoted_closes
 from heatmap.history.actions import QuotedClose
 from heatmap.history.archives import Archive
 from heatmap.history.model import Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.phases import Terms
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources import nse_archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.history.ex_dates import CRASH, GENESYS, HARDWYN, IVZINNIFTY, JLHL, NARMADA, POCL, TEMBO, VEDL

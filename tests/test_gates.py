@@ -11,15 +11,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from heatmap.state.memory.memory import State
 
-from heatmap import dispatch, gates, guard, tick
-from heatmap.calendars import SessionOptions, load
+from heatmap import dispatch, tick
 from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
-from heatmap.gates import GateOptions, Last
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Verdict
+from heatmap.market import quality
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.packaged import SessionOptions, load
+from heatmap.market.calendar.session import Verdict
+from heatmap.market.quality import GateOptions, Last
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources import file as files
-from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -62,7 +64,7 @@ def snapshot(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Snapshot:
 
 def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Last:
     """What is remembered of a page of such figures."""
-    return gates.remembered(None, snapshot(quotes, as_of), as_of)
+    return quality.remembered(None, snapshot(quotes, as_of), as_of)
 
 
 def without_longer_periods(quote: Quote) -> Quote:
@@ -82,10 +84,10 @@ def test_the_future_has_no_figures(ahead: timedelta, *, passes: bool) -> None:
     figures = snapshot(market(2), OPEN + ahead)
 
     if passes:
-        gates.refuse_future(figures, OPEN, INDIA)
+        quality.refuse_future(figures, OPEN, INDIA)
     else:
         with pytest.raises(SourceGated, match=r"17 Sep 2026 11:05 IST|18 Sep 2026 11:00 IST"):
-            gates.refuse_future(figures, OPEN, INDIA)
+            quality.refuse_future(figures, OPEN, INDIA)
 
 
 @pytest.mark.parametrize(
@@ -104,20 +106,20 @@ def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passe
     figures, moment = snapshot(market(2), at(as_of)), verdict(at(now))
 
     if passes:
-        gates.refuse_unfinished(figures, moment, INDIA)
+        quality.refuse_unfinished(figures, moment, INDIA)
     else:
         with pytest.raises(SourceGated, match="when trading had not ended .*clock"):
-            gates.refuse_unfinished(figures, moment, INDIA)
+            quality.refuse_unfinished(figures, moment, INDIA)
 
 
 def test_a_final_of_a_market_that_is_open() -> None:
     """Within the last minutes a last trade may be the closing price; not while the source says open."""
     figures, moment = snapshot(market(2), at("2026-07-31T15:29:30")), verdict(at("2026-07-31T16:00:00"))
 
-    gates.refuse_unfinished(replace(figures, is_open=False), moment, INDIA)
-    gates.refuse_unfinished(replace(figures, is_open=None), moment, INDIA)
+    quality.refuse_unfinished(replace(figures, is_open=False), moment, INDIA)
+    quality.refuse_unfinished(replace(figures, is_open=None), moment, INDIA)
     with pytest.raises(SourceGated, match="when trading had not ended"):
-        gates.refuse_unfinished(replace(figures, is_open=True), moment, INDIA)
+        quality.refuse_unfinished(replace(figures, is_open=True), moment, INDIA)
 
 
 @pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])
@@ -126,7 +128,7 @@ def test_no_real_figures_contradict_themselves(name: str) -> None:
     body = (RECORDING if name == RECORDING.name else FIXTURES / name).read_bytes()
     figures = files.parse(body)
 
-    kept, bad = gates.without_contradictions(figures, INDIA)
+    kept, bad = quality.without_contradictions(figures, INDIA)
 
     assert ((), figures.dropped) == (bad, kept.dropped)
     assert list(map(without_longer_periods, figures.quotes)) == list(map(without_longer_periods, kept.quotes))
@@ -141,7 +143,7 @@ def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
         except Exception:  # a form without stocks, or in pieces
             continue
         found += 1
-        kept, bad = gates.without_contradictions(figures, INDIA)
+        kept, bad = quality.without_contradictions(figures, INDIA)
         assert () == bad, path.name
         assert list(map(without_longer_periods, figures.quotes)) == list(
             map(without_longer_periods, kept.quotes)
@@ -178,7 +180,7 @@ def test_a_row_that_contradicts_itself(
     """It is left out and counted, unless an ex-date explains it; the other rows stay."""
     odd = Quote("ODD", percent, last_price=price, previous_close=previous)
 
-    kept, bad = gates.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
+    kept, bad = quality.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
 
     assert (stays, () if stays else ("ODD",)) == ("ODD" in {quote.symbol for quote in kept.quotes}, bad)
     assert (20 + stays, 3 - stays) == (len(kept.quotes), kept.dropped)
@@ -189,13 +191,13 @@ def test_many_contradictions_are_a_gate(percent: float) -> None:
     """A tenth may be bad; more are a column that means something else, also where each could be an ex-date."""
     figures = [replace(quote, percent_change=percent) for quote in market(11)]
 
-    assert gates.without_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
+    assert quality.without_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
     with pytest.raises(
         SourceGated, match="11 of 100 instruments contradict .*S000, S001, S002, S003, S004, …"
     ):
-        gates.without_contradictions(snapshot((*figures, *market(89, first=11))), INDIA)
+        quality.without_contradictions(snapshot((*figures, *market(89, first=11))), INDIA)
     with pytest.raises(SourceGated, match="1 of 1 "):
-        gates.without_contradictions(snapshot(figures[:1]), INDIA)
+        quality.without_contradictions(snapshot(figures[:1]), INDIA)
 
 
 @pytest.mark.parametrize("points", [-20.0, -5.0, -1.0, 1.0, 5.0, 20.0])
@@ -210,7 +212,7 @@ def test_garbled_percent_changes(points: float) -> None:
         for quote in figures.quotes
     ]
 
-    _, bad = gates.without_contradictions(replace(figures, quotes=tuple(quotes)), INDIA)
+    _, bad = quality.without_contradictions(replace(figures, quotes=tuple(quotes)), INDIA)
 
     assert 21 == len(garbled)
     assert sorted(garbled) == list(bad)
@@ -223,7 +225,7 @@ def test_a_percent_change_from_our_own_close() -> None:
     of_another = Quote("OTHER", 3.0, last_price=102.0, previous_close=97.0)
     figures = snapshot((*market(30), wrong_close, old_terms, of_another))
 
-    kept, bad = gates.without_contradictions(
+    kept, bad = quality.without_contradictions(
         figures, INDIA, lambda symbols: {symbol: {"OLD": 547.0}.get(symbol, 100.0) for symbol in symbols}
     )
 
@@ -237,19 +239,19 @@ def test_a_percent_change_from_our_own_close() -> None:
 def test_older_figures() -> None:
     """A second is enough; those of the page's own time pass, and those of its minute where seconds lack."""
     page = last(market(2))
-    gates.refuse_older(page, snapshot(market(2), OPEN), OPEN, INDIA)
-    gates.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), OPEN, INDIA)
+    quality.refuse_older(page, snapshot(market(2), OPEN), OPEN, INDIA)
+    quality.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), OPEN, INDIA)
 
     for older in (OPEN - timedelta(seconds=1), at("2026-09-17T10:59:00"), OPEN - DAY):
         with pytest.raises(SourceGated, match="older than the page's of 17 Sep 11:00:28"):
-            gates.refuse_older(page, snapshot(market(2), older), OPEN, INDIA)
-    gates.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), OPEN, INDIA)
+            quality.refuse_older(page, snapshot(market(2), older), OPEN, INDIA)
+    quality.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), OPEN, INDIA)
 
 
 def verdict(now: datetime, **session: object) -> Verdict:
     """The guard's word on a moment of the exchange's calendar, or of another."""
     options = SessionOptions(**session)  # type: ignore[arg-type]
-    return guard.judge(load(options, Path()), now)
+    return phases.judge(load(options, Path()), now)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,7 @@ def test_figures_that_stand_still(since: str, now: str, *, moved: bool, count: i
 
     def judge() -> None:
         longest = GateOptions().stale_after(5)
-        gates.refuse_stale(page, figures, verdict(moment), moment, longest, INDIA)
+        quality.refuse_stale(page, figures, verdict(moment), moment, longest, INDIA)
 
     if passes:
         judge()
@@ -299,19 +301,19 @@ def test_a_market_that_shrinks(left: int, *, passes: bool) -> None:
     """Seven tenths of the page's own instruments are enough, however many others come."""
     figures = snapshot((*market(left), *market(300, first=500)), OPEN + FIVE)
 
-    assert passes == (gates.doubt(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
+    assert passes == (quality.doubt(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
 
 
 def test_a_change_in_words() -> None:
     """Who joined and who left, five of each at most; nothing where nothing changed."""
     page = last(market(10))
 
-    assert gates.change_in_words(page, snapshot(market(10))) is None
-    assert "the instruments have changed: 1 joined (S010), 2 left (S000, S001)" == gates.change_in_words(
+    assert quality.change_in_words(page, snapshot(market(10))) is None
+    assert "the instruments have changed: 1 joined (S010), 2 left (S000, S001)" == quality.change_in_words(
         page, snapshot(market(9, first=2))
     )
     assert "8 joined (S010, S011, S012, S013, S014, …)" in str(
-        gates.change_in_words(page, snapshot(market(18)))
+        quality.change_in_words(page, snapshot(market(18)))
     )
 
 

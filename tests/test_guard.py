@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap.calendars import SessionOptions, load
-from heatmap.guard import Calendar, end_of, is_ending, judge, session_on
+from heatmap.market.calendar.packaged import SessionOptions, load
+from heatmap.market.calendar.phases import Calendar, end_of, is_ending, judge, session_on
 
 NSE = load(SessionOptions(), Path())
 OVERNIGHT = load(SessionOptions(open="22:00", close="4:00", time_zone="Asia/Kolkata"), Path())

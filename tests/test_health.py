@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.circuit_breaker import Blocks, to_plain
+from heatmap.state.memory.memory import Memory
+from heatmap.state.memory.run_log import Outcome
 
-from heatmap import calendars, health
-from heatmap.breaker import Blocks, to_plain
-from heatmap.calendars import SessionOptions
+from heatmap import health
 from heatmap.config import NamedSource
-from heatmap.guard import Calendar
-from heatmap.outcomes import Outcome
-from heatmap.state import Memory
+from heatmap.market.calendar import packaged
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.calendar.phases import Calendar
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
-NSE = calendars.load(SessionOptions(), Path())
+NSE = packaged.load(SessionOptions(), Path())
 
 
 def at(text: str) -> datetime:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import history_measures, measures
-from heatmap.model import Quote
+from heatmap.analysis import history_measures, measures
+from heatmap.market.quotes import Quote
 
 
 def test_period_changes() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap import blocks, overrides
-from heatmap.calendars import SessionOptions, packaged
 from heatmap.errors import ConfigError, SourceNonsense
-from heatmap.guard import Calendar, judge
 from heatmap.holidays import Update, compare, update
+from heatmap.market.calendar import overrides, overrides_file
+from heatmap.market.calendar.packaged import SessionOptions, packaged
+from heatmap.market.calendar.phases import Calendar, judge
 from heatmap.sources.nse_holidays import parse
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
 
@@ -283,7 +283,7 @@ def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) 
     assert {change.day for change in compare(listed, found.after)} <= own
     assert date(2027, 12, 31) == found.after.last
     assert found.text == update(NSE, found.text, "own.toml", listed, DECEMBER).text
-    assert entries(text) == entries(blocks.without(found.text))
+    assert entries(text) == entries(overrides_file.without(found.text))
 
 
 def entries(text: str) -> list[str]:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from heatmap import guard, snapshots, tick
-from heatmap.bars import Bar
+from heatmap import tick
 from heatmap.cli import main
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
@@ -21,7 +20,10 @@ from heatmap.history import archives, pending_actions, periods
 from heatmap.history.actions import Action
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.model import Quote
+from heatmap.market import snapshot_json
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import phases
+from heatmap.market.quotes import Quote
 from heatmap.sources import nse_body, nse_lots
 from heatmap.system import limits
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -77,7 +79,7 @@ def quote(number: int, **changes: Any) -> dict[str, Any]:
 def relay(count: int, make: Callable[[int], dict[str, Any]] = quote, minute: int = 0) -> bytes:
     """A snapshot.json of so many quotes."""
     document = {
-        "schema": snapshots.SCHEMA,
+        "schema": snapshot_json.SCHEMA,
         "source": "nse",
         "as_of": f"2026-09-17T11:{minute:02d}:00+05:30",
         "session": {"phase": "open"},
@@ -159,7 +161,7 @@ def test_a_year_of_an_index_of_500(tmp_path: Path) -> None:
     calendar = load(tmp_path / "heatmap.toml").markets[0].calendar
     with open_store(HistoryOptions(), tmp_path / "state", print) as store:
         while kept < periods.YEAR_SESSIONS:
-            if guard.session_on(calendar, day):
+            if phases.session_on(calendar, day):
                 close = 1000.0 + kept  # yesterday was always a rupee more
                 figures = (day, close, close + 9, close - 9, close, close + 1, 1e6, 1e9)
                 kept += store.add_bars("all", [Bar(symbol, *figures) for symbol in symbols]) // 500

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars, guard, longer_periods
-from heatmap.bars import Bar
+from heatmap import longer_periods
 from heatmap.history import digests
 from heatmap.history.model import Digest
-from heatmap.model import Change, Quote, Snapshot
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import packaged, phases
+from heatmap.market.quotes import Change, Quote, Snapshot
 from tests.drawings import snapshot_of
 
 SESSION = date(2026, 9, 17)
@@ -35,7 +36,7 @@ def digest(before: float, after: float, first: date, *, told: bool = True) -> Di
         bars.append(Bar("X", day, close, close, close, close, previous, 1e4, 1e6))
         bars += [Bar(symbol, day, *[100.0] * 5, 1e4, 1e6) for symbol in OTHERS]
         previous = close
-    calendar = calendars.load(calendars.SessionOptions(), Path())
+    calendar = packaged.load(packaged.SessionOptions(), Path())
     return digests.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("20d",))
 
 
@@ -133,8 +134,8 @@ def test_a_history_of_another_market() -> None:
 def test_a_year() -> None:
     """Longer ago than the digest's sessions, the days that its periods start from tell."""
     days = [date.fromordinal(SESSION.toordinal() - back) for back in range(400, 0, -1)]
-    calendar = calendars.load(calendars.SessionOptions(), Path())
-    days = [day for day in days if guard.session_on(calendar, day)]
+    calendar = packaged.load(packaged.SessionOptions(), Path())
+    days = [day for day in days if phases.session_on(calendar, day)]
     split = date(2026, 3, 2)
     bars = [
         Bar(symbol, day, *[200.0 if symbol == "X" and day < split else 100.0] * 4, previous, 1e4, 1e6)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from heatmap import market_figures, tick
+from heatmap import tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.errors import SourceError, SourceGated, SourceReshaped
-from heatmap.model import Quote, Snapshot
+from heatmap.market import market_figures
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources import file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 

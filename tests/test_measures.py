@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import measures
-from heatmap.model import Breadth, Change, Quote
+from heatmap.analysis import measures
+from heatmap.market.quotes import Breadth, Change, Quote
 from heatmap.sources import nse_body
 from tests.drawings import recorded
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, nap, tick
+from heatmap import cli, tick
+from heatmap.state.memory import idle
 from tests.servers.exchange import Exchange
 
 OPEN = "2026-09-17T11:00:00+05:30"
@@ -85,11 +86,11 @@ def test_a_changed_file_wakes(
 ) -> None:
     """The configuration, the overrides, what is remembered: touched, rewritten or gone, the note is void."""
     looked(NIGHT)
-    assert nap.lasts(["run", "--now", NIGHT])
+    assert idle.lasts(["run", "--now", NIGHT])
 
     change(tmp_path / name)
 
-    assert not nap.lasts(["run", "--now", NIGHT])
+    assert not idle.lasts(["run", "--now", NIGHT])
 
 
 @pytest.mark.parametrize(
@@ -109,9 +110,9 @@ def test_a_changed_file_wakes(
 def test_anything_but_a_plain_run_looks(looked: Callable[[str], bool], more: list[str]) -> None:
     """Options that ask for more, another configuration, and nonsense are not answered by a note."""
     looked(NIGHT)
-    assert nap.lasts(["run", "--now", NIGHT])
-    assert not nap.lasts(["run", "--now", NIGHT, *more])
-    assert not nap.lasts(["check"])
+    assert idle.lasts(["run", "--now", NIGHT])
+    assert not idle.lasts(["run", "--now", NIGHT, *more])
+    assert not idle.lasts(["check"])
 
 
 def test_two_configurations_in_one_folder_keep_apart(tmp_path: Path, looked: Callable[[str], bool]) -> None:
@@ -119,8 +120,8 @@ def test_two_configurations_in_one_folder_keep_apart(tmp_path: Path, looked: Cal
     looked(NIGHT)
     (tmp_path / "other.toml").write_text('[[market]]\nname = "x"\n[market.session]\ncalendar = "always"\n')
 
-    assert not nap.lasts(["run", "--config", "other.toml", "--now", NIGHT])
-    assert nap.lasts(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", NIGHT])
+    assert not idle.lasts(["run", "--config", "other.toml", "--now", NIGHT])
+    assert idle.lasts(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", NIGHT])
 
 
 @pytest.mark.parametrize("content", ["", "\n\n\n", "0.1.0\nx\ny\nz", "\udcff"])
@@ -139,14 +140,14 @@ def test_markets_wake_with_the_first_of_them(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "state").mkdir()
     (tmp_path / "heatmap.toml").write_text('[[market]]\nname = "nse-fno"\n' + early)
     assert cli.main(["run", "--now", NIGHT]) == 0
-    assert nap.lasts(["run", "--now", "2026-09-18T07:59:00+05:30"])
-    assert not nap.lasts(["run", "--now", "2026-09-18T08:00:00+05:30"])
+    assert idle.lasts(["run", "--now", "2026-09-18T07:59:00+05:30"])
+    assert not idle.lasts(["run", "--now", "2026-09-18T08:00:00+05:30"])
 
     with Exchange(now=datetime.fromisoformat(NIGHT) - timedelta(minutes=1)) as exchange:
         always = f'[[market]]\nname = "x"\n[market.source]\nbase_url = "{exchange.url}"\n[market.session]\ncalendar = "always"\n'
         (tmp_path / "heatmap.toml").write_text('[[market]]\nname = "nse-fno"\n' + always)
         cli.main(["run", "--now", NIGHT])
-    assert not nap.lasts(["run", "--now", NIGHT])
+    assert not idle.lasts(["run", "--now", NIGHT])
 
 
 def test_the_end_of_the_calendar_allows_no_sleep(looked: Callable[[str], bool]) -> None:
@@ -160,15 +161,15 @@ def test_a_note_that_cannot_be_put_in_place_leaves_nothing(
 ) -> None:
     """On a full disk each closed tick would leave another file, under its own process's number."""
     config = tmp_path / "heatmap.toml"
-    (tmp_path / nap.STATE_DIRECTORY).mkdir()
+    (tmp_path / idle.STATE_DIRECTORY).mkdir()
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    nap.note(str(config), 0.0, 1.0, [])
+    idle.note(str(config), 0.0, 1.0, [])
 
-    assert [] == [*(tmp_path / nap.STATE_DIRECTORY).iterdir()]
+    assert [] == [*(tmp_path / idle.STATE_DIRECTORY).iterdir()]
 
 
 @pytest.mark.parametrize("words", ["an afternoon\n", "one\ntwo\nthree\nfour\n", "1.0\nrelative\nx\ny\n"])
@@ -218,10 +219,10 @@ def test_a_folder_called_state_may_be_another_s(tmp_path: Path, looked: Callable
 def test_a_folder_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name of other bytes than UTF-8 has, as old systems gave them."""
     folder = tmp_path / os.fsdecode(b"m\xe4rkte")
-    (folder / nap.STATE_DIRECTORY).mkdir(parents=True)
+    (folder / idle.STATE_DIRECTORY).mkdir(parents=True)
     config = str(folder / "heatmap.toml")
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
-    nap.note(config, 0.0, 9e9, [config])
+    idle.note(config, 0.0, 9e9, [config])
 
-    assert nap.lasts(["run", "--config", config, "--now", NIGHT])
+    assert idle.lasts(["run", "--config", config, "--now", NIGHT])

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.calendars import SessionOptions, load
-from heatmap.guard import judge
+from heatmap.market.calendar.packaged import SessionOptions, load
+from heatmap.market.calendar.phases import judge
 
 ROOT = Path(__file__).parents[1]
 NSE = load(SessionOptions(), Path())

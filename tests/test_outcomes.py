@@ -18,10 +18,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from heatmap.state.memory.memory import lock
+from heatmap.state.memory.run_log import Outcome
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from heatmap import outcomes, state, tick
+from heatmap import tick
 from heatmap.errors import (
     ConfigError,
     HeatmapError,
@@ -31,8 +33,7 @@ from heatmap.errors import (
     SourceNonsense,
     StoppedError,
 )
-from heatmap.outcomes import Outcome
-from heatmap.state import lock
+from heatmap.state.memory import memory, run_log
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
@@ -44,10 +45,10 @@ REPOSITORY = Path(__file__).parents[1]
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
     """In the order in which it was appended, with nothing lost of it, as one line each."""
-    outcomes.append(tmp_path / "state", [PUBLISHED])
-    outcomes.append(tmp_path / "state", [BLOCKED, PUBLISHED._replace(market="b")])
+    run_log.append(tmp_path / "state", [PUBLISHED])
+    run_log.append(tmp_path / "state", [BLOCKED, PUBLISHED._replace(market="b")])
 
-    assert [PUBLISHED, BLOCKED, PUBLISHED._replace(market="b")] == outcomes.read(tmp_path / "state")
+    assert [PUBLISHED, BLOCKED, PUBLISHED._replace(market="b")] == run_log.read(tmp_path / "state")
     first = (tmp_path / "state/outcomes.jsonl").read_text("utf-8").splitlines()[0]
     assert {
         "market": "nse-fno",
@@ -64,7 +65,7 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
 
 def test_nothing_is_kept_at_first(tmp_path: Path) -> None:
     """Neither a file nor a folder need be there to be read."""
-    assert ([], []) == (outcomes.read(tmp_path / "x"), outcomes.latest(tmp_path / "x", "nse-fno", 20))
+    assert ([], []) == (run_log.read(tmp_path / "x"), run_log.latest(tmp_path / "x", "nse-fno", 20))
 
 
 @pytest.mark.parametrize(
@@ -85,13 +86,13 @@ def test_nothing_is_kept_at_first(tmp_path: Path) -> None:
 )
 def test_a_line_that_makes_no_sense_is_passed_over(tmp_path: Path, line: bytes) -> None:
     """Those before and after it count; a torn one does not swallow the next."""
-    outcomes.append(tmp_path, [PUBLISHED])
+    run_log.append(tmp_path, [PUBLISHED])
     with (tmp_path / "outcomes.jsonl").open("ab") as file:
         file.write(line)
-    outcomes.append(tmp_path, [BLOCKED])
+    run_log.append(tmp_path, [BLOCKED])
 
-    assert [PUBLISHED, BLOCKED] == outcomes.read(tmp_path)
-    assert [BLOCKED] == outcomes.latest(tmp_path, "nse-fno", 1)
+    assert [PUBLISHED, BLOCKED] == run_log.read(tmp_path)
+    assert [BLOCKED] == run_log.latest(tmp_path, "nse-fno", 1)
 
 
 JSON_VALUES = st.recursive(
@@ -120,20 +121,20 @@ def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes)
         whole = {"market": "nse-fno", "at": OPEN.isoformat(), "code": 0, "word": "published", **document}
         lines = [rubbish, json.dumps(whole).encode(), json.dumps(document).encode()]
         (path / "outcomes.jsonl").write_bytes(b"\n".join(lines))
-        found = outcomes.read(path)
-        outcomes.append(path, found)
+        found = run_log.read(path)
+        run_log.append(path, found)
         for each in found:
             for moment in filter(None, (each.at, each.as_of)):
                 assert moment.astimezone(ZoneInfo("Asia/Kolkata")) == moment
-        assert 2 * len(found) == len(outcomes.read(path))
-        assert outcomes.read_mark(rubbish.decode("latin-1")) is None
+        assert 2 * len(found) == len(run_log.read(path))
+        assert run_log.read_mark(rubbish.decode("latin-1")) is None
 
 
 def test_a_sentence_is_one_of_letters(tmp_path: Path) -> None:
     """What a server says cannot move the cursor of whoever reads the status."""
-    outcomes.append(tmp_path, [BLOCKED._replace(sentence="it said \x1b[2J\u202e\r\nno: mend it")])
+    run_log.append(tmp_path, [BLOCKED._replace(sentence="it said \x1b[2J\u202e\r\nno: mend it")])
 
-    (found,) = outcomes.read(tmp_path)
+    (found,) = run_log.read(tmp_path)
     assert "it said  [2J   no: mend it" == found.sentence
 
 
@@ -142,19 +143,19 @@ def test_a_later_version_may_add_to_a_line(tmp_path: Path) -> None:
     line = {"market": "nse-fno", "at": OPEN.isoformat(), "code": 0, "word": "published", "mood": "calm"}
     (tmp_path / "outcomes.jsonl").write_text(json.dumps(line))
 
-    assert [Outcome("nse-fno", OPEN, 0, "published")] == outcomes.read(tmp_path)
+    assert [Outcome("nse-fno", OPEN, 0, "published")] == run_log.read(tmp_path)
 
 
 def test_it_is_bounded(tmp_path: Path) -> None:
     """Years of ticks take 1 MiB at most; the newest stay, and each market's last good one."""
     good = PUBLISHED._replace(market="rare", at=OPEN - timedelta(days=9))
-    outcomes.append(tmp_path, [good._replace(at=good.at - FIVE_MINUTES), good])
+    run_log.append(tmp_path, [good._replace(at=good.at - FIVE_MINUTES), good])
     sizes = []
     for number in range(6000):
-        outcomes.append(tmp_path, [BLOCKED._replace(at=OPEN + number * FIVE_MINUTES, sentence="x" * 200)])
+        run_log.append(tmp_path, [BLOCKED._replace(at=OPEN + number * FIVE_MINUTES, sentence="x" * 200)])
         sizes.append((tmp_path / "outcomes.jsonl").stat().st_size)
 
-    kept = outcomes.read(tmp_path)
+    kept = run_log.read(tmp_path)
     assert 1024 * 1024 >= max(sizes)
     assert sizes[-1] < max(sizes)
     assert good == kept[0]
@@ -167,20 +168,20 @@ def test_it_is_bounded(tmp_path: Path) -> None:
 
 def test_a_long_sentence_is_cut(tmp_path: Path) -> None:
     """A line stays a line."""
-    outcomes.append(tmp_path, [BLOCKED._replace(sentence="\n" + "x" * 9000)])
+    run_log.append(tmp_path, [BLOCKED._replace(sentence="\n" + "x" * 9000)])
 
     assert 1000 > (tmp_path / "outcomes.jsonl").stat().st_size
-    assert 1 == len(outcomes.read(tmp_path))
+    assert 1 == len(run_log.read(tmp_path))
 
 
 def test_the_latest_are_found_at_the_end(tmp_path: Path) -> None:
     """Of one market, so many at most, oldest first, however long the file is."""
     for number in range(3000):
         market = "b" if number % 100 == 99 else "a"
-        outcomes.append(tmp_path, [PUBLISHED._replace(market=market, at=OPEN + number * FIVE_MINUTES)])
+        run_log.append(tmp_path, [PUBLISHED._replace(market=market, at=OPEN + number * FIVE_MINUTES)])
 
     assert [OPEN + number * FIVE_MINUTES for number in (2899, 2999)] == [
-        each.at for each in outcomes.latest(tmp_path, "b", 2)
+        each.at for each in run_log.latest(tmp_path, "b", 2)
     ]
 
 
@@ -189,12 +190,12 @@ def test_it_costs_a_tick_less_than_two_milliseconds(tmp_path: Path) -> None:
     while (
         not (tmp_path / "outcomes.jsonl").exists() or (tmp_path / "outcomes.jsonl").stat().st_size < 900_000
     ):
-        outcomes.append(tmp_path, [BLOCKED] * 100)
+        run_log.append(tmp_path, [BLOCKED] * 100)
     costs = []
     for _ in range(20):
         begun = time.process_time()
-        outcomes.append(tmp_path, [BLOCKED])
-        assert 20 == len(outcomes.latest(tmp_path, "nse-fno", 20))
+        run_log.append(tmp_path, [BLOCKED])
+        assert 20 == len(run_log.latest(tmp_path, "nse-fno", 20))
         costs.append(time.process_time() - begun)
 
     assert 0.002 > sorted(costs)[10]
@@ -202,7 +203,7 @@ def test_it_costs_a_tick_less_than_two_milliseconds(tmp_path: Path) -> None:
 
 def kept(tmp_path: Path) -> list[Outcome]:
     """What ticks in this folder have kept, without how long they took."""
-    found = outcomes.read(tmp_path / "state")
+    found = run_log.read(tmp_path / "state")
     assert all(each.seconds is not None for each in found if each.word != "killed")
     return [each._replace(seconds=None) for each in found]
 
@@ -313,7 +314,7 @@ def test_every_word_is_documented() -> None:
     def words(kind: type[HeatmapError]) -> set[str]:
         return {kind.word}.union(*map(words, kind.__subclasses__()))
 
-    own = {outcomes.PUBLISHED, outcomes.RESTING, outcomes.ELSEWHERE, outcomes.KILLED}
+    own = {run_log.PUBLISHED, run_log.RESTING, run_log.ELSEWHERE, run_log.KILLED}
     page = (REPOSITORY / "docs/operating.md").read_text("utf-8")
     table = page[page.index("| word | the tick |") :].partition("\n\n")[0]
 
@@ -342,13 +343,13 @@ def test_a_run_is_never_without_mark_and_outcome(
 ) -> None:
     """However it ends, its outcome is kept before its mark goes: killed in between, it is known all the same."""
     seen: list[tuple[bool, int]] = []
-    change = state._change_mark
+    change = memory._change_mark
 
     def look(file: Any, mark: str) -> str:  # noqa: ANN401 -- the lock's own
         seen.append((bool(mark), len(kept(tmp_path)) if seen else 0))
         return change(file, mark)
 
-    monkeypatch.setattr(state, "_change_mark", look)
+    monkeypatch.setattr(memory, "_change_mark", look)
     source = MemorySource()
     source.error = error  # type: ignore[assignment]
     with suppress(KeyboardInterrupt, StoppedError, ValueError):
@@ -383,13 +384,13 @@ def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["theirs\n", '{"shop": "a"}\n' * 9000])
 def test_another_program_s_file_is_set_aside(tmp_path: Path, words: str) -> None:
     """Whole, with a sentence; nothing is added to it, and nothing of it forgotten."""
-    (tmp_path / outcomes.FILE_NAME).write_text(words)
+    (tmp_path / run_log.FILE_NAME).write_text(words)
     told: list[str] = []
 
-    outcomes.append(tmp_path, [PUBLISHED], told.append)
-    outcomes.append(tmp_path, [BLOCKED], told.append)
+    run_log.append(tmp_path, [PUBLISHED], told.append)
+    run_log.append(tmp_path, [BLOCKED], told.append)
 
-    assert [PUBLISHED, BLOCKED] == outcomes.read(tmp_path)
+    assert [PUBLISHED, BLOCKED] == run_log.read(tmp_path)
     assert words == (tmp_path / "outcomes.damaged.jsonl").read_text()
     assert 1 == len(told)
     assert "outcomes.damaged.jsonl" in told[0]

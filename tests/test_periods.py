@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.periods import period
+from heatmap.market.periods import period
 
 
 @pytest.mark.parametrize(

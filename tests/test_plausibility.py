@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import plausibility
-from heatmap.model import Change, Quote
+from heatmap.market import plausibility
+from heatmap.market.quotes import Change, Quote
 from heatmap.sources.file import parse
 
 TODAY = date(2026, 9, 17)

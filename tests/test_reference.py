@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from heatmap import calendars, cli, config, plugins
+from heatmap import cli, config, plugins
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
 from heatmap.cli import parser
-from heatmap.gates import GateOptions
 from heatmap.history.options import HistoryOptions
+from heatmap.market.calendar import packaged
+from heatmap.market.quality import GateOptions
 from heatmap.monitor.options import MonitorOptions
 from heatmap.render.options import PageOptions
 
@@ -27,7 +28,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "Top level": (config.TopLevel,),
     "`[[market]]`": (config.MarketTable,),
     "`[[market.source]]`": tuple(map(plugins.source, plugins.SOURCES)),
-    "`[market.session]`": (calendars.SessionOptions,),
+    "`[market.session]`": (packaged.SessionOptions,),
     "`[page]`": (PageOptions,),
     "`[gates]`": (GateOptions,),
     "`[history]`": (HistoryOptions,),

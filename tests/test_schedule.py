@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heatmap import schedule
-from heatmap.calendars import SessionOptions, load
+from heatmap.market.calendar import schedule
+from heatmap.market.calendar.packaged import SessionOptions, load
 
 ROOT = Path(__file__).parents[1]
 NSE = load(SessionOptions(), Path())

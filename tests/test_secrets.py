@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from heatmap import snapshot_files
-from heatmap.model import Quote, Snapshot
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.views.table import TableView
 from tests.conftest import started
 from tests.drawings import occasion, reading_of, snapshot_of

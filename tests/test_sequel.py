@@ -8,15 +8,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from heatmap.state.memory.memory import Memory, State
 
 from heatmap import cli, tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive import record
 from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import PublishError
-from heatmap.model import Quote
+from heatmap.market.quotes import Quote
 from heatmap.render import archive, feed
-from heatmap.state import Memory, State
 from heatmap.system import parts
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.render.test_feed import ATOM, faults

@@ -16,14 +16,15 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from heatmap.state.memory.memory import State
 
-from heatmap import cli, health, outcomes, tick
+from heatmap import cli, health, tick
 from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
 from heatmap.history import postgres as module
 from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store, open_store
-from heatmap.state import State
+from heatmap.state.memory import run_log
 from heatmap.system import stop
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import VARIABLE, Place, postgres, postgresql  # noqa: F401 -- fixtures
@@ -54,7 +55,7 @@ class Machine:
     def troubles(self, now: datetime) -> list[tuple[int, str]]:
         """What its status has to say."""
         (market,) = self.config.markets
-        ended = outcomes.read(self.config.state_directory)
+        ended = run_log.read(self.config.state_directory)
         found = health.judge(self.config, market, ended, State(self.config.state_directory)["nse-fno"], now)
         return [(trouble.code, trouble.sentence) for trouble in found.troubles]
 
@@ -170,7 +171,7 @@ def test_a_machine_that_slept_publishes_nothing(
         a.run(OPEN)
 
     assert (0, 1) == (a.target.runs, b.target.runs)
-    assert [(75, "deadline")] == [(each.code, each.word) for each in outcomes.read(a.config.state_directory)]
+    assert [(75, "deadline")] == [(each.code, each.word) for each in run_log.read(a.config.state_directory)]
 
 
 def test_a_machine_that_slept_far_from_the_database(

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap import snapshot_files, snapshots
+from heatmap import snapshot_files
 from heatmap.context import Occasion
 from heatmap.errors import SourceNonsense, SourceReshaped
-from heatmap.model import Breadth, Change, Quote, Snapshot
-from heatmap.session import Phase, Session, Verdict
+from heatmap.market import snapshot_json
+from heatmap.market.calendar.session import Phase, Session, Verdict
+from heatmap.market.quotes import Breadth, Change, Quote, Snapshot
 from heatmap.shapes import Cell, Table
 from heatmap.system import parsing, strict_json
 
@@ -131,7 +132,7 @@ def test_a_percent_change_that_is_unknown() -> None:
     assert found["unknown"][0]["percent_change"] is None
     assert "doubts" not in document()["quotes"][0]
     assert "unknown" not in document()
-    assert figures == snapshots.from_json(strict_json.decode(made))
+    assert figures == snapshot_json.from_json(strict_json.decode(made))
     row = list(csv.DictReader(io.StringIO(snapshot_files.to_csv(table(longer, split)).decode())))[1]
     assert ("SPLIT", "") == (row["symbol"], row["percent_change"])
 
@@ -152,7 +153,7 @@ def test_a_percent_change_that_is_unknown() -> None:
 def test_what_is_unknown_is_read_strictly(wrong: dict[str, Any]) -> None:
     """Anything else than quotes with reasons is refused, and a market of nothing else."""
     with pytest.raises(SourceReshaped):
-        snapshots.from_json(document(**wrong))
+        snapshot_json.from_json(document(**wrong))
 
 
 def test_next_open() -> None:
@@ -215,14 +216,14 @@ def test_nothing_is_lost(
     """Whatever was drawn comes back equal, to the last digit."""
     snapshot = Snapshot("nse", AS_OF, tuple(quotes), currency, is_open, dropped, recording)
     made = snapshot_files.to_json(snapshot, table(*quotes), occasion(phase))
-    assert snapshots.from_json(strict_json.decode(made)) == snapshot
+    assert snapshot_json.from_json(strict_json.decode(made)) == snapshot
 
 
 def test_phase_says_open() -> None:
     """A document without is_open is open exactly when its phase is."""
     for phase in Phase:
         session = {"date": "2026-09-17", "phase": str(phase), "next_open": None}
-        assert snapshots.from_json(document(session=session)).is_open is (phase is Phase.OPEN)
+        assert snapshot_json.from_json(document(session=session)).is_open is (phase is Phase.OPEN)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_phase_says_open() -> None:
 )
 def test_a_currency_is_a_code_or_nothing(currency: object, expected: str | None) -> None:
     """The page's script can write amounts in a code of three letters alone; the figures are good without."""
-    assert expected == snapshots.from_json(document(currency=currency)).currency
+    assert expected == snapshot_json.from_json(document(currency=currency)).currency
 
 
 BAD_DOCUMENTS: dict[str, object] = {
@@ -296,7 +297,7 @@ BAD_QUOTES: dict[str, dict[str, object]] = {
 def test_bad_documents(bad: str) -> None:
     """A document that is not ours is refused in one line."""
     with pytest.raises(SourceNonsense) as caught:
-        snapshots.from_json(BAD_DOCUMENTS[bad])
+        snapshot_json.from_json(BAD_DOCUMENTS[bad])
     assert "\n" not in str(caught.value)
 
 
@@ -305,14 +306,14 @@ def test_bad_quotes(bad: str) -> None:
     """A quote that cannot be is refused: our own format has no excuse."""
     rows = document()["quotes"]
     with pytest.raises(SourceNonsense):
-        snapshots.from_json(document(quotes=[{**rows[0], **BAD_QUOTES[bad]}, rows[1]]))
+        snapshot_json.from_json(document(quotes=[{**rows[0], **BAD_QUOTES[bad]}, rows[1]]))
 
 
 def test_symbol_twice() -> None:
     """A symbol that stands there twice is refused."""
     row = document()["quotes"][0]
     with pytest.raises(SourceNonsense, match="twice"):
-        snapshots.from_json(document(quotes=[row, row]))
+        snapshot_json.from_json(document(quotes=[row, row]))
 
 
 json_values = st.recursive(
@@ -326,7 +327,7 @@ json_values = st.recursive(
 def test_any_value(key: str, value: object) -> None:
     """Whatever stands under a key: a snapshot or SourceNonsense, never another exception."""
     try:
-        snapshots.from_json(document(**{key: value}))
+        snapshot_json.from_json(document(**{key: value}))
     except SourceNonsense:
         pass
 
@@ -336,7 +337,7 @@ def test_any_value_in_a_quote(key: str, value: object) -> None:
     """The same within a quote."""
     rows = document()["quotes"]
     try:
-        snapshots.from_json(document(quotes=[{**rows[0], key: value}]))
+        snapshot_json.from_json(document(quotes=[{**rows[0], key: value}]))
     except SourceNonsense:
         pass
 

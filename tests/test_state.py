@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.memory import Memory, State, lock
 
-from heatmap import documents, outcomes, state_files
 from heatmap.errors import ConfigError, LockedError
-from heatmap.state import Memory, State, lock
+from heatmap.state.memory import file_names, json_files, run_log
 
 
 def test_nothing_is_remembered_at_first(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_faults_that_are_none_are_damage(tmp_path: Path, faults: object) -> None
 @pytest.mark.process
 def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
     """While one process holds the lock another gets LockedError; afterwards it may have it."""
-    attempt = "import sys; from pathlib import Path; from heatmap.errors import LockedError; from heatmap.state import lock\ntry:\n    with lock(Path(sys.argv[1])): print('held')\nexcept LockedError as error: print(error)"
+    attempt = "import sys; from pathlib import Path; from heatmap.errors import LockedError; from heatmap.state.memory import lock\ntry:\n    with lock(Path(sys.argv[1])): print('held')\nexcept LockedError as error: print(error)"
 
     def other() -> str:
         return subprocess.run(
@@ -108,7 +108,7 @@ def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
 def test_a_dead_holder_frees_the_lock(tmp_path: Path) -> None:
     """A holder killed by force leaves nothing behind that stops the next run."""
     hold = (
-        "import sys, time; from pathlib import Path; from heatmap.state import lock\n"
+        "import sys, time; from pathlib import Path; from heatmap.state.memory import lock\n"
         "with lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -141,7 +141,7 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
         "markets": {"a": {"final_date": "2026-09-16", "outcomes": kept}, "b": {"outcomes": 3}},
     }
     (tmp_path / "state.json").write_text(json.dumps(former))
-    outcomes.append(tmp_path, [outcomes.Outcome("a", began, 65, "changed")])
+    run_log.append(tmp_path, [run_log.Outcome("a", began, 65, "changed")])
 
     State(tmp_path).remember("a", warned_on="2027-01-01")
     State(tmp_path).remember("a", published_at="2026-09-17T11:10:00+05:30")
@@ -150,7 +150,7 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
         ("11:00", 75, "failed, exit 75"),
         ("11:05", 0, "published"),
         ("11:10", 65, "changed"),
-    ] == [(f"{each.at:%H:%M}", each.code, each.word) for each in outcomes.read(tmp_path)]
+    ] == [(f"{each.at:%H:%M}", each.code, each.word) for each in run_log.read(tmp_path)]
     memory = State(tmp_path)["a"]
     assert ("2026-09-16", "2027-01-01") == (memory.final_date, memory.warned_on)
 
@@ -223,8 +223,8 @@ def test_the_state_directory_is_this_user_s_alone(tmp_path: Path) -> None:
     try:
         with lock(tmp_path / "new/state"):
             State(tmp_path / "new/state").remember("a", final_date="2026-09-17")
-        documents.save(tmp_path / "new/state/last/a.json", 1, {"figures": ""})
-        outcomes.append(tmp_path / "by outcomes", [])
+        json_files.save(tmp_path / "new/state/last/a.json", 1, {"figures": ""})
+        run_log.append(tmp_path / "by outcomes", [])
         for mode in (0o755, 0o2770):
             there.chmod(mode)
             with lock(there):
@@ -312,8 +312,8 @@ def test_names_of_ours_and_others(tmp_path: Path) -> None:
     for name in [*LEFT_BEHIND, *ours, "holidays-nse-equity-fno.toml", "archive-nse-fno-2026-09-17.zip"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert [] == state_files.find_foreign(tmp_path)
+    assert [] == file_names.find_foreign(tmp_path)
 
     for name in ("heatmap.toml", "site", ".ssh", "statement.pdf", "lock.txt"):
         (tmp_path / name).touch()
-    assert [".ssh", "heatmap.toml", "lock.txt", "site", "statement.pdf"] == state_files.find_foreign(tmp_path)
+    assert [".ssh", "heatmap.toml", "lock.txt", "site", "statement.pdf"] == file_names.find_foreign(tmp_path)

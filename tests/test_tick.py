@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from heatmap.state.memory.memory import State, lock
 
 from heatmap import tick
-from heatmap.calendars import SessionOptions
 from heatmap.errors import (
     EXIT_TEMPORARY,
     ConfigError,
@@ -22,11 +22,11 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.images import png
-from heatmap.model import Quote
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.quotes import Quote
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.file import FilePublisher
 from heatmap.render.options import PageOptions
-from heatmap.state import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FILES = [

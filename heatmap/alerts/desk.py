@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from heatmap.alerts.memory import Memory, Notice
     from heatmap.alerts.messages import Occurrence
     from heatmap.alerts.options import AlertOptions
-    from heatmap.model import Snapshot
-    from heatmap.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.quotes import Snapshot
     from heatmap.system.deadline import Deadline
 
 MOST_SECONDS = 15.0  # for all web hooks together

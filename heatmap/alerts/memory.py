@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents
 from heatmap.alerts.rules import Event
+from heatmap.state.memory import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
     """Return what is remembered of each market; a file that cannot be used is forgotten, and `warn` told."""
     path = directory / FILE_NAME
     try:
-        return documents.load(path, VERSION, _memories, warn, "markets") or {}
+        return json_files.load(path, VERSION, _memories, warn, "markets") or {}
     except OSError as error:
         warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
         return {}
@@ -58,14 +58,14 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
 
 def save(directory: Path, memories: Mapping[str, Memory]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
-    documents.save(directory / FILE_NAME, VERSION, _content(memories), checked=True)  # the feed shows it
+    json_files.save(directory / FILE_NAME, VERSION, _content(memories), checked=True)  # the feed shows it
 
 
 def has_room(directory: Path, memories: Mapping[str, Memory]) -> bool:
     """Whether `save` would find room for it. Nothing is left behind."""
     path = directory / f"{FILE_NAME}.room"
     try:
-        documents.save(path, VERSION, _content(memories), checked=True)
+        json_files.save(path, VERSION, _content(memories), checked=True)
         path.unlink()
     except OSError:
         return False

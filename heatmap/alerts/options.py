@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
-from heatmap.periods import DAY, period
+from heatmap.market.periods import DAY, period
 from heatmap.system.secrets import VARIABLE
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import history_measures, measures, periods
+from heatmap.analysis import history_measures, measures
+from heatmap.market import periods
 from heatmap.render import words
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.alerts.options import AlertOptions
     from heatmap.history.figures import Past
-    from heatmap.model import Quote, Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
 
 CHANGE, BREADTH, YEAR_HIGH, YEAR_LOW = "change", "breadth", "year-high", "year-low"
 UP, DOWN = "up", "down"
@@ -51,7 +52,7 @@ def with_history(snapshot: Snapshot, past: Past, names: Collection[str]) -> Snap
     """Return the snapshot with the history's changes over these periods; the source's own stay."""
     from dataclasses import replace
 
-    from heatmap.model import Change
+    from heatmap.market.quotes import Change
 
     quotes = snapshot.quotes
     told = {name for quote in quotes for name in quote.changes}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap import measures
+from heatmap.analysis import measures
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from heatmap.bars import Bar
-    from heatmap.model import Snapshot
+    from heatmap.market.bars import Bar
+    from heatmap.market.quotes import Snapshot
 
 
 def end_of_session(snapshot: Snapshot, session: date, now: datetime) -> Day:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap import documents
 from heatmap.render.page import NEXT_LABEL, NEXT_LINK
+from heatmap.state.memory import json_files
 from heatmap.system import files, limits
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -
         content = files.read(file, limits.PAGE_BYTES)
         return unpack(content) if file.suffix == ".zip" else {PAGE_NAME: whole_page(content)}
     except ValueError:
-        aside = documents.find_free_name(file.with_name(f"archive-{market}{file.suffix}"), "damaged")
+        aside = json_files.find_free_name(file.with_name(f"archive-{market}{file.suffix}"), "damaged")
         with suppress(OSError):
             file.replace(aside)
         warn(
@@ -103,7 +103,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return documents.seal(packed.getvalue())
+    return json_files.seal(packed.getvalue())
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -112,7 +112,7 @@ def unpack(content: bytes) -> dict[str, bytes]:
     from zipfile import BadZipFile, ZipFile
     from zlib import error as ZlibError  # noqa: N812 -- a class, by its name
 
-    packed = documents.unseal(content)
+    packed = json_files.unseal(content)
     if packed is None:
         raise ValueError("its checksum is another")
     try:  # other machines' files come this way, too: a checksum does not make them harmless

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heatmap.history.store import Store
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.report import Report
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

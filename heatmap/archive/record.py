@@ -11,9 +11,9 @@ from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
+from heatmap.state.memory import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> Record:
     """Return what is remembered; a file that cannot be used is forgotten, and `warn` told."""
     file = path(directory, market)
     try:
-        return documents.load(file, VERSION, _record, warn) or Record()
+        return json_files.load(file, VERSION, _record, warn) or Record()
     except OSError as error:
         warn(f"the archive's record {file} cannot be read ({error.strerror}): let this user read it")
         return Record()
@@ -61,7 +61,7 @@ def load(directory: Path, market: str, warn: Callable[[str], None]) -> Record:
 
 def parse(content: bytes) -> Record:
     """Return what a record holds. Raises ValueError, KeyError, TypeError or AttributeError."""
-    return _record(documents.refuse_changed(json.loads(content)))
+    return _record(json_files.refuse_changed(json.loads(content)))
 
 
 def save(directory: Path, market: str, record: Record) -> None:
@@ -70,7 +70,7 @@ def save(directory: Path, market: str, record: Record) -> None:
         "days": {day.date.isoformat(): _plain(day) for day in sorted(record.days.values())},
         "targets": {name: _plain_target(target) for name, target in sorted(record.targets.items())},
     }
-    documents.save(path(directory, market), VERSION, content, checked=True)
+    json_files.save(path(directory, market), VERSION, content, checked=True)
 
 
 def _record(document: Mapping[str, Any]) -> Record:

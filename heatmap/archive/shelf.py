@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from heatmap.archive import breadths, day_files, list_page, record, shared, target_days
 from heatmap.archive.day_files import PAGE_NAME
 from heatmap.context import Days
+from heatmap.market.calendar.session import Phase
 from heatmap.render import words
-from heatmap.session import Phase
 from heatmap.system import parts
 from heatmap.system.web_file import Page
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from heatmap.archive.options import ArchiveSettings
     from heatmap.context import Day
     from heatmap.history.store import Store
-    from heatmap.model import Snapshot
-    from heatmap.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.quotes import Snapshot
 
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 MOST_SEARCHED = 120  # days that a target is asked for in one run

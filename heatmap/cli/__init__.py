@@ -9,7 +9,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from heatmap import nap
+from heatmap.state.memory import idle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _obey(argv: Sequence[str]) -> int:
-    if nap.lasts(argv):
+    if idle.lasts(argv):
         return 0
     from heatmap.cli import parser
 

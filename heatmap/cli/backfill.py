@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import documents
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.log import complain
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
 from heatmap.sources import nse_site
+from heatmap.state.memory import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
     try:
         body = shelf.read(name) if name else None
         if body:
-            documents.make_state_directory(
+            json_files.make_state_directory(
                 config.state_directory
             )  # with a database elsewhere, nothing else has made it
             nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))

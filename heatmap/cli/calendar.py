@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import calendars, holiday_files, holidays
+from heatmap import holiday_files, holidays
 from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
+from heatmap.market.calendar import packaged
 from heatmap.sources import nse_holidays
 from heatmap.sources.nse import Nse
 from heatmap.system import files, limits
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.guard import Calendar
     from heatmap.holiday_files import HolidayFile
     from heatmap.holidays import Update
+    from heatmap.market.calendar.phases import Calendar
     from heatmap.sources.nse_holidays import Holidays
 
 HELP = "compare the calendar with the exchange's holiday list, or bring it up to date"
@@ -72,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Do one action for every file that keeps a list. Raises ConfigError where no market has one."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = [market for market in config.named(arguments.market) if calendars.is_listed(market.session)]
+    markets = [market for market in config.named(arguments.market) if packaged.is_listed(market.session)]
     if not markets:
-        known = " and ".join(calendars.LISTED)
+        known = " and ".join(packaged.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
     lists = holiday_files.without_remains(_lists(arguments.body, markets))
     if arguments.action is _check or _is_read():

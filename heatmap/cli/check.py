@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
 from heatmap.asking import is_closing
 from heatmap.cli import commands, state_check, trust
 from heatmap.cli.clock import parse_now
@@ -15,10 +14,11 @@ from heatmap.cli.visitors import Visitor
 from heatmap.config import load
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.images import png
+from heatmap.market.calendar import phases
 from heatmap.publishers import ownership
 from heatmap.publishers.known_hosts import UnknownHostKey
-from heatmap.report import Report
-from heatmap.state import State, lock
+from heatmap.state.memory.memory import State, lock
+from heatmap.state.memory.report import Report
 from heatmap.system import clocks
 from heatmap.system.deadline import Deadline
 
@@ -162,7 +162,7 @@ def _pictures(config: Config) -> str:
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:
     """Ask every source; one that fails is a failure where no other has what it would give."""
-    verdict = guard.judge(market.calendar, now)
+    verdict = phases.judge(market.calendar, now)
     _tell(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
     failed: list[tuple[NamedSource, SourceError]] = []
     answered: list[NamedSource] = []

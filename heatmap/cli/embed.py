@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from heatmap import embed
-from heatmap.colours import GRADIENTS
+from heatmap.analysis.colours import GRADIENTS
+from heatmap.analysis.modes import EVERY, MODES
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
-from heatmap.modes import EVERY, MODES
 from heatmap.render.options import LAYOUTS, THEMES
 from heatmap.system import suggestions
 from heatmap.system.web_address import is_web_address

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from heatmap.bars import Bar
     from heatmap.config import Config, Market
-    from heatmap.guard import Calendar
     from heatmap.history.store import Store
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Calendar
 
 HELP = "fill the history from the exchange's archives, show, export or prune it"
 FORMATS = ("csv", "json", "parquet")  # those of heatmap.history.export, which the other actions do not need

@@ -7,11 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import nap, tick
+from heatmap import tick
 from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.config import load
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
+from heatmap.state.memory import idle
 from heatmap.system import stop
 from heatmap.system.deadline import ending_process
 from heatmap.system.resource_errors import foreseen
@@ -100,8 +101,8 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
     voice.end(report.exit_code, report.outcomes)
     given = str(arguments.config) if arguments.config else None
     is_asked = not interactive and arguments.market is None
-    if report.idle_until and is_asked and nap.is_place(given, str(config.state_directory)):
-        nap.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
+    if report.idle_until and is_asked and idle.is_place(given, str(config.state_directory)):
+        idle.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 
 

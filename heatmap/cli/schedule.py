@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import schedule
 from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
+from heatmap.market.calendar import schedule
 
 if TYPE_CHECKING:
     import argparse

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
 from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.config import load
+from heatmap.market.calendar import phases
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _document(market: Market, now: datetime) -> dict[str, str | None]:
-    verdict = guard.judge(market.calendar, now)
+    verdict = phases.judge(market.calendar, now)
     return {
         "market": market.name,
         "phase": str(verdict.phase),
@@ -52,7 +52,7 @@ def _document(market: Market, now: datetime) -> dict[str, str | None]:
 
 
 def _tell(market: Market, now: datetime) -> None:
-    verdict = guard.judge(market.calendar, now)
+    verdict = phases.judge(market.calendar, now)
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"{market.name}: {verdict.phase}")
     print(f"  why        {complete(verdict.reason)}")
@@ -65,7 +65,7 @@ def _tell(market: Market, now: datetime) -> None:
         print(f"  next open  {_shown(there)}{local}")
     elif verdict.next_regular_open:
         latest = verdict.next_regular_open.astimezone(zone)
-        presumed = " (presumed)" if guard.is_presumed(market.calendar, latest.date()) else ""
+        presumed = " (presumed)" if phases.is_presumed(market.calendar, latest.date()) else ""
         print(f"  next open  {_shown(latest)} at the latest{presumed}")
     elif not market.calendar.always:
         print("  next open  not known to the calendar")

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap import nap, state, state_files
 from heatmap.publishers.file import FilePublisher
+from heatmap.state.memory import file_names, idle, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
             )
     real = os.path.realpath(directory)
     known = {os.path.relpath(os.path.realpath(path), real).partition("/")[0] for path in inside.values()}
-    foreign = [name for name in state_files.find_foreign(directory) if name not in known]
+    foreign = [name for name in file_names.find_foreign(directory) if name not in known]
     if foreign:
         more = f" and {len(foreign) - MOST_NAMES} more" if len(foreign) > MOST_NAMES else ""
         yield (
@@ -80,18 +80,18 @@ def _foreign_files(config: Config) -> Iterator[str]:
     """Yield what stands in the place of files that runs can do without."""
     directory = config.state_directory
     with suppress(OSError):
-        with open(os.open(directory / state.LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            is_ours = state.is_mark(file.read(state.MOST_MARK_BYTES))
+        with open(os.open(directory / memory.LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            is_ours = memory.is_mark(file.read(memory.MOST_MARK_BYTES))
         if not is_ours:
             yield (
-                f"{directory / state.LOCK_NAME} holds words of another program: runs leave them there, and "
+                f"{directory / memory.LOCK_NAME} holds words of another program: runs leave them there, and "
                 "do not notice one that was killed. Move the file away"
             )
-    note = directory / nap.FILE_NAME
+    note = directory / idle.FILE_NAME
     given = str(config.path) if config.path else None
-    is_note = not nap.is_place(given, str(directory))  # elsewhere none is written
+    is_note = not idle.is_place(given, str(directory))  # elsewhere none is written
     with suppress(OSError):
-        is_note = is_note or nap.is_note(str(note))
+        is_note = is_note or idle.is_note(str(note))
     if not is_note:
         yield f"{note} is not of this program: runs outside market hours take longer. Move it away"
     from heatmap.render import compiled

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heatmap import health, outcomes
+from heatmap import health
 from heatmap.cli import archive_words, commands, pending_words
 from heatmap.cli import status_words as words
 from heatmap.cli.clock import parse_now
@@ -19,9 +19,10 @@ from heatmap.config import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.health import Trouble
 from heatmap.history import pending_actions
-from heatmap.history.keepsake import digest_name
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
-from heatmap.state import State, peek
+from heatmap.state.memory import run_log
+from heatmap.state.memory.cache import digest_name
+from heatmap.state.memory.memory import State, peek
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.health import Health
     from heatmap.history.model import Pending
-    from heatmap.outcomes import Outcome
+    from heatmap.state.memory.run_log import Outcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
 SCHEMA = "market-heatmap-health/1"
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     spoilt: list[str] = []
     state = State(config.state_directory, spoilt.append)
     try:
-        kept = outcomes.read(config.state_directory)
+        kept = run_log.read(config.state_directory)
         installation, kept = _installation(config, kept, now)
     except OSError as error:
         where = error.filename or config.state_directory
@@ -117,10 +118,10 @@ def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[I
         told = f"only {size(disk.free)} are free where {folder} is: make room, or nothing can be remembered"
         troubles.append(Trouble(told))
     text, is_held = peek(folder)
-    mark = outcomes.read_mark(text)
+    mark = run_log.read_mark(text)
     if mark and not is_held:
         known = {each.at for each in kept}
-        kept = [*kept, *(killed for killed in outcomes.of_killed(mark) if killed.at not in known)]
+        kept = [*kept, *(killed for killed in run_log.of_killed(mark) if killed.at not in known)]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
     if mark and any(now - began > limit for began in mark.began.values()):

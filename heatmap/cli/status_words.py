@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import calendars
 from heatmap.cli import commands
 from heatmap.health import shown
+from heatmap.market.calendar import packaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from heatmap.config import Config, Market
     from heatmap.health import Health, Trouble
-    from heatmap.outcomes import Mark, Outcome
+    from heatmap.state.memory.run_log import Mark, Outcome
 
 WIDTH = 100  # columns
 
@@ -86,10 +86,10 @@ def tell_archive(lines: Sequence[str]) -> None:
 
 def _calendar_files(config: Config, market: Market) -> str:
     """Return the files that are merged over a market's packaged calendar, in words."""
-    holiday_file = calendars.holiday_file_of(market.session, config.state_directory)
-    files = calendars.files(market.session, config.files[0].parent, holiday_file)
+    holiday_file = packaged.holiday_file_of(market.session, config.state_directory)
+    files = packaged.files(market.session, config.files[0].parent, holiday_file)
     return " and ".join(
-        f"{path}{'' if path.exists() else ' (none yet)'}" for path in files if path.parent != calendars.FOLDER
+        f"{path}{'' if path.exists() else ' (none yet)'}" for path in files if path.parent != packaged.FOLDER
     )
 
 

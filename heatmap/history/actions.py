@@ -7,19 +7,19 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from heatmap import ratios
+from heatmap.analysis.measures import median
 from heatmap.history import symbol_changes
-from heatmap.measures import median
-from heatmap.periods import DAY
-from heatmap.plausibility import BAND
+from heatmap.market import ratios
+from heatmap.market.periods import DAY
+from heatmap.market.plausibility import BAND
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Calendar
-    from heatmap.model import Quote
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.quotes import Quote
 
 ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
 SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from heatmap.bars import Bar
     from heatmap.history.actions import Action
+    from heatmap.market.bars import Bar
 
 
 def adjusted(bars: Iterable[Bar], actions: Iterable[Action]) -> list[Bar]:

@@ -10,8 +10,8 @@ import zlib
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.bars import Bar
 from heatmap.errors import HistoryNonsense
+from heatmap.market.bars import Bar
 from heatmap.system import limits, parsing
 
 if TYPE_CHECKING:

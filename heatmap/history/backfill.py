@@ -6,18 +6,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
 from heatmap.history import actions, archives, quoted_closes, symbol_changes
+from heatmap.market.calendar import phases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
     from typing import Protocol
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Alias, Calendar
     from heatmap.history.store import Store
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Alias, Calendar
 
     class Shelf(Protocol):
         """Where archives are."""
@@ -54,7 +54,7 @@ class Filled(NamedTuple):
 def settled(calendar: Calendar, first: date, last: date, now: datetime) -> list[date]:
     """Return the sessions from `first` to `last`, both included, whose closing prices are final at `now`."""
     days = (first + n * ONE_DAY for n in range((last - first).days + 1))
-    sessions = [session for day in days if (session := guard.session_on(calendar, day))]
+    sessions = [session for day in days if (session := phases.session_on(calendar, day))]
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
     return [
         session.date
@@ -139,7 +139,7 @@ def gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
         return []
     known = set(stored)
     between = (stored[0] + n * ONE_DAY for n in range((stored[-1] - stored[0]).days))
-    return [day for day in between if day not in known and guard.session_on(calendar, day)]
+    return [day for day in between if day not in known and phases.session_on(calendar, day)]
 
 
 def _sessions(

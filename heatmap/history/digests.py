@@ -7,17 +7,17 @@ from itertools import pairwise
 from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.bars import Bar
 from heatmap.history import actions, pending_actions, periods, symbol_changes
 from heatmap.history.model import Base, Break, Digest
-from heatmap.periods import DAY
+from heatmap.market.bars import Bar
+from heatmap.market.periods import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from heatmap.guard import Calendar
-    from heatmap.model import Quote
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.quotes import Quote
 
 KEPT_SESSIONS = 60  # closes a digest has of each instrument: what a line and the bands are drawn of
 VOLUME_SESSIONS = 20  # that a usual volume is the mean of

@@ -6,8 +6,8 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from heatmap.bars import Bar
 from heatmap.history import parquet
+from heatmap.market.bars import Bar
 from heatmap.system import parsing
 
 if TYPE_CHECKING:

@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from heatmap import guard
-from heatmap.history import keepsake, packing, pending_actions, sparks
+from heatmap.analysis.measures import median
+from heatmap.history import packing, pending_actions, sparks
 from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
-from heatmap.measures import median
-from heatmap.periods import BAND_SESSIONS
-from heatmap.plausibility import BAND
+from heatmap.market.calendar import phases
+from heatmap.market.periods import BAND_SESSIONS
+from heatmap.market.plausibility import BAND
+from heatmap.state.memory import cache
 from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Calendar
     from heatmap.history.store import Store
-    from heatmap.model import Quote, Snapshot
-    from heatmap.session import Phase, Session
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Phase, Session
+    from heatmap.market.quotes import Quote, Snapshot
 
 # Of a tape, beyond which every second moment is left out, or two of three, …: 285 moments of 210 stocks, 30
 # of 2,000.
@@ -64,7 +65,7 @@ class Figures(NamedTuple):
         now = Moment(snapshot.as_of, phase, packing.rows(quotes))
         earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
         digest, lines = self._earlier_sessions(quotes, session)
-        hours = guard.session_on(self.calendar, session)
+        hours = phases.session_on(self.calendar, session)
         by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
         return Past(
             session=session,
@@ -91,8 +92,8 @@ class Figures(NamedTuple):
         # Whether a whole session is beyond the band can change as long as it runs.
         far = sorted(quote.symbol for quote in quotes if _is_far(quote))
         key = (str(session), names, known, symbols, aliases, doubted, far)
-        path = self.folder / keepsake.digest_name(self.market)
-        kept = keepsake.read(path, key)
+        path = self.folder / cache.digest_name(self.market)
+        kept = cache.read(path, key)
         if kept is not None:
             return _decoded(kept)
         from heatmap.history import digests, periods, quoted_closes
@@ -103,8 +104,8 @@ class Figures(NamedTuple):
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
         digest = digests.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest) | {"lines": sparks.begun(digest.closes)}
-        keepsake.write(path, key, encoded)
-        return _decoded(keepsake.plain(encoded))  # the same, to the last type, as the next tick reads
+        cache.write(path, key, encoded)
+        return _decoded(cache.plain(encoded))  # the same, to the last type, as the next tick reads
 
     def _bars(self, symbols: Sequence[str], session: date, count: int) -> list[Bar]:
         """Return the bars of some symbols over `count` sessions before `session`.
@@ -114,7 +115,7 @@ class Figures(NamedTuple):
         found: list[Bar] = []
         for first in range(0, len(symbols), PORTION):
             portion = symbols[first : first + PORTION]
-            found += self.store.bars(self.market, session - guard.ONE_DAY, count, portion)
+            found += self.store.bars(self.market, session - phases.ONE_DAY, count, portion)
         return found
 
     def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
@@ -142,14 +143,14 @@ class Figures(NamedTuple):
 
         before = [minute for minute in minutes if ticks[minute].as_of < now.as_of]
         marks = [_mark(ticks[minute]) for minute in before]
-        path, new = self.folder / keepsake.tape_name(self.market), Tape(quotes)
+        path, new = self.folder / cache.tape_name(self.market), Tape(quotes)
         key = (str(zone), new.symbols, new.sectors, new.members)
-        kept = keepsake.read(path, key)
+        kept = cache.read(path, key)
         begun = Tape.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
         is_known = begun.seen == marks
         tape = extended(begun, before)
         if not is_known:
-            keepsake.write(path, key, vars(tape))
+            cache.write(path, key, vars(tape))
         return extended(tape, minutes)
 
     def _usual(
@@ -197,7 +198,7 @@ def _is_far(quote: Quote) -> bool:
 
 def forget_digests(folder: Path) -> None:
     """Have every digest made anew: what they were made of has changed."""
-    for path in folder.glob(keepsake.digest_name("*")):
+    for path in folder.glob(cache.digest_name("*")):
         path.unlink(missing_ok=True)
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from heatmap.bars import Bar
-    from heatmap.model import Quote
+    from heatmap.market.bars import Bar
+    from heatmap.market.quotes import Quote
 
 FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-    from heatmap.session import Phase
+    from heatmap.market.calendar.session import Phase
 
 
 class Row(NamedTuple):

@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from heatmap.history.model import Moment, Packed, Row
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from heatmap.system import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 DAMAGE = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
 

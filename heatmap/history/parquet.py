@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heatmap.bars import Bar
 from heatmap.errors import HistoryImpossible
+from heatmap.market.bars import Bar
 from heatmap.system import resource_errors
 
 if TYPE_CHECKING:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from heatmap.history import keepsake
 from heatmap.history.model import Pending
+from heatmap.state.memory import cache
 from heatmap.system import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.guard import Calendar
     from heatmap.history.actions import Action
     from heatmap.history.store import Store
+    from heatmap.market.calendar.phases import Calendar
 
 SESSIONS = 260  # that are looked through: as far back as the longest period reaches
 DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a session counts from the next on
@@ -60,7 +60,7 @@ def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
     from heatmap.history.actions import declared
 
-    kept = keepsake.read_any(path)
+    kept = cache.read_any(path)
     known = declared(calendar)
     return tuple(
         each

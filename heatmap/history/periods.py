@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import guard
+from heatmap.market.calendar import phases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Calendar
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Calendar
 
 YEAR_TO_DATE = "ytd"
 YEAR_SESSIONS = 260  # more than any year to date has
@@ -53,7 +53,7 @@ def held_dates(
         missing = [
             between
             for number in range(1, (following - day).days)
-            if guard.session_on(calendar, between := day + timedelta(days=number))
+            if phases.session_on(calendar, between := day + timedelta(days=number))
         ]
         if missing and not _meet(sessions[day], sessions.get(following, running)):
             found += missing

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap import ratios
 from heatmap.history import actions, symbol_changes
-from heatmap.session import Phase
+from heatmap.market import ratios
+from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Alias
     from heatmap.history.actions import Quoted, QuotedClose
     from heatmap.history.model import Moment
     from heatmap.history.store import Store
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Alias
 
 
 def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:

@@ -9,7 +9,7 @@ from heatmap.system import varint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 SESSIONS = 60  # that a line of closes has, the running one included
 HEIGHT = 30  # steps from the lowest price to the highest: with the unknown, five bits a point

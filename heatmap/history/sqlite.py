@@ -12,10 +12,10 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap import documents
 from heatmap.errors import HistoryError, HistoryImpossible
-from heatmap.history import keepsake, turns
+from heatmap.history import turns
 from heatmap.history.schema import MIGRATIONS, TABLES
+from heatmap.state.memory import cache, json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +128,7 @@ class Sqlite:
         if self._connection is not None and self._is_ready:
             return self._connection
         self.close()
-        documents.make_state_directory(self._path.parent)
+        json_files.make_state_directory(self._path.parent)
         was_emptied = self._is_emptied()
         self._connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         found = os.stat(self._path)
@@ -155,7 +155,7 @@ class Sqlite:
             size = os.stat(self._path).st_size
         except FileNotFoundError:
             return False
-        return size == 0 and keepsake.is_kept(self._path.parent)
+        return size == 0 and cache.is_kept(self._path.parent)
 
     def _compact(self) -> None:
         connection = self._opened()

@@ -13,10 +13,10 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap.bars import Bar
 from heatmap.history import final_bars, incoming, packing, statements, upkeep
 from heatmap.history.model import Added, Moment, Packed, Series
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from heatmap.history.database import Cursor, Database, Turn
     from heatmap.history.model import Kept, Pruned
     from heatmap.history.options import HistoryOptions
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")

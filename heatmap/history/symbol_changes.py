@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Alias
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Alias
 
 
 def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:

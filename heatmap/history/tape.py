@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, measures
+from heatmap.analysis import colours, measures
 from heatmap.history import sparks
 from heatmap.system import varint
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.history.model import Row
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 HUNDREDTHS = 100  # of a percent
 

@@ -10,7 +10,7 @@ from heatmap.render.letters import width_of
 
 if TYPE_CHECKING:
     from heatmap.context import Occasion
-    from heatmap.model import Breadth, Snapshot
+    from heatmap.market.quotes import Breadth, Snapshot
     from heatmap.shapes import Cell, Table
 
 GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from heatmap.context import Occasion
     from heatmap.images.picture import Line, Picture
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
     from heatmap.shapes import Table
 
 PALETTE_COLOURS = 256

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.context import Occasion
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
     from heatmap.shapes import Table
 
 TEMPLATE = "heatmap.svg.j2"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from heatmap.market.calendar.session import Phase
 from heatmap.monitor.textfile import Series
-from heatmap.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from heatmap.market.calendar.session import Verdict
     from heatmap.publishers.interface import Publisher
-    from heatmap.session import Verdict
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[Series, float]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from heatmap.outcomes import Outcome
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.state.memory.run_log import Outcome
 
 SCHEMA = "market-heatmap-status/1"
 FILE_NAME = "status.json"

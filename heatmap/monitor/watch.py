@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap import outcomes
 from heatmap.errors import (
     EXIT_OK,
     ConfigError,
@@ -16,9 +15,10 @@ from heatmap.errors import (
     StoppedError,
     common_code,
 )
+from heatmap.market.calendar.session import Phase
 from heatmap.monitor import ending, metrics, ping, status, textfile
-from heatmap.outcomes import RESTING, Outcome
-from heatmap.session import Phase
+from heatmap.state.memory import run_log
+from heatmap.state.memory.run_log import RESTING, Outcome
 from heatmap.system import stop
 from heatmap.system.background import MOST_SECONDS, Errand
 from heatmap.system.resource_errors import foreseen
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.monitor.options import MonitorOptions, MonitorSettings
-    from heatmap.report import Report
-    from heatmap.session import MarketIdentity, Verdict
+    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 
@@ -103,7 +103,7 @@ class Watch:
     @property
     def mark(self) -> str:
         """What stands in the lock's file while the run lasts; "" for a quiet one."""
-        return "" if self._quiet else outcomes.mark(self._began)
+        return "" if self._quiet else run_log.mark(self._began)
 
     @contextmanager
     def begin(self, left: str) -> Iterator[None]:
@@ -114,9 +114,9 @@ class Watch:
         url = self._url
         if url:
             self._start = Errand(lambda: ping.send(url, ping.START))
-        lost = outcomes.read_mark(left)
+        lost = run_log.read_mark(left)
         if lost:
-            killed = [each for each in outcomes.of_killed(lost) if not self._is_kept(each)]
+            killed = [each for each in run_log.of_killed(lost) if not self._is_kept(each)]
             _append(self._settings.state_directory, self._report, killed)
         try:
             yield
@@ -181,7 +181,7 @@ class Watch:
 
     def _is_kept(self, killed: Outcome) -> bool:
         """Whether a run that was ended at its deadline had the time to say so itself."""
-        kept = outcomes.latest(self._settings.state_directory, killed.market, most=1)
+        kept = run_log.latest(self._settings.state_directory, killed.market, most=1)
         return [killed.at] == [outcome.at for outcome in kept]
 
     def _metrics(self, code: int, *, whole: bool) -> Errand | None:
@@ -215,14 +215,14 @@ def _append(folder: Path, report: Report, ended: Sequence[Outcome]) -> None:
     if not ended:
         return
     try:
-        outcomes.append(folder, ended, report.warnings.append)
+        run_log.append(folder, ended, report.warnings.append)
     except OSError as error:
         report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
 
 def _latest(folder: Path, market: str, most: int) -> list[Outcome]:
     with suppress(OSError):
-        return outcomes.latest(folder, market, most)
+        return run_log.latest(folder, market, most)
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import colours
+from heatmap.analysis import colours
 from heatmap.render import words
 from heatmap.render.templates import archive_script, archive_style, render_template
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.context import Day
-    from heatmap.model import Breadth
+    from heatmap.market.quotes import Breadth
     from heatmap.render.options import PageOptions
 
 PAGE = "archive.html.j2"

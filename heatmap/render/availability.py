@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from heatmap import guard, modes, periods
+from heatmap.analysis import modes
 from heatmap.history.periods import YEAR_TO_DATE
+from heatmap.market import periods
+from heatmap.market.calendar import phases
 from heatmap.render import words
 from heatmap.render.history import SHORTEST_MOMENTUM, periods_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.guard import Calendar
     from heatmap.history.figures import Past
+    from heatmap.market.calendar.phases import Calendar
 
 LONGEST_WAIT_DAYS = 500  # that the calendar is searched for sessions to come
 
@@ -67,9 +69,9 @@ def _available(past: Past, calendar: Calendar, name: str, wait: int | None) -> s
     day, left = past.session, wait
     for _ in range(LONGEST_WAIT_DAYS):
         day += timedelta(days=1)
-        if guard.is_presumed(calendar, day):
+        if phases.is_presumed(calendar, day):
             break  # past the calendar's end holidays are not known
-        left -= calendar.always or guard.session_on(calendar, day) is not None
+        left -= calendar.always or phases.session_on(calendar, day) is not None
         if not left:
             return f"from {words.day(day)}"
     return f"after {wait} more sessions"

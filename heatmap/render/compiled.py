@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import BytecodeCache, compiler
 
-from heatmap import __version__, documents
+from heatmap import __version__
+from heatmap.state.memory import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class CompiledTemplates(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Write the file; if that fails, the next run compiles the template again."""
-        content = documents.seal(_identity(bucket) + b"\n" + marshal.dumps(bucket.code))
+        content = json_files.seal(_identity(bucket) + b"\n" + marshal.dumps(bucket.code))
         with suppress(OSError):
             with suppress(FileExistsError):
                 os.mkdir(self._directory / FOLDER, 0o700)
@@ -81,7 +82,7 @@ def _read(folder: int, name: str) -> bytes | None:
         found = _refuse_shared(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size > MAX_BYTES:
             return None
-        return documents.unseal(file.read(MAX_BYTES + 1))
+        return json_files.unseal(file.read(MAX_BYTES + 1))
 
 
 def _write(folder: int, name: str, content: bytes) -> None:

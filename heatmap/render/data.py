@@ -15,8 +15,8 @@ from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, readings
-from heatmap.modes import EVERY, MODES
+from heatmap.analysis import colours, rankings
+from heatmap.analysis.modes import EVERY, MODES
 from heatmap.render import words
 from heatmap.system import package_files
 from heatmap.system.varint import falling, packed, price_decimals, zigzag
@@ -27,10 +27,10 @@ from heatmap.views.treemap import tile_order
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Quote, Snapshot
-    from heatmap.modes import Mode
-    from heatmap.periods import Period
-    from heatmap.readings import Reading, Scale
+    from heatmap.analysis.modes import Mode
+    from heatmap.analysis.rankings import Reading, Scale
+    from heatmap.market.periods import Period
+    from heatmap.market.quotes import Quote, Snapshot
     from heatmap.render.options import PageOptions
 
 SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
@@ -64,7 +64,7 @@ def page_data(
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.UNKNOWN_INK],
         "modes": {mode.name: mode_data(mode) for mode in MODES.values()},
-        "periods": {over.name: _period(snapshot, over) for over in readings.periods(snapshot)},
+        "periods": {over.name: _period(snapshot, over) for over in rankings.periods(snapshot)},
         "readings": {
             f"{mode} {over}": packed_reading(snapshot, reading, place_of, sector_places)
             for (mode, over), reading in found.items()

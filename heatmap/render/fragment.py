@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.modes import MODES
+from heatmap.analysis.modes import MODES
 from heatmap.render import words
 from heatmap.render.letters import width_of
 from heatmap.render.templates import render_template
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from heatmap.analysis.rankings import Reading
     from heatmap.context import Occasion
-    from heatmap.model import Snapshot
-    from heatmap.readings import Reading
+    from heatmap.market.quotes import Snapshot
     from heatmap.render.options import Fragment, PageOptions
     from heatmap.shapes import Cell, Rectangle
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from heatmap import history_measures, measures, modes, periods, readings
+from heatmap.analysis import history_measures, measures, modes, rankings
 from heatmap.history import sparks
+from heatmap.market import periods
 from heatmap.render import data, words
 from heatmap.system import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from heatmap.analysis.rankings import Reading
     from heatmap.history.figures import Past
     from heatmap.history.model import Base, Digest
     from heatmap.history.sparks import Line
     from heatmap.history.tape import Tape
-    from heatmap.model import Quote, Snapshot
-    from heatmap.periods import Period
-    from heatmap.readings import Reading
+    from heatmap.market.periods import Period
+    from heatmap.market.quotes import Quote, Snapshot
     from heatmap.render.options import PageOptions
 
 SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
@@ -176,7 +177,7 @@ def _read_all(
         chosen = modes.EVERY[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
-        found[name] = readings.read_values(
+        found[name] = rankings.read_values(
             snapshot, chosen, period, values, clamp, scored=mode != "sector", exact=mode == "change"
         )
         if not found[name].values:
@@ -186,7 +187,7 @@ def _read_all(
         base = digest.bases[name]
         add("change", period, changes[name])
         if found[f"change {name}"].scores:
-            found[f"rs {name}"] = readings.relative(found[f"change {name}"])
+            found[f"rs {name}"] = rankings.relative(found[f"change {name}"])
         else:
             add("rs", period, measures.standard_scores(changes[name]))
         add("sector", period, measures.scores_in_sectors(changes[name], sectors))

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.colours import GRADIENTS, UPS
+from heatmap.analysis.colours import GRADIENTS, UPS
+from heatmap.analysis.modes import MODES
 from heatmap.errors import ConfigError
-from heatmap.modes import MODES
-from heatmap.periods import DAY, period
+from heatmap.market.periods import DAY, period
 from heatmap.render import words
 from heatmap.system.web_address import is_web_address
 

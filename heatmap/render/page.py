@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap.colours import BLACK, GRADIENTS
-from heatmap.modes import MODES
-from heatmap.periods import DAY
-from heatmap.readings import periods
+from heatmap.analysis.colours import BLACK, GRADIENTS
+from heatmap.analysis.modes import MODES
+from heatmap.analysis.rankings import periods
+from heatmap.market.periods import DAY
 from heatmap.render import words
 from heatmap.render.data import page_data
 from heatmap.render.templates import later_script, page_script, page_style, render_template, script_hash
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
+    from heatmap.analysis.rankings import Reading
     from heatmap.context import Occasion
-    from heatmap.model import Snapshot
-    from heatmap.readings import Reading
+    from heatmap.market.quotes import Snapshot
     from heatmap.render.options import PageOptions
     from heatmap.shapes import Cell, Table
 

@@ -9,9 +9,9 @@ import json
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from heatmap import colours, readings
+from heatmap.analysis import colours, rankings
+from heatmap.analysis.modes import MODES
 from heatmap.history.tape import HUNDREDTHS
-from heatmap.modes import MODES
 from heatmap.render import words
 from heatmap.system import varint
 
@@ -43,7 +43,7 @@ def replay_data(tape: Tape, as_of: datetime, options: PageOptions) -> dict[str, 
         "ticks": varint.packed([tick or 1 for tick in tape.ticks]),
         "prices": tape.prices,
         "scales": [
-            _scale(name, options) for name in (readings.RANK, *(f"{heat:g}" for heat in readings.HEATS))
+            _scale(name, options) for name in (rankings.RANK, *(f"{heat:g}" for heat in rankings.HEATS))
         ],
         "ranks": {count: tape.ranks[count] for count in sorted(tape.ranks, key=int)},
     }
@@ -55,7 +55,7 @@ def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
     `limit` is where it clips; `least` holds for every shade but the last the least change, in hundredths,
     that has it, as the falling steps of a sequence.
     """
-    if name == readings.RANK:
+    if name == rankings.RANK:
         return {"name": name, "low": "", "high": ""}
     clamp = (MODES["change"].clamp or options.clamp_percent) * float(name)
     limit = round(clamp * HUNDREDTHS)

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
 
-    from heatmap.model import Snapshot
-    from heatmap.modes import Mode
+    from heatmap.analysis.modes import Mode
+    from heatmap.market.quotes import Snapshot
 
 MINUS = "\N{MINUS SIGN}"
 NOT_KNOWN = "\N{EN DASH}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,15 @@ class File(Online):
 
 def parse(body: bytes) -> Snapshot:
     """Return the quotes in a snapshot.json of ours or in an answer of the exchange. Raises SourceError."""
-    from heatmap import snapshots
-    from heatmap.session import Phase
+    from heatmap.market import snapshot_json
+    from heatmap.market.calendar.session import Phase
     from heatmap.sources import nse_body
 
     if nse_body.is_web_page(body):
         return nse_body.parse(body)  # which says what that means
     document = strict_json.decode(body)
     if isinstance(document, dict) and "schema" in document:
-        snapshot = snapshots.from_json(document)
+        snapshot = snapshot_json.from_json(document)
         return replace(snapshot, relayed=Phase(document["session"]["phase"]))
     return nse_body.parse(document)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.model import Snapshot
-    from heatmap.session import Session
+    from heatmap.market.calendar.session import Session
+    from heatmap.market.quotes import Snapshot
 
 
 class Source(Protocol):

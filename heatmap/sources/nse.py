@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
 
 BASE_URL = "https://www.nseindia.com"
 ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encoded

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.bars import Bar
-    from heatmap.guard import Alias
     from heatmap.history.archives import Archive
     from heatmap.history.shelves import Exchange
-    from heatmap.model import Quote, Snapshot
-    from heatmap.session import Session
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Alias
+    from heatmap.market.calendar.session import Session
+    from heatmap.market.quotes import Quote, Snapshot
 
 _T = TypeVar("_T")
 NAME = "nse-archive"
@@ -219,7 +219,7 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     Percent changes are of the close from the previous one, which the archive does not adjust on the first day
     of a split or bonus: `ex_dates` does. `dropped` counts the symbols that are not in the archive.
     """
-    from heatmap.model import Snapshot
+    from heatmap.market.quotes import Snapshot
     from heatmap.sources.nse_body import CURRENCY, ZONE, packaged_industries
 
     wanted, industries = frozenset(symbols), packaged_industries()
@@ -262,7 +262,7 @@ def _archive(shelf: Exchange, day: date) -> Archive | None:
 
 def _quote(bar: Bar, industry: str | None) -> Quote | None:
     """Return a bar's quote; None where its change is not known."""
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
     from heatmap.system import parsing
 
     if bar.previous_close is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceReshaped
-from heatmap.model import Change, Quote, Snapshot
+from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.system import limits, package_files, parsing, strict_json
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from heatmap import documents
 from heatmap.errors import SourceReshaped
-from heatmap.guard import Alias
+from heatmap.market.calendar.phases import Alias
+from heatmap.state.memory import json_files
 from heatmap.system import limits, package_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
-    from heatmap.guard import Calendar
+    from heatmap.market.calendar.phases import Calendar
 
 PATH = "/content/equities/symbolchange.csv"  # on the archives' server
 LIST_NAME = PATH.rpartition("/")[2]
@@ -66,7 +66,7 @@ def packaged() -> tuple[Alias, ...]:
 def load(folder: Path) -> tuple[Alias, ...]:
     """Return what is kept of the exchange's list in the sources' folder; nothing where it cannot be used."""
     try:
-        return documents.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
+        return json_files.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
     except OSError:
         return ()
 
@@ -74,7 +74,7 @@ def load(folder: Path) -> tuple[Alias, ...]:
 def save(folder: Path, changes: Iterable[Alias]) -> None:
     """Keep the exchange's list in the sources' folder, from KEPT_SINCE on. Raises OSError."""
     plain = [[old, new, since.isoformat()] for old, new, since in recent(changes) if since]
-    documents.save(folder / FILE_NAME, VERSION, {"changes": plain})
+    json_files.save(folder / FILE_NAME, VERSION, {"changes": plain})
 
 
 def recent(changes: Iterable[Alias]) -> tuple[Alias, ...]:

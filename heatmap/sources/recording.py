@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from heatmap.model import Change, Quote, Snapshot
+    from heatmap.market.quotes import Change, Quote, Snapshot
 
 OPENING_SHARE = 0.01  # of the day's volume: traded in the opening auction
 CONTINUOUS_SHARE = 0.95  # of the day's volume: traded when the closing auction begins
@@ -36,10 +36,10 @@ class Recording:
         """Return the market as it stood at `now`, or at its close where that is past. Raises SourceError."""
         from datetime import datetime
 
-        from heatmap import snapshots
+        from heatmap.market import snapshot_json
 
         document: Any = strict_json.decode(files.read(self._path(), limits.PACKAGED_BYTES))
-        snapshot = snapshots.from_json(document)
+        snapshot = snapshot_json.from_json(document)
         if now >= snapshot.as_of:
             return snapshot
         hours = {name: datetime.fromisoformat(text) for name, text in document["hours"].items()}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heatmap import measures
-from heatmap.modes import EVERY
-from heatmap.periods import DAY
+from heatmap.analysis import measures
+from heatmap.analysis.modes import EVERY
+from heatmap.market.periods import DAY
 from heatmap.shapes import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Snapshot
-    from heatmap.readings import Reading
+    from heatmap.analysis.rankings import Reading
+    from heatmap.market.quotes import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

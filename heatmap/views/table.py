@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heatmap import colours, measures
-from heatmap.modes import EVERY
-from heatmap.readings import RANK
+from heatmap.analysis import colours, measures
+from heatmap.analysis.modes import EVERY
+from heatmap.analysis.rankings import RANK
 from heatmap.shapes import Cell, LegendStop, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Snapshot
-    from heatmap.readings import Reading, Scale
+    from heatmap.analysis.rankings import Reading, Scale
+    from heatmap.market.quotes import Snapshot
 
 LEGEND_SWATCHES = 5  # a side
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING
 
-from heatmap import measures
+from heatmap.analysis import measures
 from heatmap.shapes import Rectangle, Treemap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.model import Quote, Snapshot
-    from heatmap.readings import Reading
+    from heatmap.analysis.rankings import Reading
+    from heatmap.market.quotes import Quote, Snapshot
 
 SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
 HEADING_PIXELS = 15.0

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.state.memory.report import Report
 
-from heatmap import documents, tick
+from heatmap import tick
 from heatmap.alerts import desk, memory, webhooks
 from heatmap.alerts.options import AlertOptions
-from heatmap.bars import Bar
 from heatmap.config import Config
 from heatmap.errors import PublishError
 from heatmap.history.store import open_store
-from heatmap.model import Quote
-from heatmap.report import Report
+from heatmap.market.bars import Bar
+from heatmap.market.quotes import Quote
+from heatmap.state.memory import json_files
 from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.servers.hooks import Hooks
@@ -330,7 +331,7 @@ class Full:
                 raise OSError(28, "No space left on device")
             write(path, content)
 
-        monkeypatch.setattr(documents, "write", written)
+        monkeypatch.setattr(json_files, "write", written)
 
 
 @pytest.mark.parametrize("manner", ["refuse", "ok"])

@@ -6,7 +6,7 @@ import pytest
 
 from heatmap.alerts import rules
 from heatmap.alerts.options import AlertOptions
-from heatmap.model import Change, Quote
+from heatmap.market.quotes import Change, Quote
 from tests.drawings import snapshot_of
 
 

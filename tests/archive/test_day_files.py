@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import documents
 from heatmap.archive import day_files, record
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
+from heatmap.state.memory import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import FINAL, THURSDAY, Market
 from tests.upgrades import make
@@ -150,7 +150,7 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content)
 
-    monkeypatch.setattr(documents, "write", small)
+    monkeypatch.setattr(json_files, "write", small)
     room = 2
     day_files.save(tmp_path, "nse", days[4], day_files.pack(FILES))
     assert days[2:] == [*day_files.find(tmp_path, "nse")]

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 import pytest
+from heatmap.state.memory.report import Report
 
-from heatmap import config, documents
+from heatmap import config
 from heatmap.archive import day_files, record
 from heatmap.archive.delivery import Archives
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
-from heatmap.report import Report
+from heatmap.state.memory import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import DAY, FINAL, FRIDAY, LIST, MONDAY, OPEN, THURSDAY, Market
 from tests.doubles import MemoryPublisher, failure
@@ -323,7 +324,7 @@ def test_a_state_directory_without_room(
             raise OSError(28, "No space left on device")
         write(path, content)
 
-    monkeypatch.setattr(documents, "write", small)
+    monkeypatch.setattr(json_files, "write", small)
     reports = evening(market)
     monkeypatch.undo()
     bad.error = None

@@ -12,7 +12,7 @@ from heatmap.archive import day_files, record, shared
 from heatmap.context import Day
 from heatmap.errors import HistoryNonsense
 from heatmap.history.store import Store
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
 from tests.upgrades import make
 

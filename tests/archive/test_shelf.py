@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.state.memory.report import Report
 
 from heatmap import tick
 from heatmap.archive import breadths, record
 from heatmap.archive.options import ArchiveOptions
-from heatmap.bars import Bar
-from heatmap.calendars import SessionOptions
 from heatmap.config import NamedSource
 from heatmap.context import Day
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.model import Breadth, Quote
-from heatmap.report import Report
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.quotes import Breadth, Quote
 from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of

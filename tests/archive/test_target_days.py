@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from heatmap.archive import target_days
 from heatmap.archive.record import Record, Target
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 from heatmap.render.page import BEFORE, NEXT_LABEL, NEXT_LINK
 from heatmap.system import parts
 

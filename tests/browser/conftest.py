@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from heatmap import demo, tick
 from heatmap.history.store import open_store
-from heatmap.model import Quote
+from heatmap.market.quotes import Quote
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.drawings import bars_before, page_of, recorded
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Frame, Page
 
-from heatmap import colours, embed
-from heatmap.modes import MODES
+from heatmap import embed
+from heatmap.analysis import colours
+from heatmap.analysis.modes import MODES
 from tests.browser.conftest import Site
 
 LAYOUTS = ("table", "sectors", "treemap", "bars")

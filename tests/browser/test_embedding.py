@@ -14,9 +14,9 @@ import pytest
 from playwright.sync_api import Frame, Page, expect
 
 from heatmap import embed
-from heatmap.colours import GRADIENTS
+from heatmap.analysis.colours import GRADIENTS
+from heatmap.analysis.modes import MODES
 from heatmap.embed import Choices
-from heatmap.modes import MODES
 from heatmap.render.options import LAYOUTS, THEMES
 from tests.browser.conftest import Site
 

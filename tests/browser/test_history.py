@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from heatmap import demo, embed
-from heatmap.bars import Bar
+from heatmap.analysis.modes import HISTORY_MODES
 from heatmap.history.store import open_store
-from heatmap.modes import HISTORY_MODES
+from heatmap.market.bars import Bar
 from tests.browser.conftest import Site, put
 from tests.drawings import bars_before, recorded
 from tests.render.test_data import falling, ordered

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from heatmap.model import Change, Quote
+from heatmap.market.quotes import Change, Quote
 from tests.browser.conftest import OPEN, Site
 from tests.drawings import page_of, recorded, snapshot_of
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from heatmap import colours
-from heatmap.modes import MODES
-from heatmap.readings import Reading
+from heatmap.analysis import colours
+from heatmap.analysis.modes import MODES
+from heatmap.analysis.rankings import Reading
 from heatmap.render import words
 from heatmap.render.options import PageOptions
 from tests.browser.conftest import Site
@@ -240,7 +240,7 @@ def test_the_help_states_every_formula(market: Site, visit: Callable[..., Page])
 @pytest.mark.parametrize("count", [1, 3, 2000])
 def test_markets_of_any_size(market: Site, visit: Callable[..., Page], count: int) -> None:
     """One stock, three, or two thousand: every mode and layout draws them all."""
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
     market.page = page_of(
         snapshot_of(

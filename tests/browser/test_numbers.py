@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from heatmap import snapshots
-from heatmap.model import Quote
+from heatmap.market import snapshot_json
+from heatmap.market.quotes import Quote
 from heatmap.render import words
 from tests.browser.conftest import Site, at
 from tests.drawings import page_of, snapshot_of
@@ -112,14 +112,14 @@ def test_amounts_are_the_same_in_python_and_in_the_browser(
 def test_a_relay_of_no_known_currency(site: Site, visit: Callable[..., Page], currency: str) -> None:
     """The panel opens and gives prices without a sign: what `Intl` would refuse does not reach the script."""
     relayed = {
-        "schema": snapshots.SCHEMA,
+        "schema": snapshot_json.SCHEMA,
         "source": "nse",
         "as_of": "2026-09-17T16:00:00+05:30",
         "session": {"phase": "final"},
         "currency": currency,
         "quotes": [{"symbol": "A", "percent_change": 1.5, "last_price": 203.0, "turnover": 1e7}],
     }
-    site.page = page_of(snapshots.from_json(relayed)).encode()
+    site.page = page_of(snapshot_json.from_json(relayed)).encode()
     page = visit()
 
     lines = panel_of(page, "A").splitlines()

@@ -9,7 +9,7 @@ from datetime import date
 from playwright.sync_api import Page, expect
 
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 from heatmap.render import archive
 from heatmap.render.options import PageOptions
 from tests.browser.conftest import Site

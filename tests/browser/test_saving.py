@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from playwright.sync_api import Page
 
-from heatmap.model import Quote
+from heatmap.market.quotes import Quote
 from heatmap.system import parsing
 from tests.browser.conftest import Site
 from tests.drawings import page_of, reading_of, recorded, snapshot_of

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
-from heatmap.bars import Bar
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
+from heatmap.market.bars import Bar
 from tests.history.conftest import Place, pgbouncer, pooled, postgres, postgresql  # noqa: F401 -- fixtures
 
 SOURCE = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'

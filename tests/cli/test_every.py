@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, outcomes
+from heatmap import cli
 from heatmap.cli import every
 from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
+from heatmap.state.memory import run_log
 from heatmap.system import stop
 from tests.servers.clock import Clock
 
@@ -65,7 +66,7 @@ class Loop:
     @property
     def ticks(self) -> list[str]:
         """When the ticks that had something to do began."""
-        return [f"{each.at:%H:%M}" for each in outcomes.read(self.folder / "state")]
+        return [f"{each.at:%H:%M}" for each in run_log.read(self.folder / "state")]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and return its exit code."""
@@ -206,7 +207,7 @@ def test_a_signal_ends_a_running_tick_in_good_order(loop: Callable[..., Loop], t
     assert 0 == code
     assert KILL_AFTER_SECONDS > took_seconds
     assert [f"heatmap: {stop.SENTENCE}"] == running.errors
-    assert [(75, "stopped")] == [each[2:4] for each in outcomes.read(tmp_path / "state")]
+    assert [(75, "stopped")] == [each[2:4] for each in run_log.read(tmp_path / "state")]
     assert b"" == (tmp_path / "state/lock").read_bytes()
 
 
@@ -226,7 +227,7 @@ def test_a_tick_that_is_killed_is_told(loop: Callable[..., Loop], tmp_path: Path
             running.at(MORNING + timedelta(minutes=6, seconds=58))
             wait_for(2, lambda: len(running.ticks))
 
-    assert [(75, "killed"), (0, "published")] == [each[2:4] for each in outcomes.read(tmp_path / "state")]
+    assert [(75, "killed"), (0, "published")] == [each[2:4] for each in run_log.read(tmp_path / "state")]
     (told,) = map(json.loads, running.errors)
     assert ("warning", "a tick was ended by SIGKILL") == (told["level"], told["message"][:27])
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.state.memory.run_log import Outcome
 
-from heatmap import cli, outcomes
-from heatmap.bars import Bar
+from heatmap import cli
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.outcomes import Outcome
+from heatmap.market.bars import Bar
+from heatmap.state.memory import run_log
 from tests.servers.exchange import Exchange
 
 OPEN = datetime.fromisoformat("2026-11-20T11:02:00+05:30")
@@ -153,7 +154,7 @@ def test_a_command_is_never_broken(here: Here) -> None:
 def test_a_run_has_one_line(here: Here) -> None:
     """However long its sentence is, and also one of several lines; the document has all of it."""
     here.tick(OPEN)
-    path = here.folder / "state" / outcomes.FILE_NAME
+    path = here.folder / "state" / run_log.FILE_NAME
     kept = json.loads(path.read_text("utf-8").splitlines()[-1])
     sentence = "FIRST " + "word " * 60 + "\nLAST"
     outcomes_now = {
@@ -355,7 +356,7 @@ def test_how_many_ticks_are_told(here: Here) -> None:
         )
         for number in range(20)
     ]
-    outcomes.append(here.folder / "state", ticks)
+    run_log.append(here.folder / "state", ticks)
     now = ticks[-1].at
 
     assert 20 == len(here.document(now)["markets"][0]["ticks"])
@@ -381,9 +382,9 @@ def test_what_cannot_be_asked(here: Here, options: list[str]) -> None:
 
 def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
     """Who holds the lock, in time; beyond its deadline that is what is wrong, with what to do."""
-    outcomes.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    run_log.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
     with (here.folder / "state/lock").open("w") as file:
-        file.write(outcomes.mark({"nse-fno": OPEN}))
+        file.write(run_log.mark({"nse-fno": OPEN}))
         file.flush()
         fcntl.flock(file, fcntl.LOCK_EX)
         code, out = here.status(OPEN + timedelta(seconds=20))
@@ -399,8 +400,8 @@ def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
 
 def test_a_run_that_was_killed_is_known_at_once(here: Here) -> None:
     """Before the next tick has found its mark; asking changes nothing."""
-    outcomes.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
-    (here.folder / "state/lock").write_text(outcomes.mark({"nse-fno": OPEN}))
+    run_log.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    (here.folder / "state/lock").write_text(run_log.mark({"nse-fno": OPEN}))
     before = {path: path.read_bytes() for path in (here.folder / "state").iterdir()}
     code, out = here.status(OPEN + timedelta(seconds=20))
 
@@ -415,13 +416,13 @@ def test_markets_are_told_apart(here: Here) -> None:
     (here.folder / "heatmap.toml").write_text(
         text + '[[market]]\nname = "other"\n[market.source]\ntype = "recording"\n'
     )
-    outcomes.append(
+    run_log.append(
         here.folder / "state",
         [Outcome("nse-fno", OPEN, 65, "changed", "no"), Outcome("other", OPEN, 0, "published")],
     )
 
     assert (65, 0) == (here.status(OPEN)[0], here.status(OPEN, "--market", "other")[0])
-    outcomes.append(here.folder / "state", [Outcome("other", OPEN, 77, "untrusted", "no")])
+    run_log.append(here.folder / "state", [Outcome("other", OPEN, 77, "untrusted", "no")])
     assert 75 == here.status(OPEN)[0]
     assert "2 things are wrong:" == here.status(OPEN)[1].splitlines()[0]
 

@@ -10,11 +10,12 @@ from datetime import UTC, date
 from typing import Any
 from unittest import mock
 
-from heatmap import breaker, documents, gatekeeper, nap, outcomes, state
+from heatmap import gatekeeper
 from heatmap.alerts import memory
 from heatmap.archive import day_files, record, shared
 from heatmap.errors import ConfigError
-from heatmap.history import keepsake
+from heatmap.state.memory import cache, circuit_breaker, idle, json_files, run_log
+from heatmap.state.memory import memory as state
 from heatmap.system.http import cookies
 from tests.fuzz.seeds import COOKIES_KEPT_AT
 from tests.fuzz.soundness import NOW, decoded, folder, refusing
@@ -35,11 +36,11 @@ def state_file(body: bytes) -> object:
         assert (folder() / "state.json").read_bytes() == body
         return str(error)
     assert all(warning.isprintable() for warning in warnings)
-    rests = breaker.from_plain(found["nse-fno"].sources)
+    rests = circuit_breaker.from_plain(found["nse-fno"].sources)
     for blocked in rests.values():
-        assert breaker.rest_seconds(blocked, 5) >= 0
-        breaker.rests_until(blocked, 5, NOW)
-    assert breaker.from_plain(json.loads(json.dumps(breaker.to_plain(rests)))) == rests
+        assert circuit_breaker.rest_seconds(blocked, 5) >= 0
+        circuit_breaker.rests_until(blocked, 5, NOW)
+    assert circuit_breaker.from_plain(json.loads(json.dumps(circuit_breaker.to_plain(rests)))) == rests
     found.remember("nse-fno", final_date="2026-09-17")
     assert state.State(folder())["nse-fno"].final_date == "2026-09-17"
     return found["nse-fno"], rests, len(warnings)
@@ -56,7 +57,7 @@ def kept_documents(body: bytes) -> object:
     ):
         path = folder() / name
         path.write_bytes(body)
-        kept: Any = documents.load(path, version, made, warnings.append)
+        kept: Any = json_files.load(path, version, made, warnings.append)
         if name == "last.json" and kept:
             json.dumps(gatekeeper._plain(kept))
         if name == "archive.json" and kept:
@@ -121,19 +122,19 @@ class Notes:
 
 def outcome_lines(body: bytes) -> object:
     """The record of runs, and the mark of one that was killed."""
-    (folder() / outcomes.FILE_NAME).write_bytes(body)
-    found = outcomes.read(folder())
+    (folder() / run_log.FILE_NAME).write_bytes(body)
+    found = run_log.read(folder())
     for outcome in found:
         assert outcome.at.utcoffset() is not None
-        outcomes._line(outcome)
+        run_log._line(outcome)
         outcome.at.astimezone(UTC)
-    mark = outcomes.read_mark(body.decode("utf-8", "replace"))
+    mark = run_log.read_mark(body.decode("utf-8", "replace"))
     if mark:
-        outcomes.of_killed(mark)
+        run_log.of_killed(mark)
     former = decoded(body)
-    outcomes.adopt(folder(), former if isinstance(former, dict) else {})
-    kept = outcomes.read(folder())
-    (folder() / outcomes.FILE_NAME).unlink(missing_ok=True)
+    run_log.adopt(folder(), former if isinstance(former, dict) else {})
+    kept = run_log.read(folder())
+    (folder() / run_log.FILE_NAME).unlink(missing_ok=True)
     return found, mark, kept
 
 
@@ -141,11 +142,11 @@ def nap_note(body: bytes) -> object:
     """The note that lets a tick leave early; and what is kept between ticks; and the file of cookies."""
     home = folder() / "home"
     (home / "state").mkdir(parents=True, exist_ok=True)
-    (home / "state" / nap.FILE_NAME).write_bytes(body)
+    (home / "state" / idle.FILE_NAME).write_bytes(body)
     argv = ["run", "--config", str(home / "heatmap.toml"), "--now", "2026-09-17T11:30:00+05:30"]
     kept = home / "kept"
     kept.write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
-    first = nap.lasts(argv), keepsake.read(kept, "key")
+    first = idle.lasts(argv), cache.read(kept, "key")
     kept.write_bytes(body)
     with mock.patch.object(time, "time", lambda: COOKIES_KEPT_AT + 60.0):  # or all of them are too old
-        return first, keepsake.read(kept, "key"), len(cookies.Cookies(kept))
+        return first, cache.read(kept, "key"), len(cookies.Cookies(kept))

@@ -6,9 +6,11 @@ import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from heatmap import blocks, config, guard, overrides, schedule
+from heatmap import config
 from heatmap.cli.clock import parse_now
-from heatmap.guard import Calendar
+from heatmap.market.calendar import overrides, phases, schedule
+from heatmap.market.calendar import overrides_file as blocks
+from heatmap.market.calendar.phases import Calendar
 from heatmap.publishers import address, known_hosts
 from tests.fuzz.soundness import TODAY, calendar, folder, refusing, text_of
 
@@ -57,16 +59,16 @@ def judged(merged: Calendar) -> list[object]:
     days = sorted({TODAY, date(2027, 1, 1), *list(merged.special)[:20], *list(merged.closed)[-20:]})
     moments = [datetime.combine(day, time(4), UTC) for day in days if 1900 < day.year < 9000]
     found: list[object] = [
-        guard.end_of(merged),
+        phases.end_of(merged),
         schedule.hours([replace(merged, first=TODAY)], UTC, TODAY, timedelta(minutes=15)),
     ]
     for moment in moments:
-        verdict = guard.judge(merged, moment)
+        verdict = phases.judge(merged, moment)
         assert verdict.reason.isprintable()
         assert verdict.next_open is None or verdict.next_open > moment
         assert verdict.next_regular_open is None or verdict.next_regular_open > moment
         assert verdict.next_open in (None, verdict.next_regular_open)
-        found += [verdict, guard.is_ending(merged, moment)]
+        found += [verdict, phases.is_ending(merged, moment)]
     return found
 
 
@@ -75,7 +77,7 @@ def clock(body: bytes) -> object:
 
     def parse() -> object:
         now = parse_now(text_of(body[:1000]))  # its refusal repeats the user's own words
-        return now, guard.judge(calendar(), now), guard.is_ending(calendar(), now)
+        return now, phases.judge(calendar(), now), phases.is_ending(calendar(), now)
 
     return refusing(parse)
 

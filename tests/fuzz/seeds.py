@@ -9,8 +9,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from heatmap import outcomes, snapshots
 from heatmap.history.model import Row
+from heatmap.market import snapshot_json
+from heatmap.state.memory import run_log
 from tests.fuzz.soundness import NOW
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -176,7 +177,7 @@ HOLIDAY_SEED = {
 
 
 SNAPSHOT_SEED = {
-    "schema": snapshots.SCHEMA,
+    "schema": snapshot_json.SCHEMA,
     "source": "nse",
     "currency": "INR",
     "as_of": "2026-09-17T11:30:00+05:30",
@@ -217,16 +218,16 @@ def zipped(text: str) -> bytes:
 
 def outcome_lines() -> list[bytes]:
     lines = b"".join(
-        outcomes._line(outcome)
+        run_log._line(outcome)
         for outcome in (
-            outcomes.Outcome("nse-fno", NOW, 0, outcomes.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
-            outcomes.Outcome("nse-fno", NOW, 75, "network", "nothing came"),
+            run_log.Outcome("nse-fno", NOW, 0, run_log.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
+            run_log.Outcome("nse-fno", NOW, 75, "network", "nothing came"),
         )
     )
     return [
         lines,
         *encoded({"nse-fno": [["2026-09-17T11:30:00+05:30", 0]]}),
-        outcomes.mark({"m": NOW}).encode(),
+        run_log.mark({"m": NOW}).encode(),
     ]
 
 

@@ -12,12 +12,14 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
-from heatmap import calendars, snapshot_files, snapshots
-from heatmap.calendars import SessionOptions
+from heatmap import snapshot_files
 from heatmap.context import Occasion
 from heatmap.errors import EXIT_BUG, HeatmapError
-from heatmap.model import Breadth, Snapshot
-from heatmap.session import Phase, Verdict
+from heatmap.market import snapshot_json
+from heatmap.market.calendar import packaged
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.market.quotes import Breadth, Snapshot
 from heatmap.shapes import Cell, Table
 from heatmap.system import parsing, strict_json
 
@@ -85,7 +87,7 @@ def sound(snapshot: Snapshot) -> Snapshot:
             assert -100 <= percent <= 100_000
             assert math.copysign(1, percent) > 0 or percent < 0, "a minus before 0"
         for reason in quote.doubts.values():
-            assert is_text(reason, snapshots.LONGEST_DOUBT), repr(reason)
+            assert is_text(reason, snapshot_json.LONGEST_DOUBT), repr(reason)
         prices = (
             quote.last_price,
             quote.previous_close,
@@ -117,7 +119,7 @@ def round_trip(snapshot: Snapshot) -> Snapshot:
     cells = tuple(Cell(quote, quote.percent_change, "#000000", "#ffffff") for quote in snapshot.quotes)
     table = Table((cells,), 1, Breadth(0, 0, 0), ())
     occasion = Occasion("m", "t", "UTC", NOW, Verdict(Phase.OPEN, None, None, "it is open"), 5)
-    back = snapshots.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, occasion)))
+    back = snapshot_json.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, occasion)))
     return Snapshot(
         back.source,
         back.as_of,
@@ -147,6 +149,6 @@ def raised(error: BaseException) -> None:
 
 
 @cache
-def calendar() -> calendars.Calendar:
+def calendar() -> packaged.Calendar:
     """The packaged calendar."""
-    return calendars.load(SessionOptions(), Path())
+    return packaged.load(SessionOptions(), Path())

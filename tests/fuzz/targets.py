@@ -12,10 +12,9 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import NamedTuple
 
-from heatmap import nap
 from heatmap.archive import day_files
-from heatmap.history import keepsake
 from heatmap.render.page import NEXT_LABEL, NEXT_LINK
+from heatmap.state.memory import cache, idle
 from tests.fuzz import of_servers, of_sources, of_state, of_users, seeds
 from tests.fuzz.soundness import folder
 from tests.servers.archives import lot_list, symbol_list
@@ -93,8 +92,8 @@ TARGETS = {
     "kept": Target(
         of_state.nap_note,
         lambda: [
-            f"{nap.__version__}\n{folder()}/home/heatmap.toml\n0\n9e9\n- /missing".encode(),
-            *seeds.encoded([keepsake.FORMAT, nap.__version__, "key", {}]),
+            f"{idle.__version__}\n{folder()}/home/heatmap.toml\n0\n9e9\n- /missing".encode(),
+            *seeds.encoded([cache.FORMAT, idle.__version__, "key", {}]),
             *seeds.encoded(
                 {
                     "kept_at": seeds.COOKIES_KEPT_AT,

@@ -11,16 +11,19 @@ from datetime import time as clock
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.memory import State
 
-from heatmap import calendars, config, documents, guard, overrides, schedule
+from heatmap import config
 from heatmap.alerts import memory
 from heatmap.archive import record, shared
 from heatmap.context import Day
 from heatmap.errors import ConfigError, HistoryNonsense
-from heatmap.history import keepsake, packing, sparks
-from heatmap.model import Breadth
+from heatmap.history import packing, sparks
+from heatmap.market.calendar import overrides, phases, schedule
+from heatmap.market.calendar import packaged as calendars
+from heatmap.market.quotes import Breadth
 from heatmap.publishers import sftp_words
-from heatmap.state import State
+from heatmap.state.memory import cache, json_files
 from heatmap.system import parsing
 from heatmap.system.http import cookies
 from tests.fuzz.damage import DEEP
@@ -45,10 +48,10 @@ def test_an_absurd_version_is_damage(tmp_path: Path, version: str) -> None:
 def test_a_version_that_can_be_is_kept_apart(tmp_path: Path) -> None:
     """The largest that is believed is set aside under its own name."""
     path = tmp_path / "a.json"
-    path.write_text(f'{{"version": {documents.LAST_VERSION}}}')
+    path.write_text(f'{{"version": {json_files.LAST_VERSION}}}')
     told: list[str] = []
 
-    assert documents.load(path, 1, dict, told.append) is None
+    assert json_files.load(path, 1, dict, told.append) is None
 
     assert (tmp_path / "a.version-999999.json").exists()
 
@@ -107,7 +110,7 @@ def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
     text = f'[[{table}\ndate = 2026-09-18\nname = "{name}"\n'
 
     merged = overrides.merged(packaged, text, "overrides.toml", problems)
-    reason = guard.judge(merged, datetime.combine(FRIDAY, clock(12, 45), UTC)).reason
+    reason = phases.judge(merged, datetime.combine(FRIDAY, clock(12, 45), UTC)).reason
 
     assert not problems
     assert reason.isprintable()
@@ -182,7 +185,7 @@ def test_what_was_kept_in_another_form_is_worked_out_again(tmp_path: Path, text:
     """Also where its checksum is right."""
     (tmp_path / "kept").write_text(f"{zlib.crc32(text.encode())}\n{text}")
 
-    assert keepsake.read(tmp_path / "kept", "key") is None
+    assert cache.read(tmp_path / "kept", "key") is None
 
 
 @pytest.mark.parametrize("read", [packing.unpack, packing.unpack_volumes])

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap import config, guard, pages
+from heatmap import config, pages
 from heatmap.history.model import Row
 from heatmap.history.tape import Tape
-from heatmap.model import Snapshot
+from heatmap.market.calendar import phases
+from heatmap.market.quotes import Snapshot
 from heatmap.render import replay
 from heatmap.render.options import PageOptions
 from heatmap.sources import file
@@ -104,7 +105,7 @@ def drawn(set_up: config.Config, snapshot: Snapshot) -> dict[str, bytes]:
     """Return the files of a market by their names."""
     (market,) = set_up.markets
     set_up.state_directory.mkdir(exist_ok=True)
-    files = pages.draw(set_up, market, snapshot, guard.judge(market.calendar, FINAL), FINAL)
+    files = pages.draw(set_up, market, snapshot, phases.judge(market.calendar, FINAL), FINAL)
     return {Path(page.path).name if "/" in page.path else "above.html": page.content for page in files}
 
 

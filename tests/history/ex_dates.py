@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from heatmap.bars import Bar
+from heatmap.market.bars import Bar
 
 
 def session(symbol: str, day: date, *figures: float) -> Bar:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from heatmap.bars import Bar
 from heatmap.history.model import Row
-from heatmap.model import Quote, Snapshot
+from heatmap.market.bars import Bar
+from heatmap.market.quotes import Quote, Snapshot
 
 MARKET = "nse-fno"
 ZONE = ZoneInfo("Asia/Kolkata")

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars, guard
-from heatmap.bars import Bar
-from heatmap.guard import Calendar
 from heatmap.history.figures import Figures
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.history.tape import Tape
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import packaged, phases
+from heatmap.market.calendar.phases import Calendar
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from tests.history.figures import MARKET
 
 SESSION = date(2026, 9, 17)  # the running one
@@ -30,10 +30,10 @@ SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
 
 def nse() -> Calendar:
     """The exchange's own calendar, and a symbol that changed."""
-    known = calendars.load(calendars.SessionOptions(), Path.cwd())
-    return replace(known, aliases=(*known.aliases, guard.Alias(OLD, NEW, RENAMED_DAY)))
+    known = packaged.load(packaged.SessionOptions(), Path.cwd())
+    return replace(known, aliases=(*known.aliases, phases.Alias(OLD, NEW, RENAMED_DAY)))
 
-    return calendars.load(calendars.SessionOptions(), Path.cwd())
+    return packaged.load(packaged.SessionOptions(), Path.cwd())
 
 
 def tape_of(*snapshots: Snapshot, folder: Path) -> Tape:
@@ -51,7 +51,7 @@ def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]
     day = session
     while len(days) < count:
         day -= timedelta(days=1)
-        if guard.session_on(calendar, day):
+        if phases.session_on(calendar, day):
             days.append(day)
     return days[::-1]
 

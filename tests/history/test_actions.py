@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.bars import Bar
-from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import actions, adjustment, archives, symbol_changes
 from heatmap.history.actions import Action, Certainty
-from heatmap.model import Quote
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.phases import Alias, Calendar, Terms
+from heatmap.market.quotes import Quote
 from tests.history import ex_dates
 
 MONDAY = date(2026, 7, 20)

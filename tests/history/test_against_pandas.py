@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from heatmap import guard
-from heatmap.bars import Bar
+from heatmap.analysis.rankings import Reading
 from heatmap.history import archives, figures
 from heatmap.history.figures import Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
-from heatmap.model import Quote, Snapshot
-from heatmap.readings import Reading
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.render.history import _changes, _read_all, periods_of
 from heatmap.render.options import PageOptions
-from heatmap.session import Phase
 from tests.history import markets
 from tests.history.figures import MARKET, ZONE
 
@@ -223,7 +223,7 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     assert len(bands) > 2000
     assert len(set(bands) ^ set(mine)) <= 5
     assert {symbol: bands[symbol] for symbol in mine} == pytest.approx(mine, rel=1e-6)
-    assert guard.session_on(markets.nse(), session)
+    assert phases.session_on(markets.nse(), session)
 
 
 def test_the_usual_volume_by_this_time(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap.bars import Bar
 from heatmap.errors import HistoryNonsense
 from heatmap.history import archives
+from heatmap.market.bars import Bar
 from tests.servers.archives import FULL_HEADER, UDIFF_HEADER, Share, full, packed, share, udiff
 
 DAY = date(2026, 7, 20)

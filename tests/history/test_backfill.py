@@ -14,9 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars
-from heatmap.bars import Bar
-from heatmap.calendars import SessionOptions
 from heatmap.errors import (
     HistoryError,
     HistoryImpossible,
@@ -26,14 +23,17 @@ from heatmap.errors import (
     SourceOverloaded,
     SourceRenamed,
 )
-from heatmap.guard import Alias, Calendar
 from heatmap.history import archives, backfill, shelves
 from heatmap.history.backfill import Filled
 from heatmap.history.options import HistoryOptions
 from heatmap.history.shelves import Exchange, Folder
 from heatmap.history.store import Store, open_store
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import packaged
+from heatmap.market.calendar.packaged import SessionOptions
+from heatmap.market.calendar.phases import Alias, Calendar
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources.nse_site import BROWSER_HEADERS
 from heatmap.system.http import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
@@ -77,7 +77,7 @@ def kept(store: Store) -> dict[date, set[tuple[object, ...]]]:
 @pytest.fixture
 def calendar(tmp_path: Path) -> Calendar:
     """The exchange's own."""
-    return calendars.load(SessionOptions(), tmp_path)
+    return packaged.load(SessionOptions(), tmp_path)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from heatmap.bars import Bar
-from heatmap.guard import Alias, Calendar, Terms
 from heatmap.history import actions, digests, periods
 from heatmap.history.model import Break, Digest
-from heatmap.model import Quote
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.phases import Alias, Calendar, Terms
+from heatmap.market.quotes import Quote
 from tests.history import markets
 from tests.history.markets import SESSION
 

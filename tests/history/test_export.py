@@ -9,8 +9,8 @@ from datetime import date
 
 import pytest
 
-from heatmap.bars import Bar
 from heatmap.history import export
+from heatmap.market.bars import Bar
 
 MONDAY = date(2026, 7, 20)
 FIGURES = ("open", "high", "low", "close", "previous_close", "volume", "turnover")

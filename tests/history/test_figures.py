@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import guard
-from heatmap.bars import Bar
-from heatmap.guard import Calendar, Terms
-from heatmap.history import digests, figures, keepsake
+from heatmap.history import digests, figures
 from heatmap.history.figures import Figures
 from heatmap.history.model import Break, Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase, Session
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.phases import Calendar, Terms
+from heatmap.market.calendar.session import Phase, Session
+from heatmap.market.quotes import Quote, Snapshot
+from heatmap.state.memory import cache
 from tests.history import ex_dates, markets
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, at
@@ -29,7 +30,7 @@ NSE = markets.nse()
 
 def hours(day: date = SESSION) -> Session:
     """The session of a day."""
-    found = guard.session_on(NSE, day)
+    found = phases.session_on(NSE, day)
     assert found
     return found
 
@@ -73,7 +74,7 @@ def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         first = asked(store, tmp_path).digest(quotes, SESSION)
-        path = tmp_path / keepsake.digest_name(MARKET)
+        path = tmp_path / cache.digest_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)

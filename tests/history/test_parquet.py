@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from heatmap.bars import Bar
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_TEMPORARY, HistoryError, HistoryImpossible, ShortageError
 from heatmap.history import parquet
+from heatmap.market.bars import Bar
 from tests.history.test_export import FIGURES, MONDAY, SESSIONS, written
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not here: pip install 'market-heatmap[parquet]'")

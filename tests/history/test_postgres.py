@@ -20,7 +20,7 @@ from heatmap.errors import (
 from heatmap.history import postgres as module
 from heatmap.history import postgres_connection
 from heatmap.history.options import HistoryOptions
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from tests.history.conftest import VARIABLE, Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 from tests.servers.postgresql import PASSWORD, Postgresql
@@ -95,7 +95,7 @@ def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) 
 def test_a_table_that_is_missing(postgres: Place, postgresql: Postgresql) -> None:
     """A shared database is nobody's to rename: the sentence says what to do."""
     postgres.open().close()
-    postgresql.sql("DROP TABLE heatmap.bars", database(postgres))
+    postgresql.sql("DROP TABLE heatmap.market.bars", database(postgres))
 
     with pytest.raises(
         HistoryImpossible, match="lacks the table bars: restore it from a backup, or drop the schema heatmap"

@@ -17,7 +17,7 @@ import pytest
 from heatmap.errors import EXIT_TEMPORARY, HistoryError, StoppedError
 from heatmap.history import postgres_connection as module
 from heatmap.history.store import Store, open_store
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from heatmap.system import stop
 from heatmap.system.deadline import Deadline
 from tests.history.conftest import Place

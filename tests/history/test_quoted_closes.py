@@ -6,20 +6,21 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.memory import State
+from heatmap.state.memory.report import Report
 
-from heatmap import ex_dates, guard
-from heatmap.bars import Bar
+from heatmap import ex_dates
 from heatmap.chronicle import Chronicle
 from heatmap.history import backfill, quoted_closes
 from heatmap.history.archives import Archive
 from heatmap.history.model import Moment, Row
 from heatmap.history.shelves import Folder
 from heatmap.history.store import open_store
-from heatmap.model import Quote, Snapshot
-from heatmap.report import Report
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources import nse_archive
-from heatmap.state import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import full, share
 
@@ -67,7 +68,7 @@ def test_closing_page_and_history_agree_on_an_ex_date(
     (market,) = config.markets
     report = Report(say=lambda _: None)
     with Chronicle(config, State(config.state_directory), report, FINAL) as chronicle:
-        known = chronicle.evidence(market, snapshot, guard.judge(market.calendar, FINAL), {})
+        known = chronicle.evidence(market, snapshot, phases.judge(market.calendar, FINAL), {})
     (quote,) = ex_dates.with_known_terms(snapshot, known).quotes
 
     assert (289.5, 289.5) == (quote.previous_close, bar.previous_close)

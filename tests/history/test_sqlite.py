@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_TEMPORARY, HistoryError, HistoryImpossible
-from heatmap.history import keepsake
 from heatmap.history import sqlite as module
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.sqlite import APPLICATION_ID, prepare
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
+from heatmap.state.memory import cache
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, bar, price, rows, sessions_from, snapshot, utc
 
@@ -204,7 +204,7 @@ def test_another_process_has_set_it_aside_already(sqlite: Place) -> None:
 def killed_writer(place: Place) -> list[bytes]:
     """A log of six ticks that nobody has written into the file yet; return what the log was after each."""
     script = (
-        "import os, sys\nfrom heatmap.session import Phase\nfrom tests.history.conftest import Place\n"
+        "import os, sys\nfrom heatmap.market.calendar.session import Phase\nfrom tests.history.conftest import Place\n"
         "from tests.history.figures import MARKET, MONDAY, at, snapshot\nfrom pathlib import Path\n"
         "folder = Path(sys.argv[1])\nstore = Place(folder).open()\n"
         "for minute in range(6):\n"
@@ -290,7 +290,7 @@ def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
     """What is kept of it between ticks shows that there was a history."""
     sqlite.folder.mkdir()
     file_of(sqlite).touch()
-    keepsake.write(sqlite.folder / keepsake.tape_name(MARKET), "a key", ["a tape"])
+    cache.write(sqlite.folder / cache.tape_name(MARKET), "a key", ["a tape"])
 
     use(sqlite)
     check_in_use(sqlite)
@@ -368,7 +368,7 @@ import os, stat, sys
 from pathlib import Path
 import heatmap.history.sqlite
 from heatmap.errors import HistoryError
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 sys.path[:] = []
@@ -421,7 +421,7 @@ import os, resource, sys
 from pathlib import Path
 import heatmap.history.sqlite
 from heatmap.errors import HistoryError
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 folder = Path(sys.argv[1])

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap.bars import Bar
 from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
 from heatmap.history import packing
 from heatmap.history.model import Added, Kept, Moment, Pruned, Row
 from heatmap.history.options import HistoryOptions
-from heatmap.model import Quote
-from heatmap.session import Phase
+from heatmap.market.bars import Bar
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote
 from heatmap.system import limits
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, SYMBOLS, at, bar, price, rows, sessions_from, snapshot, utc

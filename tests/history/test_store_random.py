@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatmap.history.options import HistoryOptions
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from tests.history.conftest import Place
 from tests.history.figures import MONDAY, SYMBOLS, at, bar, price, rows, sessions_from, snapshot, utc
 

@@ -17,8 +17,8 @@ from heatmap.history.figures import Figures
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, Store, open_store
 from heatmap.history.tape import Tape
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from tests.history import markets
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION

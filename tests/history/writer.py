@@ -17,7 +17,7 @@ from pathlib import Path
 from heatmap.history import sqlite
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 
 VARIABLE = "HEATMAP_TEST_HISTORY_PASSWORD"

@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from heatmap import colours
+from heatmap.analysis import colours
 from heatmap.images import picture, png, svg
-from heatmap.model import Quote, Snapshot
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.shapes import Table
 from heatmap.views.table import TableView
 from tests.drawings import occasion, reading_of, recorded, snapshot_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from heatmap.state.memory.run_log import Outcome
+
+from heatmap.market.calendar.session import Phase, Verdict
 from heatmap.monitor import status
-from heatmap.outcomes import Outcome
-from heatmap.session import Phase, Verdict
 
 
 def at(text: str) -> datetime:

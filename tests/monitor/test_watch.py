@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from heatmap.state.memory.memory import State, lock
+from heatmap.state.memory.report import Report
+from heatmap.state.memory.run_log import Outcome, append, latest
 
 from heatmap import tick
 from heatmap.config import Config
@@ -27,9 +30,6 @@ from heatmap.errors import (
 )
 from heatmap.monitor import watch
 from heatmap.monitor.options import MonitorOptions, MonitorSettings
-from heatmap.outcomes import Outcome, append, latest
-from heatmap.report import Report
-from heatmap.state import State, lock
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure

@@ -25,7 +25,8 @@ def page_set(now: datetime) -> list[Page]:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from heatmap import config, guard, pages
+    from heatmap import config, pages
+    from heatmap.market.calendar import phases
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "heatmap.toml"
@@ -34,7 +35,7 @@ def page_set(now: datetime) -> list[Page]:
         read.state_directory.mkdir()
         market = read.markets[0]
         snapshot = market.sources[0].source.fetch(now=now)
-        return pages.draw(read, market, snapshot, guard.judge(market.calendar, now), now)
+        return pages.draw(read, market, snapshot, phases.judge(market.calendar, now), now)
 
 
 def moment(number: int) -> datetime:

@@ -1093,7 +1093,7 @@ def test_killed_at_any_moment(place: Place) -> None:
     """After SIGKILL at random the branch is valid and holds one whole page; the next run needs no help."""
     place.start_pages({"index.html": "0" * 200_000})
     script = (
-        "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.model import Page\n"
+        "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.market.quotes import Page\n"
         "from heatmap.publishers.git import GitPublisher\nprint(flush=True)\n"
         "GitPublisher(sys.argv[1]).publish([Page('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
     )

@@ -304,7 +304,7 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     """Where this machine cannot keep a copy to send, it is said so, and nothing is stored."""
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
-        "from heatmap.system.deadline import Deadline; from heatmap.model import Page; from pathlib import Path;"
+        "from heatmap.system.deadline import Deadline; from heatmap.market.quotes import Page; from pathlib import Path;"
         "from heatmap.publishers.sftp import SftpPublisher;"
         f"SftpPublisher({sshd.url()!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         f" known_hosts_file=Path({str(sshd.known_hosts_file)!r}))"
@@ -333,7 +333,7 @@ def test_no_locale(sshd: Sshd) -> None:
     """With LANG=C, as under cron, names in other alphabets arrive all the same."""
     known = sshd.known_hosts_file.rename(sshd.folder / "été")
     code = (
-        "from heatmap.system.deadline import Deadline; from heatmap.model import Page; from pathlib import Path; import sys;"
+        "from heatmap.system.deadline import Deadline; from heatmap.market.quotes import Page; from pathlib import Path; import sys;"
         "from heatmap.publishers.sftp import SftpPublisher;"
         f"p = SftpPublisher({sshd.url('%C3%A9t%C3%A9')!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         " known_hosts_file=Path(sys.argv[1]));"

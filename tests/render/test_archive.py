@@ -11,9 +11,9 @@ from hashlib import sha256
 
 import pytest
 
-from heatmap import colours
+from heatmap.analysis import colours
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 from heatmap.render import archive
 from heatmap.render.options import PageOptions
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from heatmap import colours
-from heatmap.model import Change, Quote, Snapshot
-from heatmap.modes import MODES
+from heatmap.analysis import colours
+from heatmap.analysis.modes import MODES
+from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.render.data import PALETTES
 from heatmap.render.options import PageOptions
 from heatmap.views.sectors import SectorsView

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from heatmap.context import Day
-from heatmap.model import Breadth
+from heatmap.market.quotes import Breadth
 from heatmap.render import feed
 
 ATOM = "{http://www.w3.org/2005/Atom}"

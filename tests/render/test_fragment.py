@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heatmap import colours
-from heatmap.model import Quote, Snapshot
+from heatmap.analysis import colours
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.render.fragment import fragment
 from heatmap.render.options import LAYOUTS, Fragment, PageOptions, named
 from tests.drawings import occasion, reading_of, recorded, snapshot_of

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from heatmap import modes, readings
-from heatmap.guard import Calendar
+from heatmap.analysis import modes, rankings
 from heatmap.history import periods, sparks
 from heatmap.history.figures import Figures, Past
 from heatmap.history.model import Break
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.model import Snapshot
+from heatmap.market.calendar.phases import Calendar
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Snapshot
 from heatmap.render.availability import offered
 from heatmap.render.history import history_data, history_json
 from heatmap.render.options import PageOptions
-from heatmap.session import Phase
 from tests.history import markets
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
@@ -89,7 +89,7 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
 
 def drawn(past: Past, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
     """The document as a browser gets it, and the page's order."""
-    shown = list(readings.read_all(snapshot, 3.0, {})["change", "1d"].order)
+    shown = list(rankings.read_all(snapshot, 3.0, {})["change", "1d"].order)
     return json.loads(history_json(history_data(past, snapshot, shown, PageOptions()))), shown
 
 

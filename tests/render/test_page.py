@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from heatmap.analysis.modes import HISTORY_MODES
 from heatmap.context import Occasion
-from heatmap.model import Quote
-from heatmap.modes import HISTORY_MODES
+from heatmap.market.quotes import Quote
 from heatmap.render.options import PageOptions
 from heatmap.render.templates import later_script
 from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of

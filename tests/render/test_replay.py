@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heatmap import colours, demo
+from heatmap import demo
+from heatmap.analysis import colours
 from heatmap.history import figures as figures_of_a_tick
-from heatmap.model import Quote, Snapshot
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.render import replay
 from heatmap.render.options import PageOptions
 from tests.drawings import reading_of, recorded, snapshot_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.modes import MODES
+from heatmap.analysis.modes import MODES
 from heatmap.render import words
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from heatmap import plugins
 from heatmap.errors import ConfigError, SourceError
-from heatmap.model import Change
+from heatmap.market.quotes import Change
 from heatmap.sources.file import File
 from heatmap.sources.interface import Source
 from heatmap.sources.nse import Nse

@@ -21,7 +21,7 @@ from heatmap.errors import (
     SourceImpossible,
     SourceNonsense,
 )
-from heatmap.session import Phase, Verdict
+from heatmap.market.calendar.session import Phase, Verdict
 from heatmap.sources.file import File
 from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording

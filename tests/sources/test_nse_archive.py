@@ -18,7 +18,7 @@ from heatmap.errors import (
     SourceReshaped,
 )
 from heatmap.history import archives
-from heatmap.session import Phase, Session, Window
+from heatmap.market.calendar.session import Phase, Session, Window
 from heatmap.sources.nse_archive import NseArchive, parse
 from heatmap.sources.recording import Recording
 from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, share, symbol_list

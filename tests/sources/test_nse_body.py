@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.errors import SourceBlocked, SourceError, SourceNonsense
-from heatmap.model import Change, Quote, Snapshot
+from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.sources.nse_body import packaged_industries, parse
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

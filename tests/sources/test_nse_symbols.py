@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import calendars
 from heatmap.errors import SourceReshaped
-from heatmap.guard import Alias
+from heatmap.market.calendar import packaged
+from heatmap.market.calendar.phases import Alias
 from heatmap.sources import nse_symbols
 from tests.servers.archives import symbol_list
 
@@ -116,7 +116,7 @@ def test_what_is_kept(tmp_path: Path) -> None:
     state = tmp_path / "state"
     fresh = Alias("FRESH", "NEWER", date(2026, 9, 1))
     nse_symbols.save(state / "sources", (*CHAIN, fresh))
-    known = calendars.load(calendars.SessionOptions(), tmp_path)
+    known = packaged.load(packaged.SessionOptions(), tmp_path)
 
     assert (*CHAIN[1:], fresh) == nse_symbols.load(state / "sources")
     assert (*known.aliases, fresh) == nse_symbols.with_kept(known, state).aliases
@@ -141,4 +141,4 @@ def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
 
 def test_the_packaged_changes_are_the_calendar_s(tmp_path: Path) -> None:
     """One table for the archive source and the history."""
-    assert calendars.load(calendars.SessionOptions(), tmp_path).aliases == nse_symbols.packaged()
+    assert packaged.load(packaged.SessionOptions(), tmp_path).aliases == nse_symbols.packaged()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import ConfigError
-from heatmap.model import Change, Quote, Snapshot
+from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.sources.nse_body import parse
 from heatmap.sources.recording import Recording
 

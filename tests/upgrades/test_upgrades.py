@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import __version__, cli, documents
+from heatmap import __version__, cli
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
+from heatmap.state.memory import json_files
 from tests.upgrades import make
 
 FOLDERS = sorted(path.parent for path in make.UPGRADES.glob("*/heatmap.toml"))
@@ -134,4 +135,4 @@ def test_what_a_newer_version_wrote_is_set_aside(
     assert ("", 1) == (out, err.count("\n")), err
     assert f"{name} is of a newer version of this program" in err
     assert newer == file.with_suffix(".version-9.json").read_bytes()
-    assert documents.load(file, 1, lambda document: document["version"], print) == 1
+    assert json_files.load(file, 1, lambda document: document["version"], print) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heatmap.model import Breadth, Quote
+from heatmap.market.quotes import Breadth, Quote
 from heatmap.views.sectors import SectorsView
 from tests.drawings import reading_of, recorded, snapshot_of
 

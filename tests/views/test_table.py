@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from colour import Color
 
-from heatmap.colours import GRADIENTS, UNKNOWN, UPS
-from heatmap.model import Quote
+from heatmap.analysis.colours import GRADIENTS, UNKNOWN, UPS
+from heatmap.market.quotes import Quote
 from heatmap.shapes import Table
 from heatmap.views.table import TableView
 from tests.drawings import reading_of, recorded, snapshot_of

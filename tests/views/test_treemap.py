@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heatmap.model import Quote, Snapshot
+from heatmap.market.quotes import Quote, Snapshot
 from heatmap.shapes import Rectangle, Treemap
 from heatmap.views.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
 from tests.drawings import FINAL, recorded, snapshot_of

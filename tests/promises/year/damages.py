@@ -11,15 +11,17 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap import gatekeeper, nap, outcomes, state
+from heatmap import gatekeeper
 from heatmap.alerts import memory
 from heatmap.archive import day_files, record
-from heatmap.history import keepsake, store
+from heatmap.history import store
 from heatmap.render import compiled
 from heatmap.sources import options
+from heatmap.state.memory import cache, idle, run_log
+from heatmap.state.memory import memory as state
 
 MARKET = "nse-fno"
-STATE_NAME = nap.STATE_DIRECTORY
+STATE_NAME = idle.STATE_DIRECTORY
 WARNED = "is reported"  # damage that the operator is told of, by the name of the file
 IGNORED = "is made anew"  # damage to what can be had again: nothing is reported
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -64,15 +66,15 @@ KINDS: Mapping[str, Kind] = {
     "state.json": Kind(_one(state.FILE_NAME), WARNED),
     "last tick": Kind(_one(gatekeeper.FOLDER, f"{MARKET}.json"), WARNED),
     "history": Kind(_one(store.FILE_NAME), WARNED),
-    "history's digest": Kind(_one(keepsake.digest_name(MARKET))),
-    "history's tape": Kind(_one(keepsake.tape_name(MARKET))),
+    "history's digest": Kind(_one(cache.digest_name(MARKET))),
+    "history's tape": Kind(_one(cache.tape_name(MARKET))),
     "archive's record": Kind(lambda folder: _one(record.path(folder, MARKET).name)(folder), WARNED),
     "archive's newest day": Kind(_days, WARNED, is_read_at_finals=True),
-    "outcomes": Kind(_one(outcomes.FILE_NAME)),
+    "outcomes": Kind(_one(run_log.FILE_NAME)),
     "alerts": Kind(_one(memory.FILE_NAME), WARNED),
     "cookies": Kind(_all_in(options.FOLDER)),
     "compiled templates": Kind(_all_in(compiled.FOLDER)),
-    "nap": Kind(_one(nap.FILE_NAME)),
+    "nap": Kind(_one(idle.FILE_NAME)),
 }
 
 

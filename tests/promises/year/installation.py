@@ -11,8 +11,8 @@ from typing import Any
 
 from heatmap.history import store
 from heatmap.history.options import HistoryOptions
-from heatmap.model import Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Quote, Snapshot
 from tests.promises.year import sessions
 from tests.promises.year.damages import MARKET as NAME
 from tests.promises.year.damages import STATE_NAME, Damage

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap import state
+from heatmap.state.memory import memory
 from tests.promises.year import damages
 from tests.promises.year.damages import STATE_NAME, Damage
 from tests.promises.year.runs import Blow
@@ -101,7 +101,7 @@ def _damaged(kind: str) -> Callable[[Path, Random], AbstractContextManager[Terms
 
 @contextmanager
 def _lock_held(home: Path, rng: Random) -> Iterator[Terms]:
-    lock = home / STATE_NAME / state.LOCK_NAME
+    lock = home / STATE_NAME / memory.LOCK_NAME
     lock.parent.mkdir(exist_ok=True)
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, lock], stdout=subprocess.PIPE)
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from heatmap import measures
-from heatmap.periods import BAND_DEVIATIONS, BAND_SESSIONS, DAY, YEAR
+from heatmap.analysis import measures
+from heatmap.market.periods import BAND_DEVIATIONS, BAND_SESSIONS, DAY, YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 
 class Mode(NamedTuple):

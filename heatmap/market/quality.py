@@ -7,18 +7,18 @@ from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import market_figures, plausibility
 from heatmap.errors import ConfigError, SourceGated
-from heatmap.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
-from heatmap.session import Phase
+from heatmap.market import market_figures, plausibility
+from heatmap.market.calendar.session import Phase
+from heatmap.market.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
 from heatmap.system.clocks import FUTURE_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from heatmap.model import Quote, Snapshot
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.quotes import Quote, Snapshot
 
 CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
 ONE_DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap.session import Phase, Session, Verdict, Window
+from heatmap.market.calendar.session import Phase, Session, Verdict, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

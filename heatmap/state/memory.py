@@ -7,8 +7,8 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents, state_files
 from heatmap.errors import ConfigError, LockedError, unwritable
+from heatmap.state.memory import file_names, json_files
 from heatmap.system import files, parts, resource_errors
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class State:
         self._path = directory / FILE_NAME
         self._former: dict[str, object] = {}  # outcomes as versions before 0.3 kept them here, by market
         try:
-            self._memories = documents.load(self._path, VERSION, self._made, warn, "markets") or {}
+            self._memories = json_files.load(self._path, VERSION, self._made, warn, "markets") or {}
         except OSError as error:
             raise _unusable(directory, error) from error
 
@@ -80,11 +80,11 @@ class State:
         markets = {name: memory._asdict() for name, memory in sorted(self._memories.items())}
         try:
             if self._former:
-                from heatmap import outcomes
+                from heatmap.state.memory import run_log
 
-                outcomes.adopt(self.directory, self._former)
-            documents.make_state_directory(self.directory)
-            documents.save(self._path, VERSION, {"markets": markets}, indent=1)
+                run_log.adopt(self.directory, self._former)
+            json_files.make_state_directory(self.directory)
+            json_files.save(self._path, VERSION, {"markets": markets}, indent=1)
         except OSError as error:
             raise _unusable(self.directory, error) from error
 
@@ -135,7 +135,7 @@ def lock(directory: Path, mark: str = "", warn: Callable[[str], None] = _keep_qu
 
     path = directory / LOCK_NAME
     try:
-        documents.make_state_directory(directory)
+        json_files.make_state_directory(directory)
         file = path.open("a+b", buffering=0)
     except OSError as error:
         raise _unusable(directory, error) from error
@@ -158,7 +158,7 @@ def lock(directory: Path, mark: str = "", warn: Callable[[str], None] = _keep_qu
             yield ""
             return
         try:
-            state_files.remove_temporary(directory)
+            file_names.remove_temporary(directory)
             yield _change_mark(file, mark)
         finally:
             _change_mark(file, "")
@@ -207,7 +207,7 @@ def is_mark(content: bytes) -> bool:
 
 def _unusable(directory: Path, error: OSError) -> ConfigError:
     """Return the error of a state directory that cannot be used. Raises ShortageError."""
-    if isinstance(error, documents.ForeignError):
+    if isinstance(error, json_files.ForeignError):
         sentence = (
             f"state_directory {directory} cannot be used: {FILE_NAME} in it is another program's file. "
             "Name another state_directory, or move that file"

@@ -11,13 +11,13 @@ from __future__ import annotations
 from math import fsum, isfinite, sqrt
 from typing import TYPE_CHECKING
 
-from heatmap.model import Breadth
-from heatmap.periods import DAY, YEAR
+from heatmap.market.periods import DAY, YEAR
+from heatmap.market.quotes import Breadth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 FEWEST = 3  # known values, below which a statistic says nothing
 FEWEST_IN_SECTOR = 4  # known values, below which a sector is compared with the market instead

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heatmap.model import Change
+from heatmap.market.quotes import Change
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 # The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
 # Five times that digit leaves room for a source that takes its two figures a moment apart.
@@ -50,7 +50,7 @@ def with_adjusted_close(quote: Quote) -> Quote | None:
     must have moved within a band from it. The source's changes over longer periods are then of two terms,
     so they become unknown. None: there is no such ratio.
     """
-    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+    from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
     if quote.previous_close is None:
         return None
@@ -71,7 +71,7 @@ def with_own_close(quote: Quote, close: float) -> Quote | None:
     None: it counts from another one, or the given previous close is an adjusted one of ours, so that the
     percent change is still on the old terms.
     """
-    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+    from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
     if quote.previous_close is None or not _counts_from(quote, close):
         return None
@@ -109,7 +109,7 @@ def _counts_from(quote: Quote, close: float) -> bool:
 
 def _half_step(close: float) -> float:
     """Return how far an adjusted close may be from its exact value, in rupees: half the price step."""
-    from heatmap import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
+    from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
     step = PRICE_STEP / 2 if close < FINE_BELOW else ratios.HALF_STEP
     return max(step, ratios.HALF_STEP_SHARE * close)

@@ -12,8 +12,8 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import documents
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
+from heatmap.state.memory import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def append(directory: Path, outcomes: Iterable[Outcome], warn: Callable[[str], N
     A file without any outcome is renamed, never deleted, and `warn` is called with a sentence.
     """
     lines = b"".join(_line(outcome) for outcome in outcomes)
-    documents.make_state_directory(directory)
+    json_files.make_state_directory(directory)
     path = directory / FILE_NAME
     if _is_foreign(path):
-        aside = documents.find_free_name(path, "damaged")
+        aside = json_files.find_free_name(path, "damaged")
         path.replace(aside)
         warn(f"{path} held no outcome of this program and was set aside as {aside.name}")
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime, timedelta
 
-    from heatmap.session import Phase
+    from heatmap.market.calendar.session import Phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import colours, measures
-from heatmap.modes import MODES
-from heatmap.periods import DAY, YEAR, Period, period
+from heatmap.analysis import colours, measures
+from heatmap.analysis.modes import MODES
+from heatmap.market.periods import DAY, YEAR, Period, period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.model import Snapshot
-    from heatmap.modes import Mode
+    from heatmap.analysis.modes import Mode
+    from heatmap.market.quotes import Snapshot
 
 RANK, PERCENTILE = "rank", "percentile"
 HEATS = (0.5, 1.0, 2.0)  # how many times the usual clamp a reader may choose

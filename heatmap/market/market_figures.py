@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import SourceGated
-from heatmap.periods import DAY
+from heatmap.market.periods import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from heatmap.model import Quote, Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
 
 # In a small market it is nothing out of the ordinary that nobody trades for a while.
 LEAST_INSTRUMENTS = 10

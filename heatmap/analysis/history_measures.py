@@ -9,13 +9,13 @@ from __future__ import annotations
 from math import fsum, sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
-from heatmap.measures import FEWEST, Values, finite_or_none, is_flat
-from heatmap.periods import BAND_DEVIATIONS, BAND_SESSIONS
+from heatmap.analysis.measures import FEWEST, Values, finite_or_none, is_flat
+from heatmap.market.periods import BAND_DEVIATIONS, BAND_SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.model import Quote
+    from heatmap.market.quotes import Quote
 
 Prices: TypeAlias = "Sequence[float | None]"
 

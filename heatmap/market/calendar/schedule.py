@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from heatmap import guard
-from heatmap.session import Phase
+from heatmap.market.calendar import phases
+from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from heatmap.guard import Calendar
-    from heatmap.session import Verdict
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Verdict
 
 MINUTES_AN_HOUR = 60
 HOURS_A_DAY = 24
@@ -35,7 +35,7 @@ def hours(
         first = calendar.first or today
         last = min(calendar.last or date.max, today + timedelta(days=YEAR_DAYS))  # one may say 9999
         for days in range((last - first).days + 1):
-            session = guard.session_on(calendar, first + timedelta(days=days))
+            session = phases.session_on(calendar, first + timedelta(days=days))
             if session is not None and session.settles is not None:
                 found |= _hours_between(session.windows[0].opens, session.settles + spare, zone)
     return frozenset(found)
@@ -80,7 +80,7 @@ def next_ticks(
         here = moment.astimezone(zone)
         if here.minute not in chosen or here.hour not in hours:
             continue
-        verdict = guard.judge(calendar, moment)
+        verdict = phases.judge(calendar, moment)
         if verdict.session is None and not calendar.always:
             continue
         if verdict.phase is Phase.FINAL and verdict.session:

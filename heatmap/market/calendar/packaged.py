@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
-from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
-from heatmap.session import Phase
+from heatmap.market.calendar.phases import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
+from heatmap.market.calendar.session import Phase
 from heatmap.system import package_files
 from heatmap.system.suggestions import nearest
 
@@ -70,7 +70,7 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
     if options.overrides is not None and calendar.always:
         problems.append("overrides change nothing in a market that never closes: leave them out")
     elif options.overrides is not None and not problems:
-        from heatmap import overrides
+        from heatmap.market.calendar import overrides
 
         path = base / options.overrides
         calendar = overrides.merged(calendar, overrides.read(path), path.name, problems)
@@ -105,7 +105,7 @@ def _with_holidays(calendar: Calendar, path: Path) -> Calendar:
     """Return the calendar with the list that the program keeps over it, if there is one that can be used."""
     if not path.exists():
         return calendar
-    from heatmap import overrides
+    from heatmap.market.calendar import overrides
 
     problems: list[str] = []
     try:
@@ -157,7 +157,7 @@ def _hours(entry: Mapping[str, Any]) -> Hours:
 
 
 def _own(options: SessionOptions, problems: list[str]) -> Calendar:
-    from heatmap.overrides import clock, day
+    from heatmap.market.calendar.overrides import clock, day
 
     if options.calendar != DEFAULTS.calendar:
         problems.append(

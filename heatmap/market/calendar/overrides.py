@@ -33,15 +33,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import ConfigError
-from heatmap.guard import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Hours, Terms, session_on
-from heatmap.session import Phase
+from heatmap.market.calendar.phases import (
+    LONGEST_SETTLE_MINUTES,
+    SETTLE_MINUTES,
+    Alias,
+    Hours,
+    Terms,
+    session_on,
+)
+from heatmap.market.calendar.session import Phase
 from heatmap.system import files, limits, parsing, resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from heatmap.guard import Calendar
+    from heatmap.market.calendar.phases import Calendar
 
 TABLES = ("closed", "session", "regular")  # those that speak of a date
 SYMBOL = re.compile(r"\S{1,32}")

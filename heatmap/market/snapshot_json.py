@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import SourceReshaped
-from heatmap.model import Change, Quote, Snapshot
-from heatmap.session import Phase
+from heatmap.market.calendar.session import Phase
+from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.system import limits, parsing
 
 if TYPE_CHECKING:

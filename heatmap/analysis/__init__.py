@@ -1,0 +1,1 @@
+"""Pure numbers: measures, modes, rankings and colours."""

@@ -1,0 +1,1 @@
+"""When a market trades: sessions, phases, packaged calendars and what changes them."""
