@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from heatmap.config import Config, Market
-    from heatmap.ex_dates import Evidence
-    from heatmap.history.actions import QuotedClose
+    from heatmap.history.corporate_actions import QuotedClose
+    from heatmap.history.ex_dates import Evidence
     from heatmap.history.figures import Past
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
@@ -115,7 +115,7 @@ class Chronicle:
 
         def read(store: Store) -> Past:
             from heatmap.history import figures
-            from heatmap.sources import nse_symbols
+            from heatmap.sources.nse.live import symbols as nse_symbols
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
@@ -132,8 +132,7 @@ class Chronicle:
 
         `closes` are the previous closes of the session's last live page.
         """
-        from heatmap import ex_dates
-        from heatmap.history import actions, quoted_closes
+        from heatmap.history import corporate_actions, ex_dates, quoted_closes
 
         session, name = (
             attribution.find_session(market.calendar, snapshot, verdict),
@@ -150,7 +149,7 @@ class Chronicle:
                 found.setdefault(bar.symbol, []).append(bar)
             return {symbol: (own, own[-1].date == before) for symbol, own in found.items()}
 
-        declared = actions.declared(market.calendar)
+        declared = corporate_actions.declared(market.calendar)
         return ex_dates.Evidence(
             session=session,
             closes=closes,
@@ -161,7 +160,7 @@ class Chronicle:
 
     @staticmethod
     def _bars(store: Store, name: str, session: date, symbols: Collection[str]) -> list[Bar]:
-        from heatmap.history.actions import MONEY_SESSIONS
+        from heatmap.history.corporate_actions import MONEY_SESSIONS
 
         return store.bars(name, session - phases.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
 

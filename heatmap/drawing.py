@@ -119,7 +119,7 @@ class Drawing:
             verdict = verdict._replace(phase=Phase.CLOSED)
         past = self._chronicle.past(market, snapshot, verdict)
         if past:
-            from heatmap import longer_periods
+            from heatmap.history import longer_periods
 
             snapshot = longer_periods.without_refuted_changes(snapshot, past.digest)
         files = pages.draw(self._config, market, snapshot, verdict, now, past, self._sequel)

@@ -106,7 +106,7 @@ class Gatekeeper:
         self, market: Market, snapshot: Snapshot, verdict: Verdict, last: Last | None
     ) -> Snapshot:
         """Return an archive's figures with previous closes on the session's own terms, and tell of doubts."""
-        from heatmap import ex_dates
+        from heatmap.history import ex_dates
 
         zone = ZoneInfo(market.calendar.time_zone)
         is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from heatmap.sources.interface import Source
 
 SOURCES = {
-    "nse": "heatmap.sources.nse:Nse",
-    "nse-archive": "heatmap.sources.nse_archive:NseArchive",
-    "file": "heatmap.sources.file:File",
+    "nse": "heatmap.sources.nse.live:Nse",
+    "nse-archive": "heatmap.sources.nse.archive:NseArchive",
+    "file": "heatmap.sources.snapshot_file:File",
     "recording": "heatmap.sources.recording:Recording",
 }
 PUBLISHERS = {  # by the scheme of the target's URL
-    "file": "heatmap.publishers.file:FilePublisher",
-    "ftp": "heatmap.publishers.ftp:FtpPublisher",
-    "ftps": "heatmap.publishers.ftp:FtpsPublisher",
-    "sftp": "heatmap.publishers.sftp:SftpPublisher",
-    "s3": "heatmap.publishers.s3:S3Publisher",
-    "git+file": "heatmap.publishers.git:GitPublisher",
+    "file": "heatmap.publishers.folder:FilePublisher",
+    "ftp": "heatmap.publishers.ftp.publisher:FtpPublisher",
+    "ftps": "heatmap.publishers.ftp.publisher:FtpsPublisher",
+    "sftp": "heatmap.publishers.sftp.publisher:SftpPublisher",
+    "s3": "heatmap.publishers.s3.publisher:S3Publisher",
+    "git+file": "heatmap.publishers.git.publisher:GitPublisher",
 }
 
 

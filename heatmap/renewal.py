@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from heatmap.config import Config, Market, NamedSource
-    from heatmap.holidays import Change
-    from heatmap.sources.nse_holidays import Holidays
+    from heatmap.sources.nse.live.calendar_update import Change
+    from heatmap.sources.nse.live.holidays import Holidays
     from heatmap.state.memory.memory import Memory, State
     from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
@@ -168,11 +168,11 @@ def _ask(
     state: State, market: Market, named: NamedSource, now: datetime, deadline: Deadline
 ) -> tuple[Holidays, ...] | str:
     """Return the exchange's lists, or why there are none."""
-    from heatmap.sources import nse_holidays
+    from heatmap.sources.nse.live import holidays
 
     seconds = deadline.remaining()
     try:
-        return within(seconds, partial(nse_holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
+        return within(seconds, partial(holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
     except DeadlineError:
         error: Exception = SourceBlocked(f"no answer within {seconds:.0f} seconds")
     except SourceError as failure:
@@ -187,7 +187,7 @@ def _merge(
     config: Config, market: Market, lists: Sequence[Holidays], now: datetime, report: Report
 ) -> Lack | None:
     """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
-    from heatmap import holiday_files
+    from heatmap.sources.nse.live import holiday_files
 
     known = holiday_files.without_remains(lists)
     whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]

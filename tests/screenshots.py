@@ -22,7 +22,7 @@ from heatmap import demo, embed, tick
 from heatmap.history.store import open_store
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
 from tests.servers.chromium import chromium

@@ -13,13 +13,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from heatmap.sources.nse.live.live import Nse
 from heatmap.state.memory.memory import State
 from heatmap.state.memory.report import Report
 
 from heatmap import health, tick
 from heatmap.cli import check
-from heatmap.sources.file import File
-from heatmap.sources.nse import Nse
+from heatmap.sources.snapshot_file import File
 from heatmap.state.memory import run_log
 from heatmap.system import clocks
 from tests.doubles import MemoryPublisher, MemorySource, configuration

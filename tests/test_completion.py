@@ -20,7 +20,7 @@ from heatmap.errors import PublishError, SourceError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from heatmap.render import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures

@@ -16,9 +16,9 @@ from heatmap.errors import ConfigError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.monitor.options import MonitorOptions
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from heatmap.render.options import PageOptions
-from heatmap.sources.file import File
+from heatmap.sources.snapshot_file import File
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
 PROGRAM = Path(config.__file__).parent

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.sources.nse.live.bhavcopy import Archive
 
-from heatmap import ex_dates, tick
+from heatmap import tick
 from heatmap.alerts.options import AlertOptions
 from heatmap.archive.options import ArchiveOptions
 from heatmap.config import Config, NamedSource
 from heatmap.errors import SourceError
-from heatmap.ex_dates import Evidence
-from heatmap.history import quoted_closes
-from heatmap.history.actions import QuotedClose
-from heatmap.history.archives import Archive
+from heatmap.history import ex_dates, quoted_closes
+from heatmap.history.corporate_actions import QuotedClose
+from heatmap.history.ex_dates import Evidence
 from heatmap.history.model import Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
@@ -29,7 +29,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Terms
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources import nse_archive
+from heatmap.sources.nse.live import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.history.ex_dates import CRASH, GENESYS, HARDWYN, IVZINNIFTY, JLHL, NARMADA, POCL, TEMBO, VEDL
 from tests.servers.archives import Archives, Share
@@ -50,7 +50,7 @@ FRIDAY = date(2026, 7, 24)
 def closing(bar: Bar) -> Snapshot:
     """What the archive of a bar's session makes."""
     at = datetime.fromisoformat(f"{bar.date}T15:45:00+05:30")
-    return nse_archive.parse(Archive((bar,)), [bar.symbol], at)
+    return archive.parse(Archive((bar,)), [bar.symbol], at)
 
 
 def evidence(
@@ -186,7 +186,7 @@ class Market:
         config = configuration(tmp_path, self.live, self.target)
         sources = (
             NamedSource("memory", "live", self.live),
-            NamedSource("nse-archive", "nse-archive", nse_archive.NseArchive(base_url=archives.url)),
+            NamedSource("nse-archive", "nse-archive", archive.NseArchive(base_url=archives.url)),
         )
         market = replace_market(config, sources, more.pop("terms", ()))
         self.config = config._replace(

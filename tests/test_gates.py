@@ -21,7 +21,7 @@ from heatmap.market.calendar.packaged import SessionOptions, load
 from heatmap.market.calendar.session import Verdict
 from heatmap.market.quality import GateOptions, Last
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources import file as files
+from heatmap.sources import snapshot_file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 INDIA = ZoneInfo("Asia/Kolkata")

@@ -16,15 +16,16 @@ from heatmap import tick
 from heatmap.cli import main
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
-from heatmap.history import archives, pending_actions, periods
-from heatmap.history.actions import Action
+from heatmap.history import pending_actions, period_starts
+from heatmap.history.corporate_actions import Action
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market import snapshot_json
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
-from heatmap.sources import nse_body, nse_lots
+from heatmap.sources.nse.live import bhavcopy, lots
+from heatmap.sources.nse.live import body as nse_body
 from heatmap.system import limits
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import FULL_HEADER
@@ -160,7 +161,7 @@ def test_a_year_of_an_index_of_500(tmp_path: Path) -> None:
     symbols, day, kept = [quote(number)["symbol"] for number in range(500)], date(2026, 9, 16), 0
     calendar = load(tmp_path / "heatmap.toml").markets[0].calendar
     with open_store(HistoryOptions(), tmp_path / "state", print) as store:
-        while kept < periods.YEAR_SESSIONS:
+        while kept < period_starts.YEAR_SESSIONS:
             if phases.session_on(calendar, day):
                 close = 1000.0 + kept  # yesterday was always a rupee more
                 figures = (day, close, close + 9, close - 9, close, close + 1, 1e6, 1e9)
@@ -277,7 +278,7 @@ def test_an_archive_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
 def test_an_archive_that_is_too_large(body: bytes, said: str) -> None:
     """One sentence says which limit it is beyond."""
     with pytest.raises(HistoryNonsense, match=said):
-        archives.parse(body, DAY)
+        bhavcopy.parse(body, DAY)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_an_archive_that_is_too_large(body: bytes, said: str) -> None:
 def test_a_list_of_lots_that_is_too_large(body: bytes, said: str) -> None:
     """It is refused before anything is made of it."""
     with pytest.raises(SourceReshaped, match=said):
-        nse_lots.parse(body)
+        lots.parse(body)
 
 
 def test_actions_that_wait() -> None:

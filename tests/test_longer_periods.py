@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import longer_periods
-from heatmap.history import digests
+from heatmap.history import longer_periods, summary
 from heatmap.history.model import Digest
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
@@ -37,7 +36,7 @@ def digest(before: float, after: float, first: date, *, told: bool = True) -> Di
         bars += [Bar(symbol, day, *[100.0] * 5, 1e4, 1e6) for symbol in OTHERS]
         previous = close
     calendar = packaged.load(packaged.SessionOptions(), Path())
-    return digests.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("20d",))
+    return summary.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("20d",))
 
 
 def snapshot(percent: float | None, since: date | None = SINCE, last: float = 100.0) -> Snapshot:
@@ -143,7 +142,7 @@ def test_a_year() -> None:
         for symbol in ("X", *OTHERS)
         for previous in [200.0 if symbol == "X" and day < split else 100.0]
     ]
-    made = digests.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("250d",))
+    made = summary.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("250d",))
     since = made.bases["250d"].since
     assert since
     wrong, right = (snapshot(percent, since) for percent in (-50.0, 2.0))

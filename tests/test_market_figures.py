@@ -16,7 +16,7 @@ from heatmap.alerts.options import AlertOptions
 from heatmap.errors import SourceError, SourceGated, SourceReshaped
 from heatmap.market import market_figures
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources import file as files
+from heatmap.sources import snapshot_file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"

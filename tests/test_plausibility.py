@@ -10,7 +10,7 @@ import pytest
 
 from heatmap.market import plausibility
 from heatmap.market.quotes import Change, Quote
-from heatmap.sources.file import parse
+from heatmap.sources.snapshot_file import parse
 
 TODAY = date(2026, 9, 17)
 YEAR_AGO, MONTH_AGO = date(2025, 9, 16), date(2026, 8, 17)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.publishers import git_commands
+from heatmap.publishers.git.publisher import commands
 from heatmap.system import temporary
 from tests.publishers.test_git import PAGES, Place, soon
 
@@ -141,20 +141,20 @@ def test_a_killed_git_run_leaves_a_folder_that_the_next_one_removes(
         monkeypatch.delenv(variable)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     repository = Place(tmp_path)
-    original = git_commands.Git.run
+    original = commands.Git.run
 
-    def killed(self: git_commands.Git, *words: str, **more: object) -> str:
+    def killed(self: commands.Git, *words: str, **more: object) -> str:
         if words[0] == "write-tree":
             os.kill(os.getpid(), 9)
         return original(self, *words, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(git_commands.Git, "run", killed)
+    monkeypatch.setattr(commands.Git, "run", killed)
     process = os.fork()
     if process == 0:
         repository.publisher().publish(PAGES, soon())
         os._exit(1)
     assert 9 == os.waitpid(process, 0)[1]
-    monkeypatch.setattr(git_commands.Git, "run", original)
+    monkeypatch.setattr(commands.Git, "run", original)
     (found,) = left(place)
     assert ["index"] == [path.name for path in (place / found).iterdir()]
     (place / found).rename(place / name(HOUR + 10))

@@ -25,7 +25,7 @@ from heatmap.images import png
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quotes import Quote
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from heatmap.render.options import PageOptions
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 

@@ -33,7 +33,7 @@ def end_of_session(snapshot: Snapshot, session: date, now: datetime) -> Day:
 
 def of_sessions(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
     """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
-    from heatmap.history.actions import judge_terms
+    from heatmap.history.corporate_actions import judge_terms
 
     changes: dict[date, list[float]] = {day: [] for day in wanted}
     for bar in bars:

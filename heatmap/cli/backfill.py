@@ -14,7 +14,7 @@ from heatmap.cli.commands import complete
 from heatmap.cli.log import complain
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
-from heatmap.sources import nse_site
+from heatmap.sources.nse.live import site
 from heatmap.state.memory import json_files
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.history.actions import Action, Findings
     from heatmap.history.backfill import Filled
-    from heatmap.history.shelves import Exchange, Folder
+    from heatmap.history.corporate_actions import Action, Findings
     from heatmap.history.store import Store
+    from heatmap.sources.nse.live.archive_files import Exchange, Folder
 
 HELP = "read the exchange's daily archives"
 USUAL_DAYS = 366  # without --from: the longest period a page shows
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
     from heatmap.history.figures import forget_digests
-    from heatmap.sources import nse_symbols
+    from heatmap.sources.nse.live import symbols
 
     market = config.named(arguments.market)[0]
     now = parse_now(arguments.now)
@@ -94,14 +94,14 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 market.name,
                 wanted,
                 shelf,
-                aliases=nse_symbols.with_kept(market.calendar, config.state_directory).aliases,
+                aliases=symbols.with_kept(market.calendar, config.state_directory).aliases,
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )
         if filled.stored and not filled.stopped:
             _learn_symbols(shelf, config)
         forget_digests(config.state_directory)
-        calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
+        calendar = symbols.with_kept(market.calendar, config.state_directory)
         findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
         f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
@@ -113,17 +113,17 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
 
 def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
     """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
-    from heatmap.sources import nse_symbols
+    from heatmap.sources.nse.live import symbols
     from heatmap.sources.options import FOLDER
 
-    name = shelf.other(nse_symbols.PATH)
+    name = shelf.other(symbols.PATH)
     try:
         body = shelf.read(name) if name else None
         if body:
             json_files.make_state_directory(
                 config.state_directory
             )  # with a database elsewhere, nothing else has made it
-            nse_symbols.save(config.state_directory / FOLDER, nse_symbols.parse(body))
+            symbols.save(config.state_directory / FOLDER, symbols.parse(body))
     except (HistoryError, SourceError, OSError) as error:
         note(f"the exchange's list of symbols that changed is left out: {error}")
 
@@ -154,10 +154,10 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
 
 
 def _print_actions(found: Sequence[Action]) -> None:
-    from heatmap.history import actions
+    from heatmap.history import corporate_actions
 
     for action in found[:MOST_ACTIONS]:
-        print(f"  {'adjusted ' if action.factor else 'see to   '}  {actions.told(action)}")
+        print(f"  {'adjusted ' if action.factor else 'see to   '}  {corporate_actions.told(action)}")
     if len(found) > MOST_ACTIONS:
         print(f"  and        {len(found) - MOST_ACTIONS:,} more: ask for fewer sessions to see them")
     if any(action.factor is None for action in found):
@@ -168,38 +168,39 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
     """Return where the archives are. Raises UsageError, or HistoryImpossible."""
     from contextlib import nullcontext
 
-    from heatmap.history import archives, shelves
+    from heatmap.sources.nse.live import archive_files, bhavcopy
 
     if market.calendar.always:
         raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
     if arguments.folder is not None:
-        return nullcontext(shelves.Folder(arguments.folder))
+        return nullcontext(archive_files.Folder(arguments.folder))
     names = [named.name for named in market.sources]
     if not any(name.startswith(ARCHIVES_OF) for name in names):
         raise UsageError(
             f"{market.name} has the source {' and '.join(map(repr, names))}, and only the archives of "
             f"{ARCHIVES_OF!r} are known: give files you have with --folder"
         )
-    from heatmap.sources import nse
+    from heatmap.sources.nse.live import live
 
     if arguments.archive_url is None:
-        return shelves.Exchange(archives.BASE_URL, nse.BASE_URL, nse_site.BROWSER_HEADERS)
+        return archive_files.Exchange(bhavcopy.BASE_URL, live.BASE_URL, site.BROWSER_HEADERS)
     try:
-        nse.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
+        live.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
     except ConfigError as error:
         raise UsageError(str(error).replace("base_url", "--archive-url")) from error
-    return shelves.Exchange(arguments.archive_url, arguments.archive_url, nse_site.BROWSER_HEADERS)
+    return archive_files.Exchange(arguments.archive_url, arguments.archive_url, site.BROWSER_HEADERS)
 
 
 def _span(
     arguments: argparse.Namespace, market: Market, shelf: Folder | Exchange, now: datetime
 ) -> list[date]:
     """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
-    from heatmap.history import backfill, shelves
+    from heatmap.history import backfill
+    from heatmap.sources.nse.live import archive_files
 
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
-    folder = shelf.days if isinstance(shelf, shelves.Folder) else []
+    folder = shelf.days if isinstance(shelf, archive_files.Folder) else []
     lowest = calendar.first or date.min
     known = [day for day in folder if lowest <= day] or [today]
     last = arguments.last or known[-1]

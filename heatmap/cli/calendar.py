@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import holiday_files, holidays
 from heatmap.cli import commands
 from heatmap.cli.clock import parse_now
 from heatmap.config import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
 from heatmap.market.calendar import packaged
-from heatmap.sources import nse_holidays
-from heatmap.sources.nse import Nse
+from heatmap.sources.nse.live import calendar_update, holiday_files
+from heatmap.sources.nse.live import holidays as nse_holidays
+from heatmap.sources.nse.live.live import Nse
 from heatmap.system import files, limits
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.holiday_files import HolidayFile
-    from heatmap.holidays import Update
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.sources.nse_holidays import Holidays
+    from heatmap.sources.nse.live.calendar_update import Update
+    from heatmap.sources.nse.live.holiday_files import HolidayFile
+    from heatmap.sources.nse.live.holidays import Holidays
 
 HELP = "compare the calendar with the exchange's holiday list, or bring it up to date"
 
@@ -168,7 +168,7 @@ def _check(kept: _Kept, lists: Sequence[Holidays], now: datetime, _arguments: ar
     calendar, names = kept.calendar, ", ".join(kept.markets)
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
     for listed in lists:
-        holidays.refuse_year(listed, calendar)
+        calendar_update.refuse_year(listed, calendar)
     for day, hours in sorted(calendar.special.items()):
         if day >= today and not hours.windows:
             print(
@@ -179,7 +179,7 @@ def _check(kept: _Kept, lists: Sequence[Holidays], now: datetime, _arguments: ar
 
 def _compare(calendar: Calendar, listed: Holidays, names: str) -> int:
     """Tell where the calendar differs from one list."""
-    changes = holidays.compare(listed, calendar)
+    changes = calendar_update.compare(listed, calendar)
     is_beyond = calendar.last is not None and calendar.last < date(listed.year, 12, 31)
     if not changes and not is_beyond:
         print(f"{names}: the calendar agrees with the exchange's list of {listed.year}")

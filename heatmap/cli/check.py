@@ -16,7 +16,7 @@ from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError,
 from heatmap.images import png
 from heatmap.market.calendar import phases
 from heatmap.publishers import ownership
-from heatmap.publishers.known_hosts import UnknownHostKey
+from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
 from heatmap.state.memory.memory import State, lock
 from heatmap.state.memory.report import Report
 from heatmap.system import clocks
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heatmap.alerts.options import AlertOptions
     from heatmap.config import Config, Market, NamedSource
     from heatmap.publishers.interface import Publisher
-    from heatmap.publishers.sftp import SftpPublisher
+    from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 HELP = "try the configuration, the source and every target, and say what to mend"
 

@@ -75,8 +75,8 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.cli import pending_words
     from heatmap.history import pending_actions
     from heatmap.history.backfill import gaps
-    from heatmap.history.periods import sessions_needed
-    from heatmap.sources import nse_symbols
+    from heatmap.history.period_starts import sessions_needed
+    from heatmap.sources.nse.live import symbols as nse_symbols
 
     markets = config.named(arguments.market)
     with backfill.opened(config) as store:
@@ -120,7 +120,7 @@ def _between(first: datetime | None, last: datetime | None, market: Market) -> s
 def _export(arguments: argparse.Namespace, config: Config) -> int:
     """Write the bars of one market."""
     from heatmap.history import export
-    from heatmap.sources import nse_symbols
+    from heatmap.sources.nse.live import symbols as nse_symbols
 
     market = config.named(arguments.market)[0]
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
@@ -158,12 +158,12 @@ def _bars(
     store: Store, market: str, calendar: Calendar, arguments: argparse.Namespace
 ) -> Iterator[Sequence[Bar]]:
     """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
-    from heatmap.history import actions, adjustment
+    from heatmap.history import adjustment, corporate_actions
     from heatmap.history.backfill import verify
 
     first, last = arguments.first or date.min, arguments.last or date.max
     days = [day for day in store.sessions(market) if first <= day <= last]
-    found: tuple[actions.Action, ...] = ()
+    found: tuple[corporate_actions.Action, ...] = ()
     if arguments.adjusted and days:
         found = verify(store, market, calendar, days[0], days[-1]).actions
         found = tuple(action for action in found if action.date <= days[-1])

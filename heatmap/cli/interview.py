@@ -197,7 +197,7 @@ def _target_url(answer: str) -> str:
 
 def _source(answer: str) -> str:
     """Return the key and the value of a file source, with a space between them. Raises BadAnswer."""
-    from heatmap.sources.file import File
+    from heatmap.sources.snapshot_file import File
 
     is_address = "://" in answer
     value = answer if is_address else str(Path(answer).expanduser().absolute())

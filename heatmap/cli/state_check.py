@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from heatmap.state.memory import file_names, idle, memory
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from heatmap.history.actions import Action
+    from heatmap.history.corporate_actions import Action
     from heatmap.market.bars import Bar
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
-from heatmap.history import actions, archives, quoted_closes, symbol_changes
+from heatmap.history import corporate_actions, quoted_closes, symbol_changes
 from heatmap.market.calendar import phases
+from heatmap.sources.nse.live import bhavcopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,15 +121,15 @@ def verify(
     first: date,
     last: date,
     symbols: Sequence[str] | None = None,
-) -> actions.Findings:
+) -> corporate_actions.Findings:
     """Compare the previous closes from `first` to the session after `last` with the closes before them.
 
     Of these symbols only, as they were then; None: of all.
     """
-    return actions.find(
+    return corporate_actions.find(
         _sessions(store, market, calendar, first, last, symbols),
         lambda *days: not gaps(calendar, days),
-        actions.declared(calendar),
+        corporate_actions.declared(calendar),
         quoted_closes.make_lookup(store, market, calendar.aliases),
     )
 
@@ -182,7 +183,7 @@ class _Whole:
             for symbol in store.newest_symbols(market)
         }
 
-    def check(self, day: date, name: str, archive: archives.Archive) -> None:
+    def check(self, day: date, name: str, archive: bhavcopy.Archive) -> None:
         """Raise HistoryNonsense for an archive of a day that is not whole; say where that is not known."""
         count = len(archive.bars)
         beside = self._beside(day)
@@ -230,7 +231,7 @@ class _Whole:
         return size
 
 
-def _read(shelf: Shelf, day: date, whole: _Whole, say: Callable[[str], None]) -> archives.Archive | None:
+def _read(shelf: Shelf, day: date, whole: _Whole, say: Callable[[str], None]) -> bhavcopy.Archive | None:
     """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
     problems: list[str] = []
     for name in shelf.names(day):
@@ -238,7 +239,7 @@ def _read(shelf: Shelf, day: date, whole: _Whole, say: Callable[[str], None]) ->
             body = shelf.read(name)
             if body is None:
                 continue
-            archive = archives.parse(body, day)
+            archive = bhavcopy.parse(body, day)
             whole.check(day, name, archive)
         except HistoryNonsense as error:
             problems.append(f"{name} {error}")

@@ -8,7 +8,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from heatmap.analysis.measures import median
-from heatmap.history import packing, pending_actions, sparks
+from heatmap.history import pending_actions, sparks, tick_codec
 from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
 from heatmap.history.sparks import Line
 from heatmap.history.tape import Tape
@@ -62,7 +62,7 @@ class Figures(NamedTuple):
     def past(self, snapshot: Snapshot, session: date, phase: Phase) -> Past:
         """Return what there is to tell beside a snapshot of `session`."""
         quotes = snapshot.quotes
-        now = Moment(snapshot.as_of, phase, packing.rows(quotes))
+        now = Moment(snapshot.as_of, phase, tick_codec.rows(quotes))
         earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
         digest, lines = self._earlier_sessions(quotes, session)
         hours = phases.session_on(self.calendar, session)
@@ -96,13 +96,13 @@ class Figures(NamedTuple):
         kept = cache.read(path, key)
         if kept is not None:
             return _decoded(kept)
-        from heatmap.history import digests, periods, quoted_closes
+        from heatmap.history import period_starts, quoted_closes, summary
 
         asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
-        count = periods.sessions_needed(names) + 1
+        count = period_starts.sessions_needed(names) + 1
         bars = self._bars(sorted(asked), session, count) if dates else []
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
-        digest = digests.make(bars, self.calendar, quotes, session, names, closes)
+        digest = summary.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest) | {"lines": sparks.begun(digest.closes)}
         cache.write(path, key, encoded)
         return _decoded(cache.plain(encoded))  # the same, to the last type, as the next tick reads

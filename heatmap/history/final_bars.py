@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap.history import statements
+from heatmap.history import sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,10 @@ def replace(
 
     Bars of an archive stay: only figures that they lack are filled in.
     """
-    cursor.execute(statements.SESSION, (market, session))
+    cursor.execute(sql.SESSION, (market, session))
     before, archived = next(iter(cursor.fetchall()), (None, 0))
     if before is not None and before >= as_of:
         return False
-    cursor.execute(statements.ADD_FINAL, (market, session, as_of))
-    cursor.executemany(statements.FILL_BAR if archived else statements.REPLACE_BAR, bars)
+    cursor.execute(sql.ADD_FINAL, (market, session, as_of))
+    cursor.executemany(sql.FILL_BAR if archived else sql.REPLACE_BAR, bars)
     return True

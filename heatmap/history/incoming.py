@@ -42,7 +42,7 @@ def refuse_impossible(market: str, bar: Bar) -> None:
 
 def make_bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
     """Return the rows of the daily bars that a session's last quotes are."""
-    from heatmap.history.actions import previous_close_of  # only a session's final needs it
+    from heatmap.history.corporate_actions import previous_close_of  # only a session's final needs it
 
     return [
         (

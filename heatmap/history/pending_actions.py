@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.history.actions import Action
+    from heatmap.history.corporate_actions import Action
     from heatmap.history.store import Store
     from heatmap.market.calendar.phases import Calendar
 
@@ -23,7 +23,7 @@ DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a se
 
 def select(found: Iterable[Action]) -> tuple[Pending, ...]:
     """Return those of some actions that wait, by symbol and date; of too many the newest."""
-    from heatmap.history.actions import told
+    from heatmap.history.corporate_actions import told
 
     waiting = [action for action in found if action.is_likely or action.factor is None]
     waiting.sort(key=lambda action: action.date)
@@ -58,7 +58,7 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, 
 
 def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
-    from heatmap.history.actions import declared
+    from heatmap.history.corporate_actions import declared
 
     kept = cache.read_any(path)
     known = declared(calendar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap.history import actions, symbol_changes
+from heatmap.history import corporate_actions, symbol_changes
 from heatmap.market import ratios
 from heatmap.market.calendar.session import Phase
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from heatmap.history.actions import Quoted, QuotedClose
+    from heatmap.history.corporate_actions import Quoted, QuotedClose
     from heatmap.history.model import Moment
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
@@ -37,7 +37,7 @@ def combine_closes(moments: Iterable[Moment]) -> dict[str, QuotedClose]:
     found: dict[str, QuotedClose] = {}
     for moment in sorted(moments, key=lambda moment: moment.as_of):
         for symbol, row in moment.rows.items():
-            close = actions.quoted_close(row.last_price, row.percent_change)
+            close = corporate_actions.quoted_close(row.last_price, row.percent_change)
             if close is not None:
                 found[symbol] = _intersect(found[symbol], close) if symbol in found else close
     return found
@@ -77,10 +77,14 @@ def replace_closes(
 
 def _replace_close(bar: Bar, quoted: QuotedClose | None, known: Bar | None) -> Bar:
     given, own = bar.previous_close, known.previous_close if known else None
-    if given is None or (quoted is not None and abs(quoted.price / given - 1) <= actions.SAME_SHARE):
+    if given is None or (
+        quoted is not None and abs(quoted.price / given - 1) <= corporate_actions.SAME_SHARE
+    ):
         return bar
-    if own is not None and (quoted is None or abs(quoted.price / own - 1) <= actions.SAME_SHARE):
-        return bar if abs(own / given - 1) <= actions.SAME_SHARE else bar._replace(previous_close=own)
+    if own is not None and (quoted is None or abs(quoted.price / own - 1) <= corporate_actions.SAME_SHARE):
+        return (
+            bar if abs(own / given - 1) <= corporate_actions.SAME_SHARE else bar._replace(previous_close=own)
+        )
     if quoted is None:
         return bar
     factor = ratios.find_exact(given, quoted.price, quoted.tolerance)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
-from heatmap.history import final_bars, incoming, packing, statements, upkeep
+from heatmap.history import final_bars, incoming, retention, sql, tick_codec
 from heatmap.history.model import Added, Moment, Packed, Series
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
@@ -63,16 +63,16 @@ class Store:
         """
         incoming.refuse_other_session(market, snapshot.as_of, session_date)
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
-        figures = packing.pack(snapshot.quotes)
+        figures = tick_codec.pack(snapshot.quotes)
         final = phase is Phase.FINAL
         bars = incoming.make_bar_rows(market, session, snapshot.quotes) if final else []
 
         def work(cursor: Cursor) -> Added:
-            known = _one(cursor, statements.PHASE, market, as_of)
-            newest = _one(cursor, statements.NEWEST_TICK, market, session)
+            known = _one(cursor, sql.PHASE, market, as_of)
+            newest = _one(cursor, sql.NEWEST_TICK, market, session)
             later = datetime.fromisoformat(newest) if newest and newest > as_of else None
             if known is None or (final and known != phase):  # after the close as_of may stand still
-                cursor.execute(statements.ADD_TICK, (market, as_of, session, str(phase), figures))
+                cursor.execute(sql.ADD_TICK, (market, as_of, session, str(phase), figures))
             made = bars and final_bars.replace(cursor, market, session, as_of, bars)
             return Added(known is None, len(bars) if made else 0, later)
 
@@ -89,8 +89,8 @@ class Store:
         sessions = sorted({row[2] for row in rows})
 
         def work(cursor: Cursor) -> int:
-            cursor.executemany(statements.ADD_ARCHIVED_SESSION, [(market, session) for session in sessions])
-            cursor.executemany(statements.REPLACE_BAR, rows)
+            cursor.executemany(sql.ADD_ARCHIVED_SESSION, [(market, session) for session in sessions])
+            cursor.executemany(sql.REPLACE_BAR, rows)
             return len(rows)
 
         return self._database.write(work) if rows else 0
@@ -101,12 +101,12 @@ class Store:
 
     def packed(self, market: str, session_date: date) -> list[Packed]:
         """Return a session's moments as they are kept, the oldest first."""
-        rows = self._selected(statements.TICKS, (market, session_date.isoformat()))
-        return self._parsed(market, rows, packing.make_packed)
+        rows = self._selected(sql.TICKS, (market, session_date.isoformat()))
+        return self._parsed(market, rows, tick_codec.make_packed)
 
     def unpacked(self, market: str, ticks: Sequence[Packed]) -> list[Moment]:
         """Return the moments themselves, without those that are damaged."""
-        return self._parsed(market, ticks, packing.make_moment)
+        return self._parsed(market, ticks, tick_codec.make_moment)
 
     def volumes_at(
         self, market: str, moments: Mapping[date, datetime]
@@ -119,7 +119,7 @@ class Store:
         def work(cursor: Cursor) -> list[Any]:
             found = []
             for day, moment in moments.items():
-                cursor.execute(statements.TICK_AT, (market, day.isoformat(), _text(moment)))
+                cursor.execute(sql.TICK_AT, (market, day.isoformat(), _text(moment)))
                 found += [(day, as_of, figures) for as_of, _, figures in cursor.fetchall()]
             return found
 
@@ -127,7 +127,7 @@ class Store:
 
     def tick_sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have ticks, the oldest first."""
-        return self._dates(statements.TICK_SESSIONS, market)
+        return self._dates(sql.TICK_SESSIONS, market)
 
     def newest_symbols(self, market: str) -> frozenset[str]:
         """Return the symbols that the newest tick has; none where there is no tick."""
@@ -136,15 +136,15 @@ class Store:
 
     def sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have daily bars, the oldest first."""
-        return self._dates(statements.SESSIONS, market)
+        return self._dates(sql.SESSIONS, market)
 
     def archived_sessions(self, market: str) -> tuple[date, ...]:
         """Return those of them whose bars are an archive's, the oldest first."""
-        return self._dates(statements.ARCHIVED_SESSIONS, market)
+        return self._dates(sql.ARCHIVED_SESSIONS, market)
 
     def latest_final(self, market: str) -> date | None:
         """Return the newest session of which a final tick was kept; None where there is none."""
-        found = self._dates(statements.LATEST_FINAL, market)
+        found = self._dates(sql.LATEST_FINAL, market)
         return found[0] if found else None
 
     def bars(
@@ -154,7 +154,7 @@ class Store:
 
         Of these symbols only; None: of all.
         """
-        rows = self._bar_rows(statements.BAR_COLUMNS, market, until, sessions, symbols)
+        rows = self._bar_rows(sql.BAR_COLUMNS, market, until, sessions, symbols)
         return self._parsed(market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _day(day), *rest))
 
     def series(
@@ -164,7 +164,7 @@ class Store:
 
         A third of the work of `bars`. Raises ValueError for a figure that a Bar does not have.
         """
-        if figure not in statements.BAR_FIGURES:
+        if figure not in sql.BAR_FIGURES:
             raise ValueError(figure)
         rows = self._bar_rows(f"symbol, date, {figure}", market, until, sessions, symbols)
         days = sorted({row[1] for row in rows})
@@ -182,23 +182,23 @@ class Store:
 
         Of a session without daily bars the last tick stays as long as bars would: nothing else knows it.
         """
-        pruned = self._database.write(lambda cursor: upkeep.prune(cursor, options))
+        pruned = self._database.write(lambda cursor: retention.prune(cursor, options))
         self._database.compact()
         return pruned
 
     def status(self) -> tuple[Kept, ...]:
         """Return what is kept of each market, by name."""
-        return tuple(self._parsed("history", self._database.read(upkeep.status), upkeep.kept))
+        return tuple(self._parsed("history", self._database.read(retention.status), retention.kept))
 
     def note(self, market: str, name: str) -> bytes | None:
         """Return what was last noted under a name; None where nothing was."""
-        found = self._selected(statements.NOTE, (market, name))
+        found = self._selected(sql.NOTE, (market, name))
         return bytes(found[0][0]) if found else None
 
     def keep_notes(self, market: str, notes: Mapping[str, bytes]) -> None:
         """Note these for machines that share this history, all or none."""
         rows = [(market, name, content) for name, content in notes.items()]
-        self._database.write(lambda cursor: cursor.executemany(statements.KEEP_NOTE, rows))
+        self._database.write(lambda cursor: cursor.executemany(sql.KEEP_NOTE, rows))
 
     def size_bytes(self) -> int:
         """Return how much room the whole history takes."""
@@ -233,7 +233,7 @@ class Store:
             return []
         last = until.isoformat()
         return self._selected(
-            statements.bars(columns, None if symbols is None else len(symbols)),
+            sql.bars(columns, None if symbols is None else len(symbols)),
             (market, last, market, last, sessions, *(symbols or ())),
         )
 
@@ -246,13 +246,13 @@ class Store:
 
     def _parsed(self, market: str, rows: Sequence[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
         """Return what `make` makes of each row; warn once of those it cannot make anything of."""
-        with suppress(*packing.DAMAGE):  # as a rule
+        with suppress(*tick_codec.DAMAGE):  # as a rule
             return [make(*row) for row in rows]
         made, spoilt = [], 0
         for row in rows:
             try:
                 made.append(make(*row))
-            except packing.DAMAGE:
+            except tick_codec.DAMAGE:
                 spoilt += 1
         if spoilt:
             self._warn(
@@ -283,7 +283,7 @@ def open_store(
 
 
 def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
-    return day, datetime.fromisoformat(as_of), packing.unpack_volumes(figures)
+    return day, datetime.fromisoformat(as_of), tick_codec.unpack_volumes(figures)
 
 
 def _text(moment: datetime) -> str:

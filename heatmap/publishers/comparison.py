@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError
-from heatmap.publishers.steps import Hidden, Missing, Unreadable
+from heatmap.publishers.connection import Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
-    from heatmap.publishers.steps import Session
+    from heatmap.publishers.connection import Session
 
 
 class Damaged(Exception):

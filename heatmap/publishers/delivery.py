@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, comparison, groups, obstacles, ownership, sweeping
 from heatmap.publishers.comparison import Damaged
-from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from heatmap.publishers.connection import Session, Target
     from heatmap.publishers.groups import Key, Lack
-    from heatmap.publishers.steps import Session, Target
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

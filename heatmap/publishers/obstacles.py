@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address
-from heatmap.publishers.steps import Hidden, Missing
+from heatmap.publishers.connection import Hidden, Missing
 
 if TYPE_CHECKING:
-    from heatmap.publishers.steps import Session
+    from heatmap.publishers.connection import Session
 
 
 def find(session: Session, folder: str, path: str) -> str:

@@ -11,7 +11,7 @@ from heatmap.publishers.delivery import Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.publishers.steps import Session, Target
+    from heatmap.publishers.connection import Session, Target
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

@@ -9,8 +9,8 @@ from heatmap.publishers import address, options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from heatmap.publishers.connection import Target
     from heatmap.publishers.delivery import Delivery
-    from heatmap.publishers.steps import Target
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.publishers import address
+from heatmap.publishers.connection import Missing
 from heatmap.publishers.delivery import Work
-from heatmap.publishers.steps import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.publishers.steps import Session, Target
+    from heatmap.publishers.connection import Session, Target
     from heatmap.system.deadline import Deadline
 
 

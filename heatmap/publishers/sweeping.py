@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import DeadlineError, PublishError
 from heatmap.publishers import address
-from heatmap.publishers.steps import Missing
+from heatmap.publishers.connection import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.publishers.steps import Session
+    from heatmap.publishers.connection import Session
     from heatmap.system.web_file import Page
 
 

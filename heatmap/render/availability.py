@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from heatmap.analysis import modes
-from heatmap.history.periods import YEAR_TO_DATE
+from heatmap.history.period_starts import YEAR_TO_DATE
 from heatmap.market import periods
 from heatmap.market.calendar import phases
 from heatmap.render import words

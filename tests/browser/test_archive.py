@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from heatmap import tick
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from tests.browser.conftest import at, quotes
 from tests.browser.test_accessibility import violations
 from tests.browser.test_page import CONTRASTS

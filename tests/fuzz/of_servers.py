@@ -5,9 +5,12 @@ from __future__ import annotations
 import ftplib
 from functools import partial
 
-from heatmap.publishers import address, ftp_replies, ftp_words, sftp_words
-from heatmap.publishers.s3_answers import Answer, Bucket, Keys, Refusal
-from heatmap.publishers.s3_faults import explain
+from heatmap.publishers.s3.publisher.errors import explain
+from heatmap.publishers.s3.publisher.requests import Answer, Bucket, Keys, Refusal
+
+from heatmap.publishers import address
+from heatmap.publishers.ftp.publisher import messages, replies
+from heatmap.publishers.sftp.publisher import messages
 from tests.fuzz.soundness import raised, refusing, text_of
 
 
@@ -15,17 +18,17 @@ def ftp_server(body: bytes) -> object:
     """Lists, greetings and refusals of an FTP server."""
     text = body.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
-    found = [ftp_words.names(lines), ftp_words.machine_names(lines)]
+    found = [messages.names(lines), messages.machine_names(lines)]
     assert all("/" not in name and name not in ("", ".", "..") for names in found for name in names)
-    modes = [ftp_words.mode(lines, "index.html"), ftp_words.machine_mode(lines, "index.html")]
+    modes = [messages.mode(lines, "index.html"), messages.machine_mode(lines, "index.html")]
     assert all(mode is None or len(mode) == 10 for mode in modes)
-    told = ftp_words.description(text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone")
+    told = messages.description(text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone")
     assert told.isprintable()
     stale = [address.is_stale(name, 2e9) for names in found for name in names]
     sentences = []
-    faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in ftp_words.FAILED]
+    faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in messages.FAILED]
     for step, error in [*faults, ("store", OSError(text)), ("list", EOFError(text))]:
-        said = ftp_words.explain(error, "ftp://www.example.org", step, "site", "hunter2")
+        said = messages.explain(error, "ftp://www.example.org", step, "site", "hunter2")
         assert "hunter2" not in str(said)
         sentences.append(refusing(partial(raised, said)))
     return found, modes, told, stale, sentences
@@ -34,14 +37,14 @@ def ftp_server(body: bytes) -> object:
 def ftp_replies_of(body: bytes) -> object:
     """Replies that name folders, sizes, features and ports."""
     text = body.decode("utf-8", "surrogateescape")
-    quoted = ftp_replies.quoted_folder(text)
-    folders = [*filter(None, [quoted]), *ftp_replies.unquoted_folders(text)]
+    quoted = replies.quoted_folder(text)
+    folders = [*filter(None, [quoted]), *replies.unquoted_folders(text)]
     assert all(folder and "\n" not in folder for folder in folders)
-    ports = [ftp_replies.passive_port(text), ftp_replies.extended_passive_port(text)]
+    ports = [replies.passive_port(text), replies.extended_passive_port(text)]
     assert all(port is None or 0 < port <= 0xFFFF for port in ports)
-    size = ftp_replies.size(text)
+    size = replies.size(text)
     assert size is None or size >= 0
-    features = ftp_replies.features(text)
+    features = replies.features(text)
     assert all(name and " " not in name for name in features)
     return folders, ports, size, features
 
@@ -49,16 +52,16 @@ def ftp_replies_of(body: bytes) -> object:
 def sftp_client(body: bytes) -> object:
     """What OpenSSH's programs say."""
     text = body.decode(errors="replace")  # as `openssh.run` does
-    told = sftp_words.describe(text, "3")
+    told = messages.describe(text, "3")
     faults = [
-        sftp_words.refusal("sftp://www.example.org", text),
-        sftp_words.refused_password("sftp://www.example.org", text, (8, 2)),
-        sftp_words.refused_password("sftp://www.example.org", text, None),
+        messages.refusal("sftp://www.example.org", text),
+        messages.refused_password("sftp://www.example.org", text, (8, 2)),
+        messages.refused_password("sftp://www.example.org", text, None),
     ]
-    for step in sftp_words.ADVICE:
+    for step in messages.ADVICE:
         faults += [
-            sftp_words.explain("sftp://www.example.org", step, "site", error)
-            for error in (sftp_words.Broken(text), sftp_words.Lost(text), OSError(text))
+            messages.explain("sftp://www.example.org", step, "site", error)
+            for error in (messages.Broken(text), messages.Lost(text), OSError(text))
         ]
     return told, [refusing(partial(raised, fault)) for fault in faults]
 

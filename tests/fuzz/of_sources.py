@@ -7,9 +7,12 @@ import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from heatmap import holidays
-from heatmap.history import archives, packing
-from heatmap.sources import file, nse_body, nse_holidays, nse_lots, nse_symbols
+from heatmap.history import tick_codec
+from heatmap.sources import snapshot_file
+from heatmap.sources.nse.live import bhavcopy as archives
+from heatmap.sources.nse.live import body as nse_body
+from heatmap.sources.nse.live import calendar_update, lots, symbols
+from heatmap.sources.nse.live import holidays as nse_holidays
 from heatmap.system import clocks, limits, parsing, varint
 from heatmap.system.http import cookies, responses
 from heatmap.system.secrets import VARIABLE
@@ -38,7 +41,7 @@ def nse_answer(body: bytes) -> object:
 
 def snapshot_json(body: bytes) -> object:
     """A snapshot.json of this program's own, or an answer of the exchange, from a file or an address."""
-    return refusing(lambda: sound(file.parse(body)))
+    return refusing(lambda: sound(snapshot_file.parse(body)))
 
 
 def holiday_list(body: bytes) -> object:
@@ -54,9 +57,9 @@ def holiday_list(body: bytes) -> object:
                 assert day.year == listed.year
                 assert is_text(name[:100].strip()), repr(name)
             assert not set(listed.closed) & set(listed.muhurat)
-            update = holidays.update(calendar(), text, "overrides.toml", listed, TODAY)
+            update = calendar_update.update(calendar(), text, "overrides.toml", listed, TODAY)
             # What was once taken in changes nothing the second time.
-            again = holidays.update(calendar(), update.text, "overrides.toml", listed, TODAY)
+            again = calendar_update.update(calendar(), update.text, "overrides.toml", listed, TODAY)
             assert again.text == update.text
             assert not again.new
             text = update.text
@@ -119,8 +122,8 @@ def lot_list(body: bytes) -> object:
     """The exchange's list of stocks with futures and options."""
 
     def parse() -> object:
-        found = nse_lots.parse(body)
-        assert len(found) >= nse_lots.FEWEST
+        found = lots.parse(body)
+        assert len(found) >= lots.FEWEST
         assert all(symbol == symbol.strip() and symbol for symbol in found)
         return found
 
@@ -131,7 +134,7 @@ def symbol_changes(body: bytes) -> object:
     """The exchange's list of symbols that changed, and what is kept of it, also where that is the bytes."""
 
     def parse() -> object:
-        found = nse_symbols.parse(body)
+        found = symbols.parse(body)
         assert len(set(found)) == len(found) <= limits.SYMBOL_CHANGES
         for old, new, since in found:
             assert old.isascii()
@@ -141,17 +144,17 @@ def symbol_changes(body: bytes) -> object:
             assert len(new) <= 30
             assert since is not None
         assert [change.since for change in found] == sorted(change.since for change in found if change.since)
-        nse_symbols.save(folder(), found)
-        assert nse_symbols.load(folder()) == tuple(
-            change for change in found if change.since and change.since >= nse_symbols.KEPT_SINCE
+        symbols.save(folder(), found)
+        assert symbols.load(folder()) == tuple(
+            change for change in found if change.since and change.since >= symbols.KEPT_SINCE
         )
         return found
 
-    (folder() / nse_symbols.FILE_NAME).write_bytes(body)
-    kept = nse_symbols.load(folder())
+    (folder() / symbols.FILE_NAME).write_bytes(body)
+    kept = symbols.load(folder())
     for symbol in ("OLD1", "TATAMOTORS"):
-        assert nse_symbols.current(symbol, TODAY, kept)
-        assert len(nse_symbols.of_symbols(kept, [symbol])) <= len(kept)
+        assert symbols.current(symbol, TODAY, kept)
+        assert len(symbols.of_symbols(kept, [symbol])) <= len(kept)
     return kept, refusing(parse)
 
 
@@ -159,8 +162,8 @@ def packed_tick(body: bytes) -> object:
     """A tick's figures out of a database that others may have written to."""
     found: list[object] = []
     for raw in (body, zlib.compress(body, 1)):
-        for read in (packing.unpack, packing.unpack_volumes):
-            with suppress(*packing.DAMAGE):  # as it says, and the store expects
+        for read in (tick_codec.unpack, tick_codec.unpack_volumes):
+            with suppress(*tick_codec.DAMAGE):  # as it says, and the store expects
                 found.append(read(raw))
     return found or "damaged"
 

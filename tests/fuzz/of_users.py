@@ -11,7 +11,8 @@ from heatmap.cli.clock import parse_now
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import overrides_file as blocks
 from heatmap.market.calendar.phases import Calendar
-from heatmap.publishers import address, known_hosts
+from heatmap.publishers import address
+from heatmap.publishers.sftp.publisher import known_hosts
 from tests.fuzz.soundness import TODAY, calendar, folder, refusing, text_of
 
 

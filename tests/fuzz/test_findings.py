@@ -18,11 +18,11 @@ from heatmap.alerts import memory
 from heatmap.archive import record, shared
 from heatmap.context import Day
 from heatmap.errors import ConfigError, HistoryNonsense
-from heatmap.history import packing, sparks
+from heatmap.history import sparks, tick_codec
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import packaged as calendars
 from heatmap.market.quotes import Breadth
-from heatmap.publishers import sftp_words
+from heatmap.publishers.sftp.publisher import messages
 from heatmap.state.memory import cache, json_files
 from heatmap.system import parsing
 from heatmap.system.http import cookies
@@ -123,11 +123,11 @@ def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
 def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
     """What a server says at login reached the terminal and the log as it came, whatever it was."""
     said = [
-        sftp_words.describe(f"remote software version {words}\n", "3"),
-        str(sftp_words.refusal("sftp://h", words)),
-        str(sftp_words.refusal("sftp://h", f"no matching {words}")),
-        str(sftp_words.explain("sftp://h", "store", "index.html", sftp_words.Broken(words))),
-        str(sftp_words.explain("sftp://h", "store", "index.html", OSError(words))),
+        messages.describe(f"remote software version {words}\n", "3"),
+        str(messages.refusal("sftp://h", words)),
+        str(messages.refusal("sftp://h", f"no matching {words}")),
+        str(messages.explain("sftp://h", "store", "index.html", messages.Broken(words))),
+        str(messages.explain("sftp://h", "store", "index.html", OSError(words))),
     ]
 
     for sentence in said:
@@ -188,10 +188,10 @@ def test_what_was_kept_in_another_form_is_worked_out_again(tmp_path: Path, text:
     assert cache.read(tmp_path / "kept", "key") is None
 
 
-@pytest.mark.parametrize("read", [packing.unpack, packing.unpack_volumes])
+@pytest.mark.parametrize("read", [tick_codec.unpack, tick_codec.unpack_volumes])
 def test_a_tick_nested_without_end_is_damage(read: object) -> None:
     """The store leaves such an entry out, and tells."""
-    with pytest.raises(packing.DAMAGE):
+    with pytest.raises(tick_codec.DAMAGE):
         read(zlib.compress(DEEP.encode()))  # type: ignore[operator]  # one of the two
 
 

@@ -22,7 +22,7 @@ from heatmap.market.calendar import phases
 from heatmap.market.quotes import Snapshot
 from heatmap.render import replay
 from heatmap.render.options import PageOptions
-from heatmap.sources import file
+from heatmap.sources import snapshot_file
 from heatmap.system import parsing, varint
 from tests.drawings import FINAL, recorded
 from tests.fuzz.damage import TEXTS
@@ -142,7 +142,7 @@ def test_any_accepted_figures_are_drawn(
     unknown = [row for row in quotes if row["percent_change"] is None]
     listed = {"quotes": known, "unknown": unknown}
     document = {**SNAPSHOT_SEED, **listed, "source": source, "currency": currency}
-    snapshot = file.parse(json.dumps(document).encode())
+    snapshot = snapshot_file.parse(json.dumps(document).encode())
 
     files = drawn(set_up, snapshot)
 
@@ -161,7 +161,7 @@ def test_any_accepted_figures_are_drawn(
             ]
         elif name.endswith(".svg"):
             ET.fromstring(text)
-    back = file.parse(files["snapshot.json"])
+    back = snapshot_file.parse(files["snapshot.json"])
     assert {quote.symbol: quote for quote in snapshot.quotes} == {
         quote.symbol: quote for quote in back.quotes
     }
@@ -184,7 +184,7 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
     """The packed lines of a session, of prices of any two sizes after another."""
     quotes = [{"symbol": name, "percent_change": 0} for name in ("A", "B")]
     document = {**SNAPSHOT_SEED, "quotes": quotes, "unknown": []}
-    snapshot = file.parse(json.dumps(document).encode())
+    snapshot = snapshot_file.parse(json.dumps(document).encode())
     tape = Tape(snapshot.quotes, decimals)
     for minute, both in enumerate(prices):
         found = {

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.history import actions, adjustment, archives, symbol_changes
-from heatmap.history.actions import Action, Certainty
+from heatmap.history import adjustment, corporate_actions, symbol_changes
+from heatmap.history.corporate_actions import Action, Certainty
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Alias, Calendar, Terms
 from heatmap.market.quotes import Quote
+from heatmap.sources.nse.live import bhavcopy
 from tests.history import ex_dates
 
 MONDAY = date(2026, 7, 20)
@@ -30,9 +31,9 @@ def bar(
     )
 
 
-def found(*sessions: list[Bar]) -> actions.Findings:
+def found(*sessions: list[Bar]) -> corporate_actions.Findings:
     """What a look at sessions without a hole finds."""
-    return actions.find(sessions, lambda *_: True)
+    return corporate_actions.find(sessions, lambda *_: True)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
         [bar("A", WEDNESDAY, 50, 50), bar("NEW", WEDNESDAY, 424, 528, opened=500)],
     ]
 
-    assert (0, 0, ()) == actions.find(sessions, lambda earlier, later: (later - earlier).days == 1)
+    assert (0, 0, ()) == corporate_actions.find(sessions, lambda earlier, later: (later - earlier).days == 1)
     assert 1 == len(found(*sessions).actions)
 
 
@@ -144,7 +145,7 @@ def test_a_real_split_is_probable(factor: str) -> None:
     """The day's change counts from the adjusted close: JLHL closed at 323.20, +2.64 % after 1,574.50 / 5."""
     before, after = ex_dates.SPLITS[factor]
 
-    change = actions.judge_terms(after, [before])
+    change = corporate_actions.judge_terms(after, [before])
 
     assert (Certainty.PROBABLE, Fraction(factor)) == change[:2]
     assert before.close * Fraction(factor) == pytest.approx(change.previous_close, abs=0.0051)
@@ -157,8 +158,8 @@ def test_a_real_break_without_a_ratio_is_unexplained(days: tuple[Bar, Bar]) -> N
     """Neither a loss nor a bonus: the previous close on the day's terms is not known."""
     before, after = days
 
-    assert (Certainty.UNEXPLAINED, None, None) == actions.judge_terms(after, [before])
-    assert (Certainty.UNEXPLAINED, None, None) == actions.judge_terms(after)
+    assert (Certainty.UNEXPLAINED, None, None) == corporate_actions.judge_terms(after, [before])
+    assert (Certainty.UNEXPLAINED, None, None) == corporate_actions.judge_terms(after)
     action = Action(
         after.symbol, after.date, None, before.date, before.close, after.open or 0, is_likely=True
     )
@@ -170,16 +171,16 @@ def test_a_discovered_price_is_the_exchange_s_own(days: tuple[Bar, Bar]) -> None
     """After a session that discovered the new price, the day's change is known, and earlier prices are not."""
     before, after = days
 
-    change = actions.judge_terms(after, [before], is_next=False)
+    change = corporate_actions.judge_terms(after, [before], is_next=False)
 
     assert (Certainty.UNEXPLAINED, None, after.previous_close) == change
 
 
 def test_without_earlier_bars_a_clear_fall_alone_is_believed() -> None:
     """A fifth or a tenth is hardly ever anything else; of two thirds the money of other sessions must speak."""
-    assert Certainty.PROBABLE is actions.judge_terms(ex_dates.JLHL[1]).certainty
-    assert Certainty.PROBABLE is actions.judge_terms(ex_dates.IVZINNIFTY[1]).certainty
-    assert Certainty.UNEXPLAINED is actions.judge_terms(ex_dates.GENESYS[1]).certainty
+    assert Certainty.PROBABLE is corporate_actions.judge_terms(ex_dates.JLHL[1]).certainty
+    assert Certainty.PROBABLE is corporate_actions.judge_terms(ex_dates.IVZINNIFTY[1]).certainty
+    assert Certainty.UNEXPLAINED is corporate_actions.judge_terms(ex_dates.GENESYS[1]).certainty
 
 
 @pytest.mark.parametrize(("times", "certainty"), [(2.9, "probable"), (3.1, "unexplained")])
@@ -188,11 +189,11 @@ def test_a_crowd_speaks_against_a_bonus(times: float, certainty: str) -> None:
     earlier = [bar("A", MONDAY, 100, 100)._replace(turnover=money) for money in (1e6, 1e6, 9e9)]
     after = bar("A", TUESDAY, 100, 51, opened=50)._replace(turnover=times * 1e6)
 
-    assert certainty == actions.judge_terms(after, earlier).certainty
+    assert certainty == corporate_actions.judge_terms(after, earlier).certainty
     without = after._replace(turnover=None, volume=after.turnover / after.close if after.turnover else None)
-    assert certainty == actions.judge_terms(without, earlier).certainty
+    assert certainty == corporate_actions.judge_terms(without, earlier).certainty
     unknown = [one._replace(turnover=None, volume=None) for one in earlier]
-    assert Certainty.UNEXPLAINED is actions.judge_terms(after, unknown).certainty
+    assert Certainty.UNEXPLAINED is corporate_actions.judge_terms(after, unknown).certainty
 
 
 @pytest.mark.parametrize(
@@ -215,8 +216,8 @@ def test_the_day_s_quotes_are_exact(
     certainty, factor, previous = expected
     after = Bar("A", TUESDAY, last_price, last_price, last_price, last_price, close, 1e3, 1e6)
 
-    change = actions.judge_terms(
-        after, [bar("A", MONDAY, close, close)], actions.quoted_close(last_price, percent_change)
+    change = corporate_actions.judge_terms(
+        after, [bar("A", MONDAY, close, close)], corporate_actions.quoted_close(last_price, percent_change)
     )
 
     assert (certainty, factor) == (change.certainty, None if change.factor is None else str(change.factor))
@@ -228,8 +229,8 @@ def test_a_tick_settles_what_an_archive_leaves_open() -> None:
     sessions = [[ex_dates.GENESYS[0]], [ex_dates.GENESYS[1]]]
 
     def found_with(percent_change: float) -> Action:
-        quoted = actions.quoted_close(229.0, percent_change)
-        return actions.find(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
+        quoted = corporate_actions.quoted_close(229.0, percent_change)
+        return corporate_actions.find(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
 
     assert (Fraction(2, 3), False) == (found_with(4.5).factor, found_with(4.5).is_likely)
     assert (None, True) == (found_with(-30.33).factor, found_with(-30.33).is_likely)
@@ -242,7 +243,7 @@ def test_without_a_previous_close_the_session_itself_tells() -> None:
     before, after = ex_dates.GENESYS
     bare = after._replace(previous_close=None)
 
-    assert (Certainty.PROBABLE, Fraction(2, 3), 219.13) == actions.judge_terms(bare, [before])
+    assert (Certainty.PROBABLE, Fraction(2, 3), 219.13) == corporate_actions.judge_terms(bare, [before])
     result = found([before], [bare])
     assert (0, [(Fraction(2, 3), True)]) == (
         result.compared,
@@ -257,17 +258,21 @@ def test_a_doubtful_previous_close_is_no_evidence() -> None:
         "GENESYS", 4.5, last_price=229.0, previous_close=219.13, doubts={"1d": "Probably a bonus."}
     )
 
-    assert None is actions.previous_close_of(guessed)
-    assert 219.13 == actions.previous_close_of(replace(guessed, doubts={"1y": "Not adjusted."}))
+    assert None is corporate_actions.previous_close_of(guessed)
+    assert 219.13 == corporate_actions.previous_close_of(replace(guessed, doubts={"1y": "Not adjusted."}))
     # Of a body that keeps the old close in that column.
-    assert 219.13 == actions.previous_close_of(Quote("GENESYS", 4.5, last_price=229.0, previous_close=328.7))
-    assert 328.7 == actions.previous_close_of(Quote("GENESYS", 77.0, last_price=229.0, previous_close=328.7))
+    assert 219.13 == corporate_actions.previous_close_of(
+        Quote("GENESYS", 4.5, last_price=229.0, previous_close=328.7)
+    )
+    assert 328.7 == corporate_actions.previous_close_of(
+        Quote("GENESYS", 77.0, last_price=229.0, previous_close=328.7)
+    )
 
 
 def test_no_quote_without_a_price_has_a_previous_close() -> None:
     """Nothing is divided by nothing."""
     assert (None, None, None) == (
-        actions.quoted_close(None, 1.0), actions.quoted_close(0.0, 1.0), actions.quoted_close(5.0, -100.0),
+        corporate_actions.quoted_close(None, 1.0), corporate_actions.quoted_close(0.0, 1.0), corporate_actions.quoted_close(5.0, -100.0),
     )  # fmt: skip
 
 
@@ -275,14 +280,16 @@ def test_across_a_hole_the_bar_s_own_previous_close_tells() -> None:
     """An ex-date after a missing session: its previous close is that session's close, on the old terms."""
     earlier = ex_dates.GENESYS[0]._replace(date=date(2026, 8, 3), close=320.0)
 
-    result = actions.find([[earlier], [ex_dates.GENESYS[1]]], lambda *_: False)
+    result = corporate_actions.find([[earlier], [ex_dates.GENESYS[1]]], lambda *_: False)
 
     day = ex_dates.GENESYS[1].date
     assert (0, (Action("GENESYS", day, Fraction(2, 3), None, 328.7, 215.05, is_likely=True),)) == (
         result.compared,
         result.actions,
     )
-    assert "closed at 328.70 the session before, and opened at 215.05" in actions.told(result.actions[0])
+    assert "closed at 328.70 the session before, and opened at 215.05" in corporate_actions.told(
+        result.actions[0]
+    )
 
 
 def test_adjusted_bars_go_on_without_a_jump() -> None:
@@ -387,12 +394,12 @@ def test_a_symbol_never_stands_twice_in_a_session() -> None:
 def test_an_action_in_words(action: Action, met: str, taken_for: str) -> None:
     """One sentence: what was seen, what it is taken for, and what follows."""
     sentence = f"A closed at 1,574.50 on 20 Jul 2026, and {met} on 21 Jul 2026: {taken_for}"
-    assert sentence == actions.told(action)
+    assert sentence == corporate_actions.told(action)
 
 
-def declared(*terms: Terms, aliases: tuple[Alias, ...] = ()) -> actions.Declared:
+def declared(*terms: Terms, aliases: tuple[Alias, ...] = ()) -> corporate_actions.Declared:
     """What the user of a market says."""
-    return actions.declared(Calendar("own", "UTC", terms=terms, aliases=aliases))
+    return corporate_actions.declared(Calendar("own", "UTC", terms=terms, aliases=aliases))
 
 
 @pytest.mark.parametrize(
@@ -403,10 +410,10 @@ def test_what_the_user_says_is_believed(previous_close: float, expected_previous
     """Whatever the figures look like; a previous close that meets the old one is of the old terms."""
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 61)]]
 
-    result = actions.find(sessions, lambda *_: True, declared(Terms("A", TUESDAY, 3, 5)))
+    result = corporate_actions.find(sessions, lambda *_: True, declared(Terms("A", TUESDAY, 3, 5)))
 
     assert [(Fraction(3, 5), True)] == [(found.factor, found.is_declared) for found in result.actions]
-    assert "by your [[action]], so earlier prices count 3/5" in actions.told(result.actions[0])
+    assert "by your [[action]], so earlier prices count 3/5" in corporate_actions.told(result.actions[0])
     before, after = adjustment.adjusted([found for bars in sessions for found in bars], result.actions)
     assert (60.0, 1000 / 0.6) == pytest.approx((before.close, before.volume))
     assert (61.0, expected_previous, 1000.0) == pytest.approx(
@@ -422,7 +429,7 @@ def test_an_action_that_was_none() -> None:
 
     known = declared(Terms("A", TUESDAY, 1, 1))
     for sessions in (halved, fallen):
-        assert () == actions.find(sessions, lambda *_: True, known).actions
+        assert () == corporate_actions.find(sessions, lambda *_: True, known).actions
 
 
 def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
@@ -430,7 +437,7 @@ def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
     known = declared(Terms("OLD", TUESDAY, 1, 2), aliases=(Alias("OLD", "A", None),))
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", THURSDAY, 52, 51)]]
 
-    result = actions.find(sessions, lambda *_: False, known)
+    result = corporate_actions.find(sessions, lambda *_: False, known)
 
     assert (0, [(TUESDAY, Fraction(1, 2))]) == (
         result.compared,
@@ -442,10 +449,10 @@ def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
     """Six jumps that are ratios of splits and bonuses, three that are none; all other closes meet to the paisa."""
     files = sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"))
     sessions = [
-        archives.parse(file.read_bytes(), archives.date_of(file.name) or MONDAY).bars for file in files
+        bhavcopy.parse(file.read_bytes(), bhavcopy.date_of(file.name) or MONDAY).bars for file in files
     ]
 
-    result = actions.find(sessions, lambda *_: True)
+    result = corporate_actions.find(sessions, lambda *_: True)
 
     assert (45_816, 45_814) == (result.compared, result.met)
     assert {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heatmap.analysis.rankings import Reading
-from heatmap.history import archives, figures
+from heatmap.history import figures
 from heatmap.history.figures import Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
@@ -20,6 +20,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.render.history import _changes, _read_all, periods_of
 from heatmap.render.options import PageOptions
+from heatmap.sources.nse.live import bhavcopy
 from tests.history import markets
 from tests.history.figures import MARKET, ZONE
 
@@ -176,9 +177,9 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     """Twenty real sessions: nineteen as history, the last as today's quotes; splits adjusted as found by hand."""
     days: dict[date, list[Bar]] = {}
     for file in sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv")):
-        day = archives.date_of(file.name)
+        day = bhavcopy.date_of(file.name)
         assert day
-        days[day] = list(archives.parse(file.read_bytes(), day).bars)
+        days[day] = list(bhavcopy.parse(file.read_bytes(), day).bars)
     *earlier, session = sorted(days)
     assert 19 == len(earlier)
     bars = [bar for day in earlier for bar in days[day]]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap.errors import HistoryNonsense
-from heatmap.history import archives
 from heatmap.market.bars import Bar
+from heatmap.sources.nse.live import bhavcopy
 from tests.servers.archives import FULL_HEADER, UDIFF_HEADER, Share, full, packed, share, udiff
 
 DAY = date(2026, 7, 20)
@@ -45,7 +45,7 @@ BARS = (
 )
 def test_each_form_gives_the_same_bars(body: bytes) -> None:
     """Whatever form they come in, figures are the same: shares, rupees, the file's order."""
-    assert archives.Archive(BARS) == archives.parse(body, DAY)
+    assert bhavcopy.Archive(BARS) == bhavcopy.parse(body, DAY)
 
 
 def test_a_share_that_must_be_delivered_is_still_that_share() -> None:
@@ -62,7 +62,7 @@ def test_a_share_that_must_be_delivered_is_still_that_share() -> None:
     ]
 
     assert {"A": 11, "B": 22, "C": 33} == {
-        bar.symbol: bar.close for bar in archives.parse(full(DAY, shares), DAY).bars
+        bar.symbol: bar.close for bar in bhavcopy.parse(full(DAY, shares), DAY).bars
     }
 
 
@@ -78,7 +78,7 @@ def test_a_share_that_must_be_delivered_is_still_that_share() -> None:
 )
 def test_what_is_not_there_is_unknown(changes: dict[str, object], expected: dict[str, object]) -> None:
     """A zero price is no price; a zero volume is one."""
-    bar, _ = archives.parse(full(DAY, [SHARES[0]._replace(**changes), SHARES[1]]), DAY).bars  # type: ignore[arg-type]
+    bar, _ = bhavcopy.parse(full(DAY, [SHARES[0]._replace(**changes), SHARES[1]]), DAY).bars  # type: ignore[arg-type]
 
     assert BARS[0]._replace(**expected) == bar  # type: ignore[arg-type]
 
@@ -97,7 +97,7 @@ def test_a_row_that_cannot_be_is_left_out_and_counted(changes: dict[str, object]
     many = [share(f"S{number}", 10, 11) for number in range(20)]
     shares = [SHARES[1], SHARES[0]._replace(**changes), *many]  # type: ignore[arg-type]
 
-    archive = archives.parse(full(DAY, shares), DAY)
+    archive = bhavcopy.parse(full(DAY, shares), DAY)
 
     assert 1 == archive.dropped
     assert [BARS[1].symbol, *(f"S{number}" for number in range(20))] == [bar.symbol for bar in archive.bars]
@@ -175,7 +175,7 @@ def _lying() -> bytes:
 def test_a_file_that_cannot_be_used_is_one_sentence(body: bytes, said: str) -> None:
     """Web pages, other files, other days, cut and bombs: each is refused in one sentence, fit to follow a name."""
     with pytest.raises(HistoryNonsense) as caught:
-        archives.parse(body, DAY)
+        bhavcopy.parse(body, DAY)
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -188,7 +188,7 @@ def test_a_bomb_is_never_held_whole() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(HistoryNonsense):
-            archives.parse(bomb, DAY)
+            bhavcopy.parse(bomb, DAY)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -201,7 +201,7 @@ def test_a_bomb_is_never_held_whole() -> None:
 def test_any_bytes_are_refused_or_read(body: bytes) -> None:
     """Whatever a file holds, nothing but HistoryNonsense comes of it."""
     with pytest.raises(HistoryNonsense):
-        archives.parse(body, DAY)
+        bhavcopy.parse(body, DAY)
 
 
 @settings(max_examples=200, deadline=None)
@@ -214,7 +214,7 @@ def test_damage_anywhere_never_makes_a_wrong_kind_of_bar(data: st.DataObject) ->
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
-        archive = archives.parse(bytes(body), DAY)
+        archive = bhavcopy.parse(bytes(body), DAY)
     except HistoryNonsense:
         return
 
@@ -245,7 +245,7 @@ def test_damage_anywhere_never_makes_a_wrong_kind_of_bar(data: st.DataObject) ->
 )
 def test_a_file_tells_its_day_by_its_name(name: str, day: date | None) -> None:
     """The exchange's own names, as they are, copied or unpacked; nothing else is taken for an archive."""
-    assert day == archives.date_of(name)
+    assert day == bhavcopy.date_of(name)
 
 
 def test_where_the_exchange_keeps_a_day() -> None:
@@ -253,19 +253,19 @@ def test_where_the_exchange_keeps_a_day() -> None:
     assert (
         "/products/content/sec_bhavdata_full_20072026.csv",
         "/content/cm/BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv.zip",
-    ) == archives.paths(DAY)
-    assert 2 == len(archives.paths(date(2024, 7, 8)))
-    assert ("/products/content/sec_bhavdata_full_05072024.csv",) == archives.paths(date(2024, 7, 5))
+    ) == bhavcopy.paths(DAY)
+    assert 2 == len(bhavcopy.paths(date(2024, 7, 8)))
+    assert ("/products/content/sec_bhavdata_full_05072024.csv",) == bhavcopy.paths(date(2024, 7, 5))
 
 
 def test_the_exchange_s_own_files(recorded_bodies: Path) -> None:
     """All rows of 20 sessions, against a plain reading of the same text; and four figures typed by hand."""
     seen = 0
     for file in sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv")):
-        day = archives.date_of(file.name)
+        day = bhavcopy.date_of(file.name)
         assert day is not None
         lines = [[cell.strip() for cell in line.split(",")] for line in file.read_text().splitlines()[1:]]
-        archive = archives.parse(file.read_bytes(), day)
+        archive = bhavcopy.parse(file.read_bytes(), day)
         assert 0 == archive.dropped
         assert [
             (row[0], *(float(row[place]) for place in (4, 5, 6, 8, 3, 10))) for row in lines if row[1] == "EQ"
@@ -280,7 +280,7 @@ def test_the_exchange_s_own_files(recorded_bodies: Path) -> None:
     assert 48_327 == seen
 
     udiff_file = recorded_bodies / "bhavcopy/BhavCopy_NSE_CM_20260702_trimmed.csv"
-    bars = {bar.symbol: bar for bar in archives.parse(udiff_file.read_bytes(), date(2026, 7, 2)).bars}
+    bars = {bar.symbol: bar for bar in bhavcopy.parse(udiff_file.read_bytes(), date(2026, 7, 2)).bars}
     assert {"RELIANCE", "TCS", "NIFTYBEES", "AAREYDRUGS", "ANKITMETAL"} == set(bars)
     assert (
         Bar("TCS", date(2026, 7, 2), 2008.0, 2076.9, 2002.5, 2068.1, 1982.6, 6_040_621.0, 12_389_873_438.8)

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from heatmap.sources.nse.live.archive_files import Exchange, Folder
+from heatmap.sources.nse.live.site import BROWSER_HEADERS
 
 from heatmap.errors import (
     HistoryError,
@@ -23,10 +25,9 @@ from heatmap.errors import (
     SourceOverloaded,
     SourceRenamed,
 )
-from heatmap.history import archives, backfill, shelves
+from heatmap.history import backfill
 from heatmap.history.backfill import Filled
 from heatmap.history.options import HistoryOptions
-from heatmap.history.shelves import Exchange, Folder
 from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged
@@ -34,7 +35,7 @@ from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.phases import Alias, Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources.nse_site import BROWSER_HEADERS
+from heatmap.sources.nse.live import archive_files, bhavcopy
 from heatmap.system.http import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 
@@ -91,7 +92,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trouble that may pass is not waited for long."""
     monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(shelves, "DEADLINE_SECONDS", 0.8)
+    monkeypatch.setattr(archive_files, "DEADLINE_SECONDS", 0.8)
 
 
 class Heard:
@@ -616,7 +617,7 @@ def test_twenty_real_sessions_through_a_server(
     first, last = date(2026, 7, 20), date(2026, 8, 16)
     with Archives({}) as server, exchange(server) as shelf:
         for file in (recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"):
-            day = archives.date_of(file.name)
+            day = bhavcopy.date_of(file.name)
             server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = file.read_bytes()
         days = backfill.settled(calendar, first, last, datetime(2026, 8, 17, tzinfo=UTC))
         filled, _ = fill(store, shelf, days)

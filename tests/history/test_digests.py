@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from heatmap.history import actions, digests, periods
+from heatmap.history import corporate_actions, period_starts, summary
 from heatmap.history.model import Break, Digest
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Alias, Calendar, Terms
@@ -52,7 +52,7 @@ def made(
     session: date = SESSION,
 ) -> Digest:
     """The digest of them."""
-    return digests.make(bars, calendar, today, session, names or ("5d",))
+    return summary.make(bars, calendar, today, session, names or ("5d",))
 
 
 CLOSES = [100.0 + number for number in range(40)]
@@ -297,11 +297,11 @@ def test_a_tick_of_the_day_makes_it_certain(
     today = [Quote("A", 0.0, last_price=75.0, previous_close=69.5), *quotes(150, 139)[1:]]
     asked: list[tuple[str, date]] = []
 
-    def quoted(symbol: str, day: date) -> actions.QuotedClose | None:
+    def quoted(symbol: str, day: date) -> corporate_actions.QuotedClose | None:
         asked.append((symbol, day))
-        return actions.quoted_close(68.5, percent_change)
+        return corporate_actions.quoted_close(68.5, percent_change)
 
-    digest = digests.make(bars, NSE, today, SESSION, ("5d",), quoted)
+    digest = summary.make(bars, NSE, today, SESSION, ("5d",), quoted)
 
     assert expected == ("A" in digest.bases["5d"].closes, digest.guesses, digest.breaks)
     assert [("A", DAYS[-3])] == asked
@@ -394,11 +394,11 @@ def test_of_nothing_there_is_nothing() -> None:
 )
 def test_streaks(closes: list[float | None], expected: int) -> None:
     """Rises count up, falls down; no change and unknown closes end the row."""
-    assert expected == digests.streak(closes)
+    assert expected == summary.streak(closes)
 
 
 def test_how_far_periods_reach() -> None:
     """The longest decides; the year to date may be as long as a year."""
-    assert 250 == periods.sessions_needed(("5d", "250d"))
-    assert 260 == periods.sessions_needed(("5d", "ytd"))
+    assert 250 == period_starts.sessions_needed(("5d", "250d"))
+    assert 260 == period_starts.sessions_needed(("5d", "ytd"))
     assert SESSION - timedelta(days=1) == DAYS[-1]

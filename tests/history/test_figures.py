@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.history import digests, figures
+from heatmap.history import figures, summary
 from heatmap.history.figures import Figures
 from heatmap.history.model import Break, Moment, Row
 from heatmap.history.options import HistoryOptions
@@ -44,8 +44,8 @@ def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mon
     """The second tick reads it; a session, archive, period, symbol or [[action]] more makes it anew."""
     bars, quotes = markets.bars(NSE, 30)
     made: list[date] = []
-    make = digests.make
-    monkeypatch.setattr(digests, "make", lambda *given: (made.append(given[3]), make(*given))[1])
+    make = summary.make
+    monkeypatch.setattr(summary, "make", lambda *given: (made.append(given[3]), make(*given))[1])
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [bar for bar in bars if bar.date != bars[0].date])
         first = asked(store, tmp_path).digest(quotes, SESSION)
@@ -98,7 +98,7 @@ def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
         store.add_bars(MARKET, bars)
         found = asked(store, tmp_path, ("5d", "60d", "ytd")).digest(quotes, SESSION)
 
-    expected = digests.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
+    expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
     assert set(expected.bases) == set(found.bases)
     assert json.loads(json.dumps(expected.closes)) == json.loads(json.dumps(found.closes))
     for name, base in expected.bases.items():

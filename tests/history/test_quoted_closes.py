@@ -6,21 +6,20 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from heatmap.sources.nse.live.archive_files import Folder
+from heatmap.sources.nse.live.bhavcopy import Archive
 from heatmap.state.memory.memory import State
 from heatmap.state.memory.report import Report
 
-from heatmap import ex_dates
 from heatmap.chronicle import Chronicle
-from heatmap.history import backfill, quoted_closes
-from heatmap.history.archives import Archive
+from heatmap.history import backfill, ex_dates, quoted_closes
 from heatmap.history.model import Moment, Row
-from heatmap.history.shelves import Folder
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources import nse_archive
+from heatmap.sources.nse.live import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import full, share
 
@@ -62,7 +61,7 @@ def test_closing_page_and_history_agree_on_an_ex_date(
         assert 1 == filled.stored
         (bar,) = store.bars(MARKET, EX_DATE, 1, ["X"])
 
-    snapshot = nse_archive.parse(
+    snapshot = archive.parse(
         Archive((Bar("X", EX_DATE, 288.0, 290.0, 288.0, 290.0, 500.0, 1e3, 2.9e5),)), ["X"], FINAL
     )
     (market,) = config.markets

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
-from heatmap.history import packing
+from heatmap.history import tick_codec
 from heatmap.history.model import Added, Kept, Moment, Pruned, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.market.bars import Bar
@@ -406,10 +406,10 @@ def test_a_damaged_entry_is_left_out(place: Place) -> None:
     with place.open() as store:
         for minute in (15, 20, 25, 30):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
-        whole = packing.pack(snapshot(at(MONDAY, 9, 20)).quotes)
+        whole = tick_codec.pack(snapshot(at(MONDAY, 9, 20)).quotes)
 
         def spoil(cursor: object) -> None:
-            for minute, value in ((20, whole[:-1]), (25, b"\0" * 90), (30, packing.pack(())[:4] + b"x")):
+            for minute, value in ((20, whole[:-1]), (25, b"\0" * 90), (30, tick_codec.pack(())[:4] + b"x")):
                 cursor.execute(  # type: ignore[attr-defined]
                     "UPDATE ticks SET figures = ? WHERE as_of = ?",
                     (value, utc(at(MONDAY, 9, minute)).isoformat(timespec="microseconds")),
@@ -490,14 +490,16 @@ def test_packing_loses_nothing(entries: list[tuple[str, list[float | None]]]) ->
 
     assert {
         symbol: (figures[0], figures[1] or 0.0, *figures[2:]) for symbol, figures in entries
-    } == packing.unpack(packing.pack(quotes))
-    assert {symbol: figures[4] for symbol, figures in entries} == packing.unpack_volumes(packing.pack(quotes))
+    } == tick_codec.unpack(tick_codec.pack(quotes))
+    assert {symbol: figures[4] for symbol, figures in entries} == tick_codec.unpack_volumes(
+        tick_codec.pack(quotes)
+    )
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0" * 5000, b"SQLite format 3", "text", None, 5])
 def test_unpacking_what_was_not_packed(value: bytes) -> None:
     """It raises one of two errors, whatever the bytes: the store takes those for damage."""
-    for unpack in (packing.unpack, packing.unpack_volumes):
+    for unpack in (tick_codec.unpack, tick_codec.unpack_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(value)
 
@@ -508,18 +510,18 @@ def test_unpacking_what_was_not_packed(value: bytes) -> None:
 )  # fmt: skip
 def test_unpacking_other_json(text: str) -> None:
     """The same, of what was packed as `pack` does."""
-    for unpack in (packing.unpack, packing.unpack_volumes):
+    for unpack in (tick_codec.unpack, tick_codec.unpack_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(zlib.compress(text.encode()))
 
 
 def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that unpacks to more than any market has is refused before it fills the memory."""
-    packed = packing.pack(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
+    packed = tick_codec.pack(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
     monkeypatch.setattr(limits, "TICK_BYTES", 10_000)
 
     with pytest.raises(ValueError, match="far too long"):
-        packing.unpack(packed)
+        tick_codec.unpack(packed)
 
 
 @pytest.mark.parametrize(

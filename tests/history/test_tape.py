@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heatmap.history import figures, packing, sparks
+from heatmap.history import figures, sparks, tick_codec
 from heatmap.history.figures import Figures
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, Store, open_store
@@ -102,12 +102,14 @@ def test_only_what_is_new_is_unpacked(tmp_path: Path, monkeypatch: pytest.Monkey
     """Of a day's ticks the last one, and the one that tells the opening range."""
     day = ticks(30)
     unpacked: list[bytes] = []
-    unpack_all = packing.unpack
+    unpack_all = tick_codec.unpack
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         for snapshot in day[:-1]:
             tape(store, tmp_path, snapshot)
             store.add_tick(MARKET, snapshot, SESSION, Phase.OPEN)
-        monkeypatch.setattr(packing, "unpack", lambda value: (unpacked.append(value), unpack_all(value))[1])
+        monkeypatch.setattr(
+            tick_codec, "unpack", lambda value: (unpacked.append(value), unpack_all(value))[1]
+        )
         tape(store, tmp_path, day[-1])
 
     assert 2 == len(unpacked)

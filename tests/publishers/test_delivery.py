@@ -12,8 +12,8 @@ import pytest
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
+from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
 from heatmap.publishers.probe import probe
-from heatmap.publishers.steps import CannotReplace, Hidden, Missing, Unreadable
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible
-from heatmap.publishers.file import FilePublisher
+from heatmap.publishers.folder import FilePublisher
 from heatmap.publishers.ownership import SAMPLE
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page

@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from heatmap.errors import DeadlineError
-from heatmap.publishers import ftp_words
+from heatmap.publishers.ftp.publisher import messages
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from heatmap.publishers import ftp_words
 )
 def test_names(lines: list[str], names: list[str]) -> None:
     """NLST answers with names or with paths."""
-    assert names == ftp_words.names(lines)
+    assert names == messages.names(lines)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_machine_names(line: str, names: list[str]) -> None:
 
     Values with a space in them are proftpd's, where names of groups have one.
     """
-    assert names == ftp_words.machine_names([line])
+    assert names == messages.machine_names([line])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_machine_names(line: str, names: list[str]) -> None:
 )
 def test_mode(line: str, mode: str | None) -> None:
     """It is read off the long list where that is of the usual form; no other answer is made up."""
-    assert mode == ftp_words.mode(["total 8", line], "page")
+    assert mode == messages.mode(["total 8", line], "page")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_mode(line: str, mode: str | None) -> None:
 )
 def test_mode_for_machines(line: str, mode: str | None) -> None:
     """It is read off MLSD where that tells it, in the form of the long list."""
-    assert mode == ftp_words.machine_mode(["type=cdir;UNIX.mode=0755; .", line, ""], "page")
+    assert mode == messages.machine_mode(["type=cdir;UNIX.mode=0755; .", line, ""], "page")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_mode_for_machines(line: str, mode: str | None) -> None:
 )
 def test_the_name_a_server_gives_itself(greeting: str, name: str) -> None:
     """The first line that says something: printable, and no longer than a name is."""
-    said = ftp_words.description(greeting, tls=None, sizes=True, machine_lists=False, modes="no modes")
+    said = messages.description(greeting, tls=None, sizes=True, machine_lists=False, modes="no modes")
 
     assert f'an FTP server that calls itself "{name}", no TLS, ' in said
     assert said.isprintable()
@@ -129,9 +129,9 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     """Before the words are shortened, and in the system's words, too."""
     secret = "s3cret"
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
-        assert "s3c" not in ftp_words.said(OSError(1, words), secret)
-        assert "s3c" not in ftp_words.said(ssl.SSLError(1, words), secret)
-    assert "its words hold the password" == ftp_words.said(OSError(1, secret), secret)
+        assert "s3c" not in messages.said(OSError(1, words), secret)
+        assert "s3c" not in messages.said(ssl.SSLError(1, words), secret)
+    assert "its words hold the password" == messages.said(OSError(1, secret), secret)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
 )
 def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
     """As a whole and in any form: what is left of a sentence gives the rest away."""
-    assert "its words hold the password" == ftp_words.said(ftplib.error_perm(words), secret)
+    assert "its words hold the password" == messages.said(ftplib.error_perm(words), secret)
 
 
 def test_other_words_are_told() -> None:
     """Those without the secret, and ours, whatever it is."""
-    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "s3cret")
-    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), None)
-    assert "530 No." == ftp_words.said(ftplib.error_perm("530 No."), "")
-    assert "the run is over" == ftp_words.said(DeadlineError("the run is over"), "run")
+    assert "530 No." == messages.said(ftplib.error_perm("530 No."), "s3cret")
+    assert "530 No." == messages.said(ftplib.error_perm("530 No."), None)
+    assert "530 No." == messages.said(ftplib.error_perm("530 No."), "")
+    assert "the run is over" == messages.said(DeadlineError("the run is over"), "run")

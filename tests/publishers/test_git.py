@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.publishers.git.publisher.publisher import GitPublisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import git_branch, git_commands, git_locks, git_store, git_words
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.git import GitPublisher
+from heatmap.publishers.git.publisher import branch as git_branch
+from heatmap.publishers.git.publisher import commands, locks, messages
+from heatmap.publishers.git.publisher import store as git_store
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
@@ -239,15 +241,15 @@ def test_a_folder_of_the_branch(place: Place) -> None:
 def test_a_push_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another pushed since we looked is noticed and kept."""
     place.start_pages({"index.html": "old"})
-    honest = git_commands.Git.run
+    honest = commands.Git.run
     times = iter(range(100))
 
-    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+    def run(git: commands.Git, *words: str, **more: Any) -> str:
         if words[0] == "push" and next(times) < 2:
             place.push_by_another("theirs", tmp_path)
         return honest(git, *words, **more)
 
-    monkeypatch.setattr(git_commands.Git, "run", run)
+    monkeypatch.setattr(commands.Git, "run", run)
 
     assert Delivery(2, 0, 3) == place.publisher().publish(PAGES, soon())
     assert {*PUT, "theirs"} == set(place.files())
@@ -256,15 +258,15 @@ def test_a_push_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.Mon
 def test_pushes_in_between_without_end(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few attempts it is said so; the others' work stays."""
     place.start_pages({"index.html": "old"})
-    honest = git_commands.Git.run
+    honest = commands.Git.run
     count = iter(range(100))
 
-    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+    def run(git: commands.Git, *words: str, **more: Any) -> str:
         if words[0] == "push":
             place.push_by_another(f"theirs{next(count)}", tmp_path)
         return honest(git, *words, **more)
 
-    monkeypatch.setattr(git_commands.Git, "run", run)
+    monkeypatch.setattr(commands.Git, "run", run)
     caught(place.publisher(), PublishError, "others pushed 5 times")
 
     assert {"index.html", *(f"theirs{number}" for number in range(5))} == set(place.files())
@@ -375,7 +377,7 @@ def test_where_processes_are_not_shown_an_old_lock_stays(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a machine without /proc: nobody can tell whether it is held."""
-    monkeypatch.setattr(git_locks, "PROCESSES", "/nowhere")
+    monkeypatch.setattr(locks, "PROCESSES", "/nowhere")
     lock = aged(place.remote / "refs/heads/gh-pages.lock")
 
     caught(place.publisher(), PublishError, re.escape(str(lock)))
@@ -440,15 +442,15 @@ def test_a_name_that_is_taken(place: Place) -> None:
 
 def test_a_branch_made_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was not there when we looked, and is when we push, is not overwritten."""
-    honest = git_commands.Git.run
+    honest = commands.Git.run
     once = iter([True])
 
-    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+    def run(git: commands.Git, *words: str, **more: Any) -> str:
         if words[0] == "push" and next(once, False):
             place.start_pages({"CNAME": "www.example.org"})
         return honest(git, *words, **more)
 
-    monkeypatch.setattr(git_commands.Git, "run", run)
+    monkeypatch.setattr(commands.Git, "run", run)
 
     assert Delivery(2, 0, 2) == place.publisher().publish(PAGES, soon())
     assert {**PUT, "CNAME": b"www.example.org"} == place.files()
@@ -456,15 +458,15 @@ def test_a_branch_made_in_between(place: Place, tmp_path: Path, monkeypatch: pyt
 
 def test_a_lost_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A push that arrived, and whose answer did not, is settled by looking."""
-    honest = git_commands.Git.run
+    honest = commands.Git.run
 
-    def run(git: git_commands.Git, *words: str, **more: Any) -> str:
+    def run(git: commands.Git, *words: str, **more: Any) -> str:
         said = honest(git, *words, **more)
         if words[0] == "push":
-            raise git_commands.GitFailed("fatal: the remote end hung up unexpectedly", "")
+            raise commands.GitFailed("fatal: the remote end hung up unexpectedly", "")
         return said
 
-    monkeypatch.setattr(git_commands.Git, "run", run)
+    monkeypatch.setattr(commands.Git, "run", run)
 
     assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
     assert PUT == place.files()
@@ -472,23 +474,23 @@ def test_a_lost_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tidying_up_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is pushed and seen is a success, though no time is left for what comes after."""
-    honest = git_commands.Git.prune
+    honest = commands.Git.prune
     deadline = soon()
 
-    def prune(git: git_commands.Git, commit: str) -> None:
+    def prune(git: commands.Git, commit: str) -> None:
         deadline.expire()
         honest(git, commit)
 
-    monkeypatch.setattr(git_commands.Git, "prune", prune)
+    monkeypatch.setattr(commands.Git, "prune", prune)
 
     assert Delivery(2, 0) == place.publisher().publish(PAGES, deadline)
 
 
 def test_a_push_that_did_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success means verified: a push that says it is done, and is not, is no success."""
-    honest = git_commands.Git.run
+    honest = commands.Git.run
     monkeypatch.setattr(
-        git_commands.Git,
+        commands.Git,
         "run",
         lambda git, *words, **more: "" if words[0] == "push" else honest(git, *words, **more),
     )
@@ -817,15 +819,15 @@ def test_secrets_stay_out_of_messages(place: Place, address: str) -> None:
 )
 def test_what_is_secret_in_an_address(url: str, secrets: set[str]) -> None:
     """Password, token and query, as written and decoded; no ordinary user, for it stands in other words too."""
-    assert secrets == git_words.secrets(url)
+    assert secrets == messages.secrets(url)
 
 
 def test_words_of_a_remote_that_repeat_a_token() -> None:
     """The query of an address is never told, and what was secret in the remote's is told nowhere."""
     words = "fatal: unable to access 'http://h.example/x.git?t=canary&u=1/': The requested URL returned error: 403"
 
-    assert "canary" not in git_words.quoted(words)
-    assert "http://h.example/x.git'" in git_words.quoted(words)
+    assert "canary" not in messages.quoted(words)
+    assert "http://h.example/x.git'" in messages.quoted(words)
 
 
 @pytest.mark.parametrize(
@@ -974,7 +976,7 @@ def test_a_clone_that_cannot_be_used(
 )
 def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> None:
     """As git words it, of this version and of others."""
-    fault = git_words.explain("target", "/srv/x", words, "be used")
+    fault = messages.explain("target", "/srv/x", words, "be used")
 
     assert kind is type(fault)
     assert str(fault).endswith(advice)
@@ -1013,7 +1015,7 @@ def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> N
 )
 def test_advice_for_a_rejected_push(said: str, words: str, kind: type[PublishError], advice: str) -> None:
     """Each reason has its own."""
-    fault = git_words.rejected("target", "gh-pages", said, words)
+    fault = messages.rejected("target", "gh-pages", said, words)
 
     assert kind is type(fault)
     assert re.search(advice, str(fault))
@@ -1094,7 +1096,7 @@ def test_killed_at_any_moment(place: Place) -> None:
     place.start_pages({"index.html": "0" * 200_000})
     script = (
         "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.market.quotes import Page\n"
-        "from heatmap.publishers.git import GitPublisher\nprint(flush=True)\n"
+        "from heatmap.publishers.git.publisher import GitPublisher\nprint(flush=True)\n"
         "GitPublisher(sys.argv[1]).publish([Page('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
     )
     chance = random.Random(4)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers import git_store, git_words
+from heatmap.publishers.git.publisher import messages
+from heatmap.publishers.git.publisher import store as git_store
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.publishers.test_git import PAGES, PUT, Place, _nobody, place, soon
@@ -205,7 +206,7 @@ def test_the_user_s_objects_are_told_of_and_stay(place: Place) -> None:
 )
 def test_what_is_no_damage_here(words: str) -> None:
     """A login, a network, and the remote's own objects: a new clone would not help."""
-    assert "" == git_words.damage_advice("site", words)
+    assert "" == messages.damage_advice("site", words)
 
 
 @pytest.mark.parametrize("push", [True, False])

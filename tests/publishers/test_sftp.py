@@ -12,11 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import askpass, delivery, openssh, sftp_client
+from heatmap.publishers import delivery
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.sftp import SftpPublisher
+from heatmap.publishers.sftp.publisher import askpass, connection, openssh
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
@@ -305,7 +306,7 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
         "from heatmap.system.deadline import Deadline; from heatmap.market.quotes import Page; from pathlib import Path;"
-        "from heatmap.publishers.sftp import SftpPublisher;"
+        "from heatmap.publishers.sftp.publisher import SftpPublisher;"
         f"SftpPublisher({sshd.url()!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         f" known_hosts_file=Path({str(sshd.known_hosts_file)!r}))"
         ".publish([Page('index.html', b'n' * 200_000)], Deadline(30))"
@@ -322,7 +323,7 @@ def test_without_open_files_in_dev(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, 
     here = tmp_path / 'it\'s "here" [1]'
     here.mkdir()
     monkeypatch.setenv("TMPDIR", str(here))
-    monkeypatch.setattr(sftp_client, "HAS_OPEN_FILES", False)
+    monkeypatch.setattr(connection, "HAS_OPEN_FILES", False)
 
     assert Delivery(2, 0) == target(sshd, verify="all").publish(PAGES, soon())
     assert ARRIVED == files(sshd.root)
@@ -334,7 +335,7 @@ def test_no_locale(sshd: Sshd) -> None:
     known = sshd.known_hosts_file.rename(sshd.folder / "été")
     code = (
         "from heatmap.system.deadline import Deadline; from heatmap.market.quotes import Page; from pathlib import Path; import sys;"
-        "from heatmap.publishers.sftp import SftpPublisher;"
+        "from heatmap.publishers.sftp.publisher import SftpPublisher;"
         f"p = SftpPublisher({sshd.url('%C3%A9t%C3%A9')!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         " known_hosts_file=Path(sys.argv[1]));"
         "found = [p.publish([Page('index.html', b'x')], Deadline(30)) for _ in 'ab'];"

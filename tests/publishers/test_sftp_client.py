@@ -6,14 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from heatmap.publishers.sftp.publisher.connection import Session
+from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
+from heatmap.publishers.sftp.publisher.messages import Broken
+from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers import sftp_words
-from heatmap.publishers.known_hosts import UnknownHostKey
-from heatmap.publishers.sftp import SftpPublisher
-from heatmap.publishers.sftp_client import Session
-from heatmap.publishers.sftp_words import Broken
-from heatmap.publishers.steps import CannotReplace, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, Missing, Unreadable
+from heatmap.publishers.sftp.publisher import messages
 from heatmap.system.deadline import Deadline
 
 TARGET = SftpPublisher("sftp://me@www.example.org/web", identity_file=Path("key"))
@@ -146,7 +146,7 @@ def test_a_file_that_may_be_written_but_not_read() -> None:
 )
 def test_why_there_is_no_connection(said: str, kind: type[PublishError], phrase: str) -> None:
     """Each of ssh's ways to end is one sentence of the right class: what may pass is tried again, the rest is not."""
-    error = sftp_words.refusal("sftp://x/", f"{said}\nConnection closed")
+    error = messages.refusal("sftp://x/", f"{said}\nConnection closed")
 
     assert kind is type(error)
     assert "\n" not in str(error)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from heatmap.analysis import modes, rankings
-from heatmap.history import periods, sparks
+from heatmap.history import period_starts, sparks
 from heatmap.history.figures import Figures, Past
 from heatmap.history.model import Break
 from heatmap.history.options import HistoryOptions
@@ -189,13 +189,13 @@ def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
     """A period that begins at a session without bars begins a session later tomorrow."""
     past, snapshot = known(tmp_path, 30)
     gap = past.digest.dates[-5]
-    base = periods.start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
+    base = period_starts.start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
 
     assert (None, 1) == (base.since, base.wait)
     both = set(past.digest.dates) - {gap, past.digest.dates[-4]}
-    assert 2 == periods.start("5d", past.digest.dates, both, SESSION).wait
-    assert 5 == periods.start("5d", past.digest.dates, set(), SESSION).wait
-    assert None is periods.start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
+    assert 2 == period_starts.start("5d", past.digest.dates, both, SESSION).wait
+    assert 5 == period_starts.start("5d", past.digest.dates, set(), SESSION).wait
+    assert None is period_starts.start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
 
 
 def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from heatmap.sources.nse.live.live import Nse
 
 from heatmap import snapshot_files
 from heatmap.context import Occasion
@@ -22,9 +23,8 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.market.calendar.session import Phase, Verdict
-from heatmap.sources.file import File
-from heatmap.sources.nse import Nse
 from heatmap.sources.recording import Recording
+from heatmap.sources.snapshot_file import File
 from heatmap.system.limits import SNAPSHOT_BYTES
 from heatmap.views.table import TableView
 from tests.drawings import reading_of

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from heatmap.sources.nse.live.archive import NseArchive, parse
 
 from heatmap.errors import (
     ConfigError,
@@ -17,9 +18,8 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
-from heatmap.history import archives
 from heatmap.market.calendar.session import Phase, Session, Window
-from heatmap.sources.nse_archive import NseArchive, parse
+from heatmap.sources.nse.live import bhavcopy
 from heatmap.sources.recording import Recording
 from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, share, symbol_list
 
@@ -240,7 +240,7 @@ def test_the_recorded_archive(recorded_bodies: Path) -> None:
     body = (recorded_bodies / "bhavcopy/sec_bhavdata_full_EQ_2026-08-14.csv").read_bytes()
     symbols = {quote.symbol for quote in Recording().fetch(now=SETTLES).quotes}
 
-    found = parse(archives.parse(body, date(2026, 8, 14)), symbols, SETTLES)
+    found = parse(bhavcopy.parse(body, date(2026, 8, 14)), symbols, SETTLES)
 
     assert (len(found.quotes), found.dropped) == (210, 0)
     lines = [[cell.strip() for cell in line.split(",")] for line in body.decode().splitlines()]

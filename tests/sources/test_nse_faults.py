@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from heatmap.sources.nse.live.live import ADVICE, Nse
 
 from heatmap.errors import (
     SourceBlocked,
@@ -21,7 +22,6 @@ from heatmap.errors import (
     SourceReshaped,
     SourceUntrusted,
 )
-from heatmap.sources.nse import ADVICE, Nse
 from tests.servers.dns import SilentDns
 from tests.servers.exchange import Exchange
 

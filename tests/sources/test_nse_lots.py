@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.errors import SourceReshaped
-from heatmap.sources import nse_lots
+from heatmap.sources.nse.live import lots
 from tests.servers.archives import lot_list
 
 
 def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
     """The exchange's list of 2019 had 146 stocks and three indices."""
-    found = nse_lots.parse((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
+    found = lots.parse((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
 
     assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= found
     assert not found & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
@@ -26,7 +26,7 @@ def test_any_list_of_lots(body: bytes) -> None:
     """Whatever it is made of, nothing but our own error leaves the parser."""
     for content in (body, lot_list([f"STOCK{n}" for n in range(60)]) + body):
         try:
-            assert len(nse_lots.parse(content)) >= 50
+            assert len(lots.parse(content)) >= 50
         except SourceReshaped:
             pass
 
@@ -34,4 +34,4 @@ def test_any_list_of_lots(body: bytes) -> None:
 def test_a_list_of_next_to_nothing() -> None:
     """Fewer stocks than there ever were are no list: the market would shrink to them."""
     with pytest.raises(SourceReshaped, match="names 49 stocks"):
-        nse_lots.parse(lot_list([f"STOCK{n}" for n in range(49)]))
+        lots.parse(lot_list([f"STOCK{n}" for n in range(49)]))

@@ -11,7 +11,7 @@ import pytest
 from heatmap.errors import SourceReshaped
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.phases import Alias
-from heatmap.sources import nse_symbols
+from heatmap.sources.nse.live import symbols
 from tests.servers.archives import symbol_list
 
 ZOMATO = Alias("ZOMATO", "ETERNAL", date(2025, 4, 9))
@@ -34,7 +34,7 @@ CHAIN = (
 )
 def test_rows_of_every_shape(row: bytes) -> None:
     """With blanks, quotes, commas in the name, and letters of another encoding."""
-    found = nse_symbols.parse(symbol_list() + row + b"\n")
+    found = symbols.parse(symbol_list() + row + b"\n")
 
     assert ZOMATO == found[-1]
     assert 61 == len(found)
@@ -57,7 +57,7 @@ def test_rows_of_every_shape(row: bytes) -> None:
 )
 def test_rows_that_say_nothing(row: bytes) -> None:
     """They are left out; the others are read."""
-    assert 60 == len(nse_symbols.parse(symbol_list() + row + b"\n"))
+    assert 60 == len(symbols.parse(symbol_list() + row + b"\n"))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_rows_that_say_nothing(row: bytes) -> None:
 def test_what_is_no_list(body: bytes) -> None:
     """A list of next to nothing is none, and one without end is not read."""
     with pytest.raises(SourceReshaped):
-        nse_symbols.parse(body)
+        symbols.parse(body)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
     """From the first day of the new one on; one change may lead to another, but not round in circles."""
     circle = (Alias("TCS", "X", date(2027, 1, 1)), Alias("A", "B", None), Alias("B", "A", None))
 
-    assert expected == nse_symbols.current(symbol, day, (*CHAIN, *circle))
-    assert nse_symbols.current("A", day, circle) in {"A", "B"}
+    assert expected == symbols.current(symbol, day, (*CHAIN, *circle))
+    assert symbols.current("A", day, circle) in {"A", "B"}
 
 
 def test_a_symbol_that_was_given_twice() -> None:
@@ -94,36 +94,36 @@ def test_a_symbol_that_was_given_twice() -> None:
     back = (Alias("Y", "X", date(2025, 1, 1)), Alias("X", "Y", date(2024, 1, 1)))
 
     for count in (998, 999):
-        assert nse_symbols.current("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
-        assert nse_symbols.current("X", date(2026, 1, 1), (*others[:count], *back)) == "X"
+        assert symbols.current("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
+        assert symbols.current("X", date(2026, 1, 1), (*others[:count], *back)) == "X"
 
 
 def test_changes_of_long_ago() -> None:
     """They say nothing of a symbol of today: it may have been given to another company since."""
     old = Alias("X", "Y", date(2005, 1, 1))
 
-    assert nse_symbols.recent((old, ZOMATO)) == (ZOMATO,)
+    assert symbols.recent((old, ZOMATO)) == (ZOMATO,)
 
 
 def test_what_leads_to_a_symbol() -> None:
     """All that it was called before, over others, too."""
-    assert CHAIN[:2] == nse_symbols.of_symbols(CHAIN, ["LTM", "TCS"])
-    assert () == nse_symbols.of_symbols(CHAIN, ["LTI"])
+    assert CHAIN[:2] == symbols.of_symbols(CHAIN, ["LTM", "TCS"])
+    assert () == symbols.of_symbols(CHAIN, ["LTI"])
 
 
 def test_what_is_kept(tmp_path: Path) -> None:
     """Changes since the calendar's first day join the calendar's own, those of a market's symbols alone if asked."""
     state = tmp_path / "state"
     fresh = Alias("FRESH", "NEWER", date(2026, 9, 1))
-    nse_symbols.save(state / "sources", (*CHAIN, fresh))
+    symbols.save(state / "sources", (*CHAIN, fresh))
     known = packaged.load(packaged.SessionOptions(), tmp_path)
 
-    assert (*CHAIN[1:], fresh) == nse_symbols.load(state / "sources")
-    assert (*known.aliases, fresh) == nse_symbols.with_kept(known, state).aliases
-    assert known == nse_symbols.with_kept(known, state, ["TCS"])
-    assert (*known.aliases, fresh) == nse_symbols.with_kept(known, state, ["NEWER"]).aliases
+    assert (*CHAIN[1:], fresh) == symbols.load(state / "sources")
+    assert (*known.aliases, fresh) == symbols.with_kept(known, state).aliases
+    assert known == symbols.with_kept(known, state, ["TCS"])
+    assert (*known.aliases, fresh) == symbols.with_kept(known, state, ["NEWER"]).aliases
     other = replace(known, name="own hours")
-    assert other == nse_symbols.with_kept(other, state)
+    assert other == symbols.with_kept(other, state)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_what_is_kept(tmp_path: Path) -> None:
 )
 def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
     """It is set aside; the next list takes its place."""
-    (tmp_path / nse_symbols.FILE_NAME).write_text(content)
+    (tmp_path / symbols.FILE_NAME).write_text(content)
 
-    assert () == nse_symbols.load(tmp_path)
-    nse_symbols.save(tmp_path, [ZOMATO])
-    assert (ZOMATO,) == nse_symbols.load(tmp_path)
+    assert () == symbols.load(tmp_path)
+    symbols.save(tmp_path, [ZOMATO])
+    assert (ZOMATO,) == symbols.load(tmp_path)
 
 
 def test_the_packaged_changes_are_the_calendar_s(tmp_path: Path) -> None:
     """One table for the archive source and the history."""
-    assert packaged.load(packaged.SessionOptions(), tmp_path).aliases == nse_symbols.packaged()
+    assert packaged.load(packaged.SessionOptions(), tmp_path).aliases == symbols.packaged()

@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from heatmap.publishers.s3.publisher.publisher import S3Publisher
+from heatmap.sources.nse.live.live import Nse
 
 from heatmap.alerts import webhooks
 from heatmap.cli.visitors import Visitor
 from heatmap.errors import SourceError
 from heatmap.monitor import ping
-from heatmap.publishers.s3 import S3Publisher
-from heatmap.sources.file import File
-from heatmap.sources.nse import Nse
+from heatmap.sources.snapshot_file import File
 from heatmap.system.deadline import Deadline
 from heatmap.system.http import Budget, Client
 from heatmap.system.web_file import Page

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from heatmap.sources.nse.live.live import Nse
 
 from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
-from heatmap.sources.file import File
-from heatmap.sources.nse import Nse
+from heatmap.sources.snapshot_file import File
 from heatmap.system.http import Budget, Client
 from tests.servers.certificates import Certificate
 from tests.servers.exchange import Exchange

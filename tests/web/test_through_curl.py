@@ -10,9 +10,9 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from heatmap.sources.nse.live.live import Nse
 
 from heatmap.errors import SourceError, SourceImpossible
-from heatmap.sources.nse import Nse
 from heatmap.sources.options import BROWSERS
 from heatmap.system.http import Budget, Client
 from tests.servers.exchange import Exchange
@@ -95,7 +95,7 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_cost_without_it() -> None:
     """Who does not ask for a likeness does not load the package, nor the other way round."""
     code = (
-        "import sys; from datetime import UTC, datetime; from heatmap.sources.nse import Nse\n"
+        "import sys; from datetime import UTC, datetime; from heatmap.sources.nse.live import Nse\n"
         "try: Nse(base_url=sys.argv[1], impersonate=sys.argv[2] or None).fetch(now=datetime.now(UTC))\n"
         "except Exception as error: print(error)\n"
         "print(*(name for name in ('requests', 'curl_cffi') if name in sys.modules))"

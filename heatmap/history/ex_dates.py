@@ -1,0 +1,118 @@
+"""The closing figures of an archive on the first day of a split, bonus or demerger. Pure.
+
+An archive keeps the previous close on the terms of the session before, so that the percent change of that day
+shows a loss that nobody had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.analysis import measures
+from heatmap.history import corporate_actions
+from heatmap.market import ratios
+from heatmap.market.bars import Bar
+from heatmap.market.periods import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import date
+    from fractions import Fraction
+
+    from heatmap.history.corporate_actions import QuotedClose
+    from heatmap.market.quotes import Quote, Snapshot
+
+
+class Evidence(NamedTuple):
+    """Figures of a session from elsewhere than its archive, by symbol."""
+
+    session: date
+    closes: Mapping[str, float]  # the previous closes of the session's last live page
+    quoted: Mapping[str, QuotedClose]  # those that the session's ticks count from
+    declared: Mapping[str, Fraction]  # what the market's user says of the session
+    # Returns the bars of the sessions before, oldest first, and whether the last is of the one just before.
+    bars: Callable[[Collection[str]], Mapping[str, tuple[Sequence[Bar], bool]]]
+
+
+def with_known_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
+    """Return an archive's figures with each previous close on the session's own terms.
+
+    The evidence counts in this order: what the market's user declared; the exchange's own previous close, of
+    the last live page or of the session's ticks; the bars, where the whole session lies beyond any price
+    band. A guess is marked in `doubts`. Where nothing tells, the percent change is unknown.
+    """
+    bars = {quote.symbol: bar for quote in snapshot.quotes if (bar := _bar(quote, evidence.session))}
+    alone = (
+        {
+            symbol
+            for symbol, bar in bars.items()
+            if bar.previous_close and corporate_actions.is_beyond_band(bar, bar.previous_close)
+        }
+        - evidence.closes.keys()
+        - evidence.quoted.keys()
+    )
+    wanted = alone | (evidence.declared.keys() & bars.keys())
+    earlier = evidence.bars(sorted(wanted)) if wanted else {}
+    return replace(
+        snapshot,
+        quotes=tuple(
+            _judged(quote, bar, evidence, *earlier.get(quote.symbol, ((), True)))
+            if (bar := bars.get(quote.symbol))
+            else quote
+            for quote in snapshot.quotes
+        ),
+    )
+
+
+def _judged(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], is_next: bool) -> Quote:
+    """Return the quote by the first evidence there is. `before` are its bars of earlier sessions."""
+    previous = quote.previous_close or 0.0
+    declared, live = evidence.declared.get(quote.symbol), evidence.closes.get(quote.symbol)
+    if declared is not None:
+        old = before[-1].close if before and is_next else previous
+        new = old * float(declared)
+        is_adjusted = abs(previous - new) < abs(previous - old)
+        return quote if is_adjusted else _counted_from(quote, round(new, 2))
+    if live is not None:
+        is_same = abs(live / previous - 1) <= corporate_actions.SAME_SHARE
+        return quote if is_same else _counted_from(quote, live)
+    known = evidence.quoted.get(quote.symbol)
+    change = corporate_actions.judge_terms(bar, before, known, is_next=is_next)
+    close = change.previous_close
+    if change.certainty is corporate_actions.Certainty.NONE or (known is not None and close is None):
+        return quote  # the exchange itself counted from this close
+    if close is None:
+        return _unknown(quote)
+    if change.certainty is corporate_actions.Certainty.PROBABLE and change.factor:
+        doubt = (
+            f"Probably {ratios.in_words(change.factor)} took effect: the session opened at "
+            f"{bar.open or bar.close:,.2f}, after a close of {previous:,.2f}."
+        )
+        return replace(_counted_from(quote, close), doubts={**quote.doubts, DAY: doubt})
+    return _counted_from(quote, round(close, 2))
+
+
+def _counted_from(quote: Quote, close: float) -> Quote:
+    """Return the quote with another previous close, and the percent change from it."""
+    if close <= 0 or quote.previous_close == close:
+        return quote
+    change = measures.percent_change(quote.last_price, close)
+    return replace(quote, previous_close=close, percent_change=change)
+
+
+def _unknown(quote: Quote) -> Quote:
+    doubt = (
+        f"All of the session was traded far from the previous close of {quote.previous_close:,.2f}: a split, "
+        "a bonus or a demerger may have taken effect."
+    )
+    return replace(quote, percent_change=None, doubts={**quote.doubts, DAY: doubt})
+
+
+def _bar(quote: Quote, session: date) -> Bar | None:
+    if quote.last_price is None or quote.previous_close is None:
+        return None
+    return Bar(
+        quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price,
+        quote.previous_close, quote.volume, quote.turnover,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""What is kept of each market, and what is forgotten by policy."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from heatmap.history import sql
+from heatmap.history.model import Kept, Pruned
+
+if TYPE_CHECKING:
+    from heatmap.history.database import Cursor
+    from heatmap.history.options import HistoryOptions
+
+
+def prune(cursor: Cursor, options: HistoryOptions) -> Pruned:
+    """Forget what is older than the options say."""
+    ticks = sessions = 0
+    for market in _markets(cursor):
+        oldest = _value(cursor, sql.NTH_NEWEST_TICKED, market, options.tick_sessions - 1)
+        ticks += _changed(cursor, sql.THIN_TICKS, market, oldest)
+        if options.bar_sessions is not None:
+            oldest = _value(cursor, sql.NTH_NEWEST_SESSION, market, options.bar_sessions - 1)
+            _changed(cursor, sql.DELETE_BARS, market, oldest)
+            sessions += _changed(cursor, sql.DELETE_SESSIONS, market, oldest)
+            ticks += _changed(cursor, sql.DELETE_TICKS, market, oldest)
+    return Pruned(ticks, sessions)
+
+
+def status(cursor: Cursor) -> list[tuple[Any, ...]]:
+    """Return a row for each market: what `kept` takes."""
+    found = []
+    for market in _markets(cursor):
+        cursor.execute(sql.COUNT_SESSIONS, (market,))
+        sessions = cursor.fetchall()[0]
+        cursor.execute(sql.COUNT_TICKS, (market,))
+        found.append((market, *sessions, *cursor.fetchall()[0]))
+    return found
+
+
+def kept(
+    market: str,
+    sessions: int,
+    first: str | None,
+    last: str | None,
+    ticks: int,
+    first_tick: str | None,
+    last_tick: str | None,
+) -> Kept:
+    """Return what a row of `status` says. Raises ValueError."""
+    return Kept(
+        market,
+        sessions,
+        (first and date.fromisoformat(first)) or None,
+        (last and date.fromisoformat(last)) or None,
+        ticks,
+        (first_tick and datetime.fromisoformat(first_tick)) or None,
+        (last_tick and datetime.fromisoformat(last_tick)) or None,
+    )
+
+
+def _markets(cursor: Cursor) -> list[str]:
+    cursor.execute(sql.MARKETS)
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _value(cursor: Cursor, statement: str, *parameters: object) -> str:
+    """Return the one text that a statement finds; "", which is before every date, where it finds none."""
+    cursor.execute(statement, parameters)
+    return str(next((row[0] for row in cursor.fetchall()), ""))
+
+
+def _changed(cursor: Cursor, statement: str, *parameters: object) -> int:
+    cursor.execute(statement, parameters)
+    return cursor.rowcount

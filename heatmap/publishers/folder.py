@@ -1,0 +1,232 @@
+"""Publishes into a folder of this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
+from heatmap.publishers import address
+from heatmap.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from heatmap.publishers.connection import Session
+    from heatmap.publishers.delivery import Delivery
+    from heatmap.system.deadline import Deadline
+    from heatmap.system.web_file import Page
+
+OTHERS_MAY_READ = 0o004
+NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good
+FORMS = "file:site, file:/var/www/site or file:///var/www/site"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePublisher:
+    """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`.
+
+    `overwrite`: files that this program did not write are replaced, too. `create`: folders above the last
+    one are made where they are missing, too.
+    """
+
+    url: str
+    overwrite: bool = False
+    create: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for an address that cannot be."""
+        scheme, _, rest = self.url.partition(":")
+        if scheme.lower() != "file" or not rest or (rest.startswith("//") and not rest.startswith("///")):
+            raise ConfigError([f"url must be a folder of this machine, as in {FORMS}"])
+        if not rest.isprintable() or "\0" in self.folder or "\n" in self.folder or "\r" in self.folder:
+            raise ConfigError(["url holds a line break or another control character: remove it"])
+        if "?" in rest or "#" in rest:
+            raise ConfigError(["url must not hold ? or #: write %3F or %23 where the folder's name has them"])
+
+    @property
+    def folder(self) -> str:
+        """The folder's path, decoded."""
+        from urllib.parse import unquote
+
+        path = unquote(self.url.partition(":")[2], errors="surrogateescape")
+        return "/" + path.lstrip("/") if path.startswith("/") else path
+
+    @property
+    def name(self) -> str:
+        """What messages call this target."""
+        return f"file:{self.folder}"
+
+    @property
+    def verify(self) -> str:
+        """Every file is read back: here it costs nothing."""
+        return "all"
+
+    @property
+    def replace(self) -> str:
+        """Every file system renames over what is there."""
+        return "rename"
+
+    @property
+    def attempts(self) -> int:
+        """A folder that refuses once will not think better of it a second later."""
+        return 1
+
+    def located(self, base: Path) -> FilePublisher:
+        """Return the same target with a relative folder taken from `base`."""
+        from urllib.parse import quote
+
+        return replace(self, url="file:" + quote(os.fsencode(base / os.path.expanduser(self.folder))))
+
+    def problems(self) -> Sequence[str]:
+        """Nothing can be missing: the folder is made on first use."""
+        return ()
+
+    def session(self, deadline: Deadline) -> Session:  # noqa: ARG002 -- nothing here can be hurried
+        """Return the primitive steps."""
+        return _Session(self)
+
+    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
+        from heatmap.publishers.delivery import deliver
+
+        return deliver(self, pages, deadline)
+
+    def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
+        """Return those of these files that visitors find there. Raises PublishError."""
+        from heatmap.publishers.search import find
+
+        return find(self, paths, deadline)
+
+    def check(
+        self,
+        deadline: Deadline,
+        pages: Sequence[Page] = (),
+        visit: Callable[[str, bytes], None] | None = None,
+    ) -> str:
+        """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
+        from heatmap.publishers.probe import probe
+
+        return probe(self, deadline, pages, visit)
+
+
+class _Session:
+    """A `steps.Session` on this machine's own file system."""
+
+    atomic = False
+    faults = (OSError,)
+
+    def __init__(self, target: FilePublisher) -> None:
+        self._publisher = target
+        self._target = target.name
+        self.made: list[str] = []
+        self._put: set[str] = set()  # there are mounts that have one mode for all their files
+
+    def open(self) -> None:
+        """See that the folder is there, or may be made."""
+        folder = self._publisher.folder.rstrip("/")
+        if self._publisher.create or not folder or os.path.exists(folder):
+            return
+        for level in address.levels(address.parent(folder)):
+            try:
+                os.stat(level)
+            except FileNotFoundError:
+                raise PublishImpossible(
+                    f"{self._target}: the folder {level} is not there, and is not made: check the path, and "
+                    "whether its disk is mounted; make that folder yourself, or set create = true"
+                ) from None
+
+    def size(self, path: str) -> int:
+        from heatmap.publishers.connection import Hidden, Missing
+
+        self._refuse_other_things(path)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            raise Missing from None
+        if not found.st_mode & OTHERS_MAY_READ and path not in self._put:
+            raise Hidden(found.st_size)
+        return found.st_size
+
+    def read(self, path: str, most: int | None = None) -> bytes:
+        from heatmap.publishers.connection import Missing, Unreadable
+
+        try:
+            with files.open_regular(path) as stream:
+                return stream.read(-1 if most is None else most)
+        except FileNotFoundError:
+            raise Missing from None
+        except PermissionError as error:
+            raise Unreadable(error.strerror) from None
+
+    def put(self, path: str, content: bytes) -> None:
+        self._make_folders(address.parent(path))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            files.set_mode(descriptor, address.FILE_MODE)
+            self._put.add(path)
+            files.sync(descriptor)  # or a power cut could leave the new name with nothing in it
+
+    def replace(self, temporary: str, path: str) -> None:
+        self._refuse_other_things(path)
+        os.replace(temporary, path)
+        self._put.add(path)
+
+    def remove(self, path: str) -> None:
+        from heatmap.publishers.connection import Missing
+
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            raise Missing from None
+
+    def names(self, folder: str) -> Sequence[str]:
+        with suppress(FileNotFoundError):
+            return os.listdir(folder or os.curdir)
+        return ()
+
+    def describe(self) -> str:
+        return "a folder of this machine"
+
+    def explain(self, error: BaseException) -> PublishError:
+        if not isinstance(error, OSError):
+            return PublishError(f"{self._target}: not done in time ({error})")
+        where, why = error.filename or "a file", error.strerror or str(error)
+        advice = "make room, or let this user write into the folder"
+        kind = PublishRefused if isinstance(error, PermissionError) else PublishError
+        if error.errno in NEVER:
+            kind, advice = PublishImpossible, "its file system cannot do that: publish into another one"
+        return kind(f"{self._target}: {where} cannot be written ({why}): {advice}")
+
+    def abort(self) -> None:
+        """Do nothing: a file system cannot be interrupted, and who waits for it is left behind."""
+
+    def close(self) -> None:
+        """Hold nothing open."""
+
+    def _refuse_other_things(self, path: str) -> None:
+        try:
+            what = files.describe_kind(os.lstat(path).st_mode)
+        except FileNotFoundError:
+            return
+        if what:
+            raise PublishImpossible(
+                f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
+            )
+
+    def _make_folders(self, folder: str) -> None:
+        for level in address.levels(folder):
+            try:
+                os.mkdir(level)
+            except OSError:  # also a parent that cannot be listed or is read-only: being there is enough
+                if not os.path.isdir(level):
+                    raise
+            else:
+                files.set_mode(level, address.FOLDER_MODE)  # whatever the umask
+                self.made.append(level)

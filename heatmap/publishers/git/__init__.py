@@ -1,0 +1,1 @@
+"""A branch of a Git repository."""

@@ -1,0 +1,163 @@
+"""Publishes into a bucket of Amazon S3, or of any store that speaks its language."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.errors import ConfigError
+from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
+from heatmap.system import secrets
+from heatmap.system.web_address import is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from heatmap.publishers.connection import Session
+    from heatmap.system.deadline import Deadline
+
+ADDRESSING = ("path", "virtual")
+ID_VARIABLE = "AWS_ACCESS_KEY_ID"
+SECRET = "secret_access_key"  # noqa: S105 -- how the configuration's keys for it begin
+SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 -- a variable's name
+TOKEN_VARIABLE = "AWS_SESSION_TOKEN"  # noqa: S105 -- the same
+NO_CACHE = "no-cache"  # a browser may keep the page, but asks each time whether it is still the newest
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Publisher(Remote):
+    """A bucket and the folder in it: `s3://bucket/folder`.
+
+    `endpoint_url` is the store's own address; None: Amazon's for the region. `addressing` says where the
+    bucket stands in an address: "path" (https://host/bucket) or "virtual" (https://bucket.host).
+    `access_key_id` None: the variable AWS_ACCESS_KEY_ID; without any `secret_access_key_...`:
+    AWS_SECRET_ACCESS_KEY. `cache_control` is sent to visitors with each file. `ca_file` holds the
+    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each request, once for each
+    64 KiB that it carries.
+    """
+
+    url: str
+    endpoint_url: str | None = None
+    region: str = "us-east-1"
+    addressing: str = "path"
+    access_key_id: str | None = None
+    secret_access_key_env: str | None = None
+    secret_access_key_file: Path | None = None
+    secret_access_key_command: tuple[str, ...] | None = None
+    cache_control: str = NO_CACHE
+    ca_file: Path | None = None
+    timeout_seconds: float = 20
+    verify: str = "page"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
+        try:
+            where = address.parse(self.url)
+            if where.user is not None or where.port is not None or where.folder.startswith("/"):
+                problems.append("url must be s3://bucket/folder: the server's address goes into endpoint_url")
+        except ConfigError as error:
+            problems.extend(error.problems)
+        if self.endpoint_url is not None:
+            problems.extend(_endpoint_problems(self.endpoint_url))
+        if self.addressing not in ADDRESSING:
+            problems.append(f"addressing must be one of {', '.join(ADDRESSING)}")
+        if not self.region or not self.region.replace("-", "").isalnum() or not self.region.isascii():
+            problems.append('region must be a name such as "eu-central-1"')
+        for name, value in (("cache_control", self.cache_control), ("access_key_id", self.access_key_id)):
+            if value is not None and not (value and value.isascii() and value.isprintable()):
+                problems.append(f"{name} must be plain ASCII text on one line")
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def replace(self) -> str:
+        """A file takes another's place in one step, as it arrives."""
+        return "rename"
+
+    def located(self, base: Path) -> S3Publisher:
+        """Return the same target with relative paths taken from `base`."""
+        file, ca_file = self.secret_access_key_file, self.ca_file
+        return replace(self, secret_access_key_file=file and base / file, ca_file=ca_file and base / ca_file)
+
+    def problems(self) -> Sequence[str]:
+        """Say what is missing: the library, a key, the file of authorities."""
+        from importlib.util import find_spec
+
+        found = []
+        if find_spec("requests_aws4auth") is None:
+            found.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
+        if not self._access_key_id:
+            found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
+        found += secrets.problems(*self._secret_places, what=SECRET)
+        found += secrets.problems(self._token_variable, None, what="session_token")
+        if self.ca_file and not self.ca_file.is_file():
+            found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
+        return found
+
+    def session(self, deadline: Deadline) -> Session:
+        """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
+        from heatmap.publishers import secret
+        from heatmap.publishers.s3.publisher.connection import S3Session
+        from heatmap.publishers.s3.publisher.requests import Bucket, Keys
+
+        key = secret.read(self.name, self._secret_places, deadline, SECRET)
+        token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")
+        bucket = Bucket(
+            target=self.name,
+            name=self.bucket,
+            url=self.bucket_url,
+            region=self.region,
+            cache_control=self.cache_control,
+            ca_file=str(self.ca_file) if self.ca_file else None,
+            timeout_seconds=self.timeout_seconds,
+        )
+        return S3Session(bucket, Keys(self._access_key_id or "", key or "", token), deadline)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return address.parse(self.url).host
+
+    @property
+    def bucket_url(self) -> str:
+        """The bucket's address at the store, without a slash at its end."""
+        china = ".cn" if self.region.startswith("cn-") else ""
+        endpoint = (self.endpoint_url or f"https://s3.{self.region}.amazonaws.com{china}").rstrip("/")
+        if self.addressing == "virtual":
+            scheme, _, rest = endpoint.partition("://")
+            return f"{scheme}://{self.bucket}.{rest}"
+        return f"{endpoint}/{self.bucket}"
+
+    @property
+    def _access_key_id(self) -> str | None:
+        return self.access_key_id or os.environ.get(ID_VARIABLE)
+
+    @property
+    def _secret_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:
+        named = (self.secret_access_key_env, self.secret_access_key_file, self.secret_access_key_command)
+        return (SECRET_VARIABLE, None, None) if named == (None, None, None) else named
+
+    @property
+    def _token_variable(self) -> str | None:
+        """The variable of what temporary keys have beside their secret, if they come by the usual ones."""
+        usual = self._secret_places[0] == SECRET_VARIABLE and os.environ.get(TOKEN_VARIABLE)
+        return TOKEN_VARIABLE if usual else None
+
+
+def _endpoint_problems(url: str) -> list[str]:
+    from urllib.parse import urlsplit
+
+    if not is_web_address(url, may_login=True):
+        return ["endpoint_url must be an address such as https://s3.example.org"]
+    parts = urlsplit(url)
+    if parts.username is not None or parts.query or parts.fragment:
+        return ["endpoint_url must hold neither a user nor ? nor #: keys have settings of their own"]
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        return ["endpoint_url must begin with https:, for http: lets others read and change what is sent"]
+    return []

@@ -1,0 +1,1 @@
+"""SFTP, by OpenSSH's own client."""

@@ -1,0 +1,132 @@
+"""Publishes by SFTP, through OpenSSH's own client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heatmap.errors import ConfigError, DeadlineError, PublishError
+from heatmap.publishers import address, options
+from heatmap.publishers.remote import Remote
+from heatmap.system import secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heatmap.publishers.connection import Session
+    from heatmap.publishers.sftp.publisher.known_hosts import HostKey
+    from heatmap.publishers.sftp.publisher.openssh import Server
+    from heatmap.system.deadline import Deadline
+
+PROGRAM = "sftp"
+
+
+@dataclass(frozen=True, slots=True)
+class SftpPublisher(Remote):
+    """A folder on an SSH server: `sftp://user@host:port/folder`, relative to the login folder unless `//`.
+
+    The login is by key, as `~/.ssh/config` or `config_file` and the agent say, unless a password is named.
+    The host's key must be known beforehand: to ssh itself, or in `known_hosts_file`. `identity_file` None:
+    the keys that ssh finds.
+    """
+
+    url: str
+    identity_file: Path | None = None
+    known_hosts_file: Path = Path("known_hosts")
+    config_file: Path | None = None
+    password_env: str | None = None
+    password_file: Path | None = None
+    password_command: tuple[str, ...] | None = None
+    timeout_seconds: float = 20
+    verify: str = "page"
+    replace: str = "rename"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
+        try:
+            where = address.parse(self.url)
+            if self.by_password and where.user is None:
+                problems.append("a password is named but url has no user: write user@ before the host")
+        except ConfigError as error:
+            problems.extend(error.problems)
+        for name, file in self._files():
+            if file and any(sign < " " or sign == '"' for sign in str(file)):
+                problems.append(f"{name} must not hold quotation marks or control characters")
+        if self.by_password and (self.identity_file or self.config_file):
+            problems.append("a password is named, so identity_file and config_file mean nothing: remove them")
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def by_password(self) -> bool:
+        """Whether the login is by password."""
+        return any((self.password_env, self.password_file, self.password_command))
+
+    def located(self, base: Path) -> SftpPublisher:
+        """Return the same target with relative paths taken from `base`."""
+        return replace(
+            self,
+            identity_file=self.identity_file and base / self.identity_file,
+            known_hosts_file=base / self.known_hosts_file,
+            config_file=self.config_file and base / self.config_file,
+            password_file=self.password_file and base / self.password_file,
+        )
+
+    def problems(self) -> Sequence[str]:
+        """Say what is missing: the client, the password, a file that is named."""
+        from shutil import which
+
+        found = secrets.problems(*self._password_places)
+        if which(PROGRAM) is None:
+            found.append(
+                "the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)"
+            )
+        for name, file in self._files():
+            if file and name != "known_hosts_file" and not file.is_file():
+                found.append(f"the {name} {file} is not there: name an existing file")
+        return found
+
+    def session(self, deadline: Deadline) -> Session:
+        """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
+        from heatmap.publishers import secret
+        from heatmap.publishers.sftp.publisher import connection
+
+        password = secret.read(self.name, self._password_places, deadline)
+        return connection.Session(self._server, deadline, password)
+
+    def host_key(self, deadline: Deadline) -> HostKey:
+        """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
+        from heatmap.publishers.sftp.publisher import openssh
+
+        try:
+            return openssh.host_key(self._server, deadline)
+        except DeadlineError as error:
+            raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
+
+    @property
+    def _password_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:
+        return self.password_env, self.password_file, self.password_command
+
+    @property
+    def _server(self) -> Server:
+        from heatmap.publishers.sftp.publisher.openssh import Server
+
+        return Server(
+            name=self.name,
+            address=address.parse(self.url),
+            timeout_seconds=self.timeout_seconds,
+            known_hosts_file=self.known_hosts_file,
+            by_password=self.by_password,
+            identity_file=self.identity_file,
+            config_file=self.config_file,
+        )
+
+    def _files(self) -> Sequence[tuple[str, Path | None]]:
+        return [
+            ("identity_file", self.identity_file),
+            ("known_hosts_file", self.known_hosts_file),
+            ("config_file", self.config_file),
+        ]

@@ -1,0 +1,1 @@
+"""The National Stock Exchange of India: live quotes, archives, holidays."""

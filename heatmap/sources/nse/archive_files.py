@@ -1,0 +1,143 @@
+"""Where archives are: the exchange's own server, or a folder of files that are there already."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from heatmap.errors import (
+    HistoryImpossible,
+    HistoryNonsense,
+    SourceBlocked,
+    SourceError,
+    SourceOverloaded,
+    SourceRenamed,
+    SourceUntrusted,
+)
+from heatmap.sources.nse.live import bhavcopy
+from heatmap.system import files, http, limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+DEADLINE_SECONDS = 60.0  # of one archive
+LIMITS = http.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
+PAGE = "/all-reports"  # where a person would find the archives
+
+
+class Folder:
+    """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
+
+    patience: int | None = None
+    may_be_trimmed = True
+
+    def __init__(self, path: Path) -> None:
+        """Look what is there. Raises HistoryImpossible where that is nothing, or cannot be seen."""
+        self._path = path
+        self._names: dict[date, list[str]] = {}
+        try:
+            found = sorted(os.listdir(path), key=lambda name: (not name.lower().startswith("sec"), name))
+        except OSError as error:
+            raise HistoryImpossible(
+                f"{path} cannot be read ({error.strerror}): give --folder a folder of archives"
+            ) from error
+        for name in found:
+            day = bhavcopy.date_of(name)
+            if day is not None:
+                self._names.setdefault(day, []).append(name)
+        if not self._names:
+            raise HistoryImpossible(
+                f"{path} holds no archive of shares: the exchange calls them sec_bhavdata_full_20072026.csv "
+                "or BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv.zip"
+            )
+
+    @property
+    def days(self) -> Sequence[date]:
+        """The days there are archives of, in order."""
+        return sorted(self._names)
+
+    def names(self, day: date) -> Sequence[str]:
+        """Return the files of a day."""
+        return self._names.get(day, [])
+
+    def other(self, path: str) -> str | None:
+        """Return the file that the exchange has at this path; None where it is not there."""
+        name = path.rpartition("/")[2]
+        return name if (self._path / name).is_file() else None
+
+    def read(self, name: str) -> bytes:
+        """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
+        try:
+            return files.read(self._path / name, limits.ARCHIVE_BYTES)
+        except OSError as error:
+            raise HistoryNonsense(f"cannot be read ({error.strerror})") from error
+
+
+class Exchange:
+    """The exchange's archives over HTTP; a context manager.
+
+    `headers` are those of a browser; a `client` that asks in another way may be given. After a refusal a
+    page is visited for its cookies; a second one ends it.
+    """
+
+    patience: int | None = 3
+    may_be_trimmed = False
+
+    def __init__(
+        self, base_url: str, page_url: str, headers: Mapping[str, str], client: http.Client | None = None
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._page = page_url.rstrip("/") + PAGE
+        self._client = client or http.Client(headers=headers, limits=LIMITS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.__exit__()
+
+    def names(self, day: date) -> Sequence[str]:
+        """Return the addresses of a day's archives."""
+        return [self._base + path for path in bhavcopy.paths(day)]
+
+    def other(self, path: str) -> str:
+        """Return the address of another file, by its path."""
+        return self._base + path
+
+    def read(self, name: str) -> bytes | None:
+        """Ask for an archive; None where it is not there. Raises SourceError."""
+        try:
+            try:
+                return self._archive(name)
+            except SourceBlocked:
+                self._visit()
+                return self._archive(name)
+        except SourceRenamed:
+            return None
+
+    def _archive(self, url: str) -> bytes:
+        answer = self._get(url)
+        if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
+            raise SourceBlocked(
+                f"{http.shown(url)} answered with a web page where an archive was due: "
+                "it does not let this address in"
+            )
+        return answer.body
+
+    def _visit(self) -> None:
+        """Fetch the page's cookies; what else it answers does not matter."""
+        try:
+            self._get(self._page)
+        except (SourceOverloaded, SourceUntrusted):
+            raise
+        except SourceError:
+            return
+
+    def _get(self, url: str) -> http.Answer:
+        return self._client.get(url, http.Budget(DEADLINE_SECONDS))

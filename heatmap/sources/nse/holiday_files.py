@@ -1,0 +1,149 @@
+"""The files that keep the exchange's holiday list: the overrides file, or one in the state directory.
+
+A market's calendar is the packaged one, with the file of the state directory over it and the overrides file
+over both. What a list adds goes into the overrides file where the configuration names one and it can be
+written; else into the file of the state directory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.errors import ConfigError, unwritable
+from heatmap.market.calendar import overrides, overrides_file
+from heatmap.market.calendar import packaged as calendars
+from heatmap.sources.nse.live import calendar_update
+from heatmap.state.memory import json_files
+from heatmap.system import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from heatmap.market.calendar.packaged import SessionOptions
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.sources.nse.live.calendar_update import Update
+    from heatmap.sources.nse.live.holidays import Holidays
+
+HEADER = (
+    "# The exchange's holiday list, kept by heatmap. Entries of your own belong into the file that\n"
+    "# `overrides` under [market.session] names.\n"
+)
+
+
+class HolidayFile(NamedTuple):
+    """One file. `text` is what a new one begins with where there is none yet.
+
+    `beneath` is the calendar without it; `above` is the text of the overrides file that is merged over it.
+    """
+
+    path: Path
+    text: str
+    beneath: Calendar
+    above: str = ""
+
+
+def candidates(options: SessionOptions, base: Path, state_directory: Path) -> list[HolidayFile]:
+    """Return the files that may keep a list for these options, in the order in which they are tried.
+
+    Relative paths start at `base`. Empty for a calendar without such a list. Raises ConfigError where the
+    overrides file cannot be read.
+    """
+    in_state = calendars.holiday_file_of(options, state_directory)
+    if in_state is None:
+        return []
+    packaged = calendars.packaged(options)
+    text = _usable(in_state, packaged)
+    if options.overrides is None:
+        return [HolidayFile(in_state, text, packaged)]
+    path = (base / options.overrides).resolve()  # a link stays one, and what it leads to is replaced
+    own = overrides.read(path)
+    beneath = overrides.merged(packaged, text, in_state.name, [])
+    return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
+
+
+def without_remains(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
+    """Return the lists but for an earlier year that is not whole: it has only the days still to come."""
+    return tuple(listed for listed in lists if listed is lists[-1] or not listed.missing)
+
+
+def merge(file: HolidayFile, lists: Sequence[Holidays], today: date) -> tuple[str, list[Update]]:
+    """Return the file's new text, and what each list does. Raises SourceNonsense and ConfigError."""
+    text, updates = file.text, []
+    for listed in lists:
+        updates.append(
+            calendar_update.update(file.beneath, text, file.path.name, listed, today, above=file.above)
+        )
+        text = updates[-1].text
+    return text, updates
+
+
+def save(
+    files: Sequence[HolidayFile], lists: Sequence[Holidays], today: date
+) -> tuple[HolidayFile, list[Update]]:
+    """Merge the lists into the first file that can be written; return that one and what each list does.
+
+    A file whose text does not change is not written. Raises SourceNonsense, and ConfigError with the reasons
+    of all files.
+    """
+    failures: list[ConfigError] = []
+    for file in files:
+        try:
+            text, updates = merge(file, lists, today)
+            if file.above:
+                _refuse_hidden(file, updates)
+            if text != file.text:
+                _write(file.path, text)
+        except ConfigError as error:
+            failures.append(error)
+        else:
+            return file, updates
+    raise type(failures[-1])([problem for failure in failures for problem in failure.problems])
+
+
+def _usable(path: Path, packaged: Calendar) -> str:
+    """Return the text of the state directory's file, or how a new one begins where it cannot be used."""
+    problems: list[str] = []
+    try:
+        text = overrides.read(path)
+        overrides_file.without(text)
+        overrides.merged(packaged, text, path.name, problems)
+    except ConfigError:
+        return HEADER
+    return HEADER if problems else text
+
+
+def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
+    """Raise ConfigError where an older block of the overrides file hides what a list has."""
+    own = overrides.dates(overrides_file.without(file.above))
+    hidden = [change for update in updates for change in update.own if change.day not in own]
+    if hidden:
+        problem = (
+            f"{file.path} cannot keep the list, for an older one in the overrides file has another entry for "
+            f"{hidden[0].day}: make the overrides file writable"
+        )
+        raise ConfigError([problem])
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
+    from contextlib import suppress
+    from stat import S_IMODE
+
+    temporary = path.with_name(files.temporary_name(path.name))
+    try:
+        json_files.make_state_directory(path.parent)
+        if path.exists():
+            path.open("r+b").close()  # a folder that may be written lets even a read-only file be replaced
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            files.sync(file.fileno())
+        if path.exists():
+            files.set_mode(temporary, S_IMODE(path.stat().st_mode))
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise unwritable(error, f"{path} cannot be written ({error.strerror}): make it writable") from error

@@ -1,0 +1,96 @@
+"""Quotes from a file or an address: another installation's snapshot.json, or an answer of the exchange."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
+from heatmap.sources.options import Online
+from heatmap.system import files, limits, resource_errors, strict_json
+from heatmap.system.web_address import is_web_address
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from heatmap.market.quotes import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class File(Online):
+    """The figures at `path` or at `url`: exactly one of the two. What they are is told by their content."""
+
+    path: str | None = None
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for values that cannot be."""
+        problems = []
+        if (self.path is None) == (self.url is None):
+            problems.append("needs either path or url")
+        if self.path is not None and (not self.path or "\0" in self.path):
+            problems.append("path must be that of a file")
+        if self.url is not None and not is_web_address(self.url):
+            problems.append("url must begin with https:// or http:// and a host, without user and password")
+        problems += self.option_problems()
+        if problems:
+            raise ConfigError(problems)
+
+    def located(self, base: Path) -> File:
+        """Return the same source with relative paths taken from `base`."""
+        from pathlib import Path
+
+        located = Online.located(
+            self, base
+        )  # no super(): a slotted dataclass is not the class it was written as
+        return replace(located, path=str(base / Path(self.path).expanduser())) if self.path else located
+
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
+        """Return what the file holds now. Raises SourceError."""
+        offset = None
+        if self.path is not None:
+            where, body = self.path, _read(self.path)
+        else:
+            from heatmap.system import http
+
+            where = http.shown(self.url or "")
+            with self.client() as client:
+                body = client.get(self.url or "", http.Budget(self.fetch_timeout_seconds)).body
+                offset = client.clock_offset
+        try:
+            return replace(parse(body), clock_offset=offset)
+        except SourceError as error:
+            raise error.saying(f"{where} {error}") from error
+
+
+def parse(body: bytes) -> Snapshot:
+    """Return the quotes in a snapshot.json of ours or in an answer of the exchange. Raises SourceError."""
+    from heatmap.market import snapshot_json
+    from heatmap.market.calendar.session import Phase
+    from heatmap.sources.nse.live import body as nse_body
+
+    if nse_body.is_web_page(body):
+        return nse_body.parse(body)  # which says what that means
+    document = strict_json.decode(body)
+    if isinstance(document, dict) and "schema" in document:
+        snapshot = snapshot_json.from_json(document)
+        return replace(snapshot, relayed=Phase(document["session"]["phase"]))
+    return nse_body.parse(document)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return files.read(path, limits.SNAPSHOT_BYTES)
+    except FileNotFoundError as error:
+        message = f"{path} is not there: check its name, or wait until it has been written"
+        raise SourceImpossible(message) from error
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SourceNonsense(f"{path} holds no list of quotes: {error.strerror}") from error
+        if error.errno in (errno.EINVAL, errno.EISDIR):
+            raise SourceImpossible(f"{path} is no file ({error.strerror}): name the file itself") from error
+        resource_errors.refuse(error)
+        message = f"{path} cannot be read ({error.strerror}): make it readable or name another"
+        raise SourceImpossible(message) from error
