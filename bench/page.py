@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from heatmap import demo
 from heatmap.analysis.modes import MODES
 from heatmap.market.quotes import Quote
-from heatmap.render.options import LAYOUTS, PageOptions
-from heatmap.render.replay import replay_json
-from heatmap.render.templates import later_script
+from heatmap.pictures.market_map.replay_data import replay_json
+from heatmap.pictures.options import LAYOUTS, PageOptions
+from heatmap.pictures.templates import later_script
 from tests.drawings import page_of, recorded, snapshot_of
 from tests.history.markets import tape_of
 from tests.servers.chromium import chromium

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.history.corporate_actions import QuotedClose
     from heatmap.history.ex_dates import Evidence
-    from heatmap.history.figures import Past
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
+    from heatmap.pictures.market_map.past import Past
     from heatmap.state.memory.memory import State
     from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
@@ -114,7 +114,7 @@ class Chronicle:
         session = self.note(market, snapshot, verdict)
 
         def read(store: Store) -> Past:
-            from heatmap.history import figures
+            from heatmap.pictures.market_map import past as figures
             from heatmap.sources.nse.live import symbols as nse_symbols
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config

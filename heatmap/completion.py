@@ -11,11 +11,11 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap import dispatch, duty, final_figures, final_parts, pages
-from heatmap.alerts import memory
 from heatmap.chronicle import Chronicle
 from heatmap.errors import LockedError
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
+from heatmap.notify.alerts import memory
 from heatmap.sequel import Sequel
 from heatmap.state.memory.memory import State, lock, mark_name, merge_faults
 from heatmap.state.memory.report import Report
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.archive.delivery import Archives
     from heatmap.config import Config, Market
     from heatmap.final_figures import Final
     from heatmap.market.calendar.session import Verdict
+    from heatmap.pages.archive.delivery import Archives
     from heatmap.publishers.delivery import Delivery
     from heatmap.system.web_file import Page
 

@@ -11,7 +11,7 @@ from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.session import MarketIdentity
-from heatmap.render.options import PageOptions
+from heatmap.pictures.options import PageOptions
 from heatmap.state.memory import idle
 from heatmap.state.memory.memory import FILE_NAME as STATE_FILE
 from heatmap.system import files, limits, resource_errors, suggestions
@@ -20,11 +20,11 @@ from heatmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.alerts.options import AlertOptions
-    from heatmap.archive.options import ArchiveOptions
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.quality import GateOptions
-    from heatmap.monitor.options import MonitorOptions
+    from heatmap.notify.alerts.options import AlertOptions
+    from heatmap.notify.monitoring.options import MonitorOptions
+    from heatmap.pages.archive.options import ArchiveOptions
     from heatmap.publishers.interface import Publisher
     from heatmap.sources.interface import Source
 
@@ -238,13 +238,13 @@ class _Reader(Tables):
         return found
 
     def _monitor(self, table: object) -> MonitorOptions | None:
-        from heatmap.monitor.options import MonitorOptions
+        from heatmap.notify.monitoring.options import MonitorOptions
 
         options: MonitorOptions | None = self.located(self.build(MonitorOptions, table, "monitor"))
         return options
 
     def _archive(self, table: object) -> ArchiveOptions | None:
-        from heatmap.archive.options import ArchiveOptions
+        from heatmap.pages.archive.options import ArchiveOptions
 
         options: ArchiveOptions | None = self.build(ArchiveOptions, table, "archive")
         return options
@@ -258,7 +258,7 @@ class _Reader(Tables):
     def _alerts(self, tables: Sequence[object], markets: Sequence[str]) -> tuple[AlertOptions, ...]:
         if not tables:
             return ()
-        from heatmap.alerts.options import AlertOptions
+        from heatmap.notify.alerts.options import AlertOptions
 
         alerts: list[AlertOptions] = []
         for number, table in enumerate(tables, 1):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from heatmap import config as configuration
-from heatmap import embed, tick
+from heatmap import tick
 from heatmap.errors import PublishError, UsageError
 from heatmap.market.calendar import phases
+from heatmap.pages import embed
 from heatmap.publishers import ownership
 from heatmap.system import files, temporary
 

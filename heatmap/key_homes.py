@@ -6,14 +6,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from heatmap import plugins
-from heatmap.alerts.options import AlertOptions
-from heatmap.archive.options import ArchiveOptions
 from heatmap.config_tables import MarketTable, TopLevel
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quality import GateOptions
-from heatmap.monitor.options import MonitorOptions
-from heatmap.render.options import PageOptions
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
+from heatmap.pictures.options import PageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

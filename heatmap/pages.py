@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap import snapshot_files
+from heatmap.pages import snapshot_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from heatmap.config import Config, Market
-    from heatmap.context import Days
-    from heatmap.history.figures import Past
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
-    from heatmap.render.options import PageOptions
+    from heatmap.pictures.context import Days
+    from heatmap.pictures.market_map.past import Past
+    from heatmap.pictures.options import PageOptions
     from heatmap.sequel import Sequel
     from heatmap.system.web_file import Page
 
@@ -37,14 +37,14 @@ def draw(
     from dataclasses import replace
 
     from heatmap.analysis import rankings
-    from heatmap.context import Occasion
-    from heatmap.images import png, svg
     from heatmap.market.calendar import phases
-    from heatmap.render.fragment import fragment
-    from heatmap.render.options import named
-    from heatmap.render.page import render
+    from heatmap.pages.page import render
+    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.market_map import png, svg
+    from heatmap.pictures.market_map.fragment import fragment
+    from heatmap.pictures.market_map.table import TableView
+    from heatmap.pictures.options import named
     from heatmap.system.web_file import Page
-    from heatmap.views.table import TableView
 
     look = config.page
     found = rankings.read_all(snapshot, look.clamp_percent, look.period_clamps)
@@ -103,9 +103,9 @@ def _history(
     """Return the document of history.json, and what the page offers of it; None where there is none yet."""
     if past is None:
         return {}, None
-    from heatmap.render import availability, history
+    from heatmap.pictures.market_map import availability, history_data
 
-    document = history.history_data(past, snapshot, shown, look)
+    document = history_data.history_data(past, snapshot, shown, look)
     offered = availability.offered(past, document, market.calendar)
     return document, {**offered, "moments": len(past.tape.minutes)} if offered else None
 
@@ -121,12 +121,12 @@ def _parts(
     config: Config, market: Market, snapshot: Snapshot, past: Past, document: dict[str, Any]
 ) -> Iterator[Page]:
     """Yield what the page loads once its reader asks for the past."""
-    from heatmap.render import history, replay
-    from heatmap.render.templates import later_script
+    from heatmap.pictures.market_map import history_data, replay_data
+    from heatmap.pictures.templates import later_script
     from heatmap.system.web_file import Page
 
-    yield Page(f"{market.name}/history.json", history.history_json(document))
+    yield Page(f"{market.name}/history.json", history_data.history_json(document))
     if len(past.tape.minutes) > 1:
-        content = replay.replay_json(past.tape, snapshot.as_of, config.page)
+        content = replay_data.replay_json(past.tape, snapshot.as_of, config.page)
         yield Page(f"{market.name}/replay.json", content)
     yield Page(f"{market.name}/later.js", later_script().encode())

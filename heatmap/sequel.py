@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from heatmap import duty, final_parts
-from heatmap.archive import shared
-from heatmap.archive.delivery import Archives
-from heatmap.archive.options import ArchiveSettings
-from heatmap.archive.shelf import Shelf
 from heatmap.market.calendar.session import Phase
+from heatmap.pages.archive import sharing
+from heatmap.pages.archive.day_pages import Shelf
+from heatmap.pages.archive.delivery import Archives
+from heatmap.pages.archive.options import ArchiveSettings
 from heatmap.state.memory.memory import merge_faults
 from heatmap.system import parts
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from heatmap.alerts import desk
-    from heatmap.alerts.memory import Notice
     from heatmap.chronicle import Chronicle
     from heatmap.config import Config, Market
-    from heatmap.context import Days
-    from heatmap.history.figures import Past
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
+    from heatmap.notify.alerts import delivery
+    from heatmap.notify.alerts.memory import Notice
+    from heatmap.pictures.context import Days
+    from heatmap.pictures.market_map.past import Past
     from heatmap.state.memory.memory import State
     from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
@@ -80,10 +80,10 @@ class Sequel:
         self._is_published = False
         self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
-            from heatmap.alerts import desk
+            from heatmap.notify.alerts import delivery
 
             # At once, because what is read as a secret no child of the run inherits.
-            for problem in desk.problems(config.alerts):
+            for problem in delivery.problems(config.alerts):
                 say(f"alerts: nobody is told: {problem}")
 
     def shelf(
@@ -120,7 +120,7 @@ class Sequel:
         names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
         if past is None or not names.keys() & past.digest.bases.keys():
             return snapshot
-        from heatmap.alerts import rules
+        from heatmap.notify.alerts import rules
 
         longer = rules.with_history(snapshot, past, names)
         for period, alert in names.items():
@@ -176,12 +176,14 @@ class Sequel:
         Raises ConfigError where the state cannot be written.
         """
         if self._config.alerts and self._is_published and self._drawn:
-            from heatmap.alerts import desk
+            from heatmap.notify.alerts import delivery
 
-            ticks = [desk.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot) for drawn in self._drawn]
+            ticks = [
+                delivery.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot) for drawn in self._drawn
+            ]
             # What alerts remember is of all markets.
             warn = partial(self._chronicle.tell, self._drawn[0].market)
-            for name, why in desk.tell(self._alert_settings(), ticks, deadline, self._say, warn).items():
+            for name, why in delivery.tell(self._alert_settings(), ticks, deadline, self._say, warn).items():
                 self._report.note_part(name, parts.ALERTS, why)
             for drawn in self._drawn:
                 self._remember_alerts(drawn)
@@ -223,26 +225,26 @@ class Sequel:
         """Return what the feed tells of alerts, newest first."""
         if not self._config.alerts:
             return ()
-        from heatmap.alerts import desk
+        from heatmap.notify.alerts import delivery
 
-        tick = desk.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot)
-        return desk.notices(self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market))
+        tick = delivery.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot)
+        return delivery.notices(self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market))
 
-    def _alert_settings(self) -> desk.Settings:
-        from heatmap.alerts import desk
+    def _alert_settings(self) -> delivery.Settings:
+        from heatmap.notify.alerts import delivery
 
         config = self._config
-        return desk.Settings(config.alerts, config.state_directory, config.public_url)
+        return delivery.Settings(config.alerts, config.state_directory, config.public_url)
 
     def _take(self, store: Store, market: Market) -> None:
         """Take over what a machine that shares this history has published and told. Raises HistoryError."""
         folder, name = self._config.state_directory, market.name
         warn = partial(self._chronicle.tell, market)
         if self._config.archive is None or self._config.archive.enabled:
-            shared.take_record(store, folder, name, warn)
+            sharing.take_record(store, folder, name, warn)
         if not self._config.alerts:
             return
-        from heatmap.alerts import memory
+        from heatmap.notify.alerts import memory
 
         content = store.note(name, ALERTS)
         known = memory.unpacked(content) if content else None
@@ -251,7 +253,7 @@ class Sequel:
                 memory.save(folder, {**memory.load(folder, warn), name: known})
 
     def _give_alerts(self, store: Store, name: str) -> None:
-        from heatmap.alerts import memory
+        from heatmap.notify.alerts import memory
 
         known = memory.load(self._config.state_directory, self._say).get(name)
         if known is not None:
@@ -269,14 +271,14 @@ def problems(config: Config) -> list[str]:
     """Say what keeps alerts from being told; touches no network."""
     if not config.alerts:
         return []
-    from heatmap.alerts import desk
+    from heatmap.notify.alerts import delivery
 
     problem = feed_problem(config)
     silent = [alert.name for alert in config.alerts if problem and not alert.posts]
     return [
         *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
         *_unknown_periods(config),
-        *desk.problems(config.alerts),
+        *delivery.problems(config.alerts),
     ]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heatmap.config import Config, Market
     from heatmap.gatekeeper import Gatekeeper
     from heatmap.market.calendar.session import MarketIdentity, Verdict
-    from heatmap.monitor.options import MonitorSettings
+    from heatmap.notify.monitoring.options import MonitorSettings
     from heatmap.sequel import Sequel
     from heatmap.system.web_file import Page
 
@@ -86,7 +86,7 @@ def run(
     from heatmap.chronicle import Chronicle
     from heatmap.drawing import Drawing
     from heatmap.gatekeeper import Gatekeeper
-    from heatmap.monitor.watch import Watch
+    from heatmap.notify.monitoring.run_monitor import Watch
     from heatmap.sequel import Sequel
 
     deadline = Deadline(config.deadline_seconds)
@@ -150,7 +150,7 @@ def _rest(
     if markets and not quiet and _renew(config, state, markets, now, report):
         report.idle_until = None  # it was that of the calendar before
     if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
-        from heatmap.monitor.watch import rest
+        from heatmap.notify.monitoring.run_monitor import rest
 
         rest(_monitor_settings(config), _by_identity(verdicts), now, report)
 
@@ -162,7 +162,7 @@ def _by_identity(verdicts: Sequence[tuple[Market, Verdict]]) -> list[tuple[Marke
 
 def _monitor_settings(config: Config) -> MonitorSettings:
     """Return what the monitoring of a run needs to know."""
-    from heatmap.monitor.options import MonitorOptions, MonitorSettings
+    from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
 
     names = [market.name for market in config.markets]
     options = config.monitor or MonitorOptions()

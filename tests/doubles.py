@@ -11,9 +11,9 @@ from heatmap.config import Config, Market, NamedSource
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.market.calendar import packaged
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pictures.options import PageOptions
 from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
-from heatmap.render.options import PageOptions
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 

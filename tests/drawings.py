@@ -11,14 +11,14 @@ from typing import Any
 
 from heatmap.analysis import rankings
 from heatmap.analysis.rankings import Reading
-from heatmap.context import Occasion
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.render.options import PageOptions
-from heatmap.render.page import render
+from heatmap.pages.page import render
+from heatmap.pictures.context import Occasion
+from heatmap.pictures.market_map.table import TableView
+from heatmap.pictures.options import PageOptions
 from heatmap.sources.recording import Recording
-from heatmap.views.table import TableView
 
 FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")
 AS_OF = datetime.fromisoformat("2026-09-17T10:30:28+00:00")

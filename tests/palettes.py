@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from heatmap.analysis.colours import UPS
-from heatmap.render.data import PALETTES, packed_palettes
+from heatmap.pictures.market_map.data import PALETTES, packed_palettes
 
 
 def content() -> str:

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from heatmap import demo, embed, tick
+from heatmap import demo, tick
 from heatmap.history.store import open_store
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
+from heatmap.pages import embed
 from heatmap.publishers.folder import FilePublisher
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded

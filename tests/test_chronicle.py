@@ -13,7 +13,6 @@ import pytest
 from heatmap.state.memory.memory import State
 
 from heatmap import tick
-from heatmap.alerts.options import AlertOptions
 from heatmap.chronicle import MOST_TOLD, Chronicle
 from heatmap.config import Config
 from heatmap.errors import ConfigError, PublishError
@@ -23,6 +22,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Change, Quote
+from heatmap.notify.alerts.options import AlertOptions
 from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures

@@ -14,14 +14,14 @@ from heatmap.state.memory.memory import Memory, State
 from heatmap.state.memory.report import Report
 
 from heatmap import chronicle, final_figures, final_parts, tick
-from heatmap.alerts import webhooks
-from heatmap.alerts.options import AlertOptions
 from heatmap.errors import PublishError, SourceError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
+from heatmap.notify.alerts import webhooks
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages.archive import calendar_page
 from heatmap.publishers.folder import FilePublisher
-from heatmap.render import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.hooks import Hooks
@@ -241,7 +241,7 @@ def test_a_map_that_could_not_be_drawn_is_drawn_later(
 
     market = Market(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "render", broken)
+        patch.setattr(calendar_page, "render", broken)
         market.run(FINAL)
         assert f"{DAY}index.html" not in market.target.pages
         assert b"/2026/09/17/" not in market.target.pages.get(FEED, b"")

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from heatmap import config, plugins
-from heatmap.alerts.options import AlertOptions
-from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import ConfigError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
-from heatmap.monitor.options import MonitorOptions
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
+from heatmap.pictures.options import PageOptions
 from heatmap.publishers.folder import FilePublisher
-from heatmap.render.options import PageOptions
 from heatmap.sources.snapshot_file import File
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap import cli, gatekeeper
-from heatmap.alerts import memory as alerts
-from heatmap.archive import record
 from heatmap.errors import ConfigError
+from heatmap.notify.alerts import memory as alerts
+from heatmap.pages.archive import record
 from heatmap.state.memory import circuit_breaker, json_files
 
 

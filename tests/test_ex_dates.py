@@ -15,8 +15,6 @@ import pytest
 from heatmap.sources.nse.live.bhavcopy import Archive
 
 from heatmap import tick
-from heatmap.alerts.options import AlertOptions
-from heatmap.archive.options import ArchiveOptions
 from heatmap.config import Config, NamedSource
 from heatmap.errors import SourceError
 from heatmap.history import ex_dates, quoted_closes
@@ -29,6 +27,8 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Terms
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.sources.nse.live import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.history.ex_dates import CRASH, GENESYS, HARDWYN, IVZINNIFTY, JLHL, NARMADA, POCL, TEMBO, VEDL

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from heatmap import cli, config, plugins
-from heatmap.alerts.options import AlertOptions
-from heatmap.archive.options import ArchiveOptions
 from heatmap.cli import parser
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.market.quality import GateOptions
-from heatmap.monitor.options import MonitorOptions
-from heatmap.render.options import PageOptions
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
+from heatmap.pictures.options import PageOptions
 
 TOP = Path(__file__).parents[1]
 REFERENCE = TOP / "docs" / "reference.md"

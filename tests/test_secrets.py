@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import pytest
 
-from heatmap import snapshot_files
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.views.table import TableView
+from heatmap.pages import snapshot_files
+from heatmap.pictures.market_map.table import TableView
 from tests.conftest import started
 from tests.drawings import occasion, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp

@@ -11,12 +11,12 @@ import pytest
 from heatmap.state.memory.memory import Memory, State
 
 from heatmap import cli, tick
-from heatmap.alerts.options import AlertOptions
-from heatmap.archive import record
-from heatmap.archive.options import ArchiveOptions
 from heatmap.errors import PublishError
 from heatmap.market.quotes import Quote
-from heatmap.render import archive, feed
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages import feed
+from heatmap.pages.archive import calendar_page, record
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.system import parts
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.render.test_feed import ATOM, faults
@@ -165,7 +165,7 @@ def test_a_fault_of_the_archive_costs_no_feed_and_no_link(
 
     market = Market(tmp_path, alerts=(MOVERS,))
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "render", broken)
+        patch.setattr(calendar_page, "render", broken)
         assert 0 == tick.run(market.config, now=FINAL).exit_code
     assert ["bars", "alerts"] == marks(market)  # a feed without the day is not done
     known = record.load(market.config.state_directory, "nse-fno", pytest.fail)

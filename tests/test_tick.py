@@ -21,12 +21,12 @@ from heatmap.errors import (
     SourceBlocked,
     SourceNonsense,
 )
-from heatmap.images import png
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quotes import Quote
+from heatmap.pictures.market_map import png
+from heatmap.pictures.options import PageOptions
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.folder import FilePublisher
-from heatmap.render.options import PageOptions
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FILES = [

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from heatmap import config
-from heatmap.alerts import webhooks
-from heatmap.alerts.options import AlertOptions
 from heatmap.errors import ConfigError
-from heatmap.monitor import ping
-from heatmap.monitor.options import MonitorOptions
+from heatmap.notify.alerts import webhooks
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.notify.monitoring import ping
+from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.system.web_address import is_web_address
 
 PUBLISH = '[[publish]]\nurl = "{}"'

@@ -5,21 +5,22 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from heatmap.archive import shared
-from heatmap.archive.target_days import page_path
 from heatmap.errors import PublishError
+from heatmap.pages.archive import sharing
+from heatmap.pages.archive.target_days import page_path
 from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heatmap.archive.options import ArchiveSettings
-    from heatmap.archive.shelf import Shelf
+    from heatmap.state.memory.report import Report
+
     from heatmap.feeds import Feed
     from heatmap.history.store import Store
+    from heatmap.pages.archive.day_pages import Shelf
+    from heatmap.pages.archive.options import ArchiveSettings
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 
@@ -134,7 +135,7 @@ class Archives:
         folder, name = self._settings.state_directory, shelf.market.name
 
         def give(store: Store) -> None:
-            shared.give(store, folder, name, self._say)
+            sharing.give(store, folder, name, self._say)
 
         if self._write(shelf, shelf.keep) and ask:
             ask(give)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from heatmap.archive import day_files, record, target_days
-from heatmap.archive.options import ArchiveOptions
-from heatmap.render import words
+from heatmap.pages.archive import day_files, record, target_days
+from heatmap.pages.archive.options import ArchiveOptions
+from heatmap.pictures import wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from heatmap.archive.target_days import Gap
     from heatmap.config import Config, Market
+    from heatmap.pages.archive.target_days import Gap
 
 MOST_NAMED = 3  # days, by their date
 
@@ -43,7 +43,7 @@ def lines(market: str, gaps: Sequence[Gap]) -> list[str]:
     """Return a line for each target that lacks days which cannot be brought any more."""
     return [
         f"{gap.target} lacks {_counted(gap.missing)}, kept here no longer: copy {market}/"
-        f"{words.day_folder(gap.missing[0])} and the like from another target"
+        f"{wording.day_folder(gap.missing[0])} and the like from another target"
         for gap in gaps
         if gap.missing
     ]
@@ -63,7 +63,7 @@ def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
 
 def _listed(days: Sequence[date]) -> str:
     """Return the maps of some days as a list in words."""
-    named = [words.day(day) for day in days]
+    named = [wording.day(day) for day in days]
     if len(named) > MOST_NAMED:
         named = [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} later days"]
     return f"map of {named[0]}" if len(named) == 1 else f"maps of {', '.join(named[:-1])} and {named[-1]}"
@@ -71,5 +71,5 @@ def _listed(days: Sequence[date]) -> str:
 
 def _counted(days: Sequence[date]) -> str:
     if len(days) == 1:
-        return f"the archived map of {words.day(days[0])}"
-    return f"{len(days)} archived maps, from {words.day(days[0])} to {words.day(days[-1])}"
+        return f"the archived map of {wording.day(days[0])}"
+    return f"{len(days)} archived maps, from {wording.day(days[0])} to {wording.day(days[-1])}"

@@ -79,7 +79,7 @@ def days_told(days: Sequence[date]) -> str:
 def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
-    from heatmap.history.figures import forget_digests
+    from heatmap.pictures.market_map.past import forget_digests
     from heatmap.sources.nse.live import symbols
 
     market = config.named(arguments.market)[0]

@@ -13,8 +13,8 @@ from heatmap.cli.commands import complete
 from heatmap.cli.visitors import Visitor
 from heatmap.config import load
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
-from heatmap.images import png
 from heatmap.market.calendar import phases
+from heatmap.pictures.market_map import png
 from heatmap.publishers import ownership
 from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
 from heatmap.state.memory.memory import State, lock
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.alerts.options import AlertOptions
     from heatmap.config import Config, Market, NamedSource
+    from heatmap.notify.alerts.options import AlertOptions
     from heatmap.publishers.interface import Publisher
     from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
@@ -90,7 +90,7 @@ def _check_state(config: Config, report: Report) -> None:
 
 def _check_monitor(config: Config) -> None:
     """Say who is told of runs, and what keeps them from it, which fails no tick and so is no failure here."""
-    from heatmap.monitor.watch import problems
+    from heatmap.notify.monitoring.run_monitor import problems
 
     options = config.monitor
     found = problems(options)

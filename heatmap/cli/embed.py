@@ -6,12 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from heatmap import embed
 from heatmap.analysis.colours import GRADIENTS
 from heatmap.analysis.modes import EVERY, MODES
 from heatmap.config import load
 from heatmap.errors import ConfigError, UsageError
-from heatmap.render.options import LAYOUTS, THEMES
+from heatmap.pages import embed
+from heatmap.pictures.options import LAYOUTS, THEMES
 from heatmap.system import suggestions
 from heatmap.system.web_address import is_web_address
 

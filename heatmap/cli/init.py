@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from heatmap.cli import commands
 from heatmap.config import FILE_NAME
 from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
-from heatmap.render.templates import find_templates
+from heatmap.pictures.templates import find_templates
 
 if TYPE_CHECKING:
     import argparse

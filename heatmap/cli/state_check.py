@@ -94,16 +94,16 @@ def _foreign_files(config: Config) -> Iterator[str]:
         is_note = is_note or idle.is_note(str(note))
     if not is_note:
         yield f"{note} is not of this program: runs outside market hours take longer. Move it away"
-    from heatmap.render import compiled
+    from heatmap.pictures import compiled_templates
 
     try:
-        with compiled.open_folder(directory):
+        with compiled_templates.open_folder(directory):
             pass
     except FileNotFoundError:
         return
     except OSError:
         yield (
-            f"{directory / compiled.FOLDER} is not a folder that this user alone can write: each run "
+            f"{directory / compiled_templates.FOLDER} is not a folder that this user alone can write: each run "
             "compiles the templates anew. Remove it"
         )
 

@@ -13,13 +13,13 @@ import pytest
 from heatmap.state.memory.report import Report
 
 from heatmap import tick
-from heatmap.alerts import desk, memory, webhooks
-from heatmap.alerts.options import AlertOptions
 from heatmap.config import Config
 from heatmap.errors import PublishError
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.market.quotes import Quote
+from heatmap.notify.alerts import delivery, memory, webhooks
+from heatmap.notify.alerts.options import AlertOptions
 from heatmap.state.memory import json_files
 from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -393,7 +393,7 @@ def test_a_bug_costs_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(desk, "_errands", broken)
+    monkeypatch.setattr(delivery, "_errands", broken)
     market = Desk(tmp_path, movers())
 
     assert 0 == market.run(OPEN, A=5.0).exit_code
@@ -403,7 +403,7 @@ def test_a_bug_costs_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mo
 
 def test_the_memory_comes_back_as_it_was(tmp_path: Path) -> None:
     """Also what no encoding knows does no harm."""
-    from heatmap.alerts.rules import Event
+    from heatmap.notify.alerts.rules import Event
 
     event = Event("change", "up", "M&M", None, "1d", 5.5, 5.0, "M&M +5.50 %")
     notice = memory.Notice("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))

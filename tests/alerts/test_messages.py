@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from heatmap.alerts import messages
-from heatmap.alerts.messages import Occurrence
-from heatmap.alerts.options import AlertOptions
-from heatmap.alerts.rules import Event
+from heatmap.notify.alerts import messages
+from heatmap.notify.alerts.messages import Occurrence
+from heatmap.notify.alerts.options import AlertOptions
+from heatmap.notify.alerts.rules import Event
 
 AS_OF = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 WHERE = Occurrence(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.alerts.options import AlertOptions
 from heatmap.errors import ConfigError
+from heatmap.notify.alerts.options import AlertOptions
 
 GOOD = {"name": "movers", "change_percent": 5.0}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.alerts import rules
-from heatmap.alerts.options import AlertOptions
 from heatmap.market.quotes import Change, Quote
+from heatmap.notify.alerts import rules
+from heatmap.notify.alerts.options import AlertOptions
 from tests.drawings import snapshot_of
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from heatmap.alerts import webhooks
+from heatmap.notify.alerts import webhooks
 from heatmap.system.background import Errand
 from heatmap.system.http import webhook
 from tests.servers.hooks import Hooks

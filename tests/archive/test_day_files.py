@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.archive import day_files, record
-from heatmap.context import Day
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import day_files, record
+from heatmap.pictures.context import Day
 from heatmap.state.memory import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import FINAL, THURSDAY, Market

@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 import pytest
+from heatmap.pages.archive.delivery import Archives
 from heatmap.state.memory.report import Report
 
 from heatmap import config
-from heatmap.archive import day_files, record
-from heatmap.archive.delivery import Archives
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
+from heatmap.pages.archive import day_files, record
 from heatmap.state.memory import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import DAY, FINAL, FRIDAY, LIST, MONDAY, OPEN, THURSDAY, Market

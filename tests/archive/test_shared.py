@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.archive import day_files, record, shared
-from heatmap.context import Day
 from heatmap.errors import HistoryNonsense
 from heatmap.history.store import Store
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import day_files, record, sharing
+from heatmap.pictures.context import Day
 from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
 from tests.upgrades import make
 
@@ -37,7 +37,7 @@ def given(store: Store, folder: Path, *days: Day) -> None:
     record.save(folder, "nse", of(*days))
     for day in days:
         day_files.save(folder, "nse", day.date, day_files.pack(files_of(day.date)))
-    shared.give(store, folder, "nse", pytest.fail)
+    sharing.give(store, folder, "nse", pytest.fail)
 
 
 def files_of(day: date) -> dict[str, bytes]:
@@ -49,16 +49,16 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
     """A machine that was cut off published Friday by itself; then it hears of Monday, and of Friday's colour."""
     here = tmp_path / "here"
     with sqlite.open() as store:
-        shared.take_record(store, here, "nse", pytest.fail)
+        sharing.take_record(store, here, "nse", pytest.fail)
         assert not here.exists()
         given(store, tmp_path / "there", Day(THURSDAY, Breadth(1, 0, 0), PAGE))
         here.mkdir()
         record.save(here, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
-        shared.take_record(store, here, "nse", pytest.fail)
+        sharing.take_record(store, here, "nse", pytest.fail)
         assert {THURSDAY: PAGE, FRIDAY: PAGE} == known(here)
         given(store, tmp_path / "there", Day(FRIDAY, Breadth(0, 1, 0)), Day(MONDAY, Breadth(0, 1, 0), PAGE))
-        shared.take_record(store, here, "nse", pytest.fail)
-        shared.take_days(store, here, "nse")
+        sharing.take_record(store, here, "nse", pytest.fail)
+        sharing.take_days(store, here, "nse")
 
     assert {THURSDAY: PAGE, FRIDAY: PAGE, MONDAY: PAGE} == known(here)
     assert files_of(MONDAY) == day_files.load(here, "nse", MONDAY, pytest.fail)
@@ -69,8 +69,8 @@ def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa:
     record.save(tmp_path, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
     told: list[str] = []
     with sqlite.open() as store:
-        store.keep_notes("nse", {shared.RECORD: b"[]"})
-        shared.take_record(store, tmp_path, "nse", told.append)
+        store.keep_notes("nse", {sharing.RECORD: b"[]"})
+        sharing.take_record(store, tmp_path, "nse", told.append)
 
     assert {FRIDAY: PAGE} == known(tmp_path)
     assert ["the archive's record in the history is damaged: this machine's own holds"] == told
@@ -83,13 +83,13 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
     day_files.save(here, "nse", FRIDAY, day_files.pack({"index.html": b"drawn here, published by nobody"}))
     with sqlite.open() as store:
         given(store, tmp_path / "there", *(Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)))
-        note = store.note("nse", shared.DAYS) or b""
-        store.keep_notes("nse", {shared.DAYS: note[:-200] + b"A" + note[-199:]})
+        note = store.note("nse", sharing.DAYS) or b""
+        store.keep_notes("nse", {sharing.DAYS: note[:-200] + b"A" + note[-199:]})
         with pytest.raises(HistoryNonsense, match="damaged: this machine's own hold"):
-            shared.take_days(store, here, "nse")
+            sharing.take_days(store, here, "nse")
         assert [FRIDAY] == [*day_files.find(here, "nse")]
-        store.keep_notes("nse", {shared.DAYS: note})
-        shared.take_days(store, here, "nse")
+        store.keep_notes("nse", {sharing.DAYS: note})
+        sharing.take_days(store, here, "nse")
 
     for day in (THURSDAY, FRIDAY):
         assert files_of(day) == day_files.load(here, "nse", day, pytest.fail)
@@ -102,11 +102,11 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
     with sqlite.open() as store:
         for told in (page[:-200], page):
             pages = {str(THURSDAY): told, str(FRIDAY): page}
-            store.keep_notes("nse", {shared.PAGES: json.dumps(pages).encode()})
+            store.keep_notes("nse", {sharing.PAGES: json.dumps(pages).encode()})
             if told is not page:
                 with pytest.raises(HistoryNonsense):
-                    shared.take_days(store, tmp_path, "nse")
-        shared.take_days(store, tmp_path, "nse")
+                    sharing.take_days(store, tmp_path, "nse")
+        sharing.take_days(store, tmp_path, "nse")
 
     assert {"index.html": page.encode()} == day_files.load(tmp_path, "nse", THURSDAY, pytest.fail)
     assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)
@@ -122,9 +122,9 @@ def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> N
     with sqlite.open() as store:
         given(store, there, *days)
         record.save(there, "nse", of(*days, a=lacks, c=record.Target()))
-        shared.give(store, there, "nse", pytest.fail)
-        shared.take_record(store, here, "nse", pytest.fail)
-        shared.take_days(store, here, "nse")
+        sharing.give(store, there, "nse", pytest.fail)
+        sharing.take_record(store, here, "nse", pytest.fail)
+        sharing.take_days(store, here, "nse")
 
     found = record.load(here, "nse", pytest.fail)
     assert [THURSDAY, FRIDAY, MONDAY, TUESDAY] == found.pages
@@ -144,7 +144,7 @@ def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite
     record.save(there, "nse", of(thursday, a=record.Target(), b=record.Target()))
     record.save(here, "nse", of(thursday, friday, a=record.Target(), b=broken))
     with sqlite.open() as store:
-        shared.give(store, there, "nse", pytest.fail)
-        shared.take_record(store, here, "nse", pytest.fail)
+        sharing.give(store, there, "nse", pytest.fail)
+        sharing.take_record(store, here, "nse", pytest.fail)
 
     assert {"a": record.Target(), "b": broken} == record.load(here, "nse", pytest.fail).targets

@@ -12,16 +12,16 @@ import pytest
 from heatmap.state.memory.report import Report
 
 from heatmap import tick
-from heatmap.archive import breadths, record
-from heatmap.archive.options import ArchiveOptions
 from heatmap.config import NamedSource
-from heatmap.context import Day
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quotes import Breadth, Quote
+from heatmap.pages.archive import breadths, record
+from heatmap.pages.archive.options import ArchiveOptions
+from heatmap.pictures.context import Day
 from heatmap.sequel import Sequel
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
@@ -274,13 +274,13 @@ def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The live page goes out; the operator is told."""
-    from heatmap.render import archive
+    from heatmap.pages.archive import calendar_page
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     market = Market(tmp_path)
-    monkeypatch.setattr(archive, "render", broken)
+    monkeypatch.setattr(calendar_page, "render", broken)
     report = market.run(FINAL)
 
     assert (0, []) == (report.exit_code, market.published)

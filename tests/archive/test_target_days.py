@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from heatmap.archive import target_days
-from heatmap.archive.record import Record, Target
-from heatmap.context import Day
 from heatmap.market.quotes import Breadth
-from heatmap.render.page import BEFORE, NEXT_LABEL, NEXT_LINK
+from heatmap.pages.archive import target_days
+from heatmap.pages.archive.record import Record, Target
+from heatmap.pages.page import BEFORE, NEXT_LABEL, NEXT_LINK
+from heatmap.pictures.context import Day
 from heatmap.system import parts
 
 NOW = datetime.fromisoformat("2026-09-21T10:02:00+05:30")

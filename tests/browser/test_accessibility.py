@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Frame, Page
 
-from heatmap import embed
 from heatmap.analysis import colours
 from heatmap.analysis.modes import MODES
+from heatmap.pages import embed
 from tests.browser.conftest import Site
 
 LAYOUTS = ("table", "sectors", "treemap", "bars")

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from heatmap import embed
 from heatmap.analysis.colours import GRADIENTS
 from heatmap.analysis.modes import MODES
-from heatmap.embed import Choices
-from heatmap.render.options import LAYOUTS, THEMES
+from heatmap.pages import embed
+from heatmap.pages.embed import Choices
+from heatmap.pictures.options import LAYOUTS, THEMES
 from tests.browser.conftest import Site
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

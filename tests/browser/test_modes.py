@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from heatmap.analysis import colours
 from heatmap.analysis.modes import MODES
 from heatmap.analysis.rankings import Reading
-from heatmap.render import words
-from heatmap.render.options import PageOptions
+from heatmap.pictures import wording
+from heatmap.pictures.options import PageOptions
 from tests.browser.conftest import Site
 from tests.browser.test_page import CLIPPED, CONTRASTS
 from tests.drawings import page_of, reading_of, recorded, snapshot_of
@@ -41,7 +41,7 @@ def expected(reading: Reading, palette: str, layout: str = "table") -> list[tupl
     fills = [ramp[shade] for shade in scale.shades]
     if (reading.mode, reading.period, palette, scale.name) == ("change", "1d", "contrast", "rank"):
         fills = colours.rank_fills(reading.values, green)
-    texts = [words.in_mode(value, mode, "INR") for value in reading.values]
+    texts = [wording.in_mode(value, mode, "INR") for value in reading.values]
     unknown = len(reading.order) - len(texts)
     return [
         (market[index].symbol, text, rgb(fill))
@@ -209,7 +209,7 @@ def test_the_panel_explains_its_value(market: Site, visit: Callable[..., Page], 
 @pytest.mark.parametrize("up", ["red", "red-blue"])
 def test_up_is_red_where_readers_expect_it(market: Site, visit: Callable[..., Page], up: str) -> None:
     """Tiles, legend and breadth of every two-sided mode swap together."""
-    from heatmap.render.options import PageOptions
+    from heatmap.pictures.options import PageOptions
 
     market.page = page_of(recorded(), options=PageOptions(up=up)).encode()
     page = visit("/map/")
@@ -232,7 +232,7 @@ def test_the_help_states_every_formula(market: Site, visit: Callable[..., Page])
     found = page.locator("#help").inner_text()
 
     for mode in MODES.values():
-        assert f"{mode.label}, {words.unit_of(mode, 'INR')}" in found
+        assert f"{mode.label}, {wording.unit_of(mode, 'INR')}" in found
         assert mode.formula in found
         assert mode.caveat in found
 

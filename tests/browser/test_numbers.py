@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from heatmap.market import snapshot_json
 from heatmap.market.quotes import Quote
-from heatmap.render import words
+from heatmap.pictures import wording
 from tests.browser.conftest import Site, at
 from tests.drawings import page_of, snapshot_of
 from tests.render.test_words import AMOUNTS
@@ -96,16 +96,16 @@ def test_amounts_are_the_same_in_python_and_in_the_browser(
     site.page = page_of(snapshot_of(*quotes, currency=currency)).encode()
     page = visit("/map/?mode=amount")
 
-    expected = {f"S{place}": words.money(amount, currency) for place, amount in enumerate(amounts)}
+    expected = {f"S{place}": wording.money(amount, currency) for place, amount in enumerate(amounts)}
     assert expected == shown(page)
     ends = page.locator("#legend span").all_inner_texts()
-    assert [words.money(min(amounts), currency), words.money(max(amounts), currency)] == ends
+    assert [wording.money(min(amounts), currency), wording.money(max(amounts), currency)] == ends
     for place, amount in enumerate(amounts):
         lines = panel_of(page, f"S{place}").splitlines()
-        assert f"Traded amount {words.money(amount, currency)}" in lines
+        assert f"Traded amount {wording.money(amount, currency)}" in lines
         if amount:
-            assert f"Volume {words.large(amount, currency)} shares" in lines
-            assert f"Free float {words.money(amount, currency)}" in lines
+            assert f"Volume {wording.large(amount, currency)} shares" in lines
+            assert f"Free float {wording.money(amount, currency)}" in lines
 
 
 @pytest.mark.parametrize("currency", ["Rs", "US dollars"])

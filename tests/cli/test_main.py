@@ -12,7 +12,7 @@ import pytest
 
 from heatmap import cli, tick
 from heatmap.cli import commands, parser
-from heatmap.images import png
+from heatmap.pictures.market_map import png
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 RECORDED = """

@@ -11,9 +11,9 @@ from typing import Any
 from unittest import mock
 
 from heatmap import gatekeeper
-from heatmap.alerts import memory
-from heatmap.archive import day_files, record, shared
 from heatmap.errors import ConfigError
+from heatmap.notify.alerts import memory
+from heatmap.pages.archive import day_files, record, sharing
 from heatmap.state.memory import cache, circuit_breaker, idle, json_files, run_log
 from heatmap.state.memory import memory as state
 from heatmap.system.http import cookies
@@ -79,10 +79,10 @@ def notes_of_others(body: bytes) -> object:
     place = folder() / "shared"
     place.mkdir(exist_ok=True)
     warnings: list[str] = []
-    shared.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
+    sharing.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
     refused = [
-        refusing(lambda name=name: shared.take_days(Notes(body, name), place, "m"))  # type: ignore[arg-type,misc]
-        for name in (shared.DAYS, shared.PAGES)
+        refusing(lambda name=name: sharing.take_days(Notes(body, name), place, "m"))  # type: ignore[arg-type,misc]
+        for name in (sharing.DAYS, sharing.PAGES)
     ]
     found = record.load(place, "m", warnings.append), {*day_files.find(place, "m")}, refused, len(warnings)
     left = {path.name for path in place.iterdir()}

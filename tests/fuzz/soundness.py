@@ -12,15 +12,15 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
-from heatmap import snapshot_files
-from heatmap.context import Occasion
 from heatmap.errors import EXIT_BUG, HeatmapError
 from heatmap.market import snapshot_json
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.session import Phase, Verdict
 from heatmap.market.quotes import Breadth, Snapshot
-from heatmap.shapes import Cell, Table
+from heatmap.pages import snapshot_files
+from heatmap.pictures.context import Occasion
+from heatmap.pictures.shapes import Cell, Table
 from heatmap.system import parsing, strict_json
 
 TODAY = date(2026, 9, 17)

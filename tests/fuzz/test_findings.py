@@ -14,14 +14,15 @@ import pytest
 from heatmap.state.memory.memory import State
 
 from heatmap import config
-from heatmap.alerts import memory
-from heatmap.archive import record, shared
-from heatmap.context import Day
 from heatmap.errors import ConfigError, HistoryNonsense
-from heatmap.history import sparks, tick_codec
+from heatmap.history import tick_codec
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import packaged as calendars
 from heatmap.market.quotes import Breadth
+from heatmap.notify.alerts import memory
+from heatmap.pages.archive import record, sharing
+from heatmap.pictures.context import Day
+from heatmap.pictures.market_map import sparklines
 from heatmap.publishers.sftp.publisher import messages
 from heatmap.state.memory import cache, json_files
 from heatmap.system import parsing
@@ -150,7 +151,7 @@ def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
 def test_a_damaged_note_of_pages_is_reported_and_writes_nothing(tmp_path: Path, note: bytes) -> None:
     """Its keys became names of files, whatever they were, and anything else in it was told of as a bug."""
     with pytest.raises(HistoryNonsense, match="newest days"):
-        shared.take_days(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
+        sharing.take_days(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
 
     assert [] == [*tmp_path.rglob("*")]
 
@@ -169,7 +170,7 @@ def test_a_damaged_note_of_days_is_told(tmp_path: Path, note: bytes) -> None:
     record.save(tmp_path, "nse", record.Record({FRIDAY: Day(FRIDAY, Breadth(0, 1, 0))}))
     told: list[str] = []
 
-    shared.take_record(Notes(note), tmp_path, "nse", told.append)  # type: ignore[arg-type]  # all it asks of a store
+    sharing.take_record(Notes(note), tmp_path, "nse", told.append)  # type: ignore[arg-type]  # all it asks of a store
 
     assert 1 == len(told)
     assert [FRIDAY] == [*record.load(tmp_path, "nse", pytest.fail).days]
@@ -199,7 +200,7 @@ def test_figures_too_small_to_reckon_with_are_none() -> None:
     """Two such prices in a row had a difference by which nothing can be divided, and no page was drawn."""
     assert [0.0, 0.0, 1e-12] == [parsing.number(figure) for figure in (5e-324, "-1e-13", 1e-12)]
     assert parsing.positive(5e-324) is None
-    line = sparks.line([parsing.SMALLEST, 2 * parsing.SMALLEST])
+    line = sparklines.line([parsing.SMALLEST, 2 * parsing.SMALLEST])
 
     assert line
     assert json.dumps(line, allow_nan=False)

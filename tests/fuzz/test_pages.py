@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from heatmap import config, pages
 from heatmap.history.model import Row
-from heatmap.history.tape import Tape
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Snapshot
-from heatmap.render import replay
-from heatmap.render.options import PageOptions
+from heatmap.pictures.market_map import replay_data
+from heatmap.pictures.market_map.replay_track import Tape
+from heatmap.pictures.options import PageOptions
 from heatmap.sources import snapshot_file
 from heatmap.system import parsing, varint
 from tests.drawings import FINAL, recorded
@@ -193,7 +193,7 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
         tape.add(f"{minute:02}:00", found)
     tape.settle()
 
-    body = json.loads(replay.replay_json(tape, snapshot.as_of, PageOptions()))
+    body = json.loads(replay_data.replay_json(tape, snapshot.as_of, PageOptions()))
 
     assert len(body["moments"]) == len(prices)
     for name, packed in zip(body["symbols"], body["prices"], strict=True):

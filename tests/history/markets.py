@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.history.figures import Figures
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.history.tape import Tape
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.calendar.phases import Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pictures.market_map.past import Figures
+from heatmap.pictures.market_map.replay_track import Tape
 from tests.history.figures import MARKET
 
 SESSION = date(2026, 9, 17)  # the running one

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from heatmap.analysis.rankings import Reading
-from heatmap.history import figures
-from heatmap.history.figures import Past
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.render.history import _changes, _read_all, periods_of
-from heatmap.render.options import PageOptions
+from heatmap.pictures.market_map import past as figures
+from heatmap.pictures.market_map.history_data import _changes, _read_all, periods_of
+from heatmap.pictures.market_map.past import Past
+from heatmap.pictures.options import PageOptions
 from heatmap.sources.nse.live import bhavcopy
 from tests.history import markets
 from tests.history.figures import MARKET, ZONE

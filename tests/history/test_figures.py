@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.history import figures, summary
-from heatmap.history.figures import Figures
+from heatmap.history import summary
 from heatmap.history.model import Break, Moment, Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
@@ -19,6 +18,8 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.phases import Calendar, Terms
 from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pictures.market_map import past as figures
+from heatmap.pictures.market_map.past import Figures
 from heatmap.state.memory import cache
 from tests.history import ex_dates, markets
 from tests.history.conftest import Place

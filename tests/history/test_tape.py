@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from heatmap.history import figures, sparks, tick_codec
-from heatmap.history.figures import Figures
+from heatmap.history import tick_codec
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, Store, open_store
-from heatmap.history.tape import Tape
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pictures.market_map import past, sparklines
+from heatmap.pictures.market_map.past import Figures
+from heatmap.pictures.market_map.replay_track import Tape
 from tests.history import markets
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
@@ -87,7 +88,7 @@ def test_tick_by_tick_is_all_at_once(tmp_path: Path, seed: int, lowest: float, s
         prices = [quote and quote.last_price for quote in quotes]
         units = [None if price is None else round(price * 10 ** found["decimals"]) for price in prices]
         changes = [quote and round(quote.percent_change * 100) for quote in quotes]
-        line = sparks.line(units)
+        line = sparklines.line(units)
         assert line
         assert changes == known(found["changes"][place])
         assert units == known(found["prices"][place], found["ticks"][place])
@@ -184,7 +185,7 @@ def test_ticks_out_of_order_and_in_the_same_minute(tmp_path: Path) -> None:
 
 def test_a_market_of_many_has_fewer_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other ones at each tick, so that none of what was kept may be of use."""
-    monkeypatch.setattr(figures, "MOST_FIGURES", 20)  # four moments of five stocks
+    monkeypatch.setattr(past, "MOST_FIGURES", 20)  # four moments of five stocks
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         for number, snapshot in enumerate(ticks(15)):
             found = tape(store, tmp_path, snapshot)

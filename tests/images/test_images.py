@@ -15,10 +15,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from heatmap.analysis import colours
-from heatmap.images import picture, png, svg
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.shapes import Table
-from heatmap.views.table import TableView
+from heatmap.pictures.market_map import image as picture
+from heatmap.pictures.market_map import png, svg
+from heatmap.pictures.market_map.table import TableView
+from heatmap.pictures.shapes import Table
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:

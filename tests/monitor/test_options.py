@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import ConfigError
-from heatmap.monitor.options import MonitorOptions
+from heatmap.notify.monitoring.options import MonitorOptions
 
 
 def test_paths_start_at_the_configuration() -> None:

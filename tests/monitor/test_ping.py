@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import ConfigError, PublishError, SourceBlocked
-from heatmap.monitor import ping
-from heatmap.monitor.options import MonitorOptions
+from heatmap.notify.monitoring import ping
+from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.system.background import Errand
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port

@@ -8,7 +8,7 @@ from datetime import datetime
 from heatmap.state.memory.run_log import Outcome
 
 from heatmap.market.calendar.session import Phase, Verdict
-from heatmap.monitor import status
+from heatmap.notify.monitoring import status_file
 
 
 def at(text: str) -> datetime:
@@ -18,7 +18,7 @@ def at(text: str) -> datetime:
 
 def test_the_whole_file() -> None:
     """Times are in the market's zone; of the outcomes the newest comes first."""
-    page = status.page(
+    page = status_file.page(
         "nse-fno",
         Verdict(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
         as_of=datetime.fromisoformat("2026-09-17T05:29:58+00:00"),
@@ -52,7 +52,7 @@ def test_the_whole_file() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     """A market that never closes has no next opening; the first run has no outcome before it."""
-    page = status.page(
+    page = status_file.page(
         "all-day",
         Verdict(Phase.OPEN, None, None, "It never closes."),
         as_of=at("2026-09-17T11:00:00"),

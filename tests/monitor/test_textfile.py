@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.monitor import textfile
-from heatmap.monitor.textfile import Series
+from heatmap.notify.monitoring import textfile
+from heatmap.notify.monitoring.textfile import Series
 from tests.monitor.exposition import parse
 
 A, B = (("market", "a"),), (("market", "b"),)
@@ -177,7 +177,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     textfile.renew(path, {RUN: 100, Series(QUOTES, A): 210}, LABELS)
     before = path.read_bytes()
     script = (
-        "import resource, sys; from pathlib import Path; from heatmap.monitor import textfile\n"
+        "import resource, sys; from pathlib import Path; from heatmap.notify.monitoring import textfile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
         "print(textfile.renew(Path(sys.argv[1]), {textfile.Series('heatmap_quotes'): 3}, set()))"
     )

@@ -28,8 +28,8 @@ from heatmap.errors import (
     SourceNonsense,
     StoppedError,
 )
-from heatmap.monitor import watch
-from heatmap.monitor.options import MonitorOptions, MonitorSettings
+from heatmap.notify.monitoring import run_monitor
+from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -264,7 +264,7 @@ def test_an_address_that_is_missing_fails_no_run(tmp_path: Path, monkeypatch: py
     sentence = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
     assert 0 == report.exit_code
     assert f"monitor: nothing is pinged: {sentence}" in said
-    assert [sentence] == watch.problems(PINGED)
+    assert [sentence] == run_monitor.problems(PINGED)
 
 
 def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
@@ -276,8 +276,12 @@ def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
 
     assert 0 == report.exit_code
     assert said[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
-    assert 1 == len(watch.problems(options))
-    assert [] == watch.problems(None) == watch.problems(MonitorOptions(textfile=tmp_path / "heatmap.prom"))
+    assert 1 == len(run_monitor.problems(options))
+    assert (
+        []
+        == run_monitor.problems(None)
+        == run_monitor.problems(MonitorOptions(textfile=tmp_path / "heatmap.prom"))
+    )
 
 
 def test_the_metrics_of_a_run(tmp_path: Path) -> None:
@@ -399,7 +403,7 @@ def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) ->
     begun = time.monotonic()
 
     settings = MonitorSettings(PINGED, config.state_directory, ["nse-fno"], config.publishers)
-    with watch.Watch(settings, [], report, OPEN, deadline) as own, own.begin(""):
+    with run_monitor.Watch(settings, [], report, OPEN, deadline) as own, own.begin(""):
         pass
 
     assert ILL == hooks.told
@@ -412,7 +416,7 @@ def test_a_bug_in_here_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr(watch.outcomes, "append", broken)
+    monkeypatch.setattr(run_monitor.outcomes, "append", broken)
     said: list[str] = []
 
     report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip
@@ -443,7 +447,7 @@ def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: p
     def hang(*_: object) -> None:
         released.wait()
 
-    monkeypatch.setattr(watch.textfile, "renew", hang)
+    monkeypatch.setattr(run_monitor.textfile, "renew", hang)
     options = MonitorOptions(textfile=tmp_path / "heatmap.prom")
     config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=options)
     said: list[str] = []
@@ -498,7 +502,7 @@ def test_a_closed_tick_loads_nothing_of_it(tmp_path: Path, *, closed: bool) -> N
     (tmp_path / "state").mkdir()
     script = (
         "import sys; from heatmap.cli import main; main(sys.argv[1:])\n"
-        "print(*sorted(name for name in sys.modules if name.startswith(('heatmap.monitor', 'requests'))))"
+        "print(*sorted(name for name in sys.modules if name.startswith(('heatmap.notify.monitoring', 'requests'))))"
     )
 
     done = subprocess.run(
@@ -510,6 +514,6 @@ def test_a_closed_tick_loads_nothing_of_it(tmp_path: Path, *, closed: bool) -> N
         check=True,
     )
 
-    assert closed == ("heatmap.monitor.watch" in done.stdout)
-    assert closed != (done.stdout == "heatmap.monitor heatmap.monitor.options\n")
+    assert closed == ("heatmap.notify.monitoring.run_monitor" in done.stdout)
+    assert closed != (done.stdout == "heatmap.notify.monitoring heatmap.notify.monitoring.options\n")
     assert closed != (tmp_path / "state" / "nap").exists()

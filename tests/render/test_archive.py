@@ -12,10 +12,10 @@ from hashlib import sha256
 import pytest
 
 from heatmap.analysis import colours
-from heatmap.context import Day
 from heatmap.market.quotes import Breadth
-from heatmap.render import archive
-from heatmap.render.options import PageOptions
+from heatmap.pages.archive import calendar_page
+from heatmap.pictures.context import Day
+from heatmap.pictures.options import PageOptions
 
 MADE = "2026-09-17T15:45:00+05:30"
 
@@ -25,7 +25,7 @@ def day(when: date, breadth: Breadth, *, page: bool = True) -> Day:
 
 
 def page_of(*days: Day, title: str = "A market", feed: bool = False, **options: object) -> str:
-    return archive.render(days, title, PageOptions(**options), feed=feed).decode()  # type: ignore[arg-type]
+    return calendar_page.render(days, title, PageOptions(**options), feed=feed).decode()  # type: ignore[arg-type]
 
 
 def rows(page: str) -> list[list[str]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from jinja2 import bccache
 
-from heatmap.render import compiled, templates
-from heatmap.render.templates import render_template
+from heatmap.pictures import compiled_templates, templates
+from heatmap.pictures.templates import render_template
 
 TEMPLATE = "greeting.j2"
 GOOD = "Good morning & <b>&lt;reader&gt;</b>"
@@ -36,7 +36,7 @@ def drawn(state: Path) -> str:
 
 def kept(state: Path) -> Path:
     """The cache's only file."""
-    (file,) = (state / compiled.FOLDER).iterdir()
+    (file,) = (state / compiled_templates.FOLDER).iterdir()
     return file
 
 
@@ -86,13 +86,13 @@ def test_another_program_compiles_anew(
     """Code of another version of this program, of Python or of Jinja is not run."""
     drawn(state)
     if what == "version":
-        monkeypatch.setattr(compiled, "__version__", "9.9.9")
+        monkeypatch.setattr(compiled_templates, "__version__", "9.9.9")
     elif what == "python":
-        monkeypatch.setattr(compiled.sys, "hexversion", 1)
+        monkeypatch.setattr(compiled_templates.sys, "hexversion", 1)
     else:
         other = state.parent / "compiler.py"
         other.touch()
-        monkeypatch.setattr(compiled.compiler, "__file__", str(other))
+        monkeypatch.setattr(compiled_templates.compiler, "__file__", str(other))
 
     assert GOOD == drawn(state)
     assert GOOD == drawn(state)
@@ -117,7 +117,7 @@ def test_any_flipped_bit(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = kept(state).read_bytes()
     dice = random.Random(20260917)
     ran: list[bytes] = []
-    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+    monkeypatch.setattr(compiled_templates.marshal, "loads", ran.append)
     for place in [*range(100), *(dice.randrange(len(whole)) for _ in range(300))]:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << dice.randrange(8)
@@ -136,8 +136,8 @@ def shared_folder(state: Path) -> None:
 
 def linked_file(state: Path) -> None:
     kept(state).rename(state / "elsewhere")
-    (state / compiled.FOLDER / "x").symlink_to(state / "elsewhere")
-    (state / compiled.FOLDER / "x").rename(state / compiled.FOLDER / key(state))
+    (state / compiled_templates.FOLDER / "x").symlink_to(state / "elsewhere")
+    (state / compiled_templates.FOLDER / "x").rename(state / compiled_templates.FOLDER / key(state))
 
 
 def second_name(state: Path) -> None:
@@ -145,8 +145,8 @@ def second_name(state: Path) -> None:
 
 
 def linked_folder(state: Path) -> None:
-    (state / compiled.FOLDER).rename(state / "elsewhere")
-    (state / compiled.FOLDER).symlink_to(state / "elsewhere")
+    (state / compiled_templates.FOLDER).rename(state / "elsewhere")
+    (state / compiled_templates.FOLDER).symlink_to(state / "elsewhere")
 
 
 def pipe(state: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_others_may_have_written_is_not_run(
     drawn(state)
     prepare(state)
     ran: list[bytes] = []
-    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+    monkeypatch.setattr(compiled_templates.marshal, "loads", ran.append)
 
     assert GOOD == drawn(state)
 
@@ -184,7 +184,7 @@ def test_another_user_s_is_not_run(state: Path, monkeypatch: pytest.MonkeyPatch)
     drawn(state)
     before = kept(state).stat().st_mtime_ns
     ran: list[bytes] = []
-    monkeypatch.setattr(compiled.marshal, "loads", ran.append)
+    monkeypatch.setattr(compiled_templates.marshal, "loads", ran.append)
     monkeypatch.setattr(os, "geteuid", lambda: kept(state).stat().st_uid + 1)
 
     assert GOOD == drawn(state)
@@ -235,9 +235,9 @@ def test_a_folder_that_cannot_be(state: Path, compilations: list[str], kind: str
         name.mkdir()
     else:
         name.unlink()
-        (state / compiled.FOLDER).rmdir()
+        (state / compiled_templates.FOLDER).rmdir()
         if kind == "file":
-            (state / compiled.FOLDER).touch()
+            (state / compiled_templates.FOLDER).touch()
         else:
             state.rmdir()
 

@@ -11,9 +11,9 @@ import pytest
 from heatmap.analysis import colours
 from heatmap.analysis.modes import MODES
 from heatmap.market.quotes import Change, Quote, Snapshot
-from heatmap.render.data import PALETTES
-from heatmap.render.options import PageOptions
-from heatmap.views.sectors import SectorsView
+from heatmap.pictures.market_map.data import PALETTES
+from heatmap.pictures.market_map.sectors import SectorsView
+from heatmap.pictures.options import PageOptions
 from tests import palettes
 from tests.drawings import data_of, page_of, reading_of, recorded, snapshot_of
 

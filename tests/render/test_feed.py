@@ -7,9 +7,9 @@ from datetime import date, datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from heatmap.context import Day
 from heatmap.market.quotes import Breadth
-from heatmap.render import feed
+from heatmap.pages import feed
+from heatmap.pictures.context import Day
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 URL = "https://www.example.org/heatmap/"

@@ -10,8 +10,8 @@ import pytest
 
 from heatmap.analysis import colours
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.render.fragment import fragment
-from heatmap.render.options import LAYOUTS, Fragment, PageOptions, named
+from heatmap.pictures.market_map.fragment import fragment
+from heatmap.pictures.options import LAYOUTS, Fragment, PageOptions, named
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:

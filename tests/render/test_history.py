@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 
 from heatmap.analysis import modes, rankings
-from heatmap.history import period_starts, sparks
-from heatmap.history.figures import Figures, Past
+from heatmap.history import period_starts
 from heatmap.history.model import Break
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.calendar.phases import Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Snapshot
-from heatmap.render.availability import offered
-from heatmap.render.history import history_data, history_json
-from heatmap.render.options import PageOptions
+from heatmap.pictures.market_map import sparklines
+from heatmap.pictures.market_map.availability import offered
+from heatmap.pictures.market_map.history_data import history_data, history_json
+from heatmap.pictures.market_map.past import Figures, Past
+from heatmap.pictures.options import PageOptions
 from tests.history import markets
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
@@ -257,7 +258,7 @@ def test_lines_hold_the_prices(tmp_path: Path) -> None:
         points = unpack(lines["points"][place])
         assert [price is None for price in prices] == [point == 0 for point in points]
         if len(set(some)) > 1:
-            assert {1, sparks.HEIGHT + 1} <= set(points)
+            assert {1, sparklines.HEIGHT + 1} <= set(points)
             assert points[prices.index(min(some))] == 1
     assert ["09:20", "09:30", "09:40"] == document["sparks"]["day"]["times"]
     assert [3] * len(shown) == [len(unpack(text)) for text in document["sparks"]["day"]["points"]]
@@ -265,13 +266,13 @@ def test_lines_hold_the_prices(tmp_path: Path) -> None:
 
 def test_a_line_without_a_range_is_straight() -> None:
     """Half way up; of one price there is no line, and of none neither."""
-    flat = sparks.line([5.0, None, 5.0])
+    flat = sparklines.line([5.0, None, 5.0])
 
     assert flat
     assert [16, 0, 16] == unpack(flat.heights)
     assert (5.0, 5.0, 5.0, 5.0) == flat[1:]
-    assert None is sparks.line([5.0, None])
-    assert None is sparks.line([])
+    assert None is sparklines.line([5.0, None])
+    assert None is sparklines.line([])
 
 
 def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
@@ -321,10 +322,12 @@ def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> No
             replace(quote, last_price=share and (quote.last_price or 1.0) * share)
             for quote in snapshot.quotes
         ]
-        for quote, found in zip(quotes, sparks.of_sessions(past, quotes), strict=True):
-            assert found == sparks.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
+        for quote, found in zip(quotes, sparklines.of_sessions(past, quotes), strict=True):
+            assert found == sparklines.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
     low, high = past.lines["A"].low, past.lines["A"].high
     for price in (low, high):
         quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
-        assert sparks.of_sessions(past, [quote]) == [sparks.line([*past.digest.closes["A"][-59:], price])]
-    assert [None] == sparks.of_sessions(past, [replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)])
+        assert sparklines.of_sessions(past, [quote]) == [
+            sparklines.line([*past.digest.closes["A"][-59:], price])
+        ]
+    assert [None] == sparklines.of_sessions(past, [replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heatmap.errors import ConfigError
-from heatmap.render.options import PageOptions
+from heatmap.pictures.options import PageOptions
 
 
 def test_every_problem_of_the_options_is_told_at_once() -> None:

@@ -14,10 +14,10 @@ from html.parser import HTMLParser
 import pytest
 
 from heatmap.analysis.modes import HISTORY_MODES
-from heatmap.context import Occasion
 from heatmap.market.quotes import Quote
-from heatmap.render.options import PageOptions
-from heatmap.render.templates import later_script
+from heatmap.pictures.context import Occasion
+from heatmap.pictures.options import PageOptions
+from heatmap.pictures.templates import later_script
 from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of
 
 # All that a history offers by itself.

@@ -16,10 +16,10 @@ import pytest
 
 from heatmap import demo
 from heatmap.analysis import colours
-from heatmap.history import figures as figures_of_a_tick
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.render import replay
-from heatmap.render.options import PageOptions
+from heatmap.pictures.market_map import past as figures_of_a_tick
+from heatmap.pictures.market_map import replay_data
+from heatmap.pictures.options import PageOptions
 from tests.drawings import reading_of, recorded, snapshot_of
 from tests.history.markets import tape_of
 from tests.render.test_data import falling, signed, unpack
@@ -41,7 +41,7 @@ def content(*snapshots: Snapshot, options: PageOptions | None = None) -> bytes:
     """replay.json of the last of these ticks."""
     with TemporaryDirectory() as folder:
         tape = tape_of(*snapshots, folder=Path(folder))
-    return replay.replay_json(tape, snapshots[-1].as_of, options or PageOptions())
+    return replay_data.replay_json(tape, snapshots[-1].as_of, options or PageOptions())
 
 
 def document(*snapshots: Snapshot, options: PageOptions | None = None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.render import templates
-from heatmap.render.templates import later_script, page_script, page_style
+from heatmap.pictures import templates
+from heatmap.pictures.templates import later_script, page_script, page_style
 
 
 @pytest.fixture

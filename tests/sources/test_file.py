@@ -13,8 +13,6 @@ from threading import Thread
 import pytest
 from heatmap.sources.nse.live.live import Nse
 
-from heatmap import snapshot_files
-from heatmap.context import Occasion
 from heatmap.errors import (
     ConfigError,
     SourceBlocked,
@@ -23,10 +21,12 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.pages import snapshot_files
+from heatmap.pictures.context import Occasion
+from heatmap.pictures.market_map.table import TableView
 from heatmap.sources.recording import Recording
 from heatmap.sources.snapshot_file import File
 from heatmap.system.limits import SNAPSHOT_BYTES
-from heatmap.views.table import TableView
 from tests.drawings import reading_of
 from tests.servers.exchange import RECORDING, Exchange
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heatmap.market.quotes import Breadth, Quote
-from heatmap.views.sectors import SectorsView
+from heatmap.pictures.market_map.sectors import SectorsView
 from tests.drawings import reading_of, recorded, snapshot_of
 
 MARKET = snapshot_of(

@@ -7,8 +7,8 @@ from colour import Color
 
 from heatmap.analysis.colours import GRADIENTS, UNKNOWN, UPS
 from heatmap.market.quotes import Quote
-from heatmap.shapes import Table
-from heatmap.views.table import TableView
+from heatmap.pictures.market_map.table import TableView
+from heatmap.pictures.shapes import Table
 from tests.drawings import reading_of, recorded, snapshot_of
 
 

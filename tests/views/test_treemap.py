@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.shapes import Rectangle, Treemap
-from heatmap.views.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
+from heatmap.pictures.market_map.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
+from heatmap.pictures.shapes import Rectangle, Treemap
 from tests.drawings import FINAL, recorded, snapshot_of
 from tests.treemaps import FIXTURE, vectors
 

@@ -10,10 +10,10 @@ import pytest
 from heatmap.publishers.s3.publisher.publisher import S3Publisher
 from heatmap.sources.nse.live.live import Nse
 
-from heatmap.alerts import webhooks
 from heatmap.cli.visitors import Visitor
 from heatmap.errors import SourceError
-from heatmap.monitor import ping
+from heatmap.notify.alerts import webhooks
+from heatmap.notify.monitoring import ping
 from heatmap.sources.snapshot_file import File
 from heatmap.system.deadline import Deadline
 from heatmap.system.http import Budget, Client

@@ -12,10 +12,10 @@ from random import Random
 from typing import NamedTuple
 
 from heatmap import gatekeeper
-from heatmap.alerts import memory
-from heatmap.archive import day_files, record
 from heatmap.history import store
-from heatmap.render import compiled
+from heatmap.notify.alerts import memory
+from heatmap.pages.archive import day_files, record
+from heatmap.pictures import compiled_templates
 from heatmap.sources import options
 from heatmap.state.memory import cache, idle, run_log
 from heatmap.state.memory import memory as state
@@ -73,7 +73,7 @@ KINDS: Mapping[str, Kind] = {
     "outcomes": Kind(_one(run_log.FILE_NAME)),
     "alerts": Kind(_one(memory.FILE_NAME), WARNED),
     "cookies": Kind(_all_in(options.FOLDER)),
-    "compiled templates": Kind(_all_in(compiled.FOLDER)),
+    "compiled templates": Kind(_all_in(compiled_templates.FOLDER)),
     "nap": Kind(_one(idle.FILE_NAME)),
 }
 

@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 
 from heatmap.state.memory.memory import FILE_NAME
 
-from heatmap.alerts import memory
-from heatmap.archive import record
 from heatmap.errors import HistoryError
 from heatmap.gatekeeper import FOLDER
 from heatmap.history import store
 from heatmap.history.options import HistoryOptions
+from heatmap.notify.alerts import memory
+from heatmap.pages.archive import record
 from tests.promises.year.damages import KINDS, MARKET, SIDE_FILES, STATE_NAME, Damage
 from tests.promises.year.market import Market, Price
 from tests.promises.year.seen import Seen

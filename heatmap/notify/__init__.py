@@ -1,0 +1,1 @@
+"""Alerts for readers, and monitoring for the operator."""

@@ -1,0 +1,45 @@
+"""How a session ended, for the list of days: from its last quotes, or from the history's bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heatmap.analysis import measures
+from heatmap.market.quotes import Breadth
+from heatmap.pictures.context import Day
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from heatmap.market.bars import Bar
+    from heatmap.market.quotes import Snapshot
+
+
+def end_of_session(snapshot: Snapshot, session: date, now: datetime) -> Day:
+    """Return a session as its last quotes show it, with a page that is made now."""
+    quotes = snapshot.quotes
+    changes = measures.percent_changes(quotes)
+    order = measures.in_order(quotes, changes)
+    ends = [(quotes[index].symbol, change) for index in order if (change := changes[index]) is not None]
+    return Day(
+        session,
+        measures.breadth(changes),
+        now.isoformat(timespec="seconds"),
+        ends[0] if ends else None,
+        ends[-1] if ends else None,
+    )
+
+
+def of_sessions(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
+    """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
+    from heatmap.history.corporate_actions import judge_terms
+
+    changes: dict[date, list[float]] = {day: [] for day in wanted}
+    for bar in bars:
+        if bar.date not in changes:
+            continue
+        change = measures.percent_change(bar.close, judge_terms(bar).previous_close)
+        if change is not None:
+            changes[bar.date].append(change)
+    return {day: Day(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found}

@@ -1,0 +1,31 @@
+"""The list of days as one target gets it: it leads only to days that are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
+
+    from heatmap.pages.archive.options import ArchiveSettings
+    from heatmap.pictures.context import Day
+
+NAME = "archive.html"
+
+
+def link_only(linked: Collection[date], days: Mapping[date, Day]) -> list[Day]:
+    """Return the days, without their pages where they are not among the `linked` ones."""
+    return [
+        day if day.date in linked else day._replace(page=None, strongest=None, weakest=None)
+        for day in days.values()
+    ]
+
+
+def render(days: Iterable[Day], title: str, settings: ArchiveSettings) -> bytes:
+    """Return the list of a market's days as a page; `title` is the market's."""
+    from heatmap.pages.archive import calendar_page
+
+    return calendar_page.render(
+        days, title, settings.page, feed=settings.has_feed, cache=settings.state_directory
+    )

@@ -1,0 +1,200 @@
+"""Where everything on the picture stands, how large and in which colour. Pure."""
+
+from __future__ import annotations
+
+from math import ceil, log
+from typing import TYPE_CHECKING, NamedTuple
+
+from heatmap.pictures import wording
+from heatmap.pictures.letters import width_of
+
+if TYPE_CHECKING:
+    from heatmap.market.quotes import Breadth, Snapshot
+    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.shapes import Cell, Table
+
+GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
+NOTICE, NOTICE_GROUND, NOTICE_TEXT = "recording", "#fff3cd", "#5c4400"
+
+# All lengths are pixels of the picture.
+WIDTH, HEIGHT = 1200, 630  # what previews of links ask for
+MARGIN = 24
+MAP_TOP = 104
+FIRST_LINE, SECOND_LINE = 54, 86  # baselines
+TITLE_SIZES = range(36, 19, -1)  # the first that fits; a title too long for the last is cut
+CAPTION_SIZE, COUNTS_SIZE, NOTICE_SIZE = 20, 24, 18
+BAR_WIDTH, BAR_HEIGHT = 300, 12
+NOTICE_WIDTH, NOTICE_HEIGHT = 112, 28
+TILE_SHAPE = 1.9  # width / height at which a symbol above a percent change sits well
+LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; what would have to be smaller is left out
+USUAL_LETTERS_WIDTH = 8 * 0.72  # a symbol's, in its size: up to it, all symbols have the same size
+LINE_HEIGHT = 1.2  # of a line's size
+ROOM = 0.9  # of a width or height, for text
+
+
+class Line(NamedTuple):
+    """A line of text: `x` is its start, middle or end, as `anchor` says, and `y` its baseline."""
+
+    x: int
+    y: int
+    size: float
+    anchor: str
+    bold: bool
+    colour: str
+    text: str
+
+
+class Box(NamedTuple):
+    """A filled rectangle."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    fill: str
+
+
+class Tile(NamedTuple):
+    """One instrument: its box, and of its symbol and its percent change what has room there."""
+
+    box: Box
+    lines: tuple[Line, ...]
+
+
+class Picture(NamedTuple):
+    """Everything to be drawn on GROUND, in drawing order. `title` and `description` are read aloud."""
+
+    title: str
+    description: str
+    boxes: tuple[Box, ...]
+    lines: tuple[Line, ...]
+    tiles: tuple[Tile, ...]
+
+
+def compose(table: Table, snapshot: Snapshot, occasion: Occasion, title: str) -> Picture:
+    """Return where everything stands under this title, how large and in which colour."""
+    from zoneinfo import ZoneInfo
+
+    breadth = table.breadth
+    title = printable(title)
+    moment = wording.moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
+    caption = f"{wording.PHASES[occasion.verdict.phase]}, as of {moment}"
+    counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
+    lines = [
+        _title(title, WIDTH - 2 * MARGIN - width_of(counts) * COUNTS_SIZE),
+        Line(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
+    ]
+    boxes = _bar(breadth, fall=table.legend[0].fill, rise=table.legend[-1].fill)
+    left = MARGIN
+    cells = table.cells
+    places = grid(len(cells))
+    usual = _usual_size(places)
+    if snapshot.recording:
+        boxes.append(Box(left, SECOND_LINE - 20, NOTICE_WIDTH, NOTICE_HEIGHT, NOTICE_GROUND))
+        middle = left + NOTICE_WIDTH // 2
+        lines.append(
+            Line(middle, SECOND_LINE, NOTICE_SIZE, "middle", bold=True, colour=NOTICE_TEXT, text=NOTICE)
+        )
+        left += NOTICE_WIDTH + 12
+    lines.append(Line(left, SECOND_LINE, CAPTION_SIZE, "start", bold=False, colour=QUIET, text=caption))
+    return Picture(
+        title=title,
+        description=f"{caption}{' (recording)' if snapshot.recording else ''}: {counts}.",
+        boxes=tuple(boxes),
+        lines=tuple(lines),
+        tiles=tuple(_tile(cell, place, usual) for cell, place in zip(cells, places, strict=True)),
+    )
+
+
+def _title(title: str, free: float) -> Line:
+    """Return the title in the free width, smaller where it is long, and cut where it is too long."""
+    room = free * ROOM
+    size = next((size for size in TITLE_SIZES if width_of(title) * size <= room), TITLE_SIZES[-1])
+    if width_of(title) * size > room:
+        while width_of(title + "…") * size > room:
+            title = title[:-1]
+        title = title.rstrip() + "…"
+    return Line(MARGIN, FIRST_LINE, size, "start", bold=True, colour=TEXT, text=title)
+
+
+def _bar(breadth: Breadth, fall: str, rise: str) -> list[Box]:
+    """Return breadth as a bar: what rose from the left, what fell from the right, the rest between."""
+    total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
+    risen = round(breadth.advances / total * BAR_WIDTH)
+    fallen = round(breadth.declines / total * BAR_WIDTH)
+    right = WIDTH - MARGIN
+    top = SECOND_LINE - BAR_HEIGHT - 2
+    parts = (
+        (right - BAR_WIDTH, BAR_WIDTH, LINE),
+        (right - BAR_WIDTH, risen, rise),
+        (right - fallen, fallen, fall),
+    )
+    return [Box(x, top, width, BAR_HEIGHT, fill) for x, width, fill in parts if width]
+
+
+def grid(count: int) -> list[tuple[int, int, int, int]]:
+    """Return x, y, width and height of so many tiles, left to right, then down.
+
+    Of all numbers of columns it takes the one whose tiles come nearest to TILE_SHAPE with the fewest places
+    left over.
+    """
+    if not count:
+        return []
+    across, down = WIDTH - 2 * MARGIN, HEIGHT - MAP_TOP - MARGIN
+
+    def badness(columns: int) -> float:
+        rows = ceil(count / columns)
+        shape = across * rows / (columns * down)
+        return abs(log(shape / TILE_SHAPE)) + 3 * (1 - count / (columns * rows))
+
+    columns = min(range(1, min(count, across // 2) + 1), key=badness)
+    rows = ceil(count / columns)
+    gap = 2 if across / columns >= 16 else 1
+    xs = [MARGIN + round(place * (across + gap) / columns) for place in range(columns + 1)]
+    ys = [MAP_TOP + round(place * (down + gap) / rows) for place in range(rows + 1)]
+    return [
+        (xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
+        for row in range(rows)
+        for column in range(min(columns, count - row * columns))
+    ]
+
+
+def _usual_size(places: list[tuple[int, int, int, int]]) -> float:
+    """Return the size at which two lines fit every tile, and a symbol of the usual length."""
+    width, height = (min(sizes, default=0) for sizes in list(zip(*places, strict=True))[2:] or [(), ()])
+    by_width = max(width * ROOM / USUAL_LETTERS_WIDTH, SMALLEST)
+    return _in_halves(min(LARGEST, height * ROOM / 2 / LINE_HEIGHT, by_width))
+
+
+def _tile(cell: Cell, place: tuple[int, int, int, int], usual: float) -> Tile:
+    x, y, width, height = place
+    box = Box(x, y, width, height, cell.fill)
+    if usual < SMALLEST:
+        return Tile(box, ())
+    middle, centre = x + width // 2, y + height / 2
+    lines = []
+    # Capitals and digits rise to 0.72 of their size: together the two lines stand in the middle.
+    for text, bold, below in (
+        (printable(cell.quote.symbol), True, -0.18),
+        (_percent(cell.quote.percent_change), False, 0.9),
+    ):
+        size = _in_halves(min(usual, width * ROOM / (width_of(text) or 1)))
+        if text and size >= SMALLEST:
+            baseline = round(centre + below * usual)
+            lines.append(Line(middle, baseline, size, "middle", bold, cell.ink, text))
+    return Tile(box, tuple(lines))
+
+
+def _percent(change: float | None) -> str:
+    return wording.NOT_KNOWN if change is None else f"{wording.signed(change)}%"
+
+
+def _in_halves(size: float) -> float:
+    """Return the largest half below a size: few sizes are few fonts to be made."""
+    halves = int(size * 2)
+    return halves / 2 if halves % 2 else halves // 2
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what XML forbids and without what turns other letters around."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))

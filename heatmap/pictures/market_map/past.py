@@ -1,0 +1,307 @@
+"""What one tick asks of the history: the digest of earlier sessions, and this session so far."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from heatmap.analysis.measures import median
+from heatmap.history import pending_actions, tick_codec
+from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
+from heatmap.market.calendar import phases
+from heatmap.market.periods import BAND_SESSIONS
+from heatmap.market.plausibility import BAND
+from heatmap.pictures.market_map import sparklines
+from heatmap.pictures.market_map.replay_track import Tape
+from heatmap.pictures.market_map.sparklines import Line
+from heatmap.state.memory import cache
+from heatmap.system import varint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from heatmap.history.store import Store
+    from heatmap.market.bars import Bar
+    from heatmap.market.calendar.phases import Calendar
+    from heatmap.market.calendar.session import Phase, Session
+    from heatmap.market.quotes import Quote, Snapshot
+
+# Of a tape, beyond which every second moment is left out, or two of three, …: 285 moments of 210 stocks, 30
+# of 2,000.
+MOST_FIGURES = 60_000
+PORTION = 100  # symbols that bars are asked of at once
+USUAL_SESSIONS = 20  # whose ticks tell the usual volume by a time of day
+ENOUGH_SESSIONS = 5  # of them, below which a share of the day's volume is taken instead
+OPENING = timedelta(minutes=15)
+OPENING_TOLERANCE = timedelta(minutes=1)  # a tick of 09:30:02 still tells the range up to 09:30
+NEAREST = timedelta(minutes=5)  # how far an earlier session's tick may be from this time of day
+
+
+class Past(NamedTuple):
+    """What the history knows at one tick."""
+
+    session: date  # that the tick is of
+    digest: Digest
+    lines: Mapping[str, Line]  # by symbol: of the digest's closes, up to the place of this session
+    tape: Tape  # of this session's moments, the tick's own among them
+    usual: Usual
+    opening: Opening
+
+
+class Figures(NamedTuple):
+    """One market's part of a history, as a tick asks for it. Raises HistoryError."""
+
+    store: Store
+    market: str  # its name in the store
+    calendar: Calendar
+    names: tuple[str, ...]  # of the periods
+    folder: Path  # where the digest is kept between ticks
+
+    def past(self, snapshot: Snapshot, session: date, phase: Phase) -> Past:
+        """Return what there is to tell beside a snapshot of `session`."""
+        quotes = snapshot.quotes
+        now = Moment(snapshot.as_of, phase, tick_codec.rows(quotes))
+        earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
+        digest, lines = self._earlier_sessions(quotes, session)
+        hours = phases.session_on(self.calendar, session)
+        by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
+        return Past(
+            session=session,
+            digest=digest,
+            lines=lines,
+            tape=self._tape(quotes, earlier, now),
+            usual=self._usual(digest, quotes, snapshot.as_of, session, hours),
+            opening=opening(sorted([*by_opening, now], key=lambda found: found.as_of), hours, now.as_of),
+        )
+
+    def digest(self, quotes: Sequence[Quote], session: date) -> Digest:
+        """Return the digest of the sessions before `session`, made anew where what is behind it changed."""
+        return self._earlier_sessions(quotes, session)[0]
+
+    def _earlier_sessions(self, quotes: Sequence[Quote], session: date) -> tuple[Digest, Mapping[str, Line]]:
+        """Return the digest of the sessions before `session`, and the lines of its closes by symbol."""
+        names = tuple(dict.fromkeys((*self.names, f"{BAND_SESSIONS}d")))
+        dates = [day for day in self.store.sessions(self.market) if day < session]
+        archived = len(self.store.archived_sessions(self.market))
+        symbols = sorted(quote.symbol for quote in quotes)
+        aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
+        known = (len(dates), str(dates[-1:]), archived)
+        doubted = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
+        # Whether a whole session is beyond the band can change as long as it runs.
+        far = sorted(quote.symbol for quote in quotes if _is_far(quote))
+        key = (str(session), names, known, symbols, aliases, doubted, far)
+        path = self.folder / cache.digest_name(self.market)
+        kept = cache.read(path, key)
+        if kept is not None:
+            return _decoded(kept)
+        from heatmap.history import period_starts, quoted_closes, summary
+
+        asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
+        count = period_starts.sessions_needed(names) + 1
+        bars = self._bars(sorted(asked), session, count) if dates else []
+        closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
+        digest = summary.make(bars, self.calendar, quotes, session, names, closes)
+        encoded = _encoded(digest) | {"lines": sparklines.begun(digest.closes)}
+        cache.write(path, key, encoded)
+        return _decoded(cache.plain(encoded))  # the same, to the last type, as the next tick reads
+
+    def _bars(self, symbols: Sequence[str], session: date, count: int) -> list[Bar]:
+        """Return the bars of some symbols over `count` sessions before `session`.
+
+        They are asked for in portions: rows as the database gives them take as much memory as the bars.
+        """
+        found: list[Bar] = []
+        for first in range(0, len(symbols), PORTION):
+            portion = symbols[first : first + PORTION]
+            found += self.store.bars(self.market, session - phases.ONE_DAY, count, portion)
+        return found
+
+    def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
+        """Return the session's tape, of which what is earlier than `now` is kept for the next tick.
+
+        Of the ticks of one minute it has the last.
+        """
+        zone = ZoneInfo(self.calendar.time_zone)
+        every: list[Packed | Moment] = [*earlier, now]
+        every.sort(key=lambda tick: tick.as_of)
+        ticks = {f"{tick.as_of.astimezone(zone):%Y-%m-%dT%H:%M}": tick for tick in every}
+        minutes = _thinned(list(ticks), len(quotes))
+
+        def extended(tape: Tape, wanted: Sequence[str]) -> Tape:
+            for minute in wanted[len(tape.seen) :]:
+                tick = ticks[minute]
+                found = self.store.unpacked(self.market, [tick]) if isinstance(tick, Packed) else [tick]
+                for moment in found:  # none, where it is damaged
+                    tape.add(minute, moment.rows)
+                tape.seen.append(_mark(tick))
+            if tape.decimals != varint.price_decimals(tape.lowest or 1.0):
+                return extended(Tape(quotes, varint.SMALL_PRICE_DECIMALS), wanted)
+            tape.settle()
+            return tape
+
+        before = [minute for minute in minutes if ticks[minute].as_of < now.as_of]
+        marks = [_mark(ticks[minute]) for minute in before]
+        path, new = self.folder / cache.tape_name(self.market), Tape(quotes)
+        key = (str(zone), new.symbols, new.sectors, new.members)
+        kept = cache.read(path, key)
+        begun = Tape.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
+        is_known = begun.seen == marks
+        tape = extended(begun, before)
+        if not is_known:
+            cache.write(path, key, vars(tape))
+        return extended(tape, minutes)
+
+    def _usual(
+        self,
+        digest: Digest,
+        quotes: Sequence[Quote],
+        as_of: datetime,
+        session: date,
+        hours: Session | None,
+    ) -> Usual:
+        """Return the usual volumes by the time of day of `as_of`."""
+        sessions = [day for day in self.store.tick_sessions(self.market) if day < session][-USUAL_SESSIONS:]
+        zone = ZoneInfo(self.calendar.time_zone)
+        wall = as_of.astimezone(zone).replace(tzinfo=None)
+        # The same time of day by that day's clock.
+        moments = {day: (wall + (day - session)).replace(tzinfo=zone) for day in sessions}
+        after = self.store.volumes_at(self.market, {day: at + NEAREST / 2 for day, at in moments.items()})
+        near = [(day, volumes) for day, at, volumes in after if moments[day] - at <= NEAREST]
+        found: dict[str, list[float]] = {quote.symbol: [] for quote in quotes}
+        for day, volumes in near:
+            renamed = {alias.new: alias.old for alias in self.calendar.aliases if alias.old in volumes}
+            factors = _factors(digest, day)
+            for symbol, own in found.items():
+                volume = volumes.get(symbol)
+                if volume is None and symbol in renamed:
+                    volume = volumes[renamed[symbol]]
+                factor = factors.get(symbol, 1.0)
+                if volume is not None and factor is not None:
+                    own.append(volume / factor)
+        by_time = {
+            symbol: usual
+            for symbol, volumes in found.items()
+            if len(volumes) >= ENOUGH_SESSIONS and (usual := median(volumes))
+        }
+        share = elapsed_share(hours, as_of)
+        by_day = {symbol: volume * share for symbol, volume in digest.volumes.items()} if share else {}
+        return Usual(by_day | by_time, len(by_time), len(near))
+
+
+def _is_far(quote: Quote) -> bool:
+    """Whether a price is as far from the previous close as no price band lets it be."""
+    price, close = quote.last_price, quote.previous_close
+    return bool(price and close and abs(price / close - 1) > BAND)
+
+
+def forget_digests(folder: Path) -> None:
+    """Have every digest made anew: what they were made of has changed."""
+    for path in folder.glob(cache.digest_name("*")):
+        path.unlink(missing_ok=True)
+
+
+def opening(moments: Sequence[Moment], hours: Session | None, now: datetime) -> Opening:
+    """Return the range of a session's first OPENING from the ticks by then.
+
+    A tick carries the session's high and low so far, so the last one by the end of the opening has it all,
+    but for what came after that tick: it must be no older than NEAREST.
+    """
+    if hours is None or not hours.windows:
+        return Opening({}, "it takes a session whose opening is known")
+    ends = hours.windows[0].opens + OPENING
+    if now < ends:
+        return Opening({}, f"it takes the first {OPENING.seconds // 60} minutes, which end at {ends:%H:%M}")
+    by_then = [moment for moment in moments if moment.as_of <= ends + OPENING_TOLERANCE]
+    if not by_then or by_then[-1].as_of < ends - NEAREST - OPENING_TOLERANCE:
+        return Opening({}, f"the first {OPENING.seconds // 60} minutes of this session are not known")
+    return Opening(
+        {
+            symbol: (row.low, row.high)
+            for symbol, row in by_then[-1].rows.items()
+            if row.low is not None and row.high is not None and row.low < row.high
+        }
+    )
+
+
+def _by_opening(ticks: Sequence[Packed], hours: Session | None) -> Sequence[Packed]:
+    """Return the last tick that can tell the opening range, alone, so that no other need be unpacked."""
+    if hours is None or not hours.windows:
+        return ()
+    ends = hours.windows[0].opens + OPENING + OPENING_TOLERANCE
+    return [tick for tick in ticks if tick.as_of <= ends][-1:]
+
+
+def elapsed_share(hours: Session | None, now: datetime) -> float:
+    """Return how much of a session's trading time is over, 0 to 1; 0 where its hours are not known."""
+    if hours is None or not hours.windows:
+        return 0.0
+    whole = sum((window.closes - window.opens).total_seconds() for window in hours.windows)
+    over = sum(
+        (min(now, window.closes) - window.opens).total_seconds()
+        for window in hours.windows
+        if now > window.opens
+    )
+    return over / whole
+
+
+def _factors(digest: Digest, day: date) -> dict[str, float | None]:
+    """Return what prices of that day are multiplied by, where that is not 1; a volume is divided by it.
+
+    None: not known.
+    """
+    if day not in digest.dates:
+        return {}
+    place = digest.dates.index(day)
+    return {symbol: factors[place] for symbol, factors in digest.factors.items()}
+
+
+def _encoded(digest: Digest) -> dict[str, Any]:
+    bases = {
+        name: base._asdict()
+        | {"since": base.since and base.since.isoformat(), "adjusted": sorted(base.adjusted)}
+        for name, base in digest.bases.items()
+    }
+    return digest._asdict() | {
+        "dates": [day.isoformat() for day in digest.dates],
+        "gap": digest.gap and digest.gap.isoformat(),
+        "bases": bases,
+        "breaks": {symbol: [found.date.isoformat(), found.is_gap] for symbol, found in digest.breaks.items()},
+        "guesses": {symbol: day.isoformat() for symbol, day in digest.guesses.items()},
+        "pending": pending_actions.encode(digest.pending),
+    }
+
+
+def _decoded(document: Mapping[str, Any]) -> tuple[Digest, Mapping[str, Line]]:
+    """Return the digest and the lines of what was kept."""
+    bases = {}
+    for name, kept in document["bases"].items():
+        fields = {field: kept[field] for field in Base._fields}
+        since = fields["since"] and date.fromisoformat(fields["since"])
+        bases[name] = Base(**fields | {"since": since, "adjusted": frozenset(fields["adjusted"])})
+    fields = {field: document[field] for field in Digest._fields}
+    gap = fields["gap"] and date.fromisoformat(fields["gap"])
+    dates = tuple(map(date.fromisoformat, fields["dates"]))
+    lines = {symbol: Line(*line) for symbol, line in document["lines"].items()}
+    parts = {
+        "breaks": {
+            symbol: Break(date.fromisoformat(day), is_gap)
+            for symbol, (day, is_gap) in fields["breaks"].items()
+        },
+        "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
+        "pending": pending_actions.decode(fields["pending"]),
+    }
+    return Digest(**fields | parts | {"dates": dates, "gap": gap, "bases": bases}), lines
+
+
+def _mark(tick: Packed | Moment) -> list[str | int]:
+    """Return what tells one tick's figures from any other's."""
+    return [str(tick.as_of), crc32(tick.figures) if isinstance(tick, Packed) else 0]
+
+
+def _thinned(minutes: Sequence[str], stocks: int) -> list[str]:
+    """Return so many of the moments as may be, evenly, the last among them."""
+    step = -(-len(minutes) * max(stocks, 1) // MOST_FIGURES)
+    return list(minutes[::-1][:: max(step, 1)][::-1])

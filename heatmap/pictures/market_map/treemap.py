@@ -1,0 +1,138 @@
+"""The market as a treemap: area by weight, grouped by sector; a tile's size says nothing of its change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum
+from typing import TYPE_CHECKING
+
+from heatmap.analysis import measures
+from heatmap.pictures.shapes import Rectangle, Treemap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heatmap.analysis.rankings import Reading
+    from heatmap.market.quotes import Quote, Snapshot
+
+SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
+HEADING_PIXELS = 15.0
+FEWEST_IN_HEADING = 2.6  # headings' heights that a sector must have for one
+
+WEIGHTS: dict[str, Callable[[Quote], float | None]] = {
+    "market-cap": lambda quote: quote.free_float_market_cap,
+    "amount": lambda quote: quote.turnover,
+    "equal": lambda _: 1.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TreemapView:
+    """Squarified rectangles, their areas by a `weight` of WEIGHTS, in a picture of that many pixels."""
+
+    weight: str = "market-cap"
+    width: float = 1000.0
+    height: float = 500.0
+
+    def draw(self, snapshot: Snapshot, _: Reading | None = None) -> Treemap:
+        """Return a rectangle for every quote. A quote without a weight gets the smallest."""
+        order = tile_order(snapshot, self.weight)
+        measure = WEIGHTS[self.weight]
+        weights = floored([measure(snapshot.quotes[index]) for index in order])
+        sectors = [snapshot.quotes[index].sector or "" for index in order]
+        treemap = arrange(weights, sectors, self.width, self.height)
+        return treemap._replace(tiles=tuple(order[place] for place in treemap.tiles))
+
+
+def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, height: float) -> Treemap:
+    """Divide a picture of `width` by `height` pixels among sectors, and each sector among its members.
+
+    `weights` are positive and fall; `sectors` are the members' sectors, "" where there is none. The
+    heaviest sector is first, those of equal weight are by name, "" is last. The tiles of the result are
+    positions in `weights`. A sector that is high enough has a heading, unless it is the only one.
+    """
+    members: dict[str, list[int]] = {}
+    for place, sector in enumerate(sectors):
+        members.setdefault(sector, []).append(place)
+    totals = {name: fsum(weights[place] for place in places) for name, places in members.items()}
+    names = sorted(members, key=lambda name: (name == "", -totals[name], name))
+    tiles: list[int] = []
+    places: list[Rectangle] = []
+    headings: list[tuple[str, Rectangle]] = []
+    areas = squarify([totals[name] for name in names], Rectangle(0.0, 0.0, width, height))
+    for name, area in zip(names, areas, strict=True):
+        room = area
+        if name and len(names) > 1 and area.height >= FEWEST_IN_HEADING * HEADING_PIXELS:
+            headings.append((name, area._replace(height=HEADING_PIXELS)))
+            room = area._replace(y=area.y + HEADING_PIXELS, height=area.height - HEADING_PIXELS)
+        tiles += members[name]
+        places += squarify([weights[place] for place in members[name]], room)
+    return Treemap(width, height, tuple(tiles), tuple(places), tuple(headings))
+
+
+def tile_order(snapshot: Snapshot, weight: str) -> list[int]:
+    """Return the quotes' positions by weight, heaviest first; where all weigh the same, by market cap."""
+    measure = WEIGHTS["market-cap" if weight == "equal" else weight]
+    return measures.in_order(snapshot.quotes, [measure(quote) for quote in snapshot.quotes])
+
+
+def floored(weights: Sequence[float | None]) -> list[float]:
+    """Return the weights with a floor of SMALLEST times the mean of the known; all 1 where none is known."""
+    known = [weight for weight in weights if weight is not None and weight > 0]
+    if not known:
+        return [1.0] * len(weights)
+    floor = SMALLEST * fsum(known) / len(known)
+    return [max(weight or 0.0, floor) for weight in weights]
+
+
+def squarify(weights: Sequence[float], room: Rectangle) -> list[Rectangle]:
+    """Divide a rectangle among positive weights, in strips, in their order; tiles are near to squares.
+
+    Bruls, Huizing and van Wijk, "Squarified Treemaps", 2000: a strip along the shorter side takes the next
+    weight as long as that does not make its worst aspect ratio worse. Best where the weights fall.
+    """
+    total = fsum(weights)
+    if not weights or total <= 0:
+        return []
+    areas = [weight * room.width * room.height / total for weight in weights]
+    placed: list[Rectangle] = []
+    x, y, width, height = room
+    start = 0
+    while start < len(areas):
+        side = min(width, height)
+        end, strip = _strip(areas, start, side)
+        depth = strip / side if side > 0 else 0.0
+        along = y if width >= height else x
+        for area in areas[start:end]:
+            length = area / depth if depth > 0 else 0.0
+            if width >= height:
+                placed.append(Rectangle(x, along, depth, length))
+            else:
+                placed.append(Rectangle(along, y, length, depth))
+            along += length
+        if width >= height:
+            x, width = x + depth, max(width - depth, 0.0)
+        else:
+            y, height = y + depth, max(height - depth, 0.0)
+        start = end
+    return placed
+
+
+def _strip(areas: Sequence[float], start: int, side: float) -> tuple[int, float]:
+    """Return where the strip that begins at `start` ends, and its area."""
+    end, strip = start + 1, areas[start]
+    largest = smallest = strip
+    while end < len(areas):
+        area = areas[end]
+        wider = max(largest, area), min(smallest, area), strip + area
+        if _worst(*wider, side) > _worst(largest, smallest, strip, side):
+            break
+        largest, smallest, strip = wider
+        end += 1
+    return end, strip
+
+
+def _worst(largest: float, smallest: float, strip: float, side: float) -> float:
+    """Return the worst aspect ratio in a strip along `side`; at least 1."""
+    square = (strip / side) ** 2 if side > 0 else 0.0
+    return max(largest / square, square / smallest) if square > 0 and smallest > 0 else float("inf")
