@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from heatmap import demo
 from heatmap.analysis.modes import MODES
 from heatmap.market.quotes import Quote
 from heatmap.pictures.market_map.replay_data import replay_json
 from heatmap.pictures.options import LAYOUTS, PageOptions
 from heatmap.pictures.templates import later_script
+from heatmap.run import demo
 from tests.drawings import page_of, recorded, snapshot_of
 from tests.history.markets import tape_of
 from tests.servers.chromium import chromium

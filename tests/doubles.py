@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from heatmap.config import Config, Market, NamedSource
+from heatmap.config.loader.loader import Config, Market, NamedSource
+
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.market.calendar import packaged
 from heatmap.market.quotes import Quote, Snapshot

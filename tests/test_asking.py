@@ -18,10 +18,9 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from heatmap.config.loader.loader import Config, NamedSource
 from heatmap.state.memory.memory import State
 
-from heatmap import asking, tick
-from heatmap.config import Config, NamedSource
 from heatmap.errors import (
     EXIT_DATA,
     EXIT_OK,
@@ -34,6 +33,7 @@ from heatmap.errors import (
 )
 from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.run import fetching, tick
 from heatmap.state.memory import circuit_breaker
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import Archives, share
@@ -153,7 +153,7 @@ def test_a_long_silence_is_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     tick.run(config, now=OPEN)
     assert remembered(config) == {}
-    monkeypatch.setattr(asking, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(fetching, "SILENCE_SECONDS", 1.0)
     tick.run(config, now=OPEN)
 
     release.set()

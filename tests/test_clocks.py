@@ -17,8 +17,8 @@ from heatmap.sources.nse.live.live import Nse
 from heatmap.state.memory.memory import State
 from heatmap.state.memory.report import Report
 
-from heatmap import health, tick
 from heatmap.cli import check
+from heatmap.run import health, tick
 from heatmap.sources.snapshot_file import File
 from heatmap.state.memory import run_log
 from heatmap.system import clocks

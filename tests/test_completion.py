@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.run.market_files.archive import calendar_page
 from heatmap.state.memory.memory import Memory, State
 from heatmap.state.memory.report import Report
 
-from heatmap import chronicle, final_figures, final_parts, tick
 from heatmap.errors import PublishError, SourceError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions
-from heatmap.pages.archive import calendar_page
 from heatmap.publishers.folder import FilePublisher
+from heatmap.run import final_figures, final_parts, history_session, tick
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.hooks import Hooks
@@ -96,7 +96,7 @@ def take_history_away(market: Market, monkeypatch: pytest.MonkeyPatch) -> Callab
 def fill_disk(market: Market, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Leave less room than the history leaves to the state."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(chronicle, "LEAST_ROOM_BYTES", 1 << 60)
+    patch.setattr(history_session, "LEAST_ROOM_BYTES", 1 << 60)
     return patch.undo
 
 
@@ -277,7 +277,7 @@ def test_a_run_killed_before_it_told_its_final(
     tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run finds the same news in the figures that are kept, and tells it."""
-    from heatmap.sequel import Sequel
+    from heatmap.run.follow_up import Sequel
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -460,7 +460,7 @@ def test_a_market_that_fails_keeps_no_other_from_its_second_try(tmp_path: Path) 
 
 def test_a_bug_in_the_second_try_costs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends well, the operator is told, and the next run tries again."""
-    from heatmap import pages
+    from heatmap.run import market_files
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -470,7 +470,7 @@ def test_a_bug_in_the_second_try_costs_no_run(tmp_path: Path, monkeypatch: pytes
     market.run(FINAL)
     market.target.lacks = ()
     with monkeypatch.context() as patch:
-        patch.setattr(pages, "draw", broken)
+        patch.setattr(market_files, "draw", broken)
         market.run(FINAL + FIVE)
     assert "ZeroDivisionError" in (market.memory.faults or {})["archive"]
     assert ["archive", "feed"] == market.owed

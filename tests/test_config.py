@@ -8,20 +8,20 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from heatmap.run.market_files.archive.options import ArchiveOptions
 
-from heatmap import config, plugins
+from heatmap.config.loader import loader, plugins
 from heatmap.errors import ConfigError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
-from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.folder import FilePublisher
 from heatmap.sources.snapshot_file import File
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
-PROGRAM = Path(config.__file__).parent
+PROGRAM = Path(loader.__file__).parent
 ABOVE = ("cli",)  # packages that may know the whole configuration
 
 
@@ -30,7 +30,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "heatmap.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        loader.load(path)
     return [problem.removeprefix("heatmap.toml: ") for problem in caught.value.problems]
 
 
@@ -40,7 +40,7 @@ def test_without_a_file_one_market_goes_into_a_folder(
     """NSE F&O, published into ./site, state in ./state."""
     monkeypatch.chdir(tmp_path)
 
-    loaded = config.load()
+    loaded = loader.load()
 
     assert (None, tmp_path / "state", 5) == (loaded.path, loaded.state_directory, loaded.interval_minutes)
     assert ["nse-fno"] == [market.name for market in loaded.markets]
@@ -52,7 +52,7 @@ def test_a_file_here_is_read_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     (tmp_path / "heatmap.toml").write_text('title = "Mine"')
 
-    assert ("Mine", tmp_path / "heatmap.toml") == (config.load().title, config.load().path)
+    assert ("Mine", tmp_path / "heatmap.toml") == (loader.load().title, loader.load().path)
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     )
     monkeypatch.chdir(tmp_path)
 
-    loaded = config.load(Path("conf/heatmap.toml"))
+    loaded = loader.load(Path("conf/heatmap.toml"))
 
     assert tmp_path / "conf" / "state" == loaded.state_directory
     assert isinstance(loaded.publishers[0], FilePublisher)
@@ -172,9 +172,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(ConfigError, match=r"cannot be read \(.*\): give a readable file"):
-        config.load(path)
+        loader.load(path)
     with pytest.raises(ConfigError, match=r"is a folder: name the file in it, such as .*/heatmap\.toml"):
-        config.load(tmp_path)
+        loader.load(tmp_path)
 
 
 def example_lines() -> str:
@@ -185,9 +185,9 @@ def example_lines() -> str:
 def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is written it works, and means what having no file means."""
     monkeypatch.chdir(tmp_path)
-    defaults = config.load()
+    defaults = loader.load()
     (tmp_path / "heatmap.toml").write_bytes(EXAMPLE.read_bytes())
-    written = config.load()
+    written = loader.load()
 
     assert (defaults.title, defaults.page, defaults.publishers) == (
         written.title,
@@ -198,8 +198,8 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytes
 
 
 OPTIONS = {
-    "the top level": config.TopLevel,
-    "[[market]]": config.MarketTable,
+    "the top level": loader.TopLevel,
+    "[[market]]": loader.MarketTable,
     "[market.session]": packaged.SessionOptions,
     "[page]": PageOptions,
     "[monitor]": MonitorOptions,
@@ -232,7 +232,7 @@ def test_sources_in_their_order(tmp_path: Path, text: str, labels: list[str]) ->
     path = tmp_path / "heatmap.toml"
     path.write_text(f'[[market]]\nname = "nse-fno"\n{text}', "utf-8")
 
-    (market,) = config.load(path).markets
+    (market,) = loader.load(path).markets
 
     assert labels == [named.label for named in market.sources]
     paths = [named.source.path for named in market.sources if isinstance(named.source, File)]
@@ -320,7 +320,7 @@ def test_a_misplaced_key_names_its_table(tmp_path: Path, text: str, home: str) -
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     """Its whole name, and the command."""
     with pytest.raises(ConfigError, match=r"there is no .*/none\.toml: .*`heatmap init`"):
-        config.load(tmp_path / "none.toml")
+        loader.load(tmp_path / "none.toml")
 
 
 def imported(path: Path) -> set[str]:
@@ -339,4 +339,4 @@ def test_no_package_below_the_run_knows_the_whole_configuration() -> None:
     files = [path for path in PROGRAM.glob("*/**/*.py") if path.relative_to(PROGRAM).parts[0] not in ABOVE]
 
     assert len(files) > 50
-    assert [] == [str(path) for path in files if "heatmap.config" in imported(path)]
+    assert [] == [str(path) for path in files if "heatmap.config.loader" in imported(path)]

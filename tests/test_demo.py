@@ -10,9 +10,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from heatmap import cli, demo
+from heatmap import cli
 from heatmap.errors import UsageError
 from heatmap.publishers.ownership import SAMPLE
+from heatmap.run import demo
 
 
 def breadth(site: Path) -> dict[str, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import dispatch, tick
 from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigError, PublishRefused
 from heatmap.publishers.delivery import Delivery
+from heatmap.run import publishing, tick
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -23,7 +23,7 @@ def test_targets_do_not_wait_for_each_other() -> None:
     """Each waits until all three are under way: one after another they never would be."""
     together = threading.Barrier(3, timeout=20)
     targets = [MemoryPublisher(name=f"memory:{n}", before=together.wait) for n in range(3)]
-    outcomes = list(dispatch.bring(targets, PAGES, Deadline(30)))
+    outcomes = list(publishing.bring(targets, PAGES, Deadline(30)))
 
     assert [None] * 3 == [outcome.error for outcome in outcomes]
     assert {"memory:0", "memory:1", "memory:2"} == {outcome.target for outcome in outcomes}
@@ -33,7 +33,7 @@ def test_the_good_one_is_told_while_the_slow_one_is_under_way() -> None:
     """Outcomes come as they happen."""
     go_on = threading.Event()
     slow = MemoryPublisher(name="slow", before=lambda: go_on.wait(20))
-    outcomes = dispatch.bring([slow, MemoryPublisher(name="quick")], PAGES, Deadline(30))
+    outcomes = publishing.bring([slow, MemoryPublisher(name="quick")], PAGES, Deadline(30))
 
     assert "quick" == next(outcomes).target
     go_on.set()
@@ -42,11 +42,11 @@ def test_the_good_one_is_told_while_the_slow_one_is_under_way() -> None:
 
 def test_one_that_never_ends_is_left_behind_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence, and an exit code that says try again; the others have their pages."""
-    monkeypatch.setattr(dispatch, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(publishing, "WAIT_SECONDS", 0.1)
     end = threading.Event()
     hangs, good = MemoryPublisher(name="hangs", before=lambda: end.wait(60)), MemoryPublisher(name="good")
     begun = time.monotonic()
-    outcomes = {each.target: each for each in dispatch.bring([hangs, good], PAGES, Deadline(0.3))}
+    outcomes = {each.target: each for each in publishing.bring([hangs, good], PAGES, Deadline(0.3))}
     took = time.monotonic() - begun
     end.set()
 
@@ -106,7 +106,7 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
             started.set()
             aborted.wait(20)
 
-    outcomes = dispatch.bring([MemoryPublisher(), MemoryPublisher(before=hang)], PAGES, deadline)
+    outcomes = publishing.bring([MemoryPublisher(), MemoryPublisher(before=hang)], PAGES, deadline)
     next(outcomes)
     assert started.wait(20)
     with pytest.raises(InterruptedError):
@@ -119,10 +119,10 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
 @pytest.mark.serial
 def test_after_a_signal_all_targets_have_one_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that cannot be interrupted are not waited for one after another."""
-    monkeypatch.setattr(dispatch, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(publishing, "STOP_SECONDS", 0.5)
     end = threading.Event()
     targets = [MemoryPublisher(name=str(n), before=lambda: end.wait(60)) for n in range(10)]
-    outcomes = dispatch.bring([MemoryPublisher(), *targets], PAGES, Deadline(60))
+    outcomes = publishing.bring([MemoryPublisher(), *targets], PAGES, Deadline(60))
     next(outcomes)
     begun = time.monotonic()
     with pytest.raises(InterruptedError):
@@ -146,7 +146,7 @@ def test_what_follows_the_pages() -> None:
             else []
         )
 
-    outcomes = [*dispatch.bring([first, second], PAGES, Deadline(30), more)]
+    outcomes = [*publishing.bring([first, second], PAGES, Deadline(30), more)]
 
     assert [None, None] == [outcome.error for outcome in outcomes]
     assert (["index.html", "m/1", "m/2", "m/3"], ["index.html"]) == (first.order, second.order)
@@ -156,7 +156,7 @@ def test_what_follows_the_pages() -> None:
 
 def test_what_follows_fails_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a target that is lost on the way, nor one that hangs then: it has the pages."""
-    monkeypatch.setattr(dispatch, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(publishing, "WAIT_SECONDS", 0.1)
     end = threading.Event()
     lost, hangs, slow = (MemoryPublisher(name=name) for name in ("lost", "hangs", "slow"))
 
@@ -171,7 +171,7 @@ def test_what_follows_fails_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(1.9)  # then less than a tenth of the time is left, and no other delivery is begun
         return [Page("m/1", b"x", "archive")]
 
-    outcomes = [*dispatch.bring([lost, hangs, slow], PAGES, Deadline(2), more)]
+    outcomes = [*publishing.bring([lost, hangs, slow], PAGES, Deadline(2), more)]
     end.set()
 
     assert {"lost", "hangs", "slow"} == {outcome.target for outcome in outcomes if outcome.error is None}

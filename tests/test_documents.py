@@ -11,14 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from heatmap.run.market_files.archive import record
 from heatmap.state.memory.memory import State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heatmap import cli, gatekeeper
+from heatmap import cli
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import memory as alerts
-from heatmap.pages.archive import record
+from heatmap.run import last_good
 from heatmap.state.memory import circuit_breaker, json_files
 
 
@@ -203,7 +204,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "state.json": read_state,
     "alerts.json": lambda folder: alerts.load(folder, print),
     "archive-nse-fno.json": lambda folder: record.load(folder, "nse-fno", print),
-    "last.json": lambda folder: json_files.load(folder / "last.json", 1, gatekeeper._made, print),
+    "last.json": lambda folder: json_files.load(folder / "last.json", 1, last_good._made, print),
 }
 
 

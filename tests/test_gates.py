@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from heatmap.state.memory.memory import State
 
-from heatmap import dispatch, tick
 from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
 from heatmap.market import quality
 from heatmap.market.calendar import phases
@@ -21,6 +20,7 @@ from heatmap.market.calendar.packaged import SessionOptions, load
 from heatmap.market.calendar.session import Verdict
 from heatmap.market.quality import GateOptions, Last
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.run import publishing, tick
 from heatmap.sources import snapshot_file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
@@ -504,16 +504,16 @@ def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
 def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it was about to put out is the measure of time: nothing older may take its place."""
     run = Run(tmp_path)
-    publish = dispatch.publish
+    publish = publishing.publish
 
     def killed(*arguments: Any, **more: Any) -> None:
         publish(*arguments, **more)
         raise StoppedError("killed")
 
-    monkeypatch.setattr(dispatch, "publish", killed)
+    monkeypatch.setattr(publishing, "publish", killed)
     with pytest.raises(StoppedError):
         run(OPEN + 2 * FIVE, market(210, shift=0.1))
-    monkeypatch.setattr(dispatch, "publish", publish)
+    monkeypatch.setattr(publishing, "publish", publish)
     assert 2 == run.target.runs
 
     run.source.as_of = OPEN + FIVE

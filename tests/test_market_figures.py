@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from heatmap import tick
 from heatmap.errors import SourceError, SourceGated, SourceReshaped
 from heatmap.market import market_figures
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
+from heatmap.run import tick
 from heatmap.sources import snapshot_file as files
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, tick
+from heatmap import cli
+from heatmap.run import tick
 from heatmap.state.memory import idle
 from tests.servers.exchange import Exchange
 

@@ -23,7 +23,6 @@ from heatmap.state.memory.run_log import Outcome
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from heatmap import tick
 from heatmap.errors import (
     ConfigError,
     HeatmapError,
@@ -33,6 +32,7 @@ from heatmap.errors import (
     SourceNonsense,
     StoppedError,
 )
+from heatmap.run import tick
 from heatmap.state.memory import memory, run_log
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
@@ -300,7 +300,7 @@ def start(folder: Path, hang: str) -> subprocess.Popen[bytes]:
         'deadline_seconds = 5\n[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
     )
     script = (
-        f"import os, sys, heatmap.pages as pages, time\ndef hang(*_):\n {hang}\n time.sleep(600)\n"
+        f"import os, sys, heatmap.run.market_files as pages, time\ndef hang(*_):\n {hang}\n time.sleep(600)\n"
         "pages.draw = hang\nfrom heatmap import cli\nsys.exit(cli.main())"
     )
     command = [sys.executable, "-c", script, "run", "--now", OPEN.isoformat()]

@@ -114,7 +114,7 @@ def test_even_what_cannot_be_interrupted_ends(tmp_path: Path) -> None:
     """Where the main thread itself hangs, the process is ended from outside of it: exit 75 and one sentence."""
     configure(tmp_path, "file:site", deadline_seconds=5)
     hang = (
-        "import sys, heatmap.pages as pages, time; pages.draw = lambda *_: time.sleep(600);"
+        "import sys, heatmap.run.market_files as pages, time; pages.draw = lambda *_: time.sleep(600);"
         "from heatmap import cli; sys.exit(cli.main())"
     )
     begun = time.monotonic()
@@ -227,7 +227,7 @@ def test_a_run_that_hangs_ends_even_if_nobody_can_be_told(tmp_path: Path, where:
     """Neither a full disk nor a pipe that nobody empties keeps the process beyond its deadline."""
     configure(tmp_path, "file:site", deadline_seconds=5)
     hang = (
-        "import sys, heatmap.pages as pages, time; pages.draw = lambda *_: time.sleep(600);"
+        "import sys, heatmap.run.market_files as pages, time; pages.draw = lambda *_: time.sleep(600);"
         "from heatmap import cli; sys.exit(cli.main())"
     )
     reader, errors = os.pipe()

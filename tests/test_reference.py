@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heatmap.run.market_files.archive.options import ArchiveOptions
 
-from heatmap import cli, config, plugins
-from heatmap.cli import parser
+from heatmap import cli
+from heatmap.cli import main
+from heatmap.config.loader import loader, plugins
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.market.quality import GateOptions
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
-from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
 
 TOP = Path(__file__).parents[1]
@@ -25,8 +26,8 @@ REFERENCE = TOP / "docs" / "reference.md"
 DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((TOP / "docs").glob("*.md"))))
 # What each heading of the page documents. Of sources and targets, which share keys: all of their kinds.
 TABLES: dict[str, tuple[Any, ...]] = {
-    "Top level": (config.TopLevel,),
-    "`[[market]]`": (config.MarketTable,),
+    "Top level": (loader.TopLevel,),
+    "`[[market]]`": (loader.MarketTable,),
     "`[[market.source]]`": tuple(map(plugins.source, plugins.SOURCES)),
     "`[market.session]`": (packaged.SessionOptions,),
     "`[page]`": (PageOptions,),
@@ -119,7 +120,7 @@ def test_examples_can_be_loaded(tmp_path: Path, name: str, block: str) -> None:
     begins_inside = re.match(r"\[+market\.", block)  # a market's own table, as a text beside it may show
     path.write_text(f'[[market]]\nname = "nse-fno"\n{block}' if begins_inside else block, "utf-8")
 
-    assert config.load(path).markets, name
+    assert loader.load(path).markets, name
 
 
 def test_the_readme_is_short() -> None:
@@ -130,7 +131,7 @@ def test_the_readme_is_short() -> None:
 def test_the_second_market_of_the_readme_is_one_more() -> None:
     """The example has two markets, of which the second draws another index."""
     (block,) = [text for name, text in toml_blocks() if name == "README.md" and "NIFTY 50" in text]
-    markets = config.read(tomllib.loads(block), base=TOP).markets
+    markets = loader.read(tomllib.loads(block), base=TOP).markets
 
     assert ["nse-fno", "nifty-50"] == [market.name for market in markets]
     assert "NIFTY 50" == markets[1].sources[0].source.index  # type: ignore[attr-defined]
@@ -168,7 +169,7 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
 def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """Each is one that the program has, with options that it takes."""
     for command, options in commands((TOP / name).read_text("utf-8")):
-        assert command in parser.COMMANDS, command
+        assert command in main.COMMANDS, command
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
         known = capsys.readouterr().out
@@ -199,4 +200,4 @@ def test_commands_that_are_pasted_are_complete(name: str) -> None:
 def parser_line(line: str) -> bool:
     """Whether a line of a block runs the program, and is no sentence or output that names it."""
     found = re.search(r"(?:^|[/ ])heatmap ([a-z]+)\b", line)
-    return found is not None and found[1] in parser.COMMANDS and not line.endswith((".", ":"))
+    return found is not None and found[1] in main.COMMANDS and not line.endswith((".", ":"))

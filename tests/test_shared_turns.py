@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 from heatmap.state.memory.memory import State
 
-from heatmap import cli, health, tick
+from heatmap import cli
 from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
 from heatmap.history import postgres as module
 from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store, open_store
+from heatmap.run import health, tick
 from heatmap.state.memory import run_log
 from heatmap.system import stop
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure

@@ -11,7 +11,6 @@ from threading import Event
 import pytest
 from heatmap.state.memory.memory import State, lock
 
-from heatmap import tick
 from heatmap.errors import (
     EXIT_TEMPORARY,
     ConfigError,
@@ -27,6 +26,7 @@ from heatmap.pictures.market_map import png
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.folder import FilePublisher
+from heatmap.run import tick
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FILES = [

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from heatmap import config
+from heatmap.config.loader import loader
 from heatmap.errors import ConfigError
 
 
@@ -16,7 +16,7 @@ def problem(tmp_path: Path, text: str) -> str:
     path = tmp_path / "heatmap.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        loader.load(path)
     (found,) = caught.value.problems
     return found.removeprefix(f"{path} is not valid TOML: ")
 
@@ -134,4 +134,4 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     """Some editors put one before the text."""
     (tmp_path / "heatmap.toml").write_text('\ufefftitle = "Mine"\n', "utf-8")
 
-    assert "Mine" == config.load(tmp_path / "heatmap.toml").title
+    assert "Mine" == loader.load(tmp_path / "heatmap.toml").title

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import config
+from heatmap.config.loader import loader
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions
@@ -53,7 +53,7 @@ def read(key: str, place: str) -> None:
     text = table.format(
         f"{scheme}://{place}{path}".replace("\\", "\\\\").replace("{{", "{").replace("}}", "}")
     )
-    config.read(tomllib.loads(text), base=Path("/nowhere"))
+    loader.read(tomllib.loads(text), base=Path("/nowhere"))
 
 
 WRONG = [
@@ -106,7 +106,7 @@ def test_no_login_in_what_others_see(key: str) -> None:
 def test_pages_are_below_the_public_address(end: str) -> None:
     """What is put behind a query would be part of it."""
     with pytest.raises(ConfigError, match="without user, . and #"):
-        config.read({"public_url": f"https://www.example.org/{end}"}, base=Path("/nowhere"))
+        loader.read({"public_url": f"https://www.example.org/{end}"}, base=Path("/nowhere"))
 
 
 def test_several_hosts_of_a_database() -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _obey(argv: Sequence[str]) -> int:
     if idle.lasts(argv):
         return 0
-    from heatmap.cli import parser
+    from heatmap.cli import main as parser
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may know fewer letters than folders and names have

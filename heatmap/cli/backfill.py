@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
 from heatmap.cli.log import complain
+from heatmap.cli.now import parse_now
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
 from heatmap.sources.nse.live import site
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.history.backfill import Filled
     from heatmap.history.corporate_actions import Action, Findings
     from heatmap.history.store import Store

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.cli import commands
-from heatmap.cli.clock import parse_now
-from heatmap.config import load
+from heatmap.cli.now import parse_now
+from heatmap.config.loader.loader import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
 from heatmap.market.calendar import packaged
 from heatmap.sources.nse.live import calendar_update, holiday_files
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
     from heatmap.sources.nse.live.calendar_update import Update
     from heatmap.sources.nse.live.holiday_files import HolidayFile

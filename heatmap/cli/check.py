@@ -6,17 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from heatmap.asking import is_closing
-from heatmap.cli import commands, state_check, trust
-from heatmap.cli.clock import parse_now
+from heatmap.cli import commands, host_keys, state_check
 from heatmap.cli.commands import complete
+from heatmap.cli.now import parse_now
 from heatmap.cli.visitors import Visitor
-from heatmap.config import load
+from heatmap.config.loader.loader import load
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.market.calendar import phases
 from heatmap.pictures.market_map import png
 from heatmap.publishers import ownership
 from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
+from heatmap.run.fetching import is_closing
 from heatmap.state.memory.memory import State, lock
 from heatmap.state.memory.report import Report
 from heatmap.system import clocks
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config import Config, Market, NamedSource
+    from heatmap.config.loader.loader import Config, Market, NamedSource
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.publishers.interface import Publisher
     from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
@@ -38,7 +38,7 @@ HELP = "try the configuration, the source and every target, and say what to mend
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the option that adds host keys."""
     parser.add_argument(
-        trust.OPTION,
+        host_keys.OPTION,
         action="append",
         nargs="?",
         const="",
@@ -132,7 +132,7 @@ def _check_history(config: Config) -> None:
 
 def _check_sequel(config: Config) -> None:
     """Say what the archive and alerts come to, and what keeps alerts from being told, which fails no tick."""
-    from heatmap.sequel import feed_problem, problems
+    from heatmap.run.follow_up import feed_problem, problems
 
     kept = "no map is kept"
     if config.archive is None or config.archive.enabled:
@@ -205,7 +205,7 @@ def _check_target(
         except UnknownHostKey:
             if fingerprints is None:
                 raise
-            trust.offer(cast("SftpPublisher", target), fingerprints, seconds)
+            host_keys.offer(cast("SftpPublisher", target), fingerprints, seconds)
             description = target.check(Deadline(seconds), pages, visit)
         _tell(target.name, description)
     except (ConfigError, PublishError) as error:

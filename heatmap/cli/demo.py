@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw once, or serve until interrupted."""
-    from heatmap import demo
+    from heatmap.run import demo
 
     if arguments.once:
         page = demo.once(arguments.directory, overwrite=arguments.force)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap.cli import backfill, commands
-from heatmap.config import load
+from heatmap.config.loader.loader import load
 from heatmap.errors import EXIT_OK, ConfigError, UsageError, unwritable
 from heatmap.history import symbol_changes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
     from heatmap.market.calendar.phases import Calendar
@@ -72,7 +72,7 @@ def _action(
 
 def _status(arguments: argparse.Namespace, config: Config) -> int:
     """Print what is kept of each market asked for."""
-    from heatmap.cli import pending_words
+    from heatmap.cli import pending_text
     from heatmap.history import pending_actions
     from heatmap.history.backfill import gaps
     from heatmap.history.period_starts import sessions_needed
@@ -105,7 +105,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
             print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
             symbols = store.newest_symbols(market.name) or None
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
-            pending_words.print_pending(pending_actions.read_store(store, market.name, calendar))
+            pending_text.print_pending(pending_actions.read_store(store, market.name, calendar))
         print(f"size: {store.size_bytes() / 1e6:,.1f} MB")
     return EXIT_OK
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap.cli import commands
-from heatmap.config import FILE_NAME
+from heatmap.config.loader.loader import FILE_NAME
 from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
 from heatmap.pictures.templates import find_templates
 
@@ -119,11 +119,11 @@ class _SetUp:
         """Write the secret, then the configuration that names its file. Raises ConfigError."""
         import tomllib
 
-        from heatmap import config
         from heatmap.cli.new_configuration import fill
+        from heatmap.config.loader import loader
 
         text = fill(self._example, answers)
-        config.read(tomllib.loads(text), base=self._path.parent, path=self._path)
+        loader.read(tomllib.loads(text), base=self._path.parent, path=self._path)
         if secret:
             _write_secret(self._path.parent / secret.file, secret.value)
         _write(self._path, text, overwrite=True)
@@ -176,9 +176,9 @@ class _SetUp:
 
     def _obey(self, command: str, *options: str) -> int:
         """Run another command with the new configuration. Raises KeyboardInterrupt if it was interrupted."""
-        from heatmap.cli import parser
+        from heatmap.cli import main
 
-        code = parser.obey([command, "--config", str(self._path), *options])
+        code = main.obey([command, "--config", str(self._path), *options])
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         return code

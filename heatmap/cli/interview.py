@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from heatmap import keys, plugins
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers
 from heatmap.cli.questions import BadAnswer, ask, ask_secret, choose
-from heatmap.config_tables import LONGEST_TITLE, MARKET_NAME
+from heatmap.config.loader import fields, plugins
+from heatmap.config.loader.tables import LONGEST_TITLE, MARKET_NAME
 from heatmap.errors import ConfigError
 from heatmap.system import secrets
 from heatmap.system.web_address import is_web_address
@@ -191,7 +191,7 @@ def _target_url(answer: str) -> str:
     if _FOLDER.fullmatch(answer):
         return _built({"url": f"file:{quote(answer)}"})
     known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-    meant = keys.intended_target(answer, plugins.PUBLISHERS)
+    meant = fields.intended_target(answer, plugins.PUBLISHERS)
     raise BadAnswer(f"an address begins with one of {known}{meant}")
 
 

@@ -7,11 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap import tick
-from heatmap.cli.clock import parse_now
 from heatmap.cli.log import FORMATS, Voice
-from heatmap.config import load
+from heatmap.cli.now import parse_now
+from heatmap.config.loader.loader import load
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
+from heatmap.run import tick
 from heatmap.state.memory import idle
 from heatmap.system import stop
 from heatmap.system.deadline import ending_process
@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     voice = Voice(arguments.log_format, now, talk=talk)
     try:
         if arguments.every is not None:
-            from heatmap.cli import every
+            from heatmap.cli import repeat
 
-            return every.run(arguments, voice)
+            return repeat.run(arguments, voice)
         return _tick(arguments, now, voice, interactive=terminal)
     except KeyboardInterrupt:
         voice.complain(StoppedError(stop.INTERRUPTED))

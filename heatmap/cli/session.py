@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap.cli.clock import parse_now
 from heatmap.cli.commands import complete
-from heatmap.config import load
+from heatmap.cli.now import parse_now
+from heatmap.config.loader.loader import load
 from heatmap.market.calendar import phases
 
 if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
-    from heatmap.config import Market
+    from heatmap.config.loader.loader import Market
 
 HELP = "tell whether the market is open, when it is next, and why"
 

@@ -14,7 +14,7 @@ from heatmap.state.memory import file_names, idle, memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heatmap.config import Config
+    from heatmap.config.loader.loader import Config
 
 MOST_NAMES = 4  # in one sentence
 

@@ -10,16 +10,16 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heatmap import health
-from heatmap.cli import archive_words, commands, pending_words
-from heatmap.cli import status_words as words
-from heatmap.cli.clock import parse_now
-from heatmap.cli.status_words import Installation, size
-from heatmap.config import load
+from heatmap.cli import archive_text, commands, pending_text
+from heatmap.cli import status_text as words
+from heatmap.cli.now import parse_now
+from heatmap.cli.status_text import Installation, size
+from heatmap.config.loader.loader import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
-from heatmap.health import Trouble
 from heatmap.history import pending_actions
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
+from heatmap.run import health
+from heatmap.run.health import Trouble
 from heatmap.state.memory import run_log
 from heatmap.state.memory.cache import digest_name
 from heatmap.state.memory.memory import State, peek
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from heatmap.config import Config, Market
-    from heatmap.health import Health
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.history.model import Pending
+    from heatmap.run.health import Health
     from heatmap.state.memory.run_log import Outcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
@@ -71,12 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
         for market in markets
     ]
     waiting = {market.name: _waiting(config, market) for market in markets}
-    gaps = {market.name: archive_words.find_gaps(config, market, spoilt.append) for market in markets}
+    gaps = {market.name: archive_text.find_gaps(config, market, spoilt.append) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
-    summaries = ((name, pending_words.summarize(each)) for name, each in waiting.items())
+    summaries = ((name, pending_text.summarize(each)) for name, each in waiting.items())
     troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
     troubles += [
-        (name, Trouble(sentence)) for name, each in gaps.items() for sentence in archive_words.sentences(each)
+        (name, Trouble(sentence)) for name, each in gaps.items() for sentence in archive_text.sentences(each)
     ]
     if config.path is None:
         troubles.insert(0, ("", Trouble(f"configuration: {commands.configuration(config)}")))
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         documents = [
             _document(market, each, last[market.name], now)
             | {"pending_actions": [pending_actions.make_document(one) for one in waiting[market.name]]}
-            | {"archive": archive_words.documents(gaps[market.name])}
+            | {"archive": archive_text.documents(gaps[market.name])}
             for market, each in found
         ]
         print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
     words.tell_troubles(troubles)
     for market, each in found:
         words.tell_market(config, market, each, last[market.name], now)
-        words.tell_archive(archive_words.lines(market.name, gaps[market.name]))
-        pending_words.print_pending(waiting[market.name])
+        words.tell_archive(archive_text.lines(market.name, gaps[market.name]))
+        pending_text.print_pending(waiting[market.name])
     words.tell_installation(config, installation)
     return code
 

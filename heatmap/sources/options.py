@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 -- heatmap.keys reads the annotations as they stand here
+from pathlib import Path  # noqa: TC003 -- heatmap.config.fields reads the annotations as they stand here
 from typing import TYPE_CHECKING
 
 from heatmap.system.web_address import is_web_address

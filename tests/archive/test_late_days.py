@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 import pytest
-from heatmap.pages.archive.delivery import Archives
+from heatmap.run.market_files.archive import day_files, record
+from heatmap.run.market_files.archive.delivery import Archives
 from heatmap.state.memory.report import Report
 
-from heatmap import config
+from heatmap.config.loader import loader
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
-from heatmap.pages.archive import day_files, record
 from heatmap.state.memory import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import DAY, FINAL, FRIDAY, LIST, MONDAY, OPEN, THURSDAY, Market
@@ -242,7 +242,7 @@ def test_a_target_under_another_address(tmp_path: Path) -> None:
 def test_a_file_that_one_target_refuses(tmp_path: Path) -> None:
     """Its list does not lead to the day, the page goes out with 0, and the day comes once the way is free."""
     market = Market(tmp_path)
-    target = config.read({"publish": [{"url": "file:site"}]}, base=tmp_path).publishers
+    target = loader.read({"publish": [{"url": "file:site"}]}, base=tmp_path).publishers
     market.config = market.config._replace(publishers=target)
     site = tmp_path / "site"
     market.run(OPEN)

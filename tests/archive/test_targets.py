@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from heatmap import config, tick
+from heatmap.config.loader import loader
 from heatmap.errors import PublishError
 from heatmap.publishers.delivery import Delivery
+from heatmap.run import tick
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.archive.test_late_days import dead_links
@@ -23,7 +24,7 @@ FINAL = datetime.fromisoformat("2026-09-17T15:45:00+05:30")
 KINDS = ["vsftpd", "proftpd_tls", "pureftpd", "sshd"]
 
 
-def published(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> tuple[Any, config.Config]:
+def published(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> tuple[Any, loader.Config]:
     """A server, and a configuration that publishes to it."""
     server = request.getfixturevalue(kind)
     table: dict[str, Any] = {"url": server.url("heatmap")}
@@ -36,7 +37,7 @@ def published(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> tupl
         table |= {"password_file": str(secret)}
         if kind == "proftpd_tls":
             table |= {"ca_file": str(server.ca_file)}
-    target = config.read({"publish": [table]}, base=tmp_path).publishers
+    target = loader.read({"publish": [table]}, base=tmp_path).publishers
     return server, configuration(tmp_path, MemorySource(is_open=None))._replace(publishers=target)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from heatmap import demo, tick
 from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
+from heatmap.run import demo, tick
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.drawings import bars_before, page_of, recorded
 

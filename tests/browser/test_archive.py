@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from heatmap import tick
 from heatmap.publishers.folder import FilePublisher
+from heatmap.run import tick
 from tests.browser.conftest import at, quotes
 from tests.browser.test_accessibility import violations
 from tests.browser.test_page import CONTRASTS

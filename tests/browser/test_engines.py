@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from heatmap.pages import embed
+from heatmap.run.market_files import embed
 from tests.browser.conftest import OPEN, Site
 from tests.conftest import started
 

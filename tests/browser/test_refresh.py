@@ -12,7 +12,7 @@ from hashlib import sha256
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from heatmap.pages import embed
+from heatmap.run.market_files import embed
 from tests.browser.conftest import OPEN, REFRESH_SECONDS, Site, at
 
 MINUTE = 60_000
@@ -437,7 +437,7 @@ def test_the_frame_grows_with_the_page_and_only_for_it(site: Site, visit: Callab
 
 def test_a_recording_runs_on_its_own_clock(site: Site, visit: Callable[..., Page]) -> None:
     """Seen months later it is not old; left alone on its own clock it is."""
-    from heatmap import demo
+    from heatmap.run import demo
 
     folder = site.tmp_path / "recorded"
     demo.publish(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from heatmap import tick
 from heatmap.analysis import colours
+from heatmap.run import tick
 from tests.browser.conftest import OPEN, REMEMBERED, Site, put, quotes
 from tests.browser.test_accessibility import LAYOUTS, violations
 from tests.doubles import MemoryPublisher, MemorySource, configuration

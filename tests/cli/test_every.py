@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
-from heatmap.cli import every
+from heatmap.cli import repeat
 from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
 from heatmap.state.memory import run_log
@@ -102,7 +102,7 @@ def loop(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Loop]]:
 )
 def test_how_an_interval_is_written(text: str, seconds: int) -> None:
     """A number and its unit, from a minute to an hour."""
-    assert seconds == every.parse(text)
+    assert seconds == repeat.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_how_an_interval_is_written(text: str, seconds: int) -> None:
 def test_what_is_no_interval(text: str) -> None:
     """Anything else is refused, with an example."""
     with pytest.raises(UsageError, match="must be between 1m and 1h, written like 90s, 5m or 1h"):
-        every.parse(text)
+        repeat.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_is_no_interval(text: str) -> None:
 )
 def test_the_moments_are_those_of_cron(now: str, interval: int, due: str) -> None:
     """Two past, as the cron line has it (2-57/5); on the minute where every minute is one."""
-    found = every.next_moment(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
+    found = repeat.next_moment(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
 
     assert due == f"{datetime.fromtimestamp(found, UTC):%H:%M:%S}"
 
@@ -165,7 +165,7 @@ def test_ticks_come_at_their_moments_whatever_the_clock_does(
     running.at(MORNING + timedelta(hours=1, minutes=31, seconds=58))
     wait_for(["11:02", "12:31", "12:32"], lambda: running.ticks)
     running.at(MORNING + timedelta(hours=1, minutes=13))
-    time.sleep(every.LOOK_SECONDS + 1)
+    time.sleep(repeat.LOOK_SECONDS + 1)
 
     assert ["11:02", "12:31", "12:32"] == running.ticks
     assert 0 == running.stop()

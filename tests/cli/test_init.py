@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, config
+from heatmap import cli
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers, fill
+from heatmap.config.loader import loader
 from tests.cli.test_main import RECORDED
 from tests.cli.typist import Typist
 from tests.servers.ftp import Vsftpd
@@ -291,7 +292,7 @@ def test_what_is_written(tmp_path: Path, answers: Answers, sources: list[dict[st
         made["market"][0]["name"],
         made["publish"],
     )
-    config.read(made, base=tmp_path)
+    loader.read(made, base=tmp_path)
     assert EXAMPLE.count("# [[publish]]") == text.count("# [[publish]]")
     assert EXAMPLE.count("# --- ") == text.count("# --- ")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import config
 from heatmap.cli import interview
 from heatmap.cli.interview import Secret
 from heatmap.cli.new_configuration import Answers, fill
+from heatmap.config.loader import loader
 
 EXAMPLE = (Path(__file__).parents[2] / "templates/heatmap.toml").read_text("utf-8")
 
@@ -90,7 +90,7 @@ def test_each_kind_of_target(
     text = fill(EXAMPLE, Answers("T", "x", found.table, {"type": "recording"}))
     assert "hunter2" not in text
     (tmp_path / "heatmap.toml").write_text(text, "utf-8")
-    assert 1 == len(config.load(tmp_path / "heatmap.toml").publishers)
+    assert 1 == len(loader.load(tmp_path / "heatmap.toml").publishers)
 
 
 def test_another_index(answers: Callable[..., None]) -> None:

@@ -130,7 +130,7 @@ def test_a_bug_is_one_line(tmp_path: Path) -> None:
     """Its traceback is in the object."""
     (tmp_path / "heatmap.toml").write_text(RECORDED)
     broken = (
-        "import sys, heatmap.pages as pages\npages.draw = lambda *_: 1 / 0\n"
+        "import sys, heatmap.run.market_files as pages\npages.draw = lambda *_: 1 / 0\n"
         "from heatmap import cli\nsys.exit(cli.main())"
     )
     code, out, err = run(tmp_path, "--log-format", "json", program=("-c", broken))
@@ -157,7 +157,7 @@ def test_a_closed_tick_does_without_logging(tmp_path: Path) -> None:
     (tmp_path / "heatmap.toml").write_text(RECORDED)
     script = (
         "import sys\nfrom heatmap import cli\ncode = cli.main()\n"
-        "print(sorted({'logging', 'subprocess', 'requests', 'heatmap.cli.every'} & {*sys.modules}))\nsys.exit(code)"
+        "print(sorted({'logging', 'subprocess', 'requests', 'heatmap.cli.repeat'} & {*sys.modules}))\nsys.exit(code)"
     )
 
     assert (0, "[]\n", "") == run(tmp_path, now="2026-09-17T08:00:00+05:30", program=("-c", script))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import cli, tick
-from heatmap.cli import commands, parser
+from heatmap import cli
+from heatmap.cli import commands, main
 from heatmap.pictures.market_map import png
+from heatmap.run import tick
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 RECORDED = """
@@ -90,7 +91,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
     out = capsys.readouterr().out
     assert 0 == caught.value.code
-    assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in parser.COMMANDS)
+    assert all(re.search(rf"^    {name} +\w", out, re.MULTILINE) for name in main.COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_the_configuration_before_the_command(
     assert f"--config {here / 'other.toml'}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", parser.COMMANDS)
+@pytest.mark.parametrize("command", main.COMMANDS)
 def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """docs/reference.md names each command, and in its row each option."""
     with pytest.raises(SystemExit):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
-from heatmap.cli import trust
+from heatmap.cli import host_keys
 from heatmap.errors import ConfigError, PublishRefused
 from tests.conftest import started
 from tests.publishers.sftp_logins import files
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_written(place: tuple[Sshd, Path]) -> None:
     server, home = place
     publisher = SftpPublisher(server.url(), known_hosts_file=home / "missing/known_hosts")
     with pytest.raises(ConfigError, match="cannot be written"):
-        trust.offer(publisher, [fingerprint(server)], 30)
+        host_keys.offer(publisher, [fingerprint(server)], 30)
 
 
 def test_the_end_of_the_input_is_no_answer(place: tuple[Sshd, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +160,6 @@ def test_the_end_of_the_input_is_no_answer(place: tuple[Sshd, Path], monkeypatch
 
     monkeypatch.setattr(sys, "stdin", Closed())
     with pytest.raises(PublishRefused, match="stays so"):
-        trust.offer(SftpPublisher(server.url(), known_hosts_file=home / "known_hosts"), [""], 30)
+        host_keys.offer(SftpPublisher(server.url(), known_hosts_file=home / "known_hosts"), [""], 30)
 
     assert not (home / "known_hosts").exists()

@@ -10,10 +10,11 @@ from datetime import UTC, date
 from typing import Any
 from unittest import mock
 
-from heatmap import gatekeeper
+from heatmap.run.market_files.archive import day_files, record, sharing
+
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import memory
-from heatmap.pages.archive import day_files, record, sharing
+from heatmap.run import last_good
 from heatmap.state.memory import cache, circuit_breaker, idle, json_files, run_log
 from heatmap.state.memory import memory as state
 from heatmap.system.http import cookies
@@ -51,7 +52,7 @@ def kept_documents(body: bytes) -> object:
     found: list[object] = []
     warnings: list[str] = []
     for name, version, made in (
-        ("last.json", gatekeeper.VERSION, gatekeeper._made),
+        ("last.json", last_good.VERSION, last_good._made),
         ("alerts.json", memory.VERSION, memory._memories),
         ("archive.json", record.VERSION, record._record),
     ):
@@ -59,7 +60,7 @@ def kept_documents(body: bytes) -> object:
         path.write_bytes(body)
         kept: Any = json_files.load(path, version, made, warnings.append)
         if name == "last.json" and kept:
-            json.dumps(gatekeeper._plain(kept))
+            json.dumps(last_good._plain(kept))
         if name == "archive.json" and kept:
             record.save(folder(), "m", kept)
             assert record.load(folder(), "m", warnings.append) == kept

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from heatmap import config
-from heatmap.cli.clock import parse_now
+from heatmap.cli.now import parse_now
+from heatmap.config.loader import loader
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import overrides_file as blocks
 from heatmap.market.calendar.phases import Calendar
@@ -22,7 +22,7 @@ def configuration(body: bytes) -> object:
     def parse() -> object:
         path = folder() / "heatmap.toml"
         path.write_bytes(body)
-        found = config.load(path)
+        found = loader.load(path)
         assert found.markets
         assert found.publishers
         assert len({market.name for market in found.markets}) == len(found.markets)

@@ -11,16 +11,16 @@ from datetime import time as clock
 from pathlib import Path
 
 import pytest
+from heatmap.run.market_files.archive import record, sharing
 from heatmap.state.memory.memory import State
 
-from heatmap import config
+from heatmap.config.loader import loader
 from heatmap.errors import ConfigError, HistoryNonsense
 from heatmap.history import tick_codec
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import packaged as calendars
 from heatmap.market.quotes import Breadth
 from heatmap.notify.alerts import memory
-from heatmap.pages.archive import record, sharing
 from heatmap.pictures.context import Day
 from heatmap.pictures.market_map import sparklines
 from heatmap.publishers.sftp.publisher import messages
@@ -74,7 +74,7 @@ def test_a_configuration_of_odd_values_is_refused_in_words(tmp_path: Path, text:
     (tmp_path / "heatmap.toml").write_text(text)
 
     with pytest.raises(ConfigError) as refusal:
-        config.load(tmp_path / "heatmap.toml")
+        loader.load(tmp_path / "heatmap.toml")
 
     assert sentence in str(refusal.value)
 

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap import config, pages
+from heatmap.config.loader import loader
 from heatmap.history.model import Row
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Snapshot
 from heatmap.pictures.market_map import replay_data
 from heatmap.pictures.market_map.replay_track import Tape
 from heatmap.pictures.options import PageOptions
+from heatmap.run import market_files
 from heatmap.sources import snapshot_file
 from heatmap.system import parsing, varint
 from tests.drawings import FINAL, recorded
@@ -90,7 +91,7 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def set_up(tmp_path_factory: pytest.TempPathFactory) -> config.Config:
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> loader.Config:
     """A configuration with every kind of file, and with a title that is markup."""
     folder = tmp_path_factory.mktemp("pages")
     document: dict[str, Any] = {
@@ -98,19 +99,19 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> config.Config:
         "page": {"png": False, "fragments": FRAGMENTS},
         "public_url": "https://www.example.org/map/",
     }
-    return config.read(document, base=folder)
+    return loader.read(document, base=folder)
 
 
-def drawn(set_up: config.Config, snapshot: Snapshot) -> dict[str, bytes]:
+def drawn(set_up: loader.Config, snapshot: Snapshot) -> dict[str, bytes]:
     """Return the files of a market by their names."""
     (market,) = set_up.markets
     set_up.state_directory.mkdir(exist_ok=True)
-    files = pages.draw(set_up, market, snapshot, phases.judge(market.calendar, FINAL), FINAL)
+    files = market_files.draw(set_up, market, snapshot, phases.judge(market.calendar, FINAL), FINAL)
     return {Path(page.path).name if "/" in page.path else "above.html": page.content for page in files}
 
 
 @pytest.fixture(scope="module")
-def usual(set_up: config.Config) -> dict[str, Counter[str]]:
+def usual(set_up: loader.Config) -> dict[str, Counter[str]]:
     """The elements of the files of a day like any other, by the file's name."""
     return {name: Tags(content.decode()).count for name, content in drawn(set_up, recorded()).items()}
 
@@ -129,7 +130,7 @@ def usual(set_up: config.Config) -> dict[str, Counter[str]]:
     currency=st.sampled_from([None, "INR", "<i>", "JPY"]),
 )
 def test_any_accepted_figures_are_drawn(
-    set_up: config.Config,
+    set_up: loader.Config,
     usual: dict[str, Counter[str]],
     quotes: list[dict[str, Any]],
     source: str,

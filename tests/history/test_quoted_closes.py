@@ -11,7 +11,6 @@ from heatmap.sources.nse.live.bhavcopy import Archive
 from heatmap.state.memory.memory import State
 from heatmap.state.memory.report import Report
 
-from heatmap.chronicle import Chronicle
 from heatmap.history import backfill, ex_dates, quoted_closes
 from heatmap.history.model import Moment, Row
 from heatmap.history.store import open_store
@@ -19,6 +18,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.run.history_session import Chronicle
 from heatmap.sources.nse.live import archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import full, share

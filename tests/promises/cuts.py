@@ -180,7 +180,7 @@ def _be_cut(how: str, offset: int, number: int) -> None:
     import signal
     from tempfile import TemporaryDirectory
 
-    from heatmap import config
+    from heatmap.config.loader import loader
     from heatmap.system.deadline import Deadline
 
     class Doomed(io.BufferedWriter):
@@ -193,7 +193,7 @@ def _be_cut(how: str, offset: int, number: int) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "heatmap.toml"
         path.write_text(sys.stdin.read(), "utf-8")
-        target = config.load(path).publishers[0]
+        target = loader.load(path).publishers[0]
         pages = versioned(number)
         if how == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (offset, resource.RLIM_INFINITY))

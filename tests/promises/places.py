@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from heatmap import config
+from heatmap.config.loader import loader
 from heatmap.system.deadline import Deadline
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 from tests.servers.ssh import make_key
@@ -71,7 +71,7 @@ class Place:
         """The publisher that a configuration with that table makes."""
         path = Path(mkdtemp(dir=self.folder)) / "heatmap.toml"
         path.write_text(self.table(port, host), "utf-8")
-        return config.load(path).publishers[0]
+        return loader.load(path).publishers[0]
 
     def publish(self, pages: Sequence[Page], via: Proxy | None = None) -> Delivery:
         """Publish as a run does. Raises PublishError."""

@@ -25,17 +25,18 @@ def page_set(now: datetime) -> list[Page]:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from heatmap import config, pages
+    from heatmap.config.loader import loader
     from heatmap.market.calendar import phases
+    from heatmap.run import market_files
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "heatmap.toml"
         path.write_text('[[market]]\nname = "nse-fno"\nsource = {type = "recording"}\n', "utf-8")
-        read = config.load(path)
+        read = loader.load(path)
         read.state_directory.mkdir()
         market = read.markets[0]
         snapshot = market.sources[0].source.fetch(now=now)
-        return pages.draw(read, market, snapshot, phases.judge(market.calendar, now), now)
+        return market_files.draw(read, market, snapshot, phases.judge(market.calendar, now), now)
 
 
 def moment(number: int) -> datetime:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import config, plugins
+from heatmap.config.loader import loader, plugins
 
 PAGE = Path(__file__).parents[2] / "docs/targets.md"
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)
@@ -22,7 +22,7 @@ def test_every_example_is_a_valid_configuration(example: str, tmp_path: Path) ->
 
     assert re.findall(r'^    url = "(\w+)', example, re.MULTILINE) == [
         re.match(r"\w+", publisher.name)[0]  # type: ignore[index]
-        for publisher in config.load(tmp_path / "heatmap.toml").publishers
+        for publisher in loader.load(tmp_path / "heatmap.toml").publishers
     ]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from heatmap import tick
-from heatmap.demo import FINAL, settings
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import ownership
+from heatmap.run import tick
+from heatmap.run.demo import FINAL, settings
 from heatmap.system.web_file import Page
 
 UPGRADES = Path(__file__).parents[1] / "upgrades"

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heatmap import demo
 from heatmap.analysis import colours
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past as figures_of_a_tick
 from heatmap.pictures.market_map import replay_data
 from heatmap.pictures.options import PageOptions
+from heatmap.run import demo
 from tests.drawings import reading_of, recorded, snapshot_of
 from tests.history.markets import tape_of
 from tests.render.test_data import falling, signed, unpack

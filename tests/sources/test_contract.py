@@ -16,7 +16,7 @@ import pytest
 from heatmap.sources.nse.live.archive import NseArchive
 from heatmap.sources.nse.live.live import Nse
 
-from heatmap import plugins
+from heatmap.config.loader import plugins
 from heatmap.errors import ConfigError, SourceError
 from heatmap.market.quotes import Change
 from heatmap.sources.interface import Source

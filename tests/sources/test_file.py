@@ -21,9 +21,9 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.market.calendar.session import Phase, Verdict
-from heatmap.pages import snapshot_files
 from heatmap.pictures.context import Occasion
 from heatmap.pictures.market_map.table import TableView
+from heatmap.run.market_files import snapshot_files
 from heatmap.sources.recording import Recording
 from heatmap.sources.snapshot_file import File
 from heatmap.system.limits import SNAPSHOT_BYTES

@@ -11,11 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap import gatekeeper
+from heatmap.run.market_files.archive import day_files, record
+
 from heatmap.history import store
 from heatmap.notify.alerts import memory
-from heatmap.pages.archive import day_files, record
 from heatmap.pictures import compiled_templates
+from heatmap.run import last_good
 from heatmap.sources import options
 from heatmap.state.memory import cache, idle, run_log
 from heatmap.state.memory import memory as state
@@ -64,7 +65,7 @@ def _all_in(name: str) -> Callable[[Path], list[Path]]:
 
 KINDS: Mapping[str, Kind] = {
     "state.json": Kind(_one(state.FILE_NAME), WARNED),
-    "last tick": Kind(_one(gatekeeper.FOLDER, f"{MARKET}.json"), WARNED),
+    "last tick": Kind(_one(last_good.FOLDER, f"{MARKET}.json"), WARNED),
     "history": Kind(_one(store.FILE_NAME), WARNED),
     "history's digest": Kind(_one(cache.digest_name(MARKET))),
     "history's tape": Kind(_one(cache.tape_name(MARKET))),

@@ -9,7 +9,7 @@ from heatmap.system.parts import ALERTS, ARCHIVE, BARS, FEED, LIST, OF_FINAL, OF
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.config import Config
+    from heatmap.config.loader.loader import Config
     from heatmap.state.memory.memory import Memory
 
 

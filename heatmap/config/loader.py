@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap import keys, plugins
-from heatmap.config_tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
+from heatmap.config.loader import fields, plugins
+from heatmap.config.loader.table_reader import Tables
+from heatmap.config.loader.tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
@@ -15,7 +16,6 @@ from heatmap.pictures.options import PageOptions
 from heatmap.state.memory import idle
 from heatmap.state.memory.memory import FILE_NAME as STATE_FILE
 from heatmap.system import files, limits, resource_errors, suggestions
-from heatmap.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from heatmap.market.quality import GateOptions
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.notify.monitoring.options import MonitorOptions
-    from heatmap.pages.archive.options import ArchiveOptions
     from heatmap.publishers.interface import Publisher
+    from heatmap.run.market_files.archive.options import ArchiveOptions
     from heatmap.sources.interface import Source
 
 FILE_NAME = idle.CONFIGURATION
@@ -171,11 +171,11 @@ class _Reader(Tables):
         )
 
     def hint(self, key: str, known: Sequence[str]) -> str:
-        from heatmap import key_homes
+        from heatmap.config.loader import key_places
 
         if f"{key}_file" in known:
             return f": a secret never stands here, name a file that holds it in {key}_file"
-        home = key_homes.find(key, known)
+        home = key_places.find(key, known)
         return f": {home}" if home else suggestions.nearest(key, known)
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
@@ -231,7 +231,7 @@ class _Reader(Tables):
         scheme = url.partition(":")[0].lower()
         if scheme not in plugins.PUBLISHERS:
             known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-            meant = keys.intended_target(url, plugins.PUBLISHERS)
+            meant = fields.intended_target(url, plugins.PUBLISHERS)
             self.problem(where, f"url must begin with one of {known}{meant}")
             return None
         found: Publisher | None = self.located(self.build(plugins.publisher(scheme), table, where))
@@ -244,7 +244,7 @@ class _Reader(Tables):
         return options
 
     def _archive(self, table: object) -> ArchiveOptions | None:
-        from heatmap.pages.archive.options import ArchiveOptions
+        from heatmap.run.market_files.archive.options import ArchiveOptions
 
         options: ArchiveOptions | None = self.build(ArchiveOptions, table, "archive")
         return options

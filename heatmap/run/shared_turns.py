@@ -15,7 +15,7 @@ from heatmap.system import stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from heatmap.config import Market
+    from heatmap.config.loader.loader import Market
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import Verdict

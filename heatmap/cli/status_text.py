@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.cli import commands
-from heatmap.health import shown
 from heatmap.market.calendar import packaged
+from heatmap.run.health import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from heatmap.config import Config, Market
-    from heatmap.health import Health, Trouble
+    from heatmap.config.loader.loader import Config, Market
+    from heatmap.run.health import Health, Trouble
     from heatmap.state.memory.run_log import Mark, Outcome
 
 WIDTH = 100  # columns

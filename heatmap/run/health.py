@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import final_parts, renewal
 from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePassed
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
+from heatmap.run import calendar_renewal, final_parts
 from heatmap.state.memory import circuit_breaker
 from heatmap.state.memory.run_log import RESTING
 from heatmap.system import clocks, parsing, parts
@@ -17,7 +17,7 @@ from heatmap.system import clocks, parsing, parts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.calendar.session import Session, Verdict
     from heatmap.state.memory.memory import Memory
@@ -239,7 +239,7 @@ def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:
 
 def _ending(market: Market, memory: Memory, now: datetime) -> Trouble | None:
     """Return that the calendar ends soon or has ended, which fails nothing: the map goes on."""
-    sentence = renewal.notice(market, memory, now)
+    sentence = calendar_renewal.notice(market, memory, now)
     return Trouble(sentence) if sentence else None
 
 

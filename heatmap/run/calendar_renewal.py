@@ -20,7 +20,7 @@ from heatmap.system.deadline import within
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from heatmap.config import Config, Market, NamedSource
+    from heatmap.config.loader.loader import Config, Market, NamedSource
     from heatmap.sources.nse.live.calendar_update import Change
     from heatmap.sources.nse.live.holidays import Holidays
     from heatmap.state.memory.memory import Memory, State

@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import attribution, duty
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
-from heatmap.shared_turns import SharedTurns
+from heatmap.run import attribution
+from heatmap.run import due as duty
+from heatmap.run.shared_turns import SharedTurns
 from heatmap.state.memory.memory import mark_name
 from heatmap.system import parts
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from types import TracebackType
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.history.corporate_actions import QuotedClose
     from heatmap.history.ex_dates import Evidence
     from heatmap.history.store import Store

@@ -6,14 +6,14 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import final_parts
 from heatmap.market.calendar.session import Phase
+from heatmap.run import final_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, pages
 from heatmap.errors import SourceError, SourcePassed
 from heatmap.market import quality
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
+from heatmap.run import due as duty
+from heatmap.run import market_files
 from heatmap.system import clocks, stop
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from heatmap.asking import Asker
-    from heatmap.chronicle import Chronicle
-    from heatmap.config import Config, Market
-    from heatmap.gatekeeper import Gatekeeper
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
-    from heatmap.sequel import Sequel
+    from heatmap.run.fetching import Asker
+    from heatmap.run.follow_up import Sequel
+    from heatmap.run.history_session import Chronicle
+    from heatmap.run.last_good import Gatekeeper
     from heatmap.state.memory.memory import State
     from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
@@ -122,7 +123,7 @@ class Drawing:
             from heatmap.history import longer_periods
 
             snapshot = longer_periods.without_refuted_changes(snapshot, past.digest)
-        files = pages.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
+        files = market_files.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
         return verdict, files
 
     def _correct(self, market: Market, verdict: Verdict, snapshot: Snapshot) -> tuple[datetime, Verdict]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.config import Config, Market, NamedSource
+    from heatmap.config.loader.loader import Config, Market, NamedSource
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.sources.interface import ClosingSource

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap import dispatch, duty
 from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.market.calendar import phases
+from heatmap.run import due as duty
+from heatmap.run import publishing
 from heatmap.state.memory.memory import State, lock
 from heatmap.state.memory.report import Report
 from heatmap.system import resource_errors, stop
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.chronicle import Chronicle
-    from heatmap.config import Config, Market
-    from heatmap.gatekeeper import Gatekeeper
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.notify.monitoring.options import MonitorSettings
-    from heatmap.sequel import Sequel
+    from heatmap.run.follow_up import Sequel
+    from heatmap.run.history_session import Chronicle
+    from heatmap.run.last_good import Gatekeeper
     from heatmap.system.web_file import Page
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
@@ -82,12 +83,12 @@ def run(
         if is_owing:
             report.idle_until = None  # the next run tries again
         return report
-    from heatmap.asking import Asker
-    from heatmap.chronicle import Chronicle
-    from heatmap.drawing import Drawing
-    from heatmap.gatekeeper import Gatekeeper
     from heatmap.notify.monitoring.run_monitor import Watch
-    from heatmap.sequel import Sequel
+    from heatmap.run.fetching import Asker
+    from heatmap.run.follow_up import Sequel
+    from heatmap.run.history_session import Chronicle
+    from heatmap.run.last_good import Gatekeeper
+    from heatmap.run.markets import Drawing
 
     deadline = Deadline(config.deadline_seconds)
     watch = Watch(_monitor_settings(config), _by_identity(to_draw), report, now, deadline, quiet=dry_run)
@@ -171,7 +172,7 @@ def _monitor_settings(config: Config) -> MonitorSettings:
 
 def _refuse_if_no_target_can_be_tried(config: Config) -> None:
     """Raise ConfigError before anything is fetched; while one target is left, the run goes on."""
-    problems = [dispatch.problems(target) for target in config.publishers]
+    problems = [publishing.problems(target) for target in config.publishers]
     if all(problems):
         raise ConfigError([problem for found in problems for problem in found])
 
@@ -193,7 +194,7 @@ def _publish(
         is_first = not any(state[market.name].published_at for market in config.markets)
         archives = memories.sequel.archives
         archives.begin()
-        dispatch.publish(config.publishers, pages, deadline, report, archives.more, is_first=is_first)
+        publishing.publish(config.publishers, pages, deadline, report, archives.more, is_first=is_first)
         memories.sequel.keep(is_page_out=report.reaches_any)
         memories.gatekeeper.keep()
         memories.chronicle.keep()  # before the final is remembered: a run killed in between is made up for
@@ -201,12 +202,12 @@ def _publish(
     published = [market.name for market, _ in drawn if report.reaches_any]
     owing = duty.find_owing(config, state, verdicts, now, published)
     if owing and not stop.is_requested():
-        from heatmap import completion
+        from heatmap.run import completion
 
         is_lost = memories.chronicle.is_lost
         completion.complete(config, state, owing, now, deadline, report, is_history_lost=is_lost)
     if report.reaches_any:
-        from heatmap import marks
+        from heatmap.run import marks
 
         marks.remember_published(config, state, drawn, pages, now, report)
         memories.sequel.tell(deadline)
@@ -224,7 +225,7 @@ def _complete_alone(
     """Try again what finals owe, in a run that draws nothing; return whether something is still missing."""
     if not duty.find_owing(config, state, verdicts, now):
         return False
-    from heatmap import completion
+    from heatmap.run import completion
 
     return completion.complete_alone(config, verdicts, now, report, give_up)
 
@@ -251,27 +252,29 @@ def _renew_after(
     stop.raise_if_requested()
     markets = [market for market, _ in verdicts if phases.is_ending(market.calendar, now)]
     if markets:
-        from heatmap import renewal
+        from heatmap.run import calendar_renewal
 
         is_published = report.failed_targets < report.targets
         published = [market.name for market, _ in drawn if is_published]
-        renewal.renew(config, state, markets, now, deadline, report, published)
+        calendar_renewal.renew(config, state, markets, now, deadline, report, published)
 
 
 def _renew(config: Config, state: State, markets: Sequence[Market], now: datetime, report: Report) -> bool:
     """Renew the calendars of a run that draws nothing; return whether one has changed, or may have."""
-    from heatmap import renewal
+    from heatmap.run import calendar_renewal
 
     if not any(
-        renewal.is_due(market, state[market.name], now, is_published=False)
-        or renewal.is_warning_due(market, state[market.name], now)
+        calendar_renewal.is_due(market, state[market.name], now, is_published=False)
+        or calendar_renewal.is_warning_due(market, state[market.name], now)
         for market in markets
     ):
         return False
     deadline = Deadline(config.deadline_seconds)
     try:
         with lock(config.state_directory):
-            return renewal.renew(config, State(config.state_directory), markets, now, deadline, report)
+            return calendar_renewal.renew(
+                config, State(config.state_directory), markets, now, deadline, report
+            )
     except (LockedError, ConfigError):
         return True  # one of the next runs will find the time, or tell what is wrong with the directory
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, final_figures, final_parts
 from heatmap.market.calendar.session import Phase
+from heatmap.run import due, final_figures, final_parts
 from heatmap.state.memory.memory import mark_name, merge_faults
 from heatmap.system import parts
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.state.memory.memory import State
     from heatmap.state.memory.report import Report
@@ -52,7 +52,7 @@ def remember_published(
                 # A final page counts only once every target has it, so that the next tick heals the rest.
                 if not report.failed_targets:
                     changes["final_date"] = day
-                    changes["early_final"] = duty.find_early_final(verdict, report.figures[market.name][1])
+                    changes["early_final"] = due.find_early_final(verdict, report.figures[market.name][1])
         state.remember(market.name, **changes)
 
 

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap import dispatch, duty, final_figures, final_parts, pages
-from heatmap.chronicle import Chronicle
 from heatmap.errors import LockedError
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.notify.alerts import memory
-from heatmap.sequel import Sequel
+from heatmap.run import due, final_figures, final_parts, market_files, publishing
+from heatmap.run.follow_up import Sequel
+from heatmap.run.history_session import Chronicle
 from heatmap.state.memory.memory import State, lock, mark_name, merge_faults
 from heatmap.state.memory.report import Report
 from heatmap.system import parts, resource_errors, stop
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.config import Config, Market
-    from heatmap.final_figures import Final
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
-    from heatmap.pages.archive.delivery import Archives
     from heatmap.publishers.delivery import Delivery
+    from heatmap.run.final_figures import Final
+    from heatmap.run.market_files.archive.delivery import Archives
     from heatmap.system.web_file import Page
 
 
@@ -106,7 +106,7 @@ def complete_alone(
             return True  # the next run finds the time
         state = State(config.state_directory)
         with stop.postpone():  # until what was delivered is noted
-            complete(config, state, duty.find_owing(config, state, verdicts, now), now, deadline, report)
+            complete(config, state, due.find_owing(config, state, verdicts, now), now, deadline, report)
         return any(
             final_parts.owed(config, state[market.name]) or state[market.name].final_date is None
             for market, _ in verdicts
@@ -165,7 +165,7 @@ def _try(config: Config, work: Work, sequel: Sequel, chronicle: Chronicle, own: 
     try:
         past = chronicle.past(market, snapshot, verdict)
         if work.owed & OF_TARGETS:
-            pages.draw(config, market, snapshot, verdict, work.final.drawn_at, past, sequel)
+            market_files.draw(config, market, snapshot, verdict, work.final.drawn_at, past, sequel)
         else:
             sequel.shelf(market, snapshot, verdict, past)
     except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its end
@@ -183,7 +183,7 @@ def _publish(
 
     for each in archives:
         each.begin()
-    dispatch.publish(config.publishers, (), Deadline(deadline.remaining() / 2), own, more, is_first=True)
+    publishing.publish(config.publishers, (), Deadline(deadline.remaining() / 2), own, more, is_first=True)
     for work in works:
         for part in work.owed & OF_TARGETS:
             for error in own.errors:

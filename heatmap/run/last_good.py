@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from heatmap.chronicle import Chronicle
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
+    from heatmap.run.history_session import Chronicle
     from heatmap.state.memory.report import Report
 
 VERSION = 1

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from heatmap import duty, final_parts
 from heatmap.market.calendar.session import Phase
-from heatmap.pages.archive import sharing
-from heatmap.pages.archive.day_pages import Shelf
-from heatmap.pages.archive.delivery import Archives
-from heatmap.pages.archive.options import ArchiveSettings
+from heatmap.run import due, final_parts
+from heatmap.run.market_files.archive import sharing
+from heatmap.run.market_files.archive.day_pages import Shelf
+from heatmap.run.market_files.archive.delivery import Archives
+from heatmap.run.market_files.archive.options import ArchiveSettings
 from heatmap.state.memory.memory import merge_faults
 from heatmap.system import parts
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from heatmap.chronicle import Chronicle
-    from heatmap.config import Config, Market
+    from heatmap.config.loader.loader import Config, Market
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from heatmap.notify.alerts.memory import Notice
     from heatmap.pictures.context import Days
     from heatmap.pictures.market_map.past import Past
+    from heatmap.run.history_session import Chronicle
     from heatmap.state.memory.memory import State
     from heatmap.state.memory.report import Report
     from heatmap.system.deadline import Deadline
@@ -102,7 +102,7 @@ class Sequel:
     def _shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         memory = self._state[market.name]
-        is_again = duty.is_later_final(verdict, memory, snapshot)
+        is_again = due.is_later_final(verdict, memory, snapshot)
         archive_date = None if is_again else memory.archive_date
         warn = partial(self._chronicle.tell, market)
         ask = (lambda work: self._chronicle.ask(market, work)) if self._is_shared else None
@@ -203,14 +203,14 @@ class Sequel:
             self._state.remember(name, **changed._asdict())
 
     def _draw_feed(self, drawn: _Drawn, shelf: Shelf) -> None:
-        from heatmap import feeds
+        from heatmap.run import feeds
 
         url = self._config.public_url
         if url is None or not shelf.has_feed:
             return
         market, session = drawn.market, drawn.verdict.session
         memory = self._state[market.name]
-        is_again = duty.is_later_final(drawn.verdict, memory, drawn.snapshot)
+        is_again = due.is_later_final(drawn.verdict, memory, drawn.snapshot)
         is_new = memory.feed_date != str(session and session.date)
         is_due = shelf.is_of_final and (is_new or is_again)
         feed = feeds.draw(

@@ -1,0 +1,1 @@
+"""heatmap.toml into frozen options, and the index of plugins."""

@@ -1,0 +1,1 @@
+"""One run, from the calendar to the web servers, and its steps."""
