@@ -32,7 +32,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.calendar.session import Phase
 from heatmap.sources.recording import Recording
-from heatmap.state.memory import idle
+from heatmap.state import idle
 from tests.servers.exchange import Exchange
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from heatmap.config.loader.loader import Config, Market, NamedSource
-
+from heatmap.config.loader import Config, Market, NamedSource
 from heatmap.errors import HeatmapError, PublishError
 from heatmap.market.calendar import packaged
 from heatmap.market.quotes import Quote, Snapshot

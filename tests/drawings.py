@@ -9,13 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from heatmap.run.market_files.page import render
-
 from heatmap.analysis import rankings
 from heatmap.analysis.rankings import Reading
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pages.page import render
 from heatmap.pictures.context import Occasion
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.options import PageOptions

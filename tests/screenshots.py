@@ -21,9 +21,9 @@ from PIL import Image
 from heatmap.history.store import open_store
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
+from heatmap.pages import embed
 from heatmap.publishers.folder import FilePublisher
 from heatmap.run import demo, tick
-from heatmap.run.market_files import embed
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
 from tests.servers.chromium import chromium

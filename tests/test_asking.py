@@ -18,9 +18,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from heatmap.config.loader.loader import Config, NamedSource
-from heatmap.state.memory.memory import State
 
+from heatmap.config.loader import Config, NamedSource
 from heatmap.errors import (
     EXIT_DATA,
     EXIT_OK,
@@ -34,7 +33,8 @@ from heatmap.errors import (
 from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import fetching, tick
-from heatmap.state.memory import circuit_breaker
+from heatmap.state import circuit_breaker
+from heatmap.state.memory import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import Archives, share
 from tests.servers.exchange import Exchange

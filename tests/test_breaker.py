@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from heatmap.state.memory.circuit_breaker import NONE, Blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,8 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.state.memory import circuit_breaker
+from heatmap.state import circuit_breaker
+from heatmap.state.circuit_breaker import NONE, Blocks
 
 NOON = datetime(2026, 9, 17, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = 5

@@ -10,9 +10,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from heatmap.config.loader.loader import Config
-from heatmap.state.memory.memory import State
 
+from heatmap.config.loader import Config
 from heatmap.errors import ConfigError, PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
@@ -23,6 +22,7 @@ from heatmap.market.quotes import Change, Quote
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import tick
 from heatmap.run.history_session import MOST_TOLD, Chronicle
+from heatmap.state.memory import State
 from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures

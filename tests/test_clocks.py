@@ -13,14 +13,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from heatmap.sources.nse.live.live import Nse
-from heatmap.state.memory.memory import State
-from heatmap.state.memory.report import Report
 
 from heatmap.cli import check
 from heatmap.run import health, tick
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import File
-from heatmap.state.memory import run_log
+from heatmap.state import run_log
+from heatmap.state.memory import State
+from heatmap.state.report import Report
 from heatmap.system import clocks
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.promises.year import runs

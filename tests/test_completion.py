@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.run.market_files.archive import calendar_page
-from heatmap.state.memory.memory import Memory, State
-from heatmap.state.memory.report import Report
 
 from heatmap.errors import PublishError, SourceError
 from heatmap.history.options import HistoryOptions
@@ -20,8 +17,11 @@ from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages.archive import calendar_page
 from heatmap.publishers.folder import FilePublisher
 from heatmap.run import final_figures, final_parts, history_session, tick
+from heatmap.state.memory import Memory, State
+from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.servers.hooks import Hooks
@@ -392,7 +392,7 @@ def test_figures_that_are_not_kept_whole(tmp_path: Path, damage: str) -> None:
     elif damage == "cut":
         kept.write_bytes(kept.read_bytes()[:-200])
     else:
-        from heatmap.state.memory.json_files import seal, unseal
+        from heatmap.state.json_files import seal, unseal
 
         content = unseal(kept.read_bytes()) or b""
         kept.write_bytes(seal(content.replace(b'"date": "2026-09-17"', b'"date": "2026-09-16"')))

@@ -8,14 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from heatmap.run.market_files.archive.options import ArchiveOptions
 
-from heatmap.config.loader import loader, plugins
+from heatmap.config import loader, plugins
 from heatmap.errors import ConfigError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.folder import FilePublisher
 from heatmap.sources.snapshot_file import File

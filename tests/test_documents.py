@@ -11,16 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from heatmap.run.market_files.archive import record
-from heatmap.state.memory.memory import State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap import cli
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import memory as alerts
+from heatmap.pages.archive import record
 from heatmap.run import last_good
-from heatmap.state.memory import circuit_breaker, json_files
+from heatmap.state import circuit_breaker, json_files
+from heatmap.state.memory import State
 
 
 def load(path: Path, told: list[str]) -> Any:

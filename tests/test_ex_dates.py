@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.config.loader.loader import Config, NamedSource
-from heatmap.run.market_files.archive.options import ArchiveOptions
-from heatmap.sources.nse.live.bhavcopy import Archive
 
+from heatmap.config.loader import Config, NamedSource
 from heatmap.errors import SourceError
 from heatmap.history import ex_dates, quoted_closes
 from heatmap.history.corporate_actions import QuotedClose
@@ -28,8 +26,10 @@ from heatmap.market.calendar.phases import Terms
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.run import tick
-from heatmap.sources.nse.live import archive
+from heatmap.sources.nse import archive
+from heatmap.sources.nse.bhavcopy import Archive
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.history.ex_dates import CRASH, GENESYS, HARDWYN, IVZINNIFTY, JLHL, NARMADA, POCL, TEMBO, VEDL
 from tests.servers.archives import Archives, Share

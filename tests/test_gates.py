@@ -11,7 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from heatmap.state.memory.memory import State
 
 from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
 from heatmap.market import quality
@@ -22,6 +21,7 @@ from heatmap.market.quality import GateOptions, Last
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import publishing, tick
 from heatmap.sources import snapshot_file as files
+from heatmap.state.memory import State
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 INDIA = ZoneInfo("Asia/Kolkata")

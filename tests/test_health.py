@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from heatmap.config.loader.loader import NamedSource
-from heatmap.state.memory.circuit_breaker import Blocks, to_plain
-from heatmap.state.memory.memory import Memory
-from heatmap.state.memory.run_log import Outcome
 
+from heatmap.config.loader import NamedSource
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.phases import Calendar
 from heatmap.run import health
+from heatmap.state.circuit_breaker import Blocks, to_plain
+from heatmap.state.memory import Memory
+from heatmap.state.run_log import Outcome
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 NSE = packaged.load(SessionOptions(), Path())

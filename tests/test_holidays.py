@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from heatmap.sources.nse.live.calendar_update import Update, compare, update
-from heatmap.sources.nse.live.holidays import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +13,8 @@ from heatmap.errors import ConfigError, SourceNonsense
 from heatmap.market.calendar import overrides, overrides_file
 from heatmap.market.calendar.packaged import SessionOptions, packaged
 from heatmap.market.calendar.phases import Calendar, judge
+from heatmap.sources.nse.calendar_update import Update, compare, update
+from heatmap.sources.nse.holidays import parse
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
 
 NSE = packaged(SessionOptions())

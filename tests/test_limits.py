@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.config.loader.loader import load
 
 from heatmap.cli import main
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
 from heatmap.history import pending_actions, period_starts
 from heatmap.history.corporate_actions import Action
@@ -24,8 +24,8 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
 from heatmap.run import tick
-from heatmap.sources.nse.live import bhavcopy, lots
-from heatmap.sources.nse.live import body as nse_body
+from heatmap.sources.nse import bhavcopy, lots
+from heatmap.sources.nse import body as nse_body
 from heatmap.system import limits
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import FULL_HEADER

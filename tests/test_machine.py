@@ -309,11 +309,11 @@ def test_a_program_that_cannot_be_started_for_want_of_room(
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(ShortageError):
         if program == "git":
-            from heatmap.publishers.git.publisher.publisher import GitPublisher
+            from heatmap.publishers.git.publisher import GitPublisher
 
             GitPublisher(f"git+file:{tmp_path}").publish([Page("index.html", b"")], Deadline(5))
         elif program == "sftp":
-            from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
+            from heatmap.publishers.sftp.publisher import SftpPublisher
 
             SftpPublisher("sftp://me@localhost/www").publish([Page("index.html", b"")], Deadline(5))
         else:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from heatmap.analysis import measures
 from heatmap.market.quotes import Breadth, Change, Quote
-from heatmap.sources.nse.live import body as nse_body
+from heatmap.sources.nse import body as nse_body
 from tests.drawings import recorded
 
 MEASURES: dict[str, Callable[[Sequence[Quote], str], measures.Values]] = {

@@ -13,7 +13,7 @@ import pytest
 
 from heatmap import cli
 from heatmap.run import tick
-from heatmap.state.memory import idle
+from heatmap.state import idle
 from tests.servers.exchange import Exchange
 
 OPEN = "2026-09-17T11:00:00+05:30"

@@ -18,8 +18,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from heatmap.state.memory.memory import lock
-from heatmap.state.memory.run_log import Outcome
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +31,9 @@ from heatmap.errors import (
     StoppedError,
 )
 from heatmap.run import tick
-from heatmap.state.memory import memory, run_log
+from heatmap.state import memory, run_log
+from heatmap.state.memory import lock
+from heatmap.state.run_log import Outcome
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.run.market_files.archive.options import ArchiveOptions
 
 from heatmap import cli
 from heatmap.cli import main
-from heatmap.config.loader import loader, plugins
+from heatmap.config import loader, plugins
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.market.quality import GateOptions
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
 
 TOP = Path(__file__).parents[1]

@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from heatmap.state.memory.memory import State, lock
 
 from heatmap import cli
-from heatmap.state.memory import idle
+from heatmap.state import idle
+from heatmap.state.memory import State, lock
 from tests.publishers.test_file import as_nobody
 from tests.servers.exchange import Exchange
 from tests.servers.exchange_holidays import ENDPOINT, LISTED_2026, MADE_UP_2027, holiday_master

@@ -17,8 +17,8 @@ from urllib.parse import quote
 import pytest
 
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.pages import snapshot_files
 from heatmap.pictures.market_map.table import TableView
-from heatmap.run.market_files import snapshot_files
 from tests.conftest import started
 from tests.drawings import occasion, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp

@@ -8,16 +8,16 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from heatmap.run.market_files.archive import calendar_page, record
-from heatmap.run.market_files.archive.options import ArchiveOptions
-from heatmap.state.memory.memory import Memory, State
 
 from heatmap import cli
 from heatmap.errors import PublishError
 from heatmap.market.quotes import Quote
 from heatmap.notify.alerts.options import AlertOptions
+from heatmap.pages import feed
+from heatmap.pages.archive import calendar_page, record
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.run import tick
-from heatmap.run.market_files import feed
+from heatmap.state.memory import Memory, State
 from heatmap.system import parts
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.render.test_feed import ATOM, faults

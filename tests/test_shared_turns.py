@@ -16,7 +16,6 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from heatmap.state.memory.memory import State
 
 from heatmap import cli
 from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
@@ -25,7 +24,8 @@ from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store, open_store
 from heatmap.run import health, tick
-from heatmap.state.memory import run_log
+from heatmap.state import run_log
+from heatmap.state.memory import State
 from heatmap.system import stop
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import VARIABLE, Place, postgres, postgresql  # noqa: F401 -- fixtures

@@ -17,9 +17,9 @@ from heatmap.errors import SourceNonsense, SourceReshaped
 from heatmap.market import snapshot_json
 from heatmap.market.calendar.session import Phase, Session, Verdict
 from heatmap.market.quotes import Breadth, Change, Quote, Snapshot
+from heatmap.pages import snapshot_files
 from heatmap.pictures.context import Occasion
 from heatmap.pictures.shapes import Cell, Table
-from heatmap.run.market_files import snapshot_files
 from heatmap.system import parsing, strict_json
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from heatmap.state.memory.memory import Memory, State, lock
 
 from heatmap.errors import ConfigError, LockedError
-from heatmap.state.memory import file_names, json_files, run_log
+from heatmap.state import file_names, json_files, run_log
+from heatmap.state.memory import Memory, State, lock
 
 
 def test_nothing_is_remembered_at_first(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.publishers.git.publisher import commands
+from heatmap.publishers.git import commands
 from heatmap.system import temporary
 from tests.publishers.test_git import PAGES, Place, soon
 

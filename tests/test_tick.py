@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from heatmap.state.memory.memory import State, lock
 
 from heatmap.errors import (
     EXIT_TEMPORARY,
@@ -27,6 +26,7 @@ from heatmap.pictures.options import PageOptions
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.folder import FilePublisher
 from heatmap.run import tick
+from heatmap.state.memory import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 FILES = [

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.errors import ConfigError
 
 

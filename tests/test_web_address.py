@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from heatmap.pages.archive import day_files, record, target_days
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures import wording
-from heatmap.run.market_files.archive import day_files, record, target_days
-from heatmap.run.market_files.archive.options import ArchiveOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from heatmap.config.loader.loader import Config, Market
-    from heatmap.run.market_files.archive.target_days import Gap
+    from heatmap.config.loader import Config, Market
+    from heatmap.pages.archive.target_days import Gap
 
 MOST_NAMED = 3  # days, by their date
 

@@ -14,19 +14,19 @@ from heatmap.cli.log import complain
 from heatmap.cli.now import parse_now
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
-from heatmap.sources.nse.live import site
-from heatmap.state.memory import json_files
+from heatmap.sources.nse import site
+from heatmap.state import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.history.backfill import Filled
     from heatmap.history.corporate_actions import Action, Findings
     from heatmap.history.store import Store
-    from heatmap.sources.nse.live.archive_files import Exchange, Folder
+    from heatmap.sources.nse.archive_files import Exchange, Folder
 
 HELP = "read the exchange's daily archives"
 USUAL_DAYS = 366  # without --from: the longest period a page shows
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
     from heatmap.pictures.market_map.past import forget_digests
-    from heatmap.sources.nse.live import symbols
+    from heatmap.sources.nse import symbols
 
     market = config.named(arguments.market)[0]
     now = parse_now(arguments.now)
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
 
 def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
     """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
-    from heatmap.sources.nse.live import symbols
+    from heatmap.sources.nse import symbols
     from heatmap.sources.options import FOLDER
 
     name = shelf.other(symbols.PATH)
@@ -168,7 +168,7 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
     """Return where the archives are. Raises UsageError, or HistoryImpossible."""
     from contextlib import nullcontext
 
-    from heatmap.sources.nse.live import archive_files, bhavcopy
+    from heatmap.sources.nse import archive_files, bhavcopy
 
     if market.calendar.always:
         raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
@@ -180,7 +180,7 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
             f"{market.name} has the source {' and '.join(map(repr, names))}, and only the archives of "
             f"{ARCHIVES_OF!r} are known: give files you have with --folder"
         )
-    from heatmap.sources.nse.live import live
+    from heatmap.sources.nse import live
 
     if arguments.archive_url is None:
         return archive_files.Exchange(bhavcopy.BASE_URL, live.BASE_URL, site.BROWSER_HEADERS)
@@ -196,7 +196,7 @@ def _span(
 ) -> list[date]:
     """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
     from heatmap.history import backfill
-    from heatmap.sources.nse.live import archive_files
+    from heatmap.sources.nse import archive_files
 
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()

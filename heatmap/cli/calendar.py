@@ -11,23 +11,23 @@ from zoneinfo import ZoneInfo
 
 from heatmap.cli import commands
 from heatmap.cli.now import parse_now
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_DATA, EXIT_OK, ConfigError, SourceError
 from heatmap.market.calendar import packaged
-from heatmap.sources.nse.live import calendar_update, holiday_files
-from heatmap.sources.nse.live import holidays as nse_holidays
-from heatmap.sources.nse.live.live import Nse
+from heatmap.sources.nse import calendar_update, holiday_files
+from heatmap.sources.nse import holidays as nse_holidays
+from heatmap.sources.nse.live import Nse
 from heatmap.system import files, limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.sources.nse.live.calendar_update import Update
-    from heatmap.sources.nse.live.holiday_files import HolidayFile
-    from heatmap.sources.nse.live.holidays import Holidays
+    from heatmap.sources.nse.calendar_update import Update
+    from heatmap.sources.nse.holiday_files import HolidayFile
+    from heatmap.sources.nse.holidays import Holidays
 
 HELP = "compare the calendar with the exchange's holiday list, or bring it up to date"
 

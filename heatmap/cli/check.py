@@ -10,15 +10,15 @@ from heatmap.cli import commands, host_keys, state_check
 from heatmap.cli.commands import complete
 from heatmap.cli.now import parse_now
 from heatmap.cli.visitors import Visitor
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import ConfigError, HeatmapError, HistoryError, LockedError, PublishError, SourceError
 from heatmap.market.calendar import phases
 from heatmap.pictures.market_map import png
 from heatmap.publishers import ownership
-from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
+from heatmap.publishers.sftp.known_hosts import UnknownHostKey
 from heatmap.run.fetching import is_closing
-from heatmap.state.memory.memory import State, lock
-from heatmap.state.memory.report import Report
+from heatmap.state.memory import State, lock
+from heatmap.state.report import Report
 from heatmap.system import clocks
 from heatmap.system.deadline import Deadline
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market, NamedSource
+    from heatmap.config.loader import Config, Market, NamedSource
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.publishers.interface import Publisher
-    from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
+    from heatmap.publishers.sftp.publisher import SftpPublisher
 
 HELP = "try the configuration, the source and every target, and say what to mend"
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from heatmap.config.loader.loader import FILE_NAME
+from heatmap.config.loader import FILE_NAME
 from heatmap.system import package_files
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-    from heatmap.config.loader.loader import Config
+    from heatmap.config.loader import Config
 
 configuration_path: Path | None = None  # what --config names on this command line; None without it
 

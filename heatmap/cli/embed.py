@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from heatmap.analysis.colours import GRADIENTS
 from heatmap.analysis.modes import EVERY, MODES
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import ConfigError, UsageError
+from heatmap.pages import embed
 from heatmap.pictures.options import LAYOUTS, THEMES
-from heatmap.run.market_files import embed
 from heatmap.system import suggestions
 from heatmap.system.web_address import is_web_address
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from heatmap.config.loader.loader import Config
+    from heatmap.config.loader import Config
 
 HELP = "print the <iframe> that shows the page on a blog"
 LEAST_PIXELS, MOST_PIXELS = 100, 10_000

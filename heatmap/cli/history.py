@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap.cli import backfill, commands
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_OK, ConfigError, UsageError, unwritable
 from heatmap.history import symbol_changes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
     from heatmap.market.calendar.phases import Calendar
@@ -76,7 +76,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.history import pending_actions
     from heatmap.history.backfill import gaps
     from heatmap.history.period_starts import sessions_needed
-    from heatmap.sources.nse.live import symbols as nse_symbols
+    from heatmap.sources.nse import symbols as nse_symbols
 
     markets = config.named(arguments.market)
     with backfill.opened(config) as store:
@@ -120,7 +120,7 @@ def _between(first: datetime | None, last: datetime | None, market: Market) -> s
 def _export(arguments: argparse.Namespace, config: Config) -> int:
     """Write the bars of one market."""
     from heatmap.history import export
-    from heatmap.sources.nse.live import symbols as nse_symbols
+    from heatmap.sources.nse import symbols as nse_symbols
 
     market = config.named(arguments.market)[0]
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():

@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishRefused, unwritable
-from heatmap.publishers.sftp.publisher import known_hosts
+from heatmap.publishers.sftp import known_hosts
 from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.publishers.sftp.publisher.known_hosts import HostKey
-    from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
+    from heatmap.publishers.sftp.known_hosts import HostKey
+    from heatmap.publishers.sftp.publisher import SftpPublisher
 
 OPTION = "--trust-host-key"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap.cli import commands
-from heatmap.config.loader.loader import FILE_NAME
+from heatmap.config.loader import FILE_NAME
 from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
 from heatmap.pictures.templates import find_templates
 
@@ -120,7 +120,7 @@ class _SetUp:
         import tomllib
 
         from heatmap.cli.new_configuration import fill
-        from heatmap.config.loader import loader
+        from heatmap.config import loader
 
         text = fill(self._example, answers)
         loader.read(tomllib.loads(text), base=self._path.parent, path=self._path)
@@ -176,9 +176,9 @@ class _SetUp:
 
     def _obey(self, command: str, *options: str) -> int:
         """Run another command with the new configuration. Raises KeyboardInterrupt if it was interrupted."""
-        from heatmap.cli import main
+        from heatmap.cli import parser
 
-        code = main.obey([command, "--config", str(self._path), *options])
+        code = parser.obey([command, "--config", str(self._path), *options])
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         return code

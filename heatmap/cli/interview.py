@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers
 from heatmap.cli.questions import BadAnswer, ask, ask_secret, choose
-from heatmap.config.loader import fields, plugins
-from heatmap.config.loader.tables import LONGEST_TITLE, MARKET_NAME
+from heatmap.config import fields, plugins
+from heatmap.config.tables import LONGEST_TITLE, MARKET_NAME
 from heatmap.errors import ConfigError
 from heatmap.system import secrets
 from heatmap.system.web_address import is_web_address

@@ -17,7 +17,7 @@ from heatmap.errors import ConfigError, HeatmapError, common_code, is_foreseen
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from heatmap.state.memory.run_log import Outcome
+    from heatmap.state.run_log import Outcome
 
 FORMATS = ("plain", "json")
 INFO, WARNING, ERROR = "info", "warning", "error"

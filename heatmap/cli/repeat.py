@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from heatmap.cli.schedule import JITTER_MINUTES, KILL_AFTER_SECONDS, LAST_RESORT_SECONDS
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from heatmap.cli.log import FORMATS, Voice
 from heatmap.cli.now import parse_now
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
 from heatmap.run import tick
-from heatmap.state.memory import idle
+from heatmap.state import idle
 from heatmap.system import stop
 from heatmap.system.deadline import ending_process
 from heatmap.system.resource_errors import foreseen

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from heatmap.cli import commands
 from heatmap.cli.now import parse_now
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.market.calendar import schedule
 
 if TYPE_CHECKING:
     import argparse
     from datetime import datetime, tzinfo
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
 
 HELP = "print the cron line, or the systemd units, for this machine, and the next runs"
 NEXT_RUNS = 5

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from heatmap.cli.commands import complete
 from heatmap.cli.now import parse_now
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.market.calendar import phases
 
 if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Market
+    from heatmap.config.loader import Market
 
 HELP = "tell whether the market is open, when it is next, and why"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heatmap.publishers.folder import FilePublisher
-from heatmap.state.memory import file_names, idle, memory
+from heatmap.state import file_names, idle, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heatmap.config.loader.loader import Config
+    from heatmap.config.loader import Config
 
 MOST_NAMES = 4  # in one sentence
 
@@ -103,8 +103,8 @@ def _foreign_files(config: Config) -> Iterator[str]:
         return
     except OSError:
         yield (
-            f"{directory / compiled_templates.FOLDER} is not a folder that this user alone can write: each run "
-            "compiles the templates anew. Remove it"
+            f"{directory / compiled_templates.FOLDER} is not a folder that this user alone can write: each "
+            "run compiles the templates anew. Remove it"
         )
 
 

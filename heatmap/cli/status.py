@@ -14,25 +14,25 @@ from heatmap.cli import archive_text, commands, pending_text
 from heatmap.cli import status_text as words
 from heatmap.cli.now import parse_now
 from heatmap.cli.status_text import Installation, size
-from heatmap.config.loader.loader import load
+from heatmap.config.loader import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.history import pending_actions
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
 from heatmap.run import health
 from heatmap.run.health import Trouble
-from heatmap.state.memory import run_log
-from heatmap.state.memory.cache import digest_name
-from heatmap.state.memory.memory import State, peek
+from heatmap.state import run_log
+from heatmap.state.cache import digest_name
+from heatmap.state.memory import State, peek
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.history.model import Pending
     from heatmap.run.health import Health
-    from heatmap.state.memory.run_log import Outcome
+    from heatmap.state.run_log import Outcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
 SCHEMA = "market-heatmap-health/1"

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.run.health import Health, Trouble
-    from heatmap.state.memory.run_log import Mark, Outcome
+    from heatmap.state.run_log import Mark, Outcome
 
 WIDTH = 100  # columns
 

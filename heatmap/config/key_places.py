@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from heatmap.config.loader import plugins
-from heatmap.config.loader.tables import MarketTable, TopLevel
+from heatmap.config import plugins
+from heatmap.config.tables import MarketTable, TopLevel
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quality import GateOptions
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
-from heatmap.run.market_files.archive.options import ArchiveOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

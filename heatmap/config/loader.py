@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap.config.loader import fields, plugins
-from heatmap.config.loader.table_reader import Tables
-from heatmap.config.loader.tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
+from heatmap.config import fields, plugins
+from heatmap.config.table_reader import Tables
+from heatmap.config.tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.session import MarketIdentity
 from heatmap.pictures.options import PageOptions
-from heatmap.state.memory import idle
-from heatmap.state.memory.memory import FILE_NAME as STATE_FILE
+from heatmap.state import idle
+from heatmap.state.memory import FILE_NAME as STATE_FILE
 from heatmap.system import files, limits, resource_errors, suggestions
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from heatmap.market.quality import GateOptions
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.notify.monitoring.options import MonitorOptions
+    from heatmap.pages.archive.options import ArchiveOptions
     from heatmap.publishers.interface import Publisher
-    from heatmap.run.market_files.archive.options import ArchiveOptions
     from heatmap.sources.interface import Source
 
 FILE_NAME = idle.CONFIGURATION
@@ -171,7 +171,7 @@ class _Reader(Tables):
         )
 
     def hint(self, key: str, known: Sequence[str]) -> str:
-        from heatmap.config.loader import key_places
+        from heatmap.config import key_places
 
         if f"{key}_file" in known:
             return f": a secret never stands here, name a file that holds it in {key}_file"
@@ -244,7 +244,7 @@ class _Reader(Tables):
         return options
 
     def _archive(self, table: object) -> ArchiveOptions | None:
-        from heatmap.run.market_files.archive.options import ArchiveOptions
+        from heatmap.pages.archive.options import ArchiveOptions
 
         options: ArchiveOptions | None = self.build(ArchiveOptions, table, "archive")
         return options

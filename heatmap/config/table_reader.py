@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from heatmap.config.loader import fields as keys
+from heatmap.config import fields as keys
 from heatmap.errors import ConfigError
 from heatmap.system import suggestions
 

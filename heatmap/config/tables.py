@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heatmap.errors import ConfigError
-from heatmap.state.memory import idle
+from heatmap.state import idle
 from heatmap.system.web_address import is_web_address
 
 DEADLINE_SECONDS = 90.0

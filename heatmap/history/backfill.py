@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from heatmap.errors import HeatmapError, HistoryNonsense, SourceRenamed
 from heatmap.history import corporate_actions, quoted_closes, symbol_changes
 from heatmap.market.calendar import phases
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

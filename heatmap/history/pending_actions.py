@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from heatmap.history.model import Pending
-from heatmap.state.memory import cache
+from heatmap.state import cache
 from heatmap.system import limits
 
 if TYPE_CHECKING:

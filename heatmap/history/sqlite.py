@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from heatmap.errors import HistoryError, HistoryImpossible
 from heatmap.history import turns
 from heatmap.history.schema import MIGRATIONS, TABLES
-from heatmap.state.memory import cache, json_files
+from heatmap.state import cache, json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from jinja2 import BytecodeCache, compiler
 
 from heatmap import __version__
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError
-from heatmap.run.market_files.archive import sharing
-from heatmap.run.market_files.archive.target_days import page_path
+from heatmap.pages.archive import sharing
+from heatmap.pages.archive.target_days import page_path
 from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heatmap.history.store import Store
+    from heatmap.pages.archive.day_pages import Shelf
+    from heatmap.pages.archive.options import ArchiveSettings
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.run.feeds import Feed
-    from heatmap.run.market_files.archive.day_pages import Shelf
-    from heatmap.run.market_files.archive.options import ArchiveSettings
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

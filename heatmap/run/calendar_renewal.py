@@ -14,17 +14,17 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError, DeadlineError, HeatmapError, SourceBlocked, SourceError
 from heatmap.market.calendar import packaged, phases
-from heatmap.state.memory import circuit_breaker
+from heatmap.state import circuit_breaker
 from heatmap.system.deadline import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from heatmap.config.loader.loader import Config, Market, NamedSource
-    from heatmap.sources.nse.live.calendar_update import Change
-    from heatmap.sources.nse.live.holidays import Holidays
-    from heatmap.state.memory.memory import Memory, State
-    from heatmap.state.memory.report import Report
+    from heatmap.config.loader import Config, Market, NamedSource
+    from heatmap.sources.nse.calendar_update import Change
+    from heatmap.sources.nse.holidays import Holidays
+    from heatmap.state.memory import Memory, State
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
 SOURCE = "nse"  # the type of source whose site has the list
@@ -168,7 +168,7 @@ def _ask(
     state: State, market: Market, named: NamedSource, now: datetime, deadline: Deadline
 ) -> tuple[Holidays, ...] | str:
     """Return the exchange's lists, or why there are none."""
-    from heatmap.sources.nse.live import holidays
+    from heatmap.sources.nse import holidays
 
     seconds = deadline.remaining()
     try:
@@ -187,7 +187,7 @@ def _merge(
     config: Config, market: Market, lists: Sequence[Holidays], now: datetime, report: Report
 ) -> Lack | None:
     """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
-    from heatmap.sources.nse.live import holiday_files
+    from heatmap.sources.nse import holiday_files
 
     known = holiday_files.without_remains(lists)
     whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]

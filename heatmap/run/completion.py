@@ -17,8 +17,8 @@ from heatmap.notify.alerts import memory
 from heatmap.run import due, final_figures, final_parts, market_files, publishing
 from heatmap.run.follow_up import Sequel
 from heatmap.run.history_session import Chronicle
-from heatmap.state.memory.memory import State, lock, mark_name, merge_faults
-from heatmap.state.memory.report import Report
+from heatmap.state.memory import State, lock, mark_name, merge_faults
+from heatmap.state.report import Report
 from heatmap.system import parts, resource_errors, stop
 from heatmap.system.deadline import Deadline
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.publishers.delivery import Delivery
+    from heatmap.run.archive_delivery import Archives
     from heatmap.run.final_figures import Final
-    from heatmap.run.market_files.archive.delivery import Archives
     from heatmap.system.web_file import Page
 
 

@@ -12,18 +12,18 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from heatmap.config.loader import loader as configuration
+from heatmap.config import loader as configuration
 from heatmap.errors import PublishError, UsageError
 from heatmap.market.calendar import phases
+from heatmap.pages import embed
 from heatmap.publishers import ownership
 from heatmap.run import tick
-from heatmap.run.market_files import embed
 from heatmap.system import files, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from heatmap.config.loader.loader import Config
+    from heatmap.config.loader import Config
 
 MARKET = "nse-fno"
 TITLE = "NSE F&O heatmap"

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
-    from heatmap.state.memory.memory import Memory, State
+    from heatmap.state.memory import Memory, State
 
 LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the closing prices
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.calendar.session import Session
     from heatmap.notify.alerts.memory import Notice
-    from heatmap.run.market_files.archive.day_pages import Shelf
+    from heatmap.pages.archive.day_pages import Shelf
 
 FEED_NAME = "feed.xml"
 
@@ -41,7 +41,7 @@ def draw(
     markets, and `cache` is the state directory. The feed has something new if it announces a final
     (`announces_final`) or alerts of the session. Else a target needs it that does not have it (`is_lacking`).
     """
-    from heatmap.run.market_files import feed
+    from heatmap.pages import feed
 
     market = shelf.market
     today = session.date.isoformat() if session else None

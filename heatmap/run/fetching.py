@@ -19,7 +19,7 @@ from heatmap.errors import (
 )
 from heatmap.market.calendar.session import Phase
 from heatmap.sources import options
-from heatmap.state.memory import circuit_breaker
+from heatmap.state import circuit_breaker
 from heatmap.system import limits
 from heatmap.system.deadline import within
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from heatmap.config.loader.loader import Config, Market, NamedSource
+    from heatmap.config.loader import Config, Market, NamedSource
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.sources.interface import ClosingSource
-    from heatmap.state.memory.circuit_breaker import Blocks
-    from heatmap.state.memory.memory import State
+    from heatmap.state.circuit_breaker import Blocks
+    from heatmap.state.memory import State
 
 SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
 

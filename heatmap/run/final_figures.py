@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import SourceError
 from heatmap.market import snapshot_json
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import files, limits, parsing, strict_json
 
 if TYPE_CHECKING:

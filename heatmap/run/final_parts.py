@@ -9,8 +9,8 @@ from heatmap.system.parts import ALERTS, ARCHIVE, BARS, FEED, LIST, OF_FINAL, OF
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.config.loader.loader import Config
-    from heatmap.state.memory.memory import Memory
+    from heatmap.config.loader import Config
+    from heatmap.state.memory import Memory
 
 
 def has_archive(config: Config) -> bool:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from heatmap.market.calendar.session import Phase
+from heatmap.pages.archive import sharing
+from heatmap.pages.archive.day_pages import Shelf
+from heatmap.pages.archive.options import ArchiveSettings
 from heatmap.run import due, final_parts
-from heatmap.run.market_files.archive import sharing
-from heatmap.run.market_files.archive.day_pages import Shelf
-from heatmap.run.market_files.archive.delivery import Archives
-from heatmap.run.market_files.archive.options import ArchiveSettings
-from heatmap.state.memory.memory import merge_faults
+from heatmap.run.archive_delivery import Archives
+from heatmap.state.memory import merge_faults
 from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from heatmap.pictures.context import Days
     from heatmap.pictures.market_map.past import Past
     from heatmap.run.history_session import Chronicle
-    from heatmap.state.memory.memory import State
-    from heatmap.state.memory.report import Report
+    from heatmap.state.memory import State
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

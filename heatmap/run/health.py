@@ -10,18 +10,18 @@ from heatmap.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_TEMPORARY, SourcePa
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.run import calendar_renewal, final_parts
-from heatmap.state.memory import circuit_breaker
-from heatmap.state.memory.run_log import RESTING
+from heatmap.state import circuit_breaker
+from heatmap.state.run_log import RESTING
 from heatmap.system import clocks, parsing, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.calendar.session import Session, Verdict
-    from heatmap.state.memory.memory import Memory
-    from heatmap.state.memory.run_log import Outcome
+    from heatmap.state.memory import Memory
+    from heatmap.state.run_log import Outcome
 
 SPARE_MINUTES = 2  # by which a tick may come late, beside its deadline
 FUTURE_TOLERANCE = timedelta(minutes=5)

@@ -13,7 +13,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.run import attribution
 from heatmap.run import due as duty
 from heatmap.run.shared_turns import SharedTurns
-from heatmap.state.memory.memory import mark_name
+from heatmap.state.memory import mark_name
 from heatmap.system import parts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from types import TracebackType
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.history.corporate_actions import QuotedClose
     from heatmap.history.ex_dates import Evidence
     from heatmap.history.store import Store
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.market_map.past import Past
-    from heatmap.state.memory.memory import State
-    from heatmap.state.memory.report import Report
+    from heatmap.state.memory import State
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
@@ -116,7 +116,7 @@ class Chronicle:
 
         def read(store: Store) -> Past:
             from heatmap.pictures.market_map import past as figures
-            from heatmap.sources.nse.live import symbols as nse_symbols
+            from heatmap.sources.nse import symbols as nse_symbols
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]

@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 from heatmap.market import market_figures, quality
 from heatmap.market.periods import DAY
 from heatmap.market.quality import Last, Refused
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.run.history_session import Chronicle
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
 
 VERSION = 1
 FOLDER = "last"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from heatmap.run.market_files import snapshot_files
+from heatmap.pages import snapshot_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.context import Days
@@ -38,12 +38,12 @@ def draw(
 
     from heatmap.analysis import rankings
     from heatmap.market.calendar import phases
+    from heatmap.pages.page import render
     from heatmap.pictures.context import Occasion
     from heatmap.pictures.market_map import png, svg
     from heatmap.pictures.market_map.fragment import fragment
     from heatmap.pictures.market_map.table import TableView
     from heatmap.pictures.options import named
-    from heatmap.run.market_files.page import render
     from heatmap.system.web_file import Page
 
     look = config.page

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
     from heatmap.market.quotes import Snapshot
     from heatmap.run.fetching import Asker
     from heatmap.run.follow_up import Sequel
     from heatmap.run.history_session import Chronicle
     from heatmap.run.last_good import Gatekeeper
-    from heatmap.state.memory.memory import State
-    from heatmap.state.memory.report import Report
+    from heatmap.state.memory import State
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 
 from heatmap.market.calendar.session import Phase
 from heatmap.run import due, final_figures, final_parts
-from heatmap.state.memory.memory import mark_name, merge_faults
+from heatmap.state.memory import mark_name, merge_faults
 from heatmap.system import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import Verdict
-    from heatmap.state.memory.memory import State
-    from heatmap.state.memory.report import Report
+    from heatmap.state.memory import State
+    from heatmap.state.report import Report
     from heatmap.system.web_file import Page
 
 

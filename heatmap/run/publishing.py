@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
     from heatmap.system.web_file import Page
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import DeadlineError, HistoryError
 from heatmap.market.calendar.session import Phase
-from heatmap.state.memory.run_log import ELSEWHERE
+from heatmap.state.run_log import ELSEWHERE
 from heatmap.system import stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from heatmap.config.loader.loader import Market
+    from heatmap.config.loader import Market
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import Verdict
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
 LATE_INTERVALS = 1.5  # without a page for so long, a machine waits until the other gives its turn back

@@ -10,8 +10,8 @@ from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.market.calendar import phases
 from heatmap.run import due as duty
 from heatmap.run import publishing
-from heatmap.state.memory.memory import State, lock
-from heatmap.state.memory.report import Report
+from heatmap.state.memory import State, lock
+from heatmap.state.report import Report
 from heatmap.system import resource_errors, stop
 from heatmap.system.deadline import Deadline
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from heatmap.config.loader.loader import Config, Market
+    from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.notify.monitoring.options import MonitorSettings
     from heatmap.run.follow_up import Sequel

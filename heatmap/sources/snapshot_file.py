@@ -69,7 +69,7 @@ def parse(body: bytes) -> Snapshot:
     """Return the quotes in a snapshot.json of ours or in an answer of the exchange. Raises SourceError."""
     from heatmap.market import snapshot_json
     from heatmap.market.calendar.session import Phase
-    from heatmap.sources.nse.live import body as nse_body
+    from heatmap.sources.nse import body as nse_body
 
     if nse_body.is_web_page(body):
         return nse_body.parse(body)  # which says what that means

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.errors import ConfigError, LockedError, unwritable
-from heatmap.state.memory import file_names, json_files
+from heatmap.state import file_names, json_files
 from heatmap.system import files, parts, resource_errors
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class State:
         markets = {name: memory._asdict() for name, memory in sorted(self._memories.items())}
         try:
             if self._former:
-                from heatmap.state.memory import run_log
+                from heatmap.state import run_log
 
                 run_log.adopt(self.directory, self._former)
             json_files.make_state_directory(self.directory)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
-    from heatmap.state.memory.run_log import Outcome
+    from heatmap.state.run_log import Outcome
 
 
 @dataclass

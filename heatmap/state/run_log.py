@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.config.loader.loader import Config
-from heatmap.state.memory.report import Report
 
+from heatmap.config.loader import Config
 from heatmap.errors import PublishError
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
@@ -20,7 +19,8 @@ from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import delivery, memory, webhooks
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import tick
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
+from heatmap.state.report import Report
 from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.servers.hooks import Hooks

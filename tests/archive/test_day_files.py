@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from heatmap.run.market_files.archive import day_files, record
 
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import day_files, record
 from heatmap.pictures.context import Day
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import files
 from tests.archive.test_shelf import FINAL, THURSDAY, Market
 from tests.upgrades import make

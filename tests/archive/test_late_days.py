@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 import pytest
-from heatmap.run.market_files.archive import day_files, record
-from heatmap.run.market_files.archive.delivery import Archives
-from heatmap.state.memory.report import Report
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
-from heatmap.state.memory import json_files
+from heatmap.pages.archive import day_files, record
+from heatmap.run.archive_delivery import Archives
+from heatmap.state import json_files
+from heatmap.state.report import Report
 from heatmap.system import files
 from tests.archive.test_shelf import DAY, FINAL, FRIDAY, LIST, MONDAY, OPEN, THURSDAY, Market
 from tests.doubles import MemoryPublisher, failure

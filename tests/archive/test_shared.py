@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from heatmap.run.market_files.archive import day_files, record, sharing
 
 from heatmap.errors import HistoryNonsense
 from heatmap.history.store import Store
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import day_files, record, sharing
 from heatmap.pictures.context import Day
 from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
 from tests.upgrades import make

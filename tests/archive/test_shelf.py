@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.config.loader.loader import NamedSource
-from heatmap.run.market_files.archive import breadths, record
-from heatmap.run.market_files.archive.options import ArchiveOptions
-from heatmap.state.memory.report import Report
 
+from heatmap.config.loader import NamedSource
 from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quotes import Breadth, Quote
+from heatmap.pages.archive import breadths, record
+from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.context import Day
 from heatmap.run import tick
 from heatmap.run.follow_up import Sequel
+from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
 from tests.history import ex_dates
@@ -274,7 +274,7 @@ def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The live page goes out; the operator is told."""
-    from heatmap.run.market_files.archive import calendar_page
+    from heatmap.pages.archive import calendar_page
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from heatmap.run.market_files.archive import target_days
-from heatmap.run.market_files.archive.record import Record, Target
-from heatmap.run.market_files.page import BEFORE, NEXT_LABEL, NEXT_LINK
-
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import target_days
+from heatmap.pages.archive.record import Record, Target
+from heatmap.pages.page import BEFORE, NEXT_LABEL, NEXT_LINK
 from heatmap.pictures.context import Day
 from heatmap.system import parts
 

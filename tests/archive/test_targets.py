@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.errors import PublishError
 from heatmap.publishers.delivery import Delivery
 from heatmap.run import tick

@@ -10,7 +10,7 @@ from playwright.sync_api import Frame, Page
 
 from heatmap.analysis import colours
 from heatmap.analysis.modes import MODES
-from heatmap.run.market_files import embed
+from heatmap.pages import embed
 from tests.browser.conftest import Site
 
 LAYOUTS = ("table", "sectors", "treemap", "bars")

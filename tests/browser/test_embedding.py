@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.run.market_files.embed import Choices
 from playwright.sync_api import Frame, Page, expect
 
 from heatmap.analysis.colours import GRADIENTS
 from heatmap.analysis.modes import MODES
+from heatmap.pages import embed
+from heatmap.pages.embed import Choices
 from heatmap.pictures.options import LAYOUTS, THEMES
-from heatmap.run.market_files import embed
 from tests.browser.conftest import Site
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from heatmap.run.market_files import embed
+from heatmap.pages import embed
 from tests.browser.conftest import OPEN, Site
 from tests.conftest import started
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, Route, expect
 from heatmap.analysis.modes import HISTORY_MODES
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
+from heatmap.pages import embed
 from heatmap.run import demo
-from heatmap.run.market_files import embed
 from tests.browser.conftest import Site, put
 from tests.drawings import bars_before, recorded
 from tests.render.test_data import falling, ordered

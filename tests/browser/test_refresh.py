@@ -12,7 +12,7 @@ from hashlib import sha256
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
-from heatmap.run.market_files import embed
+from heatmap.pages import embed
 from tests.browser.conftest import OPEN, REFRESH_SECONDS, Site, at
 
 MINUTE = 60_000

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from heatmap.run.market_files.archive import calendar_page
 from playwright.sync_api import Page, expect
 
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import calendar_page
 from heatmap.pictures.context import Day
 from heatmap.pictures.options import PageOptions
 from tests.browser.conftest import Site

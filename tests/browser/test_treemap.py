@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from heatmap.pages import embed
 from heatmap.pictures.market_map.treemap import WEIGHTS, TreemapView
-from heatmap.run.market_files import embed
 from tests.browser.conftest import Site, at
 from tests.drawings import recorded
 from tests.treemaps import FIXTURE

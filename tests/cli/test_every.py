@@ -19,7 +19,7 @@ from heatmap import cli
 from heatmap.cli import repeat
 from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
-from heatmap.state.memory import run_log
+from heatmap.state import run_log
 from heatmap.system import stop
 from tests.servers.clock import Clock
 

@@ -12,7 +12,7 @@ import pytest
 from heatmap import cli
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers, fill
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from tests.cli.test_main import RECORDED
 from tests.cli.typist import Typist
 from tests.servers.ftp import Vsftpd

@@ -12,7 +12,7 @@ import pytest
 from heatmap.cli import interview
 from heatmap.cli.interview import Secret
 from heatmap.cli.new_configuration import Answers, fill
-from heatmap.config.loader import loader
+from heatmap.config import loader
 
 EXAMPLE = (Path(__file__).parents[2] / "templates/heatmap.toml").read_text("utf-8")
 

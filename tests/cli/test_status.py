@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.state.memory.run_log import Outcome
 
 from heatmap import cli
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
-from heatmap.state.memory import run_log
+from heatmap.state import run_log
+from heatmap.state.run_log import Outcome
 from tests.servers.exchange import Exchange
 
 OPEN = datetime.fromisoformat("2026-11-20T11:02:00+05:30")

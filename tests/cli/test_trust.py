@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.cli import host_keys
 from heatmap.errors import ConfigError, PublishRefused
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from tests.conftest import started
 from tests.publishers.sftp_logins import files
 from tests.servers.ssh import Sshd

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from heatmap.config.loader.loader import load
 
 from heatmap.cli import schedule
+from heatmap.config.loader import load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 pytestmark = pytest.mark.real

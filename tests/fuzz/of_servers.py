@@ -5,12 +5,12 @@ from __future__ import annotations
 import ftplib
 from functools import partial
 
-from heatmap.publishers.s3.publisher.errors import explain
-from heatmap.publishers.s3.publisher.requests import Answer, Bucket, Keys, Refusal
-
 from heatmap.publishers import address
-from heatmap.publishers.ftp.publisher import messages, replies
-from heatmap.publishers.sftp.publisher import messages
+from heatmap.publishers.ftp import messages as ftp_messages
+from heatmap.publishers.ftp import replies
+from heatmap.publishers.s3.errors import explain
+from heatmap.publishers.s3.requests import Answer, Bucket, Keys, Refusal
+from heatmap.publishers.sftp import messages as sftp_messages
 from tests.fuzz.soundness import raised, refusing, text_of
 
 
@@ -18,17 +18,19 @@ def ftp_server(body: bytes) -> object:
     """Lists, greetings and refusals of an FTP server."""
     text = body.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
-    found = [messages.names(lines), messages.machine_names(lines)]
+    found = [ftp_messages.names(lines), ftp_messages.machine_names(lines)]
     assert all("/" not in name and name not in ("", ".", "..") for names in found for name in names)
-    modes = [messages.mode(lines, "index.html"), messages.machine_mode(lines, "index.html")]
+    modes = [ftp_messages.mode(lines, "index.html"), ftp_messages.machine_mode(lines, "index.html")]
     assert all(mode is None or len(mode) == 10 for mode in modes)
-    told = messages.description(text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone")
+    told = ftp_messages.description(
+        text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone"
+    )
     assert told.isprintable()
     stale = [address.is_stale(name, 2e9) for names in found for name in names]
     sentences = []
-    faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in messages.FAILED]
+    faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in ftp_messages.FAILED]
     for step, error in [*faults, ("store", OSError(text)), ("list", EOFError(text))]:
-        said = messages.explain(error, "ftp://www.example.org", step, "site", "hunter2")
+        said = ftp_messages.explain(error, "ftp://www.example.org", step, "site", "hunter2")
         assert "hunter2" not in str(said)
         sentences.append(refusing(partial(raised, said)))
     return found, modes, told, stale, sentences
@@ -52,16 +54,16 @@ def ftp_replies_of(body: bytes) -> object:
 def sftp_client(body: bytes) -> object:
     """What OpenSSH's programs say."""
     text = body.decode(errors="replace")  # as `openssh.run` does
-    told = messages.describe(text, "3")
+    told = sftp_messages.describe(text, "3")
     faults = [
-        messages.refusal("sftp://www.example.org", text),
-        messages.refused_password("sftp://www.example.org", text, (8, 2)),
-        messages.refused_password("sftp://www.example.org", text, None),
+        sftp_messages.refusal("sftp://www.example.org", text),
+        sftp_messages.refused_password("sftp://www.example.org", text, (8, 2)),
+        sftp_messages.refused_password("sftp://www.example.org", text, None),
     ]
-    for step in messages.ADVICE:
+    for step in sftp_messages.ADVICE:
         faults += [
-            messages.explain("sftp://www.example.org", step, "site", error)
-            for error in (messages.Broken(text), messages.Lost(text), OSError(text))
+            sftp_messages.explain("sftp://www.example.org", step, "site", error)
+            for error in (sftp_messages.Broken(text), sftp_messages.Lost(text), OSError(text))
         ]
     return told, [refusing(partial(raised, fault)) for fault in faults]
 

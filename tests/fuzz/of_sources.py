@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from heatmap.history import tick_codec
 from heatmap.sources import snapshot_file
-from heatmap.sources.nse.live import bhavcopy as archives
-from heatmap.sources.nse.live import body as nse_body
-from heatmap.sources.nse.live import calendar_update, lots, symbols
-from heatmap.sources.nse.live import holidays as nse_holidays
+from heatmap.sources.nse import bhavcopy as archives
+from heatmap.sources.nse import body as nse_body
+from heatmap.sources.nse import calendar_update, lots, symbols
+from heatmap.sources.nse import holidays as nse_holidays
 from heatmap.system import clocks, limits, parsing, varint
 from heatmap.system.http import cookies, responses
 from heatmap.system.secrets import VARIABLE

@@ -10,13 +10,12 @@ from datetime import UTC, date
 from typing import Any
 from unittest import mock
 
-from heatmap.run.market_files.archive import day_files, record, sharing
-
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import memory
+from heatmap.pages.archive import day_files, record, sharing
 from heatmap.run import last_good
-from heatmap.state.memory import cache, circuit_breaker, idle, json_files, run_log
-from heatmap.state.memory import memory as state
+from heatmap.state import cache, circuit_breaker, idle, json_files, run_log
+from heatmap.state import memory as state
 from heatmap.system.http import cookies
 from tests.fuzz.seeds import COOKIES_KEPT_AT
 from tests.fuzz.soundness import NOW, decoded, folder, refusing

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from heatmap.cli.now import parse_now
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import overrides_file as blocks
 from heatmap.market.calendar.phases import Calendar
 from heatmap.publishers import address
-from heatmap.publishers.sftp.publisher import known_hosts
+from heatmap.publishers.sftp import known_hosts
 from tests.fuzz.soundness import TODAY, calendar, folder, refusing, text_of
 
 

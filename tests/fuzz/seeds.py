@@ -11,7 +11,7 @@ from typing import Any
 
 from heatmap.history.model import Row
 from heatmap.market import snapshot_json
-from heatmap.state.memory import run_log
+from heatmap.state import run_log
 from tests.fuzz.soundness import NOW
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

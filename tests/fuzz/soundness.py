@@ -18,9 +18,9 @@ from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.session import Phase, Verdict
 from heatmap.market.quotes import Breadth, Snapshot
+from heatmap.pages import snapshot_files
 from heatmap.pictures.context import Occasion
 from heatmap.pictures.shapes import Cell, Table
-from heatmap.run.market_files import snapshot_files
 from heatmap.system import parsing, strict_json
 
 TODAY = date(2026, 9, 17)

@@ -12,10 +12,9 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import NamedTuple
 
-from heatmap.run.market_files.archive import day_files
-from heatmap.run.market_files.page import NEXT_LABEL, NEXT_LINK
-
-from heatmap.state.memory import cache, idle
+from heatmap.pages.archive import day_files
+from heatmap.pages.page import NEXT_LABEL, NEXT_LINK
+from heatmap.state import cache, idle
 from tests.fuzz import of_servers, of_sources, of_state, of_users, seeds
 from tests.fuzz.soundness import folder
 from tests.servers.archives import lot_list, symbol_list

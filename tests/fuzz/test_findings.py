@@ -11,20 +11,20 @@ from datetime import time as clock
 from pathlib import Path
 
 import pytest
-from heatmap.run.market_files.archive import record, sharing
-from heatmap.state.memory.memory import State
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.errors import ConfigError, HistoryNonsense
 from heatmap.history import tick_codec
 from heatmap.market.calendar import overrides, phases, schedule
 from heatmap.market.calendar import packaged as calendars
 from heatmap.market.quotes import Breadth
 from heatmap.notify.alerts import memory
+from heatmap.pages.archive import record, sharing
 from heatmap.pictures.context import Day
 from heatmap.pictures.market_map import sparklines
-from heatmap.publishers.sftp.publisher import messages
-from heatmap.state.memory import cache, json_files
+from heatmap.publishers.sftp import messages
+from heatmap.state import cache, json_files
+from heatmap.state.memory import State
 from heatmap.system import parsing
 from heatmap.system.http import cookies
 from tests.fuzz.damage import DEEP

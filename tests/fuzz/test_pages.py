@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.history.model import Row
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Snapshot

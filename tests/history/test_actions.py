@@ -14,7 +14,7 @@ from heatmap.history.corporate_actions import Action, Certainty
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Alias, Calendar, Terms
 from heatmap.market.quotes import Quote
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
 from tests.history import ex_dates
 
 MONDAY = date(2026, 7, 20)

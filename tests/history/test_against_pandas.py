@@ -20,7 +20,7 @@ from heatmap.pictures.market_map import past as figures
 from heatmap.pictures.market_map.history_data import _changes, _read_all, periods_of
 from heatmap.pictures.market_map.past import Past
 from heatmap.pictures.options import PageOptions
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
 from tests.history import markets
 from tests.history.figures import MARKET, ZONE
 

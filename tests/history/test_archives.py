@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from heatmap.errors import HistoryNonsense
 from heatmap.market.bars import Bar
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
 from tests.servers.archives import FULL_HEADER, UDIFF_HEADER, Share, full, packed, share, udiff
 
 DAY = date(2026, 7, 20)

@@ -13,8 +13,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.archive_files import Exchange, Folder
-from heatmap.sources.nse.live.site import BROWSER_HEADERS
 
 from heatmap.errors import (
     HistoryError,
@@ -35,7 +33,9 @@ from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.phases import Alias, Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.sources.nse.live import archive_files, bhavcopy
+from heatmap.sources.nse import archive_files, bhavcopy
+from heatmap.sources.nse.archive_files import Exchange, Folder
+from heatmap.sources.nse.site import BROWSER_HEADERS
 from heatmap.system.http import client
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 

@@ -20,7 +20,7 @@ from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past as figures
 from heatmap.pictures.market_map.past import Figures
-from heatmap.state.memory import cache
+from heatmap.state import cache
 from tests.history import ex_dates, markets
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, at

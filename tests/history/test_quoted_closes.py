@@ -6,10 +6,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.archive_files import Folder
-from heatmap.sources.nse.live.bhavcopy import Archive
-from heatmap.state.memory.memory import State
-from heatmap.state.memory.report import Report
 
 from heatmap.history import backfill, ex_dates, quoted_closes
 from heatmap.history.model import Moment, Row
@@ -19,7 +15,11 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run.history_session import Chronicle
-from heatmap.sources.nse.live import archive
+from heatmap.sources.nse import archive
+from heatmap.sources.nse.archive_files import Folder
+from heatmap.sources.nse.bhavcopy import Archive
+from heatmap.state.memory import State
+from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import full, share
 

@@ -24,7 +24,7 @@ from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
 from heatmap.history.sqlite import APPLICATION_ID, prepare
 from heatmap.market.calendar.session import Phase
-from heatmap.state.memory import cache
+from heatmap.state import cache
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, bar, price, rows, sessions_from, snapshot, utc
 

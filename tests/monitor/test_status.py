@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from heatmap.state.memory.run_log import Outcome
-
 from heatmap.market.calendar.session import Phase, Verdict
 from heatmap.notify.monitoring import status_file
+from heatmap.state.run_log import Outcome
 
 
 def at(text: str) -> datetime:

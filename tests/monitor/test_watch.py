@@ -14,11 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from heatmap.config.loader.loader import Config
-from heatmap.state.memory.memory import State, lock
-from heatmap.state.memory.report import Report
-from heatmap.state.memory.run_log import Outcome, append, latest
 
+from heatmap.config.loader import Config
 from heatmap.errors import (
     ConfigError,
     LockedError,
@@ -30,6 +27,9 @@ from heatmap.errors import (
 from heatmap.notify.monitoring import run_monitor
 from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
 from heatmap.run import tick
+from heatmap.state.memory import State, lock
+from heatmap.state.report import Report
+from heatmap.state.run_log import Outcome, append, latest
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure

@@ -180,7 +180,7 @@ def _be_cut(how: str, offset: int, number: int) -> None:
     import signal
     from tempfile import TemporaryDirectory
 
-    from heatmap.config.loader import loader
+    from heatmap.config import loader
     from heatmap.system.deadline import Deadline
 
     class Doomed(io.BufferedWriter):

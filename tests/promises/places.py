@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from heatmap.config.loader import loader
+from heatmap.config import loader
 from heatmap.system.deadline import Deadline
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 from tests.servers.ssh import make_key

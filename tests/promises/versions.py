@@ -25,7 +25,7 @@ def page_set(now: datetime) -> list[Page]:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from heatmap.config.loader import loader
+    from heatmap.config import loader
     from heatmap.market.calendar import phases
     from heatmap.run import market_files
 

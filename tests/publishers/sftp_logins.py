@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
-
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.ssh import Sshd
 

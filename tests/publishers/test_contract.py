@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.publishers.ftp.publisher.publisher import FtpPublisher, FtpsPublisher
-from heatmap.publishers.s3.publisher.publisher import S3Publisher
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
+from heatmap.publishers.s3.publisher import S3Publisher
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.conftest import started

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heatmap.config.loader import loader, plugins
+from heatmap.config import loader, plugins
 
 PAGE = Path(__file__).parents[2] / "docs/targets.md"
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.publishers.ftp.publisher.publisher import FtpPublisher, FtpsPublisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.ftp.publisher import control as ftp_control
+from heatmap.publishers.ftp import control as ftp_control
+from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.conftest import started

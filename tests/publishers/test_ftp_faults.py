@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from heatmap.publishers.ftp.publisher.publisher import FtpPublisher, FtpsPublisher
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
+from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.servers.certificates import Certificate

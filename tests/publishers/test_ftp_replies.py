@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.publishers.ftp.publisher import replies
+from heatmap.publishers.ftp import replies
 
 
 @pytest.mark.parametrize(

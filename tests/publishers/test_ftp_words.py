@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from heatmap.errors import DeadlineError
-from heatmap.publishers.ftp.publisher import messages
+from heatmap.publishers.ftp import messages
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.publishers.git.publisher.publisher import GitPublisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.git.publisher import branch as git_branch
-from heatmap.publishers.git.publisher import commands, locks, messages
-from heatmap.publishers.git.publisher import store as git_store
+from heatmap.publishers.git import branch as git_branch
+from heatmap.publishers.git import commands, locks, messages
+from heatmap.publishers.git import store as git_store
+from heatmap.publishers.git.publisher import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers.git.publisher import messages
-from heatmap.publishers.git.publisher import store as git_store
+from heatmap.publishers.git import messages
+from heatmap.publishers.git import store as git_store
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.publishers.test_git import PAGES, PUT, Place, _nobody, place, soon

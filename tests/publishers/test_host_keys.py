@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import PublishRefused
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.servers.ssh import Sshd

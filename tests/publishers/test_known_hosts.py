@@ -7,10 +7,10 @@ from pathlib import Path
 from socket import SO_REUSEADDR, SOL_SOCKET, socket
 
 import pytest
-from heatmap.publishers.sftp.publisher.known_hosts import HostKey, UnknownHostKey
 
 from heatmap.errors import PublishError, PublishRefused
-from heatmap.publishers.sftp.publisher import known_hosts
+from heatmap.publishers.sftp import known_hosts
+from heatmap.publishers.sftp.known_hosts import HostKey, UnknownHostKey
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
 from tests.conftest import started

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.publishers.s3.publisher.publisher import S3Publisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ownership import SAMPLE
+from heatmap.publishers.s3.publisher import S3Publisher
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.sftp.publisher import askpass, connection, openssh
+from heatmap.publishers.sftp import askpass, connection, openssh
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page

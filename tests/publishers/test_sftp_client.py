@@ -6,14 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
-from heatmap.publishers.sftp.publisher.connection import Session
-from heatmap.publishers.sftp.publisher.known_hosts import UnknownHostKey
-from heatmap.publishers.sftp.publisher.messages import Broken
-from heatmap.publishers.sftp.publisher.publisher import SftpPublisher
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.connection import CannotReplace, Missing, Unreadable
-from heatmap.publishers.sftp.publisher import messages
+from heatmap.publishers.sftp import messages
+from heatmap.publishers.sftp.connection import Session
+from heatmap.publishers.sftp.known_hosts import UnknownHostKey
+from heatmap.publishers.sftp.messages import Broken
+from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
 
 TARGET = SftpPublisher("sftp://me@www.example.org/web", identity_file=Path("key"))

@@ -183,7 +183,7 @@ import sys
 from pathlib import Path
 from heatmap.system.deadline import Deadline
 from heatmap.publishers import sftp_client
-from heatmap.publishers.sftp.publisher import SftpPublisher
+from heatmap.publishers.sftp.publisher import (SftpPublisher)
 target = SftpPublisher(sys.argv[1], identity_file=Path(sys.argv[2]), known_hosts_file=Path(sys.argv[3]),
                        timeout_seconds=1 if sys.argv[4] == "stalled" else 30)
 session = target.session(Deadline(60))

@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from hashlib import sha256
 
 import pytest
-from heatmap.run.market_files.archive import calendar_page
 
 from heatmap.analysis import colours
 from heatmap.market.quotes import Breadth
+from heatmap.pages.archive import calendar_page
 from heatmap.pictures.context import Day
 from heatmap.pictures.options import PageOptions
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from heatmap.market.quotes import Breadth
+from heatmap.pages import feed
 from heatmap.pictures.context import Day
-from heatmap.run.market_files import feed
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 URL = "https://www.example.org/heatmap/"

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.sources.nse.live.archive import NseArchive
-from heatmap.sources.nse.live.live import Nse
 
-from heatmap.config.loader import plugins
+from heatmap.config import plugins
 from heatmap.errors import ConfigError, SourceError
 from heatmap.market.quotes import Change
 from heatmap.sources.interface import Source
+from heatmap.sources.nse.archive import NseArchive
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.recording import Recording
 from heatmap.sources.snapshot_file import File
 from tests.servers.archives import Archives, share

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from heatmap.sources.nse.live.live import Nse
 
 from heatmap.errors import (
     ConfigError,
@@ -21,9 +20,10 @@ from heatmap.errors import (
     SourceNonsense,
 )
 from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.pages import snapshot_files
 from heatmap.pictures.context import Occasion
 from heatmap.pictures.market_map.table import TableView
-from heatmap.run.market_files import snapshot_files
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.recording import Recording
 from heatmap.sources.snapshot_file import File
 from heatmap.system.limits import SNAPSHOT_BYTES

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.live import Nse
 
 from heatmap.errors import (
     ConfigError,
@@ -20,6 +19,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
+from heatmap.sources.nse.live import Nse
 from tests.servers.exchange import ALTERNATIVES, TODAY, Exchange, moved
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.archive import NseArchive, parse
 
 from heatmap.errors import (
     ConfigError,
@@ -19,7 +18,8 @@ from heatmap.errors import (
     SourceReshaped,
 )
 from heatmap.market.calendar.session import Phase, Session, Window
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
+from heatmap.sources.nse.archive import NseArchive, parse
 from heatmap.sources.recording import Recording
 from tests.servers.archives import CHANGES, FULL, LOTS, UDIFF, Archives, Share, share, symbol_list
 

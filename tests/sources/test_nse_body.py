@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.sources.nse.live.body import packaged_industries, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.errors import SourceBlocked, SourceError, SourceNonsense
 from heatmap.market.quotes import Change, Quote, Snapshot
+from heatmap.sources.nse.body import packaged_industries, parse
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.live import ADVICE, Nse
 
 from heatmap.errors import (
     SourceBlocked,
@@ -22,6 +21,7 @@ from heatmap.errors import (
     SourceReshaped,
     SourceUntrusted,
 )
+from heatmap.sources.nse.live import ADVICE, Nse
 from tests.servers.dns import SilentDns
 from tests.servers.exchange import Exchange
 

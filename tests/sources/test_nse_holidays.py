@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heatmap.sources.nse.live.holidays import fetch, parse
-from heatmap.sources.nse.live.live import Nse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.errors import SourceBlocked, SourceEmpty, SourceError, SourceNonsense
+from heatmap.sources.nse.holidays import fetch, parse
+from heatmap.sources.nse.live import Nse
 from tests.servers.exchange import Exchange
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.errors import SourceReshaped
-from heatmap.sources.nse.live import lots
+from heatmap.sources.nse import lots
 from tests.servers.archives import lot_list
 
 

@@ -11,7 +11,7 @@ import pytest
 from heatmap.errors import SourceReshaped
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.phases import Alias
-from heatmap.sources.nse.live import symbols
+from heatmap.sources.nse import symbols
 from tests.servers.archives import symbol_list
 
 ZOMATO = Alias("ZOMATO", "ETERNAL", date(2025, 4, 9))

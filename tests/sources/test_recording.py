@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from heatmap.sources.nse.live.body import parse
 
 from heatmap.errors import ConfigError
 from heatmap.market.quotes import Change, Quote, Snapshot
+from heatmap.sources.nse.body import parse
 from heatmap.sources.recording import Recording
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

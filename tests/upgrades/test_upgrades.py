@@ -13,7 +13,7 @@ import pytest
 from heatmap import __version__, cli
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from tests.upgrades import make
 
 FOLDERS = sorted(path.parent for path in make.UPGRADES.glob("*/heatmap.toml"))

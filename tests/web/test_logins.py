@@ -7,13 +7,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from heatmap.publishers.s3.publisher.publisher import S3Publisher
-from heatmap.sources.nse.live.live import Nse
 
 from heatmap.cli.visitors import Visitor
 from heatmap.errors import SourceError
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.monitoring import ping
+from heatmap.publishers.s3.publisher import S3Publisher
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import File
 from heatmap.system.deadline import Deadline
 from heatmap.system.http import Budget, Client

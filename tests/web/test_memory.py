@@ -22,7 +22,7 @@ import re, sys
 from datetime import UTC, datetime
 from heatmap.errors import SourceError
 from heatmap.sources.snapshot_file import File
-from heatmap.sources.nse.live import Nse
+from heatmap.sources.nse.live import (Nse)
 likeness = sys.argv[3] if len(sys.argv) > 3 else None
 source = {"nse": lambda url: Nse(base_url=url, impersonate=likeness), "file": lambda url: File(url=url)}[sys.argv[1]]
 try:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from heatmap.sources.nse.live.live import Nse
 
 from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import File
 from heatmap.system.http import Budget, Client
 from tests.servers.certificates import Certificate

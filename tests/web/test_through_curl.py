@@ -10,9 +10,9 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from heatmap.sources.nse.live.live import Nse
 
 from heatmap.errors import SourceError, SourceImpossible
+from heatmap.sources.nse.live import Nse
 from heatmap.sources.options import BROWSERS
 from heatmap.system.http import Budget, Client
 from tests.servers.exchange import Exchange

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.notify.alerts.rules import Event
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

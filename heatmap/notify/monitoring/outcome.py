@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_code, is_foreseen
-from heatmap.state.memory.run_log import PUBLISHED, Outcome
+from heatmap.state.run_log import PUBLISHED, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
 
 
 def of_market(

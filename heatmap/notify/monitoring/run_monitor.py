@@ -18,8 +18,8 @@ from heatmap.errors import (
 from heatmap.market.calendar.session import Phase
 from heatmap.notify.monitoring import metrics, ping, status_file, textfile
 from heatmap.notify.monitoring import outcome as ending
-from heatmap.state.memory import run_log
-from heatmap.state.memory.run_log import RESTING, Outcome
+from heatmap.state import run_log
+from heatmap.state.run_log import RESTING, Outcome
 from heatmap.system import stop
 from heatmap.system.background import MOST_SECONDS, Errand
 from heatmap.system.resource_errors import foreseen
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
-    from heatmap.state.memory.report import Report
+    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 

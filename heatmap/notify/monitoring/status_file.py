@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.market.calendar.session import Verdict
-    from heatmap.state.memory.run_log import Outcome
+    from heatmap.state.run_log import Outcome
 
 SCHEMA = "market-heatmap-status/1"
 FILE_NAME = "status.json"

@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
-from heatmap.run.market_files.page import NEXT_LABEL, NEXT_LINK
-from heatmap.state.memory import json_files
+from heatmap.pages.page import NEXT_LABEL, NEXT_LINK
+from heatmap.state import json_files
 from heatmap.system import files, limits
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from heatmap.market.calendar.session import Phase
+from heatmap.pages.archive import breadths, day_files, list_page, record, sharing, target_days
+from heatmap.pages.archive.day_files import PAGE_NAME
 from heatmap.pictures import wording
 from heatmap.pictures.context import Days
-from heatmap.run.market_files.archive import breadths, day_files, list_page, record, sharing, target_days
-from heatmap.run.market_files.archive.day_files import PAGE_NAME
 from heatmap.system import parts
 from heatmap.system.web_file import Page
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import MarketIdentity, Verdict
     from heatmap.market.quotes import Snapshot
+    from heatmap.pages.archive.options import ArchiveSettings
     from heatmap.pictures.context import Day
-    from heatmap.run.market_files.archive.options import ArchiveSettings
 
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 MOST_SEARCHED = 120  # days that a target is asked for in one run

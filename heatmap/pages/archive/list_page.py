@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
+    from heatmap.pages.archive.options import ArchiveSettings
     from heatmap.pictures.context import Day
-    from heatmap.run.market_files.archive.options import ArchiveSettings
 
 NAME = "archive.html"
 
@@ -24,7 +24,7 @@ def link_only(linked: Collection[date], days: Mapping[date, Day]) -> list[Day]:
 
 def render(days: Iterable[Day], title: str, settings: ArchiveSettings) -> bytes:
     """Return the list of a market's days as a page; `title` is the market's."""
-    from heatmap.run.market_files.archive import calendar_page
+    from heatmap.pages.archive import calendar_page
 
     return calendar_page.render(
         days, title, settings.page, feed=settings.has_feed, cache=settings.state_directory

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.market.quotes import Breadth
 from heatmap.pictures.context import Day
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from heatmap.errors import HistoryNonsense
-from heatmap.run.market_files.archive import day_files, record, target_days
-from heatmap.run.market_files.archive.day_files import PAGE_NAME
+from heatmap.pages.archive import day_files, record, target_days
+from heatmap.pages.archive.day_files import PAGE_NAME
 from heatmap.system import limits
 from heatmap.system.files import read
 

@@ -6,10 +6,10 @@ from bisect import bisect
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from heatmap.pages.archive.day_files import PAGE_NAME
+from heatmap.pages.archive.record import Record, Target
+from heatmap.pages.page import BEFORE, NEXT_LABEL, NEXT_LINK
 from heatmap.pictures import wording
-from heatmap.run.market_files.archive.day_files import PAGE_NAME
-from heatmap.run.market_files.archive.record import Record, Target
-from heatmap.run.market_files.page import BEFORE, NEXT_LABEL, NEXT_LINK
 from heatmap.system import parts
 from heatmap.system.web_file import Page
 

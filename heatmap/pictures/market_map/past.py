@@ -16,7 +16,7 @@ from heatmap.market.plausibility import BAND
 from heatmap.pictures.market_map import sparklines
 from heatmap.pictures.market_map.replay_track import Tape
 from heatmap.pictures.market_map.sparklines import Line
-from heatmap.state.memory import cache
+from heatmap.state import cache
 from heatmap.system import varint
 
 if TYPE_CHECKING:

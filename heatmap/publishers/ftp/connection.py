@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address
 from heatmap.publishers.connection import CannotReplace, Missing, Unreadable
-from heatmap.publishers.ftp.publisher import messages, replies
-from heatmap.publishers.ftp.publisher.control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
-from heatmap.publishers.ftp.publisher.data_connection import Data
+from heatmap.publishers.ftp import messages, replies
+from heatmap.publishers.ftp.control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
+from heatmap.publishers.ftp.data_connection import Data
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from heatmap.errors import PublishError
     from heatmap.publishers.address import Address
-    from heatmap.publishers.ftp.publisher.control import Security
+    from heatmap.publishers.ftp.control import Security
     from heatmap.system.deadline import Deadline
 
 UNCUT_BYTES = 2 * 1024 * 1024  # what is read to its end, although its beginning would do

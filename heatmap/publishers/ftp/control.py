@@ -11,7 +11,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.publishers.ftp.publisher import replies
+from heatmap.publishers.ftp import replies
 
 if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline

@@ -8,14 +8,14 @@ import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from heatmap.publishers.ftp.publisher import replies as ftp_replies
-from heatmap.publishers.ftp.publisher.control import REFUSALS, ReplyError
+from heatmap.publishers.ftp import replies as ftp_replies
+from heatmap.publishers.ftp.control import REFUSALS, ReplyError
 from heatmap.publishers.options import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heatmap.publishers.ftp.publisher.control import Control
+    from heatmap.publishers.ftp.control import Control
 
 GOODBYE_SECONDS = 3.0  # what a server may take to end TLS properly; some never do
 

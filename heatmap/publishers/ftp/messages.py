@@ -8,7 +8,7 @@ from stat import S_IFREG, S_IMODE, filemode
 from typing import TYPE_CHECKING
 
 from heatmap.errors import DeadlineError, PublishError, PublishRefused
-from heatmap.publishers.ftp.publisher.control import REFUSALS, ClosingError
+from heatmap.publishers.ftp.control import REFUSALS, ClosingError
 from heatmap.system.redaction import holds
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.publishers.ftp.publisher.connection import Session
-    from heatmap.publishers.ftp.publisher.control import Security
+    from heatmap.publishers.ftp.connection import Session
+    from heatmap.publishers.ftp.control import Security
     from heatmap.system.deadline import Deadline
 
 
@@ -65,7 +65,7 @@ class FtpPublisher(Remote):
     def session(self, deadline: Deadline) -> Session:
         """Return a new session, not yet open. Raises PublishError."""
         from heatmap.publishers import secret
-        from heatmap.publishers.ftp.publisher import connection
+        from heatmap.publishers.ftp import connection
 
         places = (self.password_env, self.password_file, self.password_command)
         password = secret.read(self.name, places, deadline)
@@ -113,7 +113,7 @@ class FtpsPublisher(FtpPublisher):
     def _security(self) -> Security | None:
         import ssl
 
-        from heatmap.publishers.ftp.publisher.control import IMPLICIT_PORT, Security
+        from heatmap.publishers.ftp.control import IMPLICIT_PORT, Security
 
         try:
             context = ssl.create_default_context(cafile=self.ca_file)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, groups, ownership
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.git.publisher import locks as git_locks
-from heatmap.publishers.git.publisher import messages
-from heatmap.publishers.git.publisher.commands import REMOTE, Git, GitFailed
+from heatmap.publishers.git import locks as git_locks
+from heatmap.publishers.git import messages
+from heatmap.publishers.git.commands import REMOTE, Git, GitFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.publishers.git.publisher.commands import Repository
+    from heatmap.publishers.git.commands import Repository
     from heatmap.publishers.groups import Lack
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page

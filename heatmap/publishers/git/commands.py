@@ -13,7 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers.git.publisher import messages, store
+from heatmap.publishers.git import messages, store
 from heatmap.system import resource_errors, secrets
 from heatmap.system.redaction import redact
 

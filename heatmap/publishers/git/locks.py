@@ -13,13 +13,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError
-from heatmap.publishers.git.publisher import messages
-from heatmap.publishers.git.publisher.commands import REMOTE, GitFailed
+from heatmap.publishers.git import messages
+from heatmap.publishers.git.commands import REMOTE, GitFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from heatmap.publishers.git.publisher.commands import Git
+    from heatmap.publishers.git.commands import Git
     from heatmap.system.deadline import Deadline
 
 STALE_DEADLINES = 3  # the age of a stale lock, in deadlines: no push of this program lasts longer

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.publishers.delivery import Delivery
-    from heatmap.publishers.git.publisher.commands import Repository
+    from heatmap.publishers.git.commands import Repository
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import Page
 
@@ -89,13 +89,13 @@ class GitPublisher:
 
         If the branch has all pages already, nothing changes. Raises PublishError.
         """
-        from heatmap.publishers.git.publisher.branch import publish
+        from heatmap.publishers.git.branch import publish
 
         return publish(self._make_repository(), pages, deadline)
 
     def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
         """Return those of `paths` that the branch has. Raises PublishError."""
-        from heatmap.publishers.git.publisher.branch import find
+        from heatmap.publishers.git.branch import find
 
         return find(self._make_repository(), paths, deadline)
 
@@ -109,12 +109,12 @@ class GitPublisher:
 
         Return a sentence about the branch. Raises PublishError.
         """
-        from heatmap.publishers.git.publisher.branch import check
+        from heatmap.publishers.git.branch import check
 
         return check(self._make_repository(), deadline, pages)
 
     def _make_repository(self) -> Repository:
-        from heatmap.publishers.git.publisher.commands import Repository
+        from heatmap.publishers.git.commands import Repository
 
         return Repository(
             path=self.path,

@@ -16,15 +16,15 @@ from urllib3.exceptions import HTTPError
 
 from heatmap.publishers import options
 from heatmap.publishers.connection import Hidden, Missing
-from heatmap.publishers.s3.publisher.errors import explain
-from heatmap.publishers.s3.publisher.requests import Http, Question, Refusal, TooLong
+from heatmap.publishers.s3.errors import explain
+from heatmap.publishers.s3.requests import Http, Question, Refusal, TooLong
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.errors import PublishError
-    from heatmap.publishers.s3.publisher.requests import Answer, Bucket, Keys
+    from heatmap.publishers.s3.requests import Answer, Bucket, Keys
     from heatmap.system.deadline import Deadline
 
 CONTENT_TYPES = {

@@ -9,11 +9,11 @@ import requests
 from urllib3.exceptions import NameResolutionError
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers.s3.publisher.requests import Refusal, TooLong
+from heatmap.publishers.s3.requests import Refusal, TooLong
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
-    from heatmap.publishers.s3.publisher.requests import Bucket, Keys
+    from heatmap.publishers.s3.requests import Bucket, Keys
 
 LONGEST_QUOTE = 200  # characters of what the server said
 DEEPEST = 10  # how many causes an error may have below it

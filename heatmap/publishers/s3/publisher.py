@@ -103,8 +103,8 @@ class S3Publisher(Remote):
     def session(self, deadline: Deadline) -> Session:
         """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
         from heatmap.publishers import secret
-        from heatmap.publishers.s3.publisher.connection import S3Session
-        from heatmap.publishers.s3.publisher.requests import Bucket, Keys
+        from heatmap.publishers.s3.connection import S3Session
+        from heatmap.publishers.s3.requests import Bucket, Keys
 
         key = secret.read(self.name, self._secret_places, deadline, SECRET)
         token = secret.read(self.name, (self._token_variable, None, None), deadline, "session_token")

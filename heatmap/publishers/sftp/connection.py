@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, options
 from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
-from heatmap.publishers.sftp.publisher import askpass, messages, openssh
-from heatmap.publishers.sftp.publisher.messages import Broken, Lost
+from heatmap.publishers.sftp import askpass, messages, openssh
+from heatmap.publishers.sftp.messages import Broken, Lost
 from heatmap.system import resource_errors
 from heatmap.system.redaction import redact
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
     from typing import IO
 
-    from heatmap.publishers.sftp.publisher.openssh import Server
+    from heatmap.publishers.sftp.openssh import Server
     from heatmap.system.deadline import Deadline
 
 PROMPT = "sftp> "  # in batch mode the client repeats each command behind it before it obeys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers.sftp.publisher import askpass, known_hosts
+from heatmap.publishers.sftp import askpass, known_hosts
 
 LATER = "the next run tries again"
 LINE_CHARACTERS = 200  # of a line of a server's words, in a sentence of ours

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
-from heatmap.publishers.sftp.publisher import askpass, known_hosts, messages
+from heatmap.publishers.sftp import askpass, known_hosts, messages
 from heatmap.system import resource_errors, secrets
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.publishers.address import Address
-    from heatmap.publishers.sftp.publisher.known_hosts import HostKey
+    from heatmap.publishers.sftp.known_hosts import HostKey
     from heatmap.system.deadline import Deadline
 
 VERSION = re.compile(r"OpenSSH\w*_(\d+)\.(\d+)")

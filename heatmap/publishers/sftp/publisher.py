@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.publishers.connection import Session
-    from heatmap.publishers.sftp.publisher.known_hosts import HostKey
-    from heatmap.publishers.sftp.publisher.openssh import Server
+    from heatmap.publishers.sftp.known_hosts import HostKey
+    from heatmap.publishers.sftp.openssh import Server
     from heatmap.system.deadline import Deadline
 
 PROGRAM = "sftp"
@@ -92,14 +92,14 @@ class SftpPublisher(Remote):
     def session(self, deadline: Deadline) -> Session:
         """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
         from heatmap.publishers import secret
-        from heatmap.publishers.sftp.publisher import connection
+        from heatmap.publishers.sftp import connection
 
         password = secret.read(self.name, self._password_places, deadline)
         return connection.Session(self._server, deadline, password)
 
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
-        from heatmap.publishers.sftp.publisher import openssh
+        from heatmap.publishers.sftp import openssh
 
         try:
             return openssh.host_key(self._server, deadline)
@@ -112,7 +112,7 @@ class SftpPublisher(Remote):
 
     @property
     def _server(self) -> Server:
-        from heatmap.publishers.sftp.publisher.openssh import Server
+        from heatmap.publishers.sftp.openssh import Server
 
         return Server(
             name=self.name,

@@ -22,7 +22,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceReshaped,
 )
-from heatmap.sources.nse.live import site
+from heatmap.sources.nse import site
 from heatmap.sources.options import Online
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Alias
     from heatmap.market.calendar.session import Session
     from heatmap.market.quotes import Quote, Snapshot
-    from heatmap.sources.nse.live.archive_files import Exchange
-    from heatmap.sources.nse.live.bhavcopy import Archive
+    from heatmap.sources.nse.archive_files import Exchange
+    from heatmap.sources.nse.bhavcopy import Archive
 
 _T = TypeVar("_T")
 NAME = "nse-archive"
@@ -60,7 +60,7 @@ class NseArchive(Online):
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        from heatmap.sources.nse.live import live
+        from heatmap.sources.nse import live
 
         problems = self.option_problems()
         try:
@@ -100,7 +100,7 @@ class NseArchive(Online):
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
         """Return the figures of the newest archive there is, which `check` looks at. Raises SourceError."""
         del folder
-        from heatmap.sources.nse.live.body import ZONE
+        from heatmap.sources.nse.body import ZONE
 
         here = now.astimezone(ZONE)
         today = here.replace(hour=SETTLED_HOUR, minute=0, second=0, microsecond=0)
@@ -121,7 +121,7 @@ class NseArchive(Online):
 
     def _within(self, work: Callable[[Exchange], Snapshot]) -> Snapshot:
         """Return what is made of the archives before the time is over. Raises SourceError."""
-        from heatmap.sources.nse.live import archive_files, bhavcopy, live
+        from heatmap.sources.nse import archive_files, bhavcopy, live
         from heatmap.system.deadline import within
 
         base, page = self.base_url or bhavcopy.BASE_URL, self.base_url or live.BASE_URL
@@ -157,7 +157,7 @@ class NseArchive(Online):
 
         The exchange's own list is read where neither the packaged one nor the one kept knows them.
         """
-        from heatmap.sources.nse.live import symbols as nse_symbols
+        from heatmap.sources.nse import symbols as nse_symbols
 
         traded = {bar.symbol for bar in archive.bars}
         kept = nse_symbols.load(folder.parent) if folder else ()
@@ -180,8 +180,8 @@ class NseArchive(Online):
 
     def _changes(self, shelf: Exchange) -> tuple[Alias, ...]:
         """Return what the exchange's list of symbols that changed has of recent years. Raises SourceError."""
-        from heatmap.sources.nse.live import bhavcopy
-        from heatmap.sources.nse.live import symbols as nse_symbols
+        from heatmap.sources.nse import bhavcopy
+        from heatmap.sources.nse import symbols as nse_symbols
 
         body = shelf.read((self.base_url or bhavcopy.BASE_URL).rstrip("/") + nse_symbols.PATH)
         return nse_symbols.recent(nse_symbols.parse(body)) if body else ()
@@ -197,7 +197,7 @@ class NseArchive(Online):
 
     def _listed(self, shelf: Exchange) -> Collection[str]:
         """Return the stocks of the index, as the exchange lists them. Raises SourceError."""
-        from heatmap.sources.nse.live import bhavcopy, lots
+        from heatmap.sources.nse import bhavcopy, lots
 
         if self.index.strip().upper() != FUTURES_AND_OPTIONS:
             raise SourceEmpty(
@@ -220,7 +220,7 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     of a split or bonus: `ex_dates` does. `dropped` counts the symbols that are not in the archive.
     """
     from heatmap.market.quotes import Snapshot
-    from heatmap.sources.nse.live.body import CURRENCY, ZONE, packaged_industries
+    from heatmap.sources.nse.body import CURRENCY, ZONE, packaged_industries
 
     wanted, industries = frozenset(symbols), packaged_industries()
     quotes = tuple(
@@ -243,7 +243,7 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
 
 def _archive(shelf: Exchange, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
-    from heatmap.sources.nse.live import bhavcopy
+    from heatmap.sources.nse import bhavcopy
     from heatmap.system import http
 
     problems = []

@@ -14,7 +14,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.sources.nse.live import bhavcopy
+from heatmap.sources.nse import bhavcopy
 from heatmap.system import files, http, limits
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.sources.nse.live.holidays import Holidays
+    from heatmap.sources.nse.holidays import Holidays
 
 LONGEST_MOVE = timedelta(days=3)  # by which a feast that goes by the moon may be moved
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.errors import ConfigError, unwritable
 from heatmap.market.calendar import overrides, overrides_file
 from heatmap.market.calendar import packaged as calendars
-from heatmap.sources.nse.live import calendar_update
-from heatmap.state.memory import json_files
+from heatmap.sources.nse import calendar_update
+from heatmap.state import json_files
 from heatmap.system import files
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from heatmap.market.calendar.packaged import SessionOptions
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.sources.nse.live.calendar_update import Update
-    from heatmap.sources.nse.live.holidays import Holidays
+    from heatmap.sources.nse.calendar_update import Update
+    from heatmap.sources.nse.holidays import Holidays
 
 HEADER = (
     "# The exchange's holiday list, kept by heatmap. Entries of your own belong into the file that\n"

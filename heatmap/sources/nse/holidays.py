@@ -17,7 +17,7 @@ from heatmap.system import limits, parsing, strict_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.sources.nse.live.live import Nse
+    from heatmap.sources.nse.live import Nse
 
 ENDPOINT = "/api/holiday-master?type=trading"
 EQUITIES, DERIVATIVES = "CM", "FO"
@@ -54,7 +54,7 @@ def parse(body: bytes) -> tuple[Holidays, ...]:
 
     Messages lack their subject. Raises SourceBlocked for a web page, SourceNonsense.
     """
-    from heatmap.sources.nse.live.body import is_web_page
+    from heatmap.sources.nse.body import is_web_page
 
     if is_web_page(body):
         message = "holds a web page where holidays were due: the exchange may not let this address in"
@@ -84,7 +84,7 @@ def parse(body: bytes) -> tuple[Holidays, ...]:
 
 def fetch(source: Nse) -> tuple[Holidays, ...]:
     """Return the lists, asked of the exchange where `source` asks for quotes. Raises SourceError."""
-    from heatmap.sources.nse.live.site import Site
+    from heatmap.sources.nse.site import Site
 
     address = address_of(source)
 

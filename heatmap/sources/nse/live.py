@@ -91,8 +91,8 @@ class Nse(Online):
         """
         from urllib.parse import quote
 
-        from heatmap.sources.nse.live.body import parse
-        from heatmap.sources.nse.live.site import Site
+        from heatmap.sources.nse.body import parse
+        from heatmap.sources.nse.site import Site
 
         with Site(self, self.base_url, folder) as site:
             for path in ENDPOINTS:

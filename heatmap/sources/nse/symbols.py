@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import SourceReshaped
 from heatmap.market.calendar.phases import Alias
-from heatmap.state.memory import json_files
+from heatmap.state import json_files
 from heatmap.system import limits, package_files
 
 if TYPE_CHECKING:

@@ -11,15 +11,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap.run.market_files.archive import day_files, record
-
 from heatmap.history import store
 from heatmap.notify.alerts import memory
+from heatmap.pages.archive import day_files, record
 from heatmap.pictures import compiled_templates
 from heatmap.run import last_good
 from heatmap.sources import options
-from heatmap.state.memory import cache, idle, run_log
-from heatmap.state.memory import memory as state
+from heatmap.state import cache, idle, run_log
+from heatmap.state import memory as state
 
 MARKET = "nse-fno"
 STATE_NAME = idle.STATE_DIRECTORY

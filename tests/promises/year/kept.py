@@ -11,14 +11,13 @@ from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from heatmap.run.market_files.archive import record
-from heatmap.state.memory.memory import FILE_NAME
-
 from heatmap.errors import HistoryError
 from heatmap.history import store
 from heatmap.history.options import HistoryOptions
 from heatmap.notify.alerts import memory
+from heatmap.pages.archive import record
 from heatmap.run.last_good import FOLDER
+from heatmap.state.memory import FILE_NAME
 from tests.promises.year.damages import KINDS, MARKET, SIDE_FILES, STATE_NAME, Damage
 from tests.promises.year.market import Market, Price
 from tests.promises.year.seen import Seen

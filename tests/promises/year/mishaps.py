@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from heatmap.state.memory import memory
+from heatmap.state import memory
 from tests.promises.year import damages
 from tests.promises.year.damages import STATE_NAME, Damage
 from tests.promises.year.runs import Blow

@@ -1,1 +1,0 @@
-"""One module for each picture that can be drawn."""
