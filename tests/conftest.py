@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from heatmap.system.http import rate_limit
+from tests.checkout import CHECKOUT
 from tests.recorded import RECORDED
 from tests.servers import certificates
 from tests.servers.apache import Apache
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 AnyServer = TypeVar("AnyServer")
-AXE = Path(__file__).parent / "script/node_modules/axe-core/axe.min.js"
+AXE = CHECKOUT / "tests" / "script/node_modules/axe-core/axe.min.js"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,11 +35,11 @@ from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import fetching, tick
 from heatmap.state import circuit_breaker
 from heatmap.state.memory import State
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import Archives, share
 from tests.servers.exchange import Exchange
 
-REPOSITORY = Path(__file__).parents[1]
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T15:50:00+05:30")
 EVENING = datetime.fromisoformat("2026-09-17T19:30:00+05:30")
@@ -381,7 +381,7 @@ def test_a_relay_is_waited_for(
 def heatmap(folder: Path, command: str, now: datetime | None = None) -> tuple[int, str, str]:
     """Run the command in a folder as cron would: exit code, output, errors."""
     argv = [*command.split(), *(["--now", now.isoformat()] if now else [])]
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath}
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
     done = subprocess.run(
         [sys.executable, "-m", "heatmap", *argv],
         cwd=folder,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.checkout import CHECKOUT
+
 pytestmark = pytest.mark.process
 
-TOP = Path(__file__).parents[1]
 MADE = ("heatmap.toml", "known_hosts", "state/state.json", "site/index.html", "heatmap.log", "holidays.toml")
 
 
@@ -19,17 +19,17 @@ def git(*words: str) -> list[str]:
     """The lines that git prints; where the project lies without its repository, those of an empty one."""
     with TemporaryDirectory() as folder:
         place = []
-        if not (TOP / ".git").exists():
+        if not (CHECKOUT / ".git").exists():
             subprocess.run(["git", "init", "--quiet", "--bare", folder], check=True)
-            place = [f"--git-dir={folder}", f"--work-tree={TOP}", "-c", "core.bare=false"]
-        done = subprocess.run(["git", *place, *words], cwd=TOP, capture_output=True, text=True)
+            place = [f"--git-dir={folder}", f"--work-tree={CHECKOUT}", "-c", "core.bare=false"]
+        done = subprocess.run(["git", *place, *words], cwd=CHECKOUT, capture_output=True, text=True)
     assert done.returncode < 2, done.stderr
     return done.stdout.splitlines()
 
 
 def named_files() -> list[str]:
     """Every file beside the configuration that the commented example names."""
-    example = (TOP / "templates/heatmap.toml").read_text("utf-8")
+    example = (CHECKOUT / "templates/heatmap.toml").read_text("utf-8")
     found = re.findall(r'^(?:# )?(?:\w+_file|path|overrides|textfile) = "([\w.-]+)"', example, re.MULTILINE)
     assert len(found) > 8
     return found

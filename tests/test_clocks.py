@@ -22,12 +22,13 @@ from heatmap.state import run_log
 from heatmap.state.memory import State
 from heatmap.state.report import Report
 from heatmap.system import clocks
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.promises.year import runs
 from tests.servers.exchange import Exchange
 from tests.servers.process import Missing
 
-RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
+RECORDING = CHECKOUT / "heatmap/data/recordings/nse-fno-2026-09-17.json"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -19,9 +19,10 @@ from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.folder import FilePublisher
 from heatmap.sources.snapshot_file import File
+from tests.checkout import CHECKOUT
 
-EXAMPLE = Path(__file__).parent.parent / "templates" / "heatmap.toml"
-PROGRAM = Path(loader.__file__).parent
+EXAMPLE = CHECKOUT / "templates" / "heatmap.toml"
+PROGRAM = CHECKOUT / "heatmap"
 ABOVE = ("cli",)  # packages that may know the whole configuration
 
 

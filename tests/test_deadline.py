@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError
 from heatmap.system.deadline import Deadline, within
-
-ROOT = Path(__file__).parents[1]
+from tests.checkout import CHECKOUT
 
 
 def test_a_wait_may_last_what_is_left() -> None:
@@ -107,7 +105,7 @@ time.sleep(1.5)
 def test_a_process_is_ended(kind: str, code: int, said: str) -> None:
     """Whatever keeps it: a lock, want of memory, a pipe that nobody reads, a library that holds the interpreter."""
     ended = subprocess.run(
-        [sys.executable, "-c", ENDING, kind], capture_output=True, text=True, timeout=30, cwd=ROOT
+        [sys.executable, "-c", ENDING, kind], capture_output=True, text=True, timeout=30, cwd=CHECKOUT
     )
 
     assert code == ended.returncode

@@ -16,6 +16,7 @@ import pytest
 from colour import Color
 from playwright.sync_api import Browser, Frame
 
+from tests.checkout import CHECKOUT
 from tests.recorded import RECORDED
 from tests.servers.crond import Cron
 from tests.servers.exchange import Exchange, moved, recorded_rows
@@ -23,7 +24,6 @@ from tests.servers.ftp import PASSWORD, Proftpd, Vsftpd
 from tests.servers.ssh import Sshd
 from tests.servers.web import Nginx
 
-CHECKOUT = Path(__file__).parents[1]
 FIRST = datetime.fromisoformat("2026-11-20T11:00:00+05:30")
 SECOND = FIRST + timedelta(minutes=5)
 CRON_SECONDS = 150  # two of its minutes, and the tick

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from heatmap.system import files, limits
+from tests.checkout import CHECKOUT
 from tests.test_limits import quote, relay
 
-ROOT = Path(__file__).parents[1]
 CONFIGURATION = """deadline_seconds = 20
 public_url = "https://www.example.org/"
 [[market]]
@@ -113,7 +113,7 @@ def run(folder: Path, minute: int) -> tuple[int, str]:
     ended = subprocess.run(
         [sys.executable, "-m", "heatmap", "run", "--now", f"2026-09-17T11:{minute:02d}:10+05:30"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         timeout=30,
@@ -189,7 +189,7 @@ def test_a_folder_whose_name_is_not_utf_8(tmp_path: Path, form: str | None) -> N
         ended = subprocess.run(
             [sys.executable, "-m", "heatmap", *words, "--config", str(folder / "heatmap.toml")],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -222,7 +222,7 @@ def test_a_current_folder_that_was_deleted(tmp_path: Path, words: str, code: int
 
     ended = subprocess.run(
         ["sh", "-c", command, "sh", str(tmp_path / "gone")],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -275,7 +275,7 @@ def test_a_file_system_that_lacks_something(
     ended = subprocess.run(
         [sys.executable, "-m", "heatmap", "run", "--now", "2026-09-17T11:00:10+05:30"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'first'}{os.pathsep}{ROOT}"},
+        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'first'}{os.pathsep}{CHECKOUT}"},
         capture_output=True,
         text=True,
         timeout=60,

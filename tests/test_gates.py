@@ -22,13 +22,14 @@ from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import publishing, tick
 from heatmap.sources import snapshot_file as files
 from heatmap.state.memory import State
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
 INDIA = ZoneInfo("Asia/Kolkata")
 FIVE = timedelta(minutes=5)
 DAY = timedelta(days=1)
-RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
-FIXTURES = Path(__file__).parent / "fixtures"
+RECORDING = CHECKOUT / "heatmap/data/recordings/nse-fno-2026-09-17.json"
+FIXTURES = CHECKOUT / "tests" / "fixtures"
 
 
 def at(text: str) -> datetime:

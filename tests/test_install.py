@@ -11,9 +11,10 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.checkout import CHECKOUT
+
 pytestmark = pytest.mark.process
 
-CHECKOUT = Path(__file__).parents[1]
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
 
 

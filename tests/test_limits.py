@@ -27,10 +27,10 @@ from heatmap.run import tick
 from heatmap.sources.nse import bhavcopy, lots
 from heatmap.sources.nse import body as nse_body
 from heatmap.system import limits
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import FULL_HEADER
 
-ROOT = Path(__file__).parents[1]
 MOST_MEGABYTES = 100
 DAY = date(2026, 7, 20)
 OPEN = datetime.fromisoformat("2026-09-17T11:00:10+05:30")
@@ -94,7 +94,7 @@ def measured(folder: Path, work: str, argument: str) -> tuple[int, int]:
     done = subprocess.run(
         [sys.executable, "-c", MEASURED.format(work=work), argument],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=120,

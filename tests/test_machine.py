@@ -21,9 +21,9 @@ from heatmap.errors import ConfigError, ShortageError
 from heatmap.system import resource_errors, secrets
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
+from tests.checkout import CHECKOUT
 from tests.servers.exchange import Exchange, moved, recorded_rows
 
-ROOT = Path(__file__).parents[1]
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FINAL = datetime.fromisoformat("2026-09-17T16:05:00+05:30")
@@ -46,7 +46,7 @@ def run_apart(
             resource.setrlimit(resource.RLIMIT_AS, (megabytes * MEGABYTE, megabytes * MEGABYTE))
 
     form = environment.pop("FORM", "")
-    path = os.pathsep.join([*filter(None, [environment.pop("FIRST", "")]), str(ROOT)])
+    path = os.pathsep.join([*filter(None, [environment.pop("FIRST", "")]), str(CHECKOUT)])
     return subprocess.run(
         [
             sys.executable,
@@ -265,7 +265,9 @@ def test_an_odd_error_at_the_limit_of_memory(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_AS, (peak + 2**20, peak + 2**20))\n"
         "print(type(shortage.foreseen(KeyError('x'))).__name__)\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
 
     assert ["KeyError", "ShortageError"] == ended.stdout.split()
 
@@ -326,7 +328,7 @@ def test_a_full_disk_is_no_bug() -> None:
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "heatmap", "status"],
-            cwd=Path(__file__).parents[1],
+            cwd=CHECKOUT,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -17,9 +17,10 @@ from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import tick
 from heatmap.sources import snapshot_file as files
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
-RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
+RECORDING = CHECKOUT / "heatmap/data/recordings/nse-fno-2026-09-17.json"
 DAY = files.parse(RECORDING.read_bytes()).quotes
 SMALL = DAY[:3]  # a watchlist
 OPENING = datetime.fromisoformat("2026-09-17T09:15:00+05:30")

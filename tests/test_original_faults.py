@@ -15,8 +15,8 @@ import pytest
 
 from heatmap.market.calendar.packaged import SessionOptions, load
 from heatmap.market.calendar.phases import judge
+from tests.checkout import CHECKOUT
 
-ROOT = Path(__file__).parents[1]
 NSE = load(SessionOptions(), Path())
 
 
@@ -37,7 +37,7 @@ def ist(text: str) -> datetime:
 
 def test_fault_1_everything_compiles() -> None:
     """A module that does not compile is no program."""
-    assert compileall.compile_dir(ROOT / "heatmap", quiet=1, force=False)
+    assert compileall.compile_dir(CHECKOUT / "heatmap", quiet=1, force=False)
 
 
 def test_fault_2_a_server_in_utc_opens_with_india() -> None:
@@ -108,7 +108,7 @@ def test_fault_11_times_as_people_write_them() -> None:
 
 def test_faults_12_and_14_the_clock_is_passed_in_once_and_aware() -> None:
     """Two moments give two answers in one process, and the guard reads no clock of its own."""
-    source = (ROOT / "heatmap" / "guard.py").read_text("utf-8")
+    source = (CHECKOUT / "heatmap" / "guard.py").read_text("utf-8")
 
     assert ("open", "closed") == (
         judge(NSE, ist("2026-07-15T11:00")).phase,
@@ -120,7 +120,9 @@ def test_faults_12_and_14_the_clock_is_passed_in_once_and_aware() -> None:
 def test_faults_13_15_16_cron_runs_a_command_every_five_minutes() -> None:
     """The example's line calls `heatmap run` itself, every five minutes."""
     lines = [
-        line for line in (ROOT / "crontab.example").read_text("utf-8").splitlines() if re.match(r"#?\d", line)
+        line
+        for line in (CHECKOUT / "crontab.example").read_text("utf-8").splitlines()
+        if re.match(r"#?\d", line)
     ]
     minutes = [re.fullmatch(r"(\d+)-(\d+)/5", line.lstrip("#").split()[0]) for line in lines]
 

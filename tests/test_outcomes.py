@@ -34,13 +34,13 @@ from heatmap.run import tick
 from heatmap.state import memory, run_log
 from heatmap.state.memory import lock
 from heatmap.state.run_log import Outcome
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FIVE_MINUTES = timedelta(minutes=5)
 PUBLISHED = Outcome("nse-fno", OPEN, 0, "published", "", "nse", 210, OPEN - timedelta(seconds=2), 3.25)
 BLOCKED = Outcome("nse-fno", OPEN + FIVE_MINUTES, 75, "blocked", "it answered 403: ask from elsewhere")
-REPOSITORY = Path(__file__).parents[1]
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def start(folder: Path, hang: str) -> subprocess.Popen[bytes]:
         "pages.draw = hang\nfrom heatmap import cli\nsys.exit(cli.main())"
     )
     command = [sys.executable, "-c", script, "run", "--now", OPEN.isoformat()]
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath}
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
 
 
@@ -315,7 +315,7 @@ def test_every_word_is_documented() -> None:
         return {kind.word}.union(*map(words, kind.__subclasses__()))
 
     own = {run_log.PUBLISHED, run_log.RESTING, run_log.ELSEWHERE, run_log.KILLED}
-    page = (REPOSITORY / "docs/operating.md").read_text("utf-8")
+    page = (CHECKOUT / "docs/operating.md").read_text("utf-8")
     table = page[page.index("| word | the tick |") :].partition("\n\n")[0]
 
     never = {"usage"}  # no run begins with it

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
 from heatmap.market import plausibility
 from heatmap.market.quotes import Change, Quote
 from heatmap.sources.snapshot_file import parse
+from tests.checkout import CHECKOUT
 
 TODAY = date(2026, 9, 17)
 YEAR_AGO, MONTH_AGO = date(2025, 9, 16), date(2026, 8, 17)
-RECORDING = Path(__file__).parents[1] / "heatmap/data/recordings/nse-fno-2026-09-17.json"
+RECORDING = CHECKOUT / "heatmap/data/recordings/nse-fno-2026-09-17.json"
 
 
 def test_a_previous_close_on_the_old_terms() -> None:

@@ -17,11 +17,11 @@ import pytest
 
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 from heatmap.system import stop
+from tests.checkout import CHECKOUT
 
 pytestmark = pytest.mark.process
 
 OPEN = "2026-09-17T11:00:00+05:30"
-REPOSITORY = Path(__file__).parents[1]
 PASSWORD = "SOME_TEST_PASSWORD"
 SLOWEST_SECONDS = 30.0  # what a test waits for an event before it fails
 
@@ -51,7 +51,7 @@ def start(
     folder: Path, *more: str, program: tuple[str, ...] = ("-m", "heatmap"), **settings: object
 ) -> subprocess.Popen[str]:
     """Start `heatmap run` in a folder, as cron would."""
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, PASSWORD: "canary"}
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath, PASSWORD: "canary"}
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment, **settings}
     command = [sys.executable, *program, "run", "--now", OPEN, *more]
     return subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **settings)  # type: ignore[call-overload, no-any-return]
@@ -158,7 +158,7 @@ def test_closed_outputs(tmp_path: Path, closed: list[int]) -> None:
     """Where standard streams are closed, the page goes its way, and nothing is written into a file that took their place."""
     configure(tmp_path, "file:site")
     shell = f"exec {sys.executable} -m heatmap run -v --now {OPEN} " + " ".join(f"{n}>&-" for n in closed)
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath}
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
     done = subprocess.run(
         ["sh", "-c", shell], cwd=tmp_path, env=environment, capture_output=True, timeout=SLOWEST_SECONDS
     )
@@ -187,7 +187,7 @@ def test_no_locale(tmp_path: Path, environment: dict[str, str]) -> None:
     configure(tmp_path, "file:s%C3%AFte/%E5%B8%82")
     text = (tmp_path / "heatmap.toml").read_text("utf-8")
     (tmp_path / "heatmap.toml").write_text(f'title = "Märkte – 市場"\n{text}', "utf-8")
-    code, out, err = run(tmp_path, "-v", env={"PYTHONPATH": str(REPOSITORY), **environment})
+    code, out, err = run(tmp_path, "-v", env={"PYTHONPATH": str(CHECKOUT), **environment})
 
     assert (EXIT_OK, "") == (code, err)
     assert "files published" in out
@@ -197,7 +197,7 @@ def test_no_locale(tmp_path: Path, environment: dict[str, str]) -> None:
 def test_words_that_the_terminal_cannot_show(tmp_path: Path) -> None:
     """They are escaped; nothing fails for their sake."""
     configure(tmp_path, "file:s%C3%AFte")
-    environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "ascii"}
+    environment = {"PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "ascii"}
     code, out, err = run(tmp_path, "-v", env=environment)
 
     assert (EXIT_OK, "") == (code, err)

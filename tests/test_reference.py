@@ -20,10 +20,10 @@ from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
+from tests.checkout import CHECKOUT
 
-TOP = Path(__file__).parents[1]
-REFERENCE = TOP / "docs" / "reference.md"
-DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((TOP / "docs").glob("*.md"))))
+REFERENCE = CHECKOUT / "docs" / "reference.md"
+DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((CHECKOUT / "docs").glob("*.md"))))
 # What each heading of the page documents. Of sources and targets, which share keys: all of their kinds.
 TABLES: dict[str, tuple[Any, ...]] = {
     "Top level": (loader.TopLevel,),
@@ -104,7 +104,7 @@ def toml_blocks() -> list[tuple[str, str]]:
     return [
         (name, block)
         for name in DOCUMENTS
-        for block in blocks((TOP / name).read_text("utf-8"))
+        for block in blocks((CHECKOUT / name).read_text("utf-8"))
         if re.search(
             r"^\[\[?(market|publish|page|history|archive|alert|monitor|gates)\b", block, re.MULTILINE
         )
@@ -125,13 +125,13 @@ def test_examples_can_be_loaded(tmp_path: Path, name: str, block: str) -> None:
 
 def test_the_readme_is_short() -> None:
     """It is read before anything is tried: 200 lines are the most."""
-    assert 200 >= len((TOP / "README.md").read_text("utf-8").splitlines())
+    assert 200 >= len((CHECKOUT / "README.md").read_text("utf-8").splitlines())
 
 
 def test_the_second_market_of_the_readme_is_one_more() -> None:
     """The example has two markets, of which the second draws another index."""
     (block,) = [text for name, text in toml_blocks() if name == "README.md" and "NIFTY 50" in text]
-    markets = loader.read(tomllib.loads(block), base=TOP).markets
+    markets = loader.read(tomllib.loads(block), base=CHECKOUT).markets
 
     assert ["nse-fno", "nifty-50"] == [market.name for market in markets]
     assert "NIFTY 50" == markets[1].sources[0].source.index  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def test_the_second_market_of_the_readme_is_one_more() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_between_documents_lead_somewhere(name: str) -> None:
     """Each relative link names a file that is there, and a heading in it where it names one."""
-    path = TOP / name
+    path = CHECKOUT / name
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8")):
         if re.match(r"[a-z]+:", target):
             continue
@@ -168,7 +168,7 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """Each is one that the program has, with options that it takes."""
-    for command, options in commands((TOP / name).read_text("utf-8")):
+    for command, options in commands((CHECKOUT / name).read_text("utf-8")):
         assert command in main.COMMANDS, command
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
@@ -186,7 +186,7 @@ def test_commands_that_are_pasted_are_complete(name: str) -> None:
     """A line of its own names program and configuration by the README's paths, wherever it is typed."""
     lines = [
         line.strip().removeprefix("$ ")
-        for line in "\n".join(blocks((TOP / name).read_text("utf-8"))).split("\n")
+        for line in "\n".join(blocks((CHECKOUT / name).read_text("utf-8"))).split("\n")
     ]
     typed = [
         line for line in lines if re.search(r"(^|[/ ])heatmap (?:[a-z]+)\b.*", line) and parser_line(line)

@@ -14,8 +14,8 @@ import pytest
 
 from heatmap.market.calendar import schedule
 from heatmap.market.calendar.packaged import SessionOptions, load
+from tests.checkout import CHECKOUT
 
-ROOT = Path(__file__).parents[1]
 NSE = load(SessionOptions(), Path())
 SPARE = timedelta(minutes=10)
 EVERY_FIVE = schedule.minutes(5, 2)
@@ -62,7 +62,7 @@ def test_next_ticks_go_over_the_weekend_and_the_holiday() -> None:
 @pytest.mark.parametrize(("line", "zone"), [(0, "UTC"), (1, "Asia/Kolkata")])
 def test_crontab_example_covers_every_session(line: int, zone: str) -> None:
     """Each example line has every hour its server needs, and no field of cron is restricted besides."""
-    text = (ROOT / "crontab.example").read_text("utf-8")
+    text = (CHECKOUT / "crontab.example").read_text("utf-8")
     lines = [line.lstrip("#") for line in text.splitlines() if re.match(r"#?\d", line)]
     minute, hour, *days = lines[line].split()[:5]
 
@@ -78,7 +78,7 @@ def test_crontab_example_covers_every_session(line: int, zone: str) -> None:
 def test_systemd_understands_the_timer() -> None:
     """Its first start after 03:00 UTC is 03:02."""
     calendar = re.search(
-        "^OnCalendar=(.+)$", (ROOT / "deploy" / "heatmap.timer").read_text("utf-8"), re.MULTILINE
+        "^OnCalendar=(.+)$", (CHECKOUT / "deploy" / "heatmap.timer").read_text("utf-8"), re.MULTILINE
     )
 
     assert calendar
@@ -93,7 +93,7 @@ def test_the_example_s_command_is_found_from_every_home(tmp_path: Path) -> None:
     program.parent.mkdir(parents=True)
     program.write_text('#!/bin/sh\nprintf "%s " "$@"\n')
     program.chmod(0o755)
-    lines = (ROOT / "crontab.example").read_text("utf-8").splitlines()
+    lines = (CHECKOUT / "crontab.example").read_text("utf-8").splitlines()
     (command,) = {line.split("* * * ")[1] for line in lines if re.match(r"#?\d", line)}
 
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}

@@ -19,6 +19,7 @@ import pytest
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pages import snapshot_files
 from heatmap.pictures.market_map.table import TableView
+from tests.checkout import CHECKOUT
 from tests.conftest import started
 from tests.drawings import occasion, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp
@@ -29,7 +30,6 @@ from tests.servers.scripted_s3 import ScriptedS3
 from tests.servers.ssh import Sshd
 
 OPEN = "2026-09-17T11:00:00+05:30"
-REPOSITORY = Path(__file__).parents[1]
 CANARY = "canary-5ecret"
 PLACES = ("env", "file", "command")
 SLOWEST_SECONDS = 60.0
@@ -77,7 +77,7 @@ def run(
     process = subprocess.Popen(
         [sys.executable, *program, "run", "-v", "--now", OPEN],
         cwd=folder,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, "HOME": str(folder), **environment},
+        env={"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath, "HOME": str(folder), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -330,7 +330,7 @@ def test_check_and_the_rest_say_nothing_of_it(tmp_path: Path, place: str) -> Non
             done = subprocess.run(
                 [sys.executable, "-m", "heatmap", command],
                 cwd=tmp_path,
-                env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, **environment},
+                env={"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath, **environment},
                 capture_output=True,
                 text=True,
                 timeout=SLOWEST_SECONDS,

@@ -27,6 +27,7 @@ from heatmap.run import health, tick
 from heatmap.state import run_log
 from heatmap.state.memory import State
 from heatmap.system import stop
+from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.history.conftest import VARIABLE, Place, postgres, postgresql  # noqa: F401 -- fixtures
 from tests.history.test_postgres_connection import ends_within, through
@@ -243,7 +244,7 @@ url = "file:site"
 
 def heatmap(folder: Path, *words: str) -> tuple[int, str, float]:
     """Run the real command; return its code, what it complained of, and how long it took."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
     begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "heatmap", *words, "--config", folder / "heatmap.toml"],

@@ -19,10 +19,10 @@ import pytest
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TEMPORARY, StoppedError
 from heatmap.system import stop
 from heatmap.system.background import Errand
+from tests.checkout import CHECKOUT
 from tests.history import markets, month
 from tests.history.figures import MARKET, at
 
-CHECKOUT = Path(__file__).parents[1]
 LONGEST_SECONDS = 60
 INSTANTS = 6
 SEED = 20260917

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-FIXTURE = Path(__file__).parent / "fixtures/treemaps.json"
+from tests.checkout import CHECKOUT
+
+FIXTURE = CHECKOUT / "tests" / "fixtures/treemaps.json"
 HEADING, LEAST_UNDER_HEADING = Fraction(15), Fraction(39)  # pixels
 FLOOR = Fraction(4, 10)
 

@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from html import escape
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,9 @@ from heatmap.pages import embed
 from heatmap.pages.embed import Choices
 from heatmap.pictures.options import LAYOUTS, THEMES
 from tests.browser.conftest import Site
+from tests.checkout import CHECKOUT
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = CHECKOUT / "deploy"
 EXAMPLE = "https://www.example.org/heatmap/nse-fno/"
 SANDBOX = {"allow-scripts", "allow-popups", "allow-popups-to-escape-sandbox", "allow-downloads"}
 LEAST, MOST = "200px", "10000px"

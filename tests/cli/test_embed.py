@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
+from tests.checkout import CHECKOUT
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = CHECKOUT / "deploy"
 URL = "https://www.example.org/heatmap/"
 
 

@@ -21,9 +21,9 @@ from heatmap.cli.schedule import KILL_AFTER_SECONDS
 from heatmap.errors import EXIT_USAGE, UsageError
 from heatmap.state import run_log
 from heatmap.system import stop
+from tests.checkout import CHECKOUT
 from tests.servers.clock import Clock
 
-REPOSITORY = Path(__file__).parents[2]
 SLOWEST_SECONDS = 40.0  # what a test waits for an event before it fails
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 MORNING = datetime(2026, 9, 17, 11, 0, tzinfo=datetime.fromisoformat("2026-09-17T00:00+05:30").tzinfo)
@@ -45,7 +45,7 @@ class Loop:
         self.clock = clock
         environment = {
             **{key: value for key, value in clock.environment().items() if not key.startswith("HEATMAP")},
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(CHECKOUT),
             "SOME_TEST_PASSWORD": "canary",
         }
         with (folder / "words").open("wb") as words, (folder / "errors").open("wb") as errors:

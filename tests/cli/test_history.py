@@ -21,6 +21,7 @@ from heatmap import cli
 from heatmap.cli import commands
 from heatmap.cli.progress import Progress
 from heatmap.history import export
+from tests.checkout import CHECKOUT
 from tests.servers.archives import CHANGES, Archives, full, share
 
 DAYS = [date(2026, 7, day) for day in (20, 21, 22)]
@@ -282,7 +283,7 @@ def test_export_as_parquet_along_a_pipe(
     cli.main(["history", "export", "--format", "parquet", "--output", "bars.parquet"])
     capsys.readouterr()
     command = [sys.executable, "-m", "heatmap", "history", "export", "--format"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
 
     def export_into(file: BinaryIO | int, name: str) -> tuple[int, bytes, bytes]:
         done = subprocess.run(
@@ -399,7 +400,7 @@ def test_a_full_disk_is_told(here: Path, server: Archives, capsys: pytest.Captur
     backfill(server)
     capsys.readouterr()
     command = [sys.executable, "-m", "heatmap", "history", "export"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with Path("/dev/full").open("wb") as full_disk:
         done = subprocess.run(
             command, env=environment, stdout=full_disk, stderr=subprocess.PIPE, check=False, timeout=30
@@ -431,7 +432,7 @@ def test_on_a_terminal_one_line_tells_how_far_it_is(here: Path, server: Archives
     """The line is redrawn in place, tells what is left, and is gone at the end."""
     command = [sys.executable, "-m", "heatmap", "history", "backfill", "--archive-url", server.url]
     command += ["--from", str(DAYS[0]), "--to", str(DAYS[-1]), *EVENING]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     ours, theirs = pty.openpty()
     try:
         done = subprocess.run(

@@ -13,12 +13,13 @@ from heatmap import cli
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers, fill
 from heatmap.config import loader
+from tests.checkout import CHECKOUT
 from tests.cli.test_main import RECORDED
 from tests.cli.typist import Typist
 from tests.servers.ftp import Vsftpd
 from tests.servers.ssh import Sshd
 
-EXAMPLE = (Path(__file__).parents[2] / "templates/heatmap.toml").read_text("utf-8")
+EXAMPLE = (CHECKOUT / "templates/heatmap.toml").read_text("utf-8")
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from heatmap.cli import interview
 from heatmap.cli.interview import Secret
 from heatmap.cli.new_configuration import Answers, fill
 from heatmap.config import loader
+from tests.checkout import CHECKOUT
 
-EXAMPLE = (Path(__file__).parents[2] / "templates/heatmap.toml").read_text("utf-8")
+EXAMPLE = (CHECKOUT / "templates/heatmap.toml").read_text("utf-8")
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import CHECKOUT
+
 pytestmark = pytest.mark.process
 
-REPOSITORY = Path(__file__).parents[2]
 OPEN = "2026-09-17T11:00:00+05:30"
 RECORDED = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 MISSING = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "file"\npath = "missing.json"\n'
@@ -26,7 +27,7 @@ def run(
     done = subprocess.run(
         [sys.executable, *program, "run", "--now", now, *more],
         cwd=folder,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": os.defpath},
+        env={"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath},
         capture_output=True,
         text=True,
         timeout=60,
@@ -170,7 +171,7 @@ def test_a_full_disk_fails_no_run(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "heatmap", "run", "--now", OPEN, "-v", "--log-format", "json"],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(REPOSITORY)},
+            env={"PYTHONPATH": str(CHECKOUT)},
             stdout=full,
             stderr=full,
             timeout=60,

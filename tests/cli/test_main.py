@@ -14,8 +14,9 @@ from heatmap import cli
 from heatmap.cli import commands, main
 from heatmap.pictures.market_map import png
 from heatmap.run import tick
+from tests.checkout import CHECKOUT
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+REFERENCE = CHECKOUT / "docs" / "reference.md"
 RECORDED = """
 [[market]]
 name = "nse-fno"

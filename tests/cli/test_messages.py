@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heatmap.cli import main
+from tests.checkout import CHECKOUT
 
-PACKAGE = Path(__file__).parents[2] / "heatmap"
+PACKAGE = CHECKOUT / "heatmap"
 NAMED = re.compile(rf"(?<![`/\w.-])(heatmap ({'|'.join(main.COMMANDS)})\b|pip install\b)")
 # What readers of a public page see must not hold paths of this machine; a line in a user's file and the
 # pattern of the commands are no messages.

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.checkout import CHECKOUT
+
 PATIENCE_SECONDS = 60
 
 
@@ -35,7 +37,7 @@ class Typist:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "heatmap", *argv],
             cwd=folder,
-            env={**plain, **(environment or {}), "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**plain, **(environment or {}), "PYTHONPATH": str(CHECKOUT)},
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -11,9 +11,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.checkout import CHECKOUT
 from tests.servers.process import Missing, needed
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = ("heatmap", "templates", "deploy", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -86,8 +86,8 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "checkout"
     copy.mkdir()
     for name in SHIPPED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        if (CHECKOUT / name).is_dir():
+            shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(ROOT / name, copy)
+            shutil.copy(CHECKOUT / name, copy)
     return copy

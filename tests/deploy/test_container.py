@@ -16,8 +16,8 @@ import pytest
 
 from heatmap import cli
 from heatmap.cli import repeat
+from tests.checkout import CHECKOUT
 
-ROOT = Path(__file__).parents[2]
 KNOWN = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "HEALTHCHECK", "STOPSIGNAL", "CMD"}
 VENV = "/opt/market-heatmap/venv"
 pytestmark = pytest.mark.real
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def stages() -> list[list[tuple[str, str]]]:
     """The instructions of each stage, with their arguments."""
-    text = (ROOT / "deploy/Containerfile").read_text("utf-8")
+    text = (CHECKOUT / "deploy/Containerfile").read_text("utf-8")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     found: list[list[tuple[str, str]]] = []
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
@@ -51,13 +51,13 @@ def copies(stage: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
 
 def test_what_is_copied_is_there_and_not_ignored(stages: list[list[tuple[str, str]]]) -> None:
     """Each source is in the checkout, and passes the ignore file; a stage copies only from one before it."""
-    ignore = (ROOT / "deploy/Containerfile.dockerignore").read_text("utf-8").splitlines()
+    ignore = (CHECKOUT / "deploy/Containerfile.dockerignore").read_text("utf-8").splitlines()
     let_in = {line[1:] for line in ignore if line.startswith("!")}
     sources = [source for stage in stages for group, _ in copies(stage) for source in group]
 
     assert "*" in ignore
     assert set(sources) == let_in
-    assert all((ROOT / source).exists() for source in sources)
+    assert all((CHECKOUT / source).exists() for source in sources)
     assert [["FROM", "build"], ["FROM"]] == [
         [w for w in ("FROM", "build") if w in f"FROM {s[0][1]}"] for s in stages
     ]
@@ -115,14 +115,14 @@ def test_its_steps_build_what_runs(
     for names, target in copies(stages[0]):
         for name in names:
             place = source / target / name if target.endswith("/") else source / target
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
+            if (CHECKOUT / name).is_dir():
+                shutil.copytree(CHECKOUT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copy(ROOT / name, place)
+                shutil.copy(CHECKOUT / name, place)
     (line,) = arguments(stages[0], "RUN")
     assert 3 == line.count(VENV) + line.count("python -m venv")
     (extras,) = re.findall(r'"\.\[(.+)\]"', line)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
     # The extras' own packages need not be on this machine.
     here = line.replace(f'".[{extras}]"', '"."').replace(VENV, str(venv))

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.checkout import CHECKOUT
 from tests.servers import unpack
 
-ROOT = Path(__file__).parents[2]
 CONFIGURATION, STATE = "etc/heatmap/heatmap.toml", "var/lib/heatmap/state"
 pytestmark = pytest.mark.real
 
@@ -284,14 +284,14 @@ def test_a_python_that_cannot(
 
 def test_only_root_may_change_the_system(environment: dict[str, str], tmp_path: Path) -> None:
     """Without --root an ordinary user is told what to do."""
-    words = ["sh", ROOT / "deploy/install.sh"]
+    words = ["sh", CHECKOUT / "deploy/install.sh"]
     if os.geteuid() == 0:
         setpriv = shutil.which("setpriv")
         assert setpriv, "setpriv is not here: install util-linux"
         script = tmp_path / "install.sh"  # the checkout may be root's alone
-        shutil.copy(ROOT / "deploy/install.sh", script)
+        shutil.copy(CHECKOUT / "deploy/install.sh", script)
         words = [setpriv, "--reuid=65534", "--clear-groups", "sh", "/dev/stdin"]
-    with (ROOT / "deploy/install.sh").open() as text:
+    with (CHECKOUT / "deploy/install.sh").open() as text:
         done = subprocess.run(
             words,
             stdin=text,
@@ -310,5 +310,5 @@ def test_only_root_may_change_the_system(environment: dict[str, str], tmp_path: 
 
 def test_shellcheck(tool: Callable[[str], Path]) -> None:
     """Nothing to complain of, as POSIX sh."""
-    words = [tool("shellcheck"), "--shell=sh", ROOT / "deploy/install.sh"]
+    words = [tool("shellcheck"), "--shell=sh", CHECKOUT / "deploy/install.sh"]
     subprocess.run(words, env=unpack.environment(), check=True, timeout=60)

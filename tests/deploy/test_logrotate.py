@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkout import CHECKOUT
 from tests.servers import unpack
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = CHECKOUT / "deploy"
 pytestmark = pytest.mark.real
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from heatmap.cli import schedule
 from heatmap.config.loader import load
+from tests.checkout import CHECKOUT
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = CHECKOUT / "deploy"
 pytestmark = pytest.mark.real
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FILE = ROOT / "deploy/github-pages.yml"
+from tests.checkout import CHECKOUT
+
+FILE = CHECKOUT / "deploy/github-pages.yml"
 pytestmark = pytest.mark.real
 
 
@@ -80,7 +81,7 @@ def test_it_may_do_no_more_than_it_needs(workflow: dict[str, Any]) -> None:
 
 def test_runs_never_overlap_and_keep_time(workflow: dict[str, Any]) -> None:
     """One group, none cancelled; each job ends; the schedule is that of a server in UTC."""
-    example = (ROOT / "crontab.example").read_text("utf-8")
+    example = (CHECKOUT / "crontab.example").read_text("utf-8")
     (line,) = re.findall(r"A server in UTC:\n(.+) timeout", example)
 
     assert {"group": "heatmap", "cancel-in-progress": False} == workflow["concurrency"]
@@ -117,7 +118,7 @@ def tick(workflow: dict[str, Any], tmp_path: Path) -> Any:
         done = subprocess.run(
             ["bash", "-e", "-c", step["run"]],
             cwd=folder, timeout=60, check=False, capture_output=True,
-            env={"PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "GITHUB_OUTPUT": str(output)},
+            env={"PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(CHECKOUT), "GITHUB_OUTPUT": str(output)},
         )  # fmt: skip
         return done.returncode, output.read_text("utf-8")
 

@@ -6,15 +6,15 @@ import io
 import json
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
 from heatmap.history.model import Row
 from heatmap.market import snapshot_json
 from heatmap.state import run_log
+from tests.checkout import CHECKOUT
 from tests.fuzz.soundness import NOW
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = CHECKOUT / "tests" / "fixtures"
 
 OVERRIDES = """[[closed]]
 date = 2026-12-01

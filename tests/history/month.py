@@ -20,10 +20,10 @@ from pathlib import Path
 from heatmap.history.model import Row
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
+from tests.checkout import CHECKOUT
 from tests.history import markets
 from tests.history.figures import MARKET, at
 
-CHECKOUT = Path(__file__).parents[2]
 SYMBOLS = tuple(f"STOCK{number}" for number in range(210))
 TIMES = ((9, 20), (9, 30), (12, 0))  # of the ticks while the market is open
 FINAL = (15, 50)

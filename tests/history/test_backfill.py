@@ -37,6 +37,7 @@ from heatmap.sources.nse import archive_files, bhavcopy
 from heatmap.sources.nse.archive_files import Exchange, Folder
 from heatmap.sources.nse.site import BROWSER_HEADERS
 from heatmap.system.http import client
+from tests.checkout import CHECKOUT
 from tests.servers.archives import CHANGES, FULL, UDIFF, Archives, Share, full, packed, share, udiff
 
 MARKET = "nse-fno"
@@ -552,7 +553,7 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
         "--to",
         str(LAST),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with server_of() as server:
         command += ["--archive-url", server.url]
         server.hold_after = 2
@@ -588,7 +589,7 @@ def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
     for day in SESSIONS:
         write(folder, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, many)))
     command = [sys.executable, "-m", "heatmap", "history", "backfill", "--folder", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     instants = random.Random(20260720)
     stored = 0
     for _ in range(6):

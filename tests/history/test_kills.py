@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.history.store import Store
+from tests.checkout import CHECKOUT
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, rows, utc
 from tests.history.writer import KEPT_SESSIONS, SYMBOLS, TICKS, is_final, moment_of, session_of
@@ -21,7 +22,6 @@ from tests.servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.process
 
-CHECKOUT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("HEATMAP_KILLS", "20"))
 SEED = 20260914
 WRITING_SECONDS = 0.12  # some ten ticks, and one final or two

@@ -19,13 +19,13 @@ from heatmap.errors import EXIT_REFUSED, HistoryError, HistoryImpossible, Histor
 from heatmap.history import postgres_login
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
+from tests.checkout import CHECKOUT
 from tests.history.conftest import VARIABLE, Place
 from tests.servers import certificates
 from tests.servers.postgresql import PASSWORD, Postgresql
 from tests.servers.process import Missing
 from tests.servers.proxy import Proxy
 
-CHECKOUT = Path(__file__).parents[2]
 OTHER_MACHINE = "0.0.0.0"  # noqa: S104 -- leads to this machine, and is no loopback address
 TLS_QUESTION = struct.pack("!ii", 8, 80877103)
 CLEAR, MD5, SCRAM = (

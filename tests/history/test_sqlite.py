@@ -25,10 +25,10 @@ from heatmap.history.schema import MIGRATIONS
 from heatmap.history.sqlite import APPLICATION_ID, prepare
 from heatmap.market.calendar.session import Phase
 from heatmap.state import cache
+from tests.checkout import CHECKOUT
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, bar, price, rows, sessions_from, snapshot, utc
 
-CHECKOUT = Path(__file__).parents[2]
 FLIPS = 60
 SYMBOLS = tuple(f"SYMBOL{number}" for number in range(60))
 DAYS = sessions_from(MONDAY - timedelta(days=28), 20)

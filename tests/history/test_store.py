@@ -9,7 +9,6 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,11 +22,11 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote
 from heatmap.system import limits
+from tests.checkout import CHECKOUT
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, SYMBOLS, at, bar, price, rows, sessions_from, snapshot, utc
 
 TUESDAY = MONDAY + timedelta(days=1)
-CHECKOUT = Path(__file__).parents[2]
 
 
 def test_a_tick_comes_back_as_it_was(place: Place) -> None:

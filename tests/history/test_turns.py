@@ -7,17 +7,16 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from heatmap.history import postgres as module
+from tests.checkout import CHECKOUT
 from tests.history.conftest import VARIABLE, Place
 from tests.history.figures import MARKET, MONDAY, at
 from tests.servers.postgresql import Postgresql
 from tests.servers.proxy import Fault, Proxy
 
-CHECKOUT = Path(__file__).parents[2]
 SLOT = at(MONDAY, 10, 5)
 LEASE_SECONDS = 2
 HOLDER = f"""import sys

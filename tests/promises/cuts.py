@@ -13,12 +13,12 @@ from typing import NamedTuple
 from unittest import mock
 
 from heatmap.errors import EXIT_TEMPORARY, PublishError
+from tests.checkout import CHECKOUT
 from tests.promises.places import Place
 from tests.promises.versions import NAME, content, versioned
 from tests.servers.proxy import Fault, FtpProxy, Proxy
 
 SAMPLE, WHOLE = 6, 48
-CHECKOUT = Path(__file__).parents[2]
 KILLED = -9
 MOST_MISSES = 8  # offsets tried for each cut: one may lie behind what is sent this time
 

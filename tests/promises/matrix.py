@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.checkout import CHECKOUT
 from tests.promises import (
     cuts,
     faults,
@@ -27,7 +28,7 @@ from tests.promises import (
 from tests.promises.machines import measure as machines
 from tests.promises.year import measure as year
 
-TESTS = Path(__file__).parents[1]
+TESTS = CHECKOUT / "tests"
 FAULTS = (
     "publishers/test_*.py",
     "test_deadline.py",

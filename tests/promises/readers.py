@@ -9,14 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from tests.checkout import CHECKOUT
 from tests.promises.versions import number_of
 
-CHECKOUT = Path(__file__).parents[2]
 PAUSE_SECONDS = 0.001  # between two reads, so that who publishes gets its turn
 END_SECONDS = 30
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from tests.checkout import CHECKOUT
 from tests.servers.dns import SilentDns
 
-CHECKOUT = Path(__file__).parents[2]
 END_SECONDS = 120
 GONE_SECONDS = 10
 POLL_SECONDS = 0.0005

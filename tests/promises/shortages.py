@@ -14,10 +14,10 @@ from random import Random
 from typing import NamedTuple
 
 from heatmap.errors import EXIT_BUG, EXIT_OK, EXIT_TEMPORARY
+from tests.checkout import CHECKOUT
 from tests.promises.versions import moment
 from tests.servers.process import Missing
 
-CHECKOUT = Path(__file__).parents[2]
 SAMPLE, WHOLE = 8, 200  # steps
 DEADLINE_SECONDS = 20  # enough for a run on a busy machine
 LATEST_SECONDS = DEADLINE_SECONDS + 6 + 3  # the last resort, then that of C

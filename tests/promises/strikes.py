@@ -14,11 +14,11 @@ from random import Random
 from typing import NamedTuple
 
 from heatmap.system import stop
+from tests.checkout import CHECKOUT
 from tests.history.figures import at
 from tests.promises import installation
 from tests.promises.installation import FINAL, LATER, TIMES, Installation
 
-CHECKOUT = Path(__file__).parents[2]
 SAMPLE, WHOLE = 1, 100
 LONGEST_SECONDS = 120
 BOUND_SECONDS = 10.0  # within which a run must end after SIGTERM: then `--every` and containers kill it

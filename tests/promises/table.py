@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import date
 from importlib import metadata
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from tests.checkout import CHECKOUT
 from tests.promises.matrix import Measurement
 from tests.servers import unpack
 
-DOCUMENT = Path(__file__).parents[2] / "docs/promises.md"
+DOCUMENT = CHECKOUT / "docs/promises.md"
 PACKAGES = (
     "nginx",
     "vsftpd",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
+from tests.checkout import CHECKOUT
 from tests.promises.matrix import MEASUREMENTS
 
-TOP = Path(__file__).parents[2]
-DOCUMENT = (TOP / "docs/promises.md").read_text("utf-8")
+DOCUMENT = (CHECKOUT / "docs/promises.md").read_text("utf-8")
 PROMISES = re.findall(r"^## (\d+)\. .+\n((?:(?!^## ).*\n)+)", DOCUMENT, re.MULTILINE)
 LOSSES = (
     "torn",
@@ -48,7 +47,7 @@ def test_each_names_tests_that_exist(number: str, text: str) -> None:
     missing = [
         f"{file}::{name}"
         for file, name in named
-        if not (TOP / file).is_file() or f"\ndef {name}(" not in (TOP / file).read_text("utf-8")
+        if not (CHECKOUT / file).is_file() or f"\ndef {name}(" not in (CHECKOUT / file).read_text("utf-8")
     ]
 
     assert named

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from heatmap.config import loader, plugins
+from tests.checkout import CHECKOUT
 
-PAGE = Path(__file__).parents[2] / "docs/targets.md"
+PAGE = CHECKOUT / "docs/targets.md"
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)
 EXAMPLES = [block for block in BLOCK.findall(PAGE.read_text("utf-8")) if "[[publish]]" in block]
 

@@ -30,6 +30,7 @@ from heatmap.publishers.git.publisher import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import Page
+from tests.checkout import CHECKOUT
 from tests.conftest import started
 from tests.servers.git import GitDaemon
 from tests.servers.proxy import Fault, Proxy
@@ -38,7 +39,6 @@ pytestmark = pytest.mark.process
 
 PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", "<p>été".encode() * 1000)]
 PUT = {page.path: page.content for page in PAGES}
-CHECKOUT = Path(__file__).parents[2]
 
 
 def soon() -> Deadline:

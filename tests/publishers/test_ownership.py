@@ -11,8 +11,9 @@ from heatmap.publishers import ownership
 from heatmap.run import tick
 from heatmap.run.demo import FINAL, settings
 from heatmap.system.web_file import Page
+from tests.checkout import CHECKOUT
 
-UPGRADES = Path(__file__).parents[1] / "upgrades"
+UPGRADES = CHECKOUT / "tests" / "upgrades"
 GENERATOR = '<meta name="generator" content="heatmap (market-heatmap)">'
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
-DATA = Path(__file__).parents[1] / "script/node_modules/@mdn/browser-compat-data/data.json"
+from tests.checkout import CHECKOUT
+
+TEMPLATES = CHECKOUT / "templates"
+DATA = CHECKOUT / "tests" / "script/node_modules/@mdn/browser-compat-data/data.json"
 OLDEST = {"chrome": (105,), "firefox": (110,), "safari": (16,)}
 NEVER = (999,)
 GUARDED = {

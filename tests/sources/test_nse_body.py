@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from heatmap.errors import SourceBlocked, SourceError, SourceNonsense
 from heatmap.market.quotes import Change, Quote, Snapshot
 from heatmap.sources.nse.body import packaged_industries, parse
+from tests.checkout import CHECKOUT
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = CHECKOUT / "tests" / "fixtures"
 
 
 def body(name: str) -> Any:

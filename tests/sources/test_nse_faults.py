@@ -22,11 +22,11 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.nse.live import ADVICE, Nse
+from tests.checkout import CHECKOUT
 from tests.servers.dns import SilentDns
 from tests.servers.exchange import Exchange
 
 NOW = datetime(2026, 9, 17, 11, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-REPOSITORY = Path(__file__).parents[2]
 
 CLASSES: dict[type[SourceError], tuple[str, ...]] = {
     SourceBlocked: ("401", "403", "421", "html", "redirect loop", "redirect away", "redirect to ftp",
@@ -83,7 +83,7 @@ def test_silent_name_server(tmp_path: Path, silent_dns: SilentDns) -> None:
         "fetch_timeout_seconds = 4\n"
     )
     command = silent_dns.command(sys.executable, "-m", "heatmap", "run", "--now", NOW.isoformat())
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), silent_dns.environment().get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), silent_dns.environment().get("PYTHONPATH")]))
     begun = time.monotonic()
     done = subprocess.run(
         command,

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.checkout import CHECKOUT
 from tests.servers import unpack
 from tests.servers.process import Missing
 
-CHECKOUT = Path(__file__).parents[3]
 SHIM = Path(__file__).parent / "shim"
 LIBRARY = "faketime/libfaketimeMT.so.1"
 END_SECONDS = 120  # a run that takes longer hangs for ever
