@@ -71,8 +71,8 @@ REFUSALS = {
 def test_every_fault_is_tried() -> None:
     """What the stand-in can do wrong is met here, or is said to be met elsewhere."""
     elsewhere = {"one bad row", "hostile symbols", "control characters", "zero previous close", "another day"}
-    elsewhere |= {"one contradiction"}  # tests/test_gates.py
-    elsewhere |= {"429 for 3 seconds", "429 for good", "redirect to file"}  # tests/web/test_client.py
+    elsewhere |= {"one contradiction"}  # tests/market/test_quality.py
+    elsewhere |= {"429 for 3 seconds", "429 for good", "redirect to file"}  # tests/system/http/test_client.py
     assert set(FAULTS) == set(REFUSALS) | elsewhere
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from heatmap import cli
-from heatmap.cli import main
 from heatmap.config import loader, plugins
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
@@ -169,7 +168,7 @@ def commands(text: str) -> list[tuple[str, list[str]]]:
 def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """Each is one that the program has, with options that it takes."""
     for command, options in commands((CHECKOUT / name).read_text("utf-8")):
-        assert command in main.COMMANDS, command
+        assert command in parser.COMMANDS, command
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
         known = capsys.readouterr().out
@@ -200,4 +199,4 @@ def test_commands_that_are_pasted_are_complete(name: str) -> None:
 def parser_line(line: str) -> bool:
     """Whether a line of a block runs the program, and is no sentence or output that names it."""
     found = re.search(r"(?:^|[/ ])heatmap ([a-z]+)\b", line)
-    return found is not None and found[1] in main.COMMANDS and not line.endswith((".", ":"))
+    return found is not None and found[1] in parser.COMMANDS and not line.endswith((".", ":"))

@@ -343,7 +343,7 @@ def test_check_and_the_rest_say_nothing_of_it(tmp_path: Path, place: str) -> Non
 def test_the_watch_sees_what_children_hold(tmp_path: Path) -> None:
     """The watch of these tests finds a secret in a child's arguments and environment."""
     leak = (
-        "import subprocess, sys; from heatmap import config\n"
+        "import subprocess, sys; from heatmap.config import loader\n"
         f"subprocess.run(['sleep', '0.5'], env={{'LEAK': '{CANARY}', 'PATH': '/usr/bin:/bin'}})"
     )
     ran = run(tmp_path, environment={}, program=("-c", leak))

@@ -18,7 +18,7 @@ from heatmap.pages import embed
 from heatmap.run import demo
 from tests.browser.conftest import Site, put
 from tests.drawings import bars_before, recorded
-from tests.render.test_data import falling, ordered
+from tests.pictures.market_map.test_data import falling, ordered
 
 MINUTE = 60_000
 OVER = ["5d", "20d", "60d"]  # for longer ones there are not sessions enough

@@ -14,7 +14,7 @@ from heatmap.market.quotes import Quote
 from heatmap.pictures import wording
 from tests.browser.conftest import Site, at
 from tests.drawings import page_of, snapshot_of
-from tests.render.test_words import AMOUNTS
+from tests.pictures.test_wording import AMOUNTS
 
 MINUS = "\N{MINUS SIGN}"
 # Percent changes with more decimals than are shown, and how Python writes them.

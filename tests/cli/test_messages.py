@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from heatmap.cli import main
+from heatmap.cli import parser
 from tests.checkout import CHECKOUT
 
 PACKAGE = CHECKOUT / "heatmap"
-NAMED = re.compile(rf"(?<![`/\w.-])(heatmap ({'|'.join(main.COMMANDS)})\b|pip install\b)")
+NAMED = re.compile(rf"(?<![`/\w.-])(heatmap ({'|'.join(parser.COMMANDS)})\b|pip install\b)")
 # What readers of a public page see must not hold paths of this machine; a line in a user's file and the
 # pattern of the commands are no messages.
 ELSEWHERE = {"history/periods.py", "blocks.py", "cli/commands.py"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.publishers.sftp_logins import LOGINS
+from tests.publishers.sftp.logins import LOGINS
 
 
 @pytest.fixture(params=LOGINS)

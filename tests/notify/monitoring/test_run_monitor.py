@@ -1,0 +1,519 @@
+"""Whole runs, and what those hear of them who watch: a ping server, a reader of metrics, a visitor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from heatmap.config.loader import Config
+from heatmap.errors import (
+    ConfigError,
+    LockedError,
+    PublishError,
+    SourceBlocked,
+    SourceNonsense,
+    StoppedError,
+)
+from heatmap.notify.monitoring import run_monitor
+from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
+from heatmap.run import tick
+from heatmap.state.memory import State, lock
+from heatmap.state.report import Report
+from heatmap.state.run_log import Outcome, append, latest
+from heatmap.system import secrets
+from heatmap.system.deadline import Deadline
+from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
+from tests.notify.monitoring.exposition import parse
+from tests.servers.hooks import Hooks
+from tests.servers.process import free_port
+
+CANARY = "5b3c0ffe-canary"
+PINGED = MonitorOptions(ping_url_env="HEATMAP_TEST_PING_URL")
+WELL = [("GET", f"/{CANARY}/start"), ("GET", f"/{CANARY}")]
+ILL = [("GET", f"/{CANARY}/start"), ("POST", f"/{CANARY}/fail")]
+
+
+def at(text: str) -> datetime:
+    """A moment in India."""
+    return datetime.fromisoformat(f"{text}+05:30")
+
+
+OPEN = at("2026-09-17T11:00:00")
+NIGHT = at("2026-09-17T22:00:00")
+BEFORE = at("2001-01-04T11:00:00")  # the calendar begins
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
+    """A ping server, whose address is in the environment."""
+    with Hooks() as server:
+        monkeypatch.setenv("HEATMAP_TEST_PING_URL", f"{server.url}/{CANARY}")
+        yield server
+
+
+def watched(
+    tmp_path: Path, source: MemorySource, *targets: MemoryPublisher, options: MonitorOptions = PINGED
+) -> Config:
+    """A configuration with a `[monitor]` table."""
+    return configuration(tmp_path, source, *targets)._replace(monitor=options)
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """The samples of a file, written as people write them: name{label=value}."""
+    return {
+        name
+        + "".join(f"{{{','.join(f'{k}={v}' for k, v in sorted(labels))}}}" for _ in (1,) if labels): value
+        for (name, labels), value in parse(path.read_text("utf-8")).items()
+    }
+
+
+def outcomes(tmp_path: Path, market: str = "nse-fno") -> list[int]:
+    """The exit codes that are remembered of a market."""
+    return [kept.code for kept in latest(tmp_path / "state", market, 20)]
+
+
+def test_a_run_that_goes_well(tmp_path: Path, hooks: Hooks) -> None:
+    """Start and success are told, in this order, and nothing is said."""
+    said: list[str] = []
+
+    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+
+    assert (0, WELL) == (report.exit_code, hooks.told)
+    assert not [line for line in said if "monitor" in line]
+    assert [0] == outcomes(tmp_path)
+
+
+def test_a_run_that_fails(tmp_path: Path, hooks: Hooks) -> None:
+    """The failure comes with its reason, all errors' sentences."""
+    source = MemorySource(error=SourceBlocked("www.example.org answered 403: ask elsewhere"))
+
+    report = tick.run(watched(tmp_path, source, MemoryPublisher()), now=OPEN)
+
+    assert (75, ILL) == (report.exit_code, hooks.told)
+    assert b"exit 75\nnse-fno: www.example.org answered 403: ask elsewhere" == hooks.calls[-1].body
+    assert [75] == outcomes(tmp_path)
+
+
+def test_a_run_that_raises(tmp_path: Path, hooks: Hooks) -> None:
+    """A secret that is missing ends a run before it starts; that is told, too, and the error goes on."""
+    config = watched(tmp_path, MemorySource(), MemoryPublisher(missing=("no password: set it",)))
+
+    with pytest.raises(ConfigError):
+        tick.run(config, now=OPEN)
+
+    assert [("POST", f"/{CANARY}/fail")] == hooks.told
+    assert b"exit 78\nmemory:: no password: set it" == hooks.calls[-1].body
+    assert [78] == outcomes(tmp_path)
+
+
+def test_a_bug_is_told_without_its_text(tmp_path: Path, hooks: Hooks) -> None:
+    """Its kind, and that is all."""
+    config = watched(tmp_path, MemorySource(error=KeyError("canary text")), MemoryPublisher())
+
+    with pytest.raises(KeyError):
+        tick.run(config, now=OPEN)
+
+    assert b"exit 70\na bug (KeyError): see the run's own output" == hooks.calls[-1].body
+
+
+def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a target's nor the address itself, even where an error's sentence had them."""
+    monkeypatch.setenv("HEATMAP_TEST_PASSWORD", "s3cret/canary")
+    target = MemoryPublisher(error=PublishError(f"s3cret/canary s3cret%2Fcanary {hooks.url}/{CANARY} broke"))
+    target.password_env = "HEATMAP_TEST_PASSWORD"  # type: ignore[attr-defined]
+
+    tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+
+    assert b"exit 75\n*** *** *** broke" == hooks.calls[-1].body
+
+
+@pytest.mark.process
+def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
+    """Whatever this process has read as a secret is hidden, and its command is not run once more."""
+    command = ["sh", "-c", f"echo >>{tmp_path}/asked; echo canary-5ecret"]
+    assert "canary-5ecret" == secrets.read(None, None, command)
+    target = MemoryPublisher(error=PublishError("it repeats canary%2d5ecret"))
+
+    tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+
+    assert b"exit 75\nit repeats ***" == hooks.calls[-1].body
+    assert "\n" == (tmp_path / "asked").read_text()
+
+
+def test_a_veto_is_no_failure(tmp_path: Path, hooks: Hooks) -> None:
+    """On a holiday that the calendar does not know of, the run has done what there was to do."""
+    tick.run(watched(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
+
+    assert WELL == hooks.told
+
+
+@pytest.mark.parametrize("moment", [NIGHT, OPEN])
+def test_who_is_not_to_be_told_is_not(tmp_path: Path, hooks: Hooks, moment: datetime) -> None:
+    """A closed tick, a run that publishes nothing, and one that finds another at work."""
+    config = watched(
+        tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, textfile=tmp_path / "x.prom")
+    )
+    State(tmp_path / "state")  # reading writes nothing
+    if moment == NIGHT:
+        tick.run(config._replace(state_directory=_done(tmp_path)), now=NIGHT)
+    else:
+        tick.run(config, now=OPEN, dry_run=True)
+        with lock(tmp_path / "state"), pytest.raises(LockedError):
+            tick.run(config, now=OPEN)
+
+    assert [] == hooks.told
+    assert ([] if moment == NIGHT else [75]) == outcomes(tmp_path)  # kept, of one that another run kept away
+    assert not (tmp_path / "x.prom").exists()
+
+
+def _done(tmp_path: Path) -> Path:
+    """A state in which the day's final page is published."""
+    directory = tmp_path / "done"
+    with lock(directory):
+        State(directory).remember("nse-fno", final_date="2026-09-17")
+    return directory
+
+
+def test_closed_ticks_ping_where_that_is_wanted(tmp_path: Path, hooks: Hooks) -> None:
+    """With one GET, and the ticks after it do not leave before they come to it."""
+    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
+    config = config._replace(state_directory=_done(tmp_path))
+
+    report = tick.run(config, now=NIGHT)
+    tick.run(config, now=NIGHT, dry_run=True)
+
+    assert [("GET", f"/{CANARY}")] == hooks.told
+    assert report.idle_until is None
+
+
+def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks) -> None:
+    """After a run that failed nothing is sent until one succeeds."""
+    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
+    config = config._replace(state_directory=_done(tmp_path))
+    failed, good = at("2026-09-17T15:45:00"), at("2026-09-17T15:50:00")
+
+    append(config.state_directory, [Outcome("nse-fno", failed, 75, "blocked")])
+    tick.run(config, now=NIGHT)
+    assert [] == hooks.told
+
+    append(config.state_directory, [Outcome("nse-fno", good, 0, "published")])
+    tick.run(config, now=NIGHT)
+    assert [("GET", f"/{CANARY}")] == hooks.told
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *, closed: bool) -> None:
+    """As a failure with its sentence; the ticks after it are silent, and call nothing well."""
+    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=closed))
+
+    first = tick.run(config, now=BEFORE)
+    tick.run(config, now=BEFORE)
+
+    assert 78 == first.exit_code
+    assert [("POST", f"/{CANARY}/fail")] == hooks.told
+    assert hooks.calls[0].body.startswith(b"exit 78\nnse-fno: ")
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("manner", ["hang", "drip", "error", "redirect", "rubbish"])
+def test_no_ping_server_can_fail_a_run(tmp_path: Path, hooks: Hooks, manner: str) -> None:
+    """The page is published, the exit code is 0, the trouble is said without the address, the time is kept."""
+    hooks.manner = manner
+    said: list[str] = []
+    target = MemoryPublisher()
+    config = watched(tmp_path, MemorySource(), target)._replace(deadline_seconds=1.0)
+    begun = time.monotonic()
+
+    report = tick.run(config, now=OPEN, say=said.append)
+
+    assert time.monotonic() - begun < 4
+    assert (0, True) == (report.exit_code, "index.html" in target.pages)
+    told = [line for line in said if line.startswith("monitor: ")]
+    assert 2 == len(told)
+    assert CANARY not in "".join(said)
+
+
+def test_nobody_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ping server that is down changes nothing."""
+    monkeypatch.setenv("HEATMAP_TEST_PING_URL", f"http://127.0.0.1:{free_port()}/{CANARY}")
+    said: list[str] = []
+
+    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+
+    assert 0 == report.exit_code
+    assert ["monitor: the ping of the start did not reach the server", "monitor: the ping of the end did not reach the server"] == said[-2:]  # fmt: skip
+
+
+def test_an_address_that_is_missing_fails_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said on a terminal, and `heatmap check` has the same sentence."""
+    monkeypatch.delenv("HEATMAP_TEST_PING_URL", raising=False)
+    said: list[str] = []
+
+    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+
+    sentence = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
+    assert 0 == report.exit_code
+    assert f"monitor: nothing is pinged: {sentence}" in said
+    assert [sentence] == run_monitor.problems(PINGED)
+
+
+def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
+    """It is said on a terminal, and found by the check."""
+    options = MonitorOptions(textfile=tmp_path / "missing" / "heatmap.prom")
+    said: list[str] = []
+
+    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=options), now=OPEN, say=said.append)  # fmt: skip
+
+    assert 0 == report.exit_code
+    assert said[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
+    assert 1 == len(run_monitor.problems(options))
+    assert (
+        []
+        == run_monitor.problems(None)
+        == run_monitor.problems(MonitorOptions(textfile=tmp_path / "heatmap.prom"))
+    )
+
+
+def test_the_metrics_of_a_run(tmp_path: Path) -> None:
+    """Two markets, two targets of which one fails: every number, by the numbers that went in."""
+    path = tmp_path / "heatmap.prom"
+    as_of = OPEN - timedelta(seconds=2)
+    targets = (
+        MemoryPublisher("ftps://me@www.example.org/canary"),
+        MemoryPublisher("file:/canary", error=failure(PublishError)),
+    )
+    config = configuration(
+        tmp_path,
+        MemorySource(as_of=as_of),
+        *targets,
+        more=(("b", MemorySource(error=failure(SourceNonsense))),),
+    )._replace(monitor=MonitorOptions(textfile=path))
+
+    tick.run(config, now=OPEN)
+    found = metrics(path)
+
+    assert 0 <= found.pop("heatmap_last_run_duration_seconds") < 60
+    phases = {
+        f"heatmap_phase{{market={market},phase={phase}}}": float(phase == "open")
+        for market in ("nse-fno", "b")
+        for phase in ("closed", "open", "auction", "settling", "final", "unknown")
+    }
+    next_open = at("2026-09-18T09:15:00").timestamp()
+    assert {
+        "heatmap_last_run_timestamp_seconds": 1789623000,
+        "heatmap_last_run_exit_code": 75,
+        "heatmap_quotes{market=nse-fno}": 2,
+        "heatmap_data_timestamp_seconds{market=nse-fno}": 1789622998,
+        "heatmap_next_open_timestamp_seconds{market=nse-fno}": next_open,
+        "heatmap_next_open_timestamp_seconds{market=b}": next_open,
+        "heatmap_publish_success{scheme=ftps,target=1}": 1,
+        "heatmap_publish_success{scheme=file,target=2}": 0,
+        **phases,
+    } == found
+    assert "canary" not in path.read_text()
+    assert "example" not in path.read_text()
+
+
+def test_the_last_success_outlives_failures(tmp_path: Path) -> None:
+    """By market, until the next success; a market whose source fails keeps the date of its figures."""
+    path = tmp_path / "heatmap.prom"
+    a, b = MemorySource(), MemorySource()
+    config = configuration(tmp_path, a, MemoryPublisher(), more=(("b", b),))
+    config = config._replace(monitor=MonitorOptions(textfile=path))
+    five = timedelta(minutes=5)
+
+    tick.run(config, now=OPEN)
+    b.error = failure(SourceNonsense)
+    tick.run(config, now=OPEN + five)
+
+    found = metrics(path)
+    then = OPEN.timestamp()
+    assert (65, then + 300, then) == (
+        found["heatmap_last_run_exit_code"],
+        found["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
+        found["heatmap_last_success_timestamp_seconds{market=b}"],
+    )
+    assert then == found["heatmap_data_timestamp_seconds{market=b}"]
+
+    config.publishers[0].error = failure(PublishError)  # type: ignore[attr-defined]
+    b.error = None
+    tick.run(config, now=OPEN + 2 * five)
+
+    found = metrics(path)
+    assert (then + 300, then, then + 600) == (
+        found["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
+        found["heatmap_last_success_timestamp_seconds{market=b}"],
+        found["heatmap_data_timestamp_seconds{market=b}"],
+    )
+
+
+def test_status_tells_of_the_runs_before(tmp_path: Path) -> None:
+    """A run that failed cannot say so: the next page that arrives does."""
+    source, target = MemorySource(), MemoryPublisher()
+    config = configuration(tmp_path, source, target)
+    five = timedelta(minutes=5)
+
+    tick.run(config, now=OPEN)
+    first = json.loads(target.pages["nse-fno/status.json"])
+    source.error = failure(SourceBlocked)
+    tick.run(config, now=OPEN + five)
+    source.error, target.error = None, failure(PublishError)
+    tick.run(config, now=OPEN + 2 * five)
+    target.error = None
+    tick.run(config, now=OPEN + 3 * five)
+    last = json.loads(target.pages["nse-fno/status.json"])
+
+    assert [] == first["outcomes"]
+    assert ("2026-09-17T11:00:00+05:30", "open") == (first["generated_at"], first["phase"])
+    assert [
+        ("2026-09-17T11:10:00+05:30", 75),
+        ("2026-09-17T11:05:00+05:30", 75),
+        ("2026-09-17T11:00:00+05:30", 0),
+    ] == [(each["generated_at"], each["exit_code"]) for each in last["outcomes"]]
+    assert "nse-fno/status.json" == target.order[-1]
+    assert "mend the test" not in target.pages["nse-fno/status.json"].decode()
+
+
+def test_status_can_be_left_out(tmp_path: Path) -> None:
+    """By its key."""
+    target = MemoryPublisher()
+
+    tick.run(watched(tmp_path, MemorySource(), target, options=MonitorOptions(status=False)), now=OPEN)
+
+    assert "nse-fno/status.json" not in target.pages
+    assert "index.html" in target.pages
+
+
+@pytest.mark.serial
+def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) -> None:
+    """Its deadline is over, and still the failure is told, within two seconds."""
+    report = Report(print, errors=[failure(PublishError)])
+    config = watched(tmp_path, MemorySource(), MemoryPublisher())
+    deadline = Deadline(0)
+    begun = time.monotonic()
+
+    settings = MonitorSettings(PINGED, config.state_directory, ["nse-fno"], config.publishers)
+    with run_monitor.Watch(settings, [], report, OPEN, deadline) as own, own.begin(""):
+        pass
+
+    assert ILL == hooks.told
+    assert time.monotonic() - begun < 2
+
+
+def test_a_bug_in_here_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's own outcome stands."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr(run_monitor.outcomes, "append", broken)
+    said: list[str] = []
+
+    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip
+
+    assert (0, "monitor: ended in a bug (ZeroDivisionError)") == (report.exit_code, said[-1])
+
+
+def test_a_run_that_is_stopped_says_so(tmp_path: Path, hooks: Hooks) -> None:
+    """A signal ends it in the middle; those who watch hear of it, and the signal's error goes on."""
+
+    def stop() -> None:
+        raise StoppedError("stopped by a signal before its end")
+
+    config = watched(tmp_path, MemorySource(before=stop), MemoryPublisher())
+
+    with pytest.raises(StoppedError):
+        tick.run(config, now=OPEN)
+
+    assert ILL == hooks.told
+    assert b"exit 75\nstopped by a signal before its end" == hooks.calls[-1].body
+
+
+@pytest.mark.serial
+def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The textfile may lie on a network drive: what does not end is left behind."""
+    released = threading.Event()
+
+    def hang(*_: object) -> None:
+        released.wait()
+
+    monkeypatch.setattr(run_monitor.textfile, "renew", hang)
+    options = MonitorOptions(textfile=tmp_path / "heatmap.prom")
+    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=options)
+    said: list[str] = []
+    begun = time.monotonic()
+
+    report = tick.run(config._replace(deadline_seconds=1.0), now=OPEN, say=said.append)
+    released.set()
+
+    assert time.monotonic() - begun < 4
+    assert (0, "monitor: the textfile did not end in time") == (report.exit_code, said[-1])
+
+
+@pytest.mark.process
+def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
+    """A whole run as cron has it, and nothing it prints, writes or hands to a child has the address."""
+    (tmp_path / "heatmap.toml").write_text(
+        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
+        '[monitor]\nping_url_env = "HEATMAP_TEST_PING_URL"\ntextfile = "heatmap.prom"\n'
+    )
+    script = (
+        "import sys; from heatmap.system import secrets; from heatmap.cli import main\n"
+        "code = main(sys.argv[1:])\nprint(sorted(secrets.child_environment()))\nsys.exit(code)"
+    )
+    with Hooks("error") as hooks:
+        done = subprocess.run(
+            [sys.executable, "-c", script, "run", "--verbose", "--now", OPEN.isoformat()],
+            cwd=tmp_path,
+            env={**os.environ, "HEATMAP_TEST_PING_URL": f"{hooks.url}/{CANARY}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert (0, "", WELL) == (done.returncode, done.stderr, hooks.told)
+    assert "monitor: the ping of the end was answered 500" in done.stdout
+    assert CANARY not in done.stdout
+    assert "HEATMAP_TEST_PING_URL" not in done.stdout
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"index.html", "status.json", "state.json", "heatmap.prom"} <= {path.name for path in written}
+    assert not [path for path in written if CANARY.encode() in path.read_bytes()]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_closed_tick_loads_nothing_of_it(tmp_path: Path, *, closed: bool) -> None:
+    """But the table's options; unless closed ticks are to ping."""
+    (tmp_path / "heatmap.toml").write_text(
+        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
+        f'[monitor]\nping_url_file = "none"\nping_closed = {str(closed).lower()}\n'
+    )
+    (tmp_path / "state").mkdir()
+    script = (
+        "import sys; from heatmap.cli import main; main(sys.argv[1:])\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('heatmap.notify.monitoring', 'requests'))))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, "run", "--now", "2026-09-19T11:00:00+05:30"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert closed == ("heatmap.notify.monitoring.run_monitor" in done.stdout)
+    assert closed != (done.stdout == "heatmap.notify.monitoring heatmap.notify.monitoring.options\n")
+    assert closed != (tmp_path / "state" / "nap").exists()

@@ -1,0 +1,236 @@
+"""The metrics are of the text format that Prometheus reads, outlive a failure, and harm nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heatmap.notify.monitoring import textfile
+from heatmap.notify.monitoring.textfile import Series
+from tests.notify.monitoring.exposition import parse
+
+A, B = (("market", "a"),), (("market", "b"),)
+RUN = Series("heatmap_last_run_timestamp_seconds")
+QUOTES, SUCCESS = "heatmap_quotes", "heatmap_last_success_timestamp_seconds"
+LABELS = {A, B}
+
+
+def read(path: Path) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """What a reader of the format that was written for these tests finds."""
+    return parse(path.read_text("utf-8"))
+
+
+def test_a_reader_finds_what_was_written(tmp_path: Path) -> None:
+    """Names, labels and values, to the millisecond, in a file that every user can read."""
+    path = tmp_path / "heatmap.prom"
+    old_umask = os.umask(0o077)
+    try:
+        problem = textfile.renew(
+            path, {RUN: 1789624800.1234, Series(QUOTES, A): 210, Series(QUOTES, B): 0}, LABELS
+        )
+    finally:
+        os.umask(old_umask)
+
+    assert problem is None
+    assert {
+        (RUN.name, frozenset()): 1789624800.123,
+        (QUOTES, frozenset(A)): 210,
+        (QUOTES, frozenset(B)): 0,
+    } == read(path)
+    assert 0o644 == path.stat().st_mode & 0o777
+    assert ["heatmap.prom"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("value", ['a"b', "a\\b", "a\nb", 'a\\"\n,b="c"} 3', "a\\n", "ünï, x", ""])
+def test_any_label_can_be_read_back(tmp_path: Path, value: str) -> None:
+    """By another reader, and by the next run."""
+    path = tmp_path / "heatmap.prom"
+    labels = (("market", value), ("phase", "open"))
+
+    textfile.renew(path, {Series("heatmap_phase", labels): 1}, {labels})
+    assert {("heatmap_phase", frozenset(labels)): 1} == read(path)
+
+    textfile.renew(path, {RUN: 5}, {labels})
+    assert {("heatmap_phase", frozenset(labels)): 1, (RUN.name, frozenset()): 5} == read(path)
+
+
+def test_what_a_run_does_not_find_out_is_taken_over(tmp_path: Path) -> None:
+    """The last success outlives a failed run; what a run does find out is its own."""
+    path = tmp_path / "heatmap.prom"
+    textfile.renew(path, {RUN: 100, Series(SUCCESS, A): 100, Series(QUOTES, A): 210}, LABELS)
+
+    textfile.renew(path, {RUN: 400, Series(QUOTES, A): 209}, LABELS)
+
+    assert {
+        (RUN.name, frozenset()): 400,
+        (SUCCESS, frozenset(A)): 100,
+        (QUOTES, frozenset(A)): 209,
+    } == read(path)
+
+
+def test_what_is_gone_from_the_configuration_is_forgotten(tmp_path: Path) -> None:
+    """A market taken out must not raise alarms for ever."""
+    path = tmp_path / "heatmap.prom"
+    textfile.renew(path, {Series(SUCCESS, A): 100, Series(SUCCESS, B): 100}, LABELS)
+
+    textfile.renew(path, {RUN: 400}, {A})
+
+    assert {(RUN.name, frozenset()): 400, (SUCCESS, frozenset(A)): 100} == read(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(b"", b"\0\xff\xfe", b"heatmap_quotes{", b'heatmap_quotes{market="a"} NaN\n'),
+        *(
+            b'heatmap_quotes{market="a"} 1.2.3\n',
+            b'evil_total{market="a"} 1\n',
+            b'heatmap_quotes{market="z"} 1\n',
+        ),
+        *(b'heatmap_quotes{market="a"} ' + b"9" * 400 + b"\n", b'heatmap_quotes{market="a",market="a"} 1\n'),
+        *(b"heatmap_quotes 1\n", b"x" * (2 * 1024 * 1024)),
+        *(b"heatmap_quotes{" + b"a" * 1_000_000 + b"} 1\n", b"heatmap_quotes{" + b"a,=" * 300_000 + b"} 1\n"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, damage: bytes) -> None:
+    """Whatever stood there before, what is written can be read, and holds nothing of it."""
+    path = tmp_path / "heatmap.prom"
+    path.write_bytes(damage)
+
+    assert textfile.renew(path, {RUN: 400}, LABELS) is None
+
+    assert {(RUN.name, frozenset()): 400} == read(path)
+
+
+def test_every_metric_is_named_by_the_rules() -> None:
+    """A prefix, base units, no suffix that belongs to counters and histograms."""
+    for name in textfile.HELP:
+        assert re.fullmatch(r"heatmap_[a-z]+(_[a-z]+)*", name)
+        assert not name.endswith(("_total", "_count", "_sum", "_bucket", "_info", "_minutes", "_ms"))
+        if "timestamp" in name or "duration" in name:
+            assert name.endswith("_seconds")
+
+
+def folder_missing(path: Path) -> Path:
+    """A path whose folder is not there."""
+    return path / "missing" / "heatmap.prom"
+
+
+def folder_a_file(path: Path) -> Path:
+    """A path below a file."""
+    (path / "file").write_text("")
+    return path / "file" / "heatmap.prom"
+
+
+def target_a_folder(path: Path) -> Path:
+    """A path at which a folder stands."""
+    (path / "heatmap.prom" / "x").mkdir(parents=True)
+    return path / "heatmap.prom"
+
+
+@pytest.mark.parametrize("where", [folder_missing, folder_a_file, target_a_folder])
+def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, where: Callable[[Path], Path]) -> None:
+    """Nothing is raised, and no temporary file is left."""
+    path = where(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+
+    problem = textfile.renew(path, {RUN: 400}, LABELS)
+
+    assert problem is not None
+    assert re.fullmatch(
+        r"cannot be written \(.+\): make room, or let this user write into its folder", problem
+    )
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    """The old file stays as it is."""
+    path = tmp_path / "heatmap.prom"
+    path.write_text("old")
+    tmp_path.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # root may write anywhere; nobody may not
+    try:
+        problem = textfile.renew(path, {RUN: 400}, LABELS)
+    finally:
+        if root:
+            os.seteuid(0)
+        tmp_path.chmod(0o755)
+
+    assert "Permission denied" in str(problem)
+    assert "old" == path.read_text()
+    assert ["heatmap.prom"] == os.listdir(tmp_path)
+
+
+@pytest.mark.process
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    """Byte for byte, and nothing beside it; the limit on a file's size stands in for the disk."""
+    path = tmp_path / "heatmap.prom"
+    textfile.renew(path, {RUN: 100, Series(QUOTES, A): 210}, LABELS)
+    before = path.read_bytes()
+    script = (
+        "import resource, sys; from pathlib import Path; from heatmap.notify.monitoring import textfile\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        "print(textfile.renew(Path(sys.argv[1]), {textfile.Series('heatmap_quotes'): 3}, set()))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, path], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert "cannot be written (File too large): make room" in done.stdout
+    assert before == path.read_bytes()
+    assert ["heatmap.prom"] == os.listdir(tmp_path)
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+    """Its temporary file, even where that is a link that somebody else has set."""
+    other = tmp_path / "other"
+    other.write_text("precious")
+    (tmp_path / ".heatmap.prom.tmp").symlink_to(other)
+
+    assert textfile.renew(tmp_path / "heatmap.prom", {RUN: 400}, LABELS) is None
+
+    assert "precious" == other.read_text()
+    assert ["heatmap.prom", "other"] == sorted(os.listdir(tmp_path))
+
+
+def test_a_pipe_in_its_place_does_not_hold_the_run(tmp_path: Path) -> None:
+    """It is replaced, not read."""
+    path = tmp_path / "heatmap.prom"
+    os.mkfifo(path)
+
+    assert textfile.renew(path, {RUN: 400}, LABELS) is None
+    assert {(RUN.name, frozenset()): 400} == read(path)
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    """While it is written 300 times, every look finds the old file or the new one, whole."""
+    path = tmp_path / "heatmap.prom"
+    samples = {Series(QUOTES, (("market", f"m{n}"),)): 1 for n in range(200)}
+    textfile.renew(path, samples, ())
+    sizes, looked, done = set(), 0, threading.Event()
+
+    def look() -> None:
+        nonlocal looked
+        while not done.is_set():
+            sizes.add(len(path.read_bytes()))
+            looked += 1
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for value in range(300):
+        textfile.renew(path, dict.fromkeys(samples, value % 10), ())
+    done.set()
+    reader.join()
+
+    assert looked > 50
+    assert 1 == len(sizes)
