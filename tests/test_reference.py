@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from heatmap import cli
+from heatmap.cli import parser
 from heatmap.config import loader, plugins
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged

@@ -2,8 +2,7 @@
 
 Bytes alone are no bound: 4 MiB of short rows are 95,000 quotes, which take 400 MB. So rows, columns, periods
 and sectors are bounded too. Together the limits keep a run below 100 MB for each market, whatever its source
-answers (tests/system/test_limits.py). What holds more is refused, never cut: half of a list looks like a whole
-one.
+answers (tests/system/test_limits.py). What holds more is refused, never cut, as half of a list looks whole.
 Only the first run of a session takes more, where the history has a year of more than 500 instruments.
 """
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.cli.test_main import DURING, RECORDED, on_a_terminal
 
 from heatmap import cli
+from tests.cli.test_parser import DURING, RECORDED, on_a_terminal
 from tests.publishers.test_folder import as_nobody
 
 FTP = '[[publish]]\nurl = "ftp://me@127.0.0.1:9/x"\n'

@@ -8,13 +8,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.cli.test_main import RECORDED
 
 from heatmap import cli
 from heatmap.cli import commands
 from heatmap.cli.new_configuration import Answers, fill
 from heatmap.config import loader
 from tests.checkout import CHECKOUT
+from tests.cli.test_parser import RECORDED
 from tests.cli.typist import Typist
 from tests.servers.ftp import Vsftpd
 from tests.servers.ssh import Sshd
