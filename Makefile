@@ -8,6 +8,9 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 SCRIPTS := $(shell find templates -name '*.js')
 BIOME := $(NODE)/.bin/biome lint --config-path=tests/script --error-on-warnings --no-errors-on-unmatched
 
+# A worker compiles each test and module once, not with each run, also where the environment forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run demo quick test test-lowest lint bench promises screenshots build clean
 
 help:          ## this list

@@ -9,10 +9,13 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from marshal import dumps, loads
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from jinja2 import Environment
 
 from heatmap.web import pace
 from tests.recorded import RECORDED
@@ -98,6 +101,27 @@ def _pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Leave out the pause between two requests to one site, but for the tests that prove it."""
     if not request.node.get_closest_marker("paced"):
         monkeypatch.setattr(pace, "SECONDS_BETWEEN_REQUESTS", 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_templates() -> Iterator[None]:
+    """Compile each template once: each test has a new state directory, for which it would be compiled anew."""
+    compile_anew = Environment.compile
+    compiled: dict[tuple[str, str | None, str | None], bytes] = {}
+
+    def compile_(
+        self: Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> CodeType:
+        key = (source, name, filename)
+        if key not in compiled:
+            compiled[key] = dumps(compile_anew(self, source, name, filename))
+        # A new object each time: what is written of a code object depends on who else refers to it.
+        code: CodeType = loads(compiled[key])
+        return code
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", compile_)
+        yield
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
