@@ -80,9 +80,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Most tests wait for a server or a process: two workers a processor keep it busy."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Most tests wait for a server or a process: two workers a processor keep it busy.
+
+    `logical` is one a processor, for tests that compute: each further worker has to collect all of them, too.
+    """
+    processors = os.cpu_count() or 1
+    return processors if config.option.numprocesses == "logical" else 2 * processors
 
 
 @pytest.fixture(autouse=True)
