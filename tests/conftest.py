@@ -9,10 +9,13 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from marshal import dumps, loads
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from jinja2 import Environment
 
 from heatmap.system.http import rate_limit
 from tests.checkout import CHECKOUT
@@ -78,9 +81,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Most tests wait for a server or a process: two workers a processor keep it busy."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Most tests wait for a server or a process: two workers a processor keep it busy.
+
+    `logical` is one a processor, for tests that compute: each further worker has to collect all of them, too.
+    """
+    processors = os.cpu_count() or 1
+    return processors if config.option.numprocesses == "logical" else 2 * processors
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +106,27 @@ def _pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Leave out the pause between two requests to one site, but for the tests that prove it."""
     if not request.node.get_closest_marker("paced"):
         monkeypatch.setattr(rate_limit, "SECONDS_BETWEEN_REQUESTS", 0.0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_templates() -> Iterator[None]:
+    """Compile each template once: each test has a new state directory, for which it would be compiled anew."""
+    compile_anew = Environment.compile
+    compiled: dict[tuple[str, str | None, str | None], bytes] = {}
+
+    def compile_(
+        self: Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> CodeType:
+        key = (source, name, filename)
+        if key not in compiled:
+            compiled[key] = dumps(compile_anew(self, source, name, filename))
+        # A new object each time: what is written of a code object depends on who else refers to it.
+        code: CodeType = loads(compiled[key])
+        return code
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", compile_)
+        yield
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

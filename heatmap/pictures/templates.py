@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from heatmap.pictures import wording
@@ -60,7 +60,6 @@ def page_script() -> str:
     return _joined(SCRIPTS)
 
 
-@cache
 def later_script() -> str:
     """Return later.js, what the page fetches once its reader asks for history or replay."""
     return _joined(LATER)
@@ -92,11 +91,16 @@ def script_hash(script: str) -> str:
 
 def _joined(folder: str) -> str:
     """Return the scripts of a folder one after another, in the order of their names."""
-    body = _bare(_sources(folder))
-    pieces = _QUOTED.split(body)  # code and quoted in turn
+    return _minify(_sources(folder), _sources(LATER if folder == SCRIPTS else SCRIPTS))
+
+
+@lru_cache(maxsize=2)  # a run draws several pages, and all of them have the same two scripts
+def _minify(script: str, elsewhere: str) -> str:
+    """Return a script without what only readers of its files need; `elsewhere` is the other script."""
+    pieces = _QUOTED.split(_bare(script))  # code and quoted in turn
     for needless, instead in _NEEDLESS:
         pieces[::2] = [needless.sub(instead, code) for code in pieces[::2]]
-    _shorten_declarations(pieces, _sources(LATER if folder == SCRIPTS else SCRIPTS))
+    _shorten_declarations(pieces, elsewhere)
     return f'"use strict";\n{"".join(pieces)}'
 
 

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
@@ -29,19 +30,22 @@ FILE = re.compile(r"[\w./-]+")
 REFUSALS = ("archive", "earlier day", "list of days")
 
 
+@cache
+def links_to_files(content: bytes) -> tuple[str, ...]:
+    """Links of a page that may lead to files of its own site."""
+    links = LINK.findall(content.decode())
+    return tuple(link for link in links if FILE.fullmatch(link) and not link.startswith("//"))
+
+
 def dead_links(pages: dict[str, bytes]) -> set[tuple[str, str]]:
     """Links of a site's pages to files of its own that are not there: from where to where."""
     found = set()
     for path, content in pages.items():
-        if path.endswith(".html"):
-            for link in LINK.findall(content.decode()):
-                if FILE.fullmatch(link) and not link.startswith("//"):
-                    to = normpath(str(PurePosixPath(path).parent / link)) + (
-                        "/" if link.endswith("/") else ""
-                    )
-                    to = "index.html" if to == "./" else to + ("index.html" if to.endswith("/") else "")
-                    if to not in pages:
-                        found.add((path, to))
+        for link in links_to_files(content) if path.endswith(".html") else ():
+            to = normpath(str(PurePosixPath(path).parent / link)) + ("/" if link.endswith("/") else "")
+            to = "index.html" if to == "./" else to + ("index.html" if to.endswith("/") else "")
+            if to not in pages:
+                found.add((path, to))
     return found
 
 
@@ -380,6 +384,7 @@ def test_a_final_of_version_0_2_that_not_every_target_has(tmp_path: Path) -> Non
     assert_sound(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "refusals"), [(0, ()), (1, ()), (2, REFUSALS), (3, REFUSALS)])
 def test_whatever_happens(tmp_path: Path, seed: int, refusals: tuple[str, ...], down: PublishError) -> None:
     """Targets fail, come and go, kept days are damaged, parts are refused: all is well in the end.

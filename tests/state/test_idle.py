@@ -30,7 +30,7 @@ def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], b
     monkeypatch.chdir(tmp_path)
     (tmp_path / "holidays.toml").touch()
     (tmp_path / "heatmap.toml").write_text(
-        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n[market.session]\noverrides = "holidays.toml"\n'
+        '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n[market.session]\noverrides = "holidays.toml"\n[page]\npng = false\n'
     )
     assert cli.main(["run", "--now", OPEN]) == 0
     runs: list[bool] = []

@@ -110,7 +110,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(Outcome._fields), JSON_VALUES), st.binary(max_size=60))
 @example({"market": ""}, b"")
 @example({"word": ""}, b"")
