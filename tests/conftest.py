@@ -15,6 +15,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from hypothesis import settings
 from jinja2 import Environment
 
 from heatmap.system.http import rate_limit
@@ -35,6 +36,9 @@ from tests.servers.web import Nginx
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+settings.register_profile("tests", deadline=None)  # beside other tests, an example may wait for a processor
+settings.load_profile("tests")
 
 AnyServer = TypeVar("AnyServer")
 AXE = CHECKOUT / "tests" / "script/node_modules/axe-core/axe.min.js"

@@ -108,7 +108,7 @@ def test_fault_11_times_as_people_write_them() -> None:
 
 def test_faults_12_and_14_the_clock_is_passed_in_once_and_aware() -> None:
     """Two moments give two answers in one process, and the guard reads no clock of its own."""
-    source = (CHECKOUT / "heatmap" / "guard.py").read_text("utf-8")
+    source = (CHECKOUT / "heatmap/market/calendar/phases.py").read_text("utf-8")
 
     assert ("open", "closed") == (
         judge(NSE, ist("2026-07-15T11:00")).phase,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -22,8 +21,6 @@ from heatmap.sources.snapshot_file import File
 from tests.checkout import CHECKOUT
 
 EXAMPLE = CHECKOUT / "templates" / "heatmap.toml"
-PROGRAM = CHECKOUT / "heatmap"
-ABOVE = ("cli",)  # packages that may know the whole configuration
 
 
 def problems(tmp_path: Path, text: str) -> list[str]:
@@ -322,22 +319,3 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     """Its whole name, and the command."""
     with pytest.raises(ConfigError, match=r"there is no .*/none\.toml: .*`heatmap init`"):
         loader.load(tmp_path / "none.toml")
-
-
-def imported(path: Path) -> set[str]:
-    """The modules that a file imports, for its types alone, too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
-
-
-def test_no_package_below_the_run_knows_the_whole_configuration() -> None:
-    """Each takes the values that it uses, so that it can be called, and tested, without a heatmap.toml."""
-    files = [path for path in PROGRAM.glob("*/**/*.py") if path.relative_to(PROGRAM).parts[0] not in ABOVE]
-
-    assert len(files) > 50
-    assert [] == [str(path) for path in files if "heatmap.config.loader" in imported(path)]

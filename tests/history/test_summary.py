@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,10 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar.phases import Alias, Calendar, Terms
 from heatmap.market.quotes import Quote
 from tests.history import markets
+from tests.history.conftest import Place
+from tests.history.figures import MARKET
 from tests.history.markets import SESSION
+from tests.pictures.market_map.test_past import asked
 
 NSE = markets.nse()
 DAYS = markets.sessions_before(NSE, SESSION, 40)
@@ -402,3 +407,22 @@ def test_how_far_periods_reach() -> None:
     assert 250 == period_starts.sessions_needed(("5d", "250d"))
     assert 260 == period_starts.sessions_needed(("5d", "ytd"))
     assert SESSION - timedelta(days=1) == DAYS[-1]
+
+
+def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
+    """SQLite and PostgreSQL lead to one digest."""
+    bars, quotes = markets.bars(NSE, 90)
+    with place.open() as store:
+        store.add_bars(MARKET, bars)
+        found = asked(store, tmp_path, ("5d", "60d", "ytd")).digest(quotes, SESSION)
+
+    expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
+    assert set(expected.bases) == set(found.bases)
+    assert json.loads(json.dumps(expected.closes)) == json.loads(json.dumps(found.closes))
+    for name, base in expected.bases.items():
+        assert base.closes == found.bases[name].closes
+        assert (base.since, base.sessions, base.lack) == (
+            found.bases[name].since,
+            found.bases[name].sessions,
+            found.bases[name].lack,
+        )

@@ -18,7 +18,6 @@ from heatmap.errors import PublishError
 from heatmap.history.options import HistoryOptions
 from heatmap.pages.archive import day_files, record
 from heatmap.run.archive_delivery import Archives
-from heatmap.state import json_files
 from heatmap.state.report import Report
 from heatmap.system import files
 from tests.doubles import MemoryPublisher, failure
@@ -328,7 +327,7 @@ def test_a_state_directory_without_room(
             raise OSError(28, "No space left on device")
         write(path, content)
 
-    monkeypatch.setattr(json_files, "write", small)
+    monkeypatch.setattr(files, "write", small)
     reports = evening(market)
     monkeypatch.undo()
     bad.error = None

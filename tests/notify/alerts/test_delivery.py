@@ -19,7 +19,6 @@ from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import delivery, memory, webhooks
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import tick
-from heatmap.state import json_files
 from heatmap.state.report import Report
 from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -331,7 +330,7 @@ class Full:
                 raise OSError(28, "No space left on device")
             write(path, content)
 
-        monkeypatch.setattr(json_files, "write", written)
+        monkeypatch.setattr(files, "write", written)
 
 
 @pytest.mark.parametrize("manner", ["refuse", "ok"])

@@ -416,7 +416,7 @@ def test_a_bug_in_here_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr(run_monitor.outcomes, "append", broken)
+    monkeypatch.setattr(run_monitor.run_log, "append", broken)
     said: list[str] = []
 
     report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip

@@ -13,7 +13,6 @@ import pytest
 from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import day_files, record
 from heatmap.pictures.context import Day
-from heatmap.state import json_files
 from heatmap.system import files
 from tests.pages.archive.test_day_pages import FINAL, THURSDAY, Market
 from tests.upgrades import make
@@ -150,7 +149,7 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content)
 
-    monkeypatch.setattr(json_files, "write", small)
+    monkeypatch.setattr(files, "write", small)
     room = 2
     day_files.save(tmp_path, "nse", days[4], day_files.pack(FILES))
     assert days[2:] == [*day_files.find(tmp_path, "nse")]

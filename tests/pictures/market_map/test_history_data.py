@@ -322,12 +322,15 @@ def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> No
             replace(quote, last_price=share and (quote.last_price or 1.0) * share)
             for quote in snapshot.quotes
         ]
-        for quote, found in zip(quotes, sparklines.of_sessions(past, quotes), strict=True):
+        for quote, found in zip(
+            quotes, sparklines.of_sessions(past.lines, past.digest.closes, quotes), strict=True
+        ):
             assert found == sparklines.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
     low, high = past.lines["A"].low, past.lines["A"].high
     for price in (low, high):
         quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
-        assert sparklines.of_sessions(past, [quote]) == [
+        assert sparklines.of_sessions(past.lines, past.digest.closes, [quote]) == [
             sparklines.line([*past.digest.closes["A"][-59:], price])
         ]
-    assert [None] == sparklines.of_sessions(past, [replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)])
+    new = replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)
+    assert [None] == sparklines.of_sessions(past.lines, past.digest.closes, [new])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +21,6 @@ from heatmap.pictures.market_map import past as figures
 from heatmap.pictures.market_map.past import Figures
 from heatmap.state import cache
 from tests.history import ex_dates, markets
-from tests.history.conftest import Place
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
 
@@ -90,25 +88,6 @@ def test_without_room_each_tick_makes_its_own(tmp_path: Path) -> None:
         store.add_bars(MARKET, bars)
         somewhere = asked(store, tmp_path).digest(quotes, SESSION)
         assert somewhere == asked(store, tmp_path / "not" / "there").digest(quotes, SESSION)
-
-
-def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
-    """SQLite and PostgreSQL lead to one digest."""
-    bars, quotes = markets.bars(NSE, 90)
-    with place.open() as store:
-        store.add_bars(MARKET, bars)
-        found = asked(store, tmp_path, ("5d", "60d", "ytd")).digest(quotes, SESSION)
-
-    expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
-    assert set(expected.bases) == set(found.bases)
-    assert json.loads(json.dumps(expected.closes)) == json.loads(json.dumps(found.closes))
-    for name, base in expected.bases.items():
-        assert base.closes == found.bases[name].closes
-        assert (base.since, base.sessions, base.lack) == (
-            found.bases[name].since,
-            found.bases[name].sessions,
-            found.bases[name].lack,
-        )
 
 
 def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Moment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import random
 import re
@@ -1248,17 +1247,3 @@ def test_relative_to_the_configuration(tmp_path: Path) -> None:
     publisher = GitPublisher("git+file:my%20site", branch="pages/été", folder="/docs/").located(tmp_path)
 
     assert f"git+file:{tmp_path}/my site (pages/été)" == publisher.name
-
-
-def test_the_modules_import_downwards_only() -> None:
-    """A module of this publisher imports only those below it, for annotations, too."""
-    modules = ["git", "git_branch", "git_locks", "git_commands", "git_store", "git_words"]  # from the top
-    for place, name in enumerate(modules):
-        text = (CHECKOUT / f"heatmap/publishers/{name}.py").read_text()
-        imports = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and node.module == "heatmap.publishers":
-                imports |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imports.add(node.module.removeprefix("heatmap.publishers."))
-        assert not imports & {*modules[: place + 1]}, name
