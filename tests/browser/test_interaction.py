@@ -247,7 +247,8 @@ def test_stocks_that_join_and_leave(site: Site, visit: Callable[..., Page]) -> N
 def test_a_refresh_leaves_nothing_behind(site: Site, visit: Callable[..., Page]) -> None:
     """After 1,000 refreshes of a treemap there are as many elements as after one, and no more memory held."""
     page = visit("/map/?layout=treemap&mode=rs")
-    first, second = site.draw(), site.draw(OPEN + timedelta(minutes=5), shift=0.5)
+    first = site.draw(count=40)
+    second = site.draw(OPEN + timedelta(minutes=5), count=40, shift=0.5)
     session = page.context.new_cdp_session(page)
     page.evaluate(
         """(pages) => { window.pages = pages; window.rounds = async (count) => {

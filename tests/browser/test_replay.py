@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -103,12 +104,11 @@ def test_keys_move_the_slider_and_all_follows(remembered: Site, visit: Callable[
 
 
 @pytest.mark.serial  # beside others Chromium now and then gives no computed style at all
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("palette", list(colours.GRADIENTS))
+@pytest.mark.parametrize(("layout", "palette"), [*zip(LAYOUTS, cycle(colours.GRADIENTS))])
 def test_every_layout_has_the_moments_shades(
     remembered: Site, visit: Callable[..., Page], layout: str, palette: str
 ) -> None:
-    """Those that the page of that moment had, by rank as by value."""
+    """Those that the page of that moment had, by rank as by value; each layout in another palette."""
     snapshot = recorded(REMEMBERED[2])
     ramp = colours.ramp(colours.GRADIENTS[palette]["green"])
     reading = reading_of(snapshot, "change", "1d")
