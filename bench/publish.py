@@ -28,26 +28,26 @@ from tests.servers.process import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
     from tests.promises.places import Place
 
 SLOWEST_SECONDS = 60  # what one upload by a tool may take
 PLAIN_FOLDER = "plain"
 
 
-def ours(place: Place, pages: Sequence[Page], _: Path) -> None:
+def ours(place: Place, pages: Sequence[WebFile], _: Path) -> None:
     """Publish as a tick does, every file anew."""
     delivery = place.publish(pages)
     if delivery.put != len(pages):
         raise RuntimeError(f"{place.kind}: {delivery}, so the time is not that of {len(pages)} files")
 
 
-def by_cp(place: Place, _: Sequence[Page], files: Path) -> None:
+def by_cp(place: Place, _: Sequence[WebFile], files: Path) -> None:
     """Copy the files."""
     _call("cp", "-r", f"{files}/.", str(place.root / PLAIN_FOLDER))
 
 
-def by_curl(place: Place, pages: Sequence[Page], files: Path) -> None:
+def by_curl(place: Place, pages: Sequence[WebFile], files: Path) -> None:
     """Upload the files in place, over one connection."""
     password = Path(place.options["password_file"]).read_text("utf-8").strip()
     scheme, _, rest = place.address(None, "127.0.0.1").partition("://")
@@ -61,7 +61,7 @@ def by_curl(place: Place, pages: Sequence[Page], files: Path) -> None:
     _call("curl", *words)
 
 
-def by_sftp(place: Place, pages: Sequence[Page], files: Path) -> None:
+def by_sftp(place: Place, pages: Sequence[WebFile], files: Path) -> None:
     """Upload the files in place, over one connection."""
     user, _, port = (
         place.address(None, "127.0.0.1").partition("://")[2].partition("/")[0].partition("@127.0.0.1:")
@@ -80,7 +80,7 @@ def by_sftp(place: Place, pages: Sequence[Page], files: Path) -> None:
     _call("sftp", "-q", "-b", "-", *arguments, "127.0.0.1", words="\n".join(batch))
 
 
-Upload = Callable[["Place", "Sequence[Page]", Path], None]
+Upload = Callable[["Place", "Sequence[WebFile]", Path], None]
 PLAINEST: dict[str, tuple[str, Upload]] = {  # by the scheme of the target
     "file": ("cp -r", by_cp),
     "ftp": ("curl -T", by_curl),

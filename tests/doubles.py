@@ -15,7 +15,7 @@ from heatmap.pictures.options import PageOptions
 from heatmap.publishers import groups
 from heatmap.publishers.delivery import Delivery
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 
 @dataclass
@@ -55,15 +55,15 @@ class MemoryPublisher:
         """Say what it was told to say."""
         return self.missing
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Keep the pages, or raise."""
         self.before()
         if self.error:
             raise self.error
         self.runs += 1
         failed = [key for key in groups.group(pages) if key.part in self.lacks]
-        lacks = groups.lacks(pages, failed, f"{self.name}: something is in the way: remove it")
-        taken = groups.without(pages, lacks)
+        lacks = groups.missing_parts(pages, failed, f"{self.name}: something is in the way: remove it")
+        taken = groups.leave_out(pages, lacks)
         for page in taken:
             self.pages[page.path] = page.content
             self.order.append(page.path)
@@ -78,7 +78,7 @@ class MemoryPublisher:
     def check(
         self,
         deadline: Deadline,
-        pages: Sequence[Page] = (),
+        pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
         """Find all well, or raise."""

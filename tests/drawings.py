@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 from heatmap.analysis import rankings
-from heatmap.analysis.rankings import Reading
+from heatmap.analysis.rankings import Ranking
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pages.page import render
-from heatmap.pictures.context import Occasion
+from heatmap.pictures.context import PageContext
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.options import PageOptions
 from heatmap.sources.recording import Recording
@@ -57,12 +57,12 @@ def recorded(now: datetime = FINAL) -> Snapshot:
     return Recording().fetch(now=now)
 
 
-def occasion(title: str = "A market", **more: Any) -> Occasion:
+def occasion(title: str = "A market", **more: Any) -> PageContext:
     """A drawing after the close of 17 September 2026."""
     calendar = packaged.load(packaged.SessionOptions(), Path())
-    known = {"calendar_end": phases.end_of(calendar), **more}
-    verdict = phases.judge(calendar, FINAL)
-    return Occasion("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **known)
+    known = {"calendar_end": phases.coverage_end(calendar), **more}
+    verdict = phases.phase_at(calendar, FINAL)
+    return PageContext("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **known)
 
 
 def page_of(
@@ -70,12 +70,12 @@ def page_of(
     *,
     root: bool = False,
     options: PageOptions | None = None,
-    where: Occasion | None = None,
+    where: PageContext | None = None,
     history: dict[str, object] | None = None,
 ) -> str:
     """The page of a market, in its own folder or in the one above."""
     options = options or PageOptions()
-    found = rankings.read_all(snapshot, options.clamp_percent, options.period_clamps)
+    found = rankings.rank_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
     table = view.draw(snapshot, found["change", "1d"])
     page, page_above = render(table, snapshot, found, where or occasion(), options, history=history)
@@ -90,6 +90,6 @@ def data_of(page: str) -> dict[str, Any]:
     return data
 
 
-def reading_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Reading:
+def reading_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Ranking:
     """One reading of a market, with the usual clamps."""
-    return rankings.read_all(snapshot, 3.0, {})[mode, period]
+    return rankings.rank_all(snapshot, 3.0, {})[mode, period]

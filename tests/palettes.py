@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from heatmap.analysis.colours import UPS
-from heatmap.pictures.market_map.data import PALETTES, packed_palettes
+from heatmap.pictures.market_map.data import PALETTES, encode_palettes
 
 
 def content() -> str:
     """What the file must hold."""
-    return json.dumps({up: packed_palettes(up) for up in UPS}, indent=1) + "\n"
+    return json.dumps({up: encode_palettes(up) for up in UPS}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

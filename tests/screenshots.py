@@ -22,7 +22,7 @@ from heatmap.history.store import open_store
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
 from heatmap.pages import embed
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.run import demo, tick
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
@@ -96,7 +96,7 @@ def publish(folder: Path) -> None:
 def publish_days(folder: Path, count: int = 80) -> None:
     """Publish a final page for each session of `count` days; the recorded stocks walk by chance, all together."""
     source = MemorySource(is_open=None)
-    config = configuration(folder, source, FilePublisher(f"file:{folder / 'site/archive'}"))  # type: ignore[arg-type]
+    config = configuration(folder, source, FolderPublisher(f"file:{folder / 'site/archive'}"))  # type: ignore[arg-type]
     (market,) = config.markets
     config = config._replace(markets=(market._replace(title=demo.TITLE),))
     chance = Random(7)

@@ -20,7 +20,7 @@ from heatmap import cli
 from heatmap.errors import ConfigError, ShortageError
 from heatmap.system import resource_errors, secrets
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.checkout import CHECKOUT
 from tests.servers.exchange import Exchange, moved, recorded_rows
 
@@ -248,10 +248,10 @@ MEMORY, OPEN_FILES, CHILDREN = "no memory left", "no more files can be opened", 
 )
 def test_what_a_shortage_looks_like(error: Exception, said: str) -> None:
     """By its class, its number, its words; what is no shortage stays what it is."""
-    with pytest.raises(ShortageError, match=said), resource_errors.told():
+    with pytest.raises(ShortageError, match=said), resource_errors.translating_resource_errors():
         raise error
     for other in (OSError(2, "No such file or directory"), ConfigError(["out of memory"]), KeyError("x")):
-        assert other is resource_errors.foreseen(other)
+        assert other is resource_errors.as_known_error(other)
 
 
 @pytest.mark.process
@@ -313,11 +313,11 @@ def test_a_program_that_cannot_be_started_for_want_of_room(
         if program == "git":
             from heatmap.publishers.git.publisher import GitPublisher
 
-            GitPublisher(f"git+file:{tmp_path}").publish([Page("index.html", b"")], Deadline(5))
+            GitPublisher(f"git+file:{tmp_path}").publish([WebFile("index.html", b"")], Deadline(5))
         elif program == "sftp":
             from heatmap.publishers.sftp.publisher import SftpPublisher
 
-            SftpPublisher("sftp://me@localhost/www").publish([Page("index.html", b"")], Deadline(5))
+            SftpPublisher("sftp://me@localhost/www").publish([WebFile("index.html", b"")], Deadline(5))
         else:
             secrets.read(None, None, ["true"])
 

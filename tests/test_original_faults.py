@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.market.calendar.packaged import SessionOptions, load
-from heatmap.market.calendar.phases import judge
+from heatmap.market.calendar.phases import phase_at
 from tests.checkout import CHECKOUT
 
 NSE = load(SessionOptions(), Path())
@@ -45,7 +45,7 @@ def test_fault_2_a_server_in_utc_opens_with_india() -> None:
     morning, evening = (ist(f"2026-07-15T{at}").astimezone(UTC) for at in ("09:30", "20:00"))
 
     assert (False, True) == (flawed(morning), flawed(evening))
-    assert ("open", "final") == (judge(NSE, morning).phase, judge(NSE, evening).phase)
+    assert ("open", "final") == (phase_at(NSE, morning).phase, phase_at(NSE, evening).phase)
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_fault_2_a_server_in_utc_opens_with_india() -> None:
 def test_faults_3_to_8_the_wrong_moments(fault: int, at: str, *, flawed_says: bool, phase: str) -> None:
     """Opening early, closing late, weekends, holidays, special sessions, and no run after the close."""
     assert flawed_says is flawed(ist(at)), f"fault {fault} is not shown by this instant"
-    assert phase == judge(NSE, ist(at)).phase
+    assert phase == phase_at(NSE, ist(at)).phase
 
 
 def test_fault_7_a_sunday_session_is_meant() -> None:
     """The budget Sunday is open because it is listed; the Sunday after it is closed."""
     assert ("open", "closed") == (
-        judge(NSE, ist("2026-02-01T11:00")).phase,
-        judge(NSE, ist("2026-02-08T11:00")).phase,
+        phase_at(NSE, ist("2026-02-01T11:00")).phase,
+        phase_at(NSE, ist("2026-02-08T11:00")).phase,
     )
 
 
@@ -94,7 +94,7 @@ def test_faults_9_and_10_short_and_overnight_windows(
         assert flawed_says is flawed(now, opens, closes)
     else:
         assert flawed_says is (opens[0] < now.hour < closes[0])
-    assert is_open is (judge(load(own, Path()), now).phase == "open")
+    assert is_open is (phase_at(load(own, Path()), now).phase == "open")
 
 
 def test_fault_11_times_as_people_write_them() -> None:
@@ -102,7 +102,7 @@ def test_fault_11_times_as_people_write_them() -> None:
     calendar = load(SessionOptions(open="9:15:30", close="15:30", time_zone="Asia/Kolkata"), Path())
 
     assert ("closed", "open") == tuple(
-        judge(calendar, ist(f"2026-07-15T09:15:{second}")).phase for second in (29, 30)
+        phase_at(calendar, ist(f"2026-07-15T09:15:{second}")).phase for second in (29, 30)
     )
 
 
@@ -111,8 +111,8 @@ def test_faults_12_and_14_the_clock_is_passed_in_once_and_aware() -> None:
     source = (CHECKOUT / "heatmap/market/calendar/phases.py").read_text("utf-8")
 
     assert ("open", "closed") == (
-        judge(NSE, ist("2026-07-15T11:00")).phase,
-        judge(NSE, ist("2026-07-15T09:00")).phase,
+        phase_at(NSE, ist("2026-07-15T11:00")).phase,
+        phase_at(NSE, ist("2026-07-15T09:00")).phase,
     )
     assert not re.search(r"\.now\(|utcnow|today\(\)|import time", source)
 

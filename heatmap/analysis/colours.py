@@ -97,7 +97,7 @@ def count_gains(values: Sequence[float]) -> int:
 
 
 @cache
-def ramp(gradient: Gradient) -> tuple[str, ...]:
+def palette(gradient: Gradient) -> tuple[str, ...]:
     """Return the 2 x SHADES + 1 fills of a two-sided scale, from the strongest gain to the strongest loss.
 
     At NEUTRAL stands the middle between the weakest gain and the weakest loss.
@@ -107,7 +107,7 @@ def ramp(gradient: Gradient) -> tuple[str, ...]:
     return (*gains, _middle(gains[-1], losses[0]), *losses)
 
 
-def one_sided_ramp(name: str) -> tuple[str, ...]:
+def one_sided_palette(name: str) -> tuple[str, ...]:
     """Return the SHADES fills of a one-sided scale of ONE_SIDED, from the deepest to the lightest."""
     return tuple(steps(*ONE_SIDED[name], SHADES))
 
@@ -164,15 +164,15 @@ def inks(fills: Sequence[str]) -> list[str]:
     return chosen
 
 
-def two_sided_inks(fills: Sequence[str], gains: int) -> list[str]:
+def inks_of_both_sides(fills: Sequence[str], gains: int) -> list[str]:
     """Return the inks of fills from the strongest gain to the strongest loss, of which `gains` are gains."""
     return inks(fills[:gains]) + inks(fills[gains:][::-1])[::-1]
 
 
 @cache
-def ramp_inks(gradient: Gradient) -> tuple[str, ...]:
+def palette_inks(gradient: Gradient) -> tuple[str, ...]:
     """Return the inks of a `ramp`."""
-    return tuple(two_sided_inks(ramp(gradient), NEUTRAL + 1))
+    return tuple(inks_of_both_sides(palette(gradient), NEUTRAL + 1))
 
 
 def _readable_inks(fill: str) -> tuple[str, ...]:

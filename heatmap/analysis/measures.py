@@ -207,7 +207,7 @@ def breadth(changes: Iterable[float | None]) -> Breadth:
     return Breadth(advances, declines, len(known) - advances - declines)
 
 
-def in_order(quotes: Sequence[Quote], values: Sequence[float | None]) -> list[int]:
+def rank(quotes: Sequence[Quote], values: Sequence[float | None]) -> list[int]:
     """Return the quotes' positions as they are drawn: value descending, ties by symbol, unknown last."""
     key = [
         (value is None, 0.0 if value is None else -value, quote.symbol)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.analysis import colours, measures
 from heatmap.analysis.modes import MODES
-from heatmap.market.periods import DAY, YEAR, Period, period
+from heatmap.market.periods import DAY, YEAR, Period, parse_period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class Scale(NamedTuple):
     clipped: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
 
 
-class Reading(NamedTuple):
+class Ranking(NamedTuple):
     """A market read in one mode over one period, in that reading's own order.
 
     `order` are positions in the snapshot's quotes: value descending, ties by symbol, unknown last.
@@ -48,25 +48,25 @@ class Reading(NamedTuple):
 def periods(snapshot: Snapshot) -> list[Period]:
     """Return the periods that the snapshot's quotes have a percent change for, shortest first."""
     names = {name for quote in snapshot.quotes for name in quote.changes} - {DAY}
-    known = sorted(filter(None, map(period, names)), key=lambda found: (found.sessions, found.name))
-    day = period(DAY)
+    known = sorted(filter(None, map(parse_period, names)), key=lambda found: (found.sessions, found.name))
+    day = parse_period(DAY)
     return ([day] if day else []) + known[: MOST_PERIODS - 1]
 
 
-def read(
+def rank(
     snapshot: Snapshot, mode: Mode, over: Period, day_clamp: float, clamps: Mapping[str, float]
-) -> Reading:
+) -> Ranking:
     """Return one reading. `day_clamp` is the day's clamp in percent, `clamps` those of other periods."""
     if mode.measure is None:
         message = f"the mode {mode.name} takes the history"
         raise ValueError(message)
     values = mode.measure(snapshot.quotes, over.name)
-    return read_values(
+    return rank_values(
         snapshot, mode, over, values, mode.clamp or clamps.get(over.name) or over.clamp(day_clamp)
     )
 
 
-def read_values(
+def rank_values(
     snapshot: Snapshot,
     mode: Mode,
     over: Period,
@@ -75,14 +75,14 @@ def read_values(
     *,
     scored: bool = True,
     exact: bool = False,
-) -> Reading:
+) -> Ranking:
     """Return the reading of a value a quote. Its strongest shades begin `usual` from the centre.
 
     Shades are those of the values as they are shown, so that all tiles with the same number look the same.
     Without `scored` it has no scores. `exact` values are percent changes to the last digit: order,
     percentiles and scores are made of them, the reading's values and shades of what is shown.
     """
-    order = measures.in_order(snapshot.quotes, values)
+    order = measures.rank(snapshot.quotes, values)
     known = [value for index in order if (value := values[index]) is not None]
     percentiles = [value for value in measures.percentiles(known) if value is not None]
     scores = [value for value in measures.standard_scores(known) if value is not None] if scored else []
@@ -96,12 +96,12 @@ def read_values(
             scales.insert(0, Scale(RANK, tuple(colours.rank_shades(shown))))
     else:
         scales = [Scale(PERCENTILE, tuple(map(colours.share_shade, percentiles)))]
-    return Reading(
+    return Ranking(
         mode.name, over.name, tuple(order), tuple(known), tuple(percentiles), tuple(scores), tuple(scales)
     )
 
 
-def relative(change: Reading) -> Reading:
+def relative(change: Ranking) -> Ranking:
     """Return the reading of relative strength over the period of a reading of the percent change.
 
     Its values are that one's scores, so all but the shades is there already. Without scores of its own.
@@ -114,15 +114,15 @@ def relative(change: Reading) -> Reading:
     return change._replace(mode=mode.name, values=change.scores, scores=(), scales=(scale,))
 
 
-def read_all(
+def rank_all(
     snapshot: Snapshot, day_clamp: float, clamps: Mapping[str, float]
-) -> dict[tuple[str, str], Reading]:
+) -> dict[tuple[str, str], Ranking]:
     """Return the readings by mode and period, of every period that a mode can be read over."""
     found = periods(snapshot)
-    year = period(YEAR)
+    year = parse_period(YEAR)
     everywhere = [*found, *([year] if year and year not in found else [])]
     return {
-        (mode.name, over.name): read(snapshot, mode, over, day_clamp, clamps)
+        (mode.name, over.name): rank(snapshot, mode, over, day_clamp, clamps)
         for mode in MODES.values()
         for over in (found if mode.periods is None else everywhere)
         if mode.periods is None or over.name in mode.periods

@@ -41,14 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _obey(argv: Sequence[str]) -> int:
-    if idle.lasts(argv):
+    if idle.is_idle(argv):
         return 0
     from heatmap.cli import parser
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal may know fewer letters than folders and names have
             stream.reconfigure(errors="backslashreplace")
-    code = parser.obey(argv)
+    code = parser.dispatch(argv)
     _flush()
     import gc
 

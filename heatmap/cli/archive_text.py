@@ -29,7 +29,7 @@ def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> li
     return target_days.find_gaps(known, dict.fromkeys(names), whole_days)
 
 
-def sentences(gaps: Sequence[Gap]) -> list[str]:
+def describe_gaps(gaps: Sequence[Gap]) -> list[str]:
     """Return a sentence for each target to which days are still to be brought."""
     return [
         f"{gap.target} lacks the archived {_listed(gap.pending)}: the next runs that reach it bring "
@@ -63,7 +63,7 @@ def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
 
 def _listed(days: Sequence[date]) -> str:
     """Return the maps of some days as a list in words."""
-    named = [wording.day(day) for day in days]
+    named = [wording.format_day(day) for day in days]
     if len(named) > MOST_NAMED:
         named = [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} later days"]
     return f"map of {named[0]}" if len(named) == 1 else f"maps of {', '.join(named[:-1])} and {named[-1]}"
@@ -71,5 +71,5 @@ def _listed(days: Sequence[date]) -> str:
 
 def _counted(days: Sequence[date]) -> str:
     if len(days) == 1:
-        return f"the archived map of {wording.day(days[0])}"
-    return f"{len(days)} archived maps, from {wording.day(days[0])} to {wording.day(days[-1])}"
+        return f"the archived map of {wording.format_day(days[0])}"
+    return f"{len(days)} archived maps, from {wording.format_day(days[0])} to {wording.format_day(days[-1])}"

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
-    from heatmap.history.backfill import Filled
-    from heatmap.history.corporate_actions import Action, Findings
+    from heatmap.history.backfill import BackfillResult
+    from heatmap.history.corporate_actions import CorporateAction, Detection
     from heatmap.history.store import Store
-    from heatmap.sources.nse.archive_files import Exchange, Folder
+    from heatmap.sources.nse.archive_files import ArchiveFolder, ArchiveServer
 
 HELP = "read the exchange's daily archives"
 USUAL_DAYS = 366  # without --from: the longest period a page shows
@@ -79,7 +79,7 @@ def days_told(days: Sequence[date]) -> str:
 def run(arguments: argparse.Namespace, config: Config) -> int:
     """Fill in the sessions asked for, compare closes, and return the exit code."""
     from heatmap.history import backfill
-    from heatmap.pictures.market_map.past import forget_digests
+    from heatmap.pictures.market_map.past import forget_summaries
     from heatmap.sources.nse import symbols
 
     market = config.named(arguments.market)[0]
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
             )
         if filled.stored and not filled.stopped:
             _learn_symbols(shelf, config)
-        forget_digests(config.state_directory)
+        forget_summaries(config.state_directory)
         calendar = symbols.with_kept(market.calendar, config.state_directory)
         findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     return _report(filled, findings, today, is_all=arguments.folder is not None)
 
 
-def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
+def _learn_symbols(shelf: ArchiveFolder | ArchiveServer, config: Config) -> None:
     """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
     from heatmap.sources.nse import symbols
     from heatmap.sources.options import FOLDER
@@ -128,7 +128,7 @@ def _learn_symbols(shelf: Folder | Exchange, config: Config) -> None:
         note(f"the exchange's list of symbols that changed is left out: {error}")
 
 
-def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool) -> int:
+def _report(filled: BackfillResult, found: Detection | None, today: date, *, is_all: bool) -> int:
     """Print what is worth knowing, complain of what failed, and return the exit code.
 
     `is_all`: there is nothing but what was read, so that a missing session is no failure.
@@ -153,18 +153,20 @@ def _report(filled: Filled, found: Findings | None, today: date, *, is_all: bool
     return errors[-1].exit_code if errors else EXIT_OK
 
 
-def _print_actions(found: Sequence[Action]) -> None:
+def _print_actions(found: Sequence[CorporateAction]) -> None:
     from heatmap.history import corporate_actions
 
     for action in found[:MOST_ACTIONS]:
-        print(f"  {'adjusted ' if action.factor else 'see to   '}  {corporate_actions.told(action)}")
+        print(f"  {'adjusted ' if action.factor else 'see to   '}  {corporate_actions.describe(action)}")
     if len(found) > MOST_ACTIONS:
         print(f"  and        {len(found) - MOST_ACTIONS:,} more: ask for fewer sessions to see them")
     if any(action.factor is None for action in found):
         print("  if you know what it was, write an [[action]] into your overrides file: docs/calendar.md")
 
 
-def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextManager[Folder | Exchange]:
+def _shelf(
+    arguments: argparse.Namespace, market: Market
+) -> AbstractContextManager[ArchiveFolder | ArchiveServer]:
     """Return where the archives are. Raises UsageError, or HistoryImpossible."""
     from contextlib import nullcontext
 
@@ -173,7 +175,7 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
     if market.calendar.always:
         raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
     if arguments.folder is not None:
-        return nullcontext(archive_files.Folder(arguments.folder))
+        return nullcontext(archive_files.ArchiveFolder(arguments.folder))
     names = [named.name for named in market.sources]
     if not any(name.startswith(ARCHIVES_OF) for name in names):
         raise UsageError(
@@ -183,16 +185,16 @@ def _shelf(arguments: argparse.Namespace, market: Market) -> AbstractContextMana
     from heatmap.sources.nse import live
 
     if arguments.archive_url is None:
-        return archive_files.Exchange(bhavcopy.BASE_URL, live.BASE_URL, site.BROWSER_HEADERS)
+        return archive_files.ArchiveServer(bhavcopy.BASE_URL, live.BASE_URL, site.BROWSER_HEADERS)
     try:
         live.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
     except ConfigError as error:
         raise UsageError(str(error).replace("base_url", "--archive-url")) from error
-    return archive_files.Exchange(arguments.archive_url, arguments.archive_url, site.BROWSER_HEADERS)
+    return archive_files.ArchiveServer(arguments.archive_url, arguments.archive_url, site.BROWSER_HEADERS)
 
 
 def _span(
-    arguments: argparse.Namespace, market: Market, shelf: Folder | Exchange, now: datetime
+    arguments: argparse.Namespace, market: Market, shelf: ArchiveFolder | ArchiveServer, now: datetime
 ) -> list[date]:
     """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
     from heatmap.history import backfill
@@ -200,7 +202,7 @@ def _span(
 
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
-    folder = shelf.days if isinstance(shelf, archive_files.Folder) else []
+    folder = shelf.days if isinstance(shelf, archive_files.ArchiveFolder) else []
     lowest = calendar.first or date.min
     known = [day for day in folder if lowest <= day] or [today]
     last = arguments.last or known[-1]

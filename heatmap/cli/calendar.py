@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not markets:
         known = " and ".join(packaged.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
-    lists = holiday_files.without_remains(_lists(arguments.body, markets))
+    lists = holiday_files.without_leftovers(_lists(arguments.body, markets))
     if arguments.action is _check or _is_read():
         for sentence in (sentence for listed in lists for sentence in listed.apart):
             print(f"note: {sentence}")

@@ -162,7 +162,7 @@ def _pictures(config: Config) -> str:
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:
     """Ask every source; one that fails is a failure where no other has what it would give."""
-    verdict = phases.judge(market.calendar, now)
+    verdict = phases.phase_at(market.calendar, now)
     _tell(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
     failed: list[tuple[NamedSource, SourceError]] = []
     answered: list[NamedSource] = []

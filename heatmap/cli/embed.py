@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(embed.include(address, _fragment(arguments, choices, config.page.fragments)), end="")
         return 0
     print(
-        embed.snippet(
+        embed.iframe(
             address,
             market.title,
             market=market.name,
@@ -99,28 +99,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _choices(arguments: argparse.Namespace, config: Config) -> embed.Choices:
+def _choices(arguments: argparse.Namespace, config: Config) -> embed.EmbedChoices:
     """Return what the page is to show first, without what it shows anyway. Raises UsageError."""
     history = config.history
     modes = [*EVERY] if history.enabled else [*MODES]
     periods = [*embed.SOURCE_PERIODS, *(history.periods if history.enabled else ())]
     for option, value, known in (("mode", arguments.mode, modes), ("period", arguments.period, periods)):
         if value is not None and value not in known:
-            raise UsageError(f"--{option}: the page has no {value!r}{suggestions.nearest(value, known)}")
+            raise UsageError(f"--{option}: the page has no {value!r}{suggestions.suggestion(value, known)}")
     if arguments.watch is not None and not SYMBOLS.fullmatch(arguments.watch):
         raise UsageError("--watch takes symbols, separated by commas, such as TCS,M&M")
     if arguments.sector is not None and not (arguments.sector.isprintable() and arguments.sector.strip()):
         raise UsageError("--sector takes the name of a sector, as the page's list has it, or watchlist")
-    usual = embed.Choices(
+    usual = embed.EmbedChoices(
         "change", "table", "1d", palette=config.page.gradient, sort="mode", area="market-cap"
     )
     asked = (getattr(arguments, key) for key in usual._fields)
-    return embed.Choices(
+    return embed.EmbedChoices(
         *(value if value != default else None for value, default in zip(asked, usual, strict=True))
     )
 
 
-def _fragment(arguments: argparse.Namespace, choices: embed.Choices, published: Sequence[str]) -> str:
+def _fragment(arguments: argparse.Namespace, choices: embed.EmbedChoices, published: Sequence[str]) -> str:
     """Return the fragment asked for. Raises UsageError, or ConfigError where it is not published."""
     others = set(choices.made()) - {"mode", "layout", "theme"}
     if arguments.auto_height or arguments.height or others or (choices.mode or "change") not in MODES:

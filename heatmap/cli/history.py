@@ -163,7 +163,7 @@ def _bars(
 
     first, last = arguments.first or date.min, arguments.last or date.max
     days = [day for day in store.sessions(market) if first <= day <= last]
-    found: tuple[corporate_actions.Action, ...] = ()
+    found: tuple[corporate_actions.CorporateAction, ...] = ()
     if arguments.adjusted and days:
         found = verify(store, market, calendar, days[0], days[-1]).actions
         found = tuple(action for action in found if action.date <= days[-1])
@@ -179,7 +179,7 @@ def _bars(
     for day in days:
         bars = store.bars(market, day, 1)
         if arguments.adjusted:
-            bars = adjustment.adjusted(symbol_changes.renamed(bars, calendar.aliases), found)
+            bars = adjustment.adjust(symbol_changes.rename(bars, calendar.aliases), found)
         yield bars
 
 

@@ -178,7 +178,7 @@ class _SetUp:
         """Run another command with the new configuration. Raises KeyboardInterrupt if it was interrupted."""
         from heatmap.cli import parser
 
-        code = parser.obey([command, "--config", str(self._path), *options])
+        code = parser.dispatch([command, "--config", str(self._path), *options])
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         return code

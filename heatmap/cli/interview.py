@@ -197,14 +197,14 @@ def _target_url(answer: str) -> str:
 
 def _source(answer: str) -> str:
     """Return the key and the value of a file source, with a space between them. Raises BadAnswer."""
-    from heatmap.sources.snapshot_file import File
+    from heatmap.sources.snapshot_file import SnapshotFile
 
     is_address = "://" in answer
     value = answer if is_address else str(Path(answer).expanduser().absolute())
     if not is_address and not Path(value).is_file():
         raise BadAnswer(f"there is no file {value}")
     try:
-        _ = File(url=value) if is_address else File(path=value)
+        _ = SnapshotFile(url=value) if is_address else SnapshotFile(path=value)
     except ConfigError as error:
         raise BadAnswer("; ".join(error.problems)) from error
     return f"{'url' if is_address else 'path'} {value}"

@@ -17,7 +17,7 @@ from heatmap.errors import ConfigError, HeatmapError, common_code, is_foreseen
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from heatmap.state.run_log import Outcome
+    from heatmap.state.run_log import RunOutcome
 
 FORMATS = ("plain", "json")
 INFO, WARNING, ERROR = "info", "warning", "error"
@@ -42,7 +42,7 @@ def complain(error: BaseException) -> None:
         print(f"heatmap: this is a bug, please report it with the lines above: {error!r}", file=sys.stderr)
 
 
-class Voice:
+class Console:
     """Where one run writes. `form` is one of FORMATS, or None for bare sentences.
 
     `talk` tells whether what goes well is of interest, too. `markets` are the names that a sentence may
@@ -89,7 +89,7 @@ class Voice:
         more = {"error": error.word, "exit_code": error.exit_code}
         return f"{self._line(ERROR, sentence, more, seconds)}\n".encode()
 
-    def end(self, code: int, outcomes: Sequence[Outcome] = ()) -> None:
+    def end(self, code: int, outcomes: Sequence[RunOutcome] = ()) -> None:
         """Tell how it ended, in a log; not of a run that found nothing to do, and nobody to tell of it."""
         if self._form is None or not (self._talk or code or outcomes):
             return
@@ -130,7 +130,7 @@ class Voice:
         return json.dumps({"time": at, "level": level, "message": sentence, **more})
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: RunOutcome) -> str:
     """Say what became of a market, in few words: an error has had its line."""
     told = f"{outcome.market} {outcome.word}"
     if outcome.is_good and outcome.as_of:

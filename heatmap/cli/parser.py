@@ -34,7 +34,7 @@ CONFIG = "--config"
 WITH_ACTIONS = ("history", "calendar")  # commands that do nothing by themselves
 
 
-def obey(argv: Sequence[str]) -> int:
+def dispatch(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     commands.configuration_path = None
     try:
@@ -53,9 +53,9 @@ def obey(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- whatever was not foreseen is a bug, and is shown whole
-        from heatmap.system.resource_errors import foreseen
+        from heatmap.system.resource_errors import as_known_error
 
-        known = foreseen(error)
+        known = as_known_error(error)
         _tell(argv, known)
         return common_code([known])
 
@@ -91,10 +91,10 @@ def _tell(argv: Sequence[str], error: BaseException) -> None:
     """Tell of an error that no command has told of, as a line of the log where the command line wants one."""
     asked = [value for word, value in pairwise(argv) if word == LOG_FORMAT]
     asked += [word.removeprefix(f"{LOG_FORMAT}=") for word in argv]
-    from heatmap.cli.log import FORMATS, Voice
+    from heatmap.cli.log import FORMATS, Console
 
     form = next((each for each in FORMATS if each in asked), None)
-    Voice(form, datetime.now(UTC), talk=False).complain(error)
+    Console(form, datetime.now(UTC), talk=False).complain(error)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
             name = word.partition("=")[0]
             options = [*self._option_string_actions]
             if name.startswith("-") and name not in options:
-                self.error(f"there is no option {name!r}{suggestions.nearest(name, options, cutoff=0.6)}")
+                self.error(f"there is no option {name!r}{suggestions.suggestion(name, options, cutoff=0.6)}")
         if rest:
             self.error(f"nothing is to be done with {' '.join(rest)!r}")
         return found, rest
@@ -122,8 +122,8 @@ class _Parser(argparse.ArgumentParser):
         what = "/".join(action.option_strings) or str(action.metavar).lower()
         known = list(action.choices)
         if action.option_strings:
-            self.error(f"{what} cannot be {value!r}{suggestions.nearest(value, known)}")
-        self.error(f"there is no {what} {value!r}{suggestions.nearest(value, known, cutoff=0.6)}")
+            self.error(f"{what} cannot be {value!r}{suggestions.suggestion(value, known)}")
+        self.error(f"there is no {what} {value!r}{suggestions.suggestion(value, known, cutoff=0.6)}")
 
     def error(self, message: str) -> NoReturn:
         end = "" if message.endswith("?") else "."

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.history.model import Pending
+    from heatmap.history.model import PendingAction
 
 MOST_SHOWN = 8
 WIDTH = 100  # columns
 
 
-def summarize(found: Sequence[Pending]) -> str | None:
+def summarize(found: Sequence[PendingAction]) -> str | None:
     """Return one sentence on the stocks whose prices nothing explains; None where there is none."""
     symbols = list(dict.fromkeys(each.symbol for each in found if each.factor is None))
     if not symbols:
@@ -26,7 +26,7 @@ def summarize(found: Sequence[Pending]) -> str | None:
     )
 
 
-def print_pending(found: Sequence[Pending]) -> None:
+def print_pending(found: Sequence[PendingAction]) -> None:
     """Print each action with the lines to write, the unexplained first; nothing where none waits."""
     from heatmap.history import pending_actions
 

@@ -23,7 +23,7 @@ from heatmap.errors import EXIT_OK, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from heatmap.cli.log import Voice
+    from heatmap.cli.log import Console
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 60, 60 * 60
 UNITS = {"s": 1, "m": 60, "h": 60 * 60}  # seconds
@@ -31,7 +31,7 @@ LOOK_SECONDS = 2.0  # how often the clock is looked at: it may jump, and a machi
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(arguments: argparse.Namespace, voice: Voice) -> int:
+def run(arguments: argparse.Namespace, voice: Console) -> int:
     """Tick until a signal asks for the end, which is no failure. Raises UsageError, ConfigError."""
     if arguments.now is not None:
         raise UsageError("--every and --now do not go together: time has to pass")
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         return _tick_on(arguments, voice, signals)
 
 
-def _tick_on(arguments: argparse.Namespace, voice: Voice, signals: _Signals) -> int:
+def _tick_on(arguments: argparse.Namespace, voice: Console, signals: _Signals) -> int:
     every = parse(arguments.every)
     config = load(arguments.config)  # a mistake is told now, and not by every tick
     config.named(arguments.market)
@@ -102,7 +102,7 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     return [sys.executable, *before, "run", *given, *(flag for flag, is_set in flags.items() if is_set)]
 
 
-def _tick(command: list[str], signals: _Signals, voice: Voice) -> None:
+def _tick(command: list[str], signals: _Signals, voice: Console) -> None:
     """Run one tick to its end, or end it where we are to end ourselves, or where it cannot end by itself."""
     try:
         # A group of its own: Ctrl-C is for us, who then end the tick in good order.

@@ -7,15 +7,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap.cli.log import FORMATS, Voice
+from heatmap.cli.log import FORMATS, Console
 from heatmap.cli.now import parse_now
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
 from heatmap.run import tick
 from heatmap.state import idle
 from heatmap.system import stop
-from heatmap.system.deadline import ending_process
-from heatmap.system.resource_errors import foreseen
+from heatmap.system.deadline import end_process_at_deadline
+from heatmap.system.resource_errors import as_known_error
 
 if TYPE_CHECKING:
     import argparse
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = sys.stdout is not None and sys.stdout.isatty()
     talk = arguments.verbose or (terminal and not arguments.quiet)
     now = parse_now(arguments.now)
-    voice = Voice(arguments.log_format, now, talk=talk)
+    voice = Console(arguments.log_format, now, talk=talk)
     try:
         if arguments.every is not None:
             from heatmap.cli import repeat
@@ -66,13 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
     except (Exception, StoppedError) as error:
         if arguments.log_format is None:
             raise
-        known = foreseen(error)
+        known = as_known_error(error)
         voice.complain(known)
         voice.end(common_code([known]))
         return common_code([known])
 
 
-def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interactive: bool) -> int:
+def _tick(arguments: argparse.Namespace, now: datetime, voice: Console, *, interactive: bool) -> int:
     gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
     config = load(arguments.config)
     voice.markets = [market.name for market in config.markets]
@@ -81,7 +81,7 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
 
         voice.say(f"configuration: {commands.configuration(config)}")
     seconds = config.deadline_seconds + LAST_RESORT_SECONDS
-    with ending_process(seconds, voice.prepare(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
+    with end_process_at_deadline(seconds, voice.prepare(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
         report = tick.run(
             config,
             now=now,
@@ -102,11 +102,11 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Voice, *, interac
     given = str(arguments.config) if arguments.config else None
     is_asked = not interactive and arguments.market is None
     if report.idle_until and is_asked and idle.is_place(given, str(config.state_directory)):
-        idle.note(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
+        idle.mark_idle(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 
 
-def _give_up(voice: Voice) -> None:
+def _give_up(voice: Console) -> None:
     """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
     from threading import Thread
 

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _tell_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetime) -> None:
     at = _hours(config, zone, now)
-    ticks = schedule.next_ticks(market.calendar, now, at, _minutes(config), zone)
+    ticks = schedule.next_runs(market.calendar, now, at, _minutes(config), zone)
     known = [(moment, verdict.phase) for moment, verdict in islice(ticks, NEXT_RUNS)]
     print(
         f"# Next runs of {market.name}:"

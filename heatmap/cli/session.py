@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _document(market: Market, now: datetime) -> dict[str, str | None]:
-    verdict = phases.judge(market.calendar, now)
+    verdict = phases.phase_at(market.calendar, now)
     return {
         "market": market.name,
         "phase": str(verdict.phase),
@@ -52,7 +52,7 @@ def _document(market: Market, now: datetime) -> dict[str, str | None]:
 
 
 def _tell(market: Market, now: datetime) -> None:
-    verdict = phases.judge(market.calendar, now)
+    verdict = phases.phase_at(market.calendar, now)
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"{market.name}: {verdict.phase}")
     print(f"  why        {complete(verdict.reason)}")

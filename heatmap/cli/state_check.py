@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.state import file_names, idle, memory
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def find_problems(config: Config) -> Iterator[str]:
 def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
     """Yield what is wrong with where the state directory is, and with what else is in it."""
     directory = config.state_directory
-    targets = {each.name: each.folder for each in config.publishers if isinstance(each, FilePublisher)}
+    targets = {each.name: each.folder for each in config.publishers if isinstance(each, FolderPublisher)}
     for name, folder in targets.items():
         if _is_in(directory, folder):
             yield (

@@ -19,9 +19,9 @@ from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.history import pending_actions
 from heatmap.history.store import FILE_NAME as HISTORY_FILE
 from heatmap.run import health
-from heatmap.run.health import Trouble
+from heatmap.run.health import Issue
 from heatmap.state import run_log
-from heatmap.state.cache import digest_name
+from heatmap.state.cache import summary_name
 from heatmap.state.memory import State, peek
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.config.loader import Config, Market
-    from heatmap.history.model import Pending
+    from heatmap.history.model import PendingAction
     from heatmap.run.health import Health
-    from heatmap.state.run_log import Outcome
+    from heatmap.state.run_log import RunOutcome
 
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
 SCHEMA = "market-heatmap-health/1"
@@ -67,21 +67,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError([why]) from error
     ended = {market.name: [each for each in kept if each.market == market.name] for market in markets}
     found = [
-        (market, health.judge(config, market, ended[market.name], state[market.name], now))
+        (market, health.assess(config, market, ended[market.name], state[market.name], now))
         for market in markets
     ]
     waiting = {market.name: _waiting(config, market) for market in markets}
     gaps = {market.name: archive_text.find_gaps(config, market, spoilt.append) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
     summaries = ((name, pending_text.summarize(each)) for name, each in waiting.items())
-    troubles += [(name, Trouble(sentence)) for name, sentence in summaries if sentence]
+    troubles += [(name, Issue(sentence)) for name, sentence in summaries if sentence]
     troubles += [
-        (name, Trouble(sentence)) for name, each in gaps.items() for sentence in archive_text.sentences(each)
+        (name, Issue(sentence))
+        for name, each in gaps.items()
+        for sentence in archive_text.describe_gaps(each)
     ]
     if config.path is None:
-        troubles.insert(0, ("", Trouble(f"configuration: {commands.configuration(config)}")))
-    troubles += [("", trouble) for trouble in (*installation.troubles, *map(Trouble, spoilt))]
-    code = health.common_code(trouble for _, trouble in troubles)
+        troubles.insert(0, ("", Issue(f"configuration: {commands.configuration(config)}")))
+    troubles += [("", trouble) for trouble in (*installation.troubles, *map(Issue, spoilt))]
+    code = health.worst_exit_code(trouble for _, trouble in troubles)
     last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
     if arguments.json:
         documents = [
@@ -101,14 +103,16 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _waiting(config: Config, market: Market) -> tuple[Pending, ...]:
+def _waiting(config: Config, market: Market) -> tuple[PendingAction, ...]:
     """Return the corporate actions that the market's last run found and that wait for the user."""
     if not config.history.enabled:
         return ()
-    return pending_actions.read_digest(config.state_directory / digest_name(market.name), market.calendar)
+    return pending_actions.read_digest(config.state_directory / summary_name(market.name), market.calendar)
 
 
-def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[Installation, list[Outcome]]:
+def _installation(
+    config: Config, kept: list[RunOutcome], now: datetime
+) -> tuple[Installation, list[RunOutcome]]:
     """Return what is shared, and the outcomes with those of a run that was killed a moment ago."""
     folder = config.state_directory
     there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -116,12 +120,12 @@ def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[I
     troubles = []
     if disk.free < LITTLE_ROOM_BYTES:
         told = f"only {size(disk.free)} are free where {folder} is: make room, or nothing can be remembered"
-        troubles.append(Trouble(told))
+        troubles.append(Issue(told))
     text, is_held = peek(folder)
-    mark = run_log.read_mark(text)
+    mark = run_log.read_marker(text)
     if mark and not is_held:
         known = {each.at for each in kept}
-        kept = [*kept, *(killed for killed in run_log.of_killed(mark) if killed.at not in known)]
+        kept = [*kept, *(killed for killed in run_log.outcomes_of_killed(mark) if killed.at not in known)]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
     if mark and any(now - began > limit for began in mark.began.values()):
@@ -129,7 +133,7 @@ def _installation(config: Config, kept: list[Outcome], now: datetime) -> tuple[I
             f"process {mark.pid} holds the lock long after its deadline, so that nothing else runs: "
             f"end it (kill {mark.pid})"
         )
-        troubles.append(Trouble(told, EXIT_TEMPORARY))
+        troubles.append(Issue(told, EXIT_TEMPORARY))
     history = sum(path.stat().st_size for path in folder.glob(f"{HISTORY_FILE}*"))
     return Installation(_weight(folder), history, disk.free, disk.total, mark, tuple(troubles)), kept
 
@@ -144,7 +148,7 @@ def _weight(folder: Path) -> int:
     return total
 
 
-def _document(market: Market, found: Health, ended: Sequence[Outcome], now: datetime) -> dict[str, object]:
+def _document(market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime) -> dict[str, object]:
     good = found.last_good
     as_of = good.as_of if good else None
     return {
@@ -181,7 +185,7 @@ def _document(market: Market, found: Health, ended: Sequence[Outcome], now: date
 def _whole(
     config: Config,
     code: int,
-    troubles: Sequence[tuple[str, Trouble]],
+    troubles: Sequence[tuple[str, Issue]],
     markets: Sequence[dict[str, object]],
     found: Installation,
     now: datetime,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from heatmap.config.loader import Config, Market
-    from heatmap.run.health import Health, Trouble
-    from heatmap.state.run_log import Mark, Outcome
+    from heatmap.run.health import Health, Issue
+    from heatmap.state.run_log import RunMarker, RunOutcome
 
 WIDTH = 100  # columns
 
@@ -29,11 +29,11 @@ class Installation(NamedTuple):
     history_bytes: int
     free_bytes: int
     disk_bytes: int
-    run: Mark | None  # the one at work
-    troubles: tuple[Trouble, ...]
+    run: RunMarker | None  # the one at work
+    troubles: tuple[Issue, ...]
 
 
-def tell_troubles(troubles: Sequence[tuple[str, Trouble]]) -> None:
+def tell_troubles(troubles: Sequence[tuple[str, Issue]]) -> None:
     """Say whether all is well; then what is wrong, each with its market, and what is only to be known."""
     wrong = [each for each in troubles if each[1].code]
     known = [each for each in troubles if not each[1].code]
@@ -48,7 +48,7 @@ def tell_troubles(troubles: Sequence[tuple[str, Trouble]]) -> None:
 
 
 def tell_market(
-    config: Config, market: Market, found: Health, ended: Sequence[Outcome], now: datetime
+    config: Config, market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime
 ) -> None:
     """Say what there is to know of a market, and how its ticks `ended`."""
     zone = ZoneInfo(market.calendar.time_zone)
@@ -103,7 +103,7 @@ def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:
     return "none yet"
 
 
-def _lines(ended: Sequence[Outcome], zone: ZoneInfo) -> list[str]:
+def _lines(ended: Sequence[RunOutcome], zone: ZoneInfo) -> list[str]:
     """Return one line for each run, or for each stretch of runs of a day that ended alike."""
     lines = []
     for (day, word, sentence), group in groupby(

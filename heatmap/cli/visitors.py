@@ -76,7 +76,7 @@ class Visitor:
 
 def _get(address: str) -> bytes:
     """Return what a visitor gets. Raises SourceError."""
-    from heatmap.system.http import Budget, Client
+    from heatmap.system.http import Client, FetchBudget
 
     with Client(headers=HEADERS) as client:
-        return client.get(address, Budget(SECONDS, retries=0)).body
+        return client.get(address, FetchBudget(SECONDS, retries=0)).body

@@ -25,7 +25,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def converted(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
+def convert(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
     """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
     kind = str(field.type).removesuffix(" | None")
     types, called = _KINDS[kind]

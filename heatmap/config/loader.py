@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.config import fields, plugins
-from heatmap.config.table_reader import Tables
+from heatmap.config.table_reader import TableReader
 from heatmap.config.tables import DEADLINE_SECONDS, MARKET_NAME, MarketTable, TopLevel
 from heatmap.errors import ConfigError, UsageError
 from heatmap.history.options import HistoryOptions
@@ -124,7 +124,7 @@ def read(document: Mapping[str, Any], *, base: Path, path: Path | None = None) -
     return config
 
 
-class _Reader(Tables):
+class _Reader(TableReader):
     """Walks the tables of one document and keeps every problem it meets."""
 
     def __init__(self, base: Path, file_name: str) -> None:
@@ -176,7 +176,7 @@ class _Reader(Tables):
         if f"{key}_file" in known:
             return f": a secret never stands here, name a file that holds it in {key}_file"
         home = key_places.find(key, known)
-        return f": {home}" if home else suggestions.nearest(key, known)
+        return f": {home}" if home else suggestions.suggestion(key, known)
 
     def _market(self, table: Mapping[str, Any], where: str, title: str) -> Market | None:
         values = dict(table)
@@ -218,7 +218,7 @@ class _Reader(Tables):
         values = dict(table)
         name = values.pop("type", "nse")
         if not isinstance(name, str) or name not in plugins.SOURCES:
-            self.problem(where, f"type {name!r} is not known{suggestions.nearest(name, plugins.SOURCES)}")
+            self.problem(where, f"type {name!r} is not known{suggestions.suggestion(name, plugins.SOURCES)}")
             return None
         source = self.located(self.build(plugins.source(name), values, where, also=("type",)))
         return NamedSource(name, name, source) if source else None
@@ -269,6 +269,6 @@ class _Reader(Tables):
             if alert.name in (other.name for other in alerts):
                 self.problem(where, f"the name {alert.name!r} is used twice")
             for market in sorted({*alert.markets} - {*markets}):
-                self.problem(where, f"there is no market {market!r}{suggestions.nearest(market, markets)}")
+                self.problem(where, f"there is no market {market!r}{suggestions.suggestion(market, markets)}")
             alerts.append(alert)
         return tuple(alerts)

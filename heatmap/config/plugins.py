@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 SOURCES = {
     "nse": "heatmap.sources.nse.live:Nse",
     "nse-archive": "heatmap.sources.nse.archive:NseArchive",
-    "file": "heatmap.sources.snapshot_file:File",
+    "file": "heatmap.sources.snapshot_file:SnapshotFile",
     "recording": "heatmap.sources.recording:Recording",
 }
 PUBLISHERS = {  # by the scheme of the target's URL
-    "file": "heatmap.publishers.folder:FilePublisher",
+    "file": "heatmap.publishers.folder:FolderPublisher",
     "ftp": "heatmap.publishers.ftp.publisher:FtpPublisher",
     "ftps": "heatmap.publishers.ftp.publisher:FtpsPublisher",
     "sftp": "heatmap.publishers.sftp.publisher:SftpPublisher",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Tables:
+class TableReader:
     """The tables of the document `file_name`, whose relative paths start at `base`."""
 
     def __init__(self, base: Path, file_name: str) -> None:
@@ -48,9 +48,9 @@ class Tables:
                 self.problem(where, f"key {key!r} is not known{self.hint(key, [*known, *also])}")
                 continue
             try:
-                values[key] = keys.converted(known[key], value)
+                values[key] = keys.convert(known[key], value)
             except TypeError as error:
-                self.problem(where, f"{key} must be {error}, not {suggestions.shown(value)}")
+                self.problem(where, f"{key} must be {error}, not {suggestions.abbreviated(value)}")
         for field in known.values():
             required = field.default is MISSING and field.default_factory is MISSING
             if required and field.name not in table:
@@ -61,7 +61,7 @@ class Tables:
 
     def hint(self, key: str, known: Sequence[str]) -> str:
         """Return, as the end of a sentence, what was probably meant by a key that a table does not know."""
-        return suggestions.nearest(key, known)
+        return suggestions.suggestion(key, known)
 
     def attempt(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
         """Return what `make` returns, or None after noting what ConfigError it raised."""

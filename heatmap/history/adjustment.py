@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from heatmap.history.corporate_actions import Action
+    from heatmap.history.corporate_actions import CorporateAction
     from heatmap.market.bars import Bar
 
 
-def adjusted(bars: Iterable[Bar], actions: Iterable[Action]) -> list[Bar]:
+def adjust(bars: Iterable[Bar], actions: Iterable[CorporateAction]) -> list[Bar]:
     """Return the bars on the terms of the last session: prices times, volumes by, each later factor.
 
     Actions without a factor change nothing.
     """
-    known: dict[str, list[Action]] = {}
+    known: dict[str, list[CorporateAction]] = {}
     for action in actions:
         if action.factor is not None:
             known.setdefault(action.symbol, []).append(action)
     return [_on_later_terms(bar, known[bar.symbol]) if bar.symbol in known else bar for bar in bars]
 
 
-def _on_later_terms(bar: Bar, actions: Iterable[Action]) -> Bar:
+def _on_later_terms(bar: Bar, actions: Iterable[CorporateAction]) -> Bar:
     factor = previous = 1.0
     for action in actions:
         if bar.date < action.date:

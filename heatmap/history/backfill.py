@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
-    from heatmap.market.calendar.phases import Alias, Calendar
+    from heatmap.market.calendar.phases import Calendar, SymbolChange
 
     class Shelf(Protocol):
         """Where archives are."""
@@ -41,7 +41,7 @@ FEWEST_SHARES = 1000  # of an archive that nothing can be compared with; the exc
 ONE_DAY = timedelta(days=1)
 
 
-class Filled(NamedTuple):
+class BackfillResult(NamedTuple):
     """What a backfill did. `stopped` is why it ended before its last session; None where it did not."""
 
     stored: int  # sessions
@@ -70,10 +70,10 @@ def fill(
     days: Sequence[date],
     shelf: Shelf,
     *,
-    aliases: Sequence[Alias],
+    aliases: Sequence[SymbolChange],
     say: Callable[[str], None],
     progress: Callable[[date, int, int], None],
-) -> Filled:
+) -> BackfillResult:
     """Keep the bars of each day, in the order given.
 
     `aliases` are the symbols that changed: an archive has the earlier ones, the market the present ones.
@@ -111,7 +111,7 @@ def fill(
                 "files you have can be read with --folder"
             )
             break
-    return Filled(stored, bars, dropped, tuple(missing), tuple(problems), stopped)
+    return BackfillResult(stored, bars, dropped, tuple(missing), tuple(problems), stopped)
 
 
 def verify(
@@ -121,15 +121,15 @@ def verify(
     first: date,
     last: date,
     symbols: Sequence[str] | None = None,
-) -> corporate_actions.Findings:
+) -> corporate_actions.Detection:
     """Compare the previous closes from `first` to the session after `last` with the closes before them.
 
     Of these symbols only, as they were then; None: of all.
     """
-    return corporate_actions.find(
+    return corporate_actions.detect(
         _sessions(store, market, calendar, first, last, symbols),
         lambda *days: not gaps(calendar, days),
-        corporate_actions.declared(calendar),
+        corporate_actions.declared_splits(calendar),
         quoted_closes.make_lookup(store, market, calendar.aliases),
     )
 
@@ -150,7 +150,7 @@ def _sessions(
     earlier = [day for day in known if day < first][-1:]
     later = [day for day in known if day > last][:1]
     for day in (*earlier, *(day for day in known if first <= day <= last), *later):
-        yield symbol_changes.renamed(store.bars(market, day, 1, symbols), calendar.aliases)
+        yield symbol_changes.rename(store.bars(market, day, 1, symbols), calendar.aliases)
 
 
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
@@ -169,7 +169,7 @@ class _Whole:
         self,
         store: Store,
         market: str,
-        aliases: Sequence[Alias],
+        aliases: Sequence[SymbolChange],
         say: Callable[[str], None],
         *,
         may_be_trimmed: bool,
@@ -200,7 +200,7 @@ class _Whole:
                     f"{day:%d %b %Y} {count:,}: download the former again and read it with --again"
                 )
         if len(self._expected) >= FEWEST_INSTRUMENTS:
-            present = symbol_changes.renamed(archive.bars, self._aliases)
+            present = symbol_changes.rename(archive.bars, self._aliases)
             found = len(self._expected.intersection(bar.symbol for bar in present))
             if found < LEAST_SHARE * len(self._expected):
                 raise HistoryNonsense(

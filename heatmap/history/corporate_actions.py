@@ -52,7 +52,7 @@ class QuotedClose(NamedTuple):
     tolerance: float  # by how much it may be off, for it is computed from rounded figures
 
 
-class Action(NamedTuple):
+class CorporateAction(NamedTuple):
     """Prices before `date` and those from it on are of different terms.
 
     `factor` is what earlier prices are multiplied by: 1/5 where one share became five. None: it is
@@ -78,15 +78,15 @@ Declared: TypeAlias = "Mapping[str, Mapping[dt.date, Fraction]]"  # factors by t
 Quoted: TypeAlias = "Callable[[str, dt.date], QuotedClose | None]"  # by today's symbol and date
 
 
-class Findings(NamedTuple):
+class Detection(NamedTuple):
     """What a look at sessions found: previous closes compared, those that met, and actions by date."""
 
     compared: int
     met: int  # to within a tick
-    actions: tuple[Action, ...]
+    actions: tuple[CorporateAction, ...]
 
 
-def declared(calendar: Calendar) -> Declared:
+def declared_splits(calendar: Calendar) -> Declared:
     """Return what the market's user knows, by the symbols that `renamed` gives."""
     found: dict[str, dict[dt.date, Fraction]] = {}
     for symbol, day, old, new in calendar.terms:
@@ -164,12 +164,12 @@ def is_beyond_band(bar: Bar, close: float) -> bool:
     return max(traded) < (1 - BAND) * close or (1 + BAND) * close < min(traded)
 
 
-def find(
+def detect(
     sessions: Iterable[Sequence[Bar]],
     follows: Callable[[dt.date, dt.date], bool],
     known: Declared | None = None,
     quoted: Quoted | None = None,
-) -> Findings:
+) -> Detection:
     """Judge the terms of each bar by those before it, in sessions given in time order.
 
     `follows(earlier, later)` tells whether no session lies between two dates: prices across a hole
@@ -180,7 +180,7 @@ def find(
     seen: dict[str, deque[Bar]] = {}  # the last bars of each symbol
     since_hole: set[str] = set()  # symbols that were there since the last hole
     before: dt.date | None = None
-    actions: list[Action] = []
+    actions: list[CorporateAction] = []
     compared = met = 0
     for bars in sessions:
         if not bars:
@@ -211,10 +211,10 @@ def find(
             earlier.append(bar)
             since_hole.add(bar.symbol)
         before = today
-    return Findings(compared, met, tuple(actions))
+    return Detection(compared, met, tuple(actions))
 
 
-def told(action: Action) -> str:
+def describe(action: CorporateAction) -> str:
     """Return an action in words."""
     met = "opened at" if action.is_likely else "gives a previous close of"
     then = f" on {action.earlier_date:%d %b %Y}" if action.earlier_date else " the session before"
@@ -227,12 +227,12 @@ def told(action: Action) -> str:
     if action.is_declared:
         return f"{seen}: by your [[action]], so earlier prices count {action.factor}"
     sure = "probably " if action.is_likely else ""
-    return f"{seen}: {sure}{ratios.in_words(action.factor)}, so earlier prices count {action.factor}"
+    return f"{seen}: {sure}{ratios.describe(action.factor)}, so earlier prices count {action.factor}"
 
 
 def _judged(
     bar: Bar, earlier: Sequence[Bar], quoted: Quoted | None, *, is_compared: bool, is_next: bool
-) -> Action | None:
+) -> CorporateAction | None:
     """Return the action before a bar; None where there was none. `earlier` are the instrument's last bars.
 
     Without `is_compared`, sessions between them and the bar are missing: its own previous close stands for
@@ -251,7 +251,7 @@ def _judged(
         is_own = change.previous_close is not None
     day = last.date if is_compared else None
     met = (change.previous_close if is_own else bar.open) or bar.close
-    return Action(bar.symbol, bar.date, change.factor, day, last.close, met, is_likely=not is_own)
+    return CorporateAction(bar.symbol, bar.date, change.factor, day, last.close, met, is_likely=not is_own)
 
 
 def _guess(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
@@ -272,11 +272,11 @@ def _money(bar: Bar) -> float | None:
     return bar.volume * bar.close
 
 
-def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[Action]:
+def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[CorporateAction]:
     """Return what is known to have happened since the instrument's `last` bar."""
     price = bar.previous_close or bar.open or bar.close
     return [
-        Action(bar.symbol, day, factor, last.date, last.close, price, is_declared=True)
+        CorporateAction(bar.symbol, day, factor, last.date, last.close, price, is_declared=True)
         for day, factor in known.items()
         if last.date < day <= bar.date
     ]

@@ -35,7 +35,7 @@ class Evidence(NamedTuple):
     bars: Callable[[Collection[str]], Mapping[str, tuple[Sequence[Bar], bool]]]
 
 
-def with_known_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
+def mark_unknown_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
     """Return an archive's figures with each previous close on the session's own terms.
 
     The evidence counts in this order: what the market's user declared; the exchange's own previous close, of
@@ -86,7 +86,7 @@ def _judged(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], i
         return _unknown(quote)
     if change.certainty is corporate_actions.Certainty.PROBABLE and change.factor:
         doubt = (
-            f"Probably {ratios.in_words(change.factor)} took effect: the session opened at "
+            f"Probably {ratios.describe(change.factor)} took effect: the session opened at "
             f"{bar.open or bar.close:,.2f}, after a close of {previous:,.2f}."
         )
         return replace(_counted_from(quote, close), doubts={**quote.doubts, DAY: doubt})

@@ -11,7 +11,7 @@ from heatmap.market.plausibility import BAND
 from heatmap.market.quotes import Change
 
 if TYPE_CHECKING:
-    from heatmap.history.model import Digest
+    from heatmap.history.model import EarlierSessions
     from heatmap.market.quotes import Quote, Snapshot
 
 # By how much two closes of one day may differ: a last price is not the official close. No split or bonus is
@@ -21,7 +21,7 @@ MOST_REFUTED = 0.25  # of the instruments: in a year, fewer than one in ten have
 NEAR = timedelta(days=10)  # how far a close may be from the day that a change counts from, to tell anything
 
 
-def without_refuted_changes(snapshot: Snapshot, digest: Digest) -> Snapshot:
+def remove_refuted_changes(snapshot: Snapshot, digest: EarlierSessions) -> Snapshot:
     """Return the snapshot without changes that the history refutes: they become unknown, with the reason.
 
     The exchange does not adjust them for splits, bonuses and demergers, and the history's closes are on the
@@ -38,7 +38,7 @@ def without_refuted_changes(snapshot: Snapshot, digest: Digest) -> Snapshot:
     return replace(snapshot, quotes=quotes) if is_believed else snapshot
 
 
-def _checked(quote: Quote, digest: Digest) -> Quote:
+def _checked(quote: Quote, digest: EarlierSessions) -> Quote:
     doubts = {
         name: doubt for name, change in quote.changes.items() if (doubt := _doubt(quote, change, digest))
     }
@@ -48,7 +48,7 @@ def _checked(quote: Quote, digest: Digest) -> Quote:
     return replace(quote, changes={**quote.changes, **unknown}, doubts={**quote.doubts, **doubts})
 
 
-def _doubt(quote: Quote, change: Change, digest: Digest) -> str | None:
+def _doubt(quote: Quote, change: Change, digest: EarlierSessions) -> str | None:
     """Return why a change cannot be; None where the history does not refute it."""
     since, price = change.since, quote.last_price
     if since is None or price is None or change.percent is None or change.percent <= -100:
@@ -68,7 +68,7 @@ def _doubt(quote: Quote, change: Change, digest: Digest) -> str | None:
     )
 
 
-def _close_by(symbol: str, since: date, digest: Digest) -> tuple[date | None, float | None]:
+def _close_by(symbol: str, since: date, digest: EarlierSessions) -> tuple[date | None, float | None]:
     """Return the last close by a day, on the terms of today, and its date; None where it is not near."""
     place = bisect_right(digest.dates, since)
     if place:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.session import Phase
 
 
-class Row(NamedTuple):
+class TickRow(NamedTuple):
     """One instrument at one moment of a session. None: unknown.
 
     The highest and lowest price of the session so far are kept too: with only the last prices of every
@@ -26,15 +26,15 @@ class Row(NamedTuple):
     turnover: float | None  # money traded, since the session began
 
 
-class Moment(NamedTuple):
+class Tick(NamedTuple):
     """What one tick left behind."""
 
     as_of: datetime  # when the figures were true at the source; in UTC
     phase: Phase
-    rows: Mapping[str, Row]  # by symbol, in the source's order
+    rows: Mapping[str, TickRow]  # by symbol, in the source's order
 
 
-class Packed(NamedTuple):
+class EncodedTick(NamedTuple):
     """What one tick left behind, as it is kept: `packing` makes a Moment's rows of its figures."""
 
     as_of: datetime  # in UTC
@@ -49,7 +49,7 @@ class Series(NamedTuple):
     values: Mapping[str, tuple[float | None, ...]]  # by symbol, one a date; None: not known of that session
 
 
-class Added(NamedTuple):
+class AddResult(NamedTuple):
     """What became of a tick that was handed to the store."""
 
     is_new: bool  # False: a tick of the same `as_of` was there already
@@ -57,7 +57,7 @@ class Added(NamedTuple):
     later: datetime | None = None  # a newer tick of the same session that was there already, in UTC
 
 
-class Kept(NamedTuple):
+class MarketStats(NamedTuple):
     """What the store holds of one market. None: nothing."""
 
     market: str
@@ -69,14 +69,14 @@ class Kept(NamedTuple):
     last_tick: datetime | None
 
 
-class Pruned(NamedTuple):
+class PruneResult(NamedTuple):
     """How much was forgotten."""
 
     ticks: int
     sessions: int  # with their daily bars
 
 
-class Base(NamedTuple):
+class PeriodStart(NamedTuple):
     """Where a period starts: the close that changes over it are counted from."""
 
     sessions: int  # how many the period has, this one included
@@ -89,14 +89,14 @@ class Base(NamedTuple):
     wait: int | None = None  # how many sessions after this one it is known; None: now, or not this year
 
 
-class Break(NamedTuple):
+class TermsBreak(NamedTuple):
     """Before which session an instrument's prices are not comparable with today's."""
 
     date: date  # of the first session that is on known terms
     is_gap: bool  # True: sessions before it are missing, and its price changed much; False: other terms
 
 
-class Pending(NamedTuple):
+class PendingAction(NamedTuple):
     """An action that waits for its user's word: unexplained, or probable."""
 
     symbol: str
@@ -105,7 +105,7 @@ class Pending(NamedTuple):
     sentence: str  # on what was seen and what follows
 
 
-class Digest(NamedTuple):
+class EarlierSessions(NamedTuple):
     """What the sessions before one come down to, on the terms of the last of them. The same all day long."""
 
     dates: tuple[date, ...]  # the last sessions there were, oldest first; not all need be in the history
@@ -115,15 +115,15 @@ class Digest(NamedTuple):
     # By symbol, one a date: what its prices were multiplied by, None where that is not known. Missing where
     # it is 1 on all of them.
     factors: Mapping[str, Sequence[float | None]]
-    breaks: Mapping[str, Break]  # by symbol
+    breaks: Mapping[str, TermsBreak]  # by symbol
     guesses: Mapping[str, date]  # by symbol: when the newest action took effect that is only probable
-    pending: Sequence[Pending]  # by symbol and date
-    bases: Mapping[str, Base]  # by the period's name
+    pending: Sequence[PendingAction]  # by symbol and date
+    bases: Mapping[str, PeriodStart]  # by the period's name
     streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
     volumes: Mapping[str, float]  # shares a session, the mean
 
 
-class Usual(NamedTuple):
+class UsualVolumes(NamedTuple):
     """What was traded by this time of day as a rule."""
 
     volumes: Mapping[str, float]  # shares, by symbol
@@ -131,7 +131,7 @@ class Usual(NamedTuple):
     sessions: int  # how many sessions with ticks by this time there were
 
 
-class Opening(NamedTuple):
+class OpeningRange(NamedTuple):
     """The range of a session's first minutes."""
 
     ranges: Mapping[str, tuple[float, float]]  # low and high, by symbol

@@ -24,7 +24,7 @@ def write(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
     Raises HistoryImpossible where pyarrow cannot be imported.
     """
     try:
-        with resource_errors.told():
+        with resource_errors.translating_resource_errors():
             import pyarrow as pa
             from pyarrow import parquet
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from heatmap.history.model import Pending
+from heatmap.history.model import PendingAction
 from heatmap.state import cache
 from heatmap.system import limits
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.history.corporate_actions import Action
+    from heatmap.history.corporate_actions import CorporateAction
     from heatmap.history.store import Store
     from heatmap.market.calendar.phases import Calendar
 
@@ -21,18 +21,18 @@ SESSIONS = 260  # that are looked through: as far back as the longest period rea
 DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a session counts from the next on
 
 
-def select(found: Iterable[Action]) -> tuple[Pending, ...]:
+def select(found: Iterable[CorporateAction]) -> tuple[PendingAction, ...]:
     """Return those of some actions that wait, by symbol and date; of too many the newest."""
-    from heatmap.history.corporate_actions import told
+    from heatmap.history.corporate_actions import describe
 
     waiting = [action for action in found if action.is_likely or action.factor is None]
     waiting.sort(key=lambda action: action.date)
     return tuple(
-        Pending(
+        PendingAction(
             action.symbol,
             action.date,
             None if action.factor is None else str(action.factor),
-            told(action),
+            describe(action),
         )
         for action in sorted(
             waiting[-limits.PENDING_ACTIONS :], key=lambda action: (action.symbol, action.date)
@@ -40,7 +40,7 @@ def select(found: Iterable[Action]) -> tuple[Pending, ...]:
     )
 
 
-def read_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, ...]:
+def read_store(store: Store, market: str, calendar: Calendar) -> tuple[PendingAction, ...]:
     """Return those among the last SESSIONS sessions of the instruments that the newest tick has.
 
     Without a tick, of all instruments. Raises HistoryError.
@@ -56,12 +56,12 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[Pending, 
     return tuple(each for each in found if not symbols or each.symbol in symbols)
 
 
-def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
+def read_digest(path: Path, calendar: Calendar) -> tuple[PendingAction, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
-    from heatmap.history.corporate_actions import declared
+    from heatmap.history.corporate_actions import declared_splits
 
     kept = cache.read_any(path)
-    known = declared(calendar)
+    known = declared_splits(calendar)
     return tuple(
         each
         for each in (decode(kept.get("pending", ())) if kept else ())
@@ -69,17 +69,17 @@ def read_digest(path: Path, calendar: Calendar) -> tuple[Pending, ...]:
     )
 
 
-def encode(found: Iterable[Pending]) -> list[Sequence[object]]:
+def encode(found: Iterable[PendingAction]) -> list[Sequence[object]]:
     """Return them as JSON has them."""
     return [[each.symbol, each.date.isoformat(), each.factor, each.sentence] for each in found]
 
 
-def decode(kept: Sequence[Sequence[Any]]) -> tuple[Pending, ...]:
+def decode(kept: Sequence[Sequence[Any]]) -> tuple[PendingAction, ...]:
     """Return what was encoded."""
-    return tuple(Pending(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
+    return tuple(PendingAction(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
 
 
-def format_entry(each: Pending) -> Sequence[str]:
+def format_entry(each: PendingAction) -> Sequence[str]:
     """Return the lines of an overrides file that would settle it."""
     if each.factor is None:
         factor = 'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable'
@@ -88,7 +88,7 @@ def format_entry(each: Pending) -> Sequence[str]:
     return ("[[action]]", f'symbol = "{each.symbol}"', f"date = {each.date}", factor)
 
 
-def make_document(each: Pending) -> Mapping[str, object]:
+def make_document(each: PendingAction) -> Mapping[str, object]:
     """Return it as a JSON object."""
     return {
         "symbol": each.symbol,

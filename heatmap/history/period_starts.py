@@ -36,7 +36,7 @@ def sessions_needed(names: Sequence[str]) -> int:
     return max((YEAR_SESSIONS if name == YEAR_TO_DATE else int(name[:-1]) for name in names), default=0)
 
 
-def held_dates(
+def find_session_dates(
     calendar: Calendar, sessions: Mapping[date, Mapping[str, Bar]], running: Mapping[str, Bar], session: date
 ) -> tuple[date, ...]:
     """Return the dates of all sessions from the first of `sessions` to before the running one.
@@ -81,12 +81,12 @@ def start(name: str, dates: Sequence[date], held: Mapping[date, object], session
         # The start moves on by a session a day, until it comes to one that there are bars of.
         later = (*dates[dates.index(since) + 1 :], session)
         wait = next((place for place, day in enumerate(later, 1) if day in held or day == session), None)
-        lack = f"it takes the closes of {_told(since)}, and {lacking(since)}"
+        lack = f"it takes the closes of {_told(since)}, and {describe_missing(since)}"
         return Start(count, None, lack, None if name == YEAR_TO_DATE else wait)
     return Start(count, since, "")
 
 
-def lacking(day: date) -> str:
+def describe_missing(day: date) -> str:
     """Say that a session is missing, and what would bring it."""
     return (
         f"the history has none of that day: heatmap history backfill --from {day} --to {day} brings them, "

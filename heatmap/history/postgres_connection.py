@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heatmap.errors import ConfigError, DeadlineError, HistoryError, HistoryImpossible
 from heatmap.history import postgres_faults, postgres_login
 from heatmap.system import stop
-from heatmap.system.deadline import Deadline, within
+from heatmap.system.deadline import Deadline, run_with_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class Connection:
             self._connect()
             return self._bounded(work)
         except self.psycopg.Error as error:
-            found = postgres_faults.explained(self.name, self._password, error)
+            found = postgres_faults.explain(self.name, self._password, error)
             if self._is_cut:
                 self._lost = found
             raise found from error
@@ -114,7 +114,7 @@ class Connection:
 
     def _silent(self, limit: Deadline) -> HistoryError:
         is_rest = limit.seconds < self.step_seconds
-        self._lost = postgres_faults.silent(self.name, limit.seconds, is_rest=is_rest)
+        self._lost = postgres_faults.no_reply(self.name, limit.seconds, is_rest=is_rest)
         return self._lost
 
     def _seconds(self) -> float:
@@ -144,7 +144,7 @@ class Connection:
         """Connect, in a thread that is left behind where that takes too long: a name server may be silent."""
         limit = Deadline(self._seconds())
         try:
-            self._psql = within(
+            self._psql = run_with_timeout(
                 limit.seconds,
                 lambda: self.psycopg.connect(
                     self._url,

@@ -28,7 +28,7 @@ UNPROTECTED = ("SSL was required", "authentication method requirement", "channel
 NO_DATABASE = ("does not exist", "invalid")
 
 
-def silent(name: str, seconds: float, *, is_rest: bool) -> HistoryError:
+def no_reply(name: str, seconds: float, *, is_rest: bool) -> HistoryError:
     """Return the error of a database that let a question wait for longer than `seconds`.
 
     `is_rest`: that was all that was left of its part of the run's time.
@@ -48,7 +48,7 @@ def too_late(name: str) -> HistoryError:
     )
 
 
-def explained(name: str, password: str | None, error: Any) -> HistoryError:  # noqa: ANN401 -- psycopg.Error
+def explain(name: str, password: str | None, error: Any) -> HistoryError:  # noqa: ANN401 -- psycopg.Error
     """Return the error of the history that a psycopg.Error stands for; `name` is the database's."""
     code = error.sqlstate or ""
     why = " ".join(redact(str(error), [password]).split())[:LONGEST_REASON]

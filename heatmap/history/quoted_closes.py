@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from heatmap.history.corporate_actions import Quoted, QuotedClose
-    from heatmap.history.model import Moment
+    from heatmap.history.model import Tick
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
-    from heatmap.market.calendar.phases import Alias
+    from heatmap.market.calendar.phases import SymbolChange
 
 
 def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClose]:
@@ -28,7 +28,7 @@ def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClo
     return combine_closes(store.unpacked(market, live))
 
 
-def combine_closes(moments: Iterable[Moment]) -> dict[str, QuotedClose]:
+def combine_closes(moments: Iterable[Tick]) -> dict[str, QuotedClose]:
     """Return the previous closes that a session's moments count their percent changes from, by symbol.
 
     Each moment gives a close to the rounding of its figures; several moments give it more exactly. Where two
@@ -50,7 +50,7 @@ def _intersect(one: QuotedClose, other: QuotedClose) -> QuotedClose:
     return other if low > high else other._replace(price=(low + high) / 2, tolerance=(high - low) / 2)
 
 
-def make_lookup(store: Store, market: str, aliases: Sequence[Alias]) -> Quoted:
+def make_lookup(store: Store, market: str, aliases: Sequence[SymbolChange]) -> Quoted:
     """Return how to look one up by today's symbol and date; a session is read when it is first asked for."""
     known: dict[date, Mapping[str, QuotedClose]] = {}
 

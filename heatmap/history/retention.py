@@ -6,14 +6,14 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from heatmap.history import sql
-from heatmap.history.model import Kept, Pruned
+from heatmap.history.model import MarketStats, PruneResult
 
 if TYPE_CHECKING:
     from heatmap.history.database import Cursor
     from heatmap.history.options import HistoryOptions
 
 
-def prune(cursor: Cursor, options: HistoryOptions) -> Pruned:
+def prune(cursor: Cursor, options: HistoryOptions) -> PruneResult:
     """Forget what is older than the options say."""
     ticks = sessions = 0
     for market in _markets(cursor):
@@ -24,7 +24,7 @@ def prune(cursor: Cursor, options: HistoryOptions) -> Pruned:
             _changed(cursor, sql.DELETE_BARS, market, oldest)
             sessions += _changed(cursor, sql.DELETE_SESSIONS, market, oldest)
             ticks += _changed(cursor, sql.DELETE_TICKS, market, oldest)
-    return Pruned(ticks, sessions)
+    return PruneResult(ticks, sessions)
 
 
 def status(cursor: Cursor) -> list[tuple[Any, ...]]:
@@ -38,7 +38,7 @@ def status(cursor: Cursor) -> list[tuple[Any, ...]]:
     return found
 
 
-def kept(
+def is_within_retention(
     market: str,
     sessions: int,
     first: str | None,
@@ -46,9 +46,9 @@ def kept(
     ticks: int,
     first_tick: str | None,
     last_tick: str | None,
-) -> Kept:
+) -> MarketStats:
     """Return what a row of `status` says. Raises ValueError."""
-    return Kept(
+    return MarketStats(
         market,
         sessions,
         (first and date.fromisoformat(first)) or None,

@@ -14,7 +14,7 @@ from sys import intern
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.history import final_bars, incoming, retention, sql, tick_codec
-from heatmap.history.model import Added, Moment, Packed, Series
+from heatmap.history.model import AddResult, EncodedTick, Series, Tick
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from heatmap.history.database import Cursor, Database, Turn
-    from heatmap.history.model import Kept, Pruned
+    from heatmap.history.model import MarketStats, PruneResult
     from heatmap.history.options import HistoryOptions
     from heatmap.market.quotes import Snapshot
     from heatmap.system.deadline import Deadline
@@ -54,7 +54,7 @@ class Store:
         """Let go of the database. What was added is on the disk by then."""
         self._database.close()
 
-    def add_tick(self, market: str, snapshot: Snapshot, session_date: date, phase: Phase) -> Added:
+    def add_tick(self, market: str, snapshot: Snapshot, session_date: date, phase: Phase) -> AddResult:
         """Keep a snapshot as a moment of a session, unless one of its `as_of` is there; all of it or nothing.
 
         In the phase FINAL its quotes become the session's daily bars, too, where no newer final was there.
@@ -63,18 +63,18 @@ class Store:
         """
         incoming.refuse_other_session(market, snapshot.as_of, session_date)
         as_of, session = _text(snapshot.as_of), session_date.isoformat()
-        figures = tick_codec.pack(snapshot.quotes)
+        figures = tick_codec.encode(snapshot.quotes)
         final = phase is Phase.FINAL
         bars = incoming.make_bar_rows(market, session, snapshot.quotes) if final else []
 
-        def work(cursor: Cursor) -> Added:
+        def work(cursor: Cursor) -> AddResult:
             known = _one(cursor, sql.PHASE, market, as_of)
             newest = _one(cursor, sql.NEWEST_TICK, market, session)
             later = datetime.fromisoformat(newest) if newest and newest > as_of else None
             if known is None or (final and known != phase):  # after the close as_of may stand still
                 cursor.execute(sql.ADD_TICK, (market, as_of, session, str(phase), figures))
             made = bars and final_bars.replace(cursor, market, session, as_of, bars)
-            return Added(known is None, len(bars) if made else 0, later)
+            return AddResult(known is None, len(bars) if made else 0, later)
 
         return self._database.write(work)
 
@@ -95,18 +95,18 @@ class Store:
 
         return self._database.write(work) if rows else 0
 
-    def ticks(self, market: str, session_date: date) -> list[Moment]:
+    def ticks(self, market: str, session_date: date) -> list[Tick]:
         """Return a session's moments, the oldest first."""
         return self.unpacked(market, self.packed(market, session_date))
 
-    def packed(self, market: str, session_date: date) -> list[Packed]:
+    def packed(self, market: str, session_date: date) -> list[EncodedTick]:
         """Return a session's moments as they are kept, the oldest first."""
         rows = self._selected(sql.TICKS, (market, session_date.isoformat()))
-        return self._parsed(market, rows, tick_codec.make_packed)
+        return self._parsed(market, rows, tick_codec.make_encoded_tick)
 
-    def unpacked(self, market: str, ticks: Sequence[Packed]) -> list[Moment]:
+    def unpacked(self, market: str, ticks: Sequence[EncodedTick]) -> list[Tick]:
         """Return the moments themselves, without those that are damaged."""
-        return self._parsed(market, ticks, tick_codec.make_moment)
+        return self._parsed(market, ticks, tick_codec.make_tick)
 
     def volumes_at(
         self, market: str, moments: Mapping[date, datetime]
@@ -177,7 +177,7 @@ class Store:
         dates = self._parsed(market, [(day,) for day in days], _day)
         return Series(tuple(dates), {symbol: tuple(values) for symbol, values in found.items()})
 
-    def prune(self, options: HistoryOptions) -> Pruned:
+    def prune(self, options: HistoryOptions) -> PruneResult:
         """Forget what is older than the options say, counted in sessions that there are figures of.
 
         Of a session without daily bars the last tick stays as long as bars would: nothing else knows it.
@@ -186,9 +186,11 @@ class Store:
         self._database.compact()
         return pruned
 
-    def status(self) -> tuple[Kept, ...]:
+    def status(self) -> tuple[MarketStats, ...]:
         """Return what is kept of each market, by name."""
-        return tuple(self._parsed("history", self._database.read(retention.status), retention.kept))
+        return tuple(
+            self._parsed("history", self._database.read(retention.status), retention.is_within_retention)
+        )
 
     def note(self, market: str, name: str) -> bytes | None:
         """Return what was last noted under a name; None where nothing was."""
@@ -283,7 +285,7 @@ def open_store(
 
 
 def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
-    return day, datetime.fromisoformat(as_of), tick_codec.unpack_volumes(figures)
+    return day, datetime.fromisoformat(as_of), tick_codec.decode_volumes(figures)
 
 
 def _text(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.history import corporate_actions, pending_actions, period_starts, symbol_changes
-from heatmap.history.model import Base, Break, Digest
+from heatmap.history.model import EarlierSessions, PeriodStart, TermsBreak
 from heatmap.market.bars import Bar
 from heatmap.market.periods import DAY
 
@@ -32,7 +32,7 @@ class _Basis(NamedTuple):
 
     closes: _Aligned
     factors: _Aligned  # what each session's prices are multiplied by
-    broken: Break | None
+    broken: TermsBreak | None
 
 
 def make(
@@ -42,7 +42,7 @@ def make(
     session: date,
     names: Sequence[str],
     quoted: corporate_actions.Quoted | None = None,
-) -> Digest:
+) -> EarlierSessions:
     """Return the digest of the bars before `session` for its quotes, with these periods.
 
     Prices are on the terms of `session`: where a quote's previous close tells of a split or a bonus that
@@ -51,13 +51,13 @@ def make(
     """
     running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
-    for bar in symbol_changes.renamed(bars, calendar.aliases):
+    for bar in symbol_changes.rename(bars, calendar.aliases):
         if bar.symbol in running:
             sessions.setdefault(bar.date, {})[bar.symbol] = bar
-    dates = period_starts.held_dates(calendar, sessions, running, session)
+    dates = period_starts.find_session_dates(calendar, sessions, running, session)
     place = {day: number for number, day in enumerate((*dates, session))}
     every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
-    known = corporate_actions.declared(calendar)
+    known = corporate_actions.declared_splits(calendar)
     quoted_today = {
         quote.symbol: corporate_actions.quoted_close(quote.last_price, quote.percent_change)
         for quote in quotes
@@ -69,10 +69,10 @@ def make(
             return quoted_today.get(symbol)
         return quoted(symbol, day) if quoted else None
 
-    found = corporate_actions.find(
+    found = corporate_actions.detect(
         every, lambda earlier, later: place[later] == place[earlier] + 1, known, quoted_on
     )
-    terms: dict[str, dict[date, list[corporate_actions.Action]]] = {}
+    terms: dict[str, dict[date, list[corporate_actions.CorporateAction]]] = {}
     every_date = (*dates, session)
     for action in found.actions:
         # What the user knows of may be dated to a day without a session: it counts from the next one on.
@@ -95,7 +95,7 @@ def make(
         for name in names
     }
     gap = next((day for day in reversed(dates) if day not in sessions), None)
-    return Digest(
+    return EarlierSessions(
         dates=dates[-KEPT_SESSIONS:],
         held=len(dates) - (0 if gap is None else place[gap] + 1),
         gap=gap,
@@ -141,7 +141,7 @@ def _bar(quote: Quote, session: date) -> Bar:
 def _on_one_basis(
     bars: Sequence[Bar | None],
     dates: Sequence[date],
-    terms: Mapping[date, Sequence[corporate_actions.Action]],
+    terms: Mapping[date, Sequence[corporate_actions.CorporateAction]],
     held: Mapping[date, object],
 ) -> _Basis:
     """Return one instrument's closes on the terms of the last bar, which is left out.
@@ -159,7 +159,7 @@ def _on_one_basis(
         later, after = bars[number + 1], dates[number + 1]
         taken = terms.get(after, ())
         if any(action.factor is None for action in taken):
-            return _Basis(closes, factors, Break(after, is_gap=False))
+            return _Basis(closes, factors, TermsBreak(after, is_gap=False))
         later_factor = factor
         for action in taken:
             factor *= float(action.factor or 1)
@@ -173,7 +173,7 @@ def _on_one_basis(
         elif bar is not None:
             price = bar.close * factor
             if across is not None and not MOST_FALL < across / price < MOST_RISE:
-                return _Basis(closes, factors, Break(resumed, is_gap=True))
+                return _Basis(closes, factors, TermsBreak(resumed, is_gap=True))
             across = None
             closes[number] = price
         factors[number] = factor
@@ -185,12 +185,12 @@ def _base(
     place: Mapping[date, int],
     closes: Mapping[str, _Aligned],
     factors: Mapping[str, _Aligned],
-) -> Base:
+) -> PeriodStart:
     if start.since is None:
-        return Base(start.sessions, None, start.lack, {}, frozenset(), {}, start.wait)
+        return PeriodStart(start.sessions, None, start.lack, {}, frozenset(), {}, start.wait)
     first = place[start.since]
     known = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
-    return Base(
+    return PeriodStart(
         start.sessions,
         start.since,
         "",

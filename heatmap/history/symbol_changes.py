@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from heatmap.market.bars import Bar
-    from heatmap.market.calendar.phases import Alias
+    from heatmap.market.calendar.phases import SymbolChange
 
 
-def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
+def rename(bars: Iterable[Bar], aliases: Sequence[SymbolChange]) -> list[Bar]:
     """Return the bars under today's symbols; a session's own bar of that symbol stays the one it has."""
     given = list(bars)
     changed = {alias.old for alias in aliases}  # few of all symbols: the others need no search
@@ -30,7 +30,7 @@ def renamed(bars: Iterable[Bar], aliases: Sequence[Alias]) -> list[Bar]:
     return result
 
 
-def newest_symbol(symbol: str, day: date, aliases: Sequence[Alias]) -> str:
+def newest_symbol(symbol: str, day: date, aliases: Sequence[SymbolChange]) -> str:
     """Return what a symbol of that day became; the first alias that fits counts, and each one only once."""
     left = [alias for alias in aliases if alias.since is None or day < alias.since]
     while later := next((alias for alias in left if alias.old == symbol), None):

@@ -12,7 +12,7 @@ import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heatmap.history.model import Moment, Packed, Row
+from heatmap.history.model import EncodedTick, Tick, TickRow
 from heatmap.market.calendar.session import Phase
 from heatmap.system import limits
 
@@ -26,41 +26,41 @@ DAMAGE = (ValueError, TypeError, RecursionError)  # that come of what `pack` did
 _DECODER = json.JSONDecoder()
 
 
-def pack(quotes: Sequence[Quote]) -> bytes:
+def encode(quotes: Sequence[Quote]) -> bytes:
     """Return the quotes' figures as one value."""
-    columns = [[getattr(quote, field) for quote in quotes] for field in ("symbol", *Row._fields)]
+    columns = [[getattr(quote, field) for quote in quotes] for field in ("symbol", *TickRow._fields)]
     return zlib.compress(json.dumps(columns, allow_nan=False, separators=(",", ":")).encode())
 
 
-def rows(quotes: Sequence[Quote]) -> Mapping[str, Row]:
+def rows(quotes: Sequence[Quote]) -> Mapping[str, TickRow]:
     """Return the figures by symbol, as `unpack` would of what `pack` makes of them."""
-    return {quote.symbol: Row(*(getattr(quote, field) for field in Row._fields)) for quote in quotes}
+    return {quote.symbol: TickRow(*(getattr(quote, field) for field in TickRow._fields)) for quote in quotes}
 
 
-def unpack(value: bytes) -> Mapping[str, Row]:
+def decode(value: bytes) -> Mapping[str, TickRow]:
     """Return the figures by symbol. Raises one of DAMAGE for what `pack` did not make."""
     symbols, *columns = json.loads(_inflated(value))
-    if len(columns) != len(Row._fields):
+    if len(columns) != len(TickRow._fields):
         message = "it has other columns"
         raise ValueError(message)
-    return dict(zip(symbols, map(Row._make, zip(*columns, strict=True)), strict=True))
+    return dict(zip(symbols, map(TickRow._make, zip(*columns, strict=True)), strict=True))
 
 
-def make_packed(as_of: str, phase: str, figures: bytes) -> Packed:
+def make_encoded_tick(as_of: str, phase: str, figures: bytes) -> EncodedTick:
     """Return a tick as the database has it. Raises one of DAMAGE for what is no time or phase."""
-    return Packed(datetime.fromisoformat(as_of), Phase(phase), figures)
+    return EncodedTick(datetime.fromisoformat(as_of), Phase(phase), figures)
 
 
-def make_moment(as_of: datetime, phase: Phase, figures: bytes) -> Moment:
+def make_tick(as_of: datetime, phase: Phase, figures: bytes) -> Tick:
     """Return a tick with its figures unpacked. Raises as `unpack` does."""
-    return Moment(as_of, phase, unpack(figures))
+    return Tick(as_of, phase, decode(figures))
 
 
-def unpack_volumes(value: bytes) -> Mapping[str, float | None]:
+def decode_volumes(value: bytes) -> Mapping[str, float | None]:
     """Return the volumes alone, by symbol, in a third of the time. Raises as `unpack` does."""
     text = _inflated(value)
     symbols, end = _DECODER.raw_decode(text, 1)
-    for _ in range(Row._fields.index("volume")):  # columns of numbers: the next bracket ends each
+    for _ in range(TickRow._fields.index("volume")):  # columns of numbers: the next bracket ends each
         end = text.index("]", end) + 1
     volumes, _ = _DECODER.raw_decode(text, end + 1)
     return dict(zip(symbols, volumes, strict=True))

@@ -32,7 +32,7 @@ class Period(NamedTuple):
         return float(round(clamp)) if clamp >= 5 else clamp
 
 
-def period(name: str) -> Period | None:
+def parse_period(name: str) -> Period | None:
     """Return the period called "1d", "1mo", "1y", "ytd" or "20d" (sessions); None for any other name."""
     days = _DAYS.fullmatch(name)
     sessions = SESSIONS.get(name) or (int(days[1]) if days else None)

@@ -80,7 +80,7 @@ def with_own_close(quote: Quote, close: float) -> Quote | None:
     return replace(quote, previous_close=close)
 
 
-def without_refuted_changes(quote: Quote, today: date) -> Quote:
+def remove_refuted_changes(quote: Quote, today: date) -> Quote:
     """Return the quote without changes over longer periods that its own range of 52 weeks refutes.
 
     The close that a change counts from is last price / (1 + change / 100). One from within those weeks lies

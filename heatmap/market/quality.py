@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Quote, Snapshot
 
 CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
@@ -54,21 +54,21 @@ class GateOptions:
         return timedelta(minutes=minutes) if minutes else None
 
 
-class Refused(NamedTuple):
+class ShrunkMarket(NamedTuple):
     """A smaller market that was not believed. `since` is when it first came; no good one came after it."""
 
     since: datetime
     symbols: frozenset[str]
 
 
-class Last(NamedTuple):
+class LastPage(NamedTuple):
     """What the last good tick of a market was: what its page shows."""
 
     as_of: datetime
     symbols: frozenset[str]
     figures: str  # a digest of all prices, percent changes and volumes
     unchanged_since: datetime  # by our clock
-    refused: Refused | None = None
+    refused: ShrunkMarket | None = None
     closes: Mapping[str, float] = MappingProxyType({})  # the previous closes that live figures had, by symbol
     tried: datetime | None = None  # of newer figures whose run was killed while it published: they may be out
     prices: Mapping[str, float] = MappingProxyType({})  # the newest known last price, by symbol
@@ -105,7 +105,7 @@ def without_contradictions(
         believed[symbol] = plausibility.with_own_close(odd[symbol], close)
     today = snapshot.as_of.astimezone(zone).date()
     quotes = tuple(
-        plausibility.without_refuted_changes(quote, today)
+        plausibility.remove_refuted_changes(quote, today)
         for given in snapshot.quotes
         if (quote := believed.get(given.symbol, given)) is not None
     )
@@ -115,7 +115,7 @@ def without_contradictions(
     return replace(snapshot, quotes=quotes, dropped=snapshot.dropped + len(bad)), bad
 
 
-def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> None:
+def refuse_unfinished(snapshot: Snapshot, verdict: MarketStatus, zone: ZoneInfo) -> None:
     """Raise SourceGated for a final of figures from before the close: our clock is ahead, or the source late.
 
     Once published they would stay for good. A time without hours, which some forms have, says nothing; a
@@ -134,7 +134,7 @@ def refuse_unfinished(snapshot: Snapshot, verdict: Verdict, zone: ZoneInfo) -> N
         )
 
 
-def refuse_older(last: Last, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
+def refuse_older(last: LastPage, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
     """Raise SourceGated for figures of a time before the page's.
 
     Those of the page's own time are not worse: so finals are made, and targets that failed get their page.
@@ -158,7 +158,12 @@ def refuse_older(last: Last, snapshot: Snapshot, now: datetime, zone: ZoneInfo) 
 
 
 def refuse_stale(
-    last: Last, snapshot: Snapshot, verdict: Verdict, now: datetime, longest: timedelta | None, zone: ZoneInfo
+    last: LastPage,
+    snapshot: Snapshot,
+    verdict: MarketStatus,
+    now: datetime,
+    longest: timedelta | None,
+    zone: ZoneInfo,
 ) -> None:
     """Raise SourceGated where trading is continuous and nothing has moved for as long as `longest`."""
     if verdict.phase is not Phase.OPEN or longest is None or len(snapshot.quotes) < LEAST_INSTRUMENTS:
@@ -174,7 +179,9 @@ def refuse_stale(
         )
 
 
-def refuse_impossible(last: Last | None, snapshot: Snapshot, verdict: Verdict, now: datetime) -> None:
+def refuse_impossible(
+    last: LastPage | None, snapshot: Snapshot, verdict: MarketStatus, now: datetime
+) -> None:
     """Raise SourceGated for a market whose figures are all alike, or by their prices in another unit.
 
     `last` is None for a market's first page. Soon after the open it may be true that nothing has moved.
@@ -187,13 +194,13 @@ def refuse_impossible(last: Last | None, snapshot: Snapshot, verdict: Verdict, n
     market_figures.refuse_other_unit(snapshot.quotes, prices or (last.closes if last else {}))
 
 
-def refuse_without_prices(last: Last, snapshot: Snapshot, least_share: float) -> None:
+def refuse_without_prices(last: LastPage, snapshot: Snapshot, least_share: float) -> None:
     """Raise SourceGated where prices are gone that the page has; another source may never have any."""
     if last.priced_by in (None, snapshot.source):
         market_figures.refuse_without_prices(snapshot.quotes, last.prices or last.closes, least_share)
 
 
-def doubt(last: Last, snapshot: Snapshot, now: datetime, least_share: float) -> Refused | None:
+def shrinkage(last: LastPage, snapshot: Snapshot, now: datetime, least_share: float) -> ShrunkMarket | None:
     """Return what is to be remembered of a market that has shrunk too much; None where it has not."""
     symbols = _symbols(snapshot)
     if _is_enough(symbols, last.symbols, least_share):
@@ -201,10 +208,12 @@ def doubt(last: Last, snapshot: Snapshot, now: datetime, least_share: float) -> 
     is_past = last.refused is not None and last.refused.since <= now  # not by a clock that ran ahead
     if last.refused and is_past and _is_enough(symbols, last.refused.symbols, least_share):
         return last.refused
-    return Refused(now, symbols)
+    return ShrunkMarket(now, symbols)
 
 
-def refuse_shrunk(last: Last, refused: Refused, snapshot: Snapshot, verdict: Verdict, now: datetime) -> None:
+def refuse_shrunk(
+    last: LastPage, refused: ShrunkMarket, snapshot: Snapshot, verdict: MarketStatus, now: datetime
+) -> None:
     """Raise SourceGated for a market that has shrunk, unless it came like this for a whole session.
 
     That is from before a session to its final, or for a day where there are no sessions.
@@ -223,7 +232,7 @@ def refuse_shrunk(last: Last, refused: Refused, snapshot: Snapshot, verdict: Ver
         )
 
 
-def remembered(last: Last | None, snapshot: Snapshot, now: datetime) -> Last:
+def remembered(last: LastPage | None, snapshot: Snapshot, now: datetime) -> LastPage:
     """Return what is to be remembered once a target has the page of these figures."""
     figures = _digest(snapshot.quotes)
     since = last.unchanged_since if last and last.figures == figures else now
@@ -234,12 +243,12 @@ def remembered(last: Last | None, snapshot: Snapshot, now: datetime) -> Last:
     prices = {symbol: price for symbol, price in last.prices.items() if symbol in symbols} if last else {}
     priced = {quote.symbol: quote.last_price for quote in snapshot.quotes if quote.last_price}
     priced_by = snapshot.source if priced else last.priced_by if last else None
-    return Last(
+    return LastPage(
         snapshot.as_of, symbols, figures, since, closes=closes, prices=prices | priced, priced_by=priced_by
     )
 
 
-def change_in_words(last: Last, snapshot: Snapshot) -> str | None:
+def change_in_words(last: LastPage, snapshot: Snapshot) -> str | None:
     """Say which instruments joined and left since the last page; None where none did."""
     symbols = _symbols(snapshot)
     moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))

@@ -48,7 +48,7 @@ def guess(earlier: float, opened: float) -> tuple[Fraction | None, bool]:
     return None, False
 
 
-def in_words(factor: Fraction) -> str:
+def describe(factor: Fraction) -> str:
     """Return what has this ratio: "a split or a bonus of 4:1 (1 became 5)"."""
     old, new = factor.numerator, factor.denominator
     bonus = Fraction(new - old, old)

@@ -40,8 +40,8 @@ def from_json(document: object) -> Snapshot:
     """Return the snapshot that a decoded snapshot.json holds. Raises SourceReshaped."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _nonsense(f"it is not of the schema {SCHEMA}")
-    as_of = parsing.moment(document.get("as_of"))
-    source = parsing.words(document.get("source"))
+    as_of = parsing.aware_datetime(document.get("as_of"))
+    source = parsing.clean_text(document.get("source"))
     rows = document.get("quotes")
     session = document.get("session")
     if as_of is None:
@@ -84,8 +84,8 @@ def _quote(row: object) -> Quote:
         raise _nonsense("a quote in it has no usable symbol")
     figures = {name: _figure(row, name, check) for name, check in FIGURES.items()}
     percent_change = figures.pop(_PERCENT)
-    name = _optional(row, "name", parsing.words)
-    sector = _optional(row, "sector", parsing.words)
+    name = _optional(row, "name", parsing.clean_text)
+    sector = _optional(row, "sector", parsing.clean_text)
     changes, doubts = _changes(row, symbol), _doubts(row, symbol)
     return Quote(symbol, percent_change, name, sector, **figures, changes=changes, doubts=doubts)
 
@@ -128,7 +128,7 @@ def _doubts(row: Mapping[str, object], symbol: str) -> dict[str, str]:
         raise _nonsense(f"the doubts of {symbol} are no object")
     result = {}
     for period, reason in found.items():
-        words = parsing.words(reason, LONGEST_DOUBT)
+        words = parsing.clean_text(reason, LONGEST_DOUBT)
         if words is None or not _PERIOD.fullmatch(period):
             raise _nonsense(f"a doubt of {symbol} is no text, or of no period")
         result[period] = words

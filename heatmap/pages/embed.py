@@ -18,7 +18,7 @@ SORTS = ("mode", "symbol", "change", "amount")
 AREAS = ("market-cap", "amount", "equal")
 
 
-class Choices(NamedTuple):
+class EmbedChoices(NamedTuple):
     """What the page in a frame shows first, in the order of its address. None: what it usually shows."""
 
     mode: str | None = None
@@ -37,15 +37,15 @@ class Choices(NamedTuple):
         return {key: value for key, value in self._asdict().items() if value is not None}
 
 
-USUAL = Choices()
+USUAL = EmbedChoices()
 
 
-def snippet(
+def iframe(
     url: str,
     title: str,
     *,
     market: str,
-    choices: Choices = USUAL,
+    choices: EmbedChoices = USUAL,
     height_pixels: int = HEIGHT_PIXELS,
     auto_height: bool = True,
 ) -> str:
@@ -71,7 +71,7 @@ def _filled(
     url: str,
     title: str,
     market: str,
-    choices: Choices,
+    choices: EmbedChoices,
     height_pixels: int,
     auto_height: bool,
 ) -> str:

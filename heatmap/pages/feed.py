@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from heatmap.pictures.context import Day
+    from heatmap.pictures.context import ArchivedDay
 
 TEMPLATE = "feed.xml.j2"
 MOST_ENTRIES = 60
@@ -32,20 +32,20 @@ class Entry(NamedTuple):
     lines: tuple[str, ...]
 
 
-def of_day(day: Day, market: str, title: str, public_url: str) -> Entry | None:
+def of_day(day: ArchivedDay, market: str, title: str, public_url: str) -> Entry | None:
     """Return the entry of a day's final map; None where there is none."""
     if day.page is None:
         return None
     breadth = day.breadth
     ends = [
-        f"{name} {symbol} {wording.signed(percent)} %"
+        f"{name} {symbol} {wording.format_signed(percent)} %"
         for name, end in (("strongest", day.strongest), ("weakest", day.weakest))
         if end
         for symbol, percent in [end]
     ]
     told = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
     link = f"{public_url}{market}/{wording.day_folder(day.date)}"
-    head = f"{title}, {wording.day(day.date)}: {'; '.join([told, *ends])}"
+    head = f"{title}, {wording.format_day(day.date)}: {'; '.join([told, *ends])}"
     return Entry(
         _tag(public_url, day.date.isoformat(), f"{market}/final"), head, day.page, link, (told, *ends)
     )
@@ -67,7 +67,9 @@ def render(
 
     An entry whose time has no offset is left out: nobody can tell when it was true.
     """
-    dated = [(moment, entry) for entry in entries for moment in [parsing.moment(entry.updated)] if moment]
+    dated = [
+        (moment, entry) for entry in entries for moment in [parsing.aware_datetime(entry.updated)] if moment
+    ]
     newest = [entry for _, entry in sorted(dated, key=lambda each: each[0], reverse=True)]
     if not newest:
         return None

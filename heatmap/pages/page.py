@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from heatmap.analysis.rankings import Reading
+    from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Snapshot
-    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.context import PageContext
     from heatmap.pictures.options import PageOptions
     from heatmap.pictures.shapes import Cell, Table
 
@@ -48,8 +48,8 @@ class CellText(NamedTuple):
 def render(
     table: Table,
     snapshot: Snapshot,
-    found: Mapping[tuple[str, str], Reading],
-    occasion: Occasion,
+    found: Mapping[tuple[str, str], Ranking],
+    occasion: PageContext,
     options: PageOptions,
     cache: Path | None = None,
     picture: str = "svg",
@@ -76,7 +76,8 @@ def render(
         breadth=table.breadth,
         shares=_shares(table),
         legend=[
-            (stop.fill, "" if stop.value is None else wording.signed(stop.value)) for stop in table.legend
+            (stop.fill, "" if stop.value is None else wording.format_signed(stop.value))
+            for stop in table.legend
         ],
         modes=[
             {
@@ -97,13 +98,15 @@ def render(
         generated_at=occasion.generated_at.astimezone(zone),
         phase=_phase(occasion, zone),
         recording=snapshot.recording,
-        source=wording.source(snapshot),
+        source=wording.source_name(snapshot),
         clock=_clock(snapshot, occasion, options),
         data=page_data(snapshot, found, options)
         | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}
         | ({"history": history} if history else {}),
         is_presumed=occasion.verdict.past_calendar and not _is_lasting(occasion),
-        last_day=wording.day(occasion.calendar_end - timedelta(days=1)) if occasion.calendar_end else "",
+        last_day=wording.format_day(occasion.calendar_end - timedelta(days=1))
+        if occasion.calendar_end
+        else "",
         folder=FOLDER,
         script=script,
         style=page_style(),
@@ -116,27 +119,27 @@ def render(
     return own.encode(), above.encode()
 
 
-def _is_lasting(occasion: Occasion) -> bool:
+def _is_lasting(occasion: PageContext) -> bool:
     """Whether the page is the lasting map of a day; then links to it are to where it stands."""
     return occasion.days is not None and occasion.days.of is not None
 
 
-def _address(occasion: Occasion) -> str:
+def _address(occasion: PageContext) -> str:
     """Return the page's folder, as seen from that of all markets."""
     of = occasion.days.of if occasion.days else None
     return f"{occasion.market}/{wording.day_folder(of)}" if of else f"{occasion.market}/"
 
 
-def _days(occasion: Occasion) -> dict[str, Any] | None:
+def _days(occasion: PageContext) -> dict[str, Any] | None:
     """Return the links to other days' maps and how they are called; None where there is no archive."""
     days = occasion.days
     if days is None:
         return None
     market = f"{UP}{occasion.market}/" if days.of else FOLDER
     return {
-        "of": wording.day(days.of),
+        "of": wording.format_day(days.of),
         "way_before": BEFORE,
-        "before": wording.day(days.before),
+        "before": wording.format_day(days.before),
         "before_link": f"{market}{wording.day_folder(days.before)}" if days.before else "",
         "all_link": f"{market}archive.html",
         "feed_link": f"{market}feed.xml" if days.feed else "",
@@ -154,12 +157,12 @@ def _texts(cell: Cell, chart_url: str) -> CellText:
         percent_change="" if figures.percent_change is None else figures.percent_change,
         percent=wording.NOT_KNOWN
         if figures.percent_change is None
-        else wording.signed(figures.percent_change),
+        else wording.format_signed(figures.percent_change),
         doubt=figures.doubts.get(DAY, ""),
         style=f"background{'-color' if is_unknown else ''}:{cell.fill};color:{_short(cell.ink)}"
         + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
         name=figures.name or "",
-        chart=wording.chart(chart_url, figures.symbol),
+        chart=wording.chart_link(chart_url, figures.symbol),
     )
 
 
@@ -175,7 +178,7 @@ def _shares(table: Table) -> tuple[float, float]:
     return round(breadth.advances / total * 100, 2), round(breadth.declines / total * 100, 2)
 
 
-def _phase(occasion: Occasion, zone: tzinfo) -> str:
+def _phase(occasion: PageContext, zone: tzinfo) -> str:
     """Return the phase in a visitor's words; while closed, with the next opening."""
     verdict = occasion.verdict
     if verdict.phase == "closed" and verdict.next_open:
@@ -184,7 +187,7 @@ def _phase(occasion: Occasion, zone: tzinfo) -> str:
     return wording.PHASES[verdict.phase]
 
 
-def _clock(snapshot: Snapshot, occasion: Occasion, options: PageOptions) -> dict[str, Any]:
+def _clock(snapshot: Snapshot, occasion: PageContext, options: PageOptions) -> dict[str, Any]:
     """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
     verdict = occasion.verdict
     session = verdict.session

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.market.quotes import Quote, Snapshot
-    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.context import PageContext
     from heatmap.pictures.shapes import Cell, Table
 
 _COLUMNS = ("symbol", "name", "sector", *FIGURES)
 
 
-def to_json(snapshot: Snapshot, table: Table, occasion: Occasion) -> bytes:
+def to_json(snapshot: Snapshot, table: Table, occasion: PageContext) -> bytes:
     """Return snapshot.json: the table's cells in drawing order, a quote a line; what is unknown is null.
 
     Quotes whose percent change is unknown stand by themselves, under "unknown": the versions before 0.3

@@ -21,7 +21,7 @@ LETTER_WIDTHS = {
 ASCII_WIDTH, FOREIGN_WIDTH = 0.65, 1.0  # of letters not listed
 
 
-def width_of(text: str) -> float:
+def text_width(text: str) -> float:
     """Return how wide a line is at most in the usual fonts, bold, in its size."""
     widths = LETTER_WIDTHS
     return sum(widths.get(letter) or (ASCII_WIDTH if letter.isascii() else FOREIGN_WIDTH) for letter in text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.analysis.colours import GRADIENTS, UPS
 from heatmap.analysis.modes import MODES
 from heatmap.errors import ConfigError
-from heatmap.market.periods import DAY, period
+from heatmap.market.periods import DAY, parse_period
 from heatmap.pictures import wording
 from heatmap.system.web_address import is_web_address
 
@@ -35,7 +35,7 @@ class Fragment(NamedTuple):
         return "-".join(filter(None, self))
 
 
-def named(name: str) -> Fragment | None:
+def parse_fragment(name: str) -> Fragment | None:
     """Return the fragment of that name; None for one that cannot be."""
     mode, _, rest = name.partition("-")
     layout, _, theme = rest.partition("-")
@@ -71,7 +71,7 @@ class PageOptions:
                 for name, clamp in self.period_clamps.items()
                 for check in (
                     (
-                        name != DAY and period(name) is not None,
+                        name != DAY and parse_period(name) is not None,
                         f"period_clamps: {name!r} is no period: write 1mo, 1y or 20d (sessions)",
                     ),
                     (0 < clamp <= 1000, "period_clamps must be more than 0 and at most 1000"),
@@ -79,7 +79,7 @@ class PageOptions:
             ),
             *(
                 (
-                    named(name) is not None,
+                    parse_fragment(name) is not None,
                     f"fragments: {name!r} is no mode, layout and perhaps theme, such as rs-sectors-dark",
                 )
                 for name in self.fragments

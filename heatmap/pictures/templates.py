@@ -147,6 +147,6 @@ def _environment(cache: Path | None) -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters["moment"] = wording.moment
+    environment.filters["moment"] = wording.format_moment
     environment.filters["clock_time"] = wording.clock_time
     return environment

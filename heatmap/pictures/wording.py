@@ -41,43 +41,43 @@ CHART_SYMBOLS: dict[str, Callable[[str], str]] = {
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
-def source(snapshot: Snapshot) -> str:
+def source_name(snapshot: Snapshot) -> str:
     """Return where figures come from; one that has no name here, by that of its plugin."""
     name = SOURCES.get(snapshot.source, snapshot.source)
     return f"{name}, relayed by another site" if snapshot.relayed else name
 
 
-def signed(value: float, decimals: int = 2) -> str:
+def format_signed(value: float, decimals: int = 2) -> str:
     """Return a number with its sign; 0 has none."""
     text = f"{abs(value):.{decimals}f}"
     return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
 
 
-def large(value: float, currency: str | None) -> str:
+def format_amount(value: float, currency: str | None) -> str:
     """Return an amount of 0 or more, or a count, to three digits: "1.23 crore", "45,600".
 
     Readers of rupees count in lakh and crore, others in thousands, millions and billions. Below the smallest
     unit there are no decimals.
     """
     rounded = float(f"{value:.2e}")  # what rounds up to a unit is one of it
-    exponent, unit = next((pair for pair in units(currency) if rounded >= 10 ** pair[0]), (0, ""))
+    exponent, unit = next((pair for pair in format_units(currency) if rounded >= 10 ** pair[0]), (0, ""))
     share = rounded / 10**exponent
     decimals = 0 if share >= 100 else 1 if share >= 10 else 2
     text = f"{share:.{decimals}f}" if unit else str(int(rounded + 0.5))
     return " ".join(filter(None, (_grouped(text, currency), unit)))
 
 
-def money(value: float, currency: str | None) -> str:
+def format_money(value: float, currency: str | None) -> str:
     """Return an amount of money of 0 or more, to three digits: "₹1.23 crore", "CHF 45.6 million"."""
-    return currency_sign(currency) + large(value, currency)
+    return currency_sign(currency) + format_amount(value, currency)
 
 
-def price(value: float, currency: str | None) -> str:
+def format_price(value: float, currency: str | None) -> str:
     """Return a price, to two decimals: "₹1,23,456.00"."""
     return currency_sign(currency) + _grouped(f"{value:.2f}", currency)
 
 
-def units(currency: str | None) -> tuple[tuple[int, str], ...]:
+def format_units(currency: str | None) -> tuple[tuple[int, str], ...]:
     """Return what readers of a currency count large amounts in: UNITS or OTHER_UNITS."""
     return UNITS.get(currency or "", OTHER_UNITS)
 
@@ -87,11 +87,11 @@ def currency_sign(currency: str | None) -> str:
     return SYMBOLS.get(currency or "", f"{currency} " if currency else "")
 
 
-def in_mode(value: float, mode: Mode, currency: str | None) -> str:
+def format_value(value: float, mode: Mode, currency: str | None) -> str:
     """Return a value as the mode's tiles show it: an amount of money with its unit, all else without."""
     if mode.unit == "currency":
-        return money(value, currency)
-    return signed(value, mode.decimals) if mode.signed else f"{value:.{mode.decimals}f}"
+        return format_money(value, currency)
+    return format_signed(value, mode.decimals) if mode.signed else f"{value:.{mode.decimals}f}"
 
 
 def unit_of(mode: Mode, currency: str | None) -> str:
@@ -99,7 +99,7 @@ def unit_of(mode: Mode, currency: str | None) -> str:
     return currency_sign(currency).strip() if mode.unit == "currency" else mode.unit
 
 
-def chart(chart_url: str, symbol: str) -> str:
+def chart_link(chart_url: str, symbol: str) -> str:
     """Return the address of a symbol's chart: `chart_url` with each of CHART_SYMBOLS filled in, URL-encoded.
 
     Raises KeyError for any other form in braces.
@@ -114,7 +114,7 @@ def unknown_chart_forms(chart_url: str) -> list[str]:
     return [form for form in _BRACES.findall(chart_url) if form not in CHART_SYMBOLS]
 
 
-def moment(value: datetime) -> str:
+def format_moment(value: datetime) -> str:
     """Return a day and a time with its zone."""
     return f"{value.day} {value:%b %Y, %H:%M:%S %Z}"
 
@@ -124,7 +124,7 @@ def clock_time(value: datetime) -> str:
     return f"{value:%H:%M:%S %Z}"
 
 
-def day(value: date | None) -> str:
+def format_day(value: date | None) -> str:
     """Return a day; "" for None."""
     return f"{value.day} {value:%b %Y}" if value else ""
 

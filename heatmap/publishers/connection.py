@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
 
 
-class Missing(Exception):
+class NotFound(Exception):
     """There is no such file on the server, or none that visitors can read."""
 
 
-class Hidden(Missing):
+class Hidden(NotFound):
     """The file is there, but visitors do not get it as they should: it is to be put anew.
 
     `size` is its size in bytes; None where the server does not tell it.
@@ -26,7 +26,7 @@ class Hidden(Missing):
         self.size = size
 
 
-class Unreadable(Missing):
+class Unreadable(NotFound):
     """The file is there, and the server does not give it back. `str()` of it is a sentence."""
 
 
@@ -34,7 +34,7 @@ class CannotReplace(Exception):
     """The server does not rename over a file that is there. `str()` of it is what the server said."""
 
 
-class Session(Protocol):
+class Connection(Protocol):
     """A connection to a target, in primitive steps, with whole paths as the server has them.
 
     Whatever a step raises beside Missing and CannotReplace is one of `faults` or a PublishError, and ends the
@@ -137,6 +137,6 @@ class Target(Protocol):
         """How often a fault that may pass is worth another try."""
         ...
 
-    def session(self, deadline: Deadline) -> Session:
+    def session(self, deadline: Deadline) -> Connection:
         """Return a new session, not yet open. Raises PublishError."""
         ...

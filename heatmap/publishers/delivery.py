@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import address, comparison, groups, obstacles, ownership, sweeping
-from heatmap.publishers.comparison import Damaged
-from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.publishers.comparison import DamagedError
+from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.publishers.connection import Session, Target
-    from heatmap.publishers.groups import Key, Lack
+    from heatmap.publishers.connection import Connection, Target
+    from heatmap.publishers.groups import Key, MissingPart
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 # Before the second attempt; twice as long before the third; each by chance up to half less or more.
 BACKOFF_SECONDS = 1.0
@@ -42,7 +42,7 @@ class Delivery:
     attempts: int = 1
     made: tuple[str, ...] = field(default=(), compare=False)
     removed: tuple[str, ...] = field(default=(), compare=False)
-    lacks: tuple[Lack, ...] = ()
+    lacks: tuple[MissingPart, ...] = ()
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -54,14 +54,14 @@ class Delivery:
         return f"{self.put} {files} published{kept}{attempts}{made}{lacks and f'; without {lacks}'}"
 
 
-def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+def deliver(target: Target, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
     """Put every page in place, in order, each whole at every instant. Raises PublishError.
 
     After a fault that may pass everything begins anew, on a new connection and under new names, while
     there is time; what is in place by then is kept. So a lost reply is settled by looking, not by guessing.
     Files of parts come last: a part that cannot be put is left out, and the delivery tells of it.
     """
-    work = Work(target, deadline)
+    work = Upload(target, deadline)
     attempt = 1
     while True:
         try:
@@ -81,7 +81,7 @@ def deliver(target: Target, pages: Sequence[Page], deadline: Deadline) -> Delive
     return Delivery(len(work.put & work.settled), kept, attempt, work.made, lacks=tuple(work.lacks))
 
 
-class Work:
+class Upload:
     """One delivery: what has been brought, and what failed attempts have left on the server."""
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
@@ -89,12 +89,12 @@ class Work:
         self.deadline = deadline
         self.put: set[str] = set()  # files whose replacement was begun, whether or not we heard more
         self.settled: set[str] = set()  # the files known to be in place
-        self.lacks: list[Lack] = []
+        self.lacks: list[MissingPart] = []
         self.leftovers: list[str] = []
         self.deleted_first = False  # whether a file had to be deleted for another to take its place
         self._made: list[str] = []  # folders
         self._at: Key | None = None  # the group that is being brought
-        self._page: Page | None = None  # the file of it
+        self._page: WebFile | None = None  # the file of it
         self._proofs: list[str] = []  # paths of files that nobody else has beside a page, or below it
         self._sizes: dict[str, int | None] = {}  # by page, as `comparison.size` returns them
 
@@ -104,14 +104,14 @@ class Work:
         folder = self.target.folder
         return tuple(f"the folder {path}" for path in self._made if address.is_way_to(path, folder))
 
-    def attempt(self, pages: Sequence[Page]) -> None:
+    def attempt(self, pages: Sequence[WebFile]) -> None:
         """Bring all pages that are not in place yet, in one session. Raises PublishError."""
         self._at = self._page = None
         pending = groups.group(self._pending(pages))
         if not pending:
             return
 
-        def bring_all(session: Session) -> None:
+        def bring_all(session: Connection) -> None:
             self._remove_leftovers(session)
             for self._at, group in pending.items():
                 self._page = group[0]
@@ -123,16 +123,16 @@ class Work:
                         self.bring(session, page, read_back=self._is_read_back(page))
                         self.settled.add(page.path)
             if not session.atomic:
-                sweeping.sweep(session, self.target.folder, groups.without(pages, self.lacks))
+                sweeping.remove_leftovers(session, self.target.folder, groups.leave_out(pages, self.lacks))
 
         self.within_session(bring_all)
 
-    def give_up(self, pages: Sequence[Page], error: PublishError) -> bool:
+    def give_up(self, pages: Sequence[WebFile], error: PublishError) -> bool:
         """Leave out the part that failed, or all where none was begun; False where a page is missing."""
         pending = groups.group(self._pending(pages))
         if groups.PAGES in pending:
             return False
-        self.lacks += groups.lacks(pages, [self._at] if self._at else [*pending], str(error))
+        self.lacks += groups.missing_parts(pages, [self._at] if self._at else [*pending], str(error))
         return True
 
     def look_for_obstacle(self, error: PublishError) -> PublishError:
@@ -151,15 +151,15 @@ class Work:
                 return obstacles.explain(self.target.name, found)
         return error
 
-    def _pending(self, pages: Sequence[Page]) -> list[Page]:
-        return [page for page in groups.without(pages, self.lacks) if page.path not in self.settled]
+    def _pending(self, pages: Sequence[WebFile]) -> list[WebFile]:
+        return [page for page in groups.leave_out(pages, self.lacks) if page.path not in self.settled]
 
-    def bring(self, session: Session, page: Page, *, read_back: bool) -> None:
+    def bring(self, session: Connection, page: WebFile, *, read_back: bool) -> None:
         """See that a file is in place, whole. Raises one of the session's faults, PublishError, Damaged."""
         path = address.join(self.target.folder, page.path)
         stands = self._sizes.pop(page.path) if page.path in self._sizes else comparison.size(session, path)
         if stands in (None, len(page.content)):  # else it need not be read to know that it is another
-            with suppress(Missing):
+            with suppress(NotFound):
                 if session.read(path) == page.content:
                     return
                 read_back = True  # for its size will not tell whether it was replaced
@@ -176,7 +176,7 @@ class Work:
         comparison.compare(session, path, page.content, read_back=read_back)
         self.leftovers.clear()
 
-    def refuse_foreign(self, session: Session, pages: Sequence[Page]) -> None:
+    def refuse_foreign(self, session: Connection, pages: Sequence[WebFile]) -> None:
         """See that no file of somebody else is replaced. Raises PublishImpossible, or a session's fault.
 
         What is found to be in place already is settled by that.
@@ -184,7 +184,7 @@ class Work:
         if self.target.overwrite:
             return
 
-        def read(page: Page) -> bytes | None:
+        def read(page: WebFile) -> bytes | None:
             content = self._read_head(session, page)
             if content == page.content and self._sizes.get(page.path) == len(page.content):
                 self.settled.add(page.path)
@@ -194,7 +194,7 @@ class Work:
         self._proofs = [page.path for page in pages if page.path.endswith(f"/{ownership.SNAPSHOT_NAME}")]
         ownership.check(self.target.name, pages, read)
 
-    def _read_head(self, session: Session, page: Page) -> bytes | None:
+    def _read_head(self, session: Connection, page: WebFile) -> bytes | None:
         """Return the beginning of what stands in a page's place, all where it may be the same; None: nothing.
 
         Raises PublishImpossible where it cannot be read, although it is there.
@@ -204,7 +204,7 @@ class Work:
             size = self._sizes[page.path] = session.size(path)
         except Hidden as hidden:
             size, self._sizes[page.path] = hidden.size, -1
-        except Missing:
+        except NotFound:
             self._sizes[page.path] = -1
             return None
         if size is not None and size > ownership.MAX_PAGE_BYTES:
@@ -214,7 +214,7 @@ class Work:
         may_be_same = size == len(page.content)
         try:
             return session.read(path, None if may_be_same else ownership.HEAD_BYTES)
-        except Missing as missing:
+        except NotFound as missing:
             if size is None and not isinstance(missing, Unreadable):
                 return None
         # There are users who may write and not read: then a snapshot beside or below the page is the proof.
@@ -234,7 +234,7 @@ class Work:
             with suppress(PublishError):
                 self.within_session(self._remove_leftovers)
 
-    def within_session(self, do: Callable[[Session], T]) -> T:
+    def within_session(self, do: Callable[[Connection], T]) -> T:
         """Return what `do` returns; a fault becomes a PublishError, and its session is thrown away."""
         try:
             session = self.target.session(self.deadline)
@@ -245,7 +245,7 @@ class Work:
             with self.deadline.interrupting(session.abort):
                 session.open()
                 return do(session)
-        except (Damaged, CannotReplace) as damage:
+        except (DamagedError, CannotReplace) as damage:
             raise PublishError(f"{self.target.name}: {damage}: the next run tries again") from damage
         except faults as error:
             if self.deadline.remaining():
@@ -259,7 +259,7 @@ class Work:
             self._made += session.made
             session.close()
 
-    def _replace(self, session: Session, temporary: str, path: str) -> None:
+    def _replace(self, session: Connection, temporary: str, path: str) -> None:
         try:
             session.replace(temporary, path)
         except CannotReplace as refusal:
@@ -270,7 +270,7 @@ class Work:
                     'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
                 ) from refusal
             self.deleted_first = True
-            with suppress(Missing):
+            with suppress(NotFound):
                 session.remove(path)
             try:
                 session.replace(temporary, path)
@@ -278,13 +278,13 @@ class Work:
                 what = f"{path} is there again after it was deleted ({again}): the next run tries again"
                 raise PublishError(f"{self.target.name}: {what}") from again
 
-    def _is_read_back(self, page: Page) -> bool:
+    def _is_read_back(self, page: WebFile) -> bool:
         is_page = page.path.rpartition("/")[2] == ownership.PAGE_NAME
         return self.target.verify == "all" or (self.target.verify == "page" and is_page)
 
-    def _remove_leftovers(self, session: Session) -> None:
+    def _remove_leftovers(self, session: Connection) -> None:
         while self.leftovers:
-            with suppress(Missing):
+            with suppress(NotFound):
                 session.remove(self.leftovers.pop())  # a server that refuses this is not asked twice
 
 

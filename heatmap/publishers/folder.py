@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from heatmap.publishers.connection import Session
+    from heatmap.publishers.connection import Connection
     from heatmap.publishers.delivery import Delivery
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 OTHERS_MAY_READ = 0o004
 NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good
@@ -27,7 +27,7 @@ FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
 
 @dataclass(frozen=True, slots=True)
-class FilePublisher:
+class FolderPublisher:
     """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`.
 
     `overwrite`: files that this program did not write are replaced, too. `create`: folders above the last
@@ -76,7 +76,7 @@ class FilePublisher:
         """A folder that refuses once will not think better of it a second later."""
         return 1
 
-    def located(self, base: Path) -> FilePublisher:
+    def located(self, base: Path) -> FolderPublisher:
         """Return the same target with a relative folder taken from `base`."""
         from urllib.parse import quote
 
@@ -86,11 +86,11 @@ class FilePublisher:
         """Nothing can be missing: the folder is made on first use."""
         return ()
 
-    def session(self, deadline: Deadline) -> Session:  # noqa: ARG002 -- nothing here can be hurried
+    def session(self, deadline: Deadline) -> Connection:  # noqa: ARG002 -- nothing here can be hurried
         """Return the primitive steps."""
         return _Session(self)
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
         from heatmap.publishers.delivery import deliver
 
@@ -105,7 +105,7 @@ class FilePublisher:
     def check(
         self,
         deadline: Deadline,
-        pages: Sequence[Page] = (),
+        pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
         """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
@@ -120,7 +120,7 @@ class _Session:
     atomic = False
     faults = (OSError,)
 
-    def __init__(self, target: FilePublisher) -> None:
+    def __init__(self, target: FolderPublisher) -> None:
         self._publisher = target
         self._target = target.name
         self.made: list[str] = []
@@ -141,25 +141,25 @@ class _Session:
                 ) from None
 
     def size(self, path: str) -> int:
-        from heatmap.publishers.connection import Hidden, Missing
+        from heatmap.publishers.connection import Hidden, NotFound
 
         self._refuse_other_things(path)
         try:
             found = os.stat(path)
         except FileNotFoundError:
-            raise Missing from None
+            raise NotFound from None
         if not found.st_mode & OTHERS_MAY_READ and path not in self._put:
             raise Hidden(found.st_size)
         return found.st_size
 
     def read(self, path: str, most: int | None = None) -> bytes:
-        from heatmap.publishers.connection import Missing, Unreadable
+        from heatmap.publishers.connection import NotFound, Unreadable
 
         try:
             with files.open_regular(path) as stream:
                 return stream.read(-1 if most is None else most)
         except FileNotFoundError:
-            raise Missing from None
+            raise NotFound from None
         except PermissionError as error:
             raise Unreadable(error.strerror) from None
 
@@ -179,12 +179,12 @@ class _Session:
         self._put.add(path)
 
     def remove(self, path: str) -> None:
-        from heatmap.publishers.connection import Missing
+        from heatmap.publishers.connection import NotFound
 
         try:
             os.unlink(path)
         except FileNotFoundError:
-            raise Missing from None
+            raise NotFound from None
 
     def names(self, folder: str) -> Sequence[str]:
         with suppress(FileNotFoundError):

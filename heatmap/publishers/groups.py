@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 
 class Key(NamedTuple):
@@ -17,7 +17,7 @@ class Key(NamedTuple):
     part: str  # see `heatmap.system.parts`
 
 
-class Lack(NamedTuple):
+class MissingPart(NamedTuple):
     """A part of a market that a target does not have, and why, in a sentence."""
 
     market: str
@@ -28,35 +28,35 @@ class Lack(NamedTuple):
 PAGES = Key("", "")
 
 
-def key(page: Page) -> Key:
+def key(page: WebFile) -> Key:
     """Return the group that a file belongs to."""
     return Key(page.market, page.part) if page.part else PAGES
 
 
-def group(pages: Sequence[Page]) -> dict[Key, list[Page]]:
+def group(pages: Sequence[WebFile]) -> dict[Key, list[WebFile]]:
     """Return the files of each group, in order; the pages themselves come first."""
-    groups: dict[Key, list[Page]] = {}
+    groups: dict[Key, list[WebFile]] = {}
     for page in sorted(pages, key=lambda page: bool(page.part)):
         groups.setdefault(key(page), []).append(page)
     return groups
 
 
-def lacks(pages: Sequence[Page], failed: Collection[Key], sentence: str) -> list[Lack]:
+def missing_parts(pages: Sequence[WebFile], failed: Collection[Key], sentence: str) -> list[MissingPart]:
     """Return what a target lacks of `pages` where these groups failed: they, and what links to them."""
     found = dict.fromkeys(failed, sentence)
     for page in pages:
         if page.needs and Key(page.market, page.needs) in failed:
             found.setdefault(key(page), f"it waits for the {page.needs}, to which it links")
-    return [Lack(*each, why) for each, why in found.items()]
+    return [MissingPart(*each, why) for each, why in found.items()]
 
 
-def without(pages: Sequence[Page], lacking: Collection[Lack]) -> list[Page]:
+def leave_out(pages: Sequence[WebFile], lacking: Collection[MissingPart]) -> list[WebFile]:
     """Return the files but for those of parts that are lacking."""
     left_out = {Key(lack.market, lack.part) for lack in lacking}
     return [page for page in pages if key(page) not in left_out]
 
 
-def doubted(group: Sequence[Page], settled: Iterable[Page]) -> list[Page]:
+def doubted(group: Sequence[WebFile], settled: Iterable[WebFile]) -> list[WebFile]:
     """Return the files of a group that may be somebody else's; `settled` are those in place.
 
     Where a page is in place, a file of a part beside it is ours: see `ownership`.
@@ -65,5 +65,5 @@ def doubted(group: Sequence[Page], settled: Iterable[Page]) -> list[Page]:
     return [page for page in group if not page.part or _folder(page) not in ours]
 
 
-def _folder(page: Page) -> str:
+def _folder(page: WebFile) -> str:
     return page.path.rpartition("/")[0]

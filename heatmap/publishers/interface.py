@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.delivery import Delivery
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 
 class Publisher(Protocol):
@@ -31,7 +31,7 @@ class Publisher(Protocol):
         """Say what would keep `publish` from starting, such as a missing secret; touches no network."""
         ...
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Put every page in place, in the order given, and see that it is; end by the deadline.
 
         A visitor sees the old file or the new one, whole. Raises PublishError; what was already in
@@ -46,7 +46,7 @@ class Publisher(Protocol):
     def check(
         self,
         deadline: Deadline,
-        pages: Sequence[Page] = (),
+        pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
         """Write, replace, read back and delete a probe file; say what was found. Raises PublishError.

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address
-from heatmap.publishers.connection import Hidden, Missing
+from heatmap.publishers.connection import Hidden, NotFound
 
 if TYPE_CHECKING:
-    from heatmap.publishers.connection import Session
+    from heatmap.publishers.connection import Connection
 
 
-def find(session: Session, folder: str, path: str) -> str:
+def find(session: Connection, folder: str, path: str) -> str:
     """Return the file in whose place a folder on the way from `folder` to `path` is due; "" without one.
 
     Raises what a session raises. Stores without folders have no such files.
@@ -31,11 +31,11 @@ def explain(target: str, path: str) -> PublishImpossible:
     return PublishImpossible(f"{target}: {path} is a file, where a folder is due: remove or rename it")
 
 
-def _is_file(session: Session, path: str) -> bool:
+def _is_file(session: Connection, path: str) -> bool:
     """Whether a path is known to be a file's. Raises what a session raises."""
     try:
         return session.size(path) is not None
     except Hidden:
         return True
-    except (Missing, PublishImpossible):  # the latter for a folder
+    except (NotFound, PublishImpossible):  # the latter for a folder
         return False

@@ -14,7 +14,7 @@ from heatmap.errors import PublishImpossible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 PAGE_NAME, SNAPSHOT_NAME = "index.html", "snapshot.json"
 HEAD_BYTES = 4096  # a mark stands within these first bytes of a file
@@ -41,15 +41,15 @@ def is_recording(content: bytes) -> bool:
     return RECORDING_MARK.search(content[:HEAD_BYTES]) is not None
 
 
-def samples(markets: Sequence[str]) -> list[Page]:
+def samples(markets: Sequence[str]) -> list[WebFile]:
     """Return stand-ins for the files that a run puts first and last, for a check, which has none to put."""
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
     names = [f"{market}/{name}" for market in markets for name in (SNAPSHOT_NAME, PAGE_NAME)]
-    return [Page(name, SAMPLE) for name in [*names, PAGE_NAME]]
+    return [WebFile(name, SAMPLE) for name in [*names, PAGE_NAME]]
 
 
-def check(target: str, pages: Sequence[Page], read: Callable[[Page], bytes | None]) -> None:
+def check(target: str, pages: Sequence[WebFile], read: Callable[[WebFile], bytes | None]) -> None:
     """Raise PublishImpossible where one of `pages` would replace a file that this program did not write.
 
     `read` returns at least the first HEAD_BYTES of what stands at the target in a page's place; None where
@@ -87,9 +87,9 @@ def unreadable(target: str, path: str) -> PublishImpossible:
     )
 
 
-def _folders(pages: Sequence[Page]) -> Iterator[list[Page]]:
+def _folders(pages: Sequence[WebFile]) -> Iterator[list[WebFile]]:
     """Yield the pages of each folder into which a marked page goes, the folder's own page first."""
-    folders: dict[str, list[Page]] = {}
+    folders: dict[str, list[WebFile]] = {}
     for page in pages:
         folders.setdefault(page.path.rpartition("/")[0], []).append(page)
     for folder in folders.values():

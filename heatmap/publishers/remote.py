@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.connection import Target
     from heatmap.publishers.delivery import Delivery
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 
 class Remote:
@@ -37,7 +37,7 @@ class Remote:
         """How often a fault that may pass is worth a try: sessions and libraries below try once."""
         return options.ATTEMPTS
 
-    def publish(self: Target, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self: Target, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
         from heatmap.publishers.delivery import deliver
 
@@ -52,7 +52,7 @@ class Remote:
     def check(
         self: Target,
         deadline: Deadline,
-        pages: Sequence[Page] = (),
+        pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
         """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import DeadlineError, PublishError
 from heatmap.publishers import address
-from heatmap.publishers.connection import Missing
+from heatmap.publishers.connection import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.publishers.connection import Session
-    from heatmap.system.web_file import Page
+    from heatmap.publishers.connection import Connection
+    from heatmap.system.web_file import WebFile
 
 
-def sweep(session: Session, target_folder: str, pages: Sequence[Page]) -> None:
+def remove_leftovers(session: Connection, target_folder: str, pages: Sequence[WebFile]) -> None:
     """Remove what earlier runs left beside `pages`. As all pages are in place, no fault matters."""
     import random
     import time
@@ -28,5 +28,5 @@ def sweep(session: Session, target_folder: str, pages: Sequence[Page]) -> None:
             stale = [name for name in session.names(folder) if address.is_stale(name, now)]
             random.shuffle(stale)  # one that cannot be removed must not keep the others for ever
             for name in stale:
-                with suppress(Missing):
+                with suppress(NotFound):
                     session.remove(address.join(folder, name))

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heatmap.history.store import Store
-    from heatmap.pages.archive.day_pages import Shelf
+    from heatmap.pages.archive.day_pages import MarketArchive
     from heatmap.pages.archive.options import ArchiveSettings
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.run.feeds import Feed
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
     Ask = Callable[[Callable[[Store], object]], object]
 
@@ -35,14 +35,14 @@ class Archives:
         self._settings = settings
         self._report = report
         self._say = say
-        self._shelves: list[tuple[Shelf, Ask | None]] = []
+        self._shelves: list[tuple[MarketArchive, Ask | None]] = []
         self._lock = Lock()
         # By market and target: the parts of the delivery under way; of each part tried why it failed, or "".
         self._offered: dict[tuple[str, str], set[str]] = {}
         self._feeds: dict[str, Feed] = {}  # by market
         self._faults: dict[tuple[str, str], dict[str, str]] = {}
 
-    def add(self, shelf: Shelf, ask: Ask | None = None) -> None:
+    def add(self, shelf: MarketArchive, ask: Ask | None = None) -> None:
         """Add a market's archive.
 
         `ask` does work with the history that machines share: what others keep of the archive is taken over.
@@ -56,7 +56,7 @@ class Archives:
         """Add a market's feed."""
         self._feeds[market] = feed
 
-    def is_feed_lacking(self, shelf: Shelf) -> bool:
+    def is_feed_lacking(self, shelf: MarketArchive) -> bool:
         """Whether a target does not have the market's feed yet."""
         return any(shelf.lacks_feed(target.name) for target in self._settings.targets)
 
@@ -65,7 +65,7 @@ class Archives:
         for shelf, _ in self._shelves:
             self._write(shelf, shelf.begin)
 
-    def more(self, target: str, delivery: Delivery | None) -> list[Page]:
+    def more(self, target: str, delivery: Delivery | None) -> list[WebFile]:
         """Return what the target of this name lacks of the archives, a day of each market at a time.
 
         `delivery` is the last one to it, of which is noted what arrived; None: there was none yet. Called
@@ -74,7 +74,7 @@ class Archives:
         with self._lock:
             return [page for shelf, _ in self._shelves for page in self._more(shelf, target, delivery)]
 
-    def _more(self, shelf: Shelf, target: str, delivery: Delivery | None) -> list[Page]:
+    def _more(self, shelf: MarketArchive, target: str, delivery: Delivery | None) -> list[WebFile]:
         name = shelf.market.name
         key = (name, target)
         try:
@@ -114,7 +114,7 @@ class Archives:
                 if self._report.reached.get(number) and self._search(shelf, target, deadline):
                     self._keep(shelf, ask)
 
-    def _search(self, shelf: Shelf, target: Publisher, deadline: Deadline) -> bool:
+    def _search(self, shelf: MarketArchive, target: Publisher, deadline: Deadline) -> bool:
         """Ask one target, and note which days it has; return whether it answered."""
         from heatmap.system.deadline import Deadline
 
@@ -130,16 +130,16 @@ class Archives:
         shelf.note_found(target.name, days.values(), [days[path] for path in paths])
         return True
 
-    def _keep(self, shelf: Shelf, ask: Ask | None) -> None:
+    def _keep(self, shelf: MarketArchive, ask: Ask | None) -> None:
         folder, name = self._settings.state_directory, shelf.market.name
 
         def give(store: Store) -> None:
-            sharing.give(store, folder, name, self._say)
+            sharing.push_days(store, folder, name, self._say)
 
         if self._write(shelf, shelf.keep) and ask:
             ask(give)
 
-    def _write(self, shelf: Shelf, work: Callable[[], bool]) -> bool:
+    def _write(self, shelf: MarketArchive, work: Callable[[], bool]) -> bool:
         """Return what `work` returns; False where the state directory cannot be written, which is noted."""
         try:
             return work()

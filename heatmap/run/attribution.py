@@ -11,7 +11,7 @@ from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
 
 KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
@@ -28,7 +28,7 @@ def find_session_before(calendar: Calendar, session: date) -> date | None:
     return next((day for day in days if calendar.always or phases.session_on(calendar, day)), None)
 
 
-def find_session(calendar: Calendar, snapshot: Snapshot, verdict: Verdict) -> date:
+def find_session(calendar: Calendar, snapshot: Snapshot, verdict: MarketStatus) -> date:
     """Return the date of the session that figures are of."""
     if verdict.phase in KEPT_PHASES and verdict.session:
         return verdict.session.date

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 from heatmap.errors import ConfigError, DeadlineError, HeatmapError, SourceBlocked, SourceError
 from heatmap.market.calendar import packaged, phases
 from heatmap.state import circuit_breaker
-from heatmap.system.deadline import within
+from heatmap.system.deadline import run_with_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from heatmap.config.loader import Config, Market, NamedSource
-    from heatmap.sources.nse.calendar_update import Change
+    from heatmap.sources.nse.calendar_update import CalendarChange
     from heatmap.sources.nse.holidays import Holidays
     from heatmap.state.memory import Memory, State
     from heatmap.state.report import Report
@@ -33,7 +33,7 @@ FAILING_DAYS = 3  # for so long a list that cannot be had is not reported: it ma
 LATE_DAYS = 10  # so close to the calendar's end a list that is not there yet is reported
 
 
-class Lack(NamedTuple):
+class MissingHolidays(NamedTuple):
     """Why a list did not renew the calendar. A year that is not listed yet is no failure."""
 
     sentence: str
@@ -43,7 +43,7 @@ class Lack(NamedTuple):
 def is_due(market: Market, memory: Memory, now: datetime, *, is_published: bool) -> bool:
     """Whether this run should ask for the list; `is_published` says whether it published the market."""
     today = _today(market, now)
-    if not phases.is_ending(market.calendar, now) or _source(market) is None:
+    if not phases.is_ending_soon(market.calendar, now) or _source(market) is None:
         return False
     if memory.holidays_asked_on == today.isoformat():
         return False
@@ -85,7 +85,7 @@ def renew(
             answers[address] = _ask(state, market, named, now, deadline)
         lists = answers[address]
         lack = (
-            Lack(lists, is_failure=True)
+            MissingHolidays(lists, is_failure=True)
             if isinstance(lists, str)
             else _merge(config, market, lists, now, report)
         )
@@ -100,7 +100,7 @@ def renew(
 
 def notice(market: Market, memory: Memory, now: datetime) -> str | None:
     """Say that a calendar ends soon or has ended, and why there is no list yet; None where neither is so."""
-    if not phases.is_ending(market.calendar, now):
+    if not phases.is_ending_soon(market.calendar, now):
         return None
     calendar, today = market.calendar, _today(market, now)
     is_past = phases.is_past_end(calendar, today)
@@ -153,7 +153,7 @@ def is_warning_due(market: Market, memory: Memory, now: datetime) -> bool:
 
 def _is_worth_warning(market: Market, memory: Memory, now: datetime) -> bool:
     calendar, today = market.calendar, _today(market, now)
-    if not phases.is_ending(calendar, now) or calendar.last is None:
+    if not phases.is_ending_soon(calendar, now) or calendar.last is None:
         return False
     asked_today = memory.holidays_asked_on == today.isoformat()
     if _source(market) and not asked_today and not phases.is_past_end(calendar, today):
@@ -172,7 +172,7 @@ def _ask(
 
     seconds = deadline.remaining()
     try:
-        return within(seconds, partial(holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
+        return run_with_timeout(seconds, partial(holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
     except DeadlineError:
         error: Exception = SourceBlocked(f"no answer within {seconds:.0f} seconds")
     except SourceError as failure:
@@ -185,20 +185,22 @@ def _ask(
 
 def _merge(
     config: Config, market: Market, lists: Sequence[Holidays], now: datetime, report: Report
-) -> Lack | None:
+) -> MissingHolidays | None:
     """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
     from heatmap.sources.nse import holiday_files
 
-    known = holiday_files.without_remains(lists)
+    known = holiday_files.without_leftovers(lists)
     whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]
     base = config.files[0].parent if config.files else config.state_directory
     try:
         files = holiday_files.candidates(market.session, base, config.state_directory)
         file, updates = holiday_files.save(files, whole, _today(market, now))
     except HeatmapError as error:
-        return Lack(f"the list cannot be used: {error}".replace("\n", "; "), is_failure=True)
+        return MissingHolidays(f"the list cannot be used: {error}".replace("\n", "; "), is_failure=True)
     except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may fail the run
-        return Lack(f"merging the list ended in a bug, please report it: {mistake!r}", is_failure=True)
+        return MissingHolidays(
+            f"merging the list ended in a bug, please report it: {mistake!r}", is_failure=True
+        )
     is_late = not any(_is_further(listed, market) for listed in whole)
     changes = [change for update in updates for change in update.new]
     if updates and updates[-1].text != file.text:  # else another market has reported the same file
@@ -207,10 +209,10 @@ def _merge(
             f"{market.name}: the exchange's holiday list is merged into {file.path}: {_counted(changes)}; "
             f"the calendar ends on {end}"
         )
-    return Lack(_lateness(lists, market), is_failure=False) if is_late else None
+    return MissingHolidays(_lateness(lists, market), is_failure=False) if is_late else None
 
 
-def _counted(changes: Sequence[Change]) -> str:
+def _counted(changes: Sequence[CalendarChange]) -> str:
     """Return in words what a list adds."""
     counts = Counter(change.table for change in changes)
     parts = [f"{counts['closed']} closed weekdays"]
@@ -233,7 +235,7 @@ def _lateness(lists: Sequence[Holidays], market: Market) -> str:
     return f"it still lists {lists[-1].year}"
 
 
-def _note(state: State, market: Market, lack: Lack | None, now: datetime) -> None:
+def _note(state: State, market: Market, lack: MissingHolidays | None, now: datetime) -> None:
     """Remember why the calendar was not renewed, and since when the list fails."""
     since = state[market.name].holidays_failing_since or _today(market, now).isoformat()
     try:
@@ -251,14 +253,14 @@ def _rests(config: Config, state: State, market: Market, named: NamedSource, now
     blocks = circuit_breaker.from_plain(state[market.name].sources).get(named.label, circuit_breaker.NONE)
     if blocks.last_at and datetime.fromisoformat(blocks.last_at) == now:
         return True
-    return circuit_breaker.rests_until(blocks, config.interval_minutes, now) is not None
+    return circuit_breaker.open_until(blocks, config.interval_minutes, now) is not None
 
 
 def _note_block(state: State, market: Market, named: NamedSource, error: Exception, now: datetime) -> None:
     """Count a block of the list as one of its site; an answer says nothing of the quotes: not counted."""
     blocks = circuit_breaker.from_plain(state[market.name].sources)
     before = blocks.get(named.label, circuit_breaker.NONE)
-    after = circuit_breaker.after(before, error, now) if isinstance(error, SourceError) else before
+    after = circuit_breaker.record_attempt(before, error, now) if isinstance(error, SourceError) else before
     if after in (before, circuit_breaker.NONE):
         return
     try:

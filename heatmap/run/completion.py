@@ -15,8 +15,8 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.notify.alerts import memory
 from heatmap.run import due, final_figures, final_parts, market_files, publishing
-from heatmap.run.follow_up import Sequel
-from heatmap.run.history_session import Chronicle
+from heatmap.run.follow_up import FollowUp
+from heatmap.run.history_session import HistorySession
 from heatmap.state.memory import State, lock, mark_name, merge_faults
 from heatmap.state.report import Report
 from heatmap.system import parts, resource_errors, stop
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.publishers.delivery import Delivery
     from heatmap.run.archive_delivery import Archives
     from heatmap.run.final_figures import Final
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 
 OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # what is owed to targets
@@ -42,7 +42,7 @@ class Work(NamedTuple):
     """A final, and the parts of it that are still to be done."""
 
     market: Market
-    verdict: Verdict  # of the final
+    verdict: MarketStatus  # of the final
     final: Final
     owed: frozenset[str]  # parts
 
@@ -63,12 +63,12 @@ def complete(
     Raises ConfigError where the state cannot be written.
     """
     own = Report(report.say)
-    with Chronicle(config, state, own, now, deadline=deadline, is_lost=is_history_lost) as chronicle:
+    with HistorySession(config, state, own, now, deadline=deadline, is_lost=is_history_lost) as chronicle:
         works = [
             work for market in markets for work in [_prepare(config, state, market, now, chronicle)] if work
         ]
         runs = [
-            (work, Sequel(config, state, chronicle, own, work.final.drawn_at, report.say)) for work in works
+            (work, FollowUp(config, state, chronicle, own, work.final.drawn_at, report.say)) for work in works
         ]
         for work, sequel in runs:
             _try(config, work, sequel, chronicle, own)
@@ -86,7 +86,7 @@ def complete(
 
 def complete_alone(
     config: Config,
-    verdicts: Sequence[tuple[Market, Verdict]],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     report: Report,
     give_up: Callable[[], None] | None,
@@ -99,7 +99,7 @@ def complete_alone(
     with ExitStack() as stack:
         if give_up:
             stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
-        stack.enter_context(resource_errors.told())
+        stack.enter_context(resource_errors.translating_resource_errors())
         try:
             stack.enter_context(lock(config.state_directory))
         except LockedError:
@@ -108,13 +108,13 @@ def complete_alone(
         with stop.postpone():  # until what was delivered is noted
             complete(config, state, due.find_owing(config, state, verdicts, now), now, deadline, report)
         return any(
-            final_parts.owed(config, state[market.name]) or state[market.name].final_date is None
+            final_parts.find_missing(config, state[market.name]) or state[market.name].final_date is None
             for market, _ in verdicts
         )
 
 
 def _prepare(
-    config: Config, state: State, market: Market, now: datetime, chronicle: Chronicle
+    config: Config, state: State, market: Market, now: datetime, chronicle: HistorySession
 ) -> Work | None:
     """Return what a market's final owes; None where nothing can be done, which is remembered."""
     memory_of = state[market.name]
@@ -126,18 +126,18 @@ def _prepare(
     if final is None or session is None or session.settles is None:
         _give_up(state, market, now, chronicle)
         return None
-    owed = final_parts.owed(config, memory_of)
+    owed = final_parts.find_missing(config, memory_of)
     if parts.ALERTS in owed and _is_superseded(config, market, day):
         owed -= {parts.ALERTS}
         state.remember(market.name, alerts_date=day.isoformat())
         chronicle.tell(market, f"alerts of {day:%d %b %Y} that no web hook took are dropped")
-    return Work(market, phases.judge(market.calendar, session.settles), final, owed)
+    return Work(market, phases.phase_at(market.calendar, session.settles), final, owed)
 
 
-def _give_up(state: State, market: Market, now: datetime, chronicle: Chronicle) -> None:
+def _give_up(state: State, market: Market, now: datetime, chronicle: HistorySession) -> None:
     """Have the final made once more while its evening lasts; else forget what it owes, and say so."""
     day = state[market.name].closed_date
-    verdict = phases.judge(market.calendar, now)
+    verdict = phases.phase_at(market.calendar, now)
     if verdict.phase is Phase.FINAL and verdict.session and verdict.session.date.isoformat() == day:
         state.remember(market.name, final_date=None)
         return
@@ -148,11 +148,11 @@ def _give_up(state: State, market: Market, now: datetime, chronicle: Chronicle) 
 
 def _is_superseded(config: Config, market: Market, day: date) -> bool:
     """Whether alerts have told of a later session: what was told in this one is forgotten since."""
-    known = memory.load(config.state_directory, lambda _: None).get(market.name, memory.Memory())
+    known = memory.load(config.state_directory, lambda _: None).get(market.name, memory.MarketAlerts())
     return known.session > day.isoformat()
 
 
-def _try(config: Config, work: Work, sequel: Sequel, chronicle: Chronicle, own: Report) -> None:
+def _try(config: Config, work: Work, sequel: FollowUp, chronicle: HistorySession, own: Report) -> None:
     """Add the bars, and draw what archive and feed need of the final."""
     market, verdict, snapshot = work.market, work.verdict, work.final.snapshot
     if stop.is_requested():
@@ -178,7 +178,7 @@ def _publish(
 ) -> None:
     """Bring each target what it lacks, and note the errors of whole targets as faults of what they lack."""
 
-    def more(target: str, delivery: Delivery | None) -> list[Page]:
+    def more(target: str, delivery: Delivery | None) -> list[WebFile]:
         return [page for each in archives for page in each.more(target, delivery)]
 
     for each in archives:
@@ -197,8 +197,8 @@ def _remember(config: Config, state: State, work: Work, own: Report) -> None:
         for part, why in own.parts.get(name, {}).items()
         if part in (*work.owed, parts.LINK, parts.LIST)
     }
-    done = final_parts.done(config, tried) & work.owed
+    done = final_parts.find_done(config, tried) & work.owed
     faults = merge_faults(state[name], {**tried, **dict.fromkeys(done, "")})
     state.remember(name, **{mark_name(part): day for part in done}, faults=faults)
-    if not final_parts.owed(config, state[name]):
+    if not final_parts.find_missing(config, state[name]):
         final_figures.remove(config.state_directory, name)

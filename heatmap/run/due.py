@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.state.memory import Memory, State
 
@@ -23,7 +23,7 @@ LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the c
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
 
 
-def is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
+def is_due(verdict: MarketStatus, memory: Memory, *, interactive: bool) -> bool:
     """Whether to ask the source at all."""
     if verdict.phase in (Phase.OPEN, Phase.AUCTION):
         return True
@@ -37,7 +37,7 @@ def is_due(verdict: Verdict, memory: Memory, *, interactive: bool) -> bool:
 def find_owing(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, Verdict]],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     published: Collection[str] = (),
 ) -> list[Market]:
@@ -49,7 +49,7 @@ def find_owing(
     found = []
     for market, verdict in verdicts:
         memory = state[market.name]
-        if not final_parts.owed(config, memory):
+        if not final_parts.find_missing(config, memory):
             continue
         session = verdict.session
         if verdict.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:
@@ -63,12 +63,12 @@ def find_owing(
     return found
 
 
-def has_final(verdict: Verdict, memory: Memory) -> bool:
+def has_final(verdict: MarketStatus, memory: Memory) -> bool:
     """Whether the session's closing page is at every target."""
     return verdict.session is not None and memory.final_date == verdict.session.date.isoformat()
 
 
-def find_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> str | None:
+def find_final(verdict: MarketStatus, memory: Memory, snapshot: Snapshot) -> str | None:
     """Say that the closing page is out and that these figures do not take its place; None where they do."""
     if verdict.phase is not Phase.FINAL or not has_final(verdict, memory):
         return None
@@ -77,16 +77,16 @@ def find_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> str | No
     return "the closing page has these figures, or newer ones"
 
 
-def is_later_final(verdict: Verdict, memory: Memory, snapshot: Snapshot) -> bool:
+def is_later_final(verdict: MarketStatus, memory: Memory, snapshot: Snapshot) -> bool:
     """Whether the closing page is out, of early figures, and is to be made again of these."""
     from heatmap.system import parsing
 
-    early = parsing.moment(memory.early_final)
+    early = parsing.aware_datetime(memory.early_final)
     is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
     return is_later and verdict.phase is Phase.FINAL and has_final(verdict, memory)
 
 
-def find_early_final(verdict: Verdict, as_of: datetime) -> str | None:
+def find_early_final(verdict: MarketStatus, as_of: datetime) -> str | None:
     """Return the time of a closing page's figures, as ISO text, where it lies before prices had settled.
 
     Then later figures may follow, and the page is made again of them. None where they are the last ones.
@@ -96,7 +96,7 @@ def find_early_final(verdict: Verdict, as_of: datetime) -> str | None:
     return as_of.isoformat() if is_early else None
 
 
-def is_settled(verdict: Verdict, memory: Memory, now: datetime) -> bool:
+def is_settled(verdict: MarketStatus, memory: Memory, now: datetime) -> bool:
     """Whether a closing page of early figures has been out for so long that prices have settled since.
 
     However wrong this machine's clock is: what counts is the time since the page was published.
@@ -104,18 +104,21 @@ def is_settled(verdict: Verdict, memory: Memory, now: datetime) -> bool:
     from heatmap.system import parsing
 
     settles = verdict.session.settles if verdict.session else None
-    as_of, published_at = parsing.moment(memory.early_final), parsing.moment(memory.published_at)
+    as_of, published_at = (
+        parsing.aware_datetime(memory.early_final),
+        parsing.aware_datetime(memory.published_at),
+    )
     if settles is None or as_of is None or published_at is None:
         return True
     return now - published_at >= settles - as_of + LATE_FIGURES
 
 
-def is_uncovered(verdict: Verdict) -> bool:
+def is_uncovered(verdict: MarketStatus) -> bool:
     """Whether the moment lies before the calendar begins, of which nothing is known or presumed."""
     return verdict.phase is Phase.UNKNOWN and verdict.session is None
 
 
-def idle_until(judged: Sequence[tuple[Calendar, Verdict]], now: datetime) -> datetime | None:
+def idle_until(judged: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -> datetime | None:
     """Return when the first of some markets may be due that are not due at `now`; None: not known.
 
     Where the next opening is not known, the next date of the market's zone may have a session of unknown
@@ -137,7 +140,7 @@ def idle_until(judged: Sequence[tuple[Calendar, Verdict]], now: datetime) -> dat
     return min(known) if len(known) == len(judged) else None
 
 
-def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
+def veto(verdict: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
     """Say why these figures do not belong to this phase; None where they do."""
     if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or is_uncovered(verdict):
         return f"the market is {verdict.phase}"
@@ -157,13 +160,13 @@ def veto(verdict: Verdict, snapshot: Snapshot, now: datetime, zone: ZoneInfo) ->
     return None
 
 
-def _is_auction(verdict: Verdict, now: datetime) -> bool:
+def _is_auction(verdict: MarketStatus, now: datetime) -> bool:
     """Whether the closing auction of a presumed session is on: then, too, the date alone counts."""
     windows = verdict.session.windows if verdict.session else ()
     return any(window.opens <= now < window.closes and window.phase is Phase.AUCTION for window in windows)
 
 
-def _is_early(verdict: Verdict, snapshot: Snapshot) -> bool:
+def _is_early(verdict: MarketStatus, snapshot: Snapshot) -> bool:
     """Whether figures came from an installation that drew them before prices had settled."""
     if snapshot.relayed in (None, Phase.FINAL) or verdict.session is None:
         return False
@@ -171,7 +174,7 @@ def _is_early(verdict: Verdict, snapshot: Snapshot) -> bool:
     return settles is not None and snapshot.as_of < settles
 
 
-def _dates(verdict: Verdict, zone: ZoneInfo) -> set[date]:
+def _dates(verdict: MarketStatus, zone: ZoneInfo) -> set[date]:
     """Return the dates on which figures of this session may be stamped: two where it runs over midnight."""
     session = verdict.session
     if session is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.system import parts
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from heatmap.market.calendar.session import Session
-    from heatmap.notify.alerts.memory import Notice
-    from heatmap.pages.archive.day_pages import Shelf
+    from heatmap.notify.alerts.memory import FeedEntry
+    from heatmap.pages.archive.day_pages import MarketArchive
 
 FEED_NAME = "feed.xml"
 
@@ -21,13 +21,13 @@ FEED_NAME = "feed.xml"
 class Feed(NamedTuple):
     """A feed, and whether it is new: for all targets. Else those get it that do not have it."""
 
-    page: Page
+    page: WebFile
     is_new: bool
 
 
 def draw(
-    shelf: Shelf,
-    notices: Sequence[Notice],
+    shelf: MarketArchive,
+    notices: Sequence[FeedEntry],
     session: Session | None,
     url: str,
     cache: Path,
@@ -65,4 +65,6 @@ def draw(
     ]
     content = feed.render(entries, market.name, market.title, url, cache)
     needs = parts.ARCHIVE if shelf.is_due else ""
-    return Feed(Page(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None
+    return (
+        Feed(WebFile(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None
+    )

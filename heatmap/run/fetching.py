@@ -21,7 +21,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.sources import options
 from heatmap.state import circuit_breaker
 from heatmap.system import limits
-from heatmap.system.deadline import within
+from heatmap.system.deadline import run_with_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.config.loader import Config, Market, NamedSource
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.sources.interface import ClosingSource
-    from heatmap.state.circuit_breaker import Blocks
+    from heatmap.state.circuit_breaker import BlockRecord
     from heatmap.state.memory import State
 
 SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
 
 
-class Answer(NamedTuple):
+class Fetched(NamedTuple):
     """What can be drawn, which of a market's sources gave it, and what is to be said of those before it."""
 
     snapshot: Snapshot
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     failures: tuple[str, ...] = ()
 
 
-class Asker:
+class Fetcher:
     """The sources of all markets, for one run at `now`; the state directory's lock must be held.
 
     `patient` leaves alone for a while who blocked us again and again; without it, all are asked.
@@ -72,11 +72,11 @@ class Asker:
     def ask(
         self,
         market: Market,
-        verdict: Verdict,
+        verdict: MarketStatus,
         seconds: float,
         judge: Callable[[Snapshot], Snapshot],
         listed: Callable[[], tuple[Collection[str], date | None]],
-    ) -> Answer:
+    ) -> Fetched:
         """Return the first answer that `judge` lets pass, within `seconds`.
 
         `judge` returns the snapshot as it may be drawn, or raises SourceError. `listed` returns the symbols
@@ -86,7 +86,7 @@ class Asker:
         nothing failed; SourceResting where nothing failed that was asked, and something was not.
         """
         until = monotonic() + seconds
-        waiting = [each for each in market.sources if is_of_use(each, verdict)]
+        waiting = [each for each in market.sources if can_serve(each, verdict)]
         resting: list[str] = []
         errors: list[tuple[NamedSource, SourceError]] = []
         while waiting:
@@ -94,7 +94,7 @@ class Asker:
             blocks = circuit_breaker.from_plain(self._state[market.name].sources).get(
                 named.label, circuit_breaker.NONE
             )
-            rests = circuit_breaker.rests_until(blocks, self._config.interval_minutes, self._now)
+            rests = circuit_breaker.open_until(blocks, self._config.interval_minutes, self._now)
             if rests and self._patient:
                 local = rests.astimezone(ZoneInfo(market.calendar.time_zone))
                 resting.append(f"{named.label} until {local:%H:%M %Z}")
@@ -112,7 +112,7 @@ class Asker:
                 continue
             self._note(market, named, blocks, None)
             left = (f"{rest}: left alone, for it blocked again and again" for rest in resting)
-            return Answer(snapshot, named, (*left, *(f"{other.label}: {error}" for other, error in errors)))
+            return Fetched(snapshot, named, (*left, *(f"{other.label}: {error}" for other, error in errors)))
         failure = _of_all(errors) if errors else None
         if resting and (failure is None or isinstance(failure, SourcePassed)):
             rest = f"left alone after blocking again and again: {', '.join(resting)}"
@@ -125,7 +125,7 @@ class Asker:
         self,
         market: Market,
         named: NamedSource,
-        verdict: Verdict,
+        verdict: MarketStatus,
         seconds: float,
         listed: Callable[[], tuple[Collection[str], date | None]],
     ) -> Snapshot:
@@ -138,7 +138,7 @@ class Asker:
         else:
             work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
-            return _refuse_too_many(within(seconds, work))
+            return _refuse_too_many(run_with_timeout(seconds, work))
         except DeadlineError as error:
             if seconds < SILENCE_SECONDS:
                 raise SourceError(
@@ -148,9 +148,11 @@ class Asker:
                 f"no answer within {seconds:.0f} seconds: this address may be blocked there"
             ) from error
 
-    def _note(self, market: Market, named: NamedSource, before: Blocks, error: SourceError | None) -> None:
+    def _note(
+        self, market: Market, named: NamedSource, before: BlockRecord, error: SourceError | None
+    ) -> None:
         """Remember what became of asking a source, if that changes anything."""
-        blocks = circuit_breaker.after(before, error, self._now)
+        blocks = circuit_breaker.record_attempt(before, error, self._now)
         if blocks == before or self._dry_run:
             return
         kept = circuit_breaker.from_plain(self._state[market.name].sources)
@@ -167,7 +169,7 @@ def is_closing(named: NamedSource) -> bool:
     return hasattr(named.source, "closing")
 
 
-def is_of_use(named: NamedSource, verdict: Verdict) -> bool:
+def can_serve(named: NamedSource, verdict: MarketStatus) -> bool:
     """Whether a source may have figures for this phase."""
     return not is_closing(named) or verdict.phase is Phase.FINAL
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.market.quotes import Snapshot
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 FOLDER = "last"
 SUFFIX = ".final"  # no market's name has a dot
@@ -33,7 +33,7 @@ class Final(NamedTuple):
     drawn_at: datetime
 
 
-def save(directory: Path, market: str, pages: Iterable[Page]) -> None:
+def save(directory: Path, market: str, pages: Iterable[WebFile]) -> None:
     """Keep the figures that are among a market's pages. Raises OSError."""
     name = f"{market}/snapshot.json"
     content = next(page.content for page in pages if page.path == name)
@@ -57,7 +57,7 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
         warn(f"{path} cannot be used ({why})")
         return None
     head = document if isinstance(document, dict) else {}
-    drawn_at = parsing.moment(head.get("generated_at"))
+    drawn_at = parsing.aware_datetime(head.get("generated_at"))
     of = head.get("session")
     is_of_session = isinstance(of, dict) and of.get("date") == session.isoformat()
     return Final(snapshot, drawn_at) if drawn_at and is_of_session else None

@@ -23,7 +23,7 @@ def has_feed(config: Config) -> bool:
     return config.public_url is not None and (config.archive is None or config.archive.feed)
 
 
-def wanted(config: Config) -> frozenset[str]:
+def find_configured(config: Config) -> frozenset[str]:
     """Return those of OF_FINAL that a configuration has."""
     has = {
         BARS: config.history.enabled,
@@ -34,7 +34,7 @@ def wanted(config: Config) -> frozenset[str]:
     return frozenset(part for part, is_wanted in has.items() if is_wanted)
 
 
-def owed(config: Config, memory: Memory) -> frozenset[str]:
+def find_missing(config: Config, memory: Memory) -> frozenset[str]:
     """Return the parts that are still missing of the last final that a target has.
 
     A target that does not have the page itself is owed no part: it gets what it lacks of the archive later,
@@ -43,19 +43,21 @@ def owed(config: Config, memory: Memory) -> frozenset[str]:
     if memory.closed_date is None:
         return frozenset()
     marks = memory._asdict()
-    missing = {part for part in wanted(config) if (marks[f"{part}_date"] or "") < memory.closed_date}
+    missing = {part for part in find_configured(config) if (marks[f"{part}_date"] or "") < memory.closed_date}
     if memory.final_date != memory.closed_date:
         missing -= {*OF_TARGETS}
     return frozenset(missing)
 
 
-def done(config: Config, tried: Mapping[str, str]) -> set[str]:
+def find_done(config: Config, tried: Mapping[str, str]) -> set[str]:
     """Return those of OF_FINAL that need no other try; `tried` says why parts failed, "" for what did not.
 
     Without the list of days the archive is not done. A feed without the day's map does not announce that map,
     so it is not done before the archive.
     """
-    failed = {ARCHIVE if part == LIST else part for part, why in tried.items() if why} & wanted(config)
+    failed = {ARCHIVE if part == LIST else part for part, why in tried.items() if why} & find_configured(
+        config
+    )
     if ARCHIVE in failed:
         failed.add(FEED)
     return {*OF_FINAL} - failed

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.market.calendar.session import Phase
 from heatmap.pages.archive import sharing
-from heatmap.pages.archive.day_pages import Shelf
+from heatmap.pages.archive.day_pages import MarketArchive
 from heatmap.pages.archive.options import ArchiveSettings
 from heatmap.run import due, final_parts
 from heatmap.run.archive_delivery import Archives
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from heatmap.config.loader import Config, Market
     from heatmap.history.store import Store
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.notify.alerts import delivery
-    from heatmap.notify.alerts.memory import Notice
-    from heatmap.pictures.context import Days
-    from heatmap.pictures.market_map.past import Past
-    from heatmap.run.history_session import Chronicle
+    from heatmap.notify.alerts.memory import FeedEntry
+    from heatmap.pictures.context import DayLinks
+    from heatmap.pictures.market_map.past import HistoryView
+    from heatmap.run.history_session import HistorySession
     from heatmap.state.memory import State
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 _T = TypeVar("_T")
 ALERTS = "alerts"  # what the note is called that tells other machines what was told
@@ -40,9 +40,9 @@ ALERTS = "alerts"  # what the note is called that tells other machines what was 
 
 class _Drawn(NamedTuple):
     market: Market
-    verdict: Verdict
+    verdict: MarketStatus
     snapshot: Snapshot  # with the changes that alerts ask of the history
-    shelf: Shelf | None  # None: making it failed
+    shelf: MarketArchive | None  # None: making it failed
 
     @property
     def has_final(self) -> bool:
@@ -50,14 +50,14 @@ class _Drawn(NamedTuple):
         return self.verdict.phase is Phase.FINAL and self.verdict.session is not None
 
 
-class Sequel:
+class FollowUp:
     """The sequel of a run. `say` takes what a terminal may show. The state directory's lock must be held."""
 
     def __init__(
         self,
         config: Config,
         state: State,
-        chronicle: Chronicle,
+        chronicle: HistorySession,
         report: Report,
         now: datetime,
         say: Callable[[str], None],
@@ -87,8 +87,8 @@ class Sequel:
                 say(f"alerts: nobody is told: {problem}")
 
     def shelf(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, past: Past | None = None
-    ) -> Shelf | None:
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, past: HistoryView | None = None
+    ) -> MarketArchive | None:
         """Return a market's archive at this tick; `keep` will remember what goes into it.
 
         None where that fails, which is noted. `past` is what alerts over the history's periods look at;
@@ -99,7 +99,7 @@ class Sequel:
         self._drawn.append(_Drawn(market, verdict, longer, shelf))
         return shelf
 
-    def _shelf(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Shelf:
+    def _shelf(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> MarketArchive:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         memory = self._state[market.name]
         is_again = due.is_later_final(verdict, memory, snapshot)
@@ -108,14 +108,14 @@ class Sequel:
         ask = (lambda work: self._chronicle.ask(market, work)) if self._is_shared else None
         if ask:
             ask(lambda store: self._take(store, market))
-        shelf = Shelf(
+        shelf = MarketArchive(
             *(self._archive_settings, market.identity, snapshot, verdict, now, archive_date, warn),
             is_again=is_again,
         )
         self.archives.add(shelf, ask)
         return shelf
 
-    def _longer(self, market: Market, snapshot: Snapshot, past: Past | None) -> Snapshot:
+    def _longer(self, market: Market, snapshot: Snapshot, past: HistoryView | None) -> Snapshot:
         """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
         names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
         if past is None or not names.keys() & past.digest.bases.keys():
@@ -129,7 +129,9 @@ class Sequel:
                 self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.lack}")
         return longer
 
-    def draw(self, shelf: Shelf, files: Sequence[Page], draw: Callable[[str, Days], bytes]) -> None:
+    def draw(
+        self, shelf: MarketArchive, files: Sequence[WebFile], draw: Callable[[str, DayLinks], bytes]
+    ) -> None:
         """Draw what the archive and the feed add to a market's files, just drawn.
 
         `draw` makes the market's page with this title and way to other days.
@@ -179,11 +181,12 @@ class Sequel:
             from heatmap.notify.alerts import delivery
 
             ticks = [
-                delivery.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot) for drawn in self._drawn
+                delivery.MarketRun(drawn.market.identity, drawn.verdict, drawn.snapshot)
+                for drawn in self._drawn
             ]
             # What alerts remember is of all markets.
             warn = partial(self._chronicle.tell, self._drawn[0].market)
-            for name, why in delivery.tell(self._alert_settings(), ticks, deadline, self._say, warn).items():
+            for name, why in delivery.send(self._alert_settings(), ticks, deadline, self._say, warn).items():
                 self._report.note_part(name, parts.ALERTS, why)
             for drawn in self._drawn:
                 self._remember_alerts(drawn)
@@ -202,7 +205,7 @@ class Sequel:
         if changed != memory:
             self._state.remember(name, **changed._asdict())
 
-    def _draw_feed(self, drawn: _Drawn, shelf: Shelf) -> None:
+    def _draw_feed(self, drawn: _Drawn, shelf: MarketArchive) -> None:
         from heatmap.run import feeds
 
         url = self._config.public_url
@@ -221,13 +224,13 @@ class Sequel:
         if feed:
             self.archives.add_feed(market.name, feed)
 
-    def _notices(self, drawn: _Drawn) -> Sequence[Notice]:
+    def _notices(self, drawn: _Drawn) -> Sequence[FeedEntry]:
         """Return what the feed tells of alerts, newest first."""
         if not self._config.alerts:
             return ()
         from heatmap.notify.alerts import delivery
 
-        tick = delivery.Tick(drawn.market.identity, drawn.verdict, drawn.snapshot)
+        tick = delivery.MarketRun(drawn.market.identity, drawn.verdict, drawn.snapshot)
         return delivery.notices(self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market))
 
     def _alert_settings(self) -> delivery.Settings:
@@ -241,13 +244,13 @@ class Sequel:
         folder, name = self._config.state_directory, market.name
         warn = partial(self._chronicle.tell, market)
         if self._config.archive is None or self._config.archive.enabled:
-            sharing.take_record(store, folder, name, warn)
+            sharing.pull_record(store, folder, name, warn)
         if not self._config.alerts:
             return
         from heatmap.notify.alerts import memory
 
         content = store.note(name, ALERTS)
-        known = memory.unpacked(content) if content else None
+        known = memory.decode(content) if content else None
         if known is not None:
             with suppress(OSError):  # a full disk: then nobody is told, which the desk says
                 memory.save(folder, {**memory.load(folder, warn), name: known})
@@ -257,7 +260,7 @@ class Sequel:
 
         known = memory.load(self._config.state_directory, self._say).get(name)
         if known is not None:
-            store.keep_notes(name, {ALERTS: memory.packed(known)})
+            store.keep_notes(name, {ALERTS: memory.encode(known)})
 
 
 def feed_problem(config: Config) -> str | None:

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.market.calendar.session import Session, Verdict
+    from heatmap.market.calendar.session import MarketStatus, Session
     from heatmap.state.memory import Memory
-    from heatmap.state.run_log import Outcome
+    from heatmap.state.run_log import RunOutcome
 
 SPARE_MINUTES = 2  # by which a tick may come late, beside its deadline
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
 
-class Trouble(NamedTuple):
+class Issue(NamedTuple):
     """One thing that is not as it should be: a sentence that says what to do, and the exit code it is worth.
 
     EXIT_OK for what is only to be known: it fails nothing yet.
@@ -37,7 +37,7 @@ class Trouble(NamedTuple):
     code: int = EXIT_OK
 
 
-class Rest(NamedTuple):
+class Cooldown(NamedTuple):
     """A source that is left alone for a while, because it blocked us again and again."""
 
     source: str
@@ -48,31 +48,33 @@ class Rest(NamedTuple):
 class Health(NamedTuple):
     """How one market fares. None means that there was none, or that it is not known."""
 
-    verdict: Verdict
-    last: Outcome | None  # of its ticks
-    last_good: Outcome | None  # the one that published the page there is
+    verdict: MarketStatus
+    last: RunOutcome | None  # of its ticks
+    last_good: RunOutcome | None  # the one that published the page there is
     published_at: datetime | None
-    rests: tuple[Rest, ...]
-    troubles: tuple[Trouble, ...]
+    rests: tuple[Cooldown, ...]
+    troubles: tuple[Issue, ...]
 
     @property
     def code(self) -> int:
         """0 where all is well, as far as this market goes."""
-        return common_code(self.troubles)
+        return worst_exit_code(self.troubles)
 
 
-def common_code(troubles: Iterable[Trouble]) -> int:
+def worst_exit_code(troubles: Iterable[Issue]) -> int:
     """Return the exit code that some troubles share, EXIT_TEMPORARY where they differ."""
     codes = {trouble.code for trouble in troubles} - {EXIT_OK}
     return codes.pop() if len(codes) == 1 else EXIT_TEMPORARY if codes else EXIT_OK
 
 
-def judge(config: Config, market: Market, ended: Sequence[Outcome], memory: Memory, now: datetime) -> Health:
+def assess(
+    config: Config, market: Market, ended: Sequence[RunOutcome], memory: Memory, now: datetime
+) -> Health:
     """Return how a market fares at `now`; `ended` are its outcomes, oldest first."""
-    verdict = phases.judge(market.calendar, now)
+    verdict = phases.phase_at(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
-    published_at = parsing.moment(memory.published_at)
+    published_at = parsing.aware_datetime(memory.published_at)
     found = [
         _uncovered(verdict),
         _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
@@ -114,20 +116,20 @@ def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | N
     return None
 
 
-def _uncovered(verdict: Verdict) -> Trouble | None:
+def _uncovered(verdict: MarketStatus) -> Issue | None:
     """Return that the calendar has not begun, as by a clock that is decades behind."""
     is_uncovered = verdict.phase is Phase.UNKNOWN and verdict.session is None
-    return Trouble(verdict.reason, EXIT_CONFIGURATION) if is_uncovered else None
+    return Issue(verdict.reason, EXIT_CONFIGURATION) if is_uncovered else None
 
 
 def _missed(
     config: Config,
     market: Market,
-    verdict: Verdict,
+    verdict: MarketStatus,
     signs: Sequence[datetime | None],
     memory: Memory,
     now: datetime,
-) -> Trouble | None:
+) -> Issue | None:
     """Return that no tick has come although one was due, as where cron does not run.
 
     `signs` are the moments at which there was one.
@@ -148,18 +150,18 @@ def _missed(
     is_open = verdict.phase in (Phase.OPEN, Phase.AUCTION)
     is_todays = session is None or (verdict.session is not None and session.date == verdict.session.date)
     if last is None and not (is_open and is_todays):  # it may have been set up since
-        return Trouble("no run has come yet. For the line that makes cron run it: `heatmap schedule`")
+        return Issue("no run has come yet. For the line that makes cron run it: `heatmap schedule`")
     zone = ZoneInfo(market.calendar.time_zone)
     since = f"since {shown(last, zone)}" if last else "yet"
     why = "the market is open" if is_open else f"one was due at {shown(moment, zone)}"
-    return Trouble(
+    return Issue(
         f"no run has come {since}, though {why}: check that cron, the timer or the container runs, and read "
         "what it wrote to its mail or log. For the line that cron needs: `heatmap schedule`",
         EXIT_TEMPORARY,
     )
 
 
-def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> Trouble | None:
+def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldown]) -> Issue | None:
     """Return that the last tick failed; ticks that asked nothing, since all sources rest, mend nothing."""
     last = next((outcome for outcome in reversed(ended) if outcome.word != RESTING), None)
     if last is None or last.code == EXIT_OK:
@@ -177,28 +179,26 @@ def _failed(market: Market, ended: Sequence[Outcome], rests: Sequence[Rest]) -> 
         for each in rests
     )
     sentence = last.sentence or "see what it wrote to cron's mail or the log"
-    return Trouble(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
+    return Issue(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
 
 
-def _vetoed(verdict: Verdict, last: Outcome | None) -> Trouble | None:
+def _vetoed(verdict: MarketStatus, last: RunOutcome | None) -> Issue | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
     if last is None or last.word != SourcePassed.word:
         return None
     if verdict.phase is Phase.UNKNOWN and verdict.past_calendar:
-        return Trouble(
-            f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know"
-        )
+        return Issue(f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know")
     if verdict.phase not in (Phase.OPEN, Phase.AUCTION):
         return None
     if verdict.session is None:
-        return Trouble(f"this market is always open, but {last.sentence}: see whether its source still works")
-    return Trouble(
+        return Issue(f"this market is always open, but {last.sentence}: see whether its source still works")
+    return Issue(
         f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late. "
         "To bring it into the calendar: `heatmap calendar update`"
     )
 
 
-def _unfinished(market: Market, last: Outcome | None, memory: Memory, now: datetime) -> Trouble | None:
+def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: datetime) -> Issue | None:
     """Return that ticks came and did not fail, and yet the last session has no closing page."""
     due = last_due(market.calendar, now)
     if due is None or last is None or last.word != SourcePassed.word:
@@ -208,45 +208,45 @@ def _unfinished(market: Market, last: Outcome | None, memory: Memory, now: datet
         return None
     if memory.final_date == session.date.isoformat():
         return None
-    return Trouble(
+    return Issue(
         f"the session of {session.date:%d %b %Y} has no closing page, for {last.sentence}: that is right on "
         "a holiday announced late; else the source is behind, and each tick until midnight asks it again"
     )
 
 
-def _second_best(market: Market, last: Outcome | None) -> Trouble | None:
+def _second_best(market: Market, last: RunOutcome | None) -> Issue | None:
     """Return that the page is there, but not from the source that should give it."""
     live = [each.label for each in market.sources if not hasattr(each.source, "closing")]
     others = {each.label for each in market.sources}.difference(live[:1])
     if last is None or not (live and last.is_good and last.source in others):
         return None
     why = f" ({last.sentence})" if last.sentence else ""
-    return Trouble(f"the page came from {last.source}, for {live[0]} gave nothing{why}")
+    return Issue(f"the page came from {last.source}, for {live[0]} gave nothing{why}")
 
 
-def _clock(last: Outcome | None) -> Trouble | None:
+def _clock(last: RunOutcome | None) -> Issue | None:
     """Return that this machine's clock and that of the source differed at the last tick."""
     if last is None or not last.clock_seconds:
         return None
-    return Trouble(clocks.describe(timedelta(seconds=last.clock_seconds)))
+    return Issue(clocks.describe(timedelta(seconds=last.clock_seconds)))
 
 
-def _in_future(last: Outcome | None, now: datetime) -> Trouble | None:
+def _in_future(last: RunOutcome | None, now: datetime) -> Issue | None:
     if last is None or last.at <= now + FUTURE_TOLERANCE:
         return None
-    return Trouble("the last tick is dated in the future: look at this machine's clock")
+    return Issue("the last tick is dated in the future: look at this machine's clock")
 
 
-def _ending(market: Market, memory: Memory, now: datetime) -> Trouble | None:
+def _ending(market: Market, memory: Memory, now: datetime) -> Issue | None:
     """Return that the calendar ends soon or has ended, which fails nothing: the map goes on."""
     sentence = calendar_renewal.notice(market, memory, now)
-    return Trouble(sentence) if sentence else None
+    return Issue(sentence) if sentence else None
 
 
-def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
+def _failed_parts(config: Config, memory: Memory) -> list[Issue]:
     """Return what follows the page and failed when it was last tried; the page itself is out."""
-    owed = final_parts.owed(config, memory)
-    wanted = final_parts.wanted(config)
+    owed = final_parts.find_missing(config, memory)
+    wanted = final_parts.find_configured(config)
     found = []
     for part, why in (memory.faults or {}).items():
         if part in parts.OF_FINAL and part not in wanted:
@@ -255,16 +255,16 @@ def _failed_parts(config: Config, memory: Memory) -> list[Trouble]:
         if part in owed:
             day = memory.closed_date
             again = f"; of {day} it is still missing, and later runs try again until the next close"
-        found.append(Trouble(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
+        found.append(Issue(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
     return found
 
 
-def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Rest, ...]:
+def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Cooldown, ...]:
     found = []
     for label, blocks in circuit_breaker.from_plain(memory.sources).items():
-        until = circuit_breaker.rests_until(blocks, config.interval_minutes, now)
+        until = circuit_breaker.open_until(blocks, config.interval_minutes, now)
         if until:
-            found.append(Rest(label, until, blocks.in_a_row))
+            found.append(Cooldown(label, until, blocks.in_a_row))
     return tuple(found)
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from heatmap.history.ex_dates import Evidence
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
-    from heatmap.pictures.market_map.past import Past
+    from heatmap.pictures.market_map.past import HistoryView
     from heatmap.state.memory import State
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
@@ -47,7 +47,7 @@ class _Tick(NamedTuple):
     phase: Phase
 
 
-class Chronicle:
+class HistorySession:
     """The history, for as long as a run lasts; opened when first needed, let go of at the block's end.
 
     No HistoryError leaves it, and no bug: what fails is told, each sentence once a day and market, and the
@@ -90,7 +90,7 @@ class Chronicle:
         if self._store is not None:
             self._store.close()
 
-    def turns(self, due: Sequence[tuple[Market, Verdict]]) -> list[tuple[Market, Verdict]]:
+    def turns(self, due: Sequence[tuple[Market, MarketStatus]]) -> list[tuple[Market, MarketStatus]]:
         """Return those of the due markets that are this machine's to draw, where machines share a history."""
         if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
             return list(due)
@@ -100,34 +100,34 @@ class Chronicle:
         """Raise DeadlineError where another machine may have drawn meanwhile what this run is to publish."""
         self._turns.confirm()
 
-    def note(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> date:
+    def note(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> date:
         """Remember a snapshot, so that `keep` adds it; return its session."""
         session = attribution.find_session(market.calendar, snapshot, verdict)
         if verdict.phase in attribution.KEPT_PHASES:
             self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
         return session
 
-    def past(self, market: Market, snapshot: Snapshot, verdict: Verdict) -> Past | None:
+    def past(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> HistoryView | None:
         """Return what the history knows of a market before this snapshot; None where it cannot be had.
 
         The snapshot is remembered: `keep` adds it.
         """
         session = self.note(market, snapshot, verdict)
 
-        def read(store: Store) -> Past:
+        def read(store: Store) -> HistoryView:
             from heatmap.pictures.market_map import past as figures
             from heatmap.sources.nse import symbols as nse_symbols
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
-            asked = figures.Figures(store, name, calendar, config.history.periods, config.state_directory)
+            asked = figures.PastReader(store, name, calendar, config.history.periods, config.state_directory)
             return asked.past(snapshot, session, verdict.phase)
 
         return self.ask(market, read)
 
     def evidence(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, closes: Mapping[str, float]
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, closes: Mapping[str, float]
     ) -> Evidence:
         """Return what is known of the terms of a session's prices beside its archive.
 
@@ -150,7 +150,7 @@ class Chronicle:
                 found.setdefault(bar.symbol, []).append(bar)
             return {symbol: (own, own[-1].date == before) for symbol, own in found.items()}
 
-        declared = corporate_actions.declared(market.calendar)
+        declared = corporate_actions.declared_splits(market.calendar)
         return ex_dates.Evidence(
             session=session,
             closes=closes,
@@ -166,7 +166,7 @@ class Chronicle:
         return store.bars(name, session - phases.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
 
     def closes_before(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, symbols: Collection[str]
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, symbols: Collection[str]
     ) -> Mapping[str, float]:
         """Return the closes of the session before a snapshot's, by symbol; none where they are not known."""
         session = attribution.find_session(market.calendar, snapshot, verdict)
@@ -218,7 +218,7 @@ class Chronicle:
         known = self._report.parts.get(name, {})
         return any(known.get(part) for part in (parts.BARS, parts.ARCHIVE, parts.FEED))
 
-    def _is_ours(self, market: Market, verdict: Verdict) -> bool:
+    def _is_ours(self, market: Market, verdict: MarketStatus) -> bool:
         if duty.has_final(verdict, self._state[market.name]):
             return True  # this machine has published it, and alone looks for later figures
 

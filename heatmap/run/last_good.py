@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.market import market_figures, quality
 from heatmap.market.periods import DAY
-from heatmap.market.quality import Last, Refused
+from heatmap.market.quality import LastPage, ShrunkMarket
 from heatmap.state import json_files
 from heatmap.system import parsing
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.config.loader import Config, Market
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
-    from heatmap.run.history_session import Chronicle
+    from heatmap.run.history_session import HistorySession
     from heatmap.state.report import Report
 
 VERSION = 1
 FOLDER = "last"
 
 
-class Gatekeeper:
+class LastGood:
     """The gates of one run. What they compare with changes only once a target has the page: see `keep`."""
 
     def __init__(
         self,
         config: Config,
         report: Report,
-        chronicle: Chronicle,
+        chronicle: HistorySession,
         *,
         force: bool = False,
         dry_run: bool = False,
@@ -46,11 +46,11 @@ class Gatekeeper:
         self._options = config.gates or quality.GateOptions()
         self._report = report
         self._dry_run = dry_run
-        self._before: dict[str, Last] = {}
-        self._admitted: dict[str, Last] = {}
+        self._before: dict[str, LastPage] = {}
+        self._admitted: dict[str, LastPage] = {}
 
     def admit(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, now: datetime, *, whatever: bool
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, now: datetime, *, whatever: bool
     ) -> Snapshot:
         """Return the snapshot as it may be drawn: without rows that contradict themselves.
 
@@ -103,7 +103,7 @@ class Gatekeeper:
             self._save(name, last)
 
     def _with_known_terms(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, last: Last | None
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, last: LastPage | None
     ) -> Snapshot:
         """Return an archive's figures with previous closes on the session's own terms, and tell of doubts."""
         from heatmap.history import ex_dates
@@ -112,7 +112,7 @@ class Gatekeeper:
         is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()
         closes = last.closes if last and is_of_today else {}
         evidence = self._chronicle.evidence(market, snapshot, verdict, closes)
-        known = ex_dates.with_known_terms(snapshot, evidence)
+        known = ex_dates.mark_unknown_terms(snapshot, evidence)
         for quote in known.quotes:
             if DAY in quote.doubts:
                 advice = " An [[action]] in your overrides file says what it was."
@@ -120,7 +120,7 @@ class Gatekeeper:
         return known
 
     def _missing_closes(
-        self, market: Market, snapshot: Snapshot, verdict: Verdict, last: Last
+        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, last: LastPage
     ) -> Mapping[str, float]:
         """Return previous closes, by symbol, that the source gave before and that it lacks now.
 
@@ -140,7 +140,7 @@ class Gatekeeper:
         return self._chronicle.closes_before(market, snapshot, verdict, missing)
 
     def _compare(
-        self, market: Market, last: Last, snapshot: Snapshot, verdict: Verdict, now: datetime
+        self, market: Market, last: LastPage, snapshot: Snapshot, verdict: MarketStatus, now: datetime
     ) -> None:
         """Raise SourceGated for figures that are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
@@ -148,7 +148,7 @@ class Gatekeeper:
         quality.refuse_older(last, snapshot, now, zone)
         quality.refuse_stale(last, snapshot, verdict, now, longest, zone)
         quality.refuse_without_prices(last, snapshot, self._options.least_share)
-        refused = quality.doubt(last, snapshot, now, self._options.least_share)
+        refused = quality.shrinkage(last, snapshot, now, self._options.least_share)
         if refused:
             if refused != last.refused:
                 self._save(market.name, last._replace(refused=refused))
@@ -162,7 +162,7 @@ class Gatekeeper:
     def _path(self, name: str) -> Path:
         return self._config.state_directory / FOLDER / f"{name}.json"
 
-    def _load(self, market: Market) -> Last | None:
+    def _load(self, market: Market) -> LastPage | None:
         """Return what is remembered of a market; one that cannot be used is told of, and bars nothing."""
 
         def warn(sentence: str) -> None:
@@ -175,14 +175,14 @@ class Gatekeeper:
             warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
             return None
 
-    def _save(self, name: str, last: Last) -> None:
+    def _save(self, name: str, last: LastPage) -> None:
         if self._dry_run:
             return
         with suppress(OSError):  # a full disk, of which the state itself tells: the page comes first
             json_files.save(self._path(name), VERSION, _plain(last))
 
 
-def _plain(last: Last) -> dict[str, Any]:
+def _plain(last: LastPage) -> dict[str, Any]:
     refused = last.refused
     return {
         "as_of": last.as_of.isoformat(),
@@ -201,19 +201,19 @@ def _plain(last: Last) -> dict[str, Any]:
     }
 
 
-def _made(document: Any) -> Last:  # noqa: ANN401 -- whatever a file may hold
+def _made(document: Any) -> LastPage:  # noqa: ANN401 -- whatever a file may hold
     """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
     refused, tried = document["refused"], document["tried"]
-    return Last(
+    return LastPage(
         _aware(document["as_of"]),
         _symbols(document["symbols"]),
         str(document["figures"]),
         _aware(document["unchanged_since"]),
-        None if refused is None else Refused(_aware(refused["since"]), _symbols(refused["symbols"])),
+        None if refused is None else ShrunkMarket(_aware(refused["since"]), _symbols(refused["symbols"])),
         _prices(document.get("closes", {})),
         None if tried is None else _aware(tried),
         _prices(document.get("prices", {})),
-        parsing.words(document.get("priced_by")),
+        parsing.clean_text(document.get("priced_by")),
     )
 
 

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
-    from heatmap.run.fetching import Asker
-    from heatmap.run.follow_up import Sequel
-    from heatmap.run.history_session import Chronicle
-    from heatmap.run.last_good import Gatekeeper
+    from heatmap.run.fetching import Fetcher
+    from heatmap.run.follow_up import FollowUp
+    from heatmap.run.history_session import HistorySession
+    from heatmap.run.last_good import LastGood
     from heatmap.state.memory import State
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
 
 
-class Drawing:
+class MarketsRun:
     """The drawing of one run at `now`, which tells `report` what came of it."""
 
     def __init__(
@@ -42,10 +42,10 @@ class Drawing:
         now: datetime,
         deadline: Deadline,
         report: Report,
-        asker: Asker,
-        gatekeeper: Gatekeeper,
-        chronicle: Chronicle,
-        sequel: Sequel,
+        asker: Fetcher,
+        gatekeeper: LastGood,
+        chronicle: HistorySession,
+        sequel: FollowUp,
         *,
         pretended: bool = False,
     ) -> None:
@@ -62,15 +62,15 @@ class Drawing:
         self._sequel = sequel
 
     def draw(
-        self, due: Sequence[tuple[Market, Verdict]], unheeded: Collection[str]
-    ) -> tuple[list[tuple[Market, Verdict]], list[Page]]:
+        self, due: Sequence[tuple[Market, MarketStatus]], unheeded: Collection[str]
+    ) -> tuple[list[tuple[Market, MarketStatus]], list[WebFile]]:
         """Return the markets that could be drawn, each with its verdict, and all their pages.
 
         `unheeded` names the markets whose veto is told but not heeded: such a page is marked closed, never
         fresh, and its figures may be worse than the last page's.
         """
-        drawn: list[tuple[Market, Verdict]] = []
-        files: list[Page] = []
+        drawn: list[tuple[Market, MarketStatus]] = []
+        files: list[WebFile] = []
         for number, (market, verdict) in enumerate(due):
             stop.raise_if_requested()
             # Sources that hang must leave the next markets theirs, and all pages time to be published.
@@ -90,8 +90,8 @@ class Drawing:
         return drawn, files
 
     def _draw(
-        self, market: Market, verdict: Verdict, seconds: float, *, whatever: bool
-    ) -> tuple[Verdict, Sequence[Page]]:
+        self, market: Market, verdict: MarketStatus, seconds: float, *, whatever: bool
+    ) -> tuple[MarketStatus, Sequence[WebFile]]:
         """Fetch, within `seconds`, and draw one market. Raises SourceError; SourcePassed for a veto."""
         zone = ZoneInfo(market.calendar.time_zone)
 
@@ -122,16 +122,18 @@ class Drawing:
         if past:
             from heatmap.history import longer_periods
 
-            snapshot = longer_periods.without_refuted_changes(snapshot, past.digest)
+            snapshot = longer_periods.remove_refuted_changes(snapshot, past.digest)
         files = market_files.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
         return verdict, files
 
-    def _correct(self, market: Market, verdict: Verdict, snapshot: Snapshot) -> tuple[datetime, Verdict]:
+    def _correct(
+        self, market: Market, verdict: MarketStatus, snapshot: Snapshot
+    ) -> tuple[datetime, MarketStatus]:
         """Return the time to go by, and the verdict on it: by the source's clock where ours is refuted."""
         now = (
             self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
         )
-        return (now, verdict) if now == self._now else (now, phases.judge(market.calendar, now))
+        return (now, verdict) if now == self._now else (now, phases.phase_at(market.calendar, now))
 
     def _tell_of_clock(self, market: Market, snapshot: Snapshot) -> None:
         """Warn once a day of a clock of this machine that is wrong, as far as the source's tells."""

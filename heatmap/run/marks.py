@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.state.memory import State
     from heatmap.state.report import Report
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 
 def remember_published(
     config: Config,
     state: State,
-    drawn: Sequence[tuple[Market, Verdict]],
-    pages: Sequence[Page],
+    drawn: Sequence[tuple[Market, MarketStatus]],
+    pages: Sequence[WebFile],
     now: datetime,
     report: Report,
 ) -> None:
@@ -40,13 +40,13 @@ def remember_published(
             "faults": merge_faults(state[market.name], tried),
         }
         if verdict.phase is Phase.FINAL and verdict.session:
-            done = final_parts.done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            done = final_parts.find_done(config, tried) - ({parts.ALERTS} if config.alerts else set())
             if report.failed_targets:
                 done &= {parts.BARS}  # the rest is owed to the targets that failed
-            if final_parts.wanted(config) <= done or _keep_figures(config, market, pages):
+            if final_parts.find_configured(config) <= done or _keep_figures(config, market, pages):
                 day = verdict.session.date.isoformat()
                 if state[market.name].closed_date == day:  # made again: what failed now is of older figures
-                    undone = final_parts.wanted(config) - done - {parts.ALERTS}
+                    undone = final_parts.find_configured(config) - done - {parts.ALERTS}
                     changes |= {mark_name(part): None for part in undone}
                 changes |= {"closed_date": day, **{mark_name(part): day for part in done}}
                 # A final page counts only once every target has it, so that the next tick heals the rest.
@@ -56,14 +56,14 @@ def remember_published(
         state.remember(market.name, **changes)
 
 
-def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, Verdict]]) -> None:
+def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, MarketStatus]]) -> None:
     """Remove the figures of finals that owe nothing, and those of finals before them."""
     for market, verdict in drawn:
-        if verdict.phase is Phase.FINAL and not final_parts.owed(config, state[market.name]):
+        if verdict.phase is Phase.FINAL and not final_parts.find_missing(config, state[market.name]):
             final_figures.remove(config.state_directory, market.name)
 
 
-def _keep_figures(config: Config, market: Market, pages: Sequence[Page]) -> bool:
+def _keep_figures(config: Config, market: Market, pages: Sequence[WebFile]) -> bool:
     """Keep the figures for what is still to be done; False where that cannot be: the final is made again."""
     try:
         final_figures.save(config.state_directory, market.name, pages)

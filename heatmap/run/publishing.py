@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from heatmap.errors import ConfigError, PublishError
 from heatmap.system import parts, stop
 from heatmap.system.deadline import Deadline
-from heatmap.system.resource_errors import foreseen
+from heatmap.system.resource_errors import as_known_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.state.report import Report
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
 STOP_SECONDS = 2.0  # the same after a signal
 LEAST_SHARE = 0.1  # of a run's time, left for another delivery to a target that has the pages
 
 
-class Outcome(NamedTuple):
+class TargetResult(NamedTuple):
     """How it went with one target. Either what it took, or why it did not."""
 
     number: int  # its place in the configuration, from 0
@@ -40,10 +40,10 @@ def problems(target: Publisher) -> list[str]:
 
 def publish(
     targets: Sequence[Publisher],
-    pages: Sequence[Page],
+    pages: Sequence[WebFile],
     deadline: Deadline,
     report: Report,
-    more: Callable[[str, Delivery | None], Sequence[Page]],
+    more: Callable[[str, Delivery | None], Sequence[WebFile]],
     *,
     is_first: bool,
 ) -> None:
@@ -57,7 +57,7 @@ def publish(
     for page in pages:
         if page.part:
             report.note_part(page.market, page.part)
-    for outcome in bring(targets, pages, deadline, more):
+    for outcome in publish_to_all(targets, pages, deadline, more):
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
@@ -79,17 +79,17 @@ def publish(
                 report.errors.append(outcome.error)
 
 
-def add_nothing(target: str, delivery: Delivery | None) -> Sequence[Page]:  # noqa: ARG001 -- as `bring` has it
+def add_nothing(target: str, delivery: Delivery | None) -> Sequence[WebFile]:  # noqa: ARG001 -- as `bring` has it
     """Return no more pages."""
     return ()
 
 
-def bring(
+def publish_to_all(
     targets: Sequence[Publisher],
-    pages: Sequence[Page],
+    pages: Sequence[WebFile],
     deadline: Deadline,
-    more: Callable[[str, Delivery | None], Sequence[Page]] = add_nothing,
-) -> Iterator[Outcome]:
+    more: Callable[[str, Delivery | None], Sequence[WebFile]] = add_nothing,
+) -> Iterator[TargetResult]:
     """Yield each target's outcome as it comes. One that does not end is left behind at the deadline.
 
     `more` returns what the target of this name gets beside `pages`: with None before they are put, then after
@@ -100,8 +100,8 @@ def bring(
     from queue import Empty, SimpleQueue
     from threading import Thread
 
-    outcomes: SimpleQueue[Outcome] = SimpleQueue()
-    reached: dict[int, Outcome] = {}
+    outcomes: SimpleQueue[TargetResult] = SimpleQueue()
+    reached: dict[int, TargetResult] = {}
 
     def work(number: int, target: Publisher) -> None:
         try:
@@ -109,7 +109,7 @@ def bring(
                 reached[number] = outcome
             outcomes.put(reached[number])
         except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
-            outcomes.put(Outcome(number, target.name, None, foreseen(error)))
+            outcomes.put(TargetResult(number, target.name, None, as_known_error(error)))
 
     threads = []
     for number, target in enumerate(targets):
@@ -125,7 +125,7 @@ def bring(
     except Empty:
         for number, target in pending.items():
             sentence = f"{target.name}: no end after {deadline.seconds:.3g} seconds: the next run tries again"
-            yield reached.get(number) or Outcome(number, target.name, None, PublishError(sentence))
+            yield reached.get(number) or TargetResult(number, target.name, None, PublishError(sentence))
     except BaseException:  # nothing may be under way any more when the process ends
         deadline.expire()
         end = Deadline(STOP_SECONDS)
@@ -134,7 +134,7 @@ def bring(
         raise
 
 
-def _next(outcomes: SimpleQueue[Outcome], deadline: Deadline) -> Outcome:
+def _next(outcomes: SimpleQueue[TargetResult], deadline: Deadline) -> TargetResult:
     """Return the next outcome. Raises queue.Empty where none comes in time."""
     from queue import Empty
 
@@ -153,10 +153,10 @@ def _next(outcomes: SimpleQueue[Outcome], deadline: Deadline) -> Outcome:
 def _outcomes(
     number: int,
     target: Publisher,
-    pages: Sequence[Page],
+    pages: Sequence[WebFile],
     deadline: Deadline,
-    more: Callable[[str, Delivery | None], Sequence[Page]],
-) -> Iterator[Outcome]:
+    more: Callable[[str, Delivery | None], Sequence[WebFile]],
+) -> Iterator[TargetResult]:
     """Yield the outcome once the target has the pages, and again after each delivery that follows.
 
     Raises what `publish` raises before the target has the pages.
@@ -170,7 +170,7 @@ def _outcomes(
         raise ConfigError(found)
     first = [*pages, *more(target.name, None)]
     delivery = target.publish(first, deadline) if first else Delivery(0, 0)
-    outcome = Outcome(number, target.name, delivery, None)
+    outcome = TargetResult(number, target.name, delivery, None)
     yield outcome
     least = deadline.seconds * LEAST_SHARE
     with suppress(PublishError):  # the target was lost on the way: the next run goes on

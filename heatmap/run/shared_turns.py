@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heatmap.config.loader import Market
     from heatmap.history.database import Turn
     from heatmap.history.store import Store
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
@@ -58,7 +58,7 @@ class SharedTurns:
         self._ask = ask
         self._taken: dict[str, _Taken] = {}
 
-    def take(self, market: Market, verdict: Verdict, when_done: Callable[[Store], None]) -> bool:
+    def take(self, market: Market, verdict: MarketStatus, when_done: Callable[[Store], None]) -> bool:
         """Return whether this machine is to draw a market; it is where no history can be asked.
 
         `when_done` is called where another machine has drawn it. A page that grows old while another
@@ -104,7 +104,7 @@ class SharedTurns:
                 return True
         return False
 
-    def _wait(self, market: Market, verdict: Verdict, turn: Turn) -> bool:
+    def _wait(self, market: Market, verdict: MarketStatus, turn: Turn) -> bool:
         """Try for a while to take the turn of a market whose page is late; return whether that went well.
 
         Else a machine that always comes first and always fails would keep all others from their turns.
@@ -118,7 +118,7 @@ class SharedTurns:
                 return True
         return False
 
-    def _tell(self, market: Market, verdict: Verdict, turn: Turn) -> None:
+    def _tell(self, market: Market, verdict: MarketStatus, turn: Turn) -> None:
         if turn.is_done:
             sentence = "another machine has drawn this tick"
         else:
@@ -137,7 +137,7 @@ class SharedTurns:
         error.market = market.name
         self._report.errors.append(error)
 
-    def _is_late(self, verdict: Verdict, turn: Turn, intervals: float) -> bool:
+    def _is_late(self, verdict: MarketStatus, turn: Turn, intervals: float) -> bool:
         """Whether ticks have been due for so many intervals, and none was done, this one neither."""
         since = _due_since(verdict, self._now)
         if turn.is_done or since is None:
@@ -145,14 +145,14 @@ class SharedTurns:
         last = max(since, turn.last_done or since)
         return self._now - last > self._interval * intervals
 
-    def _slot(self, verdict: Verdict) -> datetime:
+    def _slot(self, verdict: MarketStatus) -> datetime:
         """Return when the tick was due: of a final there is one a session, so machines publish one."""
         if verdict.phase is Phase.FINAL and verdict.session and verdict.session.settles:
             return verdict.session.settles
         return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % self._interval
 
 
-def _due_since(verdict: Verdict, now: datetime) -> datetime | None:
+def _due_since(verdict: MarketStatus, now: datetime) -> datetime | None:
     """Return since when each tick has been due; None where that is not known."""
     session = verdict.session
     if session is None:

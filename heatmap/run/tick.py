@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
-    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, MarketStatus
     from heatmap.notify.monitoring.options import MonitorSettings
-    from heatmap.run.follow_up import Sequel
-    from heatmap.run.history_session import Chronicle
-    from heatmap.run.last_good import Gatekeeper
-    from heatmap.system.web_file import Page
+    from heatmap.run.follow_up import FollowUp
+    from heatmap.run.history_session import HistorySession
+    from heatmap.run.last_good import LastGood
+    from heatmap.system.web_file import WebFile
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it could not do
 
@@ -33,9 +33,9 @@ GRACE_SECONDS = 3  # by which a run may outlive its deadline, to tell what it co
 class _Memories(NamedTuple):
     """What a run reads before it draws, and adds to once the pages are out."""
 
-    gatekeeper: Gatekeeper
-    chronicle: Chronicle
-    sequel: Sequel
+    gatekeeper: LastGood
+    chronicle: HistorySession
+    sequel: FollowUp
 
 
 def _keep_quiet(_: str) -> None:
@@ -63,11 +63,11 @@ def run(
     where no market is called `only`.
     """
     report = Report(say)
-    verdicts = [(market, phases.judge(market.calendar, now)) for market in config.named(only)]
+    verdicts = [(market, phases.phase_at(market.calendar, now)) for market in config.named(only)]
     for market, verdict in verdicts:
         say(f"{market.name}: {verdict.phase}. {verdict.reason}")
 
-    def due(state: State) -> list[tuple[Market, Verdict]]:
+    def due(state: State) -> list[tuple[Market, MarketStatus]]:
         return [
             (market, verdict)
             for market, verdict in verdicts
@@ -83,21 +83,21 @@ def run(
         if is_owing:
             report.idle_until = None  # the next run tries again
         return report
-    from heatmap.notify.monitoring.run_monitor import Watch
-    from heatmap.run.fetching import Asker
-    from heatmap.run.follow_up import Sequel
-    from heatmap.run.history_session import Chronicle
-    from heatmap.run.last_good import Gatekeeper
-    from heatmap.run.markets import Drawing
+    from heatmap.notify.monitoring.run_monitor import RunMonitor
+    from heatmap.run.fetching import Fetcher
+    from heatmap.run.follow_up import FollowUp
+    from heatmap.run.history_session import HistorySession
+    from heatmap.run.last_good import LastGood
+    from heatmap.run.markets import MarketsRun
 
     deadline = Deadline(config.deadline_seconds)
-    watch = Watch(_monitor_settings(config), _by_identity(to_draw), report, now, deadline, quiet=dry_run)
+    watch = RunMonitor(_monitor_settings(config), _by_identity(to_draw), report, now, deadline, quiet=dry_run)
     with ExitStack() as stack:
         if give_up:
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
             stack.enter_context(last_resort.interrupting(lambda: watch.abandon(give_up)))
         stack.enter_context(watch)
-        stack.enter_context(resource_errors.told())
+        stack.enter_context(resource_errors.translating_resource_errors())
         _refuse_if_no_target_can_be_tried(config)
         stack.enter_context(
             watch.begin(stack.enter_context(lock(config.state_directory, watch.mark, report.warnings.append)))
@@ -109,12 +109,14 @@ def run(
             for market, _ in verdicts
             if force or (interactive and state[market.name].published_at is None)
         }
-        asker = Asker(config, state, now, say, patient=not (force or (interactive and only)), dry_run=dry_run)
-        with Chronicle(config, state, report, now, deadline=deadline, dry_run=dry_run) as chronicle:
-            gatekeeper = Gatekeeper(config, report, chronicle, force=force, dry_run=dry_run)
-            sequel = Sequel(config, state, chronicle, report, now, say)
+        asker = Fetcher(
+            config, state, now, say, patient=not (force or (interactive and only)), dry_run=dry_run
+        )
+        with HistorySession(config, state, report, now, deadline=deadline, dry_run=dry_run) as chronicle:
+            gatekeeper = LastGood(config, report, chronicle, force=force, dry_run=dry_run)
+            sequel = FollowUp(config, state, chronicle, report, now, say)
             ours = due(state) if force else chronicle.turns(due(state))
-            drawn, pages = Drawing(
+            drawn, pages = MarketsRun(
                 *(config, state, now, deadline, report, asker, gatekeeper, chronicle, sequel),
                 pretended=pretended,
             ).draw(ours, unheeded)
@@ -138,7 +140,7 @@ def run(
 def _rest(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, Verdict]],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     report: Report,
     *,
@@ -147,16 +149,18 @@ def _rest(
     """Report until when nothing can be due, keep what failed, and tell who watches, where that is wanted."""
     judged = [(market.calendar, verdict) for market, verdict in verdicts]
     report.idle_until = duty.idle_until(judged, now)
-    markets = [market for market, _ in verdicts if phases.is_ending(market.calendar, now)]
+    markets = [market for market, _ in verdicts if phases.is_ending_soon(market.calendar, now)]
     if markets and not quiet and _renew(config, state, markets, now, report):
         report.idle_until = None  # it was that of the calendar before
     if (report.errors or (config.monitor and config.monitor.ping_closed)) and not quiet:
-        from heatmap.notify.monitoring.run_monitor import rest
+        from heatmap.notify.monitoring.run_monitor import ping_when_idle
 
-        rest(_monitor_settings(config), _by_identity(verdicts), now, report)
+        ping_when_idle(_monitor_settings(config), _by_identity(verdicts), now, report)
 
 
-def _by_identity(verdicts: Sequence[tuple[Market, Verdict]]) -> list[tuple[MarketIdentity, Verdict]]:
+def _by_identity(
+    verdicts: Sequence[tuple[Market, MarketStatus]],
+) -> list[tuple[MarketIdentity, MarketStatus]]:
     """Return the same verdicts, each with its market's identity alone."""
     return [(market.identity, verdict) for market, verdict in verdicts]
 
@@ -180,9 +184,9 @@ def _refuse_if_no_target_can_be_tried(config: Config) -> None:
 def _publish(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, Verdict]],
-    drawn: Sequence[tuple[Market, Verdict]],
-    pages: Sequence[Page],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
+    drawn: Sequence[tuple[Market, MarketStatus]],
+    pages: Sequence[WebFile],
     memories: _Memories,
     now: datetime,
     deadline: Deadline,
@@ -217,7 +221,7 @@ def _publish(
 def _complete_alone(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, Verdict]],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     report: Report,
     give_up: Callable[[], None] | None,
@@ -230,7 +234,7 @@ def _complete_alone(
     return completion.complete_alone(config, verdicts, now, report, give_up)
 
 
-def _settle(state: State, ours: Sequence[tuple[Market, Verdict]], now: datetime, report: Report) -> None:
+def _settle(state: State, ours: Sequence[tuple[Market, MarketStatus]], now: datetime, report: Report) -> None:
     """Ask no more for a closing page's later figures, once a source had none after prices had settled."""
     for market, verdict in ours:
         memory, (word, _) = state[market.name], report.passed.get(market.name, ("", ""))
@@ -242,15 +246,15 @@ def _settle(state: State, ours: Sequence[tuple[Market, Verdict]], now: datetime,
 def _renew_after(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, Verdict]],
-    drawn: Sequence[tuple[Market, Verdict]],
+    verdicts: Sequence[tuple[Market, MarketStatus]],
+    drawn: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     deadline: Deadline,
     report: Report,
 ) -> None:
     """Renew the calendars of a run that has published what it drew, in the time that it has left."""
     stop.raise_if_requested()
-    markets = [market for market, _ in verdicts if phases.is_ending(market.calendar, now)]
+    markets = [market for market, _ in verdicts if phases.is_ending_soon(market.calendar, now)]
     if markets:
         from heatmap.run import calendar_renewal
 
@@ -280,7 +284,7 @@ def _renew(config: Config, state: State, markets: Sequence[Market], now: datetim
 
 
 def _report_uncovered(
-    state: State, judged: Sequence[tuple[Market, Verdict]], now: datetime, report: Report
+    state: State, judged: Sequence[tuple[Market, MarketStatus]], now: datetime, report: Report
 ) -> None:
     """Report once a date that a calendar has not begun; cron would otherwise mail it with every run."""
     for market, verdict in judged:

@@ -21,7 +21,7 @@ TIMEOUTS = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Online:
+class OnlineSource:
     """A source that is asked over HTTP. `fetch_timeout_seconds` limits the whole fetch.
 
     Without a `proxy` the environment's HTTPS_PROXY and NO_PROXY hold. `impersonate` is the name of a

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
-from heatmap.sources.options import Online
+from heatmap.sources.options import OnlineSource
 from heatmap.system import files, limits, resource_errors, strict_json
 from heatmap.system.web_address import is_web_address
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class File(Online):
+class SnapshotFile(OnlineSource):
     """The figures at `path` or at `url`: exactly one of the two. What they are is told by their content."""
 
     path: str | None = None
@@ -38,11 +38,11 @@ class File(Online):
         if problems:
             raise ConfigError(problems)
 
-    def located(self, base: Path) -> File:
+    def located(self, base: Path) -> SnapshotFile:
         """Return the same source with relative paths taken from `base`."""
         from pathlib import Path
 
-        located = Online.located(
+        located = OnlineSource.located(
             self, base
         )  # no super(): a slotted dataclass is not the class it was written as
         return replace(located, path=str(base / Path(self.path).expanduser())) if self.path else located
@@ -55,9 +55,9 @@ class File(Online):
         else:
             from heatmap.system import http
 
-            where = http.shown(self.url or "")
+            where = http.redacted_url(self.url or "")
             with self.client() as client:
-                body = client.get(self.url or "", http.Budget(self.fetch_timeout_seconds)).body
+                body = client.get(self.url or "", http.FetchBudget(self.fetch_timeout_seconds)).body
                 offset = client.clock_offset
         try:
             return replace(parse(body), clock_offset=offset)

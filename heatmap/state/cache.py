@@ -20,17 +20,17 @@ SUFFIX = ".kept"
 FORMAT = 3  # to be raised with any change to what is kept
 
 
-def digest_name(market: str) -> str:
+def summary_name(market: str) -> str:
     """Return the file name of a market's digest."""
     return f"digest-{_file_name(market)}"
 
 
-def tape_name(market: str) -> str:
+def replay_track_name(market: str) -> str:
     """Return the file name of a market's tape."""
     return f"tape-{_file_name(market)}"
 
 
-def is_kept(directory: Path) -> bool:
+def is_cache_name(directory: Path) -> bool:
     """Whether anything is kept of a history in this directory."""
     return any(directory.glob(f"*{SUFFIX}"))
 
@@ -38,7 +38,7 @@ def is_kept(directory: Path) -> bool:
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
     """Return what was kept at `path` under this key by this very version of the program; else None."""
     found = _read(path)
-    return found[1] if found and found[0] == plain(key) else None
+    return found[1] if found and found[0] == as_read(key) else None
 
 
 def read_any(path: Path) -> Any:  # noqa: ANN401 -- as JSON has it
@@ -73,6 +73,6 @@ def _read(path: Path) -> tuple[Any, Any] | None:
     return None
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 -- as JSON has it
+def as_read(value: object) -> Any:  # noqa: ANN401 -- as JSON has it
     """Return a value as it comes back: of lists where it had tuples."""
     return json.loads(json.dumps(value))

@@ -15,7 +15,7 @@ LONGEST_REST_SECONDS = 60 * 60.0
 LONGEST_WISH_SECONDS = 6 * 60 * 60.0  # of what a server asks for with Retry-After
 
 
-class Blocks(NamedTuple):
+class BlockRecord(NamedTuple):
     """What is remembered of one source: how many blocks there were in a row, and the last of them."""
 
     in_a_row: int = 0
@@ -23,10 +23,10 @@ class Blocks(NamedTuple):
     wish_seconds: float | None = None  # for how long the last one asked to be left alone; None: it did not
 
 
-NONE = Blocks()
+NONE = BlockRecord()
 
 
-def after(blocks: Blocks, error: SourceError | None, now: datetime) -> Blocks:
+def record_attempt(blocks: BlockRecord, error: SourceError | None, now: datetime) -> BlockRecord:
     """Return what to remember of a source that was asked at `now`: `error` is what it came to, None: quotes.
 
     Whoever answers, with whatever nonsense, does not block. Trouble on the way proves neither.
@@ -35,15 +35,15 @@ def after(blocks: Blocks, error: SourceError | None, now: datetime) -> Blocks:
         wish = error.retry_after_seconds
         if wish is None:
             return blocks
-        return Blocks(blocks.in_a_row + 1, now.astimezone(UTC).isoformat(), wish)
+        return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat(), wish)
     if isinstance(error, SourceBlocked):
-        return Blocks(blocks.in_a_row + 1, now.astimezone(UTC).isoformat())
+        return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat())
     if error is None or isinstance(error, (SourceNonsense, SourcePassed)) or error.word == "gated":
         return NONE
     return blocks
 
 
-def rest_seconds(blocks: Blocks, interval_minutes: int) -> float:
+def rest_seconds(blocks: BlockRecord, interval_minutes: int) -> float:
     """Return how long the source rests after its last block, 0 while there are too few of them.
 
     Twice the interval, doubled with each further block up to an hour; or what the server asks for, up to
@@ -57,7 +57,7 @@ def rest_seconds(blocks: Blocks, interval_minutes: int) -> float:
     return min(doubled, max(LONGEST_REST_SECONDS, interval_minutes * 60.0))
 
 
-def rests_until(blocks: Blocks, interval_minutes: int, now: datetime) -> datetime | None:
+def open_until(blocks: BlockRecord, interval_minutes: int, now: datetime) -> datetime | None:
     """Return until when the source rests, in UTC; None where it may be asked at `now`.
 
     A block that is still to come was noted by a clock that has jumped since: it counts for nothing, or a
@@ -70,21 +70,21 @@ def rests_until(blocks: Blocks, interval_minutes: int, now: datetime) -> datetim
     return until if blocked_at <= now < until else None
 
 
-def to_plain(sources: Mapping[str, Blocks]) -> dict[str, dict[str, object]]:
+def to_plain(sources: Mapping[str, BlockRecord]) -> dict[str, dict[str, object]]:
     """Return what is remembered of some sources, by their labels, as the state keeps it."""
     return {label: blocks._asdict() for label, blocks in sorted(sources.items())}
 
 
-def from_plain(kept: object) -> dict[str, Blocks]:
+def from_plain(kept: object) -> dict[str, BlockRecord]:
     """Return what `to_plain` made; without what cannot be used: at the worst a request too many follows."""
-    found: dict[str, Blocks] = {}
+    found: dict[str, BlockRecord] = {}
     for label, values in kept.items() if isinstance(kept, dict) else ():
         try:
-            in_a_row, last_at, wish = (values.get(name) for name in Blocks._fields)
+            in_a_row, last_at, wish = (values.get(name) for name in BlockRecord._fields)
             is_aware = datetime.fromisoformat(last_at).utcoffset() is not None
             is_wish = wish is None or (type(wish) in (int, float) and wish >= 0)
             if is_aware and is_wish and type(in_a_row) is int and in_a_row > 0:
-                found[str(label)] = Blocks(in_a_row, last_at, wish)
+                found[str(label)] = BlockRecord(in_a_row, last_at, wish)
         except (AttributeError, TypeError, ValueError):
             continue
     return found

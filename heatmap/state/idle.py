@@ -25,7 +25,7 @@ MOST_BYTES = 64 * 1024  # of a note: each line is a path of this machine
 OPTIONS = {"--config", "--now", "--log-format"}  # that a plain run may have
 
 
-def lasts(argv: Sequence[str]) -> bool:
+def is_idle(argv: Sequence[str]) -> bool:
     """Whether the command line asks for a plain run, at a time for which a note holds. Never raises."""
     options = dict(zip(argv[1::2], argv[2::2], strict=False))
     if argv[:1] != ["run"] or len(argv) % 2 == 0 or not options.keys() <= OPTIONS:
@@ -46,7 +46,7 @@ def lasts(argv: Sequence[str]) -> bool:
         return False
 
 
-def note(config: str | None, since: float, until: float, paths: Iterable[str]) -> None:
+def mark_idle(config: str | None, since: float, until: float, paths: Iterable[str]) -> None:
     """Note that nothing is due from `since` to `until` (seconds since 1970) while `paths` stay as they are.
 
     `config` is the path given on the command line; None where there was none. What cannot be noted is not,

@@ -82,7 +82,7 @@ class State:
             if self._former:
                 from heatmap.state import run_log
 
-                run_log.adopt(self.directory, self._former)
+                run_log.import_legacy(self.directory, self._former)
             json_files.make_state_directory(self.directory)
             json_files.save(self._path, VERSION, {"markets": markets}, indent=1)
         except OSError as error:

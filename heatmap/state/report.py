@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
-    from heatmap.state.run_log import Outcome
+    from heatmap.state.run_log import RunOutcome
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Report:
     sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
     # By market, where it was left without a page and nothing failed: a word for it, and why.
     passed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)  # how it ended, market by market, once it has
+    outcomes: list[RunOutcome] = field(default_factory=list)  # how it ended, market by market, once it has
     reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
     # By market, then by part (see `parts`): why a part failed that was tried; "" where it is done.
     parts: dict[str, dict[str, str]] = field(default_factory=dict)

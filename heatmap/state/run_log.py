@@ -33,7 +33,7 @@ ELSEWHERE = "elsewhere"  # another machine that shares the history draws the mar
 KILLED = "killed"  # the run ended without a word; the next one found what it had left
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """How one run ended for one market. Times are aware; None means not known.
 
     `word` is one of the words above, or that of the error (heatmap/errors.py).
@@ -56,42 +56,44 @@ class Outcome(NamedTuple):
         return self.code == EXIT_OK and self.word == PUBLISHED
 
 
-class Mark(NamedTuple):
+class RunMarker(NamedTuple):
     """What a run leaves in the lock's file while it lasts."""
 
     pid: int
     began: dict[str, datetime]  # by market
 
 
-def mark(began: Mapping[str, datetime]) -> str:
+def write_marker(began: Mapping[str, datetime]) -> str:
     """Return the mark of this process, whose run began then, by market."""
     return json.dumps({"pid": os.getpid(), "began": {name: at.isoformat() for name, at in began.items()}})
 
 
-def read_mark(text: str) -> Mark | None:
+def read_marker(text: str) -> RunMarker | None:
     """Return what a mark says; None for one that says nothing, as the mark of no run does."""
     try:
         document = json.loads(text)
         began = {_text(name): _moment(at) for name, at in document["began"].items()}
-        return Mark(_whole(document["pid"]), began)
+        return RunMarker(_whole(document["pid"]), began)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def of_killed(left: Mark) -> list[Outcome]:
+def outcomes_of_killed(left: RunMarker) -> list[RunOutcome]:
     """Return the outcomes of a run that left its mark, because something ended it that cannot be caught."""
     sentence = (
         "the run ended without a word: killed, out of memory, or the machine went down; "
         "if that happens often, look at the system's log"
     )
-    return [Outcome(name, at, EXIT_TEMPORARY, KILLED, sentence) for name, at in left.began.items()]
+    return [RunOutcome(name, at, EXIT_TEMPORARY, KILLED, sentence) for name, at in left.began.items()]
 
 
 def _keep_quiet(_: str) -> None:
     """Say nothing."""
 
 
-def append(directory: Path, outcomes: Iterable[Outcome], warn: Callable[[str], None] = _keep_quiet) -> None:
+def append(
+    directory: Path, outcomes: Iterable[RunOutcome], warn: Callable[[str], None] = _keep_quiet
+) -> None:
     """Add outcomes, all in one write. Raises OSError.
 
     A file without any outcome is renamed, never deleted, and `warn` is called with a sentence.
@@ -127,17 +129,17 @@ def _is_foreign(path: Path) -> bool:
     return bool(ends.strip(b"\0\n ")) and b'"market": "' not in ends
 
 
-def read(directory: Path) -> list[Outcome]:
+def read(directory: Path) -> list[RunOutcome]:
     """Return all that are kept, in the order in which the runs ended. Raises OSError."""
     return [outcome for outcome in map(_outcome, _lines(directory / FILE_NAME)) if outcome]
 
 
-def latest(directory: Path, market: str, most: int) -> list[Outcome]:
+def latest(directory: Path, market: str, most: int) -> list[RunOutcome]:
     """Return the last outcomes of a market, `most` at most, oldest first. Raises OSError.
 
     Only the file's end is read: they are too few where other markets had hundreds of runs since.
     """
-    found: list[Outcome] = []
+    found: list[RunOutcome] = []
     for line in reversed(_lines(directory / FILE_NAME, TAIL_BYTES)):
         outcome = _outcome(line)
         if outcome and outcome.market == market:
@@ -147,7 +149,7 @@ def latest(directory: Path, market: str, most: int) -> list[Outcome]:
     return found[::-1]
 
 
-def adopt(directory: Path, former: Mapping[str, object]) -> None:
+def import_legacy(directory: Path, former: Mapping[str, object]) -> None:
     """Put before all others what earlier versions kept in state.json: times and codes, by market.
 
     What makes no sense is passed over. Raises OSError.
@@ -174,7 +176,7 @@ def _former_word(code: object) -> str:
     return PUBLISHED if code == EXIT_OK else f"failed, exit {code}"
 
 
-def _line(outcome: Outcome) -> bytes:
+def _line(outcome: RunOutcome) -> bytes:
     document = {key: value for key, value in outcome._asdict().items() if value not in (None, "")}
     sentence = outcome.sentence[:LONGEST_SENTENCE]  # whose words may be a server's
     document["sentence"] = "".join(each if each.isprintable() else " " for each in sentence)
@@ -184,7 +186,7 @@ def _line(outcome: Outcome) -> bytes:
     return json.dumps(document).encode() + b"\n"
 
 
-def _outcome(line: bytes) -> Outcome | None:
+def _outcome(line: bytes) -> RunOutcome | None:
     """Return what a line tells; None where it tells nothing that can be understood."""
     try:
         return _made(json.loads(line))
@@ -192,14 +194,14 @@ def _outcome(line: bytes) -> Outcome | None:
         return None
 
 
-def _made(document: object) -> Outcome | None:
+def _made(document: object) -> RunOutcome | None:
     if not isinstance(document, dict):
         return None
     try:
         values: dict[str, Any] = {
-            key: _KINDS[key](document[key]) for key in Outcome._fields if document.get(key) is not None
+            key: _KINDS[key](document[key]) for key in RunOutcome._fields if document.get(key) is not None
         }
-        return Outcome(**values)
+        return RunOutcome(**values)
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_SECONDS = 5.0  # for one errand, from its start, where nothing else is said
 
 
-class Errand:
+class BackgroundTask:
     """A piece of work in a thread of its own, begun at once. `work` returns what went wrong, None if nothing.
 
     No timeout ends a silent name server, a server that answers a byte a second, or a network drive that

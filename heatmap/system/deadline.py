@@ -64,7 +64,7 @@ class Deadline:
 
 
 @contextmanager
-def ending_process(seconds: float, line: bytes, code: int) -> Iterator[None]:
+def end_process_at_deadline(seconds: float, line: bytes, code: int) -> Iterator[None]:
     """End this process with `code` if the block takes longer than `seconds`, and `line` on stderr.
 
     It is the last resort of a process that hangs, also for want of memory: what it needs is allocated here,
@@ -110,7 +110,7 @@ def ending_process(seconds: float, line: bytes, code: int) -> Iterator[None]:
         is_over.release()
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
+def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
     """Return what `work` returns, from a thread that is left behind where it takes longer.
 
     A name server's silence cannot be broken off; a daemon thread left behind costs nothing, and does not

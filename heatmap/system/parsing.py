@@ -68,7 +68,7 @@ def percent(value: object) -> float | None:
     return result + 0.0  # -0.0 becomes 0.0, which no page should call a loss
 
 
-def words(value: object, longest: int = LONGEST_NAME) -> str | None:
+def clean_text(value: object, longest: int = LONGEST_NAME) -> str | None:
     """Return text on one line without control, formatting and unpaired characters; None for nothing."""
     if not isinstance(value, str):
         return None
@@ -106,7 +106,7 @@ def day(value: object) -> date | None:
         return None
 
 
-def moment(value: object) -> datetime | None:
+def aware_datetime(value: object) -> datetime | None:
     """Return an aware time from its ISO form; None for anything else."""
     if not isinstance(value, str):
         return None

@@ -54,7 +54,7 @@ HEADROOM_BYTES = 16 * MIB  # within which of its limit a process may have been r
 is_met = False  # whether this process has met a shortage
 
 
-def foreseen(error: BaseException) -> BaseException:
+def as_known_error(error: BaseException) -> BaseException:
     """Return a ShortageError in place of an error that comes of one, and any other error as it is."""
     global is_met  # noqa: PLW0603 -- how the process ends depends on it
     sentence = _sentence(error)
@@ -66,18 +66,18 @@ def foreseen(error: BaseException) -> BaseException:
 
 def refuse(error: OSError) -> None:
     """Raise ShortageError where an error comes of a shortage, and so not of what was asked for."""
-    known = foreseen(error)
+    known = as_known_error(error)
     if known is not error:
         raise known from error
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translating_resource_errors() -> Iterator[None]:
     """Turn what comes of a shortage within the block into ShortageError."""
     try:
         yield
     except Exception as error:
-        known = foreseen(error)
+        known = as_known_error(error)
         if known is error:
             raise
         raise known from None  # the frames it comes from hold what the memory went into

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def nearest(name: object, known: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
+def suggestion(name: object, known: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
     """Return, as the end of a sentence, which key was probably meant, or which there are.
 
     `cutoff` is how much the two must be alike, from 0 to 1.
@@ -25,7 +25,7 @@ def nearest(name: object, known: Sequence[str] | Mapping[str, object], cutoff: f
     return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
 
 
-def shown(value: object) -> str:
+def abbreviated(value: object) -> str:
     """Return a value for a message, cut short where it is long."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -25,12 +25,12 @@ def _long(number: int) -> str:
 _SHORT = tuple(_DIGITS[number] if number < 32 else _long(number) for number in range(1024))
 
 
-def packed(numbers: Iterable[int]) -> str:
+def encode(numbers: Iterable[int]) -> str:
     """Return numbers of 0 or more as base64 VLQ."""
     return "".join([_SHORT[number] if number < 1024 else _long(number) for number in numbers])
 
 
-def unpacked(text: str) -> list[int]:
+def decode(text: str) -> list[int]:
     """Return the numbers again."""
     numbers: list[int] = []
     number = shift = 0
@@ -56,7 +56,7 @@ def signed(number: int) -> int:
 
 def falling(numbers: Sequence[int]) -> str:
     """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
-    return packed([zigzag(numbers[0]), *map(sub, numbers, numbers[1:])] if numbers else [])
+    return encode([zigzag(numbers[0]), *map(sub, numbers, numbers[1:])] if numbers else [])
 
 
 def price_decimals(lowest: float) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WebFile:
     """One file to be published, by its path relative to the target's folder ("nse-fno/index.html").
 
     `part` is the part that it belongs to (see `parts`), "" for the page and the files that it shows. A file

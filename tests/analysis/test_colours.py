@@ -104,7 +104,7 @@ def test_one_sided_markets(name: str, changes: list[float], gains: int, losses: 
 
 def test_value_scale_is_clamped_and_symmetric() -> None:
     """At the clamp and beyond stand the strongest shades, at 0 the middle between the weakest ones."""
-    ramp = colours.ramp(CONTRAST)
+    ramp = colours.palette(CONTRAST)
 
     fills = [ramp[colours.value_shade(offset, 3.0)] for offset in (9.0, 3.0, 0.001, 0.0, -0.001, -3.0, -9.0)]
     # #BDD051 and #DFA4A4: (0xbd + 0xdf) / 2 = 0xce, (0xd0 + 0xa4) / 2 = 0xba, (0x51 + 0xa4) / 2 = 0x7a
@@ -140,7 +140,7 @@ def test_a_ramp_is_its_two_gradients() -> None:
     expected.append("#ceba7a")
     expected += [c.hex_l for c in Color("#DFA4A4").range_to(Color("red"), colours.SHADES)]
 
-    assert tuple(expected) == colours.ramp(CONTRAST)
+    assert tuple(expected) == colours.palette(CONTRAST)
 
 
 def test_rank_shades_spread_each_side_evenly() -> None:
@@ -158,7 +158,7 @@ def test_rank_shades_spread_each_side_evenly() -> None:
 @pytest.mark.parametrize("name", colours.ONE_SIDED)
 def test_one_sided_ramps_run_from_deep_to_light(name: str) -> None:
     """Percentile 100 has the deepest shade and 0 the lightest, and it grows lighter all the way."""
-    ramp = colours.one_sided_ramp(name)
+    ramp = colours.one_sided_palette(name)
     levels = [colours.luminance(fill) for fill in ramp]
 
     assert (0, colours.SHADES - 1) == (colours.share_shade(100.0), colours.share_shade(0.0))
@@ -174,7 +174,7 @@ def test_up_can_be_red(name: str) -> None:
 
     assert (green.strongest_gain, green.weakest_gain) == (red.strongest_loss, red.weakest_loss)
     assert (green.strongest_loss, green.weakest_loss) == (red.strongest_gain, red.weakest_gain)
-    for fill in colours.ramp(by_up["red-blue"]):
+    for fill in colours.palette(by_up["red-blue"]):
         red_channel, green_channel, blue_channel = channels(fill)
         assert green_channel <= max(red_channel, blue_channel)
 
@@ -287,7 +287,7 @@ def test_the_ends_of_the_muted_gradient_differ_in_lightness(
     up: str, matrix: tuple[tuple[float, ...], ...]
 ) -> None:
     """By an L* of 9 or more, whichever cones see them; slate lies between the two."""
-    ramp = colours.ramp(colours.GRADIENTS["muted"][up])
+    ramp = colours.palette(colours.GRADIENTS["muted"][up])
     end, slate, other_end = (lab(ramp[place], matrix)[0] for place in (0, colours.NEUTRAL, -1))
 
     assert abs(end - other_end) >= 9
@@ -299,14 +299,14 @@ def test_the_muted_gradient_has_white_text_throughout(up: str) -> None:
     """White contrasts by 4.5 : 1 or more on every fill, and is the ink of each."""
     gradient = colours.GRADIENTS["muted"][up]
 
-    assert min(contrast(fill, "#ffffff") for fill in colours.ramp(gradient)) >= 4.5
-    assert {"#ffffff"} == set(colours.ramp_inks(gradient))
+    assert min(contrast(fill, "#ffffff") for fill in colours.palette(gradient)) >= 4.5
+    assert {"#ffffff"} == set(colours.palette_inks(gradient))
 
 
 @pytest.mark.parametrize("up", colours.UPS)
 def test_the_muted_gradient_passes_through_no_other_hue(up: str) -> None:
     """A side stays in the hues of its end: red is never greener or bluer than slate, and so on."""
-    ramp = colours.ramp(colours.GRADIENTS["muted"][up])
+    ramp = colours.palette(colours.GRADIENTS["muted"][up])
     sides = {ramp[0]: ramp[: colours.NEUTRAL], ramp[-1]: ramp[colours.NEUTRAL + 1 :]}
 
     for end, fills in sides.items():

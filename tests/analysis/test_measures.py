@@ -240,7 +240,7 @@ def test_order_is_descending_with_ties_by_symbol_and_the_unknown_last() -> None:
     """The strongest stands first; equals and the unknown stand by symbol, whatever order they came in."""
     quotes = [Quote(symbol, 0.0) for symbol in ("B", "C", "A", "D", "Z", "Y")]
 
-    assert [3, 2, 0, 1, 5, 4] == measures.in_order(quotes, [1.0, -2.0, 1.0, 3.0, None, None])
+    assert [3, 2, 0, 1, 5, 4] == measures.rank(quotes, [1.0, -2.0, 1.0, 3.0, None, None])
 
 
 def test_breadth_counts_the_unchanged_apart() -> None:

@@ -17,7 +17,7 @@ def test_all_modes_over_the_periods_the_source_has() -> None:
     expected = {(mode, over) for mode in ("change", "rs", "sector") for over in ("1d", "1mo", "1y")}
     expected |= {("liquidity", "1d"), ("amount", "1d"), ("range", "1d"), ("range", "1y")}
 
-    assert expected == set(rankings.read_all(recorded(), 3.0, {}))
+    assert expected == set(rankings.rank_all(recorded(), 3.0, {}))
 
 
 def test_any_period_is_taken_and_nonsense_is_not() -> None:
@@ -33,7 +33,7 @@ def test_any_period_is_taken_and_nonsense_is_not() -> None:
 def test_each_mode_sorts_by_its_own_value() -> None:
     """Descending, ties by symbol, unknown last; every stock once."""
     snapshot = recorded()
-    for (mode, over), reading in rankings.read_all(snapshot, 3.0, {}).items():
+    for (mode, over), reading in rankings.rank_all(snapshot, 3.0, {}).items():
         values = MODES[mode].measure(snapshot.quotes, over)
         expected = sorted(
             range(210),
@@ -53,7 +53,7 @@ def test_nothing_known_is_a_reading_of_nothing() -> None:
 
 def test_the_heats_of_a_day_and_a_year() -> None:
     """By rank, or by value up to half, once and twice the period's usual clamp."""
-    found = rankings.read_all(recorded(), 3.0, {})
+    found = rankings.rank_all(recorded(), 3.0, {})
 
     assert [("rank", None), ("0.5", 1.5), ("1", 3.0), ("2", 6.0)] == [
         (scale.name, scale.clamp) for scale in found["change", "1d"].scales
@@ -63,7 +63,7 @@ def test_the_heats_of_a_day_and_a_year() -> None:
 
 def test_clamps_can_be_set_by_period() -> None:
     """The configured one goes before the rule."""
-    found = rankings.read_all(recorded(), 2.0, {"1mo": 9.0})
+    found = rankings.rank_all(recorded(), 2.0, {"1mo": 9.0})
 
     assert 9.0 == found["change", "1mo"].scales[2].clamp
     assert 2.0 == found["change", "1d"].scales[2].clamp
@@ -132,8 +132,8 @@ def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
     """A market turned upside down reads the same."""
     snapshot = recorded()
     turned = replace(snapshot, quotes=snapshot.quotes[::-1])
-    for key, reading in rankings.read_all(snapshot, 3.0, {}).items():
-        other = rankings.read_all(turned, 3.0, {})[key]
+    for key, reading in rankings.rank_all(snapshot, 3.0, {}).items():
+        other = rankings.rank_all(turned, 3.0, {})[key]
         assert [snapshot.quotes[n].symbol for n in reading.order] == [
             turned.quotes[n].symbol for n in other.order
         ]
@@ -144,8 +144,8 @@ def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
 def test_relative_strength_follows_from_the_change() -> None:
     """It is the reading that the mode itself gives, but for its scores, which are its values."""
     snapshot = recorded()
-    change = rankings.read_all(snapshot, 3.0, {})["change", "1d"]
+    change = rankings.rank_all(snapshot, 3.0, {})["change", "1d"]
 
-    assert rankings.read_all(snapshot, 3.0, {})["rs", "1d"]._replace(scores=()) == rankings.relative(change)
+    assert rankings.rank_all(snapshot, 3.0, {})["rs", "1d"]._replace(scores=()) == rankings.relative(change)
     with pytest.raises(ValueError, match="takes"):
         rankings.relative(change._replace(scores=()))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.run import tick
 from tests.browser.conftest import at, quotes
 from tests.browser.test_accessibility import violations
@@ -32,7 +32,7 @@ class Archive:
     def __init__(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "site"
         source = MemorySource(is_open=None)
-        self.config = configuration(tmp_path, source, FilePublisher(f"file:{self.folder}"))  # type: ignore[arg-type]
+        self.config = configuration(tmp_path, source, FolderPublisher(f"file:{self.folder}"))  # type: ignore[arg-type]
         for days, shift in ((3, -3.0), (2, 3.0), (1, 0.01)):
             if days == 2:
                 source.quotes = quotes(shift=1.0)

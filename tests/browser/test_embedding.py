@@ -15,7 +15,7 @@ from playwright.sync_api import Frame, Page, expect
 from heatmap.analysis.colours import GRADIENTS
 from heatmap.analysis.modes import MODES
 from heatmap.pages import embed
-from heatmap.pages.embed import Choices
+from heatmap.pages.embed import EmbedChoices
 from heatmap.pictures.options import LAYOUTS, THEMES
 from tests.browser.conftest import Site
 from tests.checkout import CHECKOUT
@@ -147,7 +147,7 @@ def test_the_frame_grows_with_the_map(site: Site, visit: Callable[..., Page], na
 @pytest.mark.parametrize("width", [1280, 2000])
 def test_a_frame_that_cannot_grow_holds_the_map(market: Site, visit: Callable[..., Page], width: int) -> None:
     """On a wide screen the fixed height shows a whole market of 210, without a scroll bar and with little to spare."""
-    market.other["/blog/"] = post(embed.snippet("/map/", "map", market="nse-fno", auto_height=False))
+    market.other["/blog/"] = post(embed.iframe("/map/", "map", market="nse-fno", auto_height=False))
     page = visit("/blog/", viewport={"width": width, "height": 1000})
 
     assert 0 <= embed.HEIGHT_PIXELS - int(map_in(page).evaluate(WANTED)) < 80
@@ -199,9 +199,9 @@ def test_a_frame_that_has_gone_elsewhere_is_not_believed(site: Site, visit: Call
 
 def test_frames_stand_beside_each_other(site: Site, visit: Callable[..., Page]) -> None:
     """Each is as tall as its own page, two of the same among them, and none of their scripts leaves a trace."""
-    bars = Choices(layout="bars", theme="dark")
+    bars = EmbedChoices(layout="bars", theme="dark")
     shown = (embed.USUAL, bars, embed.USUAL)
-    frames = [embed.snippet("/map/", "map", market="nse-fno", choices=choices) for choices in shown]
+    frames = [embed.iframe("/map/", "map", market="nse-fno", choices=choices) for choices in shown]
     widths = ("width:100%", "width:100%", "width:50%")
     site.other["/blog/"] = post(
         "".join(f"<div style={width}>{frame}</div>" for width, frame in zip(widths, frames, strict=True))
@@ -330,7 +330,7 @@ def test_frame_and_page_are_of_one_theme(
     site: Site, visit: Callable[..., Page], theme: str | None, host: str, ground: list[int]
 ) -> None:
     """The theme asked for, or the reader's, on any blog; the browser puts no ground of its own behind the map."""
-    snippet = embed.snippet("/map/", "map", market="nse-fno", choices=Choices(theme=theme))
+    snippet = embed.iframe("/map/", "map", market="nse-fno", choices=EmbedChoices(theme=theme))
     site.other["/blog/"] = post(f"<style>body {{ background: #c000c0; }}</style>{snippet}", host)
     page = visit("/blog/", viewport={"width": 900, "height": 1200}, color_scheme=theme and host or "dark")
     inside = map_in(page)
@@ -359,16 +359,16 @@ def test_frame_and_page_are_of_one_theme(
 @pytest.mark.parametrize(
     "choices",
     [
-        Choices("sector", "treemap", "1y", "dark", "colour-blind", area="equal", watch="TCS,M&M"),
-        Choices(
+        EmbedChoices("sector", "treemap", "1y", "dark", "colour-blind", area="equal", watch="TCS,M&M"),
+        EmbedChoices(
             "change", "bars", "1mo", "light", "classic", "0.5", "symbol", "amount", "watchlist", "TCS,M&M"
         ),
     ],
 )
-def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page], choices: Choices) -> None:
+def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page], choices: EmbedChoices) -> None:
     """What the command offers is what the page offers, and a frame with one of each shows them without a word."""
-    selects = [key for key in Choices._fields if key != "watch"]
-    snippet = embed.snippet("/map/", "map", market="nse-fno", choices=choices)
+    selects = [key for key in EmbedChoices._fields if key != "watch"]
+    snippet = embed.iframe("/map/", "map", market="nse-fno", choices=choices)
     market.other["/blog/"] = post(snippet)
     inside = map_in(visit("/blog/"))
 

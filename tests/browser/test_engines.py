@@ -333,7 +333,7 @@ def test_the_map_can_be_saved(remembered: Site, engine: Window, kind: str) -> No
 
 def test_a_frame_grows_with_the_page(remembered: Site, engine: Window) -> None:
     """By the snippet that `heatmap embed` prints: as tall as its page, when the layout changes, too."""
-    snippet = embed.snippet("/map/", "map", market="nse-fno", auto_height=True)
+    snippet = embed.iframe("/map/", "map", market="nse-fno", auto_height=True)
     remembered.other["/blog/"] = f"<!DOCTYPE html><link rel=icon href=data:,>{snippet}".encode()
     # With the page's own origin, so that the test can look into it.
     remembered.other["/blog/"] = remembered.other["/blog/"].replace(

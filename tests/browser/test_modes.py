@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from heatmap.analysis import colours
 from heatmap.analysis.modes import MODES
-from heatmap.analysis.rankings import Reading
+from heatmap.analysis.rankings import Ranking
 from heatmap.pictures import wording
 from heatmap.pictures.options import PageOptions
 from tests.browser.conftest import Site
@@ -28,7 +28,7 @@ def rgb(fill: str) -> str:
     return f"rgb({', '.join(str(int(fill[start : start + 2], 16)) for start in (1, 3, 5))})"
 
 
-def expected(reading: Reading, palette: str, layout: str = "table") -> list[tuple[str, str, str]]:
+def expected(reading: Ranking, palette: str, layout: str = "table") -> list[tuple[str, str, str]]:
     """What each tile must show: its symbol, its value in words, its fill.
 
     By the first scale, or in a treemap by value at the usual clamp where the mode has that.
@@ -36,13 +36,13 @@ def expected(reading: Reading, palette: str, layout: str = "table") -> list[tupl
     mode = MODES[reading.mode]
     market = recorded().quotes
     green = colours.GRADIENTS[palette]["green"]
-    ramp = colours.ramp(green) if mode.two_sided else colours.one_sided_ramp(mode.ramp)
+    ramp = colours.palette(green) if mode.two_sided else colours.one_sided_palette(mode.ramp)
     scales = {scale.name: scale for scale in reading.scales}
     scale = scales.get("1" if layout == "treemap" else "rank", reading.scales[0])
     fills = [ramp[shade] for shade in scale.shades]
     if (reading.mode, reading.period, palette, scale.name) == ("change", "1d", "contrast", "rank"):
         fills = colours.rank_fills(reading.values, green)
-    texts = [wording.in_mode(value, mode, "INR") for value in reading.values]
+    texts = [wording.format_value(value, mode, "INR") for value in reading.values]
     unknown = len(reading.order) - len(texts)
     return [
         (market[index].symbol, text, rgb(fill))
@@ -142,7 +142,7 @@ def test_heat_changes_shades_and_never_numbers(
     page.locator("#heat").dispatch_event("change")
     reading = reading_of(recorded(), "change")
     scale = next(scale for scale in reading.scales if scale.name == heat)
-    ramp = colours.ramp(colours.GRADIENTS["contrast"]["green"])
+    ramp = colours.palette(colours.GRADIENTS["contrast"]["green"])
 
     after = page.evaluate(TILES)
     assert before == [tile[:2] for tile in after]

@@ -96,16 +96,19 @@ def test_amounts_are_the_same_in_python_and_in_the_browser(
     site.page = page_of(snapshot_of(*quotes, currency=currency)).encode()
     page = visit("/map/?mode=amount")
 
-    expected = {f"S{place}": wording.money(amount, currency) for place, amount in enumerate(amounts)}
+    expected = {f"S{place}": wording.format_money(amount, currency) for place, amount in enumerate(amounts)}
     assert expected == shown(page)
     ends = page.locator("#legend span").all_inner_texts()
-    assert [wording.money(min(amounts), currency), wording.money(max(amounts), currency)] == ends
+    assert [
+        wording.format_money(min(amounts), currency),
+        wording.format_money(max(amounts), currency),
+    ] == ends
     for place, amount in enumerate(amounts):
         lines = panel_of(page, f"S{place}").splitlines()
-        assert f"Traded amount {wording.money(amount, currency)}" in lines
+        assert f"Traded amount {wording.format_money(amount, currency)}" in lines
         if amount:
-            assert f"Volume {wording.large(amount, currency)} shares" in lines
-            assert f"Free float {wording.money(amount, currency)}" in lines
+            assert f"Volume {wording.format_amount(amount, currency)} shares" in lines
+            assert f"Free float {wording.format_money(amount, currency)}" in lines
 
 
 @pytest.mark.parametrize("currency", ["Rs", "US dollars"])

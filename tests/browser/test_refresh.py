@@ -411,7 +411,7 @@ def test_before_a_session_of_unknown_hours_it_asks_hourly_and_at_the_next_open(
 
 def test_the_frame_grows_with_the_page_and_only_for_it(site: Site, visit: Callable[..., Page]) -> None:
     """The snippet's script takes the height from its own frame alone, and within bounds."""
-    snippet = embed.snippet("/map/", "map", market="nse-fno", auto_height=True)
+    snippet = embed.iframe("/map/", "map", market="nse-fno", auto_height=True)
     site.other["/blog/"] = (
         f"<!DOCTYPE html><title>A blog</title><link rel=icon href=data:,><body>{snippet}".encode()
     )

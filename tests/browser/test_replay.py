@@ -110,7 +110,7 @@ def test_every_layout_has_the_moments_shades(
 ) -> None:
     """Those that the page of that moment had, by rank as by value; each layout in another palette."""
     snapshot = recorded(REMEMBERED[2])
-    ramp = colours.ramp(colours.GRADIENTS[palette]["green"])
+    ramp = colours.palette(colours.GRADIENTS[palette]["green"])
     reading = reading_of(snapshot, "change", "1d")
     what = FILLS.replace("(one)", "(one.querySelector('i') ?? one)")
     for scale in (reading.scales[0], reading.scales[2]):

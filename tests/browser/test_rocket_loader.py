@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import calendar_page
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.pictures.options import PageOptions
 from tests.browser.conftest import Site
 
@@ -45,7 +45,7 @@ def test_the_page_works_behind_rocket_loader(market: Site, visit: Callable[..., 
 
 def test_the_list_of_all_days_works_behind_rocket_loader(site: Site, visit: Callable[..., Page]) -> None:
     """Its script runs: an address with a day that has no map says so."""
-    days = [Day(date(2026, 9, 17), Breadth(1, 0, 0), None, None, None)]
+    days = [ArchivedDay(date(2026, 9, 17), Breadth(1, 0, 0), None, None, None)]
     site.page = rocket_loaded(calendar_page.render(days, "A market", PageOptions(), feed=False))
 
     page = visit("/map/?date=2026-09-18", quiet=False)

@@ -19,7 +19,7 @@ from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.state import run_log
-from heatmap.state.run_log import Outcome
+from heatmap.state.run_log import RunOutcome
 from tests.servers.exchange import Exchange
 
 OPEN = datetime.fromisoformat("2026-11-20T11:02:00+05:30")
@@ -348,7 +348,7 @@ def test_history_status_tells_the_same(here: Here) -> None:
 def test_how_many_ticks_are_told(here: Here) -> None:
     """The last so many; those that ended alike share a line."""
     ticks = [
-        Outcome(
+        RunOutcome(
             "nse-fno",
             OPEN + number * FIVE_MINUTES,
             0 if number % 10 else 75,
@@ -382,9 +382,9 @@ def test_what_cannot_be_asked(here: Here, options: list[str]) -> None:
 
 def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
     """Who holds the lock, in time; beyond its deadline that is what is wrong, with what to do."""
-    run_log.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    run_log.append(here.folder / "state", [RunOutcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
     with (here.folder / "state/lock").open("w") as file:
-        file.write(run_log.mark({"nse-fno": OPEN}))
+        file.write(run_log.write_marker({"nse-fno": OPEN}))
         file.flush()
         fcntl.flock(file, fcntl.LOCK_EX)
         code, out = here.status(OPEN + timedelta(seconds=20))
@@ -400,8 +400,8 @@ def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
 
 def test_a_run_that_was_killed_is_known_at_once(here: Here) -> None:
     """Before the next tick has found its mark; asking changes nothing."""
-    run_log.append(here.folder / "state", [Outcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
-    (here.folder / "state/lock").write_text(run_log.mark({"nse-fno": OPEN}))
+    run_log.append(here.folder / "state", [RunOutcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
+    (here.folder / "state/lock").write_text(run_log.write_marker({"nse-fno": OPEN}))
     before = {path: path.read_bytes() for path in (here.folder / "state").iterdir()}
     code, out = here.status(OPEN + timedelta(seconds=20))
 
@@ -418,11 +418,11 @@ def test_markets_are_told_apart(here: Here) -> None:
     )
     run_log.append(
         here.folder / "state",
-        [Outcome("nse-fno", OPEN, 65, "changed", "no"), Outcome("other", OPEN, 0, "published")],
+        [RunOutcome("nse-fno", OPEN, 65, "changed", "no"), RunOutcome("other", OPEN, 0, "published")],
     )
 
     assert (65, 0) == (here.status(OPEN)[0], here.status(OPEN, "--market", "other")[0])
-    run_log.append(here.folder / "state", [Outcome("other", OPEN, 77, "untrusted", "no")])
+    run_log.append(here.folder / "state", [RunOutcome("other", OPEN, 77, "untrusted", "no")])
     assert 75 == here.status(OPEN)[0]
     assert "2 things are wrong:" == here.status(OPEN)[1].splitlines()[0]
 

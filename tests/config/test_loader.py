@@ -16,8 +16,8 @@ from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.options import PageOptions
-from heatmap.publishers.folder import FilePublisher
-from heatmap.sources.snapshot_file import File
+from heatmap.publishers.folder import FolderPublisher
+from heatmap.sources.snapshot_file import SnapshotFile
 from tests.checkout import CHECKOUT
 
 EXAMPLE = CHECKOUT / "templates" / "heatmap.toml"
@@ -66,7 +66,7 @@ def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     loaded = loader.load(Path("conf/heatmap.toml"))
 
     assert tmp_path / "conf" / "state" == loaded.state_directory
-    assert isinstance(loaded.publishers[0], FilePublisher)
+    assert isinstance(loaded.publishers[0], FolderPublisher)
     assert f"file:{tmp_path}/conf/out" == loaded.publishers[0].name
 
 
@@ -233,7 +233,7 @@ def test_sources_in_their_order(tmp_path: Path, text: str, labels: list[str]) ->
     (market,) = loader.load(path).markets
 
     assert labels == [named.label for named in market.sources]
-    paths = [named.source.path for named in market.sources if isinstance(named.source, File)]
+    paths = [named.source.path for named in market.sources if isinstance(named.source, SnapshotFile)]
     assert paths == ([f"{tmp_path}/a", f"{tmp_path}/b"] if paths else [])
 
 

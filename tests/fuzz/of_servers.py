@@ -9,7 +9,7 @@ from heatmap.publishers import address
 from heatmap.publishers.ftp import messages as ftp_messages
 from heatmap.publishers.ftp import replies
 from heatmap.publishers.s3.errors import explain
-from heatmap.publishers.s3.requests import Answer, Bucket, Keys, Refusal
+from heatmap.publishers.s3.requests import Bucket, Keys, S3Error, S3Response
 from heatmap.publishers.sftp import messages as sftp_messages
 from tests.fuzz.soundness import raised, refusing, text_of
 
@@ -76,7 +76,7 @@ def s3_store(body: bytes) -> object:
     keys = Keys("AKIA", "hunter2hunter2", "token")
     found = []
     for status in (200, 301, 400, 401, 403, 404, 500):
-        refusal = Refusal(Answer(status, {"Location": text_of(body[:200])}, body))
+        refusal = S3Error(S3Response(status, {"Location": text_of(body[:200])}, body))
         said = refusing(partial(raised, explain(refusal, bucket, keys, "store a file")))
         assert "hunter2hunter2" not in str(said)
         found.append(said)

@@ -78,7 +78,7 @@ def web_answer(body: bytes) -> object:
         if headers.get("status", "").isdecimal() and len(headers["status"]) < 5
         else 302
     )
-    reply = responses.Reply(status, headers, tuple(headers.values()), b"")
+    reply = responses.RawResponse(status, headers, tuple(headers.values()), b"")
     jar = cookies.Cookies()
     jar.take(URL, reply.cookies)
     assert len(jar) <= cookies.MOST_COOKIES
@@ -88,11 +88,11 @@ def web_answer(body: bytes) -> object:
     for as_of in (NOW, NOW + timedelta(hours=1)):
         clocks.find_difference(NOW, offset, as_of)
         assert clocks.correct(NOW, offset, as_of).year in clocks.YEARS
-    unpacked = refusing(lambda: responses.unpacked(rest, headers.get("content-encoding", ""), 10_000))
+    unpacked = refusing(lambda: responses.decompress(rest, headers.get("content-encoding", ""), 10_000))
     assert len(unpacked) <= 10_000  # type: ignore[arg-type]  # bytes or a sentence
-    place = refusing(lambda: responses.redirected(URL, reply))
-    refusing(lambda: responses.judge(reply))
-    shown = responses.shown(headers.get("location", ""))
+    place = refusing(lambda: responses.find_redirect(URL, reply))
+    refusing(lambda: responses.raise_for_status(reply))
+    shown = responses.redacted_url(headers.get("location", ""))
     header = jar.header(URL)
     assert header is None or (header.isascii() and header.isprintable())
     return wish, unpacked, place, shown, header
@@ -162,7 +162,7 @@ def packed_tick(body: bytes) -> object:
     """A tick's figures out of a database that others may have written to."""
     found: list[object] = []
     for raw in (body, zlib.compress(body, 1)):
-        for read in (tick_codec.unpack, tick_codec.unpack_volumes):
+        for read in (tick_codec.decode, tick_codec.decode_volumes):
             with suppress(*tick_codec.DAMAGE):  # as it says, and the store expects
                 found.append(read(raw))
     return found or "damaged"
@@ -177,16 +177,16 @@ def lone_values(body: bytes) -> object:
         ]
         assert all(is_figure(figure) for figure in figures), figures
         assert all(not figure or abs(figure) >= parsing.SMALLEST for figure in figures), figures
-        words = parsing.words(value)
+        words = parsing.clean_text(value)
         assert is_text(words), repr(words)
-        assert words is None or parsing.words(words) == words
-        moment = parsing.moment(value)
+        assert words is None or parsing.clean_text(words) == words
+        moment = parsing.aware_datetime(value)
         if moment:
             moment.astimezone(UTC)
         found += [*figures, words, parsing.day(value), moment]
         if isinstance(value, str):
             VARIABLE.fullmatch(value)
-            found += [archives.date_of(value), responses.shown(value)]
+            found += [archives.date_of(value), responses.redacted_url(value)]
     numbers = [byte << (byte % 40) for byte in body[:200]]
-    assert varint.unpacked(varint.packed(numbers)) == numbers
+    assert varint.decode(varint.encode(numbers)) == numbers
     return found

@@ -39,7 +39,7 @@ def state_file(body: bytes) -> object:
     rests = circuit_breaker.from_plain(found["nse-fno"].sources)
     for blocked in rests.values():
         assert circuit_breaker.rest_seconds(blocked, 5) >= 0
-        circuit_breaker.rests_until(blocked, 5, NOW)
+        circuit_breaker.open_until(blocked, 5, NOW)
     assert circuit_breaker.from_plain(json.loads(json.dumps(circuit_breaker.to_plain(rests)))) == rests
     found.remember("nse-fno", final_date="2026-09-17")
     assert state.State(folder())["nse-fno"].final_date == "2026-09-17"
@@ -79,9 +79,9 @@ def notes_of_others(body: bytes) -> object:
     place = folder() / "shared"
     place.mkdir(exist_ok=True)
     warnings: list[str] = []
-    sharing.take_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
+    sharing.pull_record(Notes(body), place, "m", warnings.append)  # type: ignore[arg-type]  # all it asks of a store
     refused = [
-        refusing(lambda name=name: sharing.take_days(Notes(body, name), place, "m"))  # type: ignore[arg-type,misc]
+        refusing(lambda name=name: sharing.pull_days(Notes(body, name), place, "m"))  # type: ignore[arg-type,misc]
         for name in (sharing.DAYS, sharing.PAGES)
     ]
     found = record.load(place, "m", warnings.append), {*day_files.find(place, "m")}, refused, len(warnings)
@@ -89,7 +89,7 @@ def notes_of_others(body: bytes) -> object:
     assert {name for name in left if not name.startswith("archive-m")} == set(), left
     for name in left:
         (place / name).unlink()
-    return found, memory.unpacked(body)
+    return found, memory.decode(body)
 
 
 def kept_day(body: bytes) -> object:
@@ -128,11 +128,11 @@ def outcome_lines(body: bytes) -> object:
         assert outcome.at.utcoffset() is not None
         run_log._line(outcome)
         outcome.at.astimezone(UTC)
-    mark = run_log.read_mark(body.decode("utf-8", "replace"))
+    mark = run_log.read_marker(body.decode("utf-8", "replace"))
     if mark:
-        run_log.of_killed(mark)
+        run_log.outcomes_of_killed(mark)
     former = decoded(body)
-    run_log.adopt(folder(), former if isinstance(former, dict) else {})
+    run_log.import_legacy(folder(), former if isinstance(former, dict) else {})
     kept = run_log.read(folder())
     (folder() / run_log.FILE_NAME).unlink(missing_ok=True)
     return found, mark, kept
@@ -146,7 +146,7 @@ def nap_note(body: bytes) -> object:
     argv = ["run", "--config", str(home / "heatmap.toml"), "--now", "2026-09-17T11:30:00+05:30"]
     kept = home / "kept"
     kept.write_bytes(b"%d\n%s" % (zlib.crc32(body), body))
-    first = idle.lasts(argv), cache.read(kept, "key")
+    first = idle.is_idle(argv), cache.read(kept, "key")
     kept.write_bytes(body)
     with mock.patch.object(time, "time", lambda: COOKIES_KEPT_AT + 60.0):  # or all of them are too old
         return first, cache.read(kept, "key"), len(cookies.Cookies(kept))

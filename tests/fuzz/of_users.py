@@ -43,12 +43,12 @@ def overrides_file(body: bytes) -> object:
         path.write_bytes(body)
         text = overrides.read(path)
         problems: list[str] = []
-        merged = overrides.merged(calendar(), text, "overrides.toml", problems)
+        merged = overrides.merge(calendar(), text, "overrides.toml", problems)
         assert all(problem.isprintable() for problem in problems), problems
         lines = ["[[closed]]", "date = 2027-01-26", 'name = "Republic Day"']
-        with_block = blocks.rewritten(text, 2027, lines, None)
+        with_block = blocks.replace_block(text, 2027, lines, None)
         if not problems:
-            assert blocks.rewritten(with_block, 2027, lines, None) == with_block
+            assert blocks.replace_block(with_block, 2027, lines, None) == with_block
             return merged, overrides.dates(text), judged(merged)
         return problems
 
@@ -60,16 +60,16 @@ def judged(merged: Calendar) -> list[object]:
     days = sorted({TODAY, date(2027, 1, 1), *list(merged.special)[:20], *list(merged.closed)[-20:]})
     moments = [datetime.combine(day, time(4), UTC) for day in days if 1900 < day.year < 9000]
     found: list[object] = [
-        phases.end_of(merged),
+        phases.coverage_end(merged),
         schedule.hours([replace(merged, first=TODAY)], UTC, TODAY, timedelta(minutes=15)),
     ]
     for moment in moments:
-        verdict = phases.judge(merged, moment)
+        verdict = phases.phase_at(merged, moment)
         assert verdict.reason.isprintable()
         assert verdict.next_open is None or verdict.next_open > moment
         assert verdict.next_regular_open is None or verdict.next_regular_open > moment
         assert verdict.next_open in (None, verdict.next_regular_open)
-        found += [verdict, phases.is_ending(merged, moment)]
+        found += [verdict, phases.is_ending_soon(merged, moment)]
     return found
 
 
@@ -78,7 +78,7 @@ def clock(body: bytes) -> object:
 
     def parse() -> object:
         now = parse_now(text_of(body[:1000]))  # its refusal repeats the user's own words
-        return now, phases.judge(calendar(), now), phases.is_ending(calendar(), now)
+        return now, phases.phase_at(calendar(), now), phases.is_ending_soon(calendar(), now)
 
     return refusing(parse)
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from typing import Any
 
-from heatmap.history.model import Row
+from heatmap.history.model import TickRow
 from heatmap.market import snapshot_json
 from heatmap.state import run_log
 from tests.checkout import CHECKOUT
@@ -220,18 +220,18 @@ def outcome_lines() -> list[bytes]:
     lines = b"".join(
         run_log._line(outcome)
         for outcome in (
-            run_log.Outcome("nse-fno", NOW, 0, run_log.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
-            run_log.Outcome("nse-fno", NOW, 75, "network", "nothing came"),
+            run_log.RunOutcome("nse-fno", NOW, 0, run_log.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
+            run_log.RunOutcome("nse-fno", NOW, 75, "network", "nothing came"),
         )
     )
     return [
         lines,
         *encoded({"nse-fno": [["2026-09-17T11:30:00+05:30", 0]]}),
-        run_log.mark({"m": NOW}).encode(),
+        run_log.write_marker({"m": NOW}).encode(),
     ]
 
 
 def packed_ticks() -> list[bytes]:
-    columns = [["A", "B"], *([1.5, None] for _ in Row._fields)]
+    columns = [["A", "B"], *([1.5, None] for _ in TickRow._fields)]
     text = json.dumps(columns, separators=(",", ":")).encode()
     return [text, zlib.compress(text)]

@@ -16,10 +16,10 @@ from heatmap.errors import EXIT_BUG, HeatmapError
 from heatmap.market import snapshot_json
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
-from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.market.calendar.session import MarketStatus, Phase
 from heatmap.market.quotes import Breadth, Snapshot
 from heatmap.pages import snapshot_files
-from heatmap.pictures.context import Occasion
+from heatmap.pictures.context import PageContext
 from heatmap.pictures.shapes import Cell, Table
 from heatmap.system import parsing, strict_json
 
@@ -118,7 +118,7 @@ def round_trip(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot as it comes back from its own snapshot.json."""
     cells = tuple(Cell(quote, quote.percent_change, "#000000", "#ffffff") for quote in snapshot.quotes)
     table = Table((cells,), 1, Breadth(0, 0, 0), ())
-    occasion = Occasion("m", "t", "UTC", NOW, Verdict(Phase.OPEN, None, None, "it is open"), 5)
+    occasion = PageContext("m", "t", "UTC", NOW, MarketStatus(Phase.OPEN, None, None, "it is open"), 5)
     back = snapshot_json.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, occasion)))
     return Snapshot(
         back.source,

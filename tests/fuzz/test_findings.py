@@ -20,7 +20,7 @@ from heatmap.market.calendar import packaged as calendars
 from heatmap.market.quotes import Breadth
 from heatmap.notify.alerts import memory
 from heatmap.pages.archive import record, sharing
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.pictures.market_map import sparklines
 from heatmap.publishers.sftp import messages
 from heatmap.state import cache, json_files
@@ -110,8 +110,8 @@ def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
     packaged = calendars.load(calendars.SessionOptions(), Path())
     text = f'[[{table}\ndate = 2026-09-18\nname = "{name}"\n'
 
-    merged = overrides.merged(packaged, text, "overrides.toml", problems)
-    reason = phases.judge(merged, datetime.combine(FRIDAY, clock(12, 45), UTC)).reason
+    merged = overrides.merge(packaged, text, "overrides.toml", problems)
+    reason = phases.phase_at(merged, datetime.combine(FRIDAY, clock(12, 45), UTC)).reason
 
     assert not problems
     assert reason.isprintable()
@@ -151,7 +151,7 @@ def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
 def test_a_damaged_note_of_pages_is_reported_and_writes_nothing(tmp_path: Path, note: bytes) -> None:
     """Its keys became names of files, whatever they were, and anything else in it was told of as a bug."""
     with pytest.raises(HistoryNonsense, match="newest days"):
-        sharing.take_days(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
+        sharing.pull_days(Notes(note), tmp_path / "state", "nse")  # type: ignore[arg-type]  # all it asks of a store
 
     assert [] == [*tmp_path.rglob("*")]
 
@@ -167,10 +167,10 @@ def test_a_damaged_note_of_pages_is_reported_and_writes_nothing(tmp_path: Path, 
 )
 def test_a_damaged_note_of_days_is_told(tmp_path: Path, note: bytes) -> None:
     """This machine's own record holds."""
-    record.save(tmp_path, "nse", record.Record({FRIDAY: Day(FRIDAY, Breadth(0, 1, 0))}))
+    record.save(tmp_path, "nse", record.Record({FRIDAY: ArchivedDay(FRIDAY, Breadth(0, 1, 0))}))
     told: list[str] = []
 
-    sharing.take_record(Notes(note), tmp_path, "nse", told.append)  # type: ignore[arg-type]  # all it asks of a store
+    sharing.pull_record(Notes(note), tmp_path, "nse", told.append)  # type: ignore[arg-type]  # all it asks of a store
 
     assert 1 == len(told)
     assert [FRIDAY] == [*record.load(tmp_path, "nse", pytest.fail).days]
@@ -178,7 +178,7 @@ def test_a_damaged_note_of_days_is_told(tmp_path: Path, note: bytes) -> None:
 
 def test_what_others_keep_of_alerts_may_be_nested_without_end() -> None:
     """It is passed over."""
-    assert memory.unpacked(DEEP.encode()) is None
+    assert memory.decode(DEEP.encode()) is None
 
 
 @pytest.mark.parametrize("text", [DEEP, "null", "1", "[]"])
@@ -189,7 +189,7 @@ def test_what_was_kept_in_another_form_is_worked_out_again(tmp_path: Path, text:
     assert cache.read(tmp_path / "kept", "key") is None
 
 
-@pytest.mark.parametrize("read", [tick_codec.unpack, tick_codec.unpack_volumes])
+@pytest.mark.parametrize("read", [tick_codec.decode, tick_codec.decode_volumes])
 def test_a_tick_nested_without_end_is_damage(read: object) -> None:
     """The store leaves such an entry out, and tells."""
     with pytest.raises(tick_codec.DAMAGE):
@@ -200,7 +200,7 @@ def test_figures_too_small_to_reckon_with_are_none() -> None:
     """Two such prices in a row had a difference by which nothing can be divided, and no page was drawn."""
     assert [0.0, 0.0, 1e-12] == [parsing.number(figure) for figure in (5e-324, "-1e-13", 1e-12)]
     assert parsing.positive(5e-324) is None
-    line = sparklines.line([parsing.SMALLEST, 2 * parsing.SMALLEST])
+    line = sparklines.draw([parsing.SMALLEST, 2 * parsing.SMALLEST])
 
     assert line
     assert json.dumps(line, allow_nan=False)

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heatmap.config import loader
-from heatmap.history.model import Row
+from heatmap.history.model import TickRow
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Snapshot
 from heatmap.pictures.market_map import replay_data
-from heatmap.pictures.market_map.replay_track import Tape
+from heatmap.pictures.market_map.replay_track import ReplayTrack
 from heatmap.pictures.options import PageOptions
 from heatmap.run import market_files
 from heatmap.sources import snapshot_file
@@ -45,7 +45,7 @@ percents = st.sampled_from([-100, -99.99, -1, -0.0, 5e-324, 0, 0.004, 1.5, 99_99
 symbols = st.sampled_from(
     ["M&M", "A", "=CMD", "^NSEI", "x" * 32, "9", "_", "$$$", "É", "中", "a/b", "A-1", "constructor"]
 )
-texts = st.none() | st.sampled_from([text for text in TEXTS if parsing.words(text)])
+texts = st.none() | st.sampled_from([text for text in TEXTS if parsing.clean_text(text)])
 changes = st.dictionaries(
     st.sampled_from(["1mo", "1y", "20d", "ytd", "constructor", "a_b", "1d"]),
     st.fixed_dictionaries(
@@ -106,7 +106,7 @@ def drawn(set_up: loader.Config, snapshot: Snapshot) -> dict[str, bytes]:
     """Return the files of a market by their names."""
     (market,) = set_up.markets
     set_up.state_directory.mkdir(exist_ok=True)
-    files = market_files.draw(set_up, market, snapshot, phases.judge(market.calendar, FINAL), FINAL)
+    files = market_files.draw(set_up, market, snapshot, phases.phase_at(market.calendar, FINAL), FINAL)
     return {Path(page.path).name if "/" in page.path else "above.html": page.content for page in files}
 
 
@@ -186,10 +186,10 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
     quotes = [{"symbol": name, "percent_change": 0} for name in ("A", "B")]
     document = {**SNAPSHOT_SEED, "quotes": quotes, "unknown": []}
     snapshot = snapshot_file.parse(json.dumps(document).encode())
-    tape = Tape(snapshot.quotes, decimals)
+    tape = ReplayTrack(snapshot.quotes, decimals)
     for minute, both in enumerate(prices):
         found = {
-            name: Row(price, 1.5, None, None, None, None) for name, price in zip("AB", both, strict=True)
+            name: TickRow(price, 1.5, None, None, None, None) for name, price in zip("AB", both, strict=True)
         }
         tape.add(f"{minute:02}:00", found)
     tape.settle()
@@ -199,4 +199,4 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
     assert len(body["moments"]) == len(prices)
     for name, packed in zip(body["symbols"], body["prices"], strict=True):
         known = [both["AB".index(name)] is not None for both in prices]
-        assert known == [code != 0 for code in varint.unpacked(packed)]
+        assert known == [code != 0 for code in varint.decode(packed)]

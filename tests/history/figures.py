@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from heatmap.history.model import Row
+from heatmap.history.model import TickRow
 from heatmap.market.bars import Bar
 from heatmap.market.quotes import Quote, Snapshot
 
@@ -41,10 +41,10 @@ def snapshot(as_of: datetime, symbols: tuple[str, ...] = SYMBOLS) -> Snapshot:
     return Snapshot("test", as_of, quotes, currency="INR", is_open=True)
 
 
-def rows(as_of: datetime, symbols: tuple[str, ...] = SYMBOLS) -> dict[str, Row]:
+def rows(as_of: datetime, symbols: tuple[str, ...] = SYMBOLS) -> dict[str, TickRow]:
     """What must be kept of such a snapshot."""
     return {
-        symbol: Row(price(place, as_of), round(place - 1.25, 2), price(place, as_of) + 2, price(place, as_of) - 3,
+        symbol: TickRow(price(place, as_of), round(place - 1.25, 2), price(place, as_of) + 2, price(place, as_of) - 3,
                     float(1000 * (place + 1)), price(place, as_of) * 1000)
         for place, symbol in enumerate(symbols)
     }  # fmt: skip

@@ -16,8 +16,8 @@ from heatmap.market.calendar import packaged, phases
 from heatmap.market.calendar.phases import Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.pictures.market_map.past import Figures
-from heatmap.pictures.market_map.replay_track import Tape
+from heatmap.pictures.market_map.past import PastReader
+from heatmap.pictures.market_map.replay_track import ReplayTrack
 from tests.history.figures import MARKET
 
 SESSION = date(2026, 9, 17)  # the running one
@@ -31,18 +31,18 @@ SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
 def nse() -> Calendar:
     """The exchange's own calendar, and a symbol that changed."""
     known = packaged.load(packaged.SessionOptions(), Path.cwd())
-    return replace(known, aliases=(*known.aliases, phases.Alias(OLD, NEW, RENAMED_DAY)))
+    return replace(known, aliases=(*known.aliases, phases.SymbolChange(OLD, NEW, RENAMED_DAY)))
 
     return packaged.load(packaged.SessionOptions(), Path.cwd())
 
 
-def tape_of(*snapshots: Snapshot, folder: Path) -> Tape:
+def tape_of(*snapshots: Snapshot, folder: Path) -> ReplayTrack:
     """The tape of the last of these ticks of SESSION, the others of which the history has."""
     *earlier, last = snapshots
     with open_store(HistoryOptions(), folder, pytest.fail) as store:
         for snapshot in earlier:
             store.add_tick(MARKET, snapshot, SESSION, Phase.OPEN)
-        return Figures(store, MARKET, nse(), (), folder).past(last, SESSION, Phase.OPEN).tape
+        return PastReader(store, MARKET, nse(), (), folder).past(last, SESSION, Phase.OPEN).tape
 
 
 def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from heatmap.history.model import Row
+from heatmap.history.model import TickRow
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from tests.checkout import CHECKOUT
@@ -109,10 +109,10 @@ def document(moment: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def rows(moment: datetime) -> dict[str, Row]:
+def rows(moment: datetime) -> dict[str, TickRow]:
     """What must be kept of it."""
     return {
-        symbol: Row(
+        symbol: TickRow(
             price(moment, number), round(number / 100 - 1, 2), price(moment, number) + 1,
             price(moment, number) - 1, volume(moment, number), 1e6 + number,
         )

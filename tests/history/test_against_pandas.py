@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heatmap.analysis.rankings import Reading
+from heatmap.analysis.rankings import Ranking
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
@@ -18,7 +18,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past as figures
 from heatmap.pictures.market_map.history_data import _changes, _read_all, periods_of
-from heatmap.pictures.market_map.past import Past
+from heatmap.pictures.market_map.past import HistoryView
 from heatmap.pictures.options import PageOptions
 from heatmap.sources.nse import bhavcopy
 from tests.history import markets
@@ -29,14 +29,16 @@ pytestmark = pytest.mark.real
 NAMES = ("2d", "5d", "20d", "60d", "120d", "250d", "ytd")
 
 
-def past_of(folder: Path, bars: list[Bar], quotes: list[Quote], session: date) -> tuple[Past, Snapshot]:
+def past_of(
+    folder: Path, bars: list[Bar], quotes: list[Quote], session: date
+) -> tuple[HistoryView, Snapshot]:
     """What a tick finds in a store with these bars."""
     folder.mkdir(parents=True, exist_ok=True)
     as_of = datetime(session.year, session.month, session.day, 15, 40, tzinfo=ZONE)
     snapshot = Snapshot("test", as_of, tuple(quotes), currency="INR")
     with open_store(HistoryOptions(), folder, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        found = figures.Figures(store, MARKET, markets.nse(), NAMES, folder)
+        found = figures.PastReader(store, MARKET, markets.nse(), NAMES, folder)
         return found.past(snapshot, session, Phase.FINAL), snapshot
 
 
@@ -53,18 +55,18 @@ def frame(bars: list[Bar], quotes: list[Quote], session: date, figure: str = "cl
     )
 
 
-def read(past: Past, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
+def read(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
     """The values of each reading, by symbol."""
     found, _ = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
 
-    def values(reading: Reading) -> dict[str, float]:
+    def values(reading: Ranking) -> dict[str, float]:
         order = [snapshot.quotes[index].symbol for index in reading.order]
         return dict(zip(order, reading.values, strict=False))
 
     return {name: values(reading) for name, reading in found.items()}
 
 
-def percentiles(past: Past, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
+def percentiles(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
     """The percentiles of each reading, by symbol."""
     found, _ = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
     return {
@@ -243,7 +245,9 @@ def test_the_usual_volume_by_this_time(tmp_path: Path) -> None:
         )
         at = datetime(session.year, session.month, session.day, 11, 1, 30, tzinfo=ZONE)
         snapshot = Snapshot("test", at, quotes)
-        past = figures.Figures(store, MARKET, calendar, ("5d",), tmp_path).past(snapshot, session, Phase.OPEN)
+        past = figures.PastReader(store, MARKET, calendar, ("5d",), tmp_path).past(
+            snapshot, session, Phase.OPEN
+        )
 
     usual = table.iloc[-20:].median()
     assert (2, 20) == (past.usual.by_time, past.usual.sessions)

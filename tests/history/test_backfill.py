@@ -24,17 +24,17 @@ from heatmap.errors import (
     SourceRenamed,
 )
 from heatmap.history import backfill
-from heatmap.history.backfill import Filled
+from heatmap.history.backfill import BackfillResult
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
-from heatmap.market.calendar.phases import Alias, Calendar
+from heatmap.market.calendar.phases import Calendar, SymbolChange
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.sources.nse import archive_files, bhavcopy
-from heatmap.sources.nse.archive_files import Exchange, Folder
+from heatmap.sources.nse.archive_files import ArchiveFolder, ArchiveServer
 from heatmap.sources.nse.site import BROWSER_HEADERS
 from heatmap.system.http import client
 from tests.checkout import CHECKOUT
@@ -110,10 +110,10 @@ class Heard:
 
 def fill(
     store: Store,
-    shelf: Folder | Exchange,
+    shelf: ArchiveFolder | ArchiveServer,
     days: Sequence[date] = SESSIONS,
-    aliases: Sequence[Alias] = (),
-) -> tuple[Filled, Heard]:
+    aliases: Sequence[SymbolChange] = (),
+) -> tuple[BackfillResult, Heard]:
     """Backfill, and return what came of it."""
     heard = Heard()
     filled = backfill.fill(
@@ -122,9 +122,9 @@ def fill(
     return filled, heard
 
 
-def exchange(server: Archives) -> Exchange:
+def exchange(server: Archives) -> ArchiveServer:
     """The way to the stand-in."""
-    return Exchange(server.url, server.url, BROWSER_HEADERS)
+    return ArchiveServer(server.url, server.url, BROWSER_HEADERS)
 
 
 def server_of(days: Sequence[date] = SESSIONS, **options: object) -> Archives:
@@ -153,7 +153,7 @@ def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> No
     with server_of(forms=forms) as server, exchange(server) as shelf:
         filled, heard = fill(store, shelf)
 
-    assert Filled(7, 21, 0, (), (), None) == filled
+    assert BackfillResult(7, 21, 0, (), (), None) == filled
     assert {day: bars(day) for day in SESSIONS} == kept(store)
     assert [(day, done, 7) for done, day in enumerate(SESSIONS)] == heard.shown
     wanted = [
@@ -287,16 +287,16 @@ def test_an_archive_is_compared_with_the_one_after_it_too(store: Store, tmp_path
     first, second, third = SESSIONS[:3]
     files = {day: (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))) for day in SESSIONS[:3]}
     small = (files[first][0], full(first, shares(first)[:1]))
-    fill(store, Folder(write(tmp_path / "second", files[second])), [second])
+    fill(store, ArchiveFolder(write(tmp_path / "second", files[second])), [second])
 
-    filled, _ = fill(store, Folder(write(tmp_path / "first", small)), [first])
+    filled, _ = fill(store, ArchiveFolder(write(tmp_path / "first", small)), [first])
     assert 0 == filled.stored
     assert "holds 1 shares, the archive of 28 Jan 2026 3: it is not whole" in str(filled.problems[0])
 
     with open_store(HistoryOptions(), tmp_path / "other", pytest.fail) as other:
         _, heard = fill(
             other,
-            Folder(write(tmp_path / "both", small, files[second], files[third])),
+            ArchiveFolder(write(tmp_path / "both", small, files[second], files[third])),
             [first, second, third],
         )
         assert [True, True] == [
@@ -313,10 +313,10 @@ def add_tick_of(store: Store, symbols: Sequence[str]) -> None:
     store.add_tick(MARKET, Snapshot("test", as_of, quotes), as_of.date(), Phase.OPEN)
 
 
-def folder_of(path: Path, day: date, symbols: Sequence[str]) -> Folder:
+def folder_of(path: Path, day: date, symbols: Sequence[str]) -> ArchiveFolder:
     """A folder with one archive that has these shares."""
     body = full(day, [share(symbol, 5.0, 5.0) for symbol in symbols])
-    return Folder(write(path, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", body)))
+    return ArchiveFolder(write(path, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", body)))
 
 
 NAMES = [f"S{number}" for number in range(50)]
@@ -350,9 +350,9 @@ def test_an_archive_has_the_symbols_of_its_day(store: Store, tmp_path: Path) -> 
     day, later, last = SESSIONS[0], SESSIONS[1], date(2026, 2, 10)
     add_tick_of(store, NAMES)
     aliases = [
-        *(Alias(f"OLD{number}", f"S{number}", later) for number in range(20)),
-        *(Alias(f"OLDER{number}", f"OLD{number}", later) for number in range(10)),
-        *(Alias(f"S{number}", f"NEW{number}", last) for number in range(20, 25)),
+        *(SymbolChange(f"OLD{number}", f"S{number}", later) for number in range(20)),
+        *(SymbolChange(f"OLDER{number}", f"OLD{number}", later) for number in range(10)),
+        *(SymbolChange(f"S{number}", f"NEW{number}", last) for number in range(20, 25)),
     ]
     symbols = [
         *(f"OLDER{number}" for number in range(10)),
@@ -392,7 +392,7 @@ def test_what_ticks_tell_of_a_split_is_kept(
     as_of = datetime(EX_DAY.year, EX_DAY.month, EX_DAY.day, 10, 0, tzinfo=UTC)
     quote = Quote("TCS", percent_change, last_price=last_price, previous_close=previous_close, volume=5.0)
     body = full(EX_DAY, [share("TCS", 500.0, last_price, open=last_price), *shares(EX_DAY)[1:]])
-    folder = Folder(write(tmp_path / "files", (f"sec_bhavdata_full_{EX_DAY:%d%m%Y}.csv", body)))
+    folder = ArchiveFolder(write(tmp_path / "files", (f"sec_bhavdata_full_{EX_DAY:%d%m%Y}.csv", body)))
     if is_archive_first and phase is Phase.FINAL:  # as where a final was late
         assert 1 == fill(store, folder, [EX_DAY])[0].stored
         assert 500.0 == store.bars(MARKET, EX_DAY, 1, ["TCS"])[0].previous_close
@@ -454,12 +454,12 @@ def test_a_folder_of_files_by_any_of_their_names(store: Store, tmp_path: Path) -
         ("BhavCopy_NSE_FO_0_0_0_20260127_F_0000.csv.zip", b"another market"),
         ("notes.txt", b"mine"),
     )
-    shelf = Folder(folder)
+    shelf = ArchiveFolder(folder)
 
     filled, heard = fill(store, shelf)
 
     assert SESSIONS[:6] == shelf.days
-    assert Filled(6, 18, 0, (SESSIONS[6],), (), None) == filled
+    assert BackfillResult(6, 18, 0, (SESSIONS[6],), (), None) == filled
     assert {day: bars(day) for day in SESSIONS[:6]} == kept(store)
     first = "BhavCopy_NSE_CM_0_0_0_20260127_F_0000.csv.zip holds 3 shares, and there is no other session"
     assert [first] == [sentence[: len(first)] for sentence in heard.said]
@@ -477,7 +477,7 @@ def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
         (f"BhavCopy_NSE_CM_{third:%Y%m%d}.csv", udiff(third, [])),
     )
 
-    filled, heard = fill(store, Folder(folder), SESSIONS[:3])
+    filled, heard = fill(store, ArchiveFolder(folder), SESSIONS[:3])
 
     assert (
         2,
@@ -494,9 +494,9 @@ def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
 def test_a_folder_without_archives(tmp_path: Path) -> None:
     """Nothing there, or nothing of ours: one sentence that says what is looked for."""
     with pytest.raises(HistoryImpossible, match="cannot be read"):
-        Folder(tmp_path / "nowhere")
+        ArchiveFolder(tmp_path / "nowhere")
     with pytest.raises(HistoryImpossible, match="sec_bhavdata_full_20072026"):
-        Folder(write(tmp_path / "files", ("notes.txt", b"mine")))
+        ArchiveFolder(write(tmp_path / "files", ("notes.txt", b"mine")))
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_day(store: Store, tmp_path: Path) -> None:
@@ -507,7 +507,7 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_its_day(store: Store, tmp_pa
     )
     (folder / f"sec_bhavdata_full_{first:%d%m%Y}.csv").mkdir()
 
-    filled, _ = fill(store, Folder(folder), SESSIONS[:2])
+    filled, _ = fill(store, ArchiveFolder(folder), SESSIONS[:2])
 
     assert (1, HistoryNonsense) == (filled.stored, type(filled.problems[0]))
 
@@ -523,7 +523,7 @@ def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, 
             2001.0 if day < split else 400.0,
         )
         files.append((f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, [row, *shares(day)[1:]])))
-    shelf = Folder(write(tmp_path / "files", *files))
+    shelf = ArchiveFolder(write(tmp_path / "files", *files))
 
     fill(store, shelf, SESSIONS[3:])
     later = backfill.verify(store, MARKET, calendar, SESSIONS[3], SESSIONS[6])
@@ -624,7 +624,7 @@ def test_twenty_real_sessions_through_a_server(
         filled, _ = fill(store, shelf, days)
         assert sorted(server.bodies) == sorted(server.paths)
 
-    assert Filled(20, 48_327, 0, (), (), None) == filled
+    assert BackfillResult(20, 48_327, 0, (), (), None) == filled
     assert 9 == len(backfill.verify(store, MARKET, calendar, first, last).actions)
     reliance = [bar.close for bar in store.bars(MARKET, last, 20, ["RELIANCE"])]
     texts = [server.bodies[f"{FULL}{day:%d%m%Y}.csv"].decode() for day in days]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from heatmap.history import adjustment, corporate_actions, symbol_changes
-from heatmap.history.corporate_actions import Action, Certainty
+from heatmap.history.corporate_actions import Certainty, CorporateAction
 from heatmap.market.bars import Bar
-from heatmap.market.calendar.phases import Alias, Calendar, Terms
+from heatmap.market.calendar.phases import Calendar, DeclaredSplit, SymbolChange
 from heatmap.market.quotes import Quote
 from heatmap.sources.nse import bhavcopy
 from tests.history import ex_dates
@@ -31,9 +31,9 @@ def bar(
     )
 
 
-def found(*sessions: list[Bar]) -> corporate_actions.Findings:
+def found(*sessions: list[Bar]) -> corporate_actions.Detection:
     """What a look at sessions without a hole finds."""
-    return corporate_actions.find(sessions, lambda *_: True)
+    return corporate_actions.detect(sessions, lambda *_: True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_previous_close_on_new_terms_gives_the_factor(
     result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, previous_close, previous_close)])
 
     expected = Fraction(factor) if factor else None
-    assert (1, 0, (Action("A", TUESDAY, expected, MONDAY, close, previous_close),)) == result
+    assert (1, 0, (CorporateAction("A", TUESDAY, expected, MONDAY, close, previous_close),)) == result
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_session_beyond_any_price_band_tells_too(
     result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, close, ended, opened=opened)])
 
     expected = Fraction(factor) if factor else None
-    assert (1, 1, (Action("A", TUESDAY, expected, MONDAY, close, opened, is_likely=True),)) == result
+    assert (1, 1, (CorporateAction("A", TUESDAY, expected, MONDAY, close, opened, is_likely=True),)) == result
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
         [bar("A", WEDNESDAY, 50, 50), bar("NEW", WEDNESDAY, 424, 528, opened=500)],
     ]
 
-    assert (0, 0, ()) == corporate_actions.find(sessions, lambda earlier, later: (later - earlier).days == 1)
+    assert (0, 0, ()) == corporate_actions.detect(
+        sessions, lambda earlier, later: (later - earlier).days == 1
+    )
     assert 1 == len(found(*sessions).actions)
 
 
@@ -135,8 +137,8 @@ def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
 
     assert (5, 4) == (result.compared, result.met)
     assert (
-        Action("A", WEDNESDAY, None, MONDAY, 100, 50, is_likely=True),
-        Action("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),
+        CorporateAction("A", WEDNESDAY, None, MONDAY, 100, 50, is_likely=True),
+        CorporateAction("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),
     ) == result.actions
 
 
@@ -160,7 +162,7 @@ def test_a_real_break_without_a_ratio_is_unexplained(days: tuple[Bar, Bar]) -> N
 
     assert (Certainty.UNEXPLAINED, None, None) == corporate_actions.judge_terms(after, [before])
     assert (Certainty.UNEXPLAINED, None, None) == corporate_actions.judge_terms(after)
-    action = Action(
+    action = CorporateAction(
         after.symbol, after.date, None, before.date, before.close, after.open or 0, is_likely=True
     )
     assert (action,) == found([before], [after]).actions
@@ -228,13 +230,13 @@ def test_a_tick_settles_what_an_archive_leaves_open() -> None:
     """Of a day that ticks are of, nothing is guessed: the exchange adjusted the close, or it did not."""
     sessions = [[ex_dates.GENESYS[0]], [ex_dates.GENESYS[1]]]
 
-    def found_with(percent_change: float) -> Action:
+    def found_with(percent_change: float) -> CorporateAction:
         quoted = corporate_actions.quoted_close(229.0, percent_change)
-        return corporate_actions.find(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
+        return corporate_actions.detect(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
 
     assert (Fraction(2, 3), False) == (found_with(4.5).factor, found_with(4.5).is_likely)
     assert (None, True) == (found_with(-30.33).factor, found_with(-30.33).is_likely)
-    before, after = adjustment.adjusted([one for bars in sessions for one in bars], [found_with(4.5)])
+    before, after = adjustment.adjust([one for bars in sessions for one in bars], [found_with(4.5)])
     assert (219.133, 219.133) == pytest.approx((before.close, after.previous_close), abs=0.001)
 
 
@@ -280,14 +282,14 @@ def test_across_a_hole_the_bar_s_own_previous_close_tells() -> None:
     """An ex-date after a missing session: its previous close is that session's close, on the old terms."""
     earlier = ex_dates.GENESYS[0]._replace(date=date(2026, 8, 3), close=320.0)
 
-    result = corporate_actions.find([[earlier], [ex_dates.GENESYS[1]]], lambda *_: False)
+    result = corporate_actions.detect([[earlier], [ex_dates.GENESYS[1]]], lambda *_: False)
 
     day = ex_dates.GENESYS[1].date
-    assert (0, (Action("GENESYS", day, Fraction(2, 3), None, 328.7, 215.05, is_likely=True),)) == (
+    assert (0, (CorporateAction("GENESYS", day, Fraction(2, 3), None, 328.7, 215.05, is_likely=True),)) == (
         result.compared,
         result.actions,
     )
-    assert "closed at 328.70 the session before, and opened at 215.05" in corporate_actions.told(
+    assert "closed at 328.70 the session before, and opened at 215.05" in corporate_actions.describe(
         result.actions[0]
     )
 
@@ -299,13 +301,13 @@ def test_adjusted_bars_go_on_without_a_jump() -> None:
         bar("A", THURSDAY, 110, 121), bar("B", MONDAY, 7, 8),
     ]  # fmt: skip
     known = [
-        Action("A", TUESDAY, Fraction(1, 5), MONDAY, 1000, 200),
-        Action("A", WEDNESDAY, Fraction(1, 2), TUESDAY, 210, 105, is_likely=True),
-        Action("A", THURSDAY, None, WEDNESDAY, 110, 300),
-        Action("B", TUESDAY, None, MONDAY, 8, 3),
+        CorporateAction("A", TUESDAY, Fraction(1, 5), MONDAY, 1000, 200),
+        CorporateAction("A", WEDNESDAY, Fraction(1, 2), TUESDAY, 210, 105, is_likely=True),
+        CorporateAction("A", THURSDAY, None, WEDNESDAY, 110, 300),
+        CorporateAction("B", TUESDAY, None, MONDAY, 8, 3),
     ]
 
-    result = adjustment.adjusted(bars, known)
+    result = adjustment.adjust(bars, known)
 
     assert [100, 105, 110, 121, 8] == pytest.approx([bar.close for bar in result])
     assert [99, 100, 105, 110, 7] == pytest.approx([bar.previous_close for bar in result])
@@ -318,8 +320,8 @@ def test_unknown_figures_stay_unknown() -> None:
     """What no archive gave is not made up by an adjustment."""
     bare = Bar("A", MONDAY, None, None, None, 10.0, None, None, None)
 
-    assert [bare._replace(close=5.0)] == adjustment.adjusted(
-        [bare], [Action("A", TUESDAY, Fraction(1, 2), MONDAY, 10, 5)]
+    assert [bare._replace(close=5.0)] == adjustment.adjust(
+        [bare], [CorporateAction("A", TUESDAY, Fraction(1, 2), MONDAY, 10, 5)]
     )
 
 
@@ -338,19 +340,19 @@ def test_unknown_figures_stay_unknown() -> None:
 def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> None:
     """By the table's dates; undated ones at any time."""
     aliases = [
-        Alias("OLD", "NEW", None), Alias("NEW", "NEWER", WEDNESDAY), Alias("PING", "PONG", None), Alias("PONG", "PING", None),
+        SymbolChange("OLD", "NEW", None), SymbolChange("NEW", "NEWER", WEDNESDAY), SymbolChange("PING", "PONG", None), SymbolChange("PONG", "PING", None),
     ]  # fmt: skip
 
-    assert [bar(becomes, day, 1, 2)] == symbol_changes.renamed([bar(symbol, day, 1, 2)], aliases)
+    assert [bar(becomes, day, 1, 2)] == symbol_changes.rename([bar(symbol, day, 1, 2)], aliases)
 
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_symbol_that_a_share_gave_up_and_got_back(others: int) -> None:
     """Each change counts once, however many others there are."""
     aliases = [
-        *[Alias("B", "C", None)] * others,
-        Alias("PING", "PONG", TUESDAY),
-        Alias("PONG", "PING", WEDNESDAY),
+        *[SymbolChange("B", "C", None)] * others,
+        SymbolChange("PING", "PONG", TUESDAY),
+        SymbolChange("PONG", "PING", WEDNESDAY),
     ]
 
     for symbol, day in (("PING", MONDAY), ("PONG", TUESDAY), ("PING", WEDNESDAY)):
@@ -361,8 +363,8 @@ def test_a_symbol_never_stands_twice_in_a_session() -> None:
     """Where old and new symbol are both there, the bar that has the name by itself stays."""
     bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
 
-    assert [bars[1], bars[2]._replace(symbol="NEW")] == symbol_changes.renamed(
-        bars, [Alias("OLD", "NEW", None)]
+    assert [bars[1], bars[2]._replace(symbol="NEW")] == symbol_changes.rename(
+        bars, [SymbolChange("OLD", "NEW", None)]
     )
 
 
@@ -370,36 +372,36 @@ def test_a_symbol_never_stands_twice_in_a_session() -> None:
     ("action", "met", "taken_for"),
     [
         (
-            Action("A", TUESDAY, Fraction(1, 5), MONDAY, 1574.5, 314.9),
+            CorporateAction("A", TUESDAY, Fraction(1, 5), MONDAY, 1574.5, 314.9),
             "gives a previous close of 314.90",
             "a split or a bonus of 4:1 (1 became 5), so earlier prices count 1/5",
         ),
         (
-            Action("A", TUESDAY, Fraction(2, 3), MONDAY, 1574.5, 1030.05, is_likely=True),
+            CorporateAction("A", TUESDAY, Fraction(2, 3), MONDAY, 1574.5, 1030.05, is_likely=True),
             "opened at 1,030.05",
             "probably a bonus of 1:2 (2 became 3), so earlier prices count 2/3",
         ),
         (
-            Action("A", TUESDAY, Fraction(10), MONDAY, 1574.5, 15745),
+            CorporateAction("A", TUESDAY, Fraction(10), MONDAY, 1574.5, 15745),
             "gives a previous close of 15,745.00",
             "a consolidation (10 became 1), so earlier prices count 10",
         ),
         (
-            Action("A", TUESDAY, None, MONDAY, 1574.5, 869, is_likely=True),
+            CorporateAction("A", TUESDAY, None, MONDAY, 1574.5, 869, is_likely=True),
             "opened at 869.00",
             "no split or bonus explains it, so earlier prices are not compared with later ones",
         ),
     ],
 )
-def test_an_action_in_words(action: Action, met: str, taken_for: str) -> None:
+def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -> None:
     """One sentence: what was seen, what it is taken for, and what follows."""
     sentence = f"A closed at 1,574.50 on 20 Jul 2026, and {met} on 21 Jul 2026: {taken_for}"
-    assert sentence == corporate_actions.told(action)
+    assert sentence == corporate_actions.describe(action)
 
 
-def declared(*terms: Terms, aliases: tuple[Alias, ...] = ()) -> corporate_actions.Declared:
+def declared(*terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()) -> corporate_actions.Declared:
     """What the user of a market says."""
-    return corporate_actions.declared(Calendar("own", "UTC", terms=terms, aliases=aliases))
+    return corporate_actions.declared_splits(Calendar("own", "UTC", terms=terms, aliases=aliases))
 
 
 @pytest.mark.parametrize(
@@ -410,11 +412,11 @@ def test_what_the_user_says_is_believed(previous_close: float, expected_previous
     """Whatever the figures look like; a previous close that meets the old one is of the old terms."""
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 61)]]
 
-    result = corporate_actions.find(sessions, lambda *_: True, declared(Terms("A", TUESDAY, 3, 5)))
+    result = corporate_actions.detect(sessions, lambda *_: True, declared(DeclaredSplit("A", TUESDAY, 3, 5)))
 
     assert [(Fraction(3, 5), True)] == [(found.factor, found.is_declared) for found in result.actions]
-    assert "by your [[action]], so earlier prices count 3/5" in corporate_actions.told(result.actions[0])
-    before, after = adjustment.adjusted([found for bars in sessions for found in bars], result.actions)
+    assert "by your [[action]], so earlier prices count 3/5" in corporate_actions.describe(result.actions[0])
+    before, after = adjustment.adjust([found for bars in sessions for found in bars], result.actions)
     assert (60.0, 1000 / 0.6) == pytest.approx((before.close, before.volume))
     assert (61.0, expected_previous, 1000.0) == pytest.approx(
         (after.close, after.previous_close, after.volume)
@@ -427,17 +429,17 @@ def test_an_action_that_was_none() -> None:
     fallen = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, 93, 91)]]
     assert [Fraction(1, 2), None] == [found(*sessions).actions[0].factor for sessions in (halved, fallen)]
 
-    known = declared(Terms("A", TUESDAY, 1, 1))
+    known = declared(DeclaredSplit("A", TUESDAY, 1, 1))
     for sessions in (halved, fallen):
-        assert () == corporate_actions.find(sessions, lambda *_: True, known).actions
+        assert () == corporate_actions.detect(sessions, lambda *_: True, known).actions
 
 
 def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
     """Though prices across a hole are not compared, and the entry has the old symbol."""
-    known = declared(Terms("OLD", TUESDAY, 1, 2), aliases=(Alias("OLD", "A", None),))
+    known = declared(DeclaredSplit("OLD", TUESDAY, 1, 2), aliases=(SymbolChange("OLD", "A", None),))
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", THURSDAY, 52, 51)]]
 
-    result = corporate_actions.find(sessions, lambda *_: False, known)
+    result = corporate_actions.detect(sessions, lambda *_: False, known)
 
     assert (0, [(TUESDAY, Fraction(1, 2))]) == (
         result.compared,
@@ -452,7 +454,7 @@ def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
         bhavcopy.parse(file.read_bytes(), bhavcopy.date_of(file.name) or MONDAY).bars for file in files
     ]
 
-    result = corporate_actions.find(sessions, lambda *_: True)
+    result = corporate_actions.detect(sessions, lambda *_: True)
 
     assert (45_816, 45_814) == (result.compared, result.met)
     assert {

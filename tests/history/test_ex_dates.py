@@ -18,11 +18,11 @@ from heatmap.errors import SourceError
 from heatmap.history import ex_dates, quoted_closes
 from heatmap.history.corporate_actions import QuotedClose
 from heatmap.history.ex_dates import Evidence
-from heatmap.history.model import Moment, Row
+from heatmap.history.model import Tick, TickRow
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import FILE_NAME, open_store
 from heatmap.market.bars import Bar
-from heatmap.market.calendar.phases import Terms
+from heatmap.market.calendar.phases import DeclaredSplit
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
@@ -71,7 +71,7 @@ def evidence(
 
 def judged(bar: Bar, known: Evidence) -> Quote:
     """The one quote that comes of it."""
-    (quote,) = ex_dates.with_known_terms(closing(bar), known).quotes
+    (quote,) = ex_dates.mark_unknown_terms(closing(bar), known).quotes
     return quote
 
 
@@ -102,8 +102,8 @@ def test_the_exchange_tells(symbol: str, how: str) -> None:
     _, first = EX_DATES[symbol]
     own, percent = TRUE[symbol]
     last = first.open or first.close
-    row = Row(last, round((last / own - 1) * 100, 2), None, None, None, None)
-    moment = Moment(datetime.fromisoformat(f"{first.date}T05:00:00+00:00"), Phase.OPEN, {symbol: row})
+    row = TickRow(last, round((last / own - 1) * 100, 2), None, None, None, None)
+    moment = Tick(datetime.fromisoformat(f"{first.date}T05:00:00+00:00"), Phase.OPEN, {symbol: row})
     known = (
         evidence(first, closes={symbol: own})
         if how == "page"
@@ -210,7 +210,7 @@ class Market:
             return {bar.symbol: bar for bar in store.bars("nse-fno", FRIDAY, 1)}
 
 
-def replace_market(config: Config, sources: tuple[NamedSource, ...], terms: tuple[Terms, ...]) -> Any:
+def replace_market(config: Config, sources: tuple[NamedSource, ...], terms: tuple[DeclaredSplit, ...]) -> Any:
     """The configuration's market with these sources, and with what its user knows."""
     market = config.markets[0]
     return market._replace(sources=sources, calendar=replace(market.calendar, terms=terms))
@@ -349,13 +349,13 @@ def test_longer_periods_of_such_a_day(tmp_path: Path) -> None:
 
 def count(values: str) -> int:
     """How many numbers a packed sequence has."""
-    from heatmap.system.varint import unpacked
+    from heatmap.system.varint import decode
 
-    return len(unpacked(values))
+    return len(decode(values))
 
 
 def largest(values: str) -> int:
     """The first of a falling sequence, in hundredths."""
-    from heatmap.system.varint import signed, unpacked
+    from heatmap.system.varint import decode, signed
 
-    return signed(unpacked(values)[0])
+    return signed(decode(values)[0])

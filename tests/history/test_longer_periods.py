@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heatmap.history import longer_periods, summary
-from heatmap.history.model import Digest
+from heatmap.history.model import EarlierSessions
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import packaged, phases
 from heatmap.market.quotes import Change, Quote, Snapshot
@@ -22,7 +22,7 @@ SINCE = date(2026, 8, 17)
 OTHERS = [f"S{n}" for n in range(10)]
 
 
-def digest(before: float, after: float, first: date, *, told: bool = True) -> Digest:
+def digest(before: float, after: float, first: date, *, told: bool = True) -> EarlierSessions:
     """What the history has of X, which closed at `before` until `first`, then at `after`; others stood still.
 
     `told`: whether the exchange's previous close of that day is adjusted.
@@ -65,7 +65,7 @@ def test_a_split_within_the_period(before: float, percent: float, *, stays: bool
     """A change from a price on the old terms is unknown; one on today's terms stays."""
     figures = snapshot(percent)
 
-    found = longer_periods.without_refuted_changes(figures, digest(before, 100.0, date(2026, 9, 1)))
+    found = longer_periods.remove_refuted_changes(figures, digest(before, 100.0, date(2026, 9, 1)))
 
     assert stays == (found == figures)
     quote = found.quotes[0]
@@ -81,7 +81,7 @@ def test_before_the_period() -> None:
     """What took effect by the day that the change counts from is in it."""
     figures = snapshot(0.0)
 
-    assert figures == longer_periods.without_refuted_changes(figures, digest(200.0, 100.0, SINCE))
+    assert figures == longer_periods.remove_refuted_changes(figures, digest(200.0, 100.0, SINCE))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_the_history_can_tell(since: date | None, percent: float | None, *,
     """Of another day than it has a close of, only what no session explains; of none near by, nothing."""
     figures = snapshot(percent, since)
 
-    found = longer_periods.without_refuted_changes(figures, digest(200.0, 100.0, date(2026, 9, 1)))
+    found = longer_periods.remove_refuted_changes(figures, digest(200.0, 100.0, date(2026, 9, 1)))
 
     assert stays == (found == figures)
 
@@ -110,9 +110,7 @@ def test_across_a_break(since: date, *, stays: bool) -> None:
     """After a demerger that the exchange adjusted nothing for, no change from before it is known."""
     figures = snapshot(-46.0 if not stays else 0.0, since)
 
-    found = longer_periods.without_refuted_changes(
-        figures, digest(186.0, 100.0, date(2026, 9, 1), told=False)
-    )
+    found = longer_periods.remove_refuted_changes(figures, digest(186.0, 100.0, date(2026, 9, 1), told=False))
 
     assert stays == (found == figures)
     if not stays:
@@ -127,7 +125,7 @@ def test_a_history_of_another_market() -> None:
         quotes=tuple(replace(quote, changes={"1mo": Change(-50.0, SINCE)}) for quote in figures.quotes),
     )
 
-    assert doubled == longer_periods.without_refuted_changes(doubled, digest(100.0, 100.0, SINCE))
+    assert doubled == longer_periods.remove_refuted_changes(doubled, digest(100.0, 100.0, SINCE))
 
 
 def test_a_year() -> None:
@@ -147,5 +145,5 @@ def test_a_year() -> None:
     assert since
     wrong, right = (snapshot(percent, since) for percent in (-50.0, 2.0))
 
-    assert right == longer_periods.without_refuted_changes(right, made)
-    assert "on today's terms" in longer_periods.without_refuted_changes(wrong, made).quotes[0].doubts["1mo"]
+    assert right == longer_periods.remove_refuted_changes(right, made)
+    assert "on today's terms" in longer_periods.remove_refuted_changes(wrong, made).quotes[0].doubts["1mo"]

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from heatmap.history import backfill, ex_dates, quoted_closes
-from heatmap.history.model import Moment, Row
+from heatmap.history.model import Tick, TickRow
 from heatmap.history.store import open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.run.history_session import Chronicle
+from heatmap.run.history_session import HistorySession
 from heatmap.sources.nse import archive
-from heatmap.sources.nse.archive_files import Folder
+from heatmap.sources.nse.archive_files import ArchiveFolder
 from heatmap.sources.nse.bhavcopy import Archive
 from heatmap.state.memory import State
 from heatmap.state.report import Report
@@ -56,7 +56,13 @@ def test_closing_page_and_history_agree_on_an_ex_date(
         body = full(EX_DATE, [share("X", 500.0, 290.0, open=288.0)])
         (folder / f"sec_bhavdata_full_{EX_DATE:%d%m%Y}.csv").write_bytes(body)
         filled = backfill.fill(
-            store, MARKET, [EX_DATE], Folder(folder), aliases=(), say=lambda _: None, progress=lambda *_: None
+            store,
+            MARKET,
+            [EX_DATE],
+            ArchiveFolder(folder),
+            aliases=(),
+            say=lambda _: None,
+            progress=lambda *_: None,
         )
         assert 1 == filled.stored
         (bar,) = store.bars(MARKET, EX_DATE, 1, ["X"])
@@ -66,9 +72,9 @@ def test_closing_page_and_history_agree_on_an_ex_date(
     )
     (market,) = config.markets
     report = Report(say=lambda _: None)
-    with Chronicle(config, State(config.state_directory), report, FINAL) as chronicle:
-        known = chronicle.evidence(market, snapshot, phases.judge(market.calendar, FINAL), {})
-    (quote,) = ex_dates.with_known_terms(snapshot, known).quotes
+    with HistorySession(config, State(config.state_directory), report, FINAL) as chronicle:
+        known = chronicle.evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
+    (quote,) = ex_dates.mark_unknown_terms(snapshot, known).quotes
 
     assert (289.5, 289.5) == (quote.previous_close, bar.previous_close)
 
@@ -77,9 +83,9 @@ def test_ticks_together_tell_more_than_one() -> None:
     """Each tells the close to the rounding of its percent change; where they contradict, the later counts."""
     close = 1234.55
 
-    def moment(minute: int, last: float, of: float = close) -> Moment:
-        row = Row(last, round((last / of - 1) * 100, 2), None, None, None, None)
-        return Moment(datetime.fromisoformat(f"2026-07-24T05:{minute:02}:00+00:00"), Phase.OPEN, {"X": row})
+    def moment(minute: int, last: float, of: float = close) -> Tick:
+        row = TickRow(last, round((last / of - 1) * 100, 2), None, None, None, None)
+        return Tick(datetime.fromisoformat(f"2026-07-24T05:{minute:02}:00+00:00"), Phase.OPEN, {"X": row})
 
     one = quoted_closes.combine_closes([moment(0, 1240.0)])["X"]
     many = quoted_closes.combine_closes([moment(n, 1240.0 + 0.55 * n) for n in range(20)])["X"]
@@ -87,7 +93,7 @@ def test_ticks_together_tell_more_than_one() -> None:
     assert abs(many.price - close) <= many.tolerance < one.tolerance
     later = quoted_closes.combine_closes([moment(1, 1250.0, 617.3), moment(0, 1240.0)])["X"]
     assert abs(later.price - 617.3) <= later.tolerance
-    unknown = Moment(
-        datetime.fromisoformat("2026-07-24T05:00:00+00:00"), Phase.OPEN, {"X": Row(1.0, *[None] * 5)}
+    unknown = Tick(
+        datetime.fromisoformat("2026-07-24T05:00:00+00:00"), Phase.OPEN, {"X": TickRow(1.0, *[None] * 5)}
     )
     assert {} == quoted_closes.combine_closes([unknown])

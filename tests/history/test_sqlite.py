@@ -290,7 +290,7 @@ def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
     """What is kept of it between ticks shows that there was a history."""
     sqlite.folder.mkdir()
     file_of(sqlite).touch()
-    cache.write(sqlite.folder / cache.tape_name(MARKET), "a key", ["a tape"])
+    cache.write(sqlite.folder / cache.replay_track_name(MARKET), "a key", ["a tape"])
 
     use(sqlite)
     check_in_use(sqlite)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from heatmap.errors import ConfigError, HistoryError, HistoryNonsense
 from heatmap.history import tick_codec
-from heatmap.history.model import Added, Kept, Moment, Pruned, Row
+from heatmap.history.model import AddResult, MarketStats, PruneResult, Tick, TickRow
 from heatmap.history.options import HistoryOptions
 from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
@@ -40,9 +40,9 @@ def test_a_tick_comes_back_as_it_was(place: Place) -> None:
     with place.open() as store:
         found = store.ticks(MARKET, MONDAY)
 
-    assert Added(True, 0) == added
+    assert AddResult(True, 0) == added
     assert [
-        Moment(utc(as_of), Phase.OPEN, rows(as_of) | {"ODD": Row(None, 0.0, 0.05, None, 0.0, 1e17)})
+        Tick(utc(as_of), Phase.OPEN, rows(as_of) | {"ODD": TickRow(None, 0.0, 0.05, None, 0.0, 1e17)})
     ] == found
     assert [*SYMBOLS, "ODD"] == list(found[0].rows)
     assert [] == place.warnings
@@ -108,7 +108,7 @@ def test_a_final_makes_the_daily_bars(place: Place) -> None:
 
         added = store.add_tick(MARKET, without_price, MONDAY, Phase.FINAL)
 
-        assert Added(True, 3) == added
+        assert AddResult(True, 3) == added
         last = {symbol: price(number, as_of) for number, symbol in enumerate(SYMBOLS)}
         expected = [
             Bar(
@@ -137,7 +137,7 @@ def test_a_final_of_a_time_already_kept_still_makes_bars(place: Place) -> None:
         added = store.add_tick(MARKET, snapshot(as_of), MONDAY, Phase.FINAL)
         again = store.add_tick(MARKET, snapshot(as_of), MONDAY, Phase.FINAL)
 
-        assert (Added(False, 3), Added(False, 0)) == (added, again)
+        assert (AddResult(False, 3), AddResult(False, 0)) == (added, again)
         assert [Phase.FINAL] == [moment.phase for moment in store.ticks(MARKET, MONDAY)]
         assert 3 == len(store.bars(MARKET, MONDAY, 5))
 
@@ -150,8 +150,8 @@ def test_a_clock_that_jumps_back(place: Place) -> None:
         late = store.add_tick(MARKET, snapshot(at(MONDAY, 11)), MONDAY, Phase.OPEN)
         late_final = store.add_tick(MARKET, snapshot(old), MONDAY, Phase.FINAL)
 
-        assert Added(True, 0, utc(new)) == late
-        assert Added(True, 0, utc(new)) == late_final
+        assert AddResult(True, 0, utc(new)) == late
+        assert AddResult(True, 0, utc(new)) == late_final
         assert [utc(at(MONDAY, 11)), utc(old), utc(new)] == [
             tick.as_of for tick in store.ticks(MARKET, MONDAY)
         ]
@@ -308,14 +308,14 @@ def test_pruning_counts_in_sessions(place: Place) -> None:
             store.add_tick(MARKET, snapshot(at(day, 16)), day, Phase.FINAL)
         store.add_tick("other", snapshot(at(days[0], 10)), days[0], Phase.OPEN)
 
-        assert Pruned(0, 0) == store.prune(HistoryOptions(tick_sessions=6))
-        assert Pruned(3 * 4, 0) == store.prune(HistoryOptions(tick_sessions=2))
+        assert PruneResult(0, 0) == store.prune(HistoryOptions(tick_sessions=6))
+        assert PruneResult(3 * 4, 0) == store.prune(HistoryOptions(tick_sessions=2))
         assert tuple(days[4:]) == store.tick_sessions(MARKET)
         assert 3 == len(store.ticks(MARKET, days[4]))
         assert tuple(days) == store.sessions(MARKET)
         assert 6 * 3 == len(store.bars(MARKET, days[5], 99))
         assert (days[0],) == store.tick_sessions("other")
-        assert Pruned(0, 3) == store.prune(HistoryOptions(tick_sessions=2, bar_sessions=3))
+        assert PruneResult(0, 3) == store.prune(HistoryOptions(tick_sessions=2, bar_sessions=3))
         assert tuple(days[3:]) == store.sessions(MARKET)
         assert 3 * 3 == len(store.bars(MARKET, days[5], 99))
         assert days[5] == store.latest_final(MARKET)
@@ -330,10 +330,10 @@ def test_pruning_keeps_the_last_tick_of_a_session_without_bars(place: Place) -> 
                 store.add_tick(MARKET, snapshot(at(day, hour)), day, Phase.OPEN)
         store.add_bars(MARKET, [bar("TCS", day, 5.0) for day in days[1:]])
 
-        assert Pruned(1 + 2 + 2, 0) == store.prune(HistoryOptions(tick_sessions=1))
+        assert PruneResult(1 + 2 + 2, 0) == store.prune(HistoryOptions(tick_sessions=1))
         assert [utc(at(days[0], 11))] == [tick.as_of for tick in store.ticks(MARKET, days[0])]
-        assert Pruned(0, 0) == store.prune(HistoryOptions(tick_sessions=1))
-        assert Pruned(1, 2) == store.prune(HistoryOptions(tick_sessions=1, bar_sessions=1))
+        assert PruneResult(0, 0) == store.prune(HistoryOptions(tick_sessions=1))
+        assert PruneResult(1, 2) == store.prune(HistoryOptions(tick_sessions=1, bar_sessions=1))
         assert (days[3],) == store.tick_sessions(MARKET)
 
 
@@ -344,7 +344,7 @@ def test_a_clock_that_jumps_ahead_forgets_nothing(place: Place) -> None:
         for day in (MONDAY, TUESDAY, future):
             store.add_tick(MARKET, snapshot(at(day, 10)), day, Phase.OPEN)
 
-        assert Pruned(0, 0) == store.prune(HistoryOptions(tick_sessions=3))
+        assert PruneResult(0, 0) == store.prune(HistoryOptions(tick_sessions=3))
         assert (MONDAY, TUESDAY, future) == store.tick_sessions(MARKET)
 
 
@@ -372,8 +372,8 @@ def test_status(place: Place) -> None:
         store.add_bars("bse", [bar("TCS", MONDAY, 5.0)])
 
         assert (
-            Kept("bse", 1, MONDAY, MONDAY, 0, None, None),
-            Kept(MARKET, 2, MONDAY, TUESDAY, 2, utc(at(TUESDAY, 10)), utc(at(TUESDAY, 16))),
+            MarketStats("bse", 1, MONDAY, MONDAY, 0, None, None),
+            MarketStats(MARKET, 2, MONDAY, TUESDAY, 2, utc(at(TUESDAY, 10)), utc(at(TUESDAY, 16))),
         ) == store.status()
         assert 4096 <= store.size_bytes() < 1_000_000
 
@@ -405,10 +405,10 @@ def test_a_damaged_entry_is_left_out(place: Place) -> None:
     with place.open() as store:
         for minute in (15, 20, 25, 30):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
-        whole = tick_codec.pack(snapshot(at(MONDAY, 9, 20)).quotes)
+        whole = tick_codec.encode(snapshot(at(MONDAY, 9, 20)).quotes)
 
         def spoil(cursor: object) -> None:
-            for minute, value in ((20, whole[:-1]), (25, b"\0" * 90), (30, tick_codec.pack(())[:4] + b"x")):
+            for minute, value in ((20, whole[:-1]), (25, b"\0" * 90), (30, tick_codec.encode(())[:4] + b"x")):
                 cursor.execute(  # type: ignore[attr-defined]
                     "UPDATE ticks SET figures = ? WHERE as_of = ?",
                     (value, utc(at(MONDAY, 9, minute)).isoformat(timespec="microseconds")),
@@ -427,7 +427,9 @@ def test_ten_thousand_quotes(place: Place) -> None:
     symbols = tuple(f"S{number}" for number in range(10_000))
     as_of = at(MONDAY, 16)
     with place.open() as store:
-        assert Added(True, 10_000) == store.add_tick(MARKET, snapshot(as_of, symbols), MONDAY, Phase.FINAL)
+        assert AddResult(True, 10_000) == store.add_tick(
+            MARKET, snapshot(as_of, symbols), MONDAY, Phase.FINAL
+        )
 
         assert rows(as_of, symbols) == store.ticks(MARKET, MONDAY)[0].rows
         assert 10_000 == len(store.bars(MARKET, MONDAY, 1, symbols))
@@ -489,16 +491,16 @@ def test_packing_loses_nothing(entries: list[tuple[str, list[float | None]]]) ->
 
     assert {
         symbol: (figures[0], figures[1] or 0.0, *figures[2:]) for symbol, figures in entries
-    } == tick_codec.unpack(tick_codec.pack(quotes))
-    assert {symbol: figures[4] for symbol, figures in entries} == tick_codec.unpack_volumes(
-        tick_codec.pack(quotes)
+    } == tick_codec.decode(tick_codec.encode(quotes))
+    assert {symbol: figures[4] for symbol, figures in entries} == tick_codec.decode_volumes(
+        tick_codec.encode(quotes)
     )
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0" * 5000, b"SQLite format 3", "text", None, 5])
 def test_unpacking_what_was_not_packed(value: bytes) -> None:
     """It raises one of two errors, whatever the bytes: the store takes those for damage."""
-    for unpack in (tick_codec.unpack, tick_codec.unpack_volumes):
+    for unpack in (tick_codec.decode, tick_codec.decode_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(value)
 
@@ -509,18 +511,18 @@ def test_unpacking_what_was_not_packed(value: bytes) -> None:
 )  # fmt: skip
 def test_unpacking_other_json(text: str) -> None:
     """The same, of what was packed as `pack` does."""
-    for unpack in (tick_codec.unpack, tick_codec.unpack_volumes):
+    for unpack in (tick_codec.decode, tick_codec.decode_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(zlib.compress(text.encode()))
 
 
 def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that unpacks to more than any market has is refused before it fills the memory."""
-    packed = tick_codec.pack(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
+    packed = tick_codec.encode(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
     monkeypatch.setattr(limits, "TICK_BYTES", 10_000)
 
     with pytest.raises(ValueError, match="far too long"):
-        tick_codec.unpack(packed)
+        tick_codec.decode(packed)
 
 
 @pytest.mark.parametrize(

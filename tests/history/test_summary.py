@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from heatmap.history import corporate_actions, period_starts, summary
-from heatmap.history.model import Break, Digest
+from heatmap.history.model import EarlierSessions, TermsBreak
 from heatmap.market.bars import Bar
-from heatmap.market.calendar.phases import Alias, Calendar, Terms
+from heatmap.market.calendar.phases import Calendar, DeclaredSplit, SymbolChange
 from heatmap.market.quotes import Quote
 from tests.history import markets
 from tests.history.conftest import Place
@@ -55,7 +55,7 @@ def made(
     *names: str,
     calendar: Calendar = NSE,
     session: date = SESSION,
-) -> Digest:
+) -> EarlierSessions:
     """The digest of them."""
     return summary.make(bars, calendar, today, session, names or ("5d",))
 
@@ -225,7 +225,7 @@ def test_what_the_user_says_of_an_action_counts(day: date, missing: bool) -> Non
         for found in walk(DAYS, CLOSES) if not (missing and found.date == day)
     ]  # fmt: skip
     today = [Quote("A", 0.0, last_price=78.0, previous_close=72.28), *quotes(150, 139)[1:]]
-    calendar = replace(NSE, terms=(Terms("A", day, 52, 100),))
+    calendar = replace(NSE, terms=(DeclaredSplit("A", day, 52, 100),))
 
     assert "A" not in made(bars, today).bases["5d"].closes
     digest = made(bars, today, calendar=calendar)
@@ -265,7 +265,7 @@ def test_a_break_that_no_ratio_explains_is_unknown() -> None:
     assert ("A" in digest.bases["2d"].closes, "A" in digest.bases["5d"].closes) == (True, False)
     assert (None, None, *(close * 0.38 for close in CLOSES[-3:])) == pytest.approx(digest.closes["A"][-5:])
     assert (None, None, 1, 1, 1) == digest.factors["A"][-5:]
-    assert Break(DAYS[-3], is_gap=False) == digest.breaks["A"]
+    assert TermsBreak(DAYS[-3], is_gap=False) == digest.breaks["A"]
     assert 100 / 0.38 == pytest.approx(digest.volumes["A"])  # of the three sessions after it
     assert 2 == digest.streaks["A"]
     (pending,) = digest.pending
@@ -292,10 +292,10 @@ def test_a_probable_split_is_adjusted_and_called_a_guess() -> None:
 
 @pytest.mark.parametrize(
     ("percent_change", "expected"),
-    [(0.74, (True, {}, {})), (-49.63, (False, {}, {"A": Break(DAYS[-3], is_gap=False)}))],
+    [(0.74, (True, {}, {})), (-49.63, (False, {}, {"A": TermsBreak(DAYS[-3], is_gap=False)}))],
 )
 def test_a_tick_of_the_day_makes_it_certain(
-    percent_change: float, expected: tuple[bool, dict[str, date], dict[str, Break]]
+    percent_change: float, expected: tuple[bool, dict[str, date], dict[str, TermsBreak]]
 ) -> None:
     """From 68 to 68.50 is +0.74 %: a split, and no guess. -49.63 % is from 136: the exchange adjusted nothing."""
     bars = dropped(DAYS[-3], 0.5)
@@ -326,7 +326,7 @@ def test_an_action_declared_for_a_day_without_a_session_counts_from_the_next() -
     """A Saturday, then a holiday: it is meant for the Tuesday."""
     tuesday, saturday = date(2026, 9, 15), date(2026, 9, 12)
     assert (date(2026, 9, 11), tuesday) == tuple(DAYS[-3:-1])
-    calendar = replace(NSE, terms=(Terms("A", saturday, 38, 100),))
+    calendar = replace(NSE, terms=(DeclaredSplit("A", saturday, 38, 100),))
     today = [Quote("A", 0.0, last_price=57.0, previous_close=139 * 0.38), *quotes(150, 139)[1:]]
 
     digest = made(dropped(tuesday, 0.38), today, calendar=calendar)
@@ -346,7 +346,7 @@ def test_what_is_said_of_a_gap() -> None:
 
     digest = made(bars, [quotes(75, 69.5)[0], *quotes(150, 139)[1:]])
 
-    assert {"A": Break(DAYS[-2], is_gap=True)} == digest.breaks
+    assert {"A": TermsBreak(DAYS[-2], is_gap=True)} == digest.breaks
     assert () == digest.pending
 
 
@@ -362,7 +362,7 @@ def test_a_share_listed_inside_the_period_is_unknown() -> None:
 
 def test_a_new_symbol_has_the_old_one_s_past() -> None:
     """An alias of the calendar joins them; the session of the change itself is under the new name."""
-    calendar = replace(NSE, aliases=(Alias("OLD", "A", DAYS[-2]),))
+    calendar = replace(NSE, aliases=(SymbolChange("OLD", "A", DAYS[-2]),))
     bars = [
         found._replace(symbol="OLD") if found.symbol == "A" and found.date < DAYS[-2] else found
         for found in walk(DAYS, CLOSES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heatmap.market.periods import period
+from heatmap.market.periods import parse_period
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from heatmap.market.periods import period
 )
 def test_a_period_has_words_a_length_and_a_clamp(name: str, label: str, sessions: int, clamp: float) -> None:
     """The clamp grows with the root of the sessions, from ±3 % for a day to ±40 % for a year."""
-    found = period(name)
+    found = parse_period(name)
 
     assert found is not None
     assert (name, label, sessions) == found
@@ -30,12 +30,12 @@ def test_a_period_has_words_a_length_and_a_clamp(name: str, label: str, sessions
 @pytest.mark.parametrize("name", ["", "0d", "d", "1w", "-5d", "12345d", "1 d", "٣d"])
 def test_other_names_are_no_periods(name: str) -> None:
     """What is not a calendar period or a count of sessions is not guessed at."""
-    assert period(name) is None
+    assert parse_period(name) is None
 
 
 def test_a_small_clamp_keeps_its_decimals() -> None:
     """A market that moves by tenths of a percent is not rounded to nothing."""
-    found = period("5d")
+    found = parse_period("5d")
 
     assert found is not None
     assert found.clamp(0.5) == pytest.approx(0.5 * 5**0.5)

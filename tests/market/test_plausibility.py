@@ -63,7 +63,7 @@ def test_what_the_year_s_range_refutes() -> None:
     """Nine of the recorded day's 210 stocks: each had a split or a bonus within the year."""
     quotes = parse(RECORDING.read_bytes()).quotes
 
-    found = [plausibility.without_refuted_changes(quote, TODAY) for quote in quotes]
+    found = [plausibility.remove_refuted_changes(quote, TODAY) for quote in quotes]
 
     refuted = {quote.symbol: quote for quote in found if quote.doubts}
     assert {
@@ -100,7 +100,7 @@ def test_where_a_change_counts_from(period: str, since: date | None, base: float
     change = Change(round((400 / base - 1) * 100, 2), since)
     quote = Quote("X", 0.0, last_price=400.0, year_low=300.0, year_high=450.0, changes={period: change})
 
-    found = plausibility.without_refuted_changes(quote, TODAY)
+    found = plausibility.remove_refuted_changes(quote, TODAY)
 
     assert stays == (found == quote)
     assert stays == (not found.doubts)
@@ -114,8 +114,8 @@ def test_nothing_is_refuted_without_a_range(missing: str) -> None:
     quote = Quote("X", 0.0, last_price=400.0, year_low=300.0, year_high=450.0, changes=changes)
     unknown = replace(quote, **{missing: None})  # type: ignore[arg-type]
 
-    assert unknown == plausibility.without_refuted_changes(unknown, TODAY)
-    assert {"1y"} == set(plausibility.without_refuted_changes(quote, TODAY).doubts)
+    assert unknown == plausibility.remove_refuted_changes(unknown, TODAY)
+    assert {"1y"} == set(plausibility.remove_refuted_changes(quote, TODAY).doubts)
 
 
 def test_a_change_is_rounded() -> None:
@@ -124,5 +124,5 @@ def test_a_change_is_rounded() -> None:
     rounded = replace(quote, changes={"1mo": Change(-10.95, MONTH_AGO)})
     refuted = replace(quote, changes={"1mo": Change(-11.0, MONTH_AGO)})
 
-    assert rounded == plausibility.without_refuted_changes(rounded, TODAY)
-    assert plausibility.without_refuted_changes(refuted, TODAY).doubts
+    assert rounded == plausibility.remove_refuted_changes(rounded, TODAY)
+    assert plausibility.remove_refuted_changes(refuted, TODAY).doubts

@@ -16,8 +16,8 @@ from heatmap.errors import ConfigError, PublishError, SourceGated, StoppedError
 from heatmap.market import quality
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.packaged import SessionOptions, load
-from heatmap.market.calendar.session import Verdict
-from heatmap.market.quality import GateOptions, Last
+from heatmap.market.calendar.session import MarketStatus
+from heatmap.market.quality import GateOptions, LastPage
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import publishing, tick
 from heatmap.sources import snapshot_file as files
@@ -63,7 +63,7 @@ def snapshot(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Snapshot:
     return Snapshot("memory", as_of, tuple(quotes))
 
 
-def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Last:
+def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> LastPage:
     """What is remembered of a page of such figures."""
     return quality.remembered(None, snapshot(quotes, as_of), as_of)
 
@@ -249,10 +249,10 @@ def test_older_figures() -> None:
     quality.refuse_older(page, replace(snapshot(market(2), OPEN - DAY), recording=True), OPEN, INDIA)
 
 
-def verdict(now: datetime, **session: object) -> Verdict:
+def verdict(now: datetime, **session: object) -> MarketStatus:
     """The guard's word on a moment of the exchange's calendar, or of another."""
     options = SessionOptions(**session)  # type: ignore[arg-type]
-    return phases.judge(load(options, Path()), now)
+    return phases.phase_at(load(options, Path()), now)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_market_that_shrinks(left: int, *, passes: bool) -> None:
     """Seven tenths of the page's own instruments are enough, however many others come."""
     figures = snapshot((*market(left), *market(300, first=500)), OPEN + FIVE)
 
-    assert passes == (quality.doubt(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
+    assert passes == (quality.shrinkage(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
 
 
 def test_a_change_in_words() -> None:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from heatmap.errors import SourceNonsense, SourceReshaped
 from heatmap.market import snapshot_json
-from heatmap.market.calendar.session import Phase, Session, Verdict
+from heatmap.market.calendar.session import MarketStatus, Phase, Session
 from heatmap.market.quotes import Breadth, Change, Quote, Snapshot
 from heatmap.pages import snapshot_files
-from heatmap.pictures.context import Occasion
+from heatmap.pictures.context import PageContext
 from heatmap.pictures.shapes import Cell, Table
 from heatmap.system import parsing, strict_json
 
@@ -54,10 +54,10 @@ def table(*quotes: Quote) -> Table:
     )
 
 
-def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> Occasion:
+def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> PageContext:
     """Return a drawing in this phase of the session of 17 September 2026."""
-    verdict = Verdict(phase, Session(date(2026, 9, 17), (), None), next_open, "")
-    return Occasion("nse-fno", 'A "title"', "Asia/Kolkata", AS_OF + timedelta(seconds=32), verdict, 5)
+    verdict = MarketStatus(phase, Session(date(2026, 9, 17), (), None), next_open, "")
+    return PageContext("nse-fno", 'A "title"', "Asia/Kolkata", AS_OF + timedelta(seconds=32), verdict, 5)
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def test_next_open() -> None:
 figures = st.one_of(st.none(), st.floats(0.01, 1e15))
 floats = st.floats(0, 1e15).map(lambda number: number if number >= parsing.SMALLEST else 0.0)
 counts = st.one_of(st.none(), floats, st.integers(0, 10**12).map(float))
-texts = st.one_of(st.none(), st.text(max_size=60).map(parsing.words))
+texts = st.one_of(st.none(), st.text(max_size=60).map(parsing.clean_text))
 percents = st.floats(-100, 100_000).map(lambda percent: percent if abs(percent) >= parsing.SMALLEST else 0.0)
 changes = st.dictionaries(
     st.sampled_from(["1w", "1mo", "1y"]),

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from heatmap.market.quotes import Breadth
 from heatmap.pages import feed
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 URL = "https://www.example.org/heatmap/"
@@ -56,13 +56,13 @@ def faults(content: bytes) -> list[str]:
     return found if moments == sorted(moments, reverse=True) else [*found, "not the newest first"]
 
 
-def day(number: int, **more: object) -> Day:
+def day(number: int, **more: object) -> ArchivedDay:
     figures: dict[str, object] = {
         "page": f"2026-09-{number}T15:45:00+05:30",
         "strongest": ("M&M", 5.25),
         "weakest": ("<TCS>", -4.0),
     }
-    return Day(date(2026, 9, number), Breadth(150, 58, 2), **(figures | more))  # type: ignore[arg-type]
+    return ArchivedDay(date(2026, 9, number), Breadth(150, 58, 2), **(figures | more))  # type: ignore[arg-type]
 
 
 def alert(
@@ -85,7 +85,7 @@ def written(*entries: feed.Entry | None, title: str = "NSE F&O heatmap") -> byte
     return content
 
 
-def final(each: Day) -> feed.Entry | None:
+def final(each: ArchivedDay) -> feed.Entry | None:
     return feed.of_day(each, "nse-fno", "NSE F&O heatmap", URL)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from heatmap.analysis.modes import HISTORY_MODES
 from heatmap.market.quotes import Quote
-from heatmap.pictures.context import Occasion
+from heatmap.pictures.context import PageContext
 from heatmap.pictures.options import PageOptions
 from heatmap.pictures.templates import later_script
 from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of
@@ -146,7 +146,7 @@ def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
     """Plain links to each market's own page, from the folder above and from beside it."""
     assert "<nav" not in drawn()
     markets = occasion()
-    several = Occasion(
+    several = PageContext(
         markets.market, "A", "Asia/Kolkata", markets.generated_at, markets.verdict, 5, ("nse-fno", "crypto")
     )
     own = page_of(snapshot_of(), where=several)

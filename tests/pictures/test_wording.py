@@ -14,7 +14,7 @@ from heatmap.pictures import wording
 )
 def test_every_change_has_its_sign(value: float, expected: str) -> None:
     """What rounds to nothing has none."""
-    assert expected == wording.signed(value)
+    assert expected == wording.format_signed(value)
 
 
 AMOUNTS = [
@@ -47,7 +47,7 @@ def test_amounts_have_three_digits_and_the_unit_of_their_readers(
     amount: float, currency: str | None, expected: str
 ) -> None:
     """Rupees in lakh and crore and grouped as in India, others in thousands, millions and billions."""
-    assert expected == wording.money(amount, currency)
+    assert expected == wording.format_money(amount, currency)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_amounts_have_three_digits_and_the_unit_of_their_readers(
 )
 def test_prices_are_grouped_as_their_readers_do(price: float, currency: str | None, expected: str) -> None:
     """With two decimals and the currency's sign or code."""
-    assert expected == wording.price(price, currency)
+    assert expected == wording.format_price(price, currency)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_prices_are_grouped_as_their_readers_do(price: float, currency: str | No
 )
 def test_every_mode_writes_its_values(mode: str, value: float, expected: str) -> None:
     """Scores and changes with a sign, shares of a range without decimals."""
-    assert expected == wording.in_mode(value, MODES[mode], "INR")
+    assert expected == wording.format_value(value, MODES[mode], "INR")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_every_mode_writes_its_values(mode: str, value: float, expected: str) ->
 )
 def test_a_chart_link_has_the_spelling_that_it_asks_for(chart_url: str, symbol: str, expected: str) -> None:
     """The exchange's own or TradingView's, URL-encoded; a symbol is never read as a form."""
-    assert expected == wording.chart(chart_url, symbol)
+    assert expected == wording.chart_link(chart_url, symbol)
 
 
 @pytest.mark.parametrize(

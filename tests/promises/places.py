@@ -23,7 +23,7 @@ from tests.servers.web import Nginx
 if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 FOLDER = "heatmap"
 BUCKET = "pages"
@@ -73,7 +73,7 @@ class Place:
         path.write_text(self.table(port, host), "utf-8")
         return loader.load(path).publishers[0]
 
-    def publish(self, pages: Sequence[Page], via: Proxy | None = None) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], via: Proxy | None = None) -> Delivery:
         """Publish as a run does. Raises PublishError."""
         target = self.publisher(via.port, via.host) if via else self.publisher()
         return target.publish(pages, Deadline(PUBLISH_SECONDS))

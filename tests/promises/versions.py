@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 NAME = "index.html"
 OPEN = datetime.fromisoformat("2026-09-17T10:00:00+05:30")
@@ -20,7 +20,7 @@ def recorded() -> tuple[str, ...]:
     return tuple(page_set(OPEN)[-1].content.decode().splitlines())
 
 
-def page_set(now: datetime) -> list[Page]:
+def page_set(now: datetime) -> list[WebFile]:
     """All files of a real tick, as they are published."""
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -36,7 +36,7 @@ def page_set(now: datetime) -> list[Page]:
         read.state_directory.mkdir()
         market = read.markets[0]
         snapshot = market.sources[0].source.fetch(now=now)
-        return market_files.draw(read, market, snapshot, phases.judge(market.calendar, now), now)
+        return market_files.draw(read, market, snapshot, phases.phase_at(market.calendar, now), now)
 
 
 def moment(number: int) -> datetime:
@@ -74,6 +74,6 @@ def number_of(body: bytes) -> int | None:
     return int(found[1]) if whole else None
 
 
-def versioned(number: int) -> list[Page]:
+def versioned(number: int) -> list[WebFile]:
     """The page with this number, ready to be published."""
-    return [Page(NAME, content(number))]
+    return [WebFile(NAME, content(number))]

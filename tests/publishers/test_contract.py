@@ -19,12 +19,12 @@ import pytest
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
 from heatmap.publishers.s3.publisher import S3Publisher
 from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.servers.certificates import Certificate
 from tests.servers.ftp import PASSWORD, Proftpd, ProftpdSftp, Vsftpd
@@ -86,7 +86,7 @@ def other_port(publisher: Any, port: int) -> Any:
 def by_file(place: Place) -> Iterator[Target]:
     """A folder of this machine."""
     root = place.folder / "site"
-    yield Target(lambda folder: FilePublisher(f"file:{root}/{folder}", create=True), root)
+    yield Target(lambda folder: FolderPublisher(f"file:{root}/{folder}", create=True), root)
 
 
 @contextmanager
@@ -217,8 +217,8 @@ def soon() -> Deadline:
 def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
     """New pages appear in folders made for them, older ones are replaced, and no temporary file stays."""
     publisher = target.make("web/heat")
-    first = [Page("nse/index.html", b"one" * 50_000), Page("index.html", b"first")]
-    second = [Page("nse/index.html", b"two"), Page("index.html", b"")]
+    first = [WebFile("nse/index.html", b"one" * 50_000), WebFile("index.html", b"first")]
+    second = [WebFile("nse/index.html", b"two"), WebFile("index.html", b"")]
 
     assert [Delivery(2, 0), Delivery(2, 0)] == [publisher.publish(pages, soon()) for pages in (first, second)]
     assert {"web/heat/nse/index.html": b"two", "web/heat/index.html": b""} == target.files()
@@ -227,11 +227,15 @@ def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
 def test_what_is_there_is_not_put_again(target: Target) -> None:
     """A run repeated changes nothing; of two files the one that differs is put, whatever its size."""
     publisher = target.make("web")
-    publisher.publish([Page("a.json", b"same"), Page("index.html", b"one")], soon())
+    publisher.publish([WebFile("a.json", b"same"), WebFile("index.html", b"one")], soon())
     before = (target.root / "web/a.json").stat()
 
-    assert Delivery(0, 2) == publisher.publish([Page("a.json", b"same"), Page("index.html", b"one")], soon())
-    assert Delivery(1, 1) == publisher.publish([Page("a.json", b"same"), Page("index.html", b"two")], soon())
+    assert Delivery(0, 2) == publisher.publish(
+        [WebFile("a.json", b"same"), WebFile("index.html", b"one")], soon()
+    )
+    assert Delivery(1, 1) == publisher.publish(
+        [WebFile("a.json", b"same"), WebFile("index.html", b"two")], soon()
+    )
     after = (target.root / "web/a.json").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert {"web/a.json": b"same", "web/index.html": b"two"} == target.files()
@@ -240,7 +244,7 @@ def test_what_is_there_is_not_put_again(target: Target) -> None:
 @pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
 def test_visitors_may_read(target: Target) -> None:
     """Files are 0644 and new folders 0755, whatever the server's umask."""
-    target.make("web").publish([Page("nse/index.html", b"x")], soon())
+    target.make("web").publish([WebFile("nse/index.html", b"x")], soon())
 
     file = target.root / "web/nse/index.html"
     assert [0o755, 0o755, 0o644] == [
@@ -254,7 +258,7 @@ def test_a_folder_that_is_there_keeps_its_mode(target: Target) -> None:
     folder = target.root / "web"
     folder.mkdir(parents=True)
     target.own(folder).chmod(0o750)
-    target.make("web").publish([Page("nse/index.html", b"x")], soon())
+    target.make("web").publish([WebFile("nse/index.html", b"x")], soon())
 
     assert 0o750 == folder.stat().st_mode & 0o777
 
@@ -264,7 +268,7 @@ def test_folders_that_are_made_are_told(target: Target) -> None:
     """The target's own folder and those above it, once: a misspelt one does not go unnoticed."""
     (target.root / "web").mkdir(parents=True, exist_ok=True)
     target.own(target.root / "web")
-    publisher, pages = target.make("web/publichtml/heat"), [Page("nse/index.html", b"x")]
+    publisher, pages = target.make("web/publichtml/heat"), [WebFile("nse/index.html", b"x")]
     first, second = publisher.publish(pages, soon()), publisher.publish(pages, soon())
     told = [re.sub(r"^the folder .*?(?=web/)", "", made) for made in first.made]
 
@@ -293,14 +297,14 @@ def test_a_file_is_shown_to_visitors(target: Target) -> None:
 def test_order_is_kept(target: Target) -> None:
     """The page that refers to the others arrives last."""
     names = ["c.html", "a.html", "d/b.html", "index.html"]
-    target.make("").publish([Page(name, name.encode()) for name in names], soon())
+    target.make("").publish([WebFile(name, name.encode()) for name in names], soon())
 
     assert names == sorted(names, key=lambda name: (target.root / name).stat().st_mtime_ns)
 
 
 def test_spaces_and_other_alphabets(target: Target) -> None:
     """A folder's name may hold what names hold, percent-encoded in the address."""
-    target.make("my%20site/%C3%A9t%C3%A9%20%5B1%5D").publish([Page("a.html", b"x")], soon())
+    target.make("my%20site/%C3%A9t%C3%A9%20%5B1%5D").publish([WebFile("a.html", b"x")], soon())
 
     assert {"my site/été [1]/a.html": b"x"} == target.files()
 
@@ -311,7 +315,9 @@ def test_files_are_found_without_changing_anything(target: Target) -> None:
     names = [f"nse/2026/09/{day}/index.html" for day in (17, 18, 21)]
     assert frozenset() == publisher.find(names, soon())
     assert {} == target.files()
-    publisher.publish([Page(names[0], b"<p>1"), Page(names[2], b"<p>3"), Page("index.html", b"x")], soon())
+    publisher.publish(
+        [WebFile(names[0], b"<p>1"), WebFile(names[2], b"<p>3"), WebFile("index.html", b"x")], soon()
+    )
     before = target.files()
 
     assert {names[0], names[2]} == publisher.find(names, soon())
@@ -333,14 +339,14 @@ def test_old_temporary_files_of_ours_are_swept(target: Target) -> None:
     if not target.has_modes:
         return  # there each file arrives in one step, and nothing ever bears a temporary name
     publisher = target.make("web")
-    publisher.publish([Page("index.html", b"x")], soon())
+    publisher.publish([WebFile("index.html", b"x")], soon())
     old, fresh = int(time.time()) - 4000, int(time.time()) - 600
     stale = [f".heatmap-{old:08x}-{'a' * 16}.tmp", f".heatmap-{old:08x}-{'b' * 16}.probe"]
     kept = [f".heatmap-{fresh:08x}-{'c' * 16}.tmp", f".heatmap-{old:08x}.tmp", ".hidden.tmp", "mine.html"]
     for name in stale + kept:
         (target.root / "web" / name).write_bytes(b"y")
         target.own(target.root / "web" / name)
-    publisher.publish([Page("index.html", b"x")], soon())
+    publisher.publish([WebFile("index.html", b"x")], soon())
 
     assert {"web/index.html": b"x", **{f"web/{name}": b"y" for name in kept}} == target.files()
 
@@ -352,23 +358,23 @@ def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
     folder.mkdir(parents=True)
     (target.own(folder) / "mine").write_bytes(b"mine")
     with pytest.raises(PublishError, match=r"index\.html is a folder") as caught:
-        target.make("").publish([Page("index.html", b"x")], soon())
+        target.make("").publish([WebFile("index.html", b"x")], soon())
 
     assert "\n" not in str(caught.value)
     assert {"index.html/mine": b"mine"} == target.files()
 
 
-def _with_parts() -> list[Page]:
+def _with_parts() -> list[WebFile]:
     """A market's page, its day in the archive with the list of days, its feed that links there, its status."""
     page = ownership.SAMPLE
     return [
-        Page("nse/2026/09/17/snapshot.csv", b"day", "archive"),
-        Page("nse/2026/09/17/index.html", page, "archive"),
-        Page("nse/archive.html", page, "archive"),
-        Page("nse/feed.xml", b"<generator>market-heatmap</generator>", "feed", needs="archive"),
-        Page("nse/status.json", b"status", "status"),
-        Page("nse/index.html", page),
-        Page("index.html", page),
+        WebFile("nse/2026/09/17/snapshot.csv", b"day", "archive"),
+        WebFile("nse/2026/09/17/index.html", page, "archive"),
+        WebFile("nse/archive.html", page, "archive"),
+        WebFile("nse/feed.xml", b"<generator>market-heatmap</generator>", "feed", needs="archive"),
+        WebFile("nse/status.json", b"status", "status"),
+        WebFile("nse/index.html", page),
+        WebFile("index.html", page),
     ]
 
 
@@ -411,7 +417,7 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     """While 30 publishes run, every read gives a whole file."""
     publisher = target.make("")
     versions = [bytes([65 + n % 26]) * 200_000 for n in range(30)]
-    publisher.publish([Page("index.html", versions[0])], soon())
+    publisher.publish([WebFile("index.html", versions[0])], soon())
     seen: set[bytes] = set()
     done = threading.Event()
 
@@ -424,7 +430,7 @@ def test_a_reader_never_sees_half_a_file(target: Target) -> None:
     reader.start()
     try:
         for version in versions:
-            publisher.publish([Page("index.html", version)], soon())
+            publisher.publish([WebFile("index.html", version)], soon())
     finally:
         done.set()
         reader.join()
@@ -440,9 +446,9 @@ def marked(text: str, mark: str = '<meta name="generator" content="heatmap (mark
 
 THEIRS = b"<!DOCTYPE html><title>My blog</title><p>See the heatmap by market-heatmap.</p>"
 OURS = [
-    Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'),
-    Page("nse/index.html", marked("market")),
-    Page("index.html", marked("first")),
+    WebFile("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'),
+    WebFile("nse/index.html", marked("market")),
+    WebFile("index.html", marked("first")),
 ]
 
 
@@ -557,7 +563,7 @@ def test_a_dead_port_is_told_quickly(target: Target) -> None:
     publisher = target.at_port(target.make(""), free_port())
     begun = time.monotonic()
     with pytest.raises(PublishError) as caught:
-        publisher.publish([Page("index.html", b"x")], soon())
+        publisher.publish([WebFile("index.html", b"x")], soon())
 
     assert PublishError is type(caught.value)
     assert str(caught.value).startswith(publisher.name)
@@ -570,7 +576,7 @@ def test_a_refused_login(target: Target) -> None:
         return
     publisher = target.refused(target.make(""))
     with pytest.raises(PublishRefused, match="login was refused") as caught:
-        publisher.publish([Page("index.html", b"x")], soon())
+        publisher.publish([WebFile("index.html", b"x")], soon())
 
     assert WRONG not in f"{caught.value!r}{publisher!r}"
 
@@ -585,7 +591,7 @@ def test_a_stalled_server_is_left(target: Target, timeout_seconds: float, deadli
         begun = time.monotonic()
         with pytest.raises(PublishError) as caught:
             replace(publisher, timeout_seconds=timeout_seconds).publish(
-                [Page("index.html", b"x")], Deadline(deadline_seconds)
+                [WebFile("index.html", b"x")], Deadline(deadline_seconds)
             )
 
     assert PublishError is type(caught.value)

@@ -12,12 +12,12 @@ import pytest
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers import delivery, ownership
-from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
 from heatmap.publishers.probe import probe
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
-PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"new page")]
+PAGES = [WebFile("nse/snapshot.json", b"{}"), WebFile("index.html", b"new page")]
 OLD = {"web/index.html": b"old page", "web/nse/snapshot.json": b"[]", "web/mine.html": b"mine"}
 NEW = {"web/index.html": b"new page", "web/nse/snapshot.json": b"{}", "web/mine.html": b"mine"}
 LONG_AGO = ".heatmap-00000001-0123456789abcdef.tmp"
@@ -69,7 +69,7 @@ class Session:
             raise server.error(what)
         if fails:
             self.over = True
-            with suppress(Missing, CannotReplace):
+            with suppress(NotFound, CannotReplace):
                 effect()
             server.seen.add(server.files.get("web/index.html"))
             raise server.error(what)
@@ -83,7 +83,7 @@ class Session:
     def size(self, path: str) -> int | None:
         def effect() -> int | None:
             if path not in self.server.files:
-                raise Missing
+                raise NotFound
             return len(self.server.files[path]) if self.server.tells_sizes else None
 
         return self._step(f"size {path}", effect)
@@ -91,7 +91,7 @@ class Session:
     def read(self, path: str, most: int | None = None) -> bytes:
         def effect() -> bytes:
             if path not in self.server.files:
-                raise Missing
+                raise NotFound
             return self.server.files[path]
 
         return self._step(f"read {path}", effect)
@@ -111,7 +111,7 @@ class Session:
     def remove(self, path: str) -> None:
         def effect() -> None:
             if self.server.files.pop(path, None) is None:
-                raise Missing
+                raise NotFound
 
         self._step(f"remove {path}", effect)
 
@@ -137,7 +137,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "BACKOFF_SECONDS", 0.0)
 
 
-def bring(server: Imaginary, pages: list[Page] = PAGES, seconds: float = 30) -> delivery.Delivery:
+def bring(server: Imaginary, pages: list[WebFile] = PAGES, seconds: float = 30) -> delivery.Delivery:
     """Deliver."""
     return delivery.deliver(server, pages, Deadline(seconds))
 
@@ -217,7 +217,7 @@ def test_the_same_pages_again_are_not_sent_again() -> None:
 def test_a_page_of_another_size_is_not_read_to_see_that_it_is_another() -> None:
     """Its size tells."""
     server = Imaginary()
-    bring(server, [Page("index.html", b"a longer page")])
+    bring(server, [WebFile("index.html", b"a longer page")])
 
     assert 1 == sum(step == "read web/index.html" for step in server.steps)  # to verify it
 
@@ -238,8 +238,8 @@ def test_what_is_read_back(verify: str, read: list[str]) -> None:
     assert read == [step.removeprefix("read ") for step in server.steps if step.startswith("read")]
 
 
-@pytest.mark.parametrize("page", [Page("index.html", b"other bytes"), Page("a.json", b"[ ]")])
-def test_a_rename_that_did_nothing_is_noticed(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", [WebFile("index.html", b"other bytes"), WebFile("a.json", b"[ ]")])
+def test_a_rename_that_did_nothing_is_noticed(page: WebFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says yes and changes nothing: told, also where the old file has the same size."""
     server = Imaginary(files={f"web/{page.path}": bytes(len(page.content))})
     monkeypatch.setattr(Session, "replace", lambda self, temporary, path: self._step("replace"))
@@ -312,7 +312,10 @@ def test_delete_then_rename_where_it_was_asked_for() -> None:
     ]
 
 
-MARKED = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", ownership.SAMPLE)]
+MARKED = [
+    WebFile("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'),
+    WebFile("index.html", ownership.SAMPLE),
+]
 
 
 def test_what_it_costs_to_know_whose_the_page_is() -> None:
@@ -321,7 +324,7 @@ def test_what_it_costs_to_know_whose_the_page_is() -> None:
     bring(server, MARKED)
     same = [step for step in server.steps if step.endswith("index.html")]
     server.steps.clear()
-    bring(server, [Page("index.html", ownership.SAMPLE + b"new")])
+    bring(server, [WebFile("index.html", ownership.SAMPLE + b"new")])
     other = [step for step in server.steps if step.endswith("index.html")]
 
     assert ["size web/index.html", "read web/index.html"] == same
@@ -365,9 +368,9 @@ def test_a_page_that_the_server_hides_from_visitors_is_looked_at() -> None:
     assert ownership.SAMPLE == server.files["web/index.html"]
 
 
-@pytest.mark.parametrize("refusal", [Missing, Unreadable])
+@pytest.mark.parametrize("refusal", [NotFound, Unreadable])
 @pytest.mark.parametrize("is_ours", [False, True])
-def test_a_page_that_the_server_does_not_give_back(refusal: type[Missing], is_ours: bool) -> None:
+def test_a_page_that_the_server_does_not_give_back(refusal: type[NotFound], is_ours: bool) -> None:
     """It is there, for it has a size: refused, unless a snapshot of ours lies below it."""
 
     class Blind(Session):
@@ -391,8 +394,8 @@ def test_the_snapshot_of_another_market_proves_nothing() -> None:
     """Folders may begin alike: that of `nse` is not ours because that of `nse-fno` is."""
     files = {"web/nse/index.html": b"theirs", "web/nse-fno/snapshot.json": b"ours"}
     server = Imaginary(files=dict(files), verify="size")
-    pages = [Page(f"nse/{page.path.rpartition('/')[2]}", page.content) for page in MARKED]
-    pages.append(Page("nse-fno/snapshot.json", MARKED[0].content))
+    pages = [WebFile(f"nse/{page.path.rpartition('/')[2]}", page.content) for page in MARKED]
+    pages.append(WebFile("nse-fno/snapshot.json", MARKED[0].content))
 
     class Blind(Session):
         def read(self, path: str, most: int | None = None) -> bytes:

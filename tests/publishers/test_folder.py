@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from heatmap.errors import ConfigError, PublishError, PublishImpossible
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.publishers.ownership import SAMPLE
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.servers.disk import SmallDisk
 
 
@@ -23,7 +23,7 @@ def test_the_three_forms(tmp_path: Path) -> None:
     urls = ("file:site", "file:/srv/web", "file:///srv/web")
 
     assert [f"file:{tmp_path}/site", "file:/srv/web", "file:/srv/web"] == [
-        FilePublisher(url).located(tmp_path).name for url in urls
+        FolderPublisher(url).located(tmp_path).name for url in urls
     ]
 
 
@@ -31,15 +31,15 @@ def test_the_three_forms(tmp_path: Path) -> None:
 def test_what_cannot_be(url: str) -> None:
     """Each is a ConfigError."""
     with pytest.raises(ConfigError):
-        FilePublisher(url)
+        FolderPublisher(url)
 
 
 def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
     """The same content leaves the file as it is."""
-    publisher = FilePublisher(f"file:{tmp_path}")
-    publisher.publish([Page("index.html", b"x")], Deadline(30))
+    publisher = FolderPublisher(f"file:{tmp_path}")
+    publisher.publish([WebFile("index.html", b"x")], Deadline(30))
     before = (tmp_path / "index.html").stat().st_ino
-    publisher.publish([Page("index.html", b"x")], Deadline(30))
+    publisher.publish([WebFile("index.html", b"x")], Deadline(30))
 
     assert before == (tmp_path / "index.html").stat().st_ino
 
@@ -49,7 +49,7 @@ def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"mine")
     (tmp_path / "index.html").symlink_to("other")
     with pytest.raises(PublishError, match="symbolic link"):
-        FilePublisher(f"file:{tmp_path}").publish([Page("index.html", b"x")], Deadline(30))
+        FolderPublisher(f"file:{tmp_path}").publish([WebFile("index.html", b"x")], Deadline(30))
 
     assert (b"mine", True) == ((tmp_path / "other").read_bytes(), (tmp_path / "index.html").is_symlink())
 
@@ -58,22 +58,22 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     """It is one sentence."""
     (tmp_path / "site").write_bytes(b"mine")
     with pytest.raises(PublishError, match="cannot be written"):
-        FilePublisher(f"file:{tmp_path}/site").publish([Page("index.html", b"x")], Deadline(30))
+        FolderPublisher(f"file:{tmp_path}/site").publish([WebFile("index.html", b"x")], Deadline(30))
 
 
 def test_a_folder_that_may_not_be_written() -> None:
     """It is one sentence, the page that is there stays, and a page that is the same already is no failure."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        publisher = FilePublisher(f"file:{folder}")
-        publisher.publish([Page("index.html", b"old")], Deadline(30))
+        publisher = FolderPublisher(f"file:{folder}")
+        publisher.publish([WebFile("index.html", b"old")], Deadline(30))
         folder.chmod(0o555)
         with as_nobody():
-            assert 1 == publisher.publish([Page("index.html", b"old")], Deadline(30)).kept
+            assert 1 == publisher.publish([WebFile("index.html", b"old")], Deadline(30)).kept
             with pytest.raises(
                 PublishError, match=r"cannot be written \(Permission denied\): .*let this user write"
             ):
-                publisher.publish([Page("index.html", b"new")], Deadline(30))
+                publisher.publish([WebFile("index.html", b"new")], Deadline(30))
 
         assert {"index.html": b"old"} == {path.name: path.read_bytes() for path in folder.iterdir()}
         folder.chmod(0o755)
@@ -82,10 +82,10 @@ def test_a_folder_that_may_not_be_written() -> None:
 def test_a_folder_whose_parent_is_not_there(tmp_path: Path) -> None:
     """A disk that is not mounted, or a misspelt path: exit 78, the first missing folder is named, none is made."""
     for way in ("mnt/disk/site", "mnt/disk/site/", "mnt/gone/../site"):
-        publisher = FilePublisher(f"file:{tmp_path}/{way}")
+        publisher = FolderPublisher(f"file:{tmp_path}/{way}")
         for attempt in (publisher.publish, lambda pages, deadline, it=publisher: it.check(deadline, pages)):
             with pytest.raises(PublishImpossible, match=f"folder {tmp_path}/mnt is not.*create = true"):
-                attempt([Page("index.html", b"x")], Deadline(30))
+                attempt([WebFile("index.html", b"x")], Deadline(30))
 
     assert [] == list(tmp_path.iterdir())
 
@@ -94,7 +94,7 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
     """A parent behind it is missing, too."""
     (tmp_path / "www").symlink_to(tmp_path / "disk")
     with pytest.raises(PublishImpossible, match=f"folder {tmp_path}/www is not there"):
-        FilePublisher(f"file:{tmp_path}/www/site").publish([Page("index.html", b"x")], Deadline(30))
+        FolderPublisher(f"file:{tmp_path}/www/site").publish([WebFile("index.html", b"x")], Deadline(30))
 
     assert ["www"] == [path.name for path in tmp_path.iterdir()]
 
@@ -102,8 +102,10 @@ def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
 def test_the_last_folder_is_made_where_its_parent_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the default `file:site` needs it; with create = true the others are made, too."""
     monkeypatch.chdir(tmp_path)
-    near = FilePublisher("file:site").publish([Page("index.html", b"x")], Deadline(30))
-    far = FilePublisher(f"file:{tmp_path}/a/b", create=True).publish([Page("x.html", b"x")], Deadline(30))
+    near = FolderPublisher("file:site").publish([WebFile("index.html", b"x")], Deadline(30))
+    far = FolderPublisher(f"file:{tmp_path}/a/b", create=True).publish(
+        [WebFile("x.html", b"x")], Deadline(30)
+    )
 
     assert ("the folder site",) == near.made
     assert (f"the folder {tmp_path}/a", f"the folder {tmp_path}/a/b") == far.made
@@ -114,7 +116,7 @@ def test_the_last_folder_is_made_where_its_parent_is(tmp_path: Path, monkeypatch
 
 def test_a_page_that_cannot_be_read() -> None:
     """It may be anybody's: refused with exit 78 and left alone; a snapshot of ours below it proves that it is ours."""
-    ours = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", SAMPLE)]
+    ours = [WebFile("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), WebFile("index.html", SAMPLE)]
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "nse").mkdir()
@@ -127,10 +129,10 @@ def test_a_page_that_cannot_be_read() -> None:
             with pytest.raises(
                 PublishImpossible, match=r"index\.html there cannot be read.*overwrite = true"
             ):
-                FilePublisher(f"file:{folder}").publish(ours, Deadline(30))
+                FolderPublisher(f"file:{folder}").publish(ours, Deadline(30))
             assert [] == list((folder / "nse").iterdir())
             (folder / "nse" / "snapshot.json").write_bytes(ours[0].content)
-            FilePublisher(f"file:{folder}").publish(ours, Deadline(30))
+            FolderPublisher(f"file:{folder}").publish(ours, Deadline(30))
 
         assert SAMPLE == page.read_bytes()
 
@@ -151,10 +153,10 @@ def as_nobody() -> Iterator[None]:
 def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk]) -> None:
     """The old page stays, byte by byte, nothing else is left, and it is told what to do."""
     small_disk(tmp_path / "site", 64)
-    publisher = FilePublisher(f"file:{tmp_path}/site")
-    publisher.publish([Page("index.html", b"old" * 10_000)], Deadline(30))
+    publisher = FolderPublisher(f"file:{tmp_path}/site")
+    publisher.publish([WebFile("index.html", b"old" * 10_000)], Deadline(30))
     with pytest.raises(PublishError, match="No space left on device.*make room"):
-        publisher.publish([Page("index.html", b"new" * 20_000)], Deadline(30))
+        publisher.publish([WebFile("index.html", b"new" * 20_000)], Deadline(30))
 
     assert [("index.html", b"old" * 10_000)] == [
         (path.name, path.read_bytes()) for path in (tmp_path / "site").iterdir()
@@ -164,18 +166,18 @@ def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk
 def test_a_mount_that_has_one_mode_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where modes cannot be changed, pages are put all the same: who sees them is the mount's matter."""
     monkeypatch.setattr(os, "fchmod", lambda *_: None)
-    publisher = FilePublisher(f"file:{tmp_path}")
-    publisher.publish([Page("index.html", b"old")], Deadline(30))
-    publisher.publish([Page("index.html", b"new")], Deadline(30))
+    publisher = FolderPublisher(f"file:{tmp_path}")
+    publisher.publish([WebFile("index.html", b"old")], Deadline(30))
+    publisher.publish([WebFile("index.html", b"new")], Deadline(30))
 
     assert b"new" == (tmp_path / "index.html").read_bytes()
 
 
 def test_a_page_that_visitors_may_not_read_is_put_anew(tmp_path: Path) -> None:
     """Whatever made it so."""
-    publisher = FilePublisher(f"file:{tmp_path}")
-    publisher.publish([Page("index.html", b"x")], Deadline(30))
+    publisher = FolderPublisher(f"file:{tmp_path}")
+    publisher.publish([WebFile("index.html", b"x")], Deadline(30))
     (tmp_path / "index.html").chmod(0o600)
 
-    assert 1 == publisher.publish([Page("index.html", b"x")], Deadline(30)).put
+    assert 1 == publisher.publish([WebFile("index.html", b"x")], Deadline(30)).put
     assert 0o644 == (tmp_path / "index.html").stat().st_mode & 0o777

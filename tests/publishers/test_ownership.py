@@ -10,7 +10,7 @@ from heatmap.errors import PublishImpossible
 from heatmap.publishers import ownership
 from heatmap.run import tick
 from heatmap.run.demo import FINAL, settings
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.checkout import CHECKOUT
 
 UPGRADES = CHECKOUT / "tests" / "upgrades"
@@ -86,11 +86,11 @@ def test_what_a_run_puts_bears_the_mark(tmp_path: Path) -> None:
     assert all(ownership.is_recording(found[name]) for name in must if name.endswith(".html"))
 
 
-def asked(pages: list[Page], there: dict[str, bytes]) -> list[str]:
+def asked(pages: list[WebFile], there: dict[str, bytes]) -> list[str]:
     """The pages that are read to check these."""
     names: list[str] = []
 
-    def read(page: Page) -> bytes | None:
+    def read(page: WebFile) -> bytes | None:
         names.append(page.path)
         return there.get(page.path)
 
@@ -100,8 +100,8 @@ def asked(pages: list[Page], there: dict[str, bytes]) -> list[str]:
 
 def test_the_page_of_a_folder_spares_the_others() -> None:
     """One read a folder; where it has no page, the snapshot; in an empty folder all, which are not there."""
-    snapshot = Page("nse/snapshot.json", b'{"schema": "market-heatmap/1", "market": "nse"}')
-    pages = [snapshot, Page("nse/heatmap.svg", b"<svg/>"), Page("nse/index.html", GENERATOR.encode())]
+    snapshot = WebFile("nse/snapshot.json", b'{"schema": "market-heatmap/1", "market": "nse"}')
+    pages = [snapshot, WebFile("nse/heatmap.svg", b"<svg/>"), WebFile("nse/index.html", GENERATOR.encode())]
     old = {"nse/index.html": GENERATOR.encode() + b"old", "nse/heatmap.svg": b"any"}
     killed = {"nse/snapshot.json": snapshot.content + b" ", "nse/heatmap.svg": b"any"}
 
@@ -114,6 +114,6 @@ def test_the_page_of_a_folder_spares_the_others() -> None:
 
 def test_the_same_bytes_are_nobodys_loss() -> None:
     """A file without a mark that is the same already is no reason to refuse."""
-    pages = [Page("nse/heatmap.svg", b"<svg/>"), Page("nse/index.html", GENERATOR.encode())]
+    pages = [WebFile("nse/heatmap.svg", b"<svg/>"), WebFile("nse/index.html", GENERATOR.encode())]
 
     assert ["nse/index.html", "nse/heatmap.svg"] == asked(pages, {"nse/heatmap.svg": b"<svg/>"})

@@ -412,7 +412,7 @@ def looks(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Whether a run looks at the market at all."""
 
     def run(now: str) -> bool:
-        lasts = idle.lasts(["run", "--now", at(now).isoformat()])
+        lasts = idle.is_idle(["run", "--now", at(now).isoformat()])
         assert 0 == installed.run(now)[0]
         return not lasts
 
@@ -451,7 +451,7 @@ def test_another_run_at_work(installed: Installation) -> None:
     with lock(Path("state")):
         assert (0, "") == installed.run("2027-01-02T08:32")
     assert asked == installed.asked
-    assert not idle.lasts(["run", "--now", at("2027-01-02T08:37").isoformat()])
+    assert not idle.is_idle(["run", "--now", at("2027-01-02T08:37").isoformat()])
     installed.run("2027-01-02T08:37")
     assert asked < installed.asked
 
@@ -461,4 +461,4 @@ def test_a_new_calendar_ends_the_rest(installed: Installation) -> None:
     installed.exchange.holidays = holiday_master(MADE_UP_2027)
     installed.run("2027-01-02T08:32")
 
-    assert not idle.lasts(["run", "--now", (at("2027-01-02T08:32") + timedelta(seconds=1)).isoformat()])
+    assert not idle.is_idle(["run", "--now", (at("2027-01-02T08:32") + timedelta(seconds=1)).isoformat()])

@@ -18,7 +18,7 @@ from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.pages.archive import calendar_page
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.run import final_figures, final_parts, history_session, tick
 from heatmap.state.memory import Memory, State
 from heatmap.state.report import Report
@@ -62,7 +62,7 @@ class Market:
     @property
     def owed(self) -> list[str]:
         """The parts that are still missing of the last final."""
-        return sorted(final_parts.owed(self.config, self.memory))
+        return sorted(final_parts.find_missing(self.config, self.memory))
 
     @property
     def bars(self) -> dict[str, tuple[float | None, float | None]]:
@@ -167,7 +167,7 @@ def test_what_is_in_the_way_at_a_target_is_a_warning(tmp_path: Path) -> None:
     site = tmp_path / "site"
     (site / "nse-fno/feed.xml").mkdir(parents=True)
     (site / "nse-fno/2026").touch()
-    market = Market(tmp_path, publishers=(FilePublisher(f"file:{site}"),))
+    market = Market(tmp_path, publishers=(FolderPublisher(f"file:{site}"),))
     first = market.run(FINAL)
 
     assert 1 == len(first.warnings)
@@ -277,7 +277,7 @@ def test_a_run_killed_before_it_told_its_final(
     tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run finds the same news in the figures that are kept, and tells it."""
-    from heatmap.run.follow_up import Sequel
+    from heatmap.run.follow_up import FollowUp
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -285,7 +285,7 @@ def test_a_run_killed_before_it_told_its_final(
     market = Market(tmp_path, alerts=(MOVERS,))
     hooks.manner = "ok"
     with monkeypatch.context() as patch:
-        patch.setattr(Sequel, "tell", killed)
+        patch.setattr(FollowUp, "tell", killed)
         with pytest.raises(KeyboardInterrupt):
             market.run(FINAL)
     assert ([], "2026-09-17", ["alerts"]) == (symbols(hooks), market.memory.final_date, market.owed)

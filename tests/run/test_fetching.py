@@ -79,7 +79,7 @@ def several(
     return config._replace(markets=(config.markets[0]._replace(sources=named),), **more)
 
 
-def remembered(config: Config) -> dict[str, circuit_breaker.Blocks]:
+def remembered(config: Config) -> dict[str, circuit_breaker.BlockRecord]:
     """What is remembered of the market's sources."""
     return circuit_breaker.from_plain(State(config.state_directory)["nse-fno"].sources)
 

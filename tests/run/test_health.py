@@ -12,9 +12,9 @@ from heatmap.market.calendar import packaged
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.phases import Calendar
 from heatmap.run import health
-from heatmap.state.circuit_breaker import Blocks, to_plain
+from heatmap.state.circuit_breaker import BlockRecord, to_plain
 from heatmap.state.memory import Memory
-from heatmap.state.run_log import Outcome
+from heatmap.state.run_log import RunOutcome
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 NSE = packaged.load(SessionOptions(), Path())
@@ -25,21 +25,21 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"{text if len(text) > 12 else f'2026-11-{text}'}:00+05:30")
 
 
-def good(moment: datetime) -> Outcome:
+def good(moment: datetime) -> RunOutcome:
     """A tick that published."""
-    return Outcome("nse-fno", moment, 0, "published", "", "nse", 210, moment)
+    return RunOutcome("nse-fno", moment, 0, "published", "", "nse", 210, moment)
 
 
-def failed(moment: datetime, word: str = "blocked", code: int = 75) -> Outcome:
+def failed(moment: datetime, word: str = "blocked", code: int = 75) -> RunOutcome:
     """A tick that did not."""
-    return Outcome("nse-fno", moment, code, word, "it went wrong: mend it")
+    return RunOutcome("nse-fno", moment, code, word, "it went wrong: mend it")
 
 
-def judged(tmp_path: Path, now: datetime, *ended: Outcome, **memory: object) -> health.Health:
+def judged(tmp_path: Path, now: datetime, *ended: RunOutcome, **memory: object) -> health.Health:
     """What is thought of NSE at `now`."""
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
     market = config.markets[0]._replace(calendar=NSE)
-    return health.judge(config, market, ended, Memory(**memory), now)  # type: ignore[arg-type]
+    return health.assess(config, market, ended, Memory(**memory), now)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,9 @@ def test_the_last_tick_decides(tmp_path: Path) -> None:
 
 def test_a_veto_is_well(tmp_path: Path) -> None:
     """The source says that the market is not open: nothing has failed, and that is told while it should be."""
-    vetoed = Outcome("nse-fno", at("20T15:12"), 0, "skipped", "the source says that the market is not open")
+    vetoed = RunOutcome(
+        "nse-fno", at("20T15:12"), 0, "skipped", "the source says that the market is not open"
+    )
     found = judged(tmp_path, at("20T15:14"), vetoed)
     later = judged(tmp_path, at("20T15:44"), vetoed._replace(at=at("20T15:37")))
 
@@ -168,9 +170,11 @@ def test_a_veto_where_the_market_never_closes(tmp_path: Path) -> None:
     """No calendar could be mended: it is the source that is looked at."""
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
     market = config.markets[0]._replace(calendar=Calendar("always", "UTC", always=True))
-    vetoed = Outcome("nse-fno", at("20T15:12"), 0, "skipped", "the figures are of 2026-11-02, not of today")
+    vetoed = RunOutcome(
+        "nse-fno", at("20T15:12"), 0, "skipped", "the figures are of 2026-11-02, not of today"
+    )
 
-    found = health.judge(config, market, [vetoed], Memory(), at("20T15:14"))
+    found = health.assess(config, market, [vetoed], Memory(), at("20T15:14"))
 
     (trouble,) = found.troubles
     assert trouble.sentence.startswith("this market is always open, but the figures are of 2026-11-02")
@@ -179,12 +183,12 @@ def test_a_veto_where_the_market_never_closes(tmp_path: Path) -> None:
 
 def test_a_rest_does_not_hide_what_it_came_from(tmp_path: Path) -> None:
     """A tick that asked nothing ends with 0, and mends nothing; until when is told."""
-    blocks = to_plain({"nse": Blocks(3, at("20T11:02").isoformat())})
-    resting = Outcome("nse-fno", at("20T11:07"), 0, "resting", "left alone")
+    blocks = to_plain({"nse": BlockRecord(3, at("20T11:02").isoformat())})
+    resting = RunOutcome("nse-fno", at("20T11:07"), 0, "resting", "left alone")
     found = judged(tmp_path, at("20T11:08"), failed(at("20T11:02")), resting, sources=blocks)
 
     assert 75 == found.code
-    assert [health.Rest("nse", at("20T11:12"), 3)] == [*found.rests]
+    assert [health.Cooldown("nse", at("20T11:12"), 3)] == [*found.rests]
     assert "nse is left alone until Fri 20 Nov 2026 11:12 IST" in found.troubles[0].sentence
 
 
@@ -214,7 +218,7 @@ def test_the_calendars_end(tmp_path: Path, memory: Memory, now: str, parts: list
     market = config.markets[0]._replace(sources=(NamedSource("nse", "nse", MemorySource()),))
     when = at(now)
 
-    found = health.judge(config, market, [good(when - timedelta(minutes=2))], memory, when)
+    found = health.assess(config, market, [good(when - timedelta(minutes=2))], memory, when)
 
     assert (0, 1) == (found.code, len(found.troubles))
     assert all(part in found.troubles[0].sentence for part in parts)
@@ -228,7 +232,7 @@ def test_a_calendar_that_cannot_be_renewed(tmp_path: Path) -> None:
     own = config.markets[0]._replace(session=SessionOptions(open="9:15", close="15:30"))
 
     assert "heatmap calendar update" in relayed.troubles[0].sentence
-    assert "coverage_to" in str(health.judge(config, own, [good(when)], Memory(), when).troubles)
+    assert "coverage_to" in str(health.assess(config, own, [good(when)], Memory(), when).troubles)
 
 
 def test_a_clock_from_before_the_calendar(tmp_path: Path) -> None:
@@ -242,7 +246,7 @@ def test_a_clock_from_before_the_calendar(tmp_path: Path) -> None:
 def test_a_veto_past_the_calendars_end(tmp_path: Path) -> None:
     """A holiday that a presumed calendar does not know is right, and said as such."""
     when = at("2027-01-26T11:04")
-    vetoed = Outcome("nse-fno", at("2027-01-26T11:02"), 0, "skipped", "the figures are of 2027-01-25")
+    vetoed = RunOutcome("nse-fno", at("2027-01-26T11:02"), 0, "skipped", "the figures are of 2027-01-25")
 
     found = judged(tmp_path, when, vetoed)
 
@@ -270,9 +274,11 @@ def test_a_time_that_is_none(tmp_path: Path, text: str) -> None:
 
 def test_codes_that_differ() -> None:
     """Then it is 75, as for a run; what is only to be known does not count."""
-    one, other, known = health.Trouble("a", 65), health.Trouble("b", 78), health.Trouble("c")
+    one, other, known = health.Issue("a", 65), health.Issue("b", 78), health.Issue("c")
 
-    assert [0, 65, 75] == [health.common_code(each) for each in ([known], [one, one, known], [one, other])]
+    assert [0, 65, 75] == [
+        health.worst_exit_code(each) for each in ([known], [one, one, known], [one, other])
+    ]
 
 
 def test_when_a_tick_counts_as_missed(tmp_path: Path) -> None:
@@ -287,7 +293,7 @@ def test_when_a_tick_counts_as_missed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("now", ["20T18:00", "21T12:00", "23T09:00"])
 def test_a_closing_page_that_never_came(tmp_path: Path, now: str) -> None:
     """No tick failed, and yet the day has no closing page: that is told, until the next session begins."""
-    skipped = Outcome("nse-fno", at("20T17:02"), 0, "skipped", "the figures are of 2026-11-19")
+    skipped = RunOutcome("nse-fno", at("20T17:02"), 0, "skipped", "the figures are of 2026-11-19")
     found = judged(tmp_path, at(now), good(at("20T15:02")), skipped)
     there = judged(tmp_path, at(now), skipped, final_date="2026-11-20")
 
@@ -305,18 +311,18 @@ def test_a_source_that_others_stand_in_for(tmp_path: Path) -> None:
     first = good(at("20T11:02"))._replace(source="first")
     second = first._replace(source="second", sentence="first: it was renamed")
 
-    found = health.judge(config, market, [second], Memory(), at("20T11:04"))
+    found = health.assess(config, market, [second], Memory(), at("20T11:04"))
 
     assert 0 == found.code
     assert ["the page came from second, for first gave nothing (first: it was renamed)"] == [
         trouble.sentence for trouble in found.troubles
     ]
-    assert () == health.judge(config, market, [first], Memory(), at("20T11:04")).troubles
+    assert () == health.assess(config, market, [first], Memory(), at("20T11:04")).troubles
 
 
 def test_what_follows_the_page_and_failed(tmp_path: Path) -> None:
     """It is only to be known, with what the target said; a part that is switched off is of no interest."""
-    good = Outcome("nse-fno", at("20T15:47"), 0, "published")
+    good = RunOutcome("nse-fno", at("20T15:47"), 0, "published")
     memory = {
         "final_date": "2026-11-20",
         "closed_date": "2026-11-20",

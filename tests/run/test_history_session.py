@@ -21,7 +21,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Change, Quote
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import tick
-from heatmap.run.history_session import MOST_TOLD, Chronicle
+from heatmap.run.history_session import MOST_TOLD, HistorySession
 from heatmap.state.memory import State
 from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -81,7 +81,7 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     assert row["changes"]["1mo"]["percent"] is None
     assert "1mo" in row["doubts"]
     history = json.loads(target.pages["nse-fno/history.json"])
-    values = varint.unpacked(history["readings"]["change 5d"]["values"])
+    values = varint.decode(history["readings"]["change 5d"]["values"])
     falls = [varint.signed(code) for code in values[:1]] + [-code for code in values[1:]]
     assert [100] + [0] * 7 + [-319] == falls  # 8 times +1.00 %, then by 3.19 points less: -2.19 %
     tick.run(config, now=FINAL)
@@ -170,11 +170,11 @@ def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
     """The final is remembered as done only once the history has it."""
     config = configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher())
 
-    def killed(_: Chronicle) -> None:
+    def killed(_: HistorySession) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Chronicle, "keep", killed)
+        patched.setattr(HistorySession, "keep", killed)
         tick.run(config, now=FINAL)
     tick.run(config, now=FINAL + FIVE)
 

@@ -12,18 +12,18 @@ from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigE
 from heatmap.publishers.delivery import Delivery
 from heatmap.run import publishing, tick
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.run.test_tick import OPEN
 
-PAGES = [Page("index.html", b"x")]
+PAGES = [WebFile("index.html", b"x")]
 
 
 def test_targets_do_not_wait_for_each_other() -> None:
     """Each waits until all three are under way: one after another they never would be."""
     together = threading.Barrier(3, timeout=20)
     targets = [MemoryPublisher(name=f"memory:{n}", before=together.wait) for n in range(3)]
-    outcomes = list(publishing.bring(targets, PAGES, Deadline(30)))
+    outcomes = list(publishing.publish_to_all(targets, PAGES, Deadline(30)))
 
     assert [None] * 3 == [outcome.error for outcome in outcomes]
     assert {"memory:0", "memory:1", "memory:2"} == {outcome.target for outcome in outcomes}
@@ -33,7 +33,7 @@ def test_the_good_one_is_told_while_the_slow_one_is_under_way() -> None:
     """Outcomes come as they happen."""
     go_on = threading.Event()
     slow = MemoryPublisher(name="slow", before=lambda: go_on.wait(20))
-    outcomes = publishing.bring([slow, MemoryPublisher(name="quick")], PAGES, Deadline(30))
+    outcomes = publishing.publish_to_all([slow, MemoryPublisher(name="quick")], PAGES, Deadline(30))
 
     assert "quick" == next(outcomes).target
     go_on.set()
@@ -46,7 +46,7 @@ def test_one_that_never_ends_is_left_behind_at_the_deadline(monkeypatch: pytest.
     end = threading.Event()
     hangs, good = MemoryPublisher(name="hangs", before=lambda: end.wait(60)), MemoryPublisher(name="good")
     begun = time.monotonic()
-    outcomes = {each.target: each for each in publishing.bring([hangs, good], PAGES, Deadline(0.3))}
+    outcomes = {each.target: each for each in publishing.publish_to_all([hangs, good], PAGES, Deadline(0.3))}
     took = time.monotonic() - begun
     end.set()
 
@@ -106,7 +106,7 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
             started.set()
             aborted.wait(20)
 
-    outcomes = publishing.bring([MemoryPublisher(), MemoryPublisher(before=hang)], PAGES, deadline)
+    outcomes = publishing.publish_to_all([MemoryPublisher(), MemoryPublisher(before=hang)], PAGES, deadline)
     next(outcomes)
     assert started.wait(20)
     with pytest.raises(InterruptedError):
@@ -122,7 +122,7 @@ def test_after_a_signal_all_targets_have_one_end(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(publishing, "STOP_SECONDS", 0.5)
     end = threading.Event()
     targets = [MemoryPublisher(name=str(n), before=lambda: end.wait(60)) for n in range(10)]
-    outcomes = publishing.bring([MemoryPublisher(), *targets], PAGES, Deadline(60))
+    outcomes = publishing.publish_to_all([MemoryPublisher(), *targets], PAGES, Deadline(60))
     next(outcomes)
     begun = time.monotonic()
     with pytest.raises(InterruptedError):
@@ -138,15 +138,15 @@ def test_what_follows_the_pages() -> None:
     first, second = MemoryPublisher(name="first"), MemoryPublisher(name="second")
     asked: dict[str, list[Delivery | None]] = {"first": [], "second": []}
 
-    def more(target: str, delivery: Delivery | None) -> list[Page]:
+    def more(target: str, delivery: Delivery | None) -> list[WebFile]:
         asked[target].append(delivery)
         return (
-            [Page(f"m/{len(asked[target])}", b"x", "archive")]
+            [WebFile(f"m/{len(asked[target])}", b"x", "archive")]
             if len(asked[target]) < 4 and target == "first"
             else []
         )
 
-    outcomes = [*publishing.bring([first, second], PAGES, Deadline(30), more)]
+    outcomes = [*publishing.publish_to_all([first, second], PAGES, Deadline(30), more)]
 
     assert [None, None] == [outcome.error for outcome in outcomes]
     assert (["index.html", "m/1", "m/2", "m/3"], ["index.html"]) == (first.order, second.order)
@@ -160,7 +160,7 @@ def test_what_follows_fails_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
     end = threading.Event()
     lost, hangs, slow = (MemoryPublisher(name=name) for name in ("lost", "hangs", "slow"))
 
-    def more(target: str, delivery: Delivery | None) -> list[Page]:
+    def more(target: str, delivery: Delivery | None) -> list[WebFile]:
         if delivery is None:
             return []
         if target == "lost":
@@ -169,9 +169,9 @@ def test_what_follows_fails_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
             hangs.before = lambda: end.wait(60)
         if target == "slow":
             time.sleep(1.9)  # then less than a tenth of the time is left, and no other delivery is begun
-        return [Page("m/1", b"x", "archive")]
+        return [WebFile("m/1", b"x", "archive")]
 
-    outcomes = [*publishing.bring([lost, hangs, slow], PAGES, Deadline(2), more)]
+    outcomes = [*publishing.publish_to_all([lost, hangs, slow], PAGES, Deadline(2), more)]
     end.set()
 
     assert {"lost", "hangs", "slow"} == {outcome.target for outcome in outcomes if outcome.error is None}

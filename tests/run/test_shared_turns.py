@@ -58,7 +58,7 @@ class Machine:
         """What its status has to say."""
         (market,) = self.config.markets
         ended = run_log.read(self.config.state_directory)
-        found = health.judge(self.config, market, ended, State(self.config.state_directory)["nse-fno"], now)
+        found = health.assess(self.config, market, ended, State(self.config.state_directory)["nse-fno"], now)
         return [(trouble.code, trouble.sentence) for trouble in found.troubles]
 
 

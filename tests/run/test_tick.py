@@ -24,7 +24,7 @@ from heatmap.market.quotes import Quote
 from heatmap.pictures.market_map import png
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 from heatmap.run import tick
 from heatmap.state.memory import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -69,7 +69,7 @@ def test_an_open_market_is_published_parts_first(tmp_path: Path) -> None:
 
 def test_a_folder_that_had_to_be_made(tmp_path: Path) -> None:
     """The first run says so; a later one warns, for the folder that visitors see may be another now."""
-    target = FilePublisher(f"file:{tmp_path}/site")
+    target = FolderPublisher(f"file:{tmp_path}/site")
     said: list[str] = []
     config = configuration(tmp_path, MemorySource(), target)
     first = tick.run(config, now=OPEN, say=said.append)

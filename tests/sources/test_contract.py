@@ -21,7 +21,7 @@ from heatmap.sources.interface import Source
 from heatmap.sources.nse.archive import NseArchive
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.recording import Recording
-from heatmap.sources.snapshot_file import File
+from heatmap.sources.snapshot_file import SnapshotFile
 from tests.servers.archives import Archives, share
 from tests.servers.exchange import Exchange
 
@@ -52,7 +52,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         file = tmp_path / "saved.json"
         with Exchange(now=NOW) as exchange:
             file.write_bytes(exchange.body())
-        yield File(path=str(file)), file.unlink
+        yield SnapshotFile(path=str(file)), file.unlink
     elif request.param == "recording":
         broken = tmp_path / "broken.json"
         broken.write_bytes(b'{"schema"')

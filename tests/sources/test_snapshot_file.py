@@ -19,13 +19,13 @@ from heatmap.errors import (
     SourceImpossible,
     SourceNonsense,
 )
-from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.market.calendar.session import MarketStatus, Phase
 from heatmap.pages import snapshot_files
-from heatmap.pictures.context import Occasion
+from heatmap.pictures.context import PageContext
 from heatmap.pictures.market_map.table import TableView
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.recording import Recording
-from heatmap.sources.snapshot_file import File
+from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.system.limits import SNAPSHOT_BYTES
 from tests.drawings import reading_of
 from tests.servers.exchange import RECORDING, Exchange
@@ -39,13 +39,13 @@ def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
     """A saved answer of the exchange is understood."""
     with Exchange(now=NOW) as exchange:
         (tmp_path / "saved.json").write_bytes(exchange.body())
-    snapshot = File(path="saved.json").located(tmp_path).fetch(now=NOW)
+    snapshot = SnapshotFile(path="saved.json").located(tmp_path).fetch(now=NOW)
     assert (snapshot.source, snapshot.as_of, len(snapshot.quotes)) == ("nse", NOW, 210)
 
 
 def test_snapshot_of_ours() -> None:
     """Our own format is told by its content."""
-    assert File(path=str(RECORDING)).fetch(now=NOW) == RELAYED
+    assert SnapshotFile(path=str(RECORDING)).fetch(now=NOW) == RELAYED
 
 
 def test_second_hand(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ def test_second_hand(tmp_path: Path) -> None:
     with Exchange(now=NOW, fault="one bad row") as exchange:
         first = Nse(base_url=exchange.url).fetch(now=NOW)
     view = TableView()
-    verdict = Verdict(Phase.OPEN, None, None, "")
-    occasion = Occasion("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
+    verdict = MarketStatus(Phase.OPEN, None, None, "")
+    occasion = PageContext("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
     published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
     (tmp_path / "snapshot.json").write_bytes(published)
-    second = File(path="snapshot.json").located(tmp_path).fetch(now=NOW)
+    second = SnapshotFile(path="snapshot.json").located(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
@@ -79,9 +79,9 @@ def test_over_http(tmp_path: Path) -> None:
     thread.start()
     try:
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        assert File(url=f"{base}/snapshot.json?x=1").fetch(now=NOW) == RELAYED
+        assert SnapshotFile(url=f"{base}/snapshot.json?x=1").fetch(now=NOW) == RELAYED
         with pytest.raises(SourceNonsense, match=f"^{base}/gone.json answered 404"):
-            File(url=f"{base}/gone.json").fetch(now=NOW)
+            SnapshotFile(url=f"{base}/gone.json").fetch(now=NOW)
     finally:
         server.shutdown()
         server.server_close()
@@ -91,7 +91,7 @@ def test_over_http(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     """Nothing brings it but a person, or the program that writes it: exit code 78, with its whole path."""
     with pytest.raises(SourceError, match=str(tmp_path)) as caught:
-        File(path="gone.json").located(tmp_path).fetch(now=NOW)
+        SnapshotFile(path="gone.json").located(tmp_path).fetch(now=NOW)
     assert caught.value.exit_code == 78
 
 
@@ -100,7 +100,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(SourceImpossible, match="is no file") as caught:
-            File(path=str(path)).fetch(now=NOW)
+            SnapshotFile(path=str(path)).fetch(now=NOW)
         assert caught.value.exit_code == 78
 
 
@@ -114,7 +114,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
         os.seteuid(65534)  # root may read every file; nobody may not
     try:
         with pytest.raises(SourceImpossible, match="cannot be read"):
-            File(path=str(file)).fetch(now=NOW)
+            SnapshotFile(path=str(file)).fetch(now=NOW)
     finally:
         os.seteuid(user)
 
@@ -135,7 +135,7 @@ def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> Non
     file = tmp_path / "x.json"
     file.write_bytes(content)
     with pytest.raises(kind) as caught:
-        File(path=str(file)).fetch(now=NOW)
+        SnapshotFile(path=str(file)).fetch(now=NOW)
     assert str(caught.value).startswith(f"{file} holds")
 
 
@@ -157,14 +157,16 @@ def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> Non
 def test_configuration(table: dict[str, str]) -> None:
     """Exactly one place, and an address without a password in it, which is not repeated."""
     with pytest.raises(ConfigError) as caught:
-        File(**table)  # type: ignore[arg-type]  # wrong on purpose
+        SnapshotFile(**table)  # type: ignore[arg-type]  # wrong on purpose
     assert "pw" not in str(caught.value)
 
 
 def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths start at the given folder, ~ at home; absolute ones and addresses stay."""
     monkeypatch.setenv("HOME", "/home/me")
-    assert File(path="a/b.json").located(tmp_path).path == str(tmp_path / "a/b.json")
-    assert File(path="/a/b.json").located(tmp_path).path == "/a/b.json"
-    assert File(path="~/b.json").located(tmp_path).path == "/home/me/b.json"
-    assert File(url="https://a.example/b").located(tmp_path) == File(url="https://a.example/b")
+    assert SnapshotFile(path="a/b.json").located(tmp_path).path == str(tmp_path / "a/b.json")
+    assert SnapshotFile(path="/a/b.json").located(tmp_path).path == "/a/b.json"
+    assert SnapshotFile(path="~/b.json").located(tmp_path).path == "/home/me/b.json"
+    assert SnapshotFile(url="https://a.example/b").located(tmp_path) == SnapshotFile(
+        url="https://a.example/b"
+    )

@@ -20,7 +20,7 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.state import circuit_breaker
-from heatmap.state.circuit_breaker import NONE, Blocks
+from heatmap.state.circuit_breaker import NONE, BlockRecord
 
 NOON = datetime(2026, 9, 17, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = 5
@@ -33,11 +33,11 @@ def asks_to_wait(seconds: float | None) -> SourceOverloaded:
     return error
 
 
-def blocked(times: int, error: SourceError | None = None) -> Blocks:
+def blocked(times: int, error: SourceError | None = None) -> BlockRecord:
     """What is remembered after so many blocks in a row, the last at noon."""
     blocks = NONE
     for _ in range(times):
-        blocks = circuit_breaker.after(blocks, error or SourceBlocked("no"), NOON)
+        blocks = circuit_breaker.record_attempt(blocks, error or SourceBlocked("no"), NOON)
     return blocks
 
 
@@ -67,23 +67,23 @@ def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
 )
 def test_it_closes_by_itself(answer: SourceError | None) -> None:
     """Whoever answers lets us in, whatever it is worth."""
-    assert circuit_breaker.after(blocked(9), answer, NOON) == NONE
+    assert circuit_breaker.record_attempt(blocked(9), answer, NOON) == NONE
 
 
 @pytest.mark.parametrize("answer", [SourceError("x"), SourceUntrusted("x"), asks_to_wait(None)])
 def test_what_proves_nothing_changes_nothing(answer: SourceError) -> None:
     """A network that is down, and a server in trouble, are neither a block nor the end of one."""
-    assert circuit_breaker.after(blocked(2), answer, NOON) == blocked(2)
+    assert circuit_breaker.record_attempt(blocked(2), answer, NOON) == blocked(2)
 
 
 def test_one_question_after_each_rest() -> None:
     """It is asked again as the rest ends, and not a second earlier."""
     blocks, end = blocked(3), NOON + timedelta(minutes=10)
 
-    assert circuit_breaker.rests_until(blocks, FIVE_MINUTES, end - timedelta(seconds=1)) == end
-    assert circuit_breaker.rests_until(blocks, FIVE_MINUTES, end) is None
-    probed = circuit_breaker.after(blocks, SourceBlocked("no"), end)
-    assert circuit_breaker.rests_until(probed, FIVE_MINUTES, end) == end + timedelta(minutes=20)
+    assert circuit_breaker.open_until(blocks, FIVE_MINUTES, end - timedelta(seconds=1)) == end
+    assert circuit_breaker.open_until(blocks, FIVE_MINUTES, end) is None
+    probed = circuit_breaker.record_attempt(blocks, SourceBlocked("no"), end)
+    assert circuit_breaker.open_until(probed, FIVE_MINUTES, end) == end + timedelta(minutes=20)
 
 
 @given(
@@ -97,7 +97,7 @@ def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, 
     blocks = blocked(times, None if wish is None else asks_to_wait(wish))
     now = NOON + timedelta(minutes=jump)
 
-    until = circuit_breaker.rests_until(blocks, interval, now)
+    until = circuit_breaker.open_until(blocks, interval, now)
 
     longest = max(6 * 3600, interval * 60)
     assert until is None or 0 < (until - now).total_seconds() <= min(

@@ -87,11 +87,11 @@ def test_a_changed_file_wakes(
 ) -> None:
     """The configuration, the overrides, what is remembered: touched, rewritten or gone, the note is void."""
     looked(NIGHT)
-    assert idle.lasts(["run", "--now", NIGHT])
+    assert idle.is_idle(["run", "--now", NIGHT])
 
     change(tmp_path / name)
 
-    assert not idle.lasts(["run", "--now", NIGHT])
+    assert not idle.is_idle(["run", "--now", NIGHT])
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_a_changed_file_wakes(
 def test_anything_but_a_plain_run_looks(looked: Callable[[str], bool], more: list[str]) -> None:
     """Options that ask for more, another configuration, and nonsense are not answered by a note."""
     looked(NIGHT)
-    assert idle.lasts(["run", "--now", NIGHT])
-    assert not idle.lasts(["run", "--now", NIGHT, *more])
-    assert not idle.lasts(["check"])
+    assert idle.is_idle(["run", "--now", NIGHT])
+    assert not idle.is_idle(["run", "--now", NIGHT, *more])
+    assert not idle.is_idle(["check"])
 
 
 def test_two_configurations_in_one_folder_keep_apart(tmp_path: Path, looked: Callable[[str], bool]) -> None:
@@ -121,8 +121,8 @@ def test_two_configurations_in_one_folder_keep_apart(tmp_path: Path, looked: Cal
     looked(NIGHT)
     (tmp_path / "other.toml").write_text('[[market]]\nname = "x"\n[market.session]\ncalendar = "always"\n')
 
-    assert not idle.lasts(["run", "--config", "other.toml", "--now", NIGHT])
-    assert idle.lasts(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", NIGHT])
+    assert not idle.is_idle(["run", "--config", "other.toml", "--now", NIGHT])
+    assert idle.is_idle(["run", "--config", str(tmp_path / "heatmap.toml"), "--now", NIGHT])
 
 
 @pytest.mark.parametrize("content", ["", "\n\n\n", "0.1.0\nx\ny\nz", "\udcff"])
@@ -141,14 +141,14 @@ def test_markets_wake_with_the_first_of_them(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "state").mkdir()
     (tmp_path / "heatmap.toml").write_text('[[market]]\nname = "nse-fno"\n' + early)
     assert cli.main(["run", "--now", NIGHT]) == 0
-    assert idle.lasts(["run", "--now", "2026-09-18T07:59:00+05:30"])
-    assert not idle.lasts(["run", "--now", "2026-09-18T08:00:00+05:30"])
+    assert idle.is_idle(["run", "--now", "2026-09-18T07:59:00+05:30"])
+    assert not idle.is_idle(["run", "--now", "2026-09-18T08:00:00+05:30"])
 
     with Exchange(now=datetime.fromisoformat(NIGHT) - timedelta(minutes=1)) as exchange:
         always = f'[[market]]\nname = "x"\n[market.source]\nbase_url = "{exchange.url}"\n[market.session]\ncalendar = "always"\n'
         (tmp_path / "heatmap.toml").write_text('[[market]]\nname = "nse-fno"\n' + always)
         cli.main(["run", "--now", NIGHT])
-    assert not idle.lasts(["run", "--now", NIGHT])
+    assert not idle.is_idle(["run", "--now", NIGHT])
 
 
 def test_the_end_of_the_calendar_allows_no_sleep(looked: Callable[[str], bool]) -> None:
@@ -168,7 +168,7 @@ def test_a_note_that_cannot_be_put_in_place_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    idle.note(str(config), 0.0, 1.0, [])
+    idle.mark_idle(str(config), 0.0, 1.0, [])
 
     assert [] == [*(tmp_path / idle.STATE_DIRECTORY).iterdir()]
 
@@ -224,6 +224,6 @@ def test_a_folder_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     config = str(folder / "heatmap.toml")
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
-    idle.note(config, 0.0, 9e9, [config])
+    idle.mark_idle(config, 0.0, 9e9, [config])
 
-    assert idle.lasts(["run", "--config", config, "--now", NIGHT])
+    assert idle.is_idle(["run", "--config", config, "--now", NIGHT])

@@ -141,7 +141,7 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
         "markets": {"a": {"final_date": "2026-09-16", "outcomes": kept}, "b": {"outcomes": 3}},
     }
     (tmp_path / "state.json").write_text(json.dumps(former))
-    run_log.append(tmp_path, [run_log.Outcome("a", began, 65, "changed")])
+    run_log.append(tmp_path, [run_log.RunOutcome("a", began, 65, "changed")])
 
     State(tmp_path).remember("a", warned_on="2027-01-01")
     State(tmp_path).remember("a", published_at="2026-09-17T11:10:00+05:30")

@@ -33,14 +33,14 @@ from heatmap.errors import (
 from heatmap.run import tick
 from heatmap.state import memory, run_log
 from heatmap.state.memory import lock
-from heatmap.state.run_log import Outcome
+from heatmap.state.run_log import RunOutcome
 from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 
 OPEN = datetime.fromisoformat("2026-09-17T11:00:00+05:30")
 FIVE_MINUTES = timedelta(minutes=5)
-PUBLISHED = Outcome("nse-fno", OPEN, 0, "published", "", "nse", 210, OPEN - timedelta(seconds=2), 3.25)
-BLOCKED = Outcome("nse-fno", OPEN + FIVE_MINUTES, 75, "blocked", "it answered 403: ask from elsewhere")
+PUBLISHED = RunOutcome("nse-fno", OPEN, 0, "published", "", "nse", 210, OPEN - timedelta(seconds=2), 3.25)
+BLOCKED = RunOutcome("nse-fno", OPEN + FIVE_MINUTES, 75, "blocked", "it answered 403: ask from elsewhere")
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ JSON_VALUES = st.recursive(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.sampled_from(Outcome._fields), JSON_VALUES), st.binary(max_size=60))
+@given(st.dictionaries(st.sampled_from(RunOutcome._fields), JSON_VALUES), st.binary(max_size=60))
 @example({"market": ""}, b"")
 @example({"word": ""}, b"")
 def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes) -> None:
@@ -127,7 +127,7 @@ def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes)
             for moment in filter(None, (each.at, each.as_of)):
                 assert moment.astimezone(ZoneInfo("Asia/Kolkata")) == moment
         assert 2 * len(found) == len(run_log.read(path))
-        assert run_log.read_mark(rubbish.decode("latin-1")) is None
+        assert run_log.read_marker(rubbish.decode("latin-1")) is None
 
 
 def test_a_sentence_is_one_of_letters(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_later_version_may_add_to_a_line(tmp_path: Path) -> None:
     line = {"market": "nse-fno", "at": OPEN.isoformat(), "code": 0, "word": "published", "mood": "calm"}
     (tmp_path / "outcomes.jsonl").write_text(json.dumps(line))
 
-    assert [Outcome("nse-fno", OPEN, 0, "published")] == run_log.read(tmp_path)
+    assert [RunOutcome("nse-fno", OPEN, 0, "published")] == run_log.read(tmp_path)
 
 
 def test_it_is_bounded(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_it_costs_a_tick_less_than_two_milliseconds(tmp_path: Path) -> None:
     assert 0.002 > sorted(costs)[10]
 
 
-def kept(tmp_path: Path) -> list[Outcome]:
+def kept(tmp_path: Path) -> list[RunOutcome]:
     """What ticks in this folder have kept, without how long they took."""
     found = run_log.read(tmp_path / "state")
     assert all(each.seconds is not None for each in found if each.word != "killed")

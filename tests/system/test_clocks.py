@@ -17,7 +17,7 @@ import pytest
 from heatmap.cli import check
 from heatmap.run import health, tick
 from heatmap.sources.nse.live import Nse
-from heatmap.sources.snapshot_file import File
+from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.state import run_log
 from heatmap.state.memory import State
 from heatmap.state.report import Report
@@ -265,14 +265,14 @@ def test_a_relay_has_a_clock_too(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), Relay) as server:
         thread = Thread(target=server.handle_request)
         thread.start()
-        snapshot = File(url=f"http://127.0.0.1:{server.server_port}/snapshot.json").fetch(now=NOON)
+        snapshot = SnapshotFile(url=f"http://127.0.0.1:{server.server_port}/snapshot.json").fetch(now=NOON)
         thread.join()
 
     assert snapshot.clock_offset is not None
     assert abs(snapshot.clock_offset + 11 * MINUTE) < MINUTE / 6
     path = tmp_path / "snapshot.json"
     path.write_bytes(body)
-    assert File(path=str(path)).fetch(now=NOON).clock_offset is None
+    assert SnapshotFile(path=str(path)).fetch(now=NOON).clock_offset is None
 
 
 def test_status_and_check_say_it(
@@ -286,7 +286,7 @@ def test_status_and_check_say_it(
         ended = run_log.read(machine.config.state_directory)
         (market,) = machine.config.markets
         memory = State(machine.config.state_directory)["nse-fno"]
-        found = health.judge(machine.config, market, ended, memory, now)
+        found = health.assess(machine.config, market, ended, memory, now)
         assert 0 == found.code
         return [trouble.sentence for trouble in found.troubles]
 

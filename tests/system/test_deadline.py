@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from heatmap.errors import EXIT_TEMPORARY, DeadlineError
-from heatmap.system.deadline import Deadline, within
+from heatmap.system.deadline import Deadline, run_with_timeout
 from tests.checkout import CHECKOUT
 
 
@@ -116,9 +116,9 @@ def test_work_that_takes_too_long_is_left_behind() -> None:
     """What is in time is returned, or raised; what is not is told."""
     end = threading.Event()
 
-    assert 7 == within(10, lambda: 7)
+    assert 7 == run_with_timeout(10, lambda: 7)
     with pytest.raises(ZeroDivisionError):
-        within(10, lambda: 1 / 0)
+        run_with_timeout(10, lambda: 1 / 0)
     with pytest.raises(DeadlineError, match="0.1 seconds"):
-        within(0.1, lambda: end.wait(60))
+        run_with_timeout(0.1, lambda: end.wait(60))
     end.set()

@@ -16,7 +16,7 @@ from heatmap.cli import main
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_DATA, HistoryNonsense, SourceReshaped
 from heatmap.history import pending_actions, period_starts
-from heatmap.history.corporate_actions import Action
+from heatmap.history.corporate_actions import CorporateAction
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market import snapshot_json
@@ -295,7 +295,9 @@ def test_a_list_of_lots_that_is_too_large(body: bytes, said: str) -> None:
 def test_actions_that_wait() -> None:
     """Of thousands, as odd archives give, the newest are kept: a file of 90 MB was read by every tick."""
     found = [
-        Action(f"S{number:04d}", date(2025, 1, 1) + timedelta(days=number % 300), None, None, 100.0, 10.0)
+        CorporateAction(
+            f"S{number:04d}", date(2025, 1, 1) + timedelta(days=number % 300), None, None, 100.0, 10.0
+        )
         for number in range(3000)
     ]
 

@@ -65,13 +65,15 @@ def test_signs() -> None:
 )
 def test_words(given: object, expected: str | None) -> None:
     """Text is one line of visible characters and of bounded length."""
-    assert parsing.words(given) == expected
+    assert parsing.clean_text(given) == expected
 
 
 def test_times() -> None:
     """Only ISO dates count, and only ISO times with an offset."""
     assert parsing.day("2026-09-17") == date(2026, 9, 17)
-    assert parsing.moment("2026-09-17T16:00:28+05:30") == datetime(2026, 9, 17, 16, 0, 28, tzinfo=INDIA)
+    assert parsing.aware_datetime("2026-09-17T16:00:28+05:30") == datetime(
+        2026, 9, 17, 16, 0, 28, tzinfo=INDIA
+    )
     wrong = ["2026-09-17T16:00:28", "10", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00+14:00", 5, None]
-    assert [parsing.moment(text) for text in wrong] == [None] * 6
+    assert [parsing.aware_datetime(text) for text in wrong] == [None] * 6
     assert [parsing.day(text) for text in ("17-09-2026", "10", 5)] == [None] * 3

@@ -18,7 +18,7 @@ import pytest
 
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TEMPORARY, StoppedError
 from heatmap.system import stop
-from heatmap.system.background import Errand
+from heatmap.system.background import BackgroundTask
 from tests.checkout import CHECKOUT
 from tests.history import markets, month
 from tests.history.figures import MARKET, at
@@ -175,7 +175,7 @@ def test_a_request_is_postponed() -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
                 done.append("inner")
             begun = time.monotonic()
-            Errand(lambda: time.sleep(30)).wait(30)
+            BackgroundTask(lambda: time.sleep(30)).wait(30)
             assert time.monotonic() - begun < stop.MOST_SECONDS + 1
             os.kill(os.getpid(), signal.SIGTERM)
             done.append("outer")

@@ -12,9 +12,9 @@ from tests.pictures.market_map import test_data as reader
 @given(some.lists(some.integers(0, 10**13) | some.integers(0, 1100)))
 def test_numbers_come_back(numbers: list[int]) -> None:
     """Of any size, whoever reads them."""
-    packed = varint.packed(numbers)
+    packed = varint.encode(numbers)
 
-    assert numbers == reader.unpack(packed) == varint.unpacked(packed)
+    assert numbers == reader.unpack(packed) == varint.decode(packed)
 
 
 @given(some.lists(some.integers(-(10**9), 10**9)))

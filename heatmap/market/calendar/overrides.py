@@ -36,9 +36,9 @@ from heatmap.errors import ConfigError
 from heatmap.market.calendar.phases import (
     LONGEST_SETTLE_MINUTES,
     SETTLE_MINUTES,
-    Alias,
-    Hours,
-    Terms,
+    DeclaredSplit,
+    SessionHours,
+    SymbolChange,
     session_on,
 )
 from heatmap.market.calendar.session import Phase
@@ -70,7 +70,7 @@ def read(path: Path) -> str:
         raise ConfigError([problem]) from error
 
 
-def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Calendar:
+def merge(calendar: Calendar, text: str, name: str, problems: list[str]) -> Calendar:
     """Return the calendar with the overrides in `text` over it; `name` is the file's, for `problems`."""
     where = f"overrides {name}:"
     document = _document(text, where, problems)
@@ -84,7 +84,7 @@ def merged(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cal
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
         closing = day(entry.get("date"), f"{where} [[closed]] date", problems)
         if closing:
-            closed[closing] = parsing.words(entry.get("name")) or "a closure of your own"
+            closed[closing] = parsing.clean_text(entry.get("name")) or "a closure of your own"
             special.pop(closing, None)
     keys = ("date", "name", "windows", "auction", "settles")
     for entry in _entries(document, "session", keys, where, problems):
@@ -125,7 +125,7 @@ def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
         return {}
 
 
-def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[Alias]:
+def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[SymbolChange]:
     for entry in _entries(document, "alias", ("old", "new", "from"), where, problems):
         old, new = entry.get("old"), entry.get("new")
         fits = all(isinstance(symbol, str) and SYMBOL.fullmatch(symbol) for symbol in (old, new))
@@ -135,12 +135,12 @@ def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> It
             )
             continue
         since = day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
-        yield Alias(str(old), str(new), since)
+        yield SymbolChange(str(old), str(new), since)
 
 
 def _terms(
     document: Mapping[str, Any], calendar: Calendar, where: str, problems: list[str]
-) -> Iterator[Terms]:
+) -> Iterator[DeclaredSplit]:
     for entry in _entries(document, "action", ("symbol", "date", "factor"), where, problems):
         symbol, factor = entry.get("symbol"), _factor(entry.get("factor"))
         first = day(entry.get("date"), f"{where} [[action]] date", problems)
@@ -157,7 +157,7 @@ def _terms(
                 "one on the new terms"
             )
         elif first:
-            yield Terms(symbol, first, *factor)
+            yield DeclaredSplit(symbol, first, *factor)
 
 
 def _factor(value: object) -> tuple[int, int] | None:
@@ -170,10 +170,10 @@ def _factor(value: object) -> tuple[int, int] | None:
     return (old, new) if old and new else None
 
 
-def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours | None:  # noqa: C901 -- one check a line
-    name = parsing.words(entry.get("name")) or "Special session"
+def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> SessionHours | None:  # noqa: C901 -- one check a line
+    name = parsing.clean_text(entry.get("name")) or "Special session"
     if entry.get("windows") == [] and not {"auction", "settles"} & entry.keys():
-        return Hours((), None, name)
+        return SessionHours((), None, name)
     before = len(problems)
     windows: list[tuple[time, time, Phase]] = []
     for key, phase in (("windows", Phase.OPEN), ("auction", Phase.AUCTION)):
@@ -212,7 +212,7 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Hours
             f"{where}: settles must lie 0 to {LONGEST_SETTLE_MINUTES} minutes after the last window"
         )
         return None
-    return Hours(tuple(windows), settles, name)
+    return SessionHours(tuple(windows), settles, name)
 
 
 def _entries(

@@ -18,12 +18,12 @@ COVERAGE = re.compile(r"""^([ \t]*coverage_to[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*'|
 TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 
-def without(text: str, year: int | None = None) -> str:
+def remove_block(text: str, year: int | None = None) -> str:
     """Return the text without the block of a year, or of all. Raises ConfigError where one is torn."""
     return _block(ANY_YEAR if year is None else f"({year})").sub("", _whole(text))
 
 
-def rewritten(text: str, year: int, lines: Sequence[str], coverage_to: date | None) -> str:
+def replace_block(text: str, year: int, lines: Sequence[str], coverage_to: date | None) -> str:
     """Return the text with these lines as its block of a year; without lines, without one.
 
     `coverage_to` None leaves the end as it stands. Raises ConfigError where a block is torn.

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError
-from heatmap.market.calendar.phases import LONGEST_SETTLE_MINUTES, SETTLE_MINUTES, Alias, Calendar, Hours
+from heatmap.market.calendar.phases import (
+    LONGEST_SETTLE_MINUTES,
+    SETTLE_MINUTES,
+    Calendar,
+    SessionHours,
+    SymbolChange,
+)
 from heatmap.market.calendar.session import Phase
 from heatmap.system import package_files
-from heatmap.system.suggestions import nearest
+from heatmap.system.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +79,7 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
         from heatmap.market.calendar import overrides
 
         path = base / options.overrides
-        calendar = overrides.merged(calendar, overrides.read(path), path.name, problems)
+        calendar = overrides.merge(calendar, overrides.read(path), path.name, problems)
     if problems:
         raise ConfigError(problems)
     return calendar
@@ -109,7 +115,7 @@ def _with_holidays(calendar: Calendar, path: Path) -> Calendar:
 
     problems: list[str] = []
     try:
-        merged = overrides.merged(calendar, overrides.read(path), path.name, problems)
+        merged = overrides.merge(calendar, overrides.read(path), path.name, problems)
     except ConfigError:
         return calendar
     return calendar if problems else merged
@@ -121,7 +127,7 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
     path = FOLDER / f"{name}.json"
     known = {file.stem for file in FOLDER.glob("*.json")} | {ALWAYS}
     if name not in known:
-        problems.append(f"calendar {name!r} is not known{nearest(name, sorted(known), cutoff=0.4)}")
+        problems.append(f"calendar {name!r} is not known{suggestion(name, sorted(known), cutoff=0.4)}")
         return Calendar(name, "UTC")
     document = json.loads(path.read_text("utf-8"))
     eras = [(date.fromisoformat(era["from"]), _hours(era)) for era in document["eras"]]
@@ -135,14 +141,16 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
         closed={date.fromisoformat(entry["date"]): entry["name"] for entry in document["closed"]},
         special={date.fromisoformat(entry["date"]): _hours(entry) for entry in document["special"]},
         aliases=tuple(
-            Alias(entry["old"], entry["new"], date.fromisoformat(entry["from"]) if "from" in entry else None)
+            SymbolChange(
+                entry["old"], entry["new"], date.fromisoformat(entry["from"]) if "from" in entry else None
+            )
             for entry in document["aliases"]
         ),
     )
 
 
-def _hours(entry: Mapping[str, Any]) -> Hours:
-    return Hours(
+def _hours(entry: Mapping[str, Any]) -> SessionHours:
+    return SessionHours(
         tuple(
             (
                 time.fromisoformat(window["opens"]),
@@ -184,7 +192,7 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
         name="own hours",
         time_zone=options.time_zone,
         weekdays=frozenset(map(WEEKDAYS.index, options.weekdays)),
-        eras=((date.min, Hours(((opens, closes, Phase.OPEN),), settles)),),
+        eras=((date.min, SessionHours(((opens, closes, Phase.OPEN),), settles)),),
         closed={holiday: "a holiday" for holiday in holidays if holiday},
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from heatmap.market.calendar.session import Phase, Session, Verdict, Window
+from heatmap.market.calendar.session import MarketStatus, Phase, Session, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ LONGEST_SETTLE_MINUTES = 240
 RENEWED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
 
 
-class Hours(NamedTuple):
+class SessionHours(NamedTuple):
     """The hours of one date, as wall times of the market's zone.
 
     `windows` are (opens, closes, phase), half-open, in time order; one that does not close later than it
@@ -31,7 +31,7 @@ class Hours(NamedTuple):
     name: str | None = None  # of a special session
 
 
-class Alias(NamedTuple):
+class SymbolChange(NamedTuple):
     """A symbol that became another. `since` is the new one's first date; None: it counts on any date."""
 
     old: str
@@ -39,7 +39,7 @@ class Alias(NamedTuple):
     since: date | None
 
 
-class Terms(NamedTuple):
+class DeclaredSplit(NamedTuple):
     """A split, a bonus or the like: `new` shares of `date` and after are what `old` shares were before.
 
     Where both are the same there was none, whatever the figures look like.
@@ -65,21 +65,21 @@ class Calendar:
     first: date | None = None
     last: date | None = None
     weekdays: frozenset[int] = frozenset()  # of regular sessions; Monday is 0
-    eras: tuple[tuple[date, Hours], ...] = ()
+    eras: tuple[tuple[date, SessionHours], ...] = ()
     closed: Mapping[date, str] = field(default_factory=dict)
-    special: Mapping[date, Hours] = field(default_factory=dict)
+    special: Mapping[date, SessionHours] = field(default_factory=dict)
     always: bool = False
-    aliases: tuple[Alias, ...] = ()
-    terms: tuple[Terms, ...] = ()
+    aliases: tuple[SymbolChange, ...] = ()
+    terms: tuple[DeclaredSplit, ...] = ()
 
 
-def judge(calendar: Calendar, now: datetime) -> Verdict:
+def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
     """Return the market's phase at `now`, which must be aware, or ValueError is raised."""
     if now.utcoffset() is None:
         message = "now must be aware"
         raise ValueError(message)
     if calendar.always:
-        return Verdict(Phase.OPEN, None, None, "This market never closes.")
+        return MarketStatus(Phase.OPEN, None, None, "This market never closes.")
     now = now.astimezone(UTC)  # comparing within one zone would go by wall time, which repeats an hour a year
     local = now.astimezone(ZoneInfo(calendar.time_zone))
     today = local.date()
@@ -91,14 +91,14 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
         reason = (
             f"The calendar {calendar.name} begins on {calendar.first}: check this machine's clock, or --now."
         )
-        return Verdict(Phase.UNKNOWN, None, None, reason)
+        return MarketStatus(Phase.UNKNOWN, None, None, reason)
     is_past = is_past_end(calendar, session.date if session else today)
     next_open, next_regular_open = _openings(calendar, now, today)
 
-    def verdict(phase: Phase, reason: str) -> Verdict:
+    def verdict(phase: Phase, reason: str) -> MarketStatus:
         if is_past:
             reason = f"{reason} {presumption(calendar)}"
-        return Verdict(phase, session, next_open, reason, is_past, next_regular_open)
+        return MarketStatus(phase, session, next_open, reason, is_past, next_regular_open)
 
     if session is None:
         name = calendar.closed.get(today)
@@ -111,7 +111,7 @@ def judge(calendar: Calendar, now: datetime) -> Verdict:
     return verdict(phase, reason)
 
 
-def end_of(calendar: Calendar) -> datetime | None:
+def coverage_end(calendar: Calendar) -> datetime | None:
     """Return the first moment of which the calendar knows nothing; None where it has no end."""
     if calendar.last in (None, date.max):
         return None
@@ -128,9 +128,9 @@ def is_presumed(calendar: Calendar, day: date) -> bool:
     return is_past_end(calendar, day) and day not in calendar.special
 
 
-def is_ending(calendar: Calendar, now: datetime) -> bool:
+def is_ending_soon(calendar: Calendar, now: datetime) -> bool:
     """Whether the calendar ends soon (for the end of a year: from 1 December on) or has ended."""
-    end = end_of(calendar)
+    end = coverage_end(calendar)
     return end is not None and end - RENEWED_AHEAD <= now
 
 

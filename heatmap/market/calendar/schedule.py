@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
 
 MINUTES_AN_HOUR = 60
 HOURS_A_DAY = 24
@@ -60,13 +60,13 @@ def cron_field(values: Iterable[int], everything: int) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
-def next_ticks(
+def next_runs(
     calendar: Calendar,
     now: datetime,
     hours: frozenset[int],
     minutes: Iterable[int],
     zone: tzinfo | None = None,
-) -> Iterator[tuple[datetime, Verdict]]:
+) -> Iterator[tuple[datetime, MarketStatus]]:
     """Yield the coming ticks that have something to do, in UTC, with the guard's verdict on each.
 
     Walked in UTC: dateutil's rules walk wall time, which skips or repeats an hour when clocks change.
@@ -80,7 +80,7 @@ def next_ticks(
         here = moment.astimezone(zone)
         if here.minute not in chosen or here.hour not in hours:
             continue
-        verdict = phases.judge(calendar, moment)
+        verdict = phases.phase_at(calendar, moment)
         if verdict.session is None and not calendar.always:
             continue
         if verdict.phase is Phase.FINAL and verdict.session:

@@ -61,7 +61,7 @@ class Session(NamedTuple):
     name: str | None = None  # what makes it special; None for an ordinary day
 
 
-class Verdict(NamedTuple):
+class MarketStatus(NamedTuple):
     """The guard's answer for one moment.
 
     `session` is the session the phase speaks of (that of today in the market's zone, or the

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 from heatmap.errors import ConfigError
 from heatmap.notify.alerts import memory, messages, rules, webhooks
 from heatmap.system import stop
-from heatmap.system.background import Errand
+from heatmap.system.background import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, MarketStatus
     from heatmap.market.quotes import Snapshot
-    from heatmap.notify.alerts.memory import Memory, Notice
+    from heatmap.notify.alerts.memory import FeedEntry, MarketAlerts
     from heatmap.notify.alerts.messages import Occurrence
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.system.deadline import Deadline
@@ -41,22 +41,22 @@ class Settings(NamedTuple):
     public_url: str | None  # with a slash at its end; None where it is not known
 
 
-class Tick(NamedTuple):
+class MarketRun(NamedTuple):
     """One market at one tick. The snapshot has the changes that alerts ask of the history."""
 
     market: MarketIdentity
-    verdict: Verdict
+    verdict: MarketStatus
     snapshot: Snapshot
 
 
-class News(NamedTuple):
+class NewEvents(NamedTuple):
     """What one tick finds in one market that was not told yet, by the alert's name."""
 
     where: Occurrence
     found: Mapping[str, Sequence[rules.Event]]
 
 
-def news(settings: Settings, tick: Tick, known: Memory) -> News | None:
+def new_events(settings: Settings, tick: MarketRun, known: MarketAlerts) -> NewEvents | None:
     """Return what is new, compared with what is known; None where nothing may be told.
 
     A recording is no news, nor are the figures of a closed market.
@@ -71,24 +71,24 @@ def news(settings: Settings, tick: Tick, known: Memory) -> News | None:
         alert.name: [
             event
             for event in rules.events(alert, snapshot)
-            if event.key not in told.get(alert.name, memory.Told()).seen
+            if event.key not in told.get(alert.name, memory.AlertState()).seen
         ]
         for alert in settings.alerts
         if alert.covers(market.name)
     }
     link = f"{settings.public_url}{market.name}/" if settings.public_url else None
-    return News(messages.Occurrence(market.name, market.title, as_of, session, link), found)
+    return NewEvents(messages.Occurrence(market.name, market.title, as_of, session, link), found)
 
 
-def notices(settings: Settings, tick: Tick, warn: Callable[[str], None]) -> tuple[Notice, ...]:
+def notices(settings: Settings, tick: MarketRun, warn: Callable[[str], None]) -> tuple[FeedEntry, ...]:
     """Return the feed's entries of a market, those that this tick adds among them; newest first.
 
     An entry that cannot be noted is not added: each run would add it anew, with another time.
     """
     memories = memory.load(settings.state_directory, warn)
     name = tick.market.name
-    before = memories.get(name, memory.Memory())
-    found = news(settings, tick, before)
+    before = memories.get(name, memory.MarketAlerts())
+    found = new_events(settings, tick, before)
     added = _notices(settings.alerts, found) if found else ()
     if found and added:
         noted = {**memories, name: _noted(settings.alerts, before, found)}
@@ -97,9 +97,9 @@ def notices(settings: Settings, tick: Tick, warn: Callable[[str], None]) -> tupl
     return (*added, *before.notices)[: memory.MOST_NOTICES]
 
 
-def tell(
+def send(
     settings: Settings,
-    ticks: Sequence[Tick],
+    ticks: Sequence[MarketRun],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
@@ -130,7 +130,7 @@ def problems(alerts: Sequence[AlertOptions]) -> list[str]:
 
 def _tell(
     settings: Settings,
-    ticks: Sequence[Tick],
+    ticks: Sequence[MarketRun],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
@@ -140,8 +140,8 @@ def _tell(
     occurrences = {}
     for tick in ticks:
         name = tick.market.name
-        known = memories.get(name, memory.Memory())
-        found = news(settings, tick, known)
+        known = memories.get(name, memory.MarketAlerts())
+        found = new_events(settings, tick, known)
         if found:
             memories[name] = _noted(settings.alerts, known, found)
             occurrences[name] = found.where
@@ -170,28 +170,28 @@ def _tell(
     }
 
 
-def _waits(alerts: Sequence[AlertOptions], known: Memory) -> bool:
+def _waits(alerts: Sequence[AlertOptions], known: MarketAlerts) -> bool:
     """Whether a web hook has not taken everything yet."""
-    return any(alert.posts and known.told.get(alert.name, memory.Told()).waiting for alert in alerts)
+    return any(alert.posts and known.told.get(alert.name, memory.AlertState()).waiting for alert in alerts)
 
 
-def _noted(alerts: Sequence[AlertOptions], known: Memory, found: News) -> Memory:
+def _noted(alerts: Sequence[AlertOptions], known: MarketAlerts, found: NewEvents) -> MarketAlerts:
     """Return the memory with what is new, yet to be told."""
     before = known.of(found.where.session)
     told = {}
     for alert in alerts:
-        seen, waiting = before.told.get(alert.name, memory.Told())
+        seen, waiting = before.told.get(alert.name, memory.AlertState())
         new = found.found.get(alert.name, ())
         seen |= {event.key for event in new}
-        told[alert.name] = memory.Told(seen, (*waiting, *new) if alert.posts else ())
+        told[alert.name] = memory.AlertState(seen, (*waiting, *new) if alert.posts else ())
     entries = (*_notices(alerts, found), *before.notices)[: memory.MOST_NOTICES]
-    return memory.Memory(found.where.session, told, entries)
+    return memory.MarketAlerts(found.where.session, told, entries)
 
 
-def _notices(alerts: Sequence[AlertOptions], found: News) -> tuple[Notice, ...]:
+def _notices(alerts: Sequence[AlertOptions], found: NewEvents) -> tuple[FeedEntry, ...]:
     where = found.where
     return tuple(
-        memory.Notice(
+        memory.FeedEntry(
             alert.name,
             where.session,
             where.as_of.isoformat(),
@@ -205,21 +205,21 @@ def _notices(alerts: Sequence[AlertOptions], found: News) -> tuple[Notice, ...]:
 
 def _errands(
     alerts: Sequence[AlertOptions],
-    memories: Mapping[str, Memory],
+    memories: Mapping[str, MarketAlerts],
     occurrences: Mapping[str, Occurrence],
     deadline: Deadline,
     say: Callable[[str], None],
-) -> tuple[dict[tuple[str, str], Errand], dict[tuple[str, str], str]]:
+) -> tuple[dict[tuple[str, str], BackgroundTask], dict[tuple[str, str], str]]:
     """Begin to tell every web hook what waits for it, one message each; by market and alert.
 
     Return with it why some are not told, by market and alert, too.
     """
     seconds = min(MOST_SECONDS, deadline.remaining() - RESERVED_SECONDS)
-    errands: dict[tuple[str, str], Errand] = {}
+    errands: dict[tuple[str, str], BackgroundTask] = {}
     faults: dict[tuple[str, str], str] = {}
     for alert in alerts:
         for name, where in occurrences.items():
-            waiting = memories[name].told.get(alert.name, memory.Told()).waiting
+            waiting = memories[name].told.get(alert.name, memory.AlertState()).waiting
             if not waiting or not alert.posts:
                 continue
             if seconds < LEAST_SECONDS or stop.is_requested():
@@ -235,16 +235,16 @@ def _errands(
     return errands, faults
 
 
-def _errand(url: str, body: bytes, seconds: float) -> Errand:
-    return Errand(lambda: webhooks.deliver(url, body, seconds), seconds)
+def _errand(url: str, body: bytes, seconds: float) -> BackgroundTask:
+    return BackgroundTask(lambda: webhooks.deliver(url, body, seconds), seconds)
 
 
-def _taken(known: Memory, alert: str) -> Memory:
+def _taken(known: MarketAlerts, alert: str) -> MarketAlerts:
     """Return the memory without what the alert's web hook has taken."""
     return known._replace(told={**known.told, alert: known.told[alert]._replace(waiting=())})
 
 
-def _saved(directory: Path, memories: Mapping[str, Memory], say: Callable[[str], None]) -> str:
+def _saved(directory: Path, memories: Mapping[str, MarketAlerts], say: Callable[[str], None]) -> str:
     """Note what was found and told; return why that cannot be, "" where it is."""
     try:
         memory.save(directory, memories)

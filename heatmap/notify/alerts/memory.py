@@ -17,7 +17,7 @@ VERSION = 1
 MOST_NOTICES = 30  # of a market, in the feed
 
 
-class Notice(NamedTuple):
+class FeedEntry(NamedTuple):
     """One entry of the feed: the events that one tick found for one alert."""
 
     alert: str
@@ -27,26 +27,26 @@ class Notice(NamedTuple):
     lines: tuple[str, ...]
 
 
-class Told(NamedTuple):
+class AlertState(NamedTuple):
     """What one alert has found in the session, by Event.key, and what its web hook has not taken yet."""
 
     seen: frozenset[str] = frozenset()
     waiting: tuple[Event, ...] = ()
 
 
-class Memory(NamedTuple):
+class MarketAlerts(NamedTuple):
     """What is remembered of one market."""
 
     session: str = ""  # its date, as ISO text: what was told in another session is forgotten
-    told: Mapping[str, Told] = {}  # by the alert's name; never changed
-    notices: tuple[Notice, ...] = ()  # newest first
+    told: Mapping[str, AlertState] = {}  # by the alert's name; never changed
+    notices: tuple[FeedEntry, ...] = ()  # newest first
 
-    def of(self, session: str) -> Memory:
+    def of(self, session: str) -> MarketAlerts:
         """Return what holds in this session."""
-        return self if self.session == session else Memory(session, {}, self.notices)
+        return self if self.session == session else MarketAlerts(session, {}, self.notices)
 
 
-def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
+def load(directory: Path, warn: Callable[[str], None]) -> dict[str, MarketAlerts]:
     """Return what is remembered of each market; a file that cannot be used is forgotten, and `warn` told."""
     path = directory / FILE_NAME
     try:
@@ -56,12 +56,12 @@ def load(directory: Path, warn: Callable[[str], None]) -> dict[str, Memory]:
         return {}
 
 
-def save(directory: Path, memories: Mapping[str, Memory]) -> None:
+def save(directory: Path, memories: Mapping[str, MarketAlerts]) -> None:
     """Write it down, whole or not at all. Raises OSError."""
     json_files.save(directory / FILE_NAME, VERSION, _content(memories), checked=True)  # the feed shows it
 
 
-def has_room(directory: Path, memories: Mapping[str, Memory]) -> bool:
+def has_room(directory: Path, memories: Mapping[str, MarketAlerts]) -> bool:
     """Whether `save` would find room for it. Nothing is left behind."""
     path = directory / f"{FILE_NAME}.room"
     try:
@@ -72,20 +72,20 @@ def has_room(directory: Path, memories: Mapping[str, Memory]) -> bool:
     return True
 
 
-def _content(memories: Mapping[str, Memory]) -> dict[str, Any]:
+def _content(memories: Mapping[str, MarketAlerts]) -> dict[str, Any]:
     return {"markets": {name: _plain(memory) for name, memory in memories.items()}}
 
 
-def _memories(document: Mapping[str, Any]) -> dict[str, Memory]:
+def _memories(document: Mapping[str, Any]) -> dict[str, MarketAlerts]:
     return {name: _memory(kept) for name, kept in document["markets"].items()}
 
 
-def packed(memory: Memory) -> bytes:
+def encode(memory: MarketAlerts) -> bytes:
     """Return one market's memory as other machines get it."""
     return json.dumps(_plain(memory), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def unpacked(content: bytes) -> Memory | None:
+def decode(content: bytes) -> MarketAlerts | None:
     """Return a memory that was packed; None where it is damaged."""
     try:
         return _memory(json.loads(content))
@@ -93,7 +93,7 @@ def unpacked(content: bytes) -> Memory | None:
         return None
 
 
-def _plain(memory: Memory) -> dict[str, Any]:
+def _plain(memory: MarketAlerts) -> dict[str, Any]:
     return {
         "session": memory.session,
         "told": {
@@ -104,11 +104,13 @@ def _plain(memory: Memory) -> dict[str, Any]:
     }
 
 
-def _memory(kept: Mapping[str, Any]) -> Memory:
+def _memory(kept: Mapping[str, Any]) -> MarketAlerts:
     """Return a memory as it was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
     told = {
-        str(name): Told(frozenset(map(str, one["seen"])), tuple(Event(**event) for event in one["waiting"]))
+        str(name): AlertState(
+            frozenset(map(str, one["seen"])), tuple(Event(**event) for event in one["waiting"])
+        )
         for name, one in kept["told"].items()
     }
-    notices = [Notice(**{**one, "lines": tuple(map(str, one["lines"]))}) for one in kept["notices"]]
-    return Memory(str(kept["session"]), told, tuple(notices))
+    notices = [FeedEntry(**{**one, "lines": tuple(map(str, one["lines"]))}) for one in kept["notices"]]
+    return MarketAlerts(str(kept["session"]), told, tuple(notices))

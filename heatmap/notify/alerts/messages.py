@@ -33,14 +33,14 @@ class Occurrence(NamedTuple):
 
 def summary(found: Sequence[Event], where: Occurrence) -> str:
     """Return one line for all: a headline."""
-    first = parsing.words(found[0].text, LONGEST_LINE) or ""
+    first = parsing.clean_text(found[0].text, LONGEST_LINE) or ""
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{where.title}: {first}{more}"
 
 
 def lines(found: Sequence[Event]) -> list[str]:
     """Return a line an event, at most MOST_LINES and one that counts the rest."""
-    shown = [parsing.words(event.text, LONGEST_LINE) or "" for event in found[:MOST_LINES]]
+    shown = [parsing.clean_text(event.text, LONGEST_LINE) or "" for event in found[:MOST_LINES]]
     rest = len(found) - MOST_LINES
     return [*shown, f"and {rest} more"] if rest > 0 else shown
 
@@ -75,5 +75,5 @@ def _document(options: AlertOptions, found: Sequence[Event], where: Occurrence) 
 
 def _text(found: Sequence[Event], where: Occurrence) -> str:
     """Return a message for people: what, when, an event a line, where to look."""
-    head = f"{where.title}, {wording.day(where.as_of)}, {where.as_of:%H:%M %Z}"
+    head = f"{where.title}, {wording.format_day(where.as_of)}, {where.as_of:%H:%M %Z}"
     return "\n".join([head, *lines(found), *([where.link] if where.link else [])])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
-from heatmap.market.periods import DAY, period
+from heatmap.market.periods import DAY, parse_period
 from heatmap.system.secrets import VARIABLE
 
 if TYPE_CHECKING:
@@ -57,7 +57,10 @@ class AlertOptions:
                 self.breadth_percent is None or 50 < self.breadth_percent <= 100,
                 "breadth_percent must be more than 50 and at most 100",
             ),
-            (period(self.period) is not None, f"{self.period!r} is no period: write 1d, 20d, ytd, 1mo or 1y"),
+            (
+                parse_period(self.period) is not None,
+                f"{self.period!r} is no period: write 1d, 20d, ytd, 1mo or 1y",
+            ),
             (self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}"),
             (
                 self.url_env is None or self.url_file is None,

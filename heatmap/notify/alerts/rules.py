@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.quotes import Quote, Snapshot
     from heatmap.notify.alerts.options import AlertOptions
-    from heatmap.pictures.market_map.past import Past
+    from heatmap.pictures.market_map.past import HistoryView
 
 CHANGE, BREADTH, YEAR_HIGH, YEAR_LOW = "change", "breadth", "year-high", "year-low"
 UP, DOWN = "up", "down"
@@ -48,7 +48,7 @@ def events(options: AlertOptions, snapshot: Snapshot) -> list[Event]:
     return found
 
 
-def with_history(snapshot: Snapshot, past: Past, names: Collection[str]) -> Snapshot:
+def with_history(snapshot: Snapshot, past: HistoryView, names: Collection[str]) -> Snapshot:
     """Return the snapshot with the history's changes over these periods; the source's own stay."""
     from dataclasses import replace
 
@@ -105,7 +105,7 @@ def _moved(
     for quote, change in zip(quotes, changes, strict=True):
         if change is not None and abs(change) >= threshold:
             side = UP if change > 0 else DOWN
-            text = f"{quote.symbol} {wording.signed(change)} % over {_label(options.period)}"
+            text = f"{quote.symbol} {wording.format_signed(change)} % over {_label(options.period)}"
             yield Event(CHANGE, side, quote.symbol, quote.name, options.period, change, threshold, text)
 
 
@@ -120,10 +120,10 @@ def _extremes(options: AlertOptions, quote: Quote, currency: str | None) -> Iter
         if not wanted or price is None or limit is None:
             continue
         if price >= limit if side == UP else price <= limit:
-            text = f"{quote.symbol} at a {word} of 52 weeks: {wording.price(price, currency)}"
+            text = f"{quote.symbol} at a {word} of 52 weeks: {wording.format_price(price, currency)}"
             yield Event(rule, side, quote.symbol, quote.name, periods.YEAR, price, limit, text)
 
 
 def _label(name: str) -> str:
-    found = periods.period(name)
+    found = periods.parse_period(name)
     return found.label if found else name

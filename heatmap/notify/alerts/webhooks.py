@@ -20,7 +20,7 @@ MEDIA_TYPE = "application/json; charset=utf-8"
 
 def address(options: AlertOptions) -> str:
     """Return the web hook's address. Raises ConfigError, which does not hold it."""
-    return webhook.address(options.url_env, options.url_file, what="url")
+    return webhook.read_address(options.url_env, options.url_file, what="url")
 
 
 def deliver(url: str, body: bytes, seconds: float) -> str | None:
@@ -30,7 +30,7 @@ def deliver(url: str, body: bytes, seconds: float) -> str | None:
     """
     until = time.monotonic() + seconds
     for attempt in range(1, ATTEMPTS + 1):
-        answer = webhook.send("POST", url, body, MEDIA_TYPE)
+        answer = webhook.post("POST", url, body, MEDIA_TYPE)
         if answer.problem is None:
             return None
         wait = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from heatmap.market.calendar.session import Verdict
+    from heatmap.market.calendar.session import MarketStatus
     from heatmap.publishers.interface import Publisher
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[Series, float]
 
 
-def of_run(began: float, exit_code: int, seconds: float) -> Samples:
+def run_samples(began: float, exit_code: int, seconds: float) -> Samples:
     """Return when the run began (seconds since 1970), how it ended, and how long it took."""
     return {
         Series("heatmap_last_run_timestamp_seconds"): began,
@@ -27,8 +27,8 @@ def of_run(began: float, exit_code: int, seconds: float) -> Samples:
     }
 
 
-def of_markets(
-    verdicts: Iterable[tuple[str, Verdict]], figures: Mapping[str, tuple[int, datetime]]
+def market_samples(
+    verdicts: Iterable[tuple[str, MarketStatus]], figures: Mapping[str, tuple[int, datetime]]
 ) -> Samples:
     """Return what the calendar says of each market, and how many quotes, as of when, were fetched of it.
 
@@ -48,7 +48,7 @@ def of_markets(
     return samples
 
 
-def of_targets(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Samples:
+def target_samples(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Samples:
     """Return for each target tried, by its place from 0, whether it took all pages."""
     return {
         Series("heatmap_publish_success", _of_target(number, targets[number])): success
@@ -56,7 +56,7 @@ def of_targets(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Sam
     }
 
 
-def of_success(markets: Iterable[str], began: float) -> Samples:
+def success_samples(markets: Iterable[str], began: float) -> Samples:
     """Return that these markets succeeded in a run that began then (seconds since 1970)."""
     return {Series("heatmap_last_success_timestamp_seconds", _of_market(name)): began for name in markets}
 

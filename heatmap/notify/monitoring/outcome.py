@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_code, is_foreseen
-from heatmap.state.run_log import PUBLISHED, Outcome
+from heatmap.state.run_log import PUBLISHED, RunOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from heatmap.state.report import Report
 
 
-def of_market(
+def outcome_for(
     report: Report, name: str, at: datetime, seconds: float, errors: Sequence[BaseException]
-) -> Outcome | None:
+) -> RunOutcome | None:
     """Return how a run ended for a market; None where it was drawn by another run in the meantime."""
     word, why = report.passed.get(name, (PUBLISHED, ""))
     own = [error for error in errors if getattr(error, "market", None) == name]
@@ -36,7 +36,7 @@ def of_market(
     told = [sentence.removeprefix(mine) for sentence in beside if sentence.startswith(mine)]
     quotes, as_of = report.figures.get(name, (None, None))
     clock = report.clocks.get(name)
-    return Outcome(
+    return RunOutcome(
         market=name,
         at=at,
         code=code,

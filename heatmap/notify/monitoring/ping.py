@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from heatmap.errors import EXIT_OK, ConfigError, is_foreseen
 from heatmap.system import secrets as credentials
-from heatmap.system.background import Errand
+from heatmap.system.background import BackgroundTask
 from heatmap.system.http import webhook
 from heatmap.system.redaction import redact
 
@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes
 
 def address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, which says what is missing and not what it is."""
-    return webhook.address(options.ping_url_env, options.ping_url_file, what="ping_url")
+    return webhook.read_address(options.ping_url_env, options.ping_url_file, what="ping_url")
 
 
 def endpoint(url: str, event: str) -> str:
@@ -39,15 +39,17 @@ def endpoint(url: str, event: str) -> str:
 
 def send(url: str, event: str, body: bytes | None = None) -> str | None:
     """Tell an event, by POST where there is a body. One try. Return what went wrong, or None."""
-    return webhook.send("GET" if body is None else "POST", endpoint(url, event), body).problem
+    return webhook.post("GET" if body is None else "POST", endpoint(url, event), body).problem
 
 
-def send_end(url: str, code: int, errors: Sequence[BaseException], targets: Sequence[Publisher]) -> Errand:
+def send_end(
+    url: str, code: int, errors: Sequence[BaseException], targets: Sequence[Publisher]
+) -> BackgroundTask:
     """Begin to tell that a run ended with this exit code; where it failed, why, without any secret."""
     if code == EXIT_OK:
-        return Errand(lambda: send(url, SUCCESS))
+        return BackgroundTask(lambda: send(url, SUCCESS))
     body = reason(code, errors, [url, *_secrets(targets), *credentials.known()])
-    return Errand(lambda: send(url, FAIL, body))
+    return BackgroundTask(lambda: send(url, FAIL, body))
 
 
 def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -> bytes:

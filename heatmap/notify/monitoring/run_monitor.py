@@ -19,10 +19,10 @@ from heatmap.market.calendar.session import Phase
 from heatmap.notify.monitoring import metrics, ping, status_file, textfile
 from heatmap.notify.monitoring import outcome as ending
 from heatmap.state import run_log
-from heatmap.state.run_log import RESTING, Outcome
+from heatmap.state.run_log import RESTING, RunOutcome
 from heatmap.system import stop
-from heatmap.system.background import MOST_SECONDS, Errand
-from heatmap.system.resource_errors import foreseen
+from heatmap.system.background import MOST_SECONDS, BackgroundTask
+from heatmap.system.resource_errors import as_known_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, MarketStatus
     from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
 LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended
 
 
-class Watch:
+class RunMonitor:
     """The `with` block around a run that has something to do, from before it takes the lock.
 
     A run that finds another one at work tells nothing, or its start and its failure would be taken for
@@ -51,7 +51,7 @@ class Watch:
     def __init__(
         self,
         settings: MonitorSettings,
-        due: Sequence[tuple[MarketIdentity, Verdict]],
+        due: Sequence[tuple[MarketIdentity, MarketStatus]],
         report: Report,
         now: datetime,
         deadline: Deadline,
@@ -67,7 +67,7 @@ class Watch:
         self._quiet = quiet
         self._begun = time.monotonic()
         self._url: str | None = None
-        self._start: Errand | None = None
+        self._start: BackgroundTask | None = None
         self._has_kept = False  # whether the outcome is kept
 
     def __enter__(self) -> Self:
@@ -104,7 +104,7 @@ class Watch:
     @property
     def mark(self) -> str:
         """What stands in the lock's file while the run lasts; "" for a quiet one."""
-        return "" if self._quiet else run_log.mark(self._began)
+        return "" if self._quiet else run_log.write_marker(self._began)
 
     @contextmanager
     def begin(self, left: str) -> Iterator[None]:
@@ -114,15 +114,15 @@ class Watch:
         """
         url = self._url
         if url:
-            self._start = Errand(lambda: ping.send(url, ping.START))
-        lost = run_log.read_mark(left)
+            self._start = BackgroundTask(lambda: ping.send(url, ping.START))
+        lost = run_log.read_marker(left)
         if lost:
-            killed = [each for each in run_log.of_killed(lost) if not self._is_kept(each)]
+            killed = [each for each in run_log.outcomes_of_killed(lost) if not self._is_kept(each)]
             _append(self._settings.state_directory, self._report, killed)
         try:
             yield
         except TELLABLE as error:
-            self._keep_once(_named(foreseen(error)))
+            self._keep_once(_named(as_known_error(error)))
             raise
         self._keep_once(None)
 
@@ -140,11 +140,11 @@ class Watch:
         """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
         hung = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
         try:
-            Errand(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
+            BackgroundTask(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
         finally:  # without memory no further thread can be had
             end()
 
-    def status_pages(self, drawn: Sequence[tuple[str, Verdict]]) -> list[Page]:
+    def status_pages(self, drawn: Sequence[tuple[str, MarketStatus]]) -> list[WebFile]:
         """Return the status.json of each market drawn, by name; none where the configuration wants none."""
         if not self._options.status:
             return []
@@ -175,32 +175,32 @@ class Watch:
         self._report.outcomes = [
             outcome
             for name, at in self._began.items()
-            for outcome in [ending.of_market(self._report, name, at, seconds, errors)]
+            for outcome in [ending.outcome_for(self._report, name, at, seconds, errors)]
             if outcome
         ]
         _append(self._settings.state_directory, self._report, self._report.outcomes)
 
-    def _is_kept(self, killed: Outcome) -> bool:
+    def _is_kept(self, killed: RunOutcome) -> bool:
         """Whether a run that was ended at its deadline had the time to say so itself."""
         kept = run_log.latest(self._settings.state_directory, killed.market, most=1)
         return [killed.at] == [outcome.at for outcome in kept]
 
-    def _metrics(self, code: int, *, whole: bool) -> Errand | None:
+    def _metrics(self, code: int, *, whole: bool) -> BackgroundTask | None:
         path = self._options.textfile
         if path is None:
             return None
         seconds = time.monotonic() - self._begun
-        samples = metrics.of_run(self._now.timestamp(), code, seconds)
-        samples |= metrics.of_markets(
+        samples = metrics.run_samples(self._now.timestamp(), code, seconds)
+        samples |= metrics.market_samples(
             [(market.name, verdict) for market, verdict in self._due], self._report.figures
         )
-        samples |= metrics.of_targets(self._settings.targets, self._report.reached)
+        samples |= metrics.target_samples(self._settings.targets, self._report.reached)
         if whole and not self._report.failed_targets:
-            samples |= metrics.of_success(self._report.figures, self._now.timestamp())
+            samples |= metrics.success_samples(self._report.figures, self._now.timestamp())
         labels = metrics.labels(self._settings.markets, self._settings.targets)
-        return Errand(lambda: textfile.renew(path, samples, labels))
+        return BackgroundTask(lambda: textfile.update(path, samples, labels))
 
-    def _tell(self, what: str, errand: Errand | None, until: float) -> None:
+    def _tell(self, what: str, errand: BackgroundTask | None, until: float) -> None:
         """Wait for an errand, at most `until` (on the monotonic clock), and say what went wrong with it."""
         problem = errand.wait(until - time.monotonic()) if errand else None
         if problem:
@@ -212,7 +212,7 @@ def _named(error: BaseException | None) -> BaseException | None:
     return StoppedError(stop.INTERRUPTED) if isinstance(error, KeyboardInterrupt) else error
 
 
-def _append(folder: Path, report: Report, ended: Sequence[Outcome]) -> None:
+def _append(folder: Path, report: Report, ended: Sequence[RunOutcome]) -> None:
     if not ended:
         return
     try:
@@ -221,20 +221,20 @@ def _append(folder: Path, report: Report, ended: Sequence[Outcome]) -> None:
         report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
 
-def _latest(folder: Path, market: str, most: int) -> list[Outcome]:
+def _latest(folder: Path, market: str, most: int) -> list[RunOutcome]:
     with suppress(OSError):
         return run_log.latest(folder, market, most)
     return []
 
 
-def _local(now: datetime, markets: Iterable[tuple[MarketIdentity, Verdict]]) -> dict[str, datetime]:
+def _local(now: datetime, markets: Iterable[tuple[MarketIdentity, MarketStatus]]) -> dict[str, datetime]:
     """Return a moment in the zone of each of these markets, by name."""
     return {market.name: now.astimezone(ZoneInfo(market.time_zone)) for market, _ in markets}
 
 
-def rest(
+def ping_when_idle(
     settings: MonitorSettings,
-    verdicts: Sequence[tuple[MarketIdentity, Verdict]],
+    verdicts: Sequence[tuple[MarketIdentity, MarketStatus]],
     now: datetime,
     report: Report,
 ) -> None:
@@ -245,7 +245,7 @@ def rest(
     """
     options, folder = settings.options, settings.state_directory
     began = _local(now, verdicts)
-    ended = [ending.of_market(report, name, at, 0.0, report.errors) for name, at in began.items()]
+    ended = [ending.outcome_for(report, name, at, 0.0, report.errors) for name, at in began.items()]
     report.outcomes = [outcome for outcome in ended if outcome]
     _append(folder, report, report.outcomes)
     if not (report.errors or options.ping_closed):

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from heatmap.system import parts
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from heatmap.market.calendar.session import Verdict
-    from heatmap.state.run_log import Outcome
+    from heatmap.market.calendar.session import MarketStatus
+    from heatmap.state.run_log import RunOutcome
 
 SCHEMA = "market-heatmap-status/1"
 FILE_NAME = "status.json"
@@ -22,12 +22,12 @@ MOST_OUTCOMES = 20
 
 def page(
     market: str,
-    verdict: Verdict,
+    verdict: MarketStatus,
     *,
     as_of: datetime,
     generated_at: datetime,
-    outcomes: Iterable[Outcome],
-) -> Page:
+    outcomes: Iterable[RunOutcome],
+) -> WebFile:
     """Return the file. `outcomes` are of earlier runs, oldest first.
 
     A run cannot know its own outcome before its pages are in place, so it is told by the next one.
@@ -46,4 +46,4 @@ def page(
             for outcome in reversed(tuple(outcomes))
         ],
     }
-    return Page(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode(), parts.STATUS)
+    return WebFile(f"{market}/{FILE_NAME}", f"{json.dumps(document, indent=1)}\n".encode(), parts.STATUS)

@@ -61,7 +61,7 @@ def exposition(samples: Mapping[Series, float]) -> str:
     return "\n".join([*lines, ""])
 
 
-def known(text: str, labels: Collection[tuple[tuple[str, str], ...]]) -> dict[Series, float]:
+def parse_previous(text: str, labels: Collection[tuple[tuple[str, str], ...]]) -> dict[Series, float]:
     """Return what an earlier file knew, of these sets of labels alone: what is gone for good is forgotten."""
     samples = {}
     for line in text.split("\n"):
@@ -78,7 +78,7 @@ def known(text: str, labels: Collection[tuple[tuple[str, str], ...]]) -> dict[Se
     return samples
 
 
-def renew(
+def update(
     path: Path, samples: Mapping[Series, float], labels: Collection[tuple[tuple[str, str], ...]]
 ) -> str | None:
     """Write the samples, and what the file knew of `labels` beyond them. Return what went wrong.
@@ -86,7 +86,7 @@ def renew(
     A reader sees the old file or the new one, whole.
     """
     try:
-        _write(path, exposition({**known(_before(path), labels), **samples}).encode())
+        _write(path, exposition({**parse_previous(_before(path), labels), **samples}).encode())
     except OSError as error:
         return f"cannot be written ({error.strerror}): make room, or let this user write into its folder"
     return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.analysis import measures
 from heatmap.market.quotes import Breadth
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
 
 
-def end_of_session(snapshot: Snapshot, session: date, now: datetime) -> Day:
+def find_session_end(snapshot: Snapshot, session: date, now: datetime) -> ArchivedDay:
     """Return a session as its last quotes show it, with a page that is made now."""
     quotes = snapshot.quotes
     changes = measures.percent_changes(quotes)
-    order = measures.in_order(quotes, changes)
+    order = measures.rank(quotes, changes)
     ends = [(quotes[index].symbol, change) for index in order if (change := changes[index]) is not None]
-    return Day(
+    return ArchivedDay(
         session,
         measures.breadth(changes),
         now.isoformat(timespec="seconds"),
@@ -31,7 +31,7 @@ def end_of_session(snapshot: Snapshot, session: date, now: datetime) -> Day:
     )
 
 
-def of_sessions(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
+def read_breadths(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, ArchivedDay]:
     """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
     from heatmap.history.corporate_actions import judge_terms
 
@@ -42,4 +42,6 @@ def of_sessions(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, Day]:
         change = measures.percent_change(bar.close, judge_terms(bar).previous_close)
         if change is not None:
             changes[bar.date].append(change)
-    return {day: Day(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found}
+    return {
+        day: ArchivedDay(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found
+    }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.market.quotes import Breadth
-    from heatmap.pictures.context import Day
+    from heatmap.pictures.context import ArchivedDay
     from heatmap.pictures.options import PageOptions
 
 PAGE = "archive.html.j2"
@@ -56,7 +56,7 @@ class Year(NamedTuple):
 
 
 def render(
-    days: Iterable[Day], title: str, options: PageOptions, *, feed: bool, cache: Path | None = None
+    days: Iterable[ArchivedDay], title: str, options: PageOptions, *, feed: bool, cache: Path | None = None
 ) -> bytes:
     """Return the page of these days as UTF-8. `feed` is whether there is one to lead to."""
     from base64 import b64encode
@@ -91,7 +91,7 @@ def breadth_percent(breadth: Breadth) -> float | None:
 def _shades(options: PageOptions) -> list[Shade]:
     """Return the shades from the strongest gain to the strongest loss, STEPS a side and the neutral one."""
     gradient = colours.GRADIENTS[options.gradient][options.up]
-    ramp, inks = colours.ramp(gradient), colours.ramp_inks(gradient)
+    ramp, inks = colours.palette(gradient), colours.palette_inks(gradient)
     gains = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(STEPS)]
     offsets = [*gains, 0.0, *(-gain for gain in reversed(gains))]
     places = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
@@ -114,7 +114,7 @@ def _months(dates: Iterable[date]) -> list[tuple[int, int]]:
     return [(number // 12, number % 12 + 1) for number in range(last, first - 1, -1)]
 
 
-def _month(year: int, month: int, by_date: dict[date, Day]) -> Month:
+def _month(year: int, month: int, by_date: dict[date, ArchivedDay]) -> Month:
     import calendar
 
     weeks = calendar.Calendar().monthdatescalendar(year, month)
@@ -124,7 +124,7 @@ def _month(year: int, month: int, by_date: dict[date, Day]) -> Month:
     )
 
 
-def _cell(day: date, by_date: dict[date, Day]) -> Cell:
+def _cell(day: date, by_date: dict[date, ArchivedDay]) -> Cell:
     found = by_date.get(day)
     percent = breadth_percent(found.breadth) if found else None
     if found is None or percent is None:

@@ -13,25 +13,25 @@ from heatmap.market.calendar.session import Phase
 from heatmap.pages.archive import breadths, day_files, list_page, record, sharing, target_days
 from heatmap.pages.archive.day_files import PAGE_NAME
 from heatmap.pictures import wording
-from heatmap.pictures.context import Days
+from heatmap.pictures.context import DayLinks
 from heatmap.system import parts
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from heatmap.history.store import Store
-    from heatmap.market.calendar.session import MarketIdentity, Verdict
+    from heatmap.market.calendar.session import MarketIdentity, MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.pages.archive.options import ArchiveSettings
-    from heatmap.pictures.context import Day
+    from heatmap.pictures.context import ArchivedDay
 
 NOT_KEPT = ("fragment-",)  # how the files begin that are for pages of others, which show the newest
 MOST_SEARCHED = 120  # days that a target is asked for in one run
 
 
-class Shelf:
+class MarketArchive:
     """The archive of one market at one tick. `archive_date` is the last session that every target has.
 
     `is_again`: the figures are later ones of a day that is out already, so it is drawn again.
@@ -42,7 +42,7 @@ class Shelf:
         settings: ArchiveSettings,
         market: MarketIdentity,
         snapshot: Snapshot,
-        verdict: Verdict,
+        verdict: MarketStatus,
         now: datetime,
         archive_date: str | None,
         warn: Callable[[str], None],
@@ -71,11 +71,11 @@ class Shelf:
         self._record = target_days.with_targets(self._saved, self._names, doubtful)
 
     @property
-    def days(self) -> Days | None:
+    def days(self) -> DayLinks | None:
         """The live page's way to other days; None where there is none yet."""
         if not self._settings.is_enabled or not (self.is_due or self._record.pages):
             return None
-        return Days(self._before(), feed=self.has_feed)
+        return DayLinks(self._before(), feed=self.has_feed)
 
     def lacks_feed(self, target: str) -> bool:
         """Whether a target does not have the feed that announces the newest day."""
@@ -87,7 +87,7 @@ class Shelf:
         self._record = self._record._replace(targets={**self._record.targets, target: entry})
 
     @property
-    def known(self) -> Sequence[Day]:
+    def known(self) -> Sequence[ArchivedDay]:
         """All sessions, the oldest first; after `draw`, with today's.
 
         A day has a page only if one target has it or can get it.
@@ -100,7 +100,7 @@ class Shelf:
     def take(self, store: Store) -> None:
         """Take over days' files that other machines noted, where they are needed. Raises HistoryError."""
         if self.is_due or any(self._record.targets[name].lacks - {*self._kept} for name in self._names):
-            sharing.take_days(store, self._folder, self.market.name)
+            sharing.pull_days(store, self._folder, self.market.name)
             self.__dict__.pop("_files", None)
 
     def learn(self, store: Store) -> None:
@@ -118,10 +118,10 @@ class Shelf:
         count = len(sessions) - sessions.index(missing[0])
         symbols = [quote.symbol for quote in self._snapshot.quotes]
         bars = store.bars(self.market.name, sessions[-1], count, symbols)
-        days = {**self._record.days, **breadths.of_sessions(bars, {*missing})}
+        days = {**self._record.days, **breadths.read_breadths(bars, {*missing})}
         self._record = self._record._replace(days=days)
 
-    def draw(self, files: Iterable[Page], draw: Callable[[str, Days], bytes]) -> None:
+    def draw(self, files: Iterable[WebFile], draw: Callable[[str, DayLinks], bytes]) -> None:
         """Make the day's files at its final; `files` are those of the market, just drawn.
 
         `draw` makes a page with this title and this way to other days. Once a target has the day
@@ -138,9 +138,9 @@ class Shelf:
             and name != PAGE_NAME
             and not name.startswith(NOT_KEPT)
         }
-        title = f"{self.market.title}, {wording.day(today)}"
-        page = draw(title, Days(self._before(), today, feed=self.has_feed))
-        days = {**self._record.days, today: breadths.end_of_session(self._snapshot, today, self._now)}
+        title = f"{self.market.title}, {wording.format_day(today)}"
+        page = draw(title, DayLinks(self._before(), today, feed=self.has_feed))
+        days = {**self._record.days, today: breadths.find_session_end(self._snapshot, today, self._now)}
         self._record = target_days.with_day(self._record._replace(days=days), today)
         self._loaded[today] = {**beside, PAGE_NAME: page}
         self._is_drawn = True
@@ -153,7 +153,7 @@ class Shelf:
             self._save()
         return self._is_drawn
 
-    def pages(self, target: str) -> list[Page]:
+    def pages(self, target: str) -> list[WebFile]:
         """Return the files that bring a target the next day that it lacks, and its list of days.
 
         Nothing where it has all, and where this run can bring it no more.
@@ -171,12 +171,12 @@ class Shelf:
             return []
         tried.append(day)
         has = {*self._record.pages} - entry.lacks
-        path, pages, part = f"{self.market.name}/{list_page.NAME}", list[Page](), ""
+        path, pages, part = f"{self.market.name}/{list_page.NAME}", list[WebFile](), ""
         if day:
             has.add(day)
             part = target_days.day_part(day, today)
             pages = target_days.make_pages(self.market.name, day, has, files, self._load, part)
-        return [*pages, Page(path, self._list(frozenset(has)), parts.LIST, part)]
+        return [*pages, WebFile(path, self._list(frozenset(has)), parts.LIST, part)]
 
     def _next(
         self, entry: record.Target, tried: list[date], today: date | None

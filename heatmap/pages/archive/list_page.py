@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from heatmap.pages.archive.options import ArchiveSettings
-    from heatmap.pictures.context import Day
+    from heatmap.pictures.context import ArchivedDay
 
 NAME = "archive.html"
 
 
-def link_only(linked: Collection[date], days: Mapping[date, Day]) -> list[Day]:
+def link_only(linked: Collection[date], days: Mapping[date, ArchivedDay]) -> list[ArchivedDay]:
     """Return the days, without their pages where they are not among the `linked` ones."""
     return [
         day if day.date in linked else day._replace(page=None, strongest=None, weakest=None)
@@ -22,7 +22,7 @@ def link_only(linked: Collection[date], days: Mapping[date, Day]) -> list[Day]:
     ]
 
 
-def render(days: Iterable[Day], title: str, settings: ArchiveSettings) -> bytes:
+def render(days: Iterable[ArchivedDay], title: str, settings: ArchiveSettings) -> bytes:
     """Return the list of a market's days as a page; `title` is the market's."""
     from heatmap.pages.archive import calendar_page
 

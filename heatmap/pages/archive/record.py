@@ -12,7 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.market.quotes import Breadth
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.state import json_files
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Target(NamedTuple):
 class Record(NamedTuple):
     """All that is remembered of a market. Nothing in it is ever changed in place."""
 
-    days: Mapping[date, Day] = {}
+    days: Mapping[date, ArchivedDay] = {}
     targets: Mapping[str, Target] = {}  # by the target's name; versions before 0.3 did not note them
 
     @property
@@ -95,18 +95,18 @@ def _target(kept: Mapping[str, Any]) -> Target:
     return Target(lacks, failed_at=failed_at, **flags)
 
 
-def _plain(day: Day) -> list[Any]:
+def _plain(day: ArchivedDay) -> list[Any]:
     plain = [list(day.breadth), day.page, day.strongest, day.weakest]
     return plain if day.page else plain[:1]
 
 
-def _day(day: date, breadth: list[int], page: str | None = None, *ends: list[Any] | None) -> Day:
+def _day(day: date, breadth: list[int], page: str | None = None, *ends: list[Any] | None) -> ArchivedDay:
     """Return a day as it was kept. Raises ValueError or TypeError."""
     if page is not None and datetime.fromisoformat(page).utcoffset() is None:
         raise ValueError(page)
     counts = Breadth(*map(int, breadth))
     strongest, weakest = ends or (None, None)
-    return Day(day, counts, page, _end(strongest), _end(weakest))
+    return ArchivedDay(day, counts, page, _end(strongest), _end(weakest))
 
 
 def _end(kept: list[Any] | None) -> tuple[str, float] | None:

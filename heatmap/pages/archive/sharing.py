@@ -25,7 +25,7 @@ RECORD, DAYS = "archive", "archive days"  # what the notes are called
 PAGES = "archive pages"  # the newest pages alone, as versions before 0.3 give and take them
 
 
-def take_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
+def pull_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
     """Take over what the machine that published last knows; what is known here alone stays.
 
     That happens: a machine that cannot reach the others publishes by itself. Raises HistoryError.
@@ -81,7 +81,7 @@ def _had(known: record.Record, target: str) -> set[date]:
     return {*known.pages} - entry.lacks if entry else set()
 
 
-def take_days(store: Store, directory: Path, market: str) -> None:
+def pull_days(store: Store, directory: Path, market: str) -> None:
     """Take over the newest days' files as the machine that published last has them. Raises HistoryError."""
     pages, days = store.note(market, PAGES), store.note(market, DAYS)
     try:
@@ -106,7 +106,7 @@ def take_days(store: Store, directory: Path, market: str) -> None:
             raise _unwritten(day_files.path(directory, market, day), error) from error
 
 
-def give(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
+def push_days(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
     """Note down what the machine that publishes next needs of this one. Raises HistoryError."""
     known = record.load(directory, market, warn)
     stored_days = day_files.find(directory, market)

@@ -11,7 +11,7 @@ from heatmap.pages.archive.record import Record, Target
 from heatmap.pages.page import BEFORE, NEXT_LABEL, NEXT_LINK
 from heatmap.pictures import wording
 from heatmap.system import parts
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -106,7 +106,7 @@ def make_pages(
     files: Mapping[str, bytes],
     files_of: Callable[[date], Mapping[str, bytes] | None],
     part: str,
-) -> list[Page]:
+) -> list[WebFile]:
     """Return the files that bring a day to a target that `has` others, as a part of a delivery.
 
     The days before and after it get their pages again, with a link to it, where they are kept: `files_of`
@@ -114,22 +114,22 @@ def make_pages(
     """
     order = sorted({*has, day})
     folder = f"{market}/{wording.day_folder(day)}"
-    pages = [Page(folder + name, content, part) for name, content in files.items() if name != PAGE_NAME]
+    pages = [WebFile(folder + name, content, part) for name, content in files.items() if name != PAGE_NAME]
     pages.append(
-        Page(page_path(market, day), fill_links(files[PAGE_NAME], market, *_beside(order, day)), part)
+        WebFile(page_path(market, day), fill_links(files[PAGE_NAME], market, *_beside(order, day)), part)
     )
     for other in filter(None, _beside(order, day)):
         again = files_of(other)
         if again:
             page = fill_links(again[PAGE_NAME], market, *_beside(order, other))
-            pages.append(Page(page_path(market, other), page, parts.LINK, part))
+            pages.append(WebFile(page_path(market, other), page, parts.LINK, part))
     return pages
 
 
 def fill_links(page: bytes, market: str, before: date | None, after: date | None) -> bytes:
     """Return a kept page with its links to the day before and after; without the latter, to the live map."""
     link = f"{TO_MARKET}{wording.day_folder(after)}" if after else TO_MARKET
-    label = wording.day(after) if after else LIVE
+    label = wording.format_day(after) if after else LIVE
     filled = fill_before(page, market, before).replace(NEXT_LINK.encode(), link.encode())
     return filled.replace(NEXT_LABEL.encode(), label.encode())
 
@@ -139,9 +139,8 @@ def fill_before(page: bytes, market: str, before: date | None) -> bytes:
     if before is None:
         return page.replace(BEFORE.encode(), b"")
     link = f"../{TO_MARKET}{market}/{wording.day_folder(before)}"
-    way = (
-        f'<a rel="prev" href="{link}">\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} {wording.day(before)}</a>'
-    )
+    day = wording.format_day(before)
+    way = f'<a rel="prev" href="{link}">\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} {day}</a>'
     return page.replace(BEFORE.encode(), way.encode())
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.pictures.market_map.past import Past
+    from heatmap.pictures.market_map.past import HistoryView
 
 LONGEST_WAIT_DAYS = 500  # that the calendar is searched for sessions to come
 
 
-def offered(
-    past: Past, document: Mapping[str, Any], calendar: Calendar
+def describe_missing(
+    past: HistoryView, document: Mapping[str, Any], calendar: Calendar
 ) -> dict[str, list[tuple[str, str, str]]]:
     """Return what the page offers before history.json is loaded: periods and modes as name, label, reason.
 
@@ -45,7 +45,7 @@ def offered(
     }
 
 
-def _waits(past: Past) -> dict[str, int | None]:
+def _waits(past: HistoryView) -> dict[str, int | None]:
     """Return after how many sessions each period and mode has values; None: not by waiting alone."""
     digest = past.digest
     bases = {name: base.wait for name, base in digest.bases.items()}
@@ -59,7 +59,7 @@ def _waits(past: Past) -> dict[str, int | None]:
     }
 
 
-def _available(past: Past, calendar: Calendar, name: str, wait: int | None) -> str:
+def _available(past: HistoryView, calendar: Calendar, name: str, wait: int | None) -> str:
     """Tell a reader from when on a period or mode has values."""
     if wait is None:
         if name == YEAR_TO_DATE:
@@ -73,5 +73,5 @@ def _available(past: Past, calendar: Calendar, name: str, wait: int | None) -> s
             break  # past the calendar's end holidays are not known
         left -= calendar.always or phases.session_on(calendar, day) is not None
         if not left:
-            return f"from {wording.day(day)}"
+            return f"from {wording.format_day(day)}"
     return f"after {wait} more sessions"

@@ -19,16 +19,16 @@ from heatmap.analysis import colours, rankings
 from heatmap.analysis.modes import EVERY, MODES
 from heatmap.pictures import wording
 from heatmap.pictures.market_map.sectors import SectorsView
-from heatmap.pictures.market_map.table import LEGEND_SWATCHES, ends
+from heatmap.pictures.market_map.table import LEGEND_SWATCHES, find_extremes
 from heatmap.pictures.market_map.treemap import tile_order
 from heatmap.system import package_files
-from heatmap.system.varint import falling, packed, price_decimals, zigzag
+from heatmap.system.varint import encode, falling, price_decimals, zigzag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.analysis.modes import Mode
-    from heatmap.analysis.rankings import Reading, Scale
+    from heatmap.analysis.rankings import Ranking, Scale
     from heatmap.market.periods import Period
     from heatmap.market.quotes import Quote, Snapshot
     from heatmap.pictures.options import PageOptions
@@ -46,7 +46,7 @@ PRICES = {  # by the name they have in the page
 
 
 def page_data(
-    snapshot: Snapshot, found: Mapping[tuple[str, str], Reading], options: PageOptions
+    snapshot: Snapshot, found: Mapping[tuple[str, str], Ranking], options: PageOptions
 ) -> dict[str, Any]:
     """Return the data of one page, whose cells stand in the order of its first reading."""
     shown = next(iter(found.values())).order
@@ -66,16 +66,16 @@ def page_data(
         "modes": {mode.name: mode_data(mode) for mode in MODES.values()},
         "periods": {over.name: _period(snapshot, over) for over in rankings.periods(snapshot)},
         "readings": {
-            f"{mode} {over}": packed_reading(snapshot, reading, place_of, sector_places)
+            f"{mode} {over}": encode_ranking(snapshot, reading, place_of, sector_places)
             for (mode, over), reading in found.items()
         },
         "sectors": sectors,
-        "sector": packed(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
+        "sector": encode(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
         "prices": _prices(quotes, currency),
-        "by_cap": packed_order(place_of, by_cap),
+        "by_cap": encode_order(place_of, by_cap),
         "caps": falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
-        "volumes": packed(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
-        "money": {"sign": wording.currency_sign(currency), "units": wording.units(currency)},
+        "volumes": encode(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
+        "money": {"sign": wording.currency_sign(currency), "units": wording.format_units(currency)},
         **({"doubts": doubts} if (doubts := _doubts(quotes)) else {}),
     }
 
@@ -100,7 +100,7 @@ def _three_digits(value: float) -> int:
     return round(float(mantissa) * 100) - 100 + 900 * int(exponent)
 
 
-def packed_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
+def encode_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
     """Return the places of the quotes at `indexes`, each among those that are left, as base64.
 
     Each takes as many bits as the last that is left needs.
@@ -117,15 +117,15 @@ def packed_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
     return b64encode((number << whole - bits).to_bytes(whole // 8)).decode()[: -(-bits // 6)]
 
 
-def packed_palettes(up: str) -> dict[str, list[str]]:
+def encode_palettes(up: str) -> dict[str, list[str]]:
     """Return every palette, packed, with a gain shown as `up` says: what PALETTES holds."""
     gradients = {name: by_up[up] for name, by_up in colours.GRADIENTS.items()}
     ramps = {
-        name: _ramp(colours.ramp(gradient), colours.ramp_inks(gradient))
+        name: _ramp(colours.palette(gradient), colours.palette_inks(gradient))
         for name, gradient in gradients.items()
     }
     for name in colours.ONE_SIDED:
-        fills = colours.one_sided_ramp(name)
+        fills = colours.one_sided_palette(name)
         ramps[name] = _ramp(fills, colours.inks(fills))
     return ramps
 
@@ -135,7 +135,7 @@ def _ramp(fills: Sequence[str], inks: Sequence[str]) -> list[str]:
     channels = [[int(fill[start : start + 2], 16) for fill in fills] for start in (1, 3, 5)]
     whites = [int(ink == colours.WHITE) for ink in inks]
     return [
-        packed(zigzag(number - before) for before, number in pairwise([0, *column]))
+        encode(zigzag(number - before) for before, number in pairwise([0, *column]))
         for column in (*channels, whites)
     ]
 
@@ -159,12 +159,12 @@ def _period(snapshot: Snapshot, over: Period) -> dict[str, Any]:
     starts = Counter(
         change.since for quote in snapshot.quotes if (change := quote.changes.get(over.name)) and change.since
     )
-    return {"since": wording.day(starts.most_common(1)[0][0] if starts else None)}
+    return {"since": wording.format_day(starts.most_common(1)[0][0] if starts else None)}
 
 
-def packed_reading(
+def encode_ranking(
     snapshot: Snapshot,
-    reading: Reading,
+    reading: Ranking,
     place_of: Mapping[int, int],
     sector_places: Mapping[str, int],
     changes: Sequence[float | None] | None = None,
@@ -178,16 +178,16 @@ def packed_reading(
     groups = SectorsView().draw(snapshot, reading, changes)
     medians = [group.median for group in groups if group.median is not None]
     return {
-        "order": packed_order(place_of, reading.order),
+        "order": encode_order(place_of, reading.order),
         "values": _values(reading.values, mode),
         # In halves of a place, in which they fall evenly but for ties.
         "percentiles": falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
         # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
         "scores": "" if mode.name in SCORED else _values(reading.scores, MODES["rs"]),
         "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
-        "groups": packed(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
+        "groups": encode(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
         "medians": _values(medians, mode),
-        "breadths": packed(
+        "breadths": encode(
             count for group in groups for count in (group.breadth.advances, group.breadth.declines)
         ),
     }
@@ -200,12 +200,12 @@ def _values(values: Sequence[float], mode: Mode) -> str:
     return falling([round(value * 10**mode.decimals) for value in mode.rounded(values)])
 
 
-def _scale(reading: Reading, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
-    low, high = ends(reading, scale)
+def _scale(reading: Ranking, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
+    low, high = find_extremes(reading, scale)
     return {
         "name": scale.name,
-        "low": "" if low is None else wording.in_mode(low, mode, currency),
-        "high": "" if high is None else wording.in_mode(high, mode, currency),
+        "low": "" if low is None else wording.format_value(low, mode, currency),
+        "high": "" if high is None else wording.format_value(high, mode, currency),
         "clipped": scale.clipped,
         "shades": falling([-shade for shade in scale.shades]),
     }
@@ -238,6 +238,6 @@ def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
     return {
         "currency": currency,
         "decimals": decimals,
-        "ticks": packed(ticks),
-        **{name: packed(map(zigzag, numbers)) for name, numbers in columns.items()},
+        "ticks": encode(ticks),
+        **{name: encode(map(zigzag, numbers)) for name, numbers in columns.items()},
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.analysis.modes import MODES
 from heatmap.pictures import wording
-from heatmap.pictures.letters import width_of
+from heatmap.pictures.letters import text_width
 from heatmap.pictures.market_map.sectors import SectorsView
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.market_map.treemap import TreemapView
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.analysis.rankings import Reading
+    from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Snapshot
-    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.context import PageContext
     from heatmap.pictures.options import Fragment, PageOptions
     from heatmap.pictures.shapes import Cell, Rectangle
 
@@ -57,8 +57,8 @@ class Section(NamedTuple):
 def fragment(
     wanted: Fragment,
     snapshot: Snapshot,
-    reading: Reading,
-    occasion: Occasion,
+    reading: Ranking,
+    occasion: PageContext,
     options: PageOptions,
     cache: Path | None = None,
 ) -> bytes:
@@ -102,12 +102,14 @@ def fragment(
 
 def _tile(cell: Cell, mode: str, currency: str | None, chart_url: str) -> Tile:
     quote = cell.quote
-    text = wording.NOT_KNOWN if cell.value is None else wording.in_mode(cell.value, MODES[mode], currency)
+    text = (
+        wording.NOT_KNOWN if cell.value is None else wording.format_value(cell.value, MODES[mode], currency)
+    )
     return Tile(
         quote.symbol,
         quote.name or quote.symbol,
         text,
-        wording.chart(chart_url, quote.symbol),
+        wording.chart_link(chart_url, quote.symbol),
         cell.fill,
         cell.ink,
     )
@@ -124,8 +126,8 @@ def _placed(tile: Tile, place: Rectangle, height: float) -> Tile:
         for count in range(1, MOST_LINES + 1):
             length = -(-len(tile.symbol) // count)
             lines = [tile.symbol[start : start + length] for start in range(0, len(tile.symbol), length)]
-            longest = max(map(width_of, lines))
-            by_width = wide / max(longest, *map(width_of, texts), 0.1)
+            longest = max(map(text_width, lines))
+            by_width = wide / max(longest, *map(text_width, texts), 0.1)
             by_height = high / (len(lines) + len(texts)) / LINE_HEIGHT
             size = min(by_width, by_height, LARGEST_LETTER_PIXELS)
             if size >= LEAST_LETTER_PIXELS:

@@ -14,13 +14,13 @@ from heatmap.system import varint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from heatmap.analysis.rankings import Reading
-    from heatmap.history.model import Base, Digest
+    from heatmap.analysis.rankings import Ranking
+    from heatmap.history.model import EarlierSessions, PeriodStart
     from heatmap.market.periods import Period
     from heatmap.market.quotes import Quote, Snapshot
-    from heatmap.pictures.market_map.past import Past
-    from heatmap.pictures.market_map.replay_track import Tape
-    from heatmap.pictures.market_map.sparklines import Line
+    from heatmap.pictures.market_map.past import HistoryView
+    from heatmap.pictures.market_map.replay_track import ReplayTrack
+    from heatmap.pictures.market_map.sparklines import Sparkline
     from heatmap.pictures.options import PageOptions
 
 SHORTEST_MOMENTUM = 5  # sessions, below which the spread of daily changes says nothing
@@ -32,7 +32,7 @@ def history_json(document: Mapping[str, Any]) -> bytes:
 
 
 def history_data(
-    past: Past, snapshot: Snapshot, shown: Sequence[int], options: PageOptions
+    past: HistoryView, snapshot: Snapshot, shown: Sequence[int], options: PageOptions
 ) -> dict[str, Any]:
     """Return the document of history.json, in the page data's own terms.
 
@@ -62,7 +62,7 @@ def history_data(
         "as_of": snapshot.as_of.isoformat(),
         "periods": {
             name: {
-                "since": wording.day(past.digest.bases[name].since),
+                "since": wording.format_day(past.digest.bases[name].since),
                 "label": period.label,
                 "adjusted": len(past.digest.bases[name].adjusted),
             }
@@ -77,13 +77,13 @@ def history_data(
         },
         "unavailable": {name: lack for name, lack in lacks.items() if name in found},
         "readings": {
-            name: data.packed_reading(
+            name: data.encode_ranking(
                 snapshot, reading, place_of, sector_places, changes.get(_changes_of(reading))
             )
             for name, reading in found.items()
         },
         "adjusted": {
-            name: varint.packed(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
+            name: varint.encode(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
             for name, base in past.digest.bases.items()
             if base.adjusted
         },
@@ -92,10 +92,11 @@ def history_data(
         "sparks": {
             "height": sparklines.HEIGHT,
             "day": _day_lines(past.tape, symbols),
-            "sixty": _lines(sparklines.of_sessions(past.lines, past.digest.closes, in_place))
+            "sixty": _lines(sparklines.add_last_prices(past.lines, past.digest.closes, in_place))
             | {
                 "dates": [
-                    wording.day(day) for day in (*past.digest.dates[1 - sparklines.SESSIONS :], past.session)
+                    wording.format_day(day)
+                    for day in (*past.digest.dates[1 - sparklines.SESSIONS :], past.session)
                 ]
             },
         },
@@ -103,7 +104,7 @@ def history_data(
 
 
 def _by_period(
-    past: Past, symbols: Sequence[str], tell: Callable[[Digest, Base, str], str]
+    past: HistoryView, symbols: Sequence[str], tell: Callable[[EarlierSessions, PeriodStart, str], str]
 ) -> dict[str, dict[str, str]]:
     """Return what there is to tell of stocks over each period, without those of which there is nothing."""
     found = {
@@ -113,36 +114,36 @@ def _by_period(
     return {name: texts for name, texts in found.items() if texts}
 
 
-def _guess(digest: Digest, base: Base, symbol: str) -> str:
+def _guess(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
     """Return that a stock's period rests on a split or bonus that is only probable; "" where it does not."""
     day = digest.guesses.get(symbol)
     if day is None or base.since is None or base.since >= day or symbol not in base.adjusted:
         return ""
-    return f"This period is adjusted for what was probably a split or bonus on {wording.day(day)}."
+    return f"This period is adjusted for what was probably a split or bonus on {wording.format_day(day)}."
 
 
-def _doubt(digest: Digest, base: Base, symbol: str) -> str:
+def _doubt(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
     """Return why a stock's prices are not comparable over a period; "" where they are."""
     found = digest.breaks.get(symbol)
     if found is None or base.since is None or base.since >= found.date:
         return ""
-    day = wording.day(found.date)
+    day = wording.format_day(found.date)
     if found.is_gap:
         return f"Sessions before {day} are missing, and its price changed much meanwhile: perhaps by a split."
     return f"On {day} the terms of its price changed, and no split or bonus explains it."
 
 
-def periods_of(past: Past) -> dict[str, Period]:
+def periods_of(past: HistoryView) -> dict[str, Period]:
     """Return the history's periods, the shortest first; the year's is as long as the year has been."""
     found = []
     for name, base in past.digest.bases.items():
-        known = periods.period(name)
+        known = periods.parse_period(name)
         if known:
             found.append(known._replace(sessions=base.sessions))
     return {period.name: period for period in sorted(found, key=lambda period: period.sessions)}
 
 
-def _changes(past: Past, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
+def _changes(past: HistoryView, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
     """Return the exact percent changes over each of the digest's periods, quote by quote."""
     prices = [quote.last_price for quote in quotes]
     return {
@@ -151,21 +152,21 @@ def _changes(past: Past, quotes: Sequence[Quote]) -> dict[str, measures.Values]:
     }
 
 
-def _changes_of(reading: Reading) -> str:
+def _changes_of(reading: Ranking) -> str:
     """Return over which period a reading's sectors rose or fell."""
     return reading.period if modes.EVERY[reading.mode].periods is None else periods.DAY
 
 
 def _read_all(
-    past: Past,
+    past: HistoryView,
     snapshot: Snapshot,
     over: Mapping[str, Period],
     changes: Mapping[str, measures.Values],
     options: PageOptions,
-) -> tuple[dict[str, Reading], dict[str, str]]:
+) -> tuple[dict[str, Ranking], dict[str, str]]:
     """Return the readings, and of those without values, why."""
     quotes, digest = snapshot.quotes, past.digest
-    found: dict[str, Reading] = {}
+    found: dict[str, Ranking] = {}
     lacks: dict[str, str] = {}
     prices = [quote.last_price for quote in quotes]
     sectors = [quote.sector for quote in quotes]
@@ -179,7 +180,7 @@ def _read_all(
         chosen = modes.EVERY[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
-        found[name] = rankings.read_values(
+        found[name] = rankings.rank_values(
             snapshot, chosen, period, values, clamp, scored=mode != "sector", exact=mode == "change"
         )
         if not found[name].values:
@@ -220,13 +221,13 @@ def _read_all(
     return found, lacks
 
 
-def _last_closes(past: Past, quotes: Sequence[Quote]) -> measures.Values:
+def _last_closes(past: HistoryView, quotes: Sequence[Quote]) -> measures.Values:
     """Return each quote's close of the session before, on the terms of this one."""
     found = (past.digest.closes.get(quote.symbol) for quote in quotes)
     return [closes[-1] if closes else None for closes in found]
 
 
-def _day_lines(tape: Tape, symbols: Sequence[str]) -> dict[str, Any]:
+def _day_lines(tape: ReplayTrack, symbols: Sequence[str]) -> dict[str, Any]:
     """Return the lines of the session so far, as `_lines` does; one without points has no prices."""
     place_of = {symbol: place for place, symbol in enumerate(tape.symbols)}
     places = [place_of[symbol] for symbol in symbols]
@@ -244,7 +245,7 @@ def _day_lines(tape: Tape, symbols: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
+def _lines(lines: Sequence[Sparkline | None]) -> dict[str, Any]:
     """Return lines, packed: each stock's points, 0 for what is not known, and its prices in the last decimal.
 
     `first` is 0 where there is no line; the low and the high are how far they are from it, the last price
@@ -268,8 +269,8 @@ def _lines(lines: Sequence[Line | None]) -> dict[str, Any]:
 def _ends(rounded: Sequence[Sequence[int]]) -> dict[str, str]:
     """Return first, low, high and last of each line, packed."""
     return {
-        "first": varint.packed(first for first, *_ in rounded),
-        "low": varint.packed(first - low for first, low, *_ in rounded),
-        "high": varint.packed(high - first for first, _, high, _ in rounded),
-        "last": varint.packed(varint.zigzag(last - first) for first, *_, last in rounded),
+        "first": varint.encode(first for first, *_ in rounded),
+        "low": varint.encode(first - low for first, low, *_ in rounded),
+        "high": varint.encode(high - first for first, _, high, _ in rounded),
+        "last": varint.encode(varint.zigzag(last - first) for first, *_, last in rounded),
     }

@@ -6,11 +6,11 @@ from math import ceil, log
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.pictures import wording
-from heatmap.pictures.letters import width_of
+from heatmap.pictures.letters import text_width
 
 if TYPE_CHECKING:
     from heatmap.market.quotes import Breadth, Snapshot
-    from heatmap.pictures.context import Occasion
+    from heatmap.pictures.context import PageContext
     from heatmap.pictures.shapes import Cell, Table
 
 GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
@@ -32,7 +32,7 @@ LINE_HEIGHT = 1.2  # of a line's size
 ROOM = 0.9  # of a width or height, for text
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text: `x` is its start, middle or end, as `anchor` says, and `y` its baseline."""
 
     x: int
@@ -58,31 +58,31 @@ class Tile(NamedTuple):
     """One instrument: its box, and of its symbol and its percent change what has room there."""
 
     box: Box
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
 
 
-class Picture(NamedTuple):
+class ImageLayout(NamedTuple):
     """Everything to be drawn on GROUND, in drawing order. `title` and `description` are read aloud."""
 
     title: str
     description: str
     boxes: tuple[Box, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     tiles: tuple[Tile, ...]
 
 
-def compose(table: Table, snapshot: Snapshot, occasion: Occasion, title: str) -> Picture:
+def lay_out(table: Table, snapshot: Snapshot, occasion: PageContext, title: str) -> ImageLayout:
     """Return where everything stands under this title, how large and in which colour."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
     title = printable(title)
-    moment = wording.moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
+    moment = wording.format_moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
     caption = f"{wording.PHASES[occasion.verdict.phase]}, as of {moment}"
     counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
     lines = [
-        _title(title, WIDTH - 2 * MARGIN - width_of(counts) * COUNTS_SIZE),
-        Line(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
+        _title(title, WIDTH - 2 * MARGIN - text_width(counts) * COUNTS_SIZE),
+        TextLine(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
     ]
     boxes = _bar(breadth, fall=table.legend[0].fill, rise=table.legend[-1].fill)
     left = MARGIN
@@ -93,11 +93,11 @@ def compose(table: Table, snapshot: Snapshot, occasion: Occasion, title: str) ->
         boxes.append(Box(left, SECOND_LINE - 20, NOTICE_WIDTH, NOTICE_HEIGHT, NOTICE_GROUND))
         middle = left + NOTICE_WIDTH // 2
         lines.append(
-            Line(middle, SECOND_LINE, NOTICE_SIZE, "middle", bold=True, colour=NOTICE_TEXT, text=NOTICE)
+            TextLine(middle, SECOND_LINE, NOTICE_SIZE, "middle", bold=True, colour=NOTICE_TEXT, text=NOTICE)
         )
         left += NOTICE_WIDTH + 12
-    lines.append(Line(left, SECOND_LINE, CAPTION_SIZE, "start", bold=False, colour=QUIET, text=caption))
-    return Picture(
+    lines.append(TextLine(left, SECOND_LINE, CAPTION_SIZE, "start", bold=False, colour=QUIET, text=caption))
+    return ImageLayout(
         title=title,
         description=f"{caption}{' (recording)' if snapshot.recording else ''}: {counts}.",
         boxes=tuple(boxes),
@@ -106,15 +106,15 @@ def compose(table: Table, snapshot: Snapshot, occasion: Occasion, title: str) ->
     )
 
 
-def _title(title: str, free: float) -> Line:
+def _title(title: str, free: float) -> TextLine:
     """Return the title in the free width, smaller where it is long, and cut where it is too long."""
     room = free * ROOM
-    size = next((size for size in TITLE_SIZES if width_of(title) * size <= room), TITLE_SIZES[-1])
-    if width_of(title) * size > room:
-        while width_of(title + "…") * size > room:
+    size = next((size for size in TITLE_SIZES if text_width(title) * size <= room), TITLE_SIZES[-1])
+    if text_width(title) * size > room:
+        while text_width(title + "…") * size > room:
             title = title[:-1]
         title = title.rstrip() + "…"
-    return Line(MARGIN, FIRST_LINE, size, "start", bold=True, colour=TEXT, text=title)
+    return TextLine(MARGIN, FIRST_LINE, size, "start", bold=True, colour=TEXT, text=title)
 
 
 def _bar(breadth: Breadth, fall: str, rise: str) -> list[Box]:
@@ -178,15 +178,15 @@ def _tile(cell: Cell, place: tuple[int, int, int, int], usual: float) -> Tile:
         (printable(cell.quote.symbol), True, -0.18),
         (_percent(cell.quote.percent_change), False, 0.9),
     ):
-        size = _in_halves(min(usual, width * ROOM / (width_of(text) or 1)))
+        size = _in_halves(min(usual, width * ROOM / (text_width(text) or 1)))
         if text and size >= SMALLEST:
             baseline = round(centre + below * usual)
-            lines.append(Line(middle, baseline, size, "middle", bold, cell.ink, text))
+            lines.append(TextLine(middle, baseline, size, "middle", bold, cell.ink, text))
     return Tile(box, tuple(lines))
 
 
 def _percent(change: float | None) -> str:
-    return wording.NOT_KNOWN if change is None else f"{wording.signed(change)}%"
+    return wording.NOT_KNOWN if change is None else f"{wording.format_signed(change)}%"
 
 
 def _in_halves(size: float) -> float:

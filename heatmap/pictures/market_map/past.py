@@ -9,13 +9,21 @@ from zoneinfo import ZoneInfo
 
 from heatmap.analysis.measures import median
 from heatmap.history import pending_actions, tick_codec
-from heatmap.history.model import Base, Break, Digest, Moment, Opening, Packed, Usual
+from heatmap.history.model import (
+    EarlierSessions,
+    EncodedTick,
+    OpeningRange,
+    PeriodStart,
+    TermsBreak,
+    Tick,
+    UsualVolumes,
+)
 from heatmap.market.calendar import phases
 from heatmap.market.periods import BAND_SESSIONS
 from heatmap.market.plausibility import BAND
 from heatmap.pictures.market_map import sparklines
-from heatmap.pictures.market_map.replay_track import Tape
-from heatmap.pictures.market_map.sparklines import Line
+from heatmap.pictures.market_map.replay_track import ReplayTrack
+from heatmap.pictures.market_map.sparklines import Sparkline
 from heatmap.state import cache
 from heatmap.system import varint
 
@@ -40,18 +48,18 @@ OPENING_TOLERANCE = timedelta(minutes=1)  # a tick of 09:30:02 still tells the r
 NEAREST = timedelta(minutes=5)  # how far an earlier session's tick may be from this time of day
 
 
-class Past(NamedTuple):
+class HistoryView(NamedTuple):
     """What the history knows at one tick."""
 
     session: date  # that the tick is of
-    digest: Digest
-    lines: Mapping[str, Line]  # by symbol: of the digest's closes, up to the place of this session
-    tape: Tape  # of this session's moments, the tick's own among them
-    usual: Usual
-    opening: Opening
+    digest: EarlierSessions
+    lines: Mapping[str, Sparkline]  # by symbol: of the digest's closes, up to the place of this session
+    tape: ReplayTrack  # of this session's moments, the tick's own among them
+    usual: UsualVolumes
+    opening: OpeningRange
 
 
-class Figures(NamedTuple):
+class PastReader(NamedTuple):
     """One market's part of a history, as a tick asks for it. Raises HistoryError."""
 
     store: Store
@@ -60,28 +68,32 @@ class Figures(NamedTuple):
     names: tuple[str, ...]  # of the periods
     folder: Path  # where the digest is kept between ticks
 
-    def past(self, snapshot: Snapshot, session: date, phase: Phase) -> Past:
+    def past(self, snapshot: Snapshot, session: date, phase: Phase) -> HistoryView:
         """Return what there is to tell beside a snapshot of `session`."""
         quotes = snapshot.quotes
-        now = Moment(snapshot.as_of, phase, tick_codec.rows(quotes))
+        now = Tick(snapshot.as_of, phase, tick_codec.rows(quotes))
         earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
         digest, lines = self._earlier_sessions(quotes, session)
         hours = phases.session_on(self.calendar, session)
         by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
-        return Past(
+        return HistoryView(
             session=session,
             digest=digest,
             lines=lines,
             tape=self._tape(quotes, earlier, now),
             usual=self._usual(digest, quotes, snapshot.as_of, session, hours),
-            opening=opening(sorted([*by_opening, now], key=lambda found: found.as_of), hours, now.as_of),
+            opening=find_opening_range(
+                sorted([*by_opening, now], key=lambda found: found.as_of), hours, now.as_of
+            ),
         )
 
-    def digest(self, quotes: Sequence[Quote], session: date) -> Digest:
+    def digest(self, quotes: Sequence[Quote], session: date) -> EarlierSessions:
         """Return the digest of the sessions before `session`, made anew where what is behind it changed."""
         return self._earlier_sessions(quotes, session)[0]
 
-    def _earlier_sessions(self, quotes: Sequence[Quote], session: date) -> tuple[Digest, Mapping[str, Line]]:
+    def _earlier_sessions(
+        self, quotes: Sequence[Quote], session: date
+    ) -> tuple[EarlierSessions, Mapping[str, Sparkline]]:
         """Return the digest of the sessions before `session`, and the lines of its closes by symbol."""
         names = tuple(dict.fromkeys((*self.names, f"{BAND_SESSIONS}d")))
         dates = [day for day in self.store.sessions(self.market) if day < session]
@@ -93,7 +105,7 @@ class Figures(NamedTuple):
         # Whether a whole session is beyond the band can change as long as it runs.
         far = sorted(quote.symbol for quote in quotes if _is_far(quote))
         key = (str(session), names, known, symbols, aliases, doubted, far)
-        path = self.folder / cache.digest_name(self.market)
+        path = self.folder / cache.summary_name(self.market)
         kept = cache.read(path, key)
         if kept is not None:
             return _decoded(kept)
@@ -104,9 +116,9 @@ class Figures(NamedTuple):
         bars = self._bars(sorted(asked), session, count) if dates else []
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
         digest = summary.make(bars, self.calendar, quotes, session, names, closes)
-        encoded = _encoded(digest) | {"lines": sparklines.begun(digest.closes)}
+        encoded = _encoded(digest) | {"lines": sparklines.draw_closes(digest.closes)}
         cache.write(path, key, encoded)
-        return _decoded(cache.plain(encoded))  # the same, to the last type, as the next tick reads
+        return _decoded(cache.as_read(encoded))  # the same, to the last type, as the next tick reads
 
     def _bars(self, symbols: Sequence[str], session: date, count: int) -> list[Bar]:
         """Return the bars of some symbols over `count` sessions before `session`.
@@ -119,35 +131,35 @@ class Figures(NamedTuple):
             found += self.store.bars(self.market, session - phases.ONE_DAY, count, portion)
         return found
 
-    def _tape(self, quotes: Sequence[Quote], earlier: Sequence[Packed], now: Moment) -> Tape:
+    def _tape(self, quotes: Sequence[Quote], earlier: Sequence[EncodedTick], now: Tick) -> ReplayTrack:
         """Return the session's tape, of which what is earlier than `now` is kept for the next tick.
 
         Of the ticks of one minute it has the last.
         """
         zone = ZoneInfo(self.calendar.time_zone)
-        every: list[Packed | Moment] = [*earlier, now]
+        every: list[EncodedTick | Tick] = [*earlier, now]
         every.sort(key=lambda tick: tick.as_of)
         ticks = {f"{tick.as_of.astimezone(zone):%Y-%m-%dT%H:%M}": tick for tick in every}
         minutes = _thinned(list(ticks), len(quotes))
 
-        def extended(tape: Tape, wanted: Sequence[str]) -> Tape:
+        def extended(tape: ReplayTrack, wanted: Sequence[str]) -> ReplayTrack:
             for minute in wanted[len(tape.seen) :]:
                 tick = ticks[minute]
-                found = self.store.unpacked(self.market, [tick]) if isinstance(tick, Packed) else [tick]
+                found = self.store.unpacked(self.market, [tick]) if isinstance(tick, EncodedTick) else [tick]
                 for moment in found:  # none, where it is damaged
                     tape.add(minute, moment.rows)
                 tape.seen.append(_mark(tick))
             if tape.decimals != varint.price_decimals(tape.lowest or 1.0):
-                return extended(Tape(quotes, varint.SMALL_PRICE_DECIMALS), wanted)
+                return extended(ReplayTrack(quotes, varint.SMALL_PRICE_DECIMALS), wanted)
             tape.settle()
             return tape
 
         before = [minute for minute in minutes if ticks[minute].as_of < now.as_of]
         marks = [_mark(ticks[minute]) for minute in before]
-        path, new = self.folder / cache.tape_name(self.market), Tape(quotes)
+        path, new = self.folder / cache.replay_track_name(self.market), ReplayTrack(quotes)
         key = (str(zone), new.symbols, new.sectors, new.members)
         kept = cache.read(path, key)
-        begun = Tape.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
+        begun = ReplayTrack.revived(kept) if kept and kept["seen"] == marks[: len(kept["seen"])] else new
         is_known = begun.seen == marks
         tape = extended(begun, before)
         if not is_known:
@@ -156,12 +168,12 @@ class Figures(NamedTuple):
 
     def _usual(
         self,
-        digest: Digest,
+        digest: EarlierSessions,
         quotes: Sequence[Quote],
         as_of: datetime,
         session: date,
         hours: Session | None,
-    ) -> Usual:
+    ) -> UsualVolumes:
         """Return the usual volumes by the time of day of `as_of`."""
         sessions = [day for day in self.store.tick_sessions(self.market) if day < session][-USUAL_SESSIONS:]
         zone = ZoneInfo(self.calendar.time_zone)
@@ -188,7 +200,7 @@ class Figures(NamedTuple):
         }
         share = elapsed_share(hours, as_of)
         by_day = {symbol: volume * share for symbol, volume in digest.volumes.items()} if share else {}
-        return Usual(by_day | by_time, len(by_time), len(near))
+        return UsualVolumes(by_day | by_time, len(by_time), len(near))
 
 
 def _is_far(quote: Quote) -> bool:
@@ -197,27 +209,29 @@ def _is_far(quote: Quote) -> bool:
     return bool(price and close and abs(price / close - 1) > BAND)
 
 
-def forget_digests(folder: Path) -> None:
+def forget_summaries(folder: Path) -> None:
     """Have every digest made anew: what they were made of has changed."""
-    for path in folder.glob(cache.digest_name("*")):
+    for path in folder.glob(cache.summary_name("*")):
         path.unlink(missing_ok=True)
 
 
-def opening(moments: Sequence[Moment], hours: Session | None, now: datetime) -> Opening:
+def find_opening_range(moments: Sequence[Tick], hours: Session | None, now: datetime) -> OpeningRange:
     """Return the range of a session's first OPENING from the ticks by then.
 
     A tick carries the session's high and low so far, so the last one by the end of the opening has it all,
     but for what came after that tick: it must be no older than NEAREST.
     """
     if hours is None or not hours.windows:
-        return Opening({}, "it takes a session whose opening is known")
+        return OpeningRange({}, "it takes a session whose opening is known")
     ends = hours.windows[0].opens + OPENING
     if now < ends:
-        return Opening({}, f"it takes the first {OPENING.seconds // 60} minutes, which end at {ends:%H:%M}")
+        return OpeningRange(
+            {}, f"it takes the first {OPENING.seconds // 60} minutes, which end at {ends:%H:%M}"
+        )
     by_then = [moment for moment in moments if moment.as_of <= ends + OPENING_TOLERANCE]
     if not by_then or by_then[-1].as_of < ends - NEAREST - OPENING_TOLERANCE:
-        return Opening({}, f"the first {OPENING.seconds // 60} minutes of this session are not known")
-    return Opening(
+        return OpeningRange({}, f"the first {OPENING.seconds // 60} minutes of this session are not known")
+    return OpeningRange(
         {
             symbol: (row.low, row.high)
             for symbol, row in by_then[-1].rows.items()
@@ -226,7 +240,7 @@ def opening(moments: Sequence[Moment], hours: Session | None, now: datetime) -> 
     )
 
 
-def _by_opening(ticks: Sequence[Packed], hours: Session | None) -> Sequence[Packed]:
+def _by_opening(ticks: Sequence[EncodedTick], hours: Session | None) -> Sequence[EncodedTick]:
     """Return the last tick that can tell the opening range, alone, so that no other need be unpacked."""
     if hours is None or not hours.windows:
         return ()
@@ -247,7 +261,7 @@ def elapsed_share(hours: Session | None, now: datetime) -> float:
     return over / whole
 
 
-def _factors(digest: Digest, day: date) -> dict[str, float | None]:
+def _factors(digest: EarlierSessions, day: date) -> dict[str, float | None]:
     """Return what prices of that day are multiplied by, where that is not 1; a volume is divided by it.
 
     None: not known.
@@ -258,7 +272,7 @@ def _factors(digest: Digest, day: date) -> dict[str, float | None]:
     return {symbol: factors[place] for symbol, factors in digest.factors.items()}
 
 
-def _encoded(digest: Digest) -> dict[str, Any]:
+def _encoded(digest: EarlierSessions) -> dict[str, Any]:
     bases = {
         name: base._asdict()
         | {"since": base.since and base.since.isoformat(), "adjusted": sorted(base.adjusted)}
@@ -274,31 +288,31 @@ def _encoded(digest: Digest) -> dict[str, Any]:
     }
 
 
-def _decoded(document: Mapping[str, Any]) -> tuple[Digest, Mapping[str, Line]]:
+def _decoded(document: Mapping[str, Any]) -> tuple[EarlierSessions, Mapping[str, Sparkline]]:
     """Return the digest and the lines of what was kept."""
     bases = {}
     for name, kept in document["bases"].items():
-        fields = {field: kept[field] for field in Base._fields}
+        fields = {field: kept[field] for field in PeriodStart._fields}
         since = fields["since"] and date.fromisoformat(fields["since"])
-        bases[name] = Base(**fields | {"since": since, "adjusted": frozenset(fields["adjusted"])})
-    fields = {field: document[field] for field in Digest._fields}
+        bases[name] = PeriodStart(**fields | {"since": since, "adjusted": frozenset(fields["adjusted"])})
+    fields = {field: document[field] for field in EarlierSessions._fields}
     gap = fields["gap"] and date.fromisoformat(fields["gap"])
     dates = tuple(map(date.fromisoformat, fields["dates"]))
-    lines = {symbol: Line(*line) for symbol, line in document["lines"].items()}
+    lines = {symbol: Sparkline(*line) for symbol, line in document["lines"].items()}
     parts = {
         "breaks": {
-            symbol: Break(date.fromisoformat(day), is_gap)
+            symbol: TermsBreak(date.fromisoformat(day), is_gap)
             for symbol, (day, is_gap) in fields["breaks"].items()
         },
         "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
         "pending": pending_actions.decode(fields["pending"]),
     }
-    return Digest(**fields | parts | {"dates": dates, "gap": gap, "bases": bases}), lines
+    return EarlierSessions(**fields | parts | {"dates": dates, "gap": gap, "bases": bases}), lines
 
 
-def _mark(tick: Packed | Moment) -> list[str | int]:
+def _mark(tick: EncodedTick | Tick) -> list[str | int]:
     """Return what tells one tick's figures from any other's."""
-    return [str(tick.as_of), crc32(tick.figures) if isinstance(tick, Packed) else 0]
+    return [str(tick.as_of), crc32(tick.figures) if isinstance(tick, EncodedTick) else 0]
 
 
 def _thinned(minutes: Sequence[str], stocks: int) -> list[str]:

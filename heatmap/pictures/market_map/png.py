@@ -13,7 +13,7 @@ from heatmap.pictures.market_map.image import (
     NOTICE_TEXT,
     WIDTH,
     Box,
-    compose,
+    lay_out,
     printable,
 )
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
     from heatmap.market.quotes import Snapshot
-    from heatmap.pictures.context import Occasion
-    from heatmap.pictures.market_map.image import Line, Picture
+    from heatmap.pictures.context import PageContext
+    from heatmap.pictures.market_map.image import ImageLayout, TextLine
     from heatmap.pictures.shapes import Table
 
 PALETTE_COLOURS = 256
@@ -41,7 +41,7 @@ def is_possible() -> bool:
     return find_spec("PIL") is not None
 
 
-def draw(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
+def draw(table: Table, snapshot: Snapshot, occasion: PageContext) -> bytes:
     """Return the picture with a palette. Raises ModuleNotFoundError where `is_possible` is False.
 
     Fills are exact where there are no more than GROUND_COLOURS, else off by as little as that allows.
@@ -53,7 +53,7 @@ def draw(table: Table, snapshot: Snapshot, occasion: Occasion) -> bytes:
     from PIL import Image, ImageChops, ImageDraw
 
     title = occasion.title if _ascii(printable(occasion.title)).strip() else occasion.market
-    picture = compose(table, snapshot, occasion, title)
+    picture = lay_out(table, snapshot, occasion, title)
     boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
     lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
     inks = {tile.box.fill: line.colour for tile in picture.tiles for line in tile.lines}
@@ -109,7 +109,7 @@ def _merge(fills: Iterable[str], inks: Mapping[str, str], most: int) -> dict[str
         tolerance = tolerance * 2 or 1
 
 
-def _palette(picture: Picture, merged: dict[str, str]) -> list[str]:
+def _palette(picture: ImageLayout, merged: dict[str, str]) -> list[str]:
     """Return the grounds, the inks, and the steps between as many pairs of the two as there is room for."""
     inks = dict.fromkeys(line.colour for line in picture.lines)
     pairs = list(
@@ -138,7 +138,7 @@ def _channels(colour: str) -> bytes:
     return bytes.fromhex(colour[1:])
 
 
-def _write(draw: ImageDraw, lines: Iterable[Line]) -> None:
+def _write(draw: ImageDraw, lines: Iterable[TextLine]) -> None:
     """Draw lines of text, the bold ones smeared a little to the right: the font has no bold of its own."""
     from PIL import ImageFont
 

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from heatmap.pictures.market_map.replay_track import Tape
+    from heatmap.pictures.market_map.replay_track import ReplayTrack
     from heatmap.pictures.options import PageOptions
 
 
-def replay_json(tape: Tape, as_of: datetime, options: PageOptions) -> bytes:
+def replay_json(tape: ReplayTrack, as_of: datetime, options: PageOptions) -> bytes:
     """Return replay.json of a session's moments, of which the last is that of the page as of `as_of`."""
     document = replay_data(tape, as_of, options)
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def replay_data(tape: Tape, as_of: datetime, options: PageOptions) -> dict[str, Any]:
+def replay_data(tape: ReplayTrack, as_of: datetime, options: PageOptions) -> dict[str, Any]:
     """Return its document. Stocks stand in the order of their symbols, as where changes are equal."""
     return {
         "as_of": as_of.isoformat(),
@@ -40,7 +40,7 @@ def replay_data(tape: Tape, as_of: datetime, options: PageOptions) -> dict[str, 
         "breadths": tape.breadths,
         "groups": tape.groups,
         "decimals": tape.decimals,
-        "ticks": varint.packed([tick or 1 for tick in tape.ticks]),
+        "ticks": varint.encode([tick or 1 for tick in tape.ticks]),
         "prices": tape.prices,
         "scales": [
             _scale(name, options) for name in (rankings.RANK, *(f"{heat:g}" for heat in rankings.HEATS))
@@ -69,8 +69,8 @@ def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
     least = [*reversed(gains), 0, *(1 - gain for gain in gains[1:])]
     return {
         "name": name,
-        "low": wording.signed(-clamp),
-        "high": wording.signed(clamp),
+        "low": wording.format_signed(-clamp),
+        "high": wording.format_signed(clamp),
         "limit": limit,
         "least": varint.falling(least),
     }

@@ -16,13 +16,13 @@ from heatmap.system import varint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from heatmap.history.model import Row
+    from heatmap.history.model import TickRow
     from heatmap.market.quotes import Quote
 
 HUNDREDTHS = 100  # of a percent
 
 
-class Tape:
+class ReplayTrack:
     """The moments of a session, of the stocks of its last snapshot in the order of their symbols.
 
     Its attributes are what is kept: numbers, text, and lists of these. A stock's figures are packed as steps
@@ -60,13 +60,13 @@ class Tape:
         self.lowest: float | None = None  # price
 
     @classmethod
-    def revived(cls, kept: Mapping[str, Any]) -> Tape:
+    def revived(cls, kept: Mapping[str, Any]) -> ReplayTrack:
         """Return the tape whose attributes these are."""
         tape = cls(())
         vars(tape).update(kept)
         return tape
 
-    def add(self, minute: str, rows: Mapping[str, Row]) -> None:
+    def add(self, minute: str, rows: Mapping[str, TickRow]) -> None:
         """Add a later moment."""
         found = [rows.get(symbol) for symbol in self.symbols]
         changes = [None if row is None else row.percent_change for row in found]
@@ -80,13 +80,13 @@ class Tape:
         for place, row in enumerate(found):
             self._add_price(place, row.last_price if row else None)
         self.minutes.append(minute)
-        self.breadths.append(varint.packed(measures.breadth(changes)))
+        self.breadths.append(varint.encode(measures.breadth(changes)))
         self.groups.append([_group([changes[place] for place in inside]) for inside in self.members])
         known = [number for number in hundredths if number is not None]
         gains = sum(number >= 0 for number in known)
         for count in {gains, len(known) - gains} - {0}:
             if str(count) not in self.ranks:
-                self.ranks[str(count)] = varint.packed(colours.rank_shades([0.0] * count))
+                self.ranks[str(count)] = varint.encode(colours.rank_shades([0.0] * count))
 
     def _add_price(self, place: int, price: float | None) -> None:
         if price is None:
@@ -108,7 +108,7 @@ class Tape:
             self.points[place] = ""
         elif low <= units <= high:
             if self.points[place]:
-                self.points[place] += sparklines.height(units, low, high)
+                self.points[place] += sparklines.encode_height(units, low, high)
         else:
             self.lows[place], self.highs[place] = min(low, units), max(high, units)
             self.points[place] = ""
@@ -117,27 +117,27 @@ class Tape:
         """Draw the lines anew whose range has grown."""
         for place, points in enumerate(self.points):
             if not points:
-                line = sparklines.line(self._units(place))
+                line = sparklines.draw(self._units(place))
                 self.points[place] = line.heights if line else ""
 
     def _units(self, place: int) -> list[int | None]:
         """Return a stock's prices, in units."""
         last, tick = 0, self.ticks[place] or 1
         found: list[int | None] = []
-        for code in varint.unpacked(self.prices[place]):
+        for code in varint.decode(self.prices[place]):
             last += varint.signed(code - 1) if code else 0
             found.append(last * tick if code else None)
         return found
 
 
 def _step(number: int | None, last: int) -> str:
-    return sparklines.UNKNOWN if number is None else varint.packed([varint.zigzag(number - last) + 1])
+    return sparklines.UNKNOWN if number is None else varint.encode([varint.zigzag(number - last) + 1])
 
 
 def _finer(packed: str, times: int) -> str:
     """Return steps that are so many times as long."""
-    codes = varint.unpacked(packed)
-    return varint.packed([code and varint.zigzag(varint.signed(code - 1) * times) + 1 for code in codes])
+    codes = varint.decode(packed)
+    return varint.encode([code and varint.zigzag(varint.signed(code - 1) * times) + 1 for code in codes])
 
 
 def _group(changes: Sequence[float | None]) -> str:
@@ -146,4 +146,4 @@ def _group(changes: Sequence[float | None]) -> str:
     median = measures.median(known)
     side = measures.breadth(known)
     code = 0 if median is None else varint.zigzag(round(median * HUNDREDTHS)) + 1
-    return varint.packed([code, side.advances, side.declines])
+    return varint.encode([code, side.advances, side.declines])

@@ -13,7 +13,7 @@ from heatmap.pictures.shapes import Group
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.analysis.rankings import Reading
+    from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Snapshot
 
 
@@ -22,7 +22,7 @@ class SectorsView:
     """Groups the members of a reading by sector."""
 
     def draw(
-        self, snapshot: Snapshot, reading: Reading, changes: Sequence[float | None] | None = None
+        self, snapshot: Snapshot, reading: Ranking, changes: Sequence[float | None] | None = None
     ) -> tuple[Group, ...]:
         """Return the sectors, highest median first, ties by name, unknown last.
 

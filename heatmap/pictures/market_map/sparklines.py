@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 SESSIONS = 60  # that a line of closes has, the running one included
 HEIGHT = 30  # steps from the lowest price to the highest: with the unknown, five bits a point
-UNKNOWN = varint.packed([0])
+UNKNOWN = varint.encode([0])
 
 
-class Line(NamedTuple):
+class Sparkline(NamedTuple):
     """One instrument's line.
 
     `heights`, packed, are one more than 0 to HEIGHT from the lowest price up, a digit each; 0: not known.
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     last: float
 
 
-def line(prices: Sequence[float | None]) -> Line | None:
+def draw(prices: Sequence[float | None]) -> Sparkline | None:
     """Return the line of some prices; None where fewer than two are known."""
     known = [price for price in prices if price is not None]
     if len(known) < 2:
@@ -37,39 +37,39 @@ def line(prices: Sequence[float | None]) -> Line | None:
     low, high = min(known), max(known)
     scale, offset = _scaling(low, high)
     heights = [0 if price is None else int((price - low) * scale + offset) + 1 for price in prices]
-    return Line(varint.packed(heights), low, high, known[0], known[-1])
+    return Sparkline(varint.encode(heights), low, high, known[0], known[-1])
 
 
-def height(price: float | None, low: float, high: float) -> str:
+def encode_height(price: float | None, low: float, high: float) -> str:
     """Return the end of a line with this range, for a price within it."""
     if price is None:
         return UNKNOWN
     scale, offset = _scaling(low, high)
-    return varint.packed([int((price - low) * scale + offset) + 1])
+    return varint.encode([int((price - low) * scale + offset) + 1])
 
 
-def begun(closes: Mapping[str, Sequence[float | None]]) -> dict[str, Line]:
+def draw_closes(closes: Mapping[str, Sequence[float | None]]) -> dict[str, Sparkline]:
     """Return the lines through the closes of earlier sessions, by symbol, without their last point."""
-    return {symbol: drawn for symbol, prices in closes.items() if (drawn := line(prices[1 - SESSIONS :]))}
+    return {symbol: drawn for symbol, prices in closes.items() if (drawn := draw(prices[1 - SESSIONS :]))}
 
 
-def of_sessions(
-    lines: Mapping[str, Line], closes: Mapping[str, Sequence[float | None]], quotes: Sequence[Quote]
-) -> list[Line | None]:
+def add_last_prices(
+    lines: Mapping[str, Sparkline], closes: Mapping[str, Sequence[float | None]], quotes: Sequence[Quote]
+) -> list[Sparkline | None]:
     """Return each quote's line through the closes of the last sessions, the last price at its end.
 
     `lines` are those that `begun` makes of `closes`, which are by symbol, a value a session.
     """
-    found: list[Line | None] = []
+    found: list[Sparkline | None] = []
     for quote in quotes:
         price, earlier = quote.last_price, lines.get(quote.symbol)
         if earlier and (price is None or earlier.low <= price <= earlier.high):
             heights, low, high, first, last = earlier
-            end = height(price, low, high)
-            found.append(Line(heights + end, low, high, first, last if price is None else price))
+            end = encode_height(price, low, high)
+            found.append(Sparkline(heights + end, low, high, first, last if price is None else price))
         else:
             prices = closes.get(quote.symbol, ())
-            found.append(line([*prices[1 - SESSIONS :], price]))
+            found.append(draw([*prices[1 - SESSIONS :], price]))
     return found
 
 

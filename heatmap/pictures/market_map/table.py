@@ -13,7 +13,7 @@ from heatmap.pictures.shapes import Cell, LegendStop, Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.analysis.rankings import Reading, Scale
+    from heatmap.analysis.rankings import Ranking, Scale
     from heatmap.market.quotes import Snapshot
 
 LEGEND_SWATCHES = 5  # a side
@@ -32,7 +32,7 @@ class TableView:
     up: str = "green"
     scale: str = "rank"
 
-    def draw(self, snapshot: Snapshot, reading: Reading) -> Table:
+    def draw(self, snapshot: Snapshot, reading: Ranking) -> Table:
         """Return the reading's cells in rows, the last one as long as it comes out."""
         scales = {scale.name: scale for scale in reading.scales}
         scale = scales.get(self.scale, reading.scales[0])
@@ -53,13 +53,13 @@ class TableView:
             legend=_legend(reading, scale, ramp),
         )
 
-    def _ramp(self, reading: Reading) -> tuple[str, ...]:
+    def _ramp(self, reading: Ranking) -> tuple[str, ...]:
         mode = EVERY[reading.mode]
         if mode.two_sided:
-            return colours.ramp(colours.GRADIENTS[self.gradient][self.up])
-        return colours.one_sided_ramp(mode.ramp)
+            return colours.palette(colours.GRADIENTS[self.gradient][self.up])
+        return colours.one_sided_palette(mode.ramp)
 
-    def _colours(self, reading: Reading, scale: Scale, ramp: Sequence[str]) -> list[tuple[str, str]]:
+    def _colours(self, reading: Ranking, scale: Scale, ramp: Sequence[str]) -> list[tuple[str, str]]:
         """Return the fill and the ink of each value that has a shade, in order.
 
         By rank, each member of a side has a step of its own.
@@ -68,25 +68,25 @@ class TableView:
         if scale.name == RANK:
             shown = EVERY[reading.mode].rounded(reading.values)
             fills = colours.rank_fills(shown, gradient)
-            inks = colours.two_sided_inks(fills, colours.count_gains(shown))
+            inks = colours.inks_of_both_sides(fills, colours.count_gains(shown))
             return list(zip(fills, inks, strict=True))
         two_sided = EVERY[reading.mode].two_sided
-        ramp_inks = colours.ramp_inks(gradient) if two_sided else colours.inks(ramp)
+        ramp_inks = colours.palette_inks(gradient) if two_sided else colours.inks(ramp)
         return [(ramp[shade], ramp_inks[shade]) for shade in scale.shades]
 
 
-def _legend(reading: Reading, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:
+def _legend(reading: Ranking, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:
     """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
     mode = EVERY[reading.mode]
     places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
-    low, high = ends(reading, scale)
+    low, high = find_extremes(reading, scale)
     stops = [LegendStop(ramp[place], None) for place in reversed(places)]
     stops[0] = LegendStop(stops[0].fill, low)
     stops[-1] = LegendStop(stops[-1].fill, high)
     return tuple(stops)
 
 
-def ends(reading: Reading, scale: Scale) -> tuple[float | None, float | None]:
+def find_extremes(reading: Ranking, scale: Scale) -> tuple[float | None, float | None]:
     """Return where a scale's strongest shades begin, lowest first; None: there is no such side."""
     centre = EVERY[reading.mode].centre
     if scale.clamp is not None:

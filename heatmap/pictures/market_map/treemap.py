@@ -12,7 +12,7 @@ from heatmap.pictures.shapes import Rectangle, Treemap
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heatmap.analysis.rankings import Reading
+    from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Quote, Snapshot
 
 SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
@@ -34,11 +34,11 @@ class TreemapView:
     width: float = 1000.0
     height: float = 500.0
 
-    def draw(self, snapshot: Snapshot, _: Reading | None = None) -> Treemap:
+    def draw(self, snapshot: Snapshot, _: Ranking | None = None) -> Treemap:
         """Return a rectangle for every quote. A quote without a weight gets the smallest."""
         order = tile_order(snapshot, self.weight)
         measure = WEIGHTS[self.weight]
-        weights = floored([measure(snapshot.quotes[index]) for index in order])
+        weights = with_minimum([measure(snapshot.quotes[index]) for index in order])
         sectors = [snapshot.quotes[index].sector or "" for index in order]
         treemap = arrange(weights, sectors, self.width, self.height)
         return treemap._replace(tiles=tuple(order[place] for place in treemap.tiles))
@@ -73,10 +73,10 @@ def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, heig
 def tile_order(snapshot: Snapshot, weight: str) -> list[int]:
     """Return the quotes' positions by weight, heaviest first; where all weigh the same, by market cap."""
     measure = WEIGHTS["market-cap" if weight == "equal" else weight]
-    return measures.in_order(snapshot.quotes, [measure(quote) for quote in snapshot.quotes])
+    return measures.rank(snapshot.quotes, [measure(quote) for quote in snapshot.quotes])
 
 
-def floored(weights: Sequence[float | None]) -> list[float]:
+def with_minimum(weights: Sequence[float | None]) -> list[float]:
     """Return the weights with a floor of SMALLEST times the mean of the known; all 1 where none is known."""
     known = [weight for weight in weights if weight is not None and weight > 0]
     if not known:

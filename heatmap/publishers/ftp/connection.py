@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address
-from heatmap.publishers.connection import CannotReplace, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, NotFound, Unreadable
 from heatmap.publishers.ftp import messages, replies
 from heatmap.publishers.ftp.control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
 from heatmap.publishers.ftp.data_connection import Data
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 UNCUT_BYTES = 2 * 1024 * 1024  # what is read to its end, although its beginning would do
 
 
-class Session:
+class FtpConnection:
     """A `steps.Session`. A refusal means what the server's own list of files says it means, not its code."""
 
     atomic = False
@@ -105,7 +105,7 @@ class Session:
         except REFUSALS:
             found = self._is_listed(path)
             if found is False:
-                raise Missing from None
+                raise NotFound from None
             self._refuse_folder(path)
             if found:
                 self._tells_sizes = False
@@ -123,7 +123,7 @@ class Session:
         except REFUSALS as error:
             if self._is_listed(path):
                 raise Unreadable(str(self.explain(error))) from None
-            raise Missing from None
+            raise NotFound from None
         if len(content) > limit:  # then it was cut, at the price of another login
             self._ftp.close()
             self._prepare()
@@ -157,7 +157,7 @@ class Session:
         except REFUSALS as error:
             self._refuse_folder(path)
             if self._is_listed(path):
-                raise CannotReplace(messages.said(error, self._secret)) from None
+                raise CannotReplace(messages.quote_reply(error, self._secret)) from None
             raise
 
     def remove(self, path: str) -> None:
@@ -168,7 +168,7 @@ class Session:
         except REFUSALS:
             if self._is_listed(path):
                 raise
-            raise Missing from None
+            raise NotFound from None
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the bare names in a folder, hidden ones too."""
@@ -208,7 +208,7 @@ class Session:
         try:
             return self._ftp.login_folder()
         except ReplyError as error:
-            said = messages.said(error, self._secret)
+            said = messages.quote_reply(error, self._secret)
             raise PublishImpossible(
                 f"{self._where.name}: the server does not say which folder the login ends in ({said}): "
                 "write the whole path into url, with // after the host"

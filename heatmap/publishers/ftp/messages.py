@@ -89,7 +89,7 @@ def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: b
     )
 
 
-def said(error: BaseException, secret: str | None) -> str:
+def quote_reply(error: BaseException, secret: str | None) -> str:
     """Return what went wrong in the server's words or the system's, in one line.
 
     Words that hold the secret are withheld as a whole: a gap in a sentence would tell what is missing there.
@@ -116,7 +116,7 @@ def said(error: BaseException, secret: str | None) -> str:
 
 def explain(error: BaseException, name: str, step: str, what: str, secret: str | None) -> PublishError:
     """Return a fault at a step as a sentence. `what` is the file or folder the step was about."""
-    why = said(error, secret)
+    why = quote_reply(error, secret)
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = "check the host's name, or give the authority that signed it as ca_file"
         return PublishRefused(f"{name}: the server's certificate is not accepted ({why}): {advice}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.publishers.ftp.connection import Session
+    from heatmap.publishers.ftp.connection import FtpConnection
     from heatmap.publishers.ftp.control import Security
     from heatmap.system.deadline import Deadline
 
@@ -62,14 +62,14 @@ class FtpPublisher(Remote):
             )
         return found
 
-    def session(self, deadline: Deadline) -> Session:
+    def session(self, deadline: Deadline) -> FtpConnection:
         """Return a new session, not yet open. Raises PublishError."""
         from heatmap.publishers import secret
         from heatmap.publishers.ftp import connection
 
         places = (self.password_env, self.password_file, self.password_command)
         password = secret.read(self.name, places, deadline)
-        return connection.Session(
+        return connection.FtpConnection(
             address.parse(self.url),
             password,
             self._security(),

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.publishers.git.commands import Repository
-    from heatmap.publishers.groups import Lack
+    from heatmap.publishers.groups import MissingPart
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 ATTEMPTS = 5  # each push of others in between costs one
 FILE_MODE = "100644"
@@ -43,10 +43,10 @@ class _Tree(NamedTuple):
     changed_count: int  # pages
     unchanged_count: int  # pages
     new_places: tuple[str, ...] = ()
-    lacks: tuple[Lack, ...] = ()  # the parts that are left out
+    lacks: tuple[MissingPart, ...] = ()  # the parts that are left out
 
 
-def publish(repository: Repository, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+def publish(repository: Repository, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
     """Make the commit, push it, and check that the branch is at it. Raises PublishError."""
     git = Git(repository, deadline)
     try:
@@ -58,7 +58,7 @@ def publish(repository: Repository, pages: Sequence[Page], deadline: Deadline) -
     return _publish(git, pages, deadline)
 
 
-def _publish(git: Git, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+def _publish(git: Git, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
     repository = git.repository
     locks: list[str] = []
     error = race_error = PublishError(
@@ -87,7 +87,7 @@ def _publish(git: Git, pages: Sequence[Page], deadline: Deadline) -> Delivery:
     raise error
 
 
-def check(repository: Repository, deadline: Deadline, pages: Sequence[Page]) -> str:
+def check(repository: Repository, deadline: Deadline, pages: Sequence[WebFile]) -> str:
     """Push a commit as a dry run, and return a sentence about git and the branch. Raises PublishError.
 
     If one of `pages` would replace a file that this program did not write, that is an error, too.
@@ -101,7 +101,7 @@ def check(repository: Repository, deadline: Deadline, pages: Sequence[Page]) -> 
     return _check(git, pages)
 
 
-def _check(git: Git, pages: Sequence[Page]) -> str:
+def _check(git: Git, pages: Sequence[WebFile]) -> str:
     repository = git.repository
     tip = _read_tip(git)
     new_places: Sequence[str] = ()
@@ -159,21 +159,21 @@ def _fetch(git: Git, tip: str) -> bool:
     return False
 
 
-def _write_tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
+def _write_tree(git: Git, tip: str, pages: Sequence[WebFile]) -> _Tree:
     """Store a tree with the branch's files and the pages. Raises PublishError."""
     from heatmap.system import temporary
 
     branch_entries = _read_entries(git, tip) if tip else {}
-    page_entries: dict[Page, str] = {}
-    lacks: list[Lack] = []
+    page_entries: dict[WebFile, str] = {}
+    lacks: list[MissingPart] = []
     for key, group in groups.group(pages).items():
-        if groups.without(group, lacks):
+        if groups.leave_out(group, lacks):
             try:
                 page_entries |= _store_pages(git, branch_entries, group, groups.doubted(group, page_entries))
             except PublishImpossible as error:
                 if key == groups.PAGES:
                     raise
-                lacks += groups.lacks(pages, [key], str(error))
+                lacks += groups.missing_parts(pages, [key], str(error))
     changes = {
         page: entry
         for page, entry in page_entries.items()
@@ -193,8 +193,8 @@ def _write_tree(git: Git, tip: str, pages: Sequence[Page]) -> _Tree:
 
 
 def _store_pages(
-    git: Git, branch_entries: Mapping[str, str], pages: Sequence[Page], doubtful: Sequence[Page]
-) -> dict[Page, str]:
+    git: Git, branch_entries: Mapping[str, str], pages: Sequence[WebFile], doubtful: Sequence[WebFile]
+) -> dict[WebFile, str]:
     """Store pages as objects and return their entries. Raises PublishImpossible if one must not be written.
 
     `doubtful` are those of `pages` in whose place another program may have written a file.
@@ -215,7 +215,7 @@ def _read_entries(git: Git, tip: str) -> dict[str, str]:
     return {path: entry for entry, _, path in (line.partition("\t") for line in output.split("\0"))}
 
 
-def _refuse_obstacle(git: Git, branch_entries: Mapping[str, str], page: Page) -> None:
+def _refuse_obstacle(git: Git, branch_entries: Mapping[str, str], page: WebFile) -> None:
     """Raise PublishImpossible if the page's path is no file in the branch, or one of its folders no folder.
 
     A path that is not in the branch is no obstacle.
@@ -236,14 +236,14 @@ def _refuse_obstacle(git: Git, branch_entries: Mapping[str, str], page: Page) ->
 
 
 def _refuse_foreign_files(
-    git: Git, branch_entries: Mapping[str, str], page_entries: Mapping[Page, str]
+    git: Git, branch_entries: Mapping[str, str], page_entries: Mapping[WebFile, str]
 ) -> None:
     """Raise PublishImpossible if a page would replace a file that this program did not write.
 
     `page_entries` are the entries that the pages will have; "" if they are not stored.
     """
 
-    def read(page: Page) -> bytes | None:
+    def read(page: WebFile) -> bytes | None:
         _refuse_obstacle(git, branch_entries, page)
         entry = branch_entries.get(_join_path(git, page))
         if entry is None:
@@ -268,7 +268,7 @@ def _list_new_places(repository: Repository, tip: str, branch_entries: Mapping[s
     return (f"the folder {folder} in it",) if folder and folder not in branch_entries else ()
 
 
-def _join_path(git: Git, page: Page) -> str:
+def _join_path(git: Git, page: WebFile) -> str:
     return address.join(git.repository.folder, page.path)
 
 

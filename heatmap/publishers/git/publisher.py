@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
-from heatmap.publishers.folder import FilePublisher
+from heatmap.publishers.folder import FolderPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.git.commands import Repository
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import Page
+    from heatmap.system.web_file import WebFile
 
 SCHEME = "git+file:"
 NO_REF = re.compile(r"^[-./]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|/\.|(?:[./]|\.lock)$|^@$|^$")
@@ -84,7 +84,7 @@ class GitPublisher:
             problems.append(f"there is no folder {self.path}: clone the repository there")
         return problems
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Make one commit of the branch's files and the pages, push it, and check that the branch is at it.
 
         If the branch has all pages already, nothing changes. Raises PublishError.
@@ -102,7 +102,7 @@ class GitPublisher:
     def check(
         self,
         deadline: Deadline,
-        pages: Sequence[Page] = (),
+        pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,  # noqa: ARG002 -- a dry run shows visitors nothing
     ) -> str:
         """Find the repository, check that `pages` would replace no foreign file, and try a push (dry run).
@@ -126,5 +126,5 @@ class GitPublisher:
             overwrite=self.overwrite,
         )
 
-    def _parse_url(self) -> FilePublisher:
-        return FilePublisher("file:" + self.url[len(SCHEME) :])
+    def _parse_url(self) -> FolderPublisher:
+        return FolderPublisher("file:" + self.url[len(SCHEME) :])

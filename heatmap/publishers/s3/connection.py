@@ -15,16 +15,16 @@ from urllib.parse import quote
 from urllib3.exceptions import HTTPError
 
 from heatmap.publishers import options
-from heatmap.publishers.connection import Hidden, Missing
+from heatmap.publishers.connection import Hidden, NotFound
 from heatmap.publishers.s3.errors import explain
-from heatmap.publishers.s3.requests import Http, Question, Refusal, TooLong
+from heatmap.publishers.s3.requests import Http, InterruptibleRequest, S3Error, TooLong
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heatmap.errors import PublishError
-    from heatmap.publishers.s3.requests import Answer, Bucket, Keys
+    from heatmap.publishers.s3.requests import Bucket, Keys, S3Response
     from heatmap.system.deadline import Deadline
 
 CONTENT_TYPES = {
@@ -43,12 +43,12 @@ OK = (200, 204, 206)
 EMPTY = 416  # to who asks for the beginning of what holds nothing
 
 
-class S3Session:
+class S3Connection:
     """A `steps.Session` with a bucket. Paths are keys; one request replaces a file in one step."""
 
     atomic = True
     made = ()  # folders are parts of names here
-    faults = (OSError, ValueError, HTTPError, Refusal, TooLong)  # a requests.RequestException is an OSError
+    faults = (OSError, ValueError, HTTPError, S3Error, TooLong)  # a requests.RequestException is an OSError
 
     def __init__(self, bucket: Bucket, keys: Keys, deadline: Deadline) -> None:
         """Prepare, without connecting."""
@@ -59,7 +59,7 @@ class S3Session:
         self._what = ""
         self._server = ""
         self._stored: set[str] = set()
-        self._question: Question | None = None
+        self._question: InterruptibleRequest | None = None
         self._http = Http()
 
     def open(self) -> None:
@@ -74,11 +74,11 @@ class S3Session:
         self._step, self._what = "look at", path
         try:
             answer = self._ask("HEAD", path)
-        except Refusal as refusal:
+        except S3Error as refusal:
             # Without the right to list a bucket a store hides what is missing behind 403, and the answer to
             # HEAD never has words: those to the PUT that follows tell what is wrong.
             if refusal.status == 404 or (refusal.status < 500 and path not in self._stored):
-                raise Missing from None
+                raise NotFound from None
             raise
         length = answer.headers.get("Content-Length", "")
         size = int(length[:15]) if length.isascii() and length.isdigit() else None
@@ -95,9 +95,9 @@ class S3Session:
         part = {"Range": f"bytes=0-{most - 1}"} if most else None
         try:
             return self._ask("GET", path, headers=part).content
-        except Refusal as refusal:
+        except S3Error as refusal:
             if refusal.code == "NoSuchKey":
-                raise Missing from None
+                raise NotFound from None
             if refusal.status == EMPTY:
                 return b""
             raise
@@ -117,9 +117,9 @@ class S3Session:
         self._step, self._what = "delete", path
         try:
             self._ask("DELETE", path)
-        except Refusal as refusal:
+        except S3Error as refusal:
             if refusal.code == "NoSuchKey":
-                raise Missing from None
+                raise NotFound from None
             raise
 
     def names(self, folder: str) -> Sequence[str]:
@@ -160,7 +160,7 @@ class S3Session:
         content: bytes | None = None,
         headers: dict[str, str] | None = None,
         query: str = "",
-    ) -> Answer:
+    ) -> S3Response:
         """Return the store's answer. Raises Refusal, or what asking raises."""
         timeout = self._bucket.timeout_seconds
         sent = len(content or b"")
@@ -169,7 +169,7 @@ class S3Session:
         url = f"{self._bucket.url}/{quote(path, safe='/~')}{query}"
         # The file goes with each request: what a session has gives way to variables of the environment.
         asked = {"Accept-Encoding": "identity", **(headers or {})}
-        self._question = Question(
+        self._question = InterruptibleRequest(
             lambda: self._http.request(
                 method,
                 url,
@@ -184,7 +184,7 @@ class S3Session:
         answer = self._question.answer(timeout, sent, self._deadline)
         self._server = answer.headers.get("Server", "")
         if answer.status not in OK:
-            raise Refusal(answer)
+            raise S3Error(answer)
         return answer
 
 

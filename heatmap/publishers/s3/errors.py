@@ -9,7 +9,7 @@ import requests
 from urllib3.exceptions import NameResolutionError
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers.s3.requests import Refusal, TooLong
+from heatmap.publishers.s3.requests import S3Error, TooLong
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def explain(error: BaseException, bucket: Bucket, keys: Keys, what: str) -> Publ
         return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 3] + "..."
 
     kind, why, advice = (
-        _told(error, bucket, what) if isinstance(error, Refusal) else _broken(error, bucket, what)
+        _told(error, bucket, what) if isinstance(error, S3Error) else _broken(error, bucket, what)
     )
-    cause = error if isinstance(error, Refusal) else _causes(error)[-1]
+    cause = error if isinstance(error, S3Error) else _causes(error)[-1]
     said = "no answer in time" if isinstance(cause, TimeoutError | requests.Timeout) else str(cause)
     return kind(f"{bucket.target}: {quoted(why)} ({quoted(said)}): {quoted(advice)}")
 
 
-def _told(refusal: Refusal, bucket: Bucket, what: str) -> tuple[type[PublishError], str, str]:
+def _told(refusal: S3Error, bucket: Bucket, what: str) -> tuple[type[PublishError], str, str]:
     """Return what a refusal is, in words, and what to do about it."""
     if refusal.code == "RequestTimeTooSkewed":
         why = "this machine's clock and the store's are too far apart"

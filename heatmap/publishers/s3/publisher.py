@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from heatmap.publishers.connection import Session
+    from heatmap.publishers.connection import Connection
     from heatmap.system.deadline import Deadline
 
 ADDRESSING = ("path", "virtual")
@@ -100,10 +100,10 @@ class S3Publisher(Remote):
             found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return found
 
-    def session(self, deadline: Deadline) -> Session:
+    def session(self, deadline: Deadline) -> Connection:
         """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
         from heatmap.publishers import secret
-        from heatmap.publishers.s3.connection import S3Session
+        from heatmap.publishers.s3.connection import S3Connection
         from heatmap.publishers.s3.requests import Bucket, Keys
 
         key = secret.read(self.name, self._secret_places, deadline, SECRET)
@@ -117,7 +117,7 @@ class S3Publisher(Remote):
             ca_file=str(self.ca_file) if self.ca_file else None,
             timeout_seconds=self.timeout_seconds,
         )
-        return S3Session(bucket, Keys(self._access_key_id or "", key or "", token), deadline)
+        return S3Connection(bucket, Keys(self._access_key_id or "", key or "", token), deadline)
 
     @property
     def bucket(self) -> str:

@@ -24,7 +24,7 @@ CHUNK_BYTES = 16 * 1024  # what is read at once
 LONGEST_READ = 10_000  # bytes of a refusal that are looked at
 
 
-class Answer(NamedTuple):
+class S3Response(NamedTuple):
     """What the store answered. `content` is unpacked by nobody: a few bytes can unpack to gigabytes."""
 
     status: int
@@ -68,10 +68,10 @@ class TooLong(Exception):
     """The store's answer is longer than any page."""
 
 
-class Refusal(Exception):
+class S3Error(Exception):
     """The store answered something other than done."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: S3Response) -> None:
         text = answer.content[:LONGEST_READ].decode(errors="replace")
         self.status = answer.status
         self.code = _tag("Code", text)
@@ -88,7 +88,7 @@ class Http(requests.Session):
         """Return where to go: nowhere."""
 
 
-class Question:
+class InterruptibleRequest:
     """A request in a thread of its own.
 
     No timeout of a socket ends a name server's silence, or an answer of one byte a second.
@@ -97,12 +97,12 @@ class Question:
     def __init__(self, ask: Callable[[], requests.Response]) -> None:
         """Prepare; `ask` returns an answer of which nothing was read beyond its headers."""
         self._ask = ask
-        self._ended: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self._ended: SimpleQueue[S3Response | BaseException] = SimpleQueue()
         self._response: requests.Response | None = None  # while it is being read
         self._received = 0
         self._is_given_up = False
 
-    def answer(self, seconds: float, sent: int, deadline: Deadline) -> Answer:
+    def answer(self, seconds: float, sent: int, deadline: Deadline) -> S3Response:
         """Return the answer. Raises what asking raises, TimeoutError, DeadlineError.
 
         It may take `seconds`, and as long again for each block of the `sent` bytes and of those received.
@@ -136,7 +136,7 @@ class Question:
                 content = self._content(response)
                 self._response = None
                 response.raw.release_conn()  # for the next question
-            self._ended.put(Answer(response.status_code, response.headers, content))
+            self._ended.put(S3Response(response.status_code, response.headers, content))
         except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
             self._ended.put(error)
 

@@ -23,7 +23,7 @@ IFS= read -r password && printf '%s\\n' "$password"
 
 
 @contextmanager
-def offer(password: str | None) -> Iterator[dict[str, str]]:
+def serve_password(password: str | None) -> Iterator[dict[str, str]]:
     """Yield the environment in which ssh gets `password` when it asks, once; None: an empty one.
 
     All is removed at the end of the block. Raises OSError where it cannot be made.

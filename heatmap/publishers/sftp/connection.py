@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, options
-from heatmap.publishers.connection import CannotReplace, Hidden, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
 from heatmap.publishers.sftp import askpass, messages, openssh
 from heatmap.publishers.sftp.messages import Broken, Lost
 from heatmap.system import resource_errors
@@ -37,7 +37,7 @@ LISTED = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:
 OTHERS_MAY_READ = re.compile(r"......r..")
 
 
-class Session:
+class SftpConnection:
     """A connection by the command `sftp`. Paths that do not begin with "/" start at the login folder.
 
     `password` None: the login is by key.
@@ -67,7 +67,7 @@ class Session:
         file = self._copy = _copy()
         os.fchmod(file.fileno(), address.FILE_MODE)  # which the client gives to what it stores
         self._step = "ask"
-        with askpass.offer(self._password) as answers:
+        with askpass.serve_password(self._password) as answers:
             self._step = "connect"
             try:
                 self._client = Popen(
@@ -92,7 +92,7 @@ class Session:
             raise messages.in_the_way(self._server.name, path, "a symbolic link")
         words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
         if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
-            raise Missing
+            raise NotFound
         listed = [found for found in map(LISTED.fullmatch, words) if found]
         if len(listed) != 1 or listed[0][4].count("/") > _named(path).count("/"):
             raise (
@@ -117,7 +117,7 @@ class Session:
         if words:
             if "Permission denied" in words[0]:
                 raise Unreadable(str(self.explain(Broken(_told(words)))))
-            raise Missing if any(word in words[0] for word in NO_SUCH_FILE) else Broken(_told(words))
+            raise NotFound if any(word in words[0] for word in NO_SUCH_FILE) else Broken(_told(words))
         file.seek(0)
         return file.read()
 
@@ -153,7 +153,7 @@ class Session:
         self._step, self._what = "delete", path
         words = self._ask(f"-rm {_quoted(path)}")
         if words:
-            raise Missing if NO_SUCH_FILE[0] in words[0] else Broken(_told(words))
+            raise NotFound if NO_SUCH_FILE[0] in words[0] else Broken(_told(words))
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""

@@ -116,7 +116,7 @@ def run(command: Sequence[str], seconds: float, more_environment: Mapping[str, s
 def description(server: Server, seconds: float, password: str | None = None) -> str:
     """Return what `sftp` tells of a server when it connects. Raises OSError."""
     command = sftp_command(server, os.devnull, "-vv", LogLevel="DEBUG2")
-    with askpass.offer(password) as answers:
+    with askpass.serve_password(password) as answers:
         return run(command, seconds, answers)
 
 

@@ -14,7 +14,7 @@ from heatmap.system import secrets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heatmap.publishers.connection import Session
+    from heatmap.publishers.connection import Connection
     from heatmap.publishers.sftp.known_hosts import HostKey
     from heatmap.publishers.sftp.openssh import Server
     from heatmap.system.deadline import Deadline
@@ -89,13 +89,13 @@ class SftpPublisher(Remote):
                 found.append(f"the {name} {file} is not there: name an existing file")
         return found
 
-    def session(self, deadline: Deadline) -> Session:
+    def session(self, deadline: Deadline) -> Connection:
         """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
         from heatmap.publishers import secret
         from heatmap.publishers.sftp import connection
 
         password = secret.read(self.name, self._password_places, deadline)
-        return connection.Session(self._server, deadline, password)
+        return connection.SftpConnection(self._server, deadline, password)
 
     def host_key(self, deadline: Deadline) -> HostKey:
         """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""

@@ -23,7 +23,7 @@ from heatmap.errors import (
     SourceReshaped,
 )
 from heatmap.sources.nse import site
-from heatmap.sources.options import Online
+from heatmap.sources.options import OnlineSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heatmap.market.bars import Bar
-    from heatmap.market.calendar.phases import Alias
+    from heatmap.market.calendar.phases import SymbolChange
     from heatmap.market.calendar.session import Session
     from heatmap.market.quotes import Quote, Snapshot
-    from heatmap.sources.nse.archive_files import Exchange
+    from heatmap.sources.nse.archive_files import ArchiveServer
     from heatmap.sources.nse.bhavcopy import Archive
 
 _T = TypeVar("_T")
@@ -47,7 +47,7 @@ SETTLED_HOUR = 16  # when closing prices are final, as a rule, in the exchange's
 
 
 @dataclass(frozen=True, slots=True)
-class NseArchive(Online):
+class NseArchive(OnlineSource):
     """A session's closing prices, restricted to an index's stocks.
 
     They are those of the market's page of that session. Without such a page they are the exchange's list of
@@ -87,7 +87,7 @@ class NseArchive(Online):
         """
         as_of = session.settles or session.windows[-1].closes
 
-        def work(shelf: Exchange) -> Snapshot:
+        def work(shelf: ArchiveServer) -> Snapshot:
             archive = _archive(shelf, session.date)
             if archive is None:
                 raise SourcePassed(f"the archive of {session.date:%d %b %Y} is not there yet")
@@ -107,7 +107,7 @@ class NseArchive(Online):
         days = (today - timedelta(days=back) for back in range(MOST_DAYS_BACK + 1))
         possible = [settled for settled in days if settled <= here and settled.weekday() < SATURDAY]
 
-        def work(shelf: Exchange) -> Snapshot:
+        def work(shelf: ArchiveServer) -> Snapshot:
             for settled in possible:
                 archive = _archive(shelf, settled.date())
                 if archive is not None:
@@ -119,16 +119,16 @@ class NseArchive(Online):
 
         return self._within(work)
 
-    def _within(self, work: Callable[[Exchange], Snapshot]) -> Snapshot:
+    def _within(self, work: Callable[[ArchiveServer], Snapshot]) -> Snapshot:
         """Return what is made of the archives before the time is over. Raises SourceError."""
         from heatmap.sources.nse import archive_files, bhavcopy, live
-        from heatmap.system.deadline import within
+        from heatmap.system.deadline import run_with_timeout
 
         base, page = self.base_url or bhavcopy.BASE_URL, self.base_url or live.BASE_URL
         client = self.client(headers=site.BROWSER_HEADERS, limits=archive_files.LIMITS)
-        with archive_files.Exchange(base, page, {}, client) as shelf:
+        with archive_files.ArchiveServer(base, page, {}, client) as shelf:
             try:
-                snapshot = within(self.fetch_timeout_seconds, lambda: work(shelf))
+                snapshot = run_with_timeout(self.fetch_timeout_seconds, lambda: work(shelf))
                 return replace(snapshot, clock_offset=client.clock_offset)
             except DeadlineError as error:
                 raise SourceBlocked(
@@ -136,7 +136,7 @@ class NseArchive(Online):
                     "this address may be blocked there"
                 ) from error
 
-    def _listed_or(self, shelf: Exchange, symbols: Collection[str]) -> Collection[str]:
+    def _listed_or(self, shelf: ArchiveServer, symbols: Collection[str]) -> Collection[str]:
         """Return the stocks of the index as the exchange lists them; where that fails, `symbols`.
 
         Raises SourceError where there are none of these either.
@@ -147,7 +147,7 @@ class NseArchive(Online):
 
     def _renamed(
         self,
-        shelf: Exchange,
+        shelf: ArchiveServer,
         symbols: Collection[str],
         archive: Archive,
         day: date,
@@ -162,7 +162,7 @@ class NseArchive(Online):
         traded = {bar.symbol for bar in archive.bars}
         kept = nse_symbols.load(folder.parent) if folder else ()
 
-        def renamed(changes: Sequence[Alias]) -> set[str]:
+        def renamed(changes: Sequence[SymbolChange]) -> set[str]:
             newer = {symbol: nse_symbols.current(symbol, day, changes) for symbol in missing}
             return {new if new in traded else old for old, new in newer.items()}
 
@@ -178,7 +178,7 @@ class NseArchive(Online):
             missing = renamed(found or ())
         return present | missing
 
-    def _changes(self, shelf: Exchange) -> tuple[Alias, ...]:
+    def _changes(self, shelf: ArchiveServer) -> tuple[SymbolChange, ...]:
         """Return what the exchange's list of symbols that changed has of recent years. Raises SourceError."""
         from heatmap.sources.nse import bhavcopy
         from heatmap.sources.nse import symbols as nse_symbols
@@ -188,14 +188,14 @@ class NseArchive(Online):
 
     def _optional(self, work: Callable[[], _T]) -> _T | None:
         """Return what `work` gives within a part of the time; None where it fails: a page can do without."""
-        from heatmap.system.deadline import within
+        from heatmap.system.deadline import run_with_timeout
 
         try:
-            return within(OPTIONAL_SHARE * self.fetch_timeout_seconds, work)
+            return run_with_timeout(OPTIONAL_SHARE * self.fetch_timeout_seconds, work)
         except (SourceError, DeadlineError):
             return None
 
-    def _listed(self, shelf: Exchange) -> Collection[str]:
+    def _listed(self, shelf: ArchiveServer) -> Collection[str]:
         """Return the stocks of the index, as the exchange lists them. Raises SourceError."""
         from heatmap.sources.nse import bhavcopy, lots
 
@@ -241,7 +241,7 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     )
 
 
-def _archive(shelf: Exchange, day: date) -> Archive | None:
+def _archive(shelf: ArchiveServer, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
     from heatmap.sources.nse import bhavcopy
     from heatmap.system import http
@@ -254,7 +254,7 @@ def _archive(shelf: Exchange, day: date) -> Archive | None:
         try:
             return bhavcopy.parse(body, day)
         except HistoryNonsense as error:
-            problems.append(f"{http.shown(name)} {error}")
+            problems.append(f"{http.redacted_url(name)} {error}")
     if problems:
         raise SourceReshaped("; ".join(problems))
     return None

@@ -29,7 +29,7 @@ LIMITS = http.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
 PAGE = "/all-reports"  # where a person would find the archives
 
 
-class Folder:
+class ArchiveFolder:
     """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
 
     patience: int | None = None
@@ -77,7 +77,7 @@ class Folder:
             raise HistoryNonsense(f"cannot be read ({error.strerror})") from error
 
 
-class Exchange:
+class ArchiveServer:
     """The exchange's archives over HTTP; a context manager.
 
     `headers` are those of a browser; a `client` that asks in another way may be given. After a refusal a
@@ -125,7 +125,7 @@ class Exchange:
         answer = self._get(url)
         if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
-                f"{http.shown(url)} answered with a web page where an archive was due: "
+                f"{http.redacted_url(url)} answered with a web page where an archive was due: "
                 "it does not let this address in"
             )
         return answer.body
@@ -139,5 +139,5 @@ class Exchange:
         except SourceError:
             return
 
-    def _get(self, url: str) -> http.Answer:
-        return self._client.get(url, http.Budget(DEADLINE_SECONDS))
+    def _get(self, url: str) -> http.Response:
+        return self._client.get(url, http.FetchBudget(DEADLINE_SECONDS))

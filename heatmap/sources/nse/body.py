@@ -174,8 +174,8 @@ def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
     return Quote(
         symbol=symbol,
         percent_change=percent,
-        name=parsing.words(row.get("companyName")) or parsing.words(about.get("companyName")),
-        sector=industries.get(symbol) or parsing.words(about.get("industry")),
+        name=parsing.clean_text(row.get("companyName")) or parsing.clean_text(about.get("companyName")),
+        sector=industries.get(symbol) or parsing.clean_text(about.get("industry")),
         last_price=last,
         previous_close=previous,
         open=parsing.positive(row.get("open")),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST_MOVE = timedelta(days=3)  # by which a feast that goes by the moon may be moved
 
 
-class Change(NamedTuple):
+class CalendarChange(NamedTuple):
     """A date on which a calendar and the list differ, and the table that makes the calendar agree.
 
     `name` is what the list calls the day; in "regular", what the calendar called it.
@@ -49,7 +49,7 @@ class Change(NamedTuple):
         return [*entry, "windows = []"] if is_session else entry
 
 
-def compare(listed: Holidays, calendar: Calendar) -> tuple[Change, ...]:
+def compare(listed: Holidays, calendar: Calendar) -> tuple[CalendarChange, ...]:
     """Return where the calendar says something else than the list, in order of dates."""
     changes = []
     for day, name in listed.closed.items():
@@ -57,14 +57,16 @@ def compare(listed: Holidays, calendar: Calendar) -> tuple[Change, ...]:
         is_open = day.weekday() in calendar.weekdays and day not in calendar.closed
         # A session whose hours were announced was announced apart from the list, which never has one.
         if (is_open and hours is None) or (hours and not hours.windows):
-            changes.append(Change(day, "closed", name))
+            changes.append(CalendarChange(day, "closed", name))
     changes += [
-        Change(day, "session", name) for day, name in listed.muhurat.items() if day not in calendar.special
+        CalendarChange(day, "session", name)
+        for day, name in listed.muhurat.items()
+        if day not in calendar.special
     ]
     told = {day: name for day, name in calendar.closed.items() if day.weekday() in calendar.weekdays}
     told |= {day: hours.name or "a session" for day, hours in calendar.special.items() if not hours.windows}
     changes += [
-        Change(day, "regular", name)
+        CalendarChange(day, "regular", name)
         for day, name in told.items()
         if day.year == listed.year and day not in listed.closed and day not in listed.muhurat
     ]
@@ -124,8 +126,8 @@ class Update(NamedTuple):
     text: str
     before: Calendar
     after: Calendar
-    new: tuple[Change, ...]
-    own: tuple[Change, ...]
+    new: tuple[CalendarChange, ...]
+    own: tuple[CalendarChange, ...]
 
 
 def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: date, above: str = "") -> Update:
@@ -135,18 +137,20 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
     it. The file's block holds what `beneath` lacks, and `coverage_to` moves to the year's end once the list
     is whole. Raises SourceNonsense where the list cannot be right, ConfigError where the file cannot be used.
     """
-    own = overrides.dates(overrides_file.without(text)) | overrides.dates(overrides_file.without(above))
+    own = overrides.dates(overrides_file.remove_block(text)) | overrides.dates(
+        overrides_file.remove_block(above)
+    )
 
     def merged(changed: str) -> Calendar:
         calendar = _merged(beneath, changed, name)
         return _merged(calendar, above, "overrides") if above else calendar
 
-    before, base = merged(text), merged(overrides_file.without(text, listed.year))
+    before, base = merged(text), merged(overrides_file.remove_block(text, listed.year))
     refuse(listed, before, own, today)
     lines = [line for change in compare(listed, base) if change.day not in own for line in change.lines]
     end = date(listed.year, 12, 31)
     is_further = base.last is not None and base.last < end and not listed.missing
-    updated = overrides_file.rewritten(text, listed.year, lines, end if is_further else None)
+    updated = overrides_file.replace_block(text, listed.year, lines, end if is_further else None)
     try:
         after = merged(updated)
     except ConfigError as error:  # closures written in one line, say, which no block can follow
@@ -161,7 +165,7 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
 def _merged(packaged: Calendar, text: str, name: str) -> Calendar:
     """Return the calendar with overrides over it. Raises ConfigError."""
     problems: list[str] = []
-    calendar = overrides.merged(packaged, text, name, problems)
+    calendar = overrides.merge(packaged, text, name, problems)
     if problems:
         raise ConfigError(problems)
     return calendar

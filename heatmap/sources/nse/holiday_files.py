@@ -59,11 +59,11 @@ def candidates(options: SessionOptions, base: Path, state_directory: Path) -> li
         return [HolidayFile(in_state, text, packaged)]
     path = (base / options.overrides).resolve()  # a link stays one, and what it leads to is replaced
     own = overrides.read(path)
-    beneath = overrides.merged(packaged, text, in_state.name, [])
+    beneath = overrides.merge(packaged, text, in_state.name, [])
     return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
 
 
-def without_remains(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
+def without_leftovers(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
     """Return the lists but for an earlier year that is not whole: it has only the days still to come."""
     return tuple(listed for listed in lists if listed is lists[-1] or not listed.missing)
 
@@ -107,8 +107,8 @@ def _usable(path: Path, packaged: Calendar) -> str:
     problems: list[str] = []
     try:
         text = overrides.read(path)
-        overrides_file.without(text)
-        overrides.merged(packaged, text, path.name, problems)
+        overrides_file.remove_block(text)
+        overrides.merge(packaged, text, path.name, problems)
     except ConfigError:
         return HEADER
     return HEADER if problems else text
@@ -116,7 +116,7 @@ def _usable(path: Path, packaged: Calendar) -> str:
 
 def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
     """Raise ConfigError where an older block of the overrides file hides what a list has."""
-    own = overrides.dates(overrides_file.without(file.above))
+    own = overrides.dates(overrides_file.remove_block(file.above))
     hidden = [change for update in updates for change in update.own if change.day not in own]
     if hidden:
         problem = (

@@ -122,11 +122,11 @@ def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]
     muhurat: dict[date, str] = {}
     for row in rows:
         fields = row if isinstance(row, dict) else {}
-        day, description = _day(fields.get("tradingDate")), parsing.words(fields.get("description"))
+        day, description = _day(fields.get("tradingDate")), parsing.clean_text(fields.get("description"))
         if day is None or description is None:
             raise SourceReshaped(f"holds a holiday without date or description in its segment {name}")
         if fields.get("weekDay", f"{day:%A}") != f"{day:%A}":
-            raise SourceReshaped(f"calls {day} a {parsing.words(fields['weekDay'])}, which it is not")
+            raise SourceReshaped(f"calls {day} a {parsing.clean_text(fields['weekDay'])}, which it is not")
         told = muhurat if MUHURAT in description else closed
         plain = " ".join(description.replace(MUHURAT, " ").split()) or "Holiday"
         told[day] = f"{told[day]}/{plain}" if day in told else plain

@@ -17,7 +17,7 @@ from heatmap.errors import (
     SourceReshaped,
     SourceUntrusted,
 )
-from heatmap.sources.options import Online
+from heatmap.sources.options import OnlineSource
 from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ ADVICE: Mapping[type[SourceError], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Nse(Online):
+class Nse(OnlineSource):
     """Live quotes of an index's stocks; "SECURITIES IN F&O" are those with futures and options.
 
     `base_url` differs for a relay or a test.

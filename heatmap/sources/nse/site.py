@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from heatmap.sources.options import Online
+    from heatmap.sources.options import OnlineSource
 
 T = TypeVar("T")
 
@@ -40,9 +40,9 @@ class Site:
     tells what each address last answered that gave nothing.
     """
 
-    def __init__(self, source: Online, base_url: str, folder: Path | None = None) -> None:
+    def __init__(self, source: OnlineSource, base_url: str, folder: Path | None = None) -> None:
         self._base = base_url.rstrip("/")
-        self._budget = http.Budget(source.fetch_timeout_seconds)
+        self._budget = http.FetchBudget(source.fetch_timeout_seconds)
         self._client = source.client(
             headers=BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
         )
@@ -61,7 +61,7 @@ class Site:
     @property
     def page(self) -> str:
         """The page's address, as messages show it."""
-        return http.shown(self._base + PAGE)
+        return http.redacted_url(self._base + PAGE)
 
     def get(self, path: str, read: Callable[[bytes], T]) -> T:
         """Return what `read` makes of the answer to `path`. Raises SourceError, of the last try.
@@ -107,7 +107,7 @@ class Site:
         try:
             return read(self._client.get(url, self._budget, share=share, headers=headers).body)
         except SourceError as error:
-            self.failures[http.shown(url)] = error
+            self.failures[http.redacted_url(url)] = error
             raise
 
     def _visit(self) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import SourceReshaped
-from heatmap.market.calendar.phases import Alias
+from heatmap.market.calendar.phases import SymbolChange
 from heatmap.state import json_files
 from heatmap.system import limits, package_files
 
@@ -31,7 +31,7 @@ FEWEST_CHANGES = 50  # the list of 2026 has about 1,500, from 1999 on
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&.\-]{0,29}", re.ASCII)
 
 
-def parse(body: bytes) -> tuple[Alias, ...]:
+def parse(body: bytes) -> tuple[SymbolChange, ...]:
     """Return the changes in the exchange's list, the oldest first. Raises SourceReshaped.
 
     A row is the company's name, the old symbol, the new one and the new one's first day, such as
@@ -42,7 +42,7 @@ def parse(body: bytes) -> tuple[Alias, ...]:
         raise SourceReshaped(
             f"the exchange's list of symbols has more than {limits.SYMBOL_CHANGES_BYTES:,} bytes"
         )
-    found: set[Alias] = set()
+    found: set[SymbolChange] = set()
     for line in body.decode("utf-8-sig", errors="replace").splitlines():
         cells = [cell.strip(' "') for cell in line.split(",")]
         if len(cells) < FEWEST_COLUMNS:
@@ -50,20 +50,20 @@ def parse(body: bytes) -> tuple[Alias, ...]:
         old, new, since = cells[-3:]
         day = _day(since)
         if day and old != new and _SYMBOL.fullmatch(old) and _SYMBOL.fullmatch(new):
-            found.add(Alias(old, new, day))
+            found.add(SymbolChange(old, new, day))
     if not FEWEST_CHANGES <= len(found) <= limits.SYMBOL_CHANGES:
         raise SourceReshaped(f"the exchange's list of symbols has {len(found):,} changes, not about 1,500")
     return tuple(sorted(found, key=_order))
 
 
 @cache
-def packaged() -> tuple[Alias, ...]:
+def packaged() -> tuple[SymbolChange, ...]:
     """Return the changes that came with the program."""
     path = package_files.DATA / "calendars" / f"{CALENDAR}.json"
     return tuple(map(_packaged, json.loads(path.read_text("utf-8"))["aliases"]))
 
 
-def load(folder: Path) -> tuple[Alias, ...]:
+def load(folder: Path) -> tuple[SymbolChange, ...]:
     """Return what is kept of the exchange's list in the sources' folder; nothing where it cannot be used."""
     try:
         return json_files.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
@@ -71,18 +71,18 @@ def load(folder: Path) -> tuple[Alias, ...]:
         return ()
 
 
-def save(folder: Path, changes: Iterable[Alias]) -> None:
+def save(folder: Path, changes: Iterable[SymbolChange]) -> None:
     """Keep the exchange's list in the sources' folder, from KEPT_SINCE on. Raises OSError."""
     plain = [[old, new, since.isoformat()] for old, new, since in recent(changes) if since]
     json_files.save(folder / FILE_NAME, VERSION, {"changes": plain})
 
 
-def recent(changes: Iterable[Alias]) -> tuple[Alias, ...]:
+def recent(changes: Iterable[SymbolChange]) -> tuple[SymbolChange, ...]:
     """Return the changes from KEPT_SINCE on; a symbol of before may be another company's by now."""
     return tuple(change for change in changes if change.since and change.since >= KEPT_SINCE)
 
 
-def of_symbols(changes: Sequence[Alias], symbols: Collection[str]) -> tuple[Alias, ...]:
+def of_symbols(changes: Sequence[SymbolChange], symbols: Collection[str]) -> tuple[SymbolChange, ...]:
     """Return the changes that lead to one of these symbols, over others, too."""
     wanted = set(symbols)
     while olds := {change.old for change in changes if change.new in wanted} - wanted:
@@ -107,7 +107,7 @@ def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str
     return replace(calendar, aliases=(*calendar.aliases, *new)) if new else calendar
 
 
-def current(symbol: str, day: date, changes: Sequence[Alias]) -> str:
+def current(symbol: str, day: date, changes: Sequence[SymbolChange]) -> str:
     """Return what a symbol of earlier is called on a day: the changes until then, one after the other."""
     for change in sorted(changes, key=_order):
         if change.old == symbol and (change.since is None or change.since <= day):
@@ -115,17 +115,19 @@ def current(symbol: str, day: date, changes: Sequence[Alias]) -> str:
     return symbol
 
 
-def _order(change: Alias) -> tuple[date, str, str]:
+def _order(change: SymbolChange) -> tuple[date, str, str]:
     return change.since or date.min, change.old, change.new
 
 
-def _packaged(entry: dict[str, str]) -> Alias:
-    return Alias(entry["old"], entry["new"], date.fromisoformat(entry["from"]))
+def _packaged(entry: dict[str, str]) -> SymbolChange:
+    return SymbolChange(entry["old"], entry["new"], date.fromisoformat(entry["from"]))
 
 
-def _made(document: Any) -> tuple[Alias, ...]:  # noqa: ANN401 -- whatever a file may hold
+def _made(document: Any) -> tuple[SymbolChange, ...]:  # noqa: ANN401 -- whatever a file may hold
     """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
-    changes = tuple(Alias(old, new, date.fromisoformat(since)) for old, new, since in document["changes"])
+    changes = tuple(
+        SymbolChange(old, new, date.fromisoformat(since)) for old, new, since in document["changes"]
+    )
     if not all(_SYMBOL.fullmatch(symbol) for change in changes for symbol in change[:2]):
         raise ValueError(changes)
     return changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heatmap.system.http.client import Budget, Client
-from heatmap.system.http.responses import Answer, Limits, shown
+from heatmap.system.http.client import Client, FetchBudget
+from heatmap.system.http.responses import Limits, Response, redacted_url
 
-__all__ = ["Answer", "Budget", "Client", "Limits", "shown"]
+__all__ = ["Client", "FetchBudget", "Limits", "Response", "redacted_url"]

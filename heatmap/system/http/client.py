@@ -14,9 +14,9 @@ from heatmap.errors import (
     SourceOverloaded,
 )
 from heatmap.system import clocks
-from heatmap.system.deadline import Deadline, within
+from heatmap.system.deadline import Deadline, run_with_timeout
 from heatmap.system.http import errors, rate_limit, responses
-from heatmap.system.http.responses import Answer, Limits, Reply, shown
+from heatmap.system.http.responses import Limits, RawResponse, Response, redacted_url
 from heatmap.system.web_address import is_place
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
         def ask(
             self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
-        ) -> Reply:
+        ) -> RawResponse:
             """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
 
         def give_up(self) -> None:
@@ -47,7 +47,7 @@ SHORTEST_WAIT_SECONDS = 1.0  # the first wait is up to this long, the next up to
 LONGEST_WAIT_SECONDS = 10.0  # that a server can ask for and get within one fetch
 
 
-class Budget(Deadline):
+class FetchBudget(Deadline):
     """What a whole fetch may spend: its time, and how often it may ask again."""
 
     def __init__(self, seconds: float, retries: int = RETRIES) -> None:
@@ -96,8 +96,8 @@ class Client:
             self._carrier.close()
 
     def get(
-        self, url: str, budget: Budget, *, share: float = 1.0, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+        self, url: str, budget: FetchBudget, *, share: float = 1.0, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """Return the answer, whose status was 200; every message begins with the address as `shown`.
 
         `share` is how much of the budget's time this may take. Raises SourceBlocked (401, 403, 421, a
@@ -112,39 +112,39 @@ class Client:
                 return self._follow(url, deadline, headers or {})
             except DeadlineError as error:
                 late = f"had not answered in full after {deadline.seconds:.3g} seconds"
-                message = f"{shown(url)} {late}: this address may be blocked there"
+                message = f"{redacted_url(url)} {late}: this address may be blocked there"
                 raise SourceBlocked(message) from error
             except SourceError as error:
                 wait = _wait_seconds(error, tried)
                 if wait is None or wait >= deadline.remaining() or not budget.retries:
-                    raise error.saying(f"{shown(url)} {error}") from error
+                    raise error.saying(f"{redacted_url(url)} {error}") from error
             tried += 1
             budget.retries -= 1
             time.sleep(wait)
 
-    def _follow(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Answer:
+    def _follow(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Response:
         """Ask, and follow redirects within the site; messages lack their subject."""
         for _ in range(MAX_REDIRECTS + 1):
             reply = self._ask(url, deadline, headers)
             self._note_clock(reply)
             self.cookies.take(url, reply.cookies)
-            target = responses.redirected(url, reply)
+            target = responses.find_redirect(url, reply)
             if target is None:
-                responses.judge(reply)
+                responses.raise_for_status(reply)
                 kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-                return Answer(reply.body, kind, url)
+                return Response(reply.body, kind, url)
             url = target
         raise SourceBlocked(
             f"redirects more than {MAX_REDIRECTS} times, in a circle: "
             "it may not let this address in; look at it in a browser"
         )
 
-    def _note_clock(self, reply: Reply) -> None:
+    def _note_clock(self, reply: RawResponse) -> None:
         offset = clocks.read_offset(reply.headers, datetime.now(UTC))
         if offset is not None and (self.clock_offset is None or abs(offset) < abs(self.clock_offset)):
             self.clock_offset = offset
 
-    def _ask(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Reply:
+    def _ask(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> RawResponse:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
@@ -153,7 +153,7 @@ class Client:
         proxy = self._proxy or _environment_proxy(parts.scheme, host)
         if not proxy:
             self._look_up(host, deadline)
-        pause = rate_limit.take_turn(f"{host}:{port}", deadline.remaining())
+        pause = rate_limit.reserve_slot(f"{host}:{port}", deadline.remaining())
         if pause is None:
             raise DeadlineError("its turn comes too late")
         time.sleep(pause)
@@ -161,7 +161,9 @@ class Client:
         sent = {**headers, "Cookie": cookie} if cookie else headers
         carrier = self._carrier = self._carrier or self._new_carrier()
         try:
-            return within(deadline.remaining(), lambda: carrier.ask(url, sent, proxy, self._limits, deadline))
+            return run_with_timeout(
+                deadline.remaining(), lambda: carrier.ask(url, sent, proxy, self._limits, deadline)
+            )
         except DeadlineError:
             self._carrier = None  # a thread left behind may still use it
             carrier.give_up()
@@ -174,7 +176,7 @@ class Client:
         if host in self._found:
             return
         try:
-            within(
+            run_with_timeout(
                 deadline.timeout(LOOKUP_SECONDS),
                 lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM),
             )
@@ -190,12 +192,12 @@ class Client:
 
     def _new_carrier(self) -> Carrier:
         if self._browser is not None:
-            from heatmap.system.http.curl_transport import Carrier as Impersonator
+            from heatmap.system.http.curl_transport import CurlTransport as Impersonator
 
             return Impersonator(self._browser, self._timeouts)
-        from heatmap.system.http.requests_transport import Carrier
+        from heatmap.system.http.requests_transport import RequestsTransport
 
-        return Carrier(self._headers, self._timeouts)
+        return RequestsTransport(self._headers, self._timeouts)
 
 
 def _environment_proxy(scheme: str, host: str) -> str | None:

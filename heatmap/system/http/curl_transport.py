@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import SourceError, SourceImpossible, SourceNonsense
 from heatmap.system.http import errors
-from heatmap.system.http.responses import Limits, Reply
+from heatmap.system.http.responses import Limits, RawResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -26,18 +26,18 @@ AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 # What the library's numbers mean (libcurl-errors(3)); of all others, that it cannot be reached.
 MEANINGS: Sequence[tuple[Container[int], Callable[[], SourceError]]] = (
-    ((28,), errors.silence),
-    ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), errors.distrust),
+    ((28,), errors.timed_out),
+    ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), errors.untrusted),
     ((5, 97), errors.proxy_unreachable),
     ((3,), errors.no_address),
     ((1, 8), errors.no_http),  # 1: what answers speaks another protocol
-    ((18, 56, 92, 95), errors.break_off),
-    ((61,), errors.damage),
+    ((18, 56, 92, 95), errors.truncated),
+    ((61,), errors.damaged),
     ((63,), lambda: SourceNonsense("sends more bytes than any list of quotes has: correct the address")),
 )
 
 
-class Carrier:
+class CurlTransport:
     """Carries requests and their replies; connections are used again."""
 
     def __init__(self, browser: str, timeouts_seconds: tuple[float, float]) -> None:
@@ -60,7 +60,7 @@ class Carrier:
 
     def ask(
         self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
-    ) -> Reply:
+    ) -> RawResponse:
         """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
         from curl_cffi import CurlError, CurlOpt
 
@@ -100,7 +100,7 @@ class Carrier:
                 raise transfer.fault or _meant(error) from error
         if transfer.fault:
             raise transfer.fault
-        return Reply(transfer.status, transfer.headers, tuple(transfer.cookies), bytes(transfer.body))
+        return RawResponse(transfer.status, transfer.headers, tuple(transfer.cookies), bytes(transfer.body))
 
     def give_up(self) -> None:
         """Do nothing: a transfer of this library ends by itself in its time."""
@@ -148,7 +148,7 @@ class _Transfer:
             return ABORT
         self.body += piece
         if len(self.body) > self._limits.decoded_bytes:
-            self.fault = errors.excess(self._limits.decoded_bytes, "unpacks to")
+            self.fault = errors.too_large(self._limits.decoded_bytes, "unpacks to")
             return ABORT
         return len(piece)
 

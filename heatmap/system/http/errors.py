@@ -7,7 +7,7 @@ import re
 from heatmap.errors import SourceBlocked, SourceError, SourceImpossible, SourceNonsense, SourceUntrusted
 
 
-def silence() -> SourceBlocked:
+def timed_out() -> SourceBlocked:
     """Return what a hang means: whom they block, most sites just leave waiting."""
     return SourceBlocked("does not answer (it hangs): this address may be blocked there")
 
@@ -41,24 +41,24 @@ def is_proxy_refusal(words: str) -> bool:
     return re.search(r"(?:failed: |response |code )407\b", words) is not None
 
 
-def distrust() -> SourceUntrusted:
+def untrusted() -> SourceUntrusted:
     """Return what a certificate means that cannot be verified."""
     return SourceUntrusted(
         "shows a certificate that is not accepted: check the address, the clock and the proxy"
     )
 
 
-def break_off(what: str = "") -> SourceError:
+def truncated(what: str = "") -> SourceError:
     """Return what half an answer means; `what` is how much there was of it."""
     return SourceError(f"broke off {what or 'in the middle of its answer'}: try again later")
 
 
-def damage() -> SourceError:
+def damaged() -> SourceError:
     """Return what a body means that cannot be unpacked."""
     return SourceError("sends a packed answer that is damaged: try again later")
 
 
-def excess(most: int, verb: str = "sends") -> SourceNonsense:
+def too_large(most: int, verb: str = "sends") -> SourceNonsense:
     """Return what too many bytes mean; `verb` is how they came."""
     return SourceNonsense(f"{verb} more than {most:,} bytes: that is no list of quotes")
 

@@ -11,7 +11,7 @@ _turns: dict[str, float] = {}  # site → the moment of its next turn, on the cl
 _lock = Lock()
 
 
-def take_turn(site: str, most_seconds: float) -> float | None:
+def reserve_slot(site: str, most_seconds: float) -> float | None:
     """Return the seconds to wait until this request may go out; the next one's turn comes after it.
 
     None where that would be later than `most_seconds` from now: then no turn is taken.

@@ -14,7 +14,7 @@ from urllib3.exceptions import TimeoutError as TimeoutError_
 from heatmap.errors import SourceError, SourceImpossible
 from heatmap.system.http import errors, responses
 from heatmap.system.http.logins import AddressLogin
-from heatmap.system.http.responses import Limits, Reply
+from heatmap.system.http.responses import Limits, RawResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class _Http(requests.Session):
         """Return where to go: nowhere."""
 
 
-class Carrier:
+class RequestsTransport:
     """Carries requests and their replies; connections are used again."""
 
     def __init__(self, headers: Mapping[str, str], timeouts_seconds: tuple[float, float]) -> None:
@@ -47,7 +47,7 @@ class Carrier:
 
     def ask(
         self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
-    ) -> Reply:
+    ) -> RawResponse:
         """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
         timeouts = (deadline.timeout(self._timeouts[0]), deadline.timeout(self._timeouts[1]))
         try:
@@ -63,7 +63,7 @@ class Carrier:
                 body = _body(response, limits, deadline) if response.status_code == 200 else b""
                 received = tuple(response.raw.headers.getlist("Set-Cookie"))
                 named = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status_code, named, received, body)
+                return RawResponse(response.status_code, named, received, body)
         except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise _meant(error) from error
         finally:
@@ -87,12 +87,14 @@ def _body(response: requests.Response, limits: Limits, deadline: Deadline) -> by
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         wire += chunk
         if len(wire) > limits.wire_bytes:
-            raise errors.excess(limits.wire_bytes)
+            raise errors.too_large(limits.wire_bytes)
         deadline.timeout(0)
     announced = response.headers.get("Content-Length", "")
     if announced.isascii() and announced.isdigit() and len(wire) < int(announced[:15]):
-        raise errors.break_off(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
-    return responses.unpacked(bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes)
+        raise errors.truncated(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
+    return responses.decompress(
+        bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes
+    )
 
 
 def _meant(error: Exception) -> SourceError:
@@ -103,9 +105,9 @@ def _meant(error: Exception) -> SourceError:
             return errors.proxy_refusal()
         return errors.proxy_unreachable()
     if isinstance(error, known.SSLError):
-        return errors.distrust()
+        return errors.untrusted()
     if isinstance(error, (known.Timeout, TimeoutError_)):
-        return errors.silence()
+        return errors.timed_out()
     if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
         return SourceImpossible(
             "is asked through a SOCKS proxy, which needs a package: `pip install 'market-heatmap[socks]'`"
@@ -118,7 +120,7 @@ def _meant(error: Exception) -> SourceError:
     ):
         return errors.no_http()
     if isinstance(error, HTTPError):
-        return errors.break_off()
+        return errors.truncated()
     return errors.unreachable()
 
 

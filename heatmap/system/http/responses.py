@@ -26,7 +26,7 @@ class Limits(NamedTuple):
     decoded_bytes: int = 4 * 1024 * 1024
 
 
-class Reply(NamedTuple):
+class RawResponse(NamedTuple):
     """What one request brought. The body is unpacked, and empty where the status is not 200."""
 
     status: int
@@ -35,7 +35,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What a server gave: the body unpacked, its media type in lower case, and the address that gave it."""
 
     body: bytes
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
     url: str
 
 
-def shown(url: str) -> str:
+def redacted_url(url: str) -> str:
     """Return an address fit for messages: without user, password, query and fragment."""
     try:
         parts = urlsplit(url)
@@ -53,7 +53,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
-def redirected(url: str, reply: Reply) -> str | None:
+def find_redirect(url: str, reply: RawResponse) -> str | None:
     """Return where a reply sends who asked for `url`; None where it sends nobody anywhere.
 
     Raises SourceBlocked for a place that is not gone to: sites send away whom they do not let in.
@@ -76,7 +76,7 @@ def redirected(url: str, reply: Reply) -> str | None:
     return target
 
 
-def judge(reply: Reply) -> None:
+def raise_for_status(reply: RawResponse) -> None:
     """Raise what a status other than 200 means. Messages lack their subject."""
     status = reply.status
     if status == 200:
@@ -115,7 +115,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return min(max(wish.total_seconds(), 0.0), LONGEST_WISH_SECONDS)
 
 
-def unpacked(wire: bytes, coding: str, most: int) -> bytes:
+def decompress(wire: bytes, coding: str, most: int) -> bytes:
     """Return what a body holds, whose Content-Encoding is `coding`. Raises SourceError, SourceNonsense."""
     coding = coding.strip().lower()
     if coding in ("", "identity"):
@@ -125,7 +125,7 @@ def unpacked(wire: bytes, coding: str, most: int) -> bytes:
     else:
         raise SourceNonsense("packs its answer in a way that was not asked for (not gzip, not deflate)")
     if len(decoded) > most:
-        raise errors.excess(most, "unpacks to")
+        raise errors.too_large(most, "unpacks to")
     return decoded
 
 
@@ -158,6 +158,6 @@ def _inflated(wire: bytes, most: int) -> bytes:
             failure = error
             continue
         if not unpacker.eof and len(decoded) <= most:
-            raise errors.break_off("in the middle of its packed answer")
+            raise errors.truncated("in the middle of its packed answer")
         return decoded
-    raise errors.damage() from failure
+    raise errors.damaged() from failure

@@ -22,7 +22,7 @@ TIMEOUTS_SECONDS = (3.0, 5.0)  # to connect, and between two pieces of the answe
 LONGEST_WAIT_SECONDS = 3600.0  # that a server can ask for
 
 
-class Answer(NamedTuple):
+class WebhookResponse(NamedTuple):
     """What became of a call."""
 
     problem: str | None  # None: it went well
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     wait_seconds: float | None = None  # how long the server asks to be left alone; None: it says nothing
 
 
-def address(variable: str | None, file: Path | None, *, what: str) -> str:
+def read_address(variable: str | None, file: Path | None, *, what: str) -> str:
     """Return the address; `what` is how the keys that name it begin. Raises ConfigError.
 
     The error says what is missing, and not what the address is.
@@ -42,7 +42,9 @@ def address(variable: str | None, file: Path | None, *, what: str) -> str:
     return url
 
 
-def send(method: str, url: str, body: bytes | None = None, kind: str = "text/plain; charset=utf-8") -> Answer:
+def post(
+    method: str, url: str, body: bytes | None = None, kind: str = "text/plain; charset=utf-8"
+) -> WebhookResponse:
     """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
     import requests
 
@@ -67,23 +69,25 @@ def send(method: str, url: str, body: bytes | None = None, kind: str = "text/pla
         ):
             return _judged(response)
     except requests.exceptions.SSLError:
-        return Answer("met a certificate that is not accepted")
+        return WebhookResponse("met a certificate that is not accepted")
     except requests.exceptions.Timeout:
-        return Answer("was not answered in time", may_pass=True)
+        return WebhookResponse("was not answered in time", may_pass=True)
     except (requests.exceptions.RequestException, OSError, ValueError):
-        return Answer("did not reach the server", may_pass=True)
+        return WebhookResponse("did not reach the server", may_pass=True)
 
 
-def _judged(response: requests.Response) -> Answer:
+def _judged(response: requests.Response) -> WebhookResponse:
     status = response.status_code
     if 200 <= status < 300:
-        return Answer(None)
+        return WebhookResponse(None)
     if 300 <= status < 400:
-        return Answer(f"was answered {status}, a redirect, which is not followed: correct the address")
+        return WebhookResponse(
+            f"was answered {status}, a redirect, which is not followed: correct the address"
+        )
     if status == 429 or status >= 500:
         wait = _seconds(response.headers) if status in (429, 503) else None
-        return Answer(f"was answered {status}", may_pass=True, wait_seconds=wait)
-    return Answer(f"was answered {status}")
+        return WebhookResponse(f"was answered {status}", may_pass=True, wait_seconds=wait)
+    return WebhookResponse(f"was answered {status}")
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ import pytest
 
 from heatmap.errors import ConfigError
 from heatmap.market.calendar.packaged import FOLDER, SessionOptions, load
-from heatmap.market.calendar.phases import judge
+from heatmap.market.calendar.phases import phase_at
 
 OVERRIDES = """
 coverage_to = 2027-12-31
@@ -80,7 +80,7 @@ def test_overrides_are_merged_over_the_packaged_calendar(tmp_path: Path, at: str
     """A late closure, hours for a listed session, a closed date re-opened, a further year; all else stays."""
     (tmp_path / "own.toml").write_text(OVERRIDES)
 
-    assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
+    assert phase == phase_at(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
 
 
 MUHURAT = '[[session]]\ndate = 2026-11-24\nname = "Muhurat session"\nwindows = []\n'
@@ -103,7 +103,7 @@ def test_days_taken_back_and_sessions_whose_hours_come_later(
     """A day can be made an ordinary one again, and a session be listed before its hours are known."""
     (tmp_path / "own.toml").write_text(text)
 
-    assert phase == judge(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
+    assert phase == phase_at(load(SessionOptions(overrides=Path("own.toml")), tmp_path), ist(at)).phase
 
 
 def test_a_newer_calendar_outlasts_an_older_coverage(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heatmap.market.calendar.packaged import SessionOptions, load
-from heatmap.market.calendar.phases import Calendar, end_of, is_ending, judge, session_on
+from heatmap.market.calendar.phases import Calendar, coverage_end, is_ending_soon, phase_at, session_on
 
 NSE = load(SessionOptions(), Path())
 OVERNIGHT = load(SessionOptions(open="22:00", close="4:00", time_zone="Asia/Kolkata"), Path())
@@ -55,7 +55,7 @@ def test_phase_changes_at_this_microsecond(at: str, before: str, after: str) -> 
     """Windows are half-open: the instant itself belongs to what begins."""
     moment = ist(at)
 
-    assert (before, after) == (judge(NSE, moment - MICROSECOND).phase, judge(NSE, moment).phase)
+    assert (before, after) == (phase_at(NSE, moment - MICROSECOND).phase, phase_at(NSE, moment).phase)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_phase_changes_at_this_microsecond(at: str, before: str, after: str) -> 
 )
 def test_closed_the_whole_day(day: str) -> None:
     """Late closures, holidays and weekends have no session at any hour."""
-    verdicts = [judge(NSE, ist(f"{day}T{hour:02}:20")) for hour in range(24)]
+    verdicts = [phase_at(NSE, ist(f"{day}T{hour:02}:20")) for hour in range(24)]
 
     assert {("closed", None)} == {(str(v.phase), v.session) for v in verdicts}
 
@@ -93,24 +93,24 @@ def test_closed_the_whole_day(day: str) -> None:
 )
 def test_next_open(now: str, expected: str | None) -> None:
     """The next opening, strictly later; None where the calendar does not know."""
-    assert (ist(expected) if expected else None) == judge(NSE, ist(now)).next_open
+    assert (ist(expected) if expected else None) == phase_at(NSE, ist(now)).next_open
 
 
 def test_past_the_calendar_it_says_so() -> None:
     """A presumed calendar is told apart from a listed session whose hours are not known."""
-    verdict = judge(NSE, ist("2027-01-04T11:00"))
+    verdict = phase_at(NSE, ist("2027-01-04T11:00"))
 
     assert (True, date(2027, 1, 4)) == (verdict.past_calendar, verdict.session and verdict.session.date)
     assert "presumed trading calendar" in verdict.reason
     assert "2026-12-31" in verdict.reason
-    assert judge(NSE, ist("2027-01-02T11:00")).past_calendar  # a Saturday
-    assert not judge(NSE, ist("2026-11-08T11:00")).past_calendar
-    assert not judge(NSE, ist("2026-12-31T23:59")).past_calendar
+    assert phase_at(NSE, ist("2027-01-02T11:00")).past_calendar  # a Saturday
+    assert not phase_at(NSE, ist("2026-11-08T11:00")).past_calendar
+    assert not phase_at(NSE, ist("2026-12-31T23:59")).past_calendar
 
 
 def test_before_the_calendar_nothing_is_presumed() -> None:
     """A clock that is decades behind makes no session."""
-    verdict = judge(NSE, ist("1970-01-01T11:00"))
+    verdict = phase_at(NSE, ist("1970-01-01T11:00"))
 
     assert ("unknown", None, None) == (verdict.phase, verdict.session, verdict.next_regular_open)
     assert "begins on 2023-01-01" in verdict.reason
@@ -122,9 +122,9 @@ def test_what_is_listed_past_the_end_is_no_presumption() -> None:
     hours = NSE.special[date(2026, 2, 1)]
     listed = replace(NSE, special={date(2027, 1, 9): hours}, closed={date(2027, 1, 26): "Republic Day"})
 
-    assert "open" == judge(listed, ist("2027-01-09T11:00")).phase  # a Saturday
-    assert "open" != judge(NSE, ist("2027-01-09T11:00")).phase
-    closed = judge(listed, ist("2027-01-26T11:00"))
+    assert "open" == phase_at(listed, ist("2027-01-09T11:00")).phase  # a Saturday
+    assert "open" != phase_at(NSE, ist("2027-01-09T11:00")).phase
+    closed = phase_at(listed, ist("2027-01-26T11:00"))
     assert ("closed", True) == (closed.phase, closed.reason.startswith("Closed for Republic Day."))
 
 
@@ -141,32 +141,32 @@ def test_what_is_listed_past_the_end_is_no_presumption() -> None:
 )
 def test_next_regular_open(now: str, expected: str) -> None:
     """Newer figures are due then at the latest, also where the very next session is not known."""
-    assert ist(expected) == judge(NSE, ist(now)).next_regular_open
+    assert ist(expected) == phase_at(NSE, ist(now)).next_regular_open
 
 
 def test_the_end_of_a_calendar() -> None:
     """The first moment of which it knows nothing; a market that never closes has no end."""
-    assert ist("2027-01-01T00:00") == end_of(NSE)
-    assert end_of(Calendar("always", "UTC", always=True)) is None
-    assert end_of(replace(NSE, last=date.max)) is None
+    assert ist("2027-01-01T00:00") == coverage_end(NSE)
+    assert coverage_end(Calendar("always", "UTC", always=True)) is None
+    assert coverage_end(replace(NSE, last=date.max)) is None
 
 
 def test_a_calendar_is_ending_from_december_on() -> None:
     """From the first moment of December on the market's clock, and for as long as the next year is missing."""
-    assert not is_ending(NSE, ist("2026-12-01T00:00") - MICROSECOND)
-    assert is_ending(NSE, ist("2026-12-01T00:00"))
-    assert is_ending(NSE, ist("2027-05-01T00:00"))
-    assert not is_ending(NSE, ist("2025-12-15T11:00"))
-    assert not is_ending(replace(NSE, last=None), ist("2026-12-15T11:00"))
+    assert not is_ending_soon(NSE, ist("2026-12-01T00:00") - MICROSECOND)
+    assert is_ending_soon(NSE, ist("2026-12-01T00:00"))
+    assert is_ending_soon(NSE, ist("2027-05-01T00:00"))
+    assert not is_ending_soon(NSE, ist("2025-12-15T11:00"))
+    assert not is_ending_soon(replace(NSE, last=None), ist("2026-12-15T11:00"))
     spring = replace(NSE, last=date(2027, 3, 31))  # as an overrides file may have it
-    assert not is_ending(spring, ist("2027-02-28T23:59"))
-    assert is_ending(spring, ist("2027-03-01T00:00"))
+    assert not is_ending_soon(spring, ist("2027-02-28T23:59"))
+    assert is_ending_soon(spring, ist("2027-03-01T00:00"))
 
 
 def test_naive_time_is_refused() -> None:
     """A time without an offset could mean two things."""
     with pytest.raises(ValueError, match="aware"):
-        judge(NSE, datetime(2026, 9, 17, 11))  # noqa: DTZ001 -- naive is the point
+        phase_at(NSE, datetime(2026, 9, 17, 11))  # noqa: DTZ001 -- naive is the point
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_windows_over_midnight_and_within_an_hour(
     calendar: object, now: str, phase: str, session_date: str
 ) -> None:
     """A session belongs to the date it opens on, however short it is or wherever midnight falls."""
-    verdict = judge(calendar, ist(now))  # type: ignore[arg-type] -- parametrised
+    verdict = phase_at(calendar, ist(now))  # type: ignore[arg-type] -- parametrised
 
     assert (phase, session_date) == (verdict.phase, str(verdict.session and verdict.session.date))
 
@@ -208,7 +208,9 @@ def test_summer_time_moves_the_open_in_utc(day: str, opens_utc: int) -> None:
 )
 def test_a_day_walked_by_the_minute(day: str, expected: str) -> None:
     """Each phase comes once and in order, so a session date has exactly one final."""
-    phases = [judge(NSE, ist(f"{day}T00:00") + timedelta(minutes=minute)).phase for minute in range(24 * 60)]
+    phases = [
+        phase_at(NSE, ist(f"{day}T00:00") + timedelta(minutes=minute)).phase for minute in range(24 * 60)
+    ]
 
     assert expected.split() == [str(phase) for phase, _ in groupby(phases)]
 
@@ -217,9 +219,9 @@ def test_a_day_walked_by_the_minute(day: str, expected: str) -> None:
 @settings(max_examples=150, deadline=None)
 def test_next_open_begins_trading(moment: datetime) -> None:
     """What the guard calls the next open lies ahead, and the market is open at that instant, not just before."""
-    found = judge(NSE, moment).next_open
+    found = phase_at(NSE, moment).next_open
 
     if found is not None:
         assert found > moment
-        assert ("open", "open") != (judge(NSE, found - MICROSECOND).phase, judge(NSE, found).phase)
-        assert judge(NSE, found).phase == "open"
+        assert ("open", "open") != (phase_at(NSE, found - MICROSECOND).phase, phase_at(NSE, found).phase)
+        assert phase_at(NSE, found).phase == "open"

@@ -52,7 +52,7 @@ def test_a_market_that_never_closes_takes_every_hour() -> None:
 def test_next_ticks_go_over_the_weekend_and_the_holiday() -> None:
     """After Monday's one final run comes Wednesday: Tuesday is a holiday."""
     now = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-    ticks = schedule.next_ticks(NSE, now, frozenset(range(3, 15)), EVERY_FIVE, UTC)
+    ticks = schedule.next_runs(NSE, now, frozenset(range(3, 15)), EVERY_FIVE, UTC)
 
     assert [
         ("2026-11-23T10:02", "auction"), ("2026-11-23T10:17", "final"), ("2026-11-25T03:47", "open"),

@@ -405,8 +405,10 @@ def test_the_memory_comes_back_as_it_was(tmp_path: Path) -> None:
     from heatmap.notify.alerts.rules import Event
 
     event = Event("change", "up", "M&M", None, "1d", 5.5, 5.0, "M&M +5.50 %")
-    notice = memory.Notice("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))
-    kept = memory.Memory("2026-09-17", {"movers": memory.Told(frozenset({"a", "b"}), (event,))}, (notice,))
+    notice = memory.FeedEntry("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))
+    kept = memory.MarketAlerts(
+        "2026-09-17", {"movers": memory.AlertState(frozenset({"a", "b"}), (event,))}, (notice,)
+    )
 
     memory.save(tmp_path, {"nse-fno": kept})
     assert {"nse-fno": kept} == memory.load(tmp_path, print)

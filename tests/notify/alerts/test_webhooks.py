@@ -7,7 +7,7 @@ import time
 import pytest
 
 from heatmap.notify.alerts import webhooks
-from heatmap.system.background import Errand
+from heatmap.system.background import BackgroundTask
 from heatmap.system.http import webhook
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
@@ -75,7 +75,9 @@ def test_a_wait_that_is_longer_than_the_run(retry_after: str) -> None:
 def test_a_wait_that_is_no_number(retry_after: str) -> None:
     """It counts for nothing: the usual pause is made."""
     with Hooks(first=("throttle", "throttle"), retry_after=retry_after) as hooks:
-        assert webhook.Answer("was answered 429", may_pass=True) == webhook.send("POST", hooks.url, b"{}")
+        assert webhook.WebhookResponse("was answered 429", may_pass=True) == webhook.post(
+            "POST", hooks.url, b"{}"
+        )
         assert webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS) is None
 
 
@@ -93,7 +95,7 @@ def test_a_server_that_does_not_come_to_an_end(manner: str) -> None:
     """It is left behind when the time is over."""
     with Hooks(manner) as hooks:
         begun = time.monotonic()
-        errand = Errand(lambda: webhooks.deliver(hooks.url, b"{}", 0.5), 0.5)
+        errand = BackgroundTask(lambda: webhooks.deliver(hooks.url, b"{}", 0.5), 0.5)
 
         assert "did not end in time" == errand.wait(60)
         assert time.monotonic() - begun < 3

@@ -10,7 +10,7 @@ import pytest
 from heatmap.errors import ConfigError, PublishError, SourceBlocked
 from heatmap.notify.monitoring import ping
 from heatmap.notify.monitoring.options import MonitorOptions
-from heatmap.system.background import Errand
+from heatmap.system.background import BackgroundTask
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
 
@@ -91,7 +91,7 @@ def test_a_server_that_does_not_come_to_an_end(manner: str) -> None:
     """The errand is left behind when the time given to it is over."""
     with Hooks(manner) as hooks:
         begun = time.monotonic()
-        errand = Errand(lambda: ping.send(f"{hooks.url}/{SECRET}", ping.SUCCESS))
+        errand = BackgroundTask(lambda: ping.send(f"{hooks.url}/{SECRET}", ping.SUCCESS))
 
         answer = errand.wait(0.5)
 
@@ -105,7 +105,7 @@ def test_an_errand_that_is_a_bug_keeps_its_text_to_itself() -> None:
     def work() -> None:
         raise KeyError(SECRET)
 
-    assert Errand(work).wait(5) == "ended in a bug (KeyError)"
+    assert BackgroundTask(work).wait(5) == "ended in a bug (KeyError)"
 
 
 def test_the_reason_is_the_code_and_a_sentence_a_line() -> None:

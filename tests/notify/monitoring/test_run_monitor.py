@@ -29,7 +29,7 @@ from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
 from heatmap.run import tick
 from heatmap.state.memory import State, lock
 from heatmap.state.report import Report
-from heatmap.state.run_log import Outcome, append, latest
+from heatmap.state.run_log import RunOutcome, append, latest
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -202,11 +202,11 @@ def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks)
     config = config._replace(state_directory=_done(tmp_path))
     failed, good = at("2026-09-17T15:45:00"), at("2026-09-17T15:50:00")
 
-    append(config.state_directory, [Outcome("nse-fno", failed, 75, "blocked")])
+    append(config.state_directory, [RunOutcome("nse-fno", failed, 75, "blocked")])
     tick.run(config, now=NIGHT)
     assert [] == hooks.told
 
-    append(config.state_directory, [Outcome("nse-fno", good, 0, "published")])
+    append(config.state_directory, [RunOutcome("nse-fno", good, 0, "published")])
     tick.run(config, now=NIGHT)
     assert [("GET", f"/{CANARY}")] == hooks.told
 
@@ -403,7 +403,7 @@ def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) ->
     begun = time.monotonic()
 
     settings = MonitorSettings(PINGED, config.state_directory, ["nse-fno"], config.publishers)
-    with run_monitor.Watch(settings, [], report, OPEN, deadline) as own, own.begin(""):
+    with run_monitor.RunMonitor(settings, [], report, OPEN, deadline) as own, own.begin(""):
         pass
 
     assert ILL == hooks.told
@@ -447,7 +447,7 @@ def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: p
     def hang(*_: object) -> None:
         released.wait()
 
-    monkeypatch.setattr(run_monitor.textfile, "renew", hang)
+    monkeypatch.setattr(run_monitor.textfile, "update", hang)
     options = MonitorOptions(textfile=tmp_path / "heatmap.prom")
     config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=options)
     said: list[str] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from heatmap.market.calendar.session import Phase, Verdict
+from heatmap.market.calendar.session import MarketStatus, Phase
 from heatmap.notify.monitoring import status_file
-from heatmap.state.run_log import Outcome
+from heatmap.state.run_log import RunOutcome
 
 
 def at(text: str) -> datetime:
@@ -19,18 +19,18 @@ def test_the_whole_file() -> None:
     """Times are in the market's zone; of the outcomes the newest comes first."""
     page = status_file.page(
         "nse-fno",
-        Verdict(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
+        MarketStatus(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
         as_of=datetime.fromisoformat("2026-09-17T05:29:58+00:00"),
         generated_at=at("2026-09-17T11:00:00"),
         outcomes=[
-            Outcome(
+            RunOutcome(
                 "nse-fno",
                 at("2026-09-17T10:50:00"),
                 75,
                 "blocked",
                 "of some-host, which is nobody's business",
             ),
-            Outcome("nse-fno", at("2026-09-17T10:55:00"), 0, "published"),
+            RunOutcome("nse-fno", at("2026-09-17T10:55:00"), 0, "published"),
         ],
     )
 
@@ -53,7 +53,7 @@ def test_what_is_not_known_is_null() -> None:
     """A market that never closes has no next opening; the first run has no outcome before it."""
     page = status_file.page(
         "all-day",
-        Verdict(Phase.OPEN, None, None, "It never closes."),
+        MarketStatus(Phase.OPEN, None, None, "It never closes."),
         as_of=at("2026-09-17T11:00:00"),
         generated_at=at("2026-09-17T11:00:00"),
         outcomes=(),

@@ -32,7 +32,7 @@ def test_a_reader_finds_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "heatmap.prom"
     old_umask = os.umask(0o077)
     try:
-        problem = textfile.renew(
+        problem = textfile.update(
             path, {RUN: 1789624800.1234, Series(QUOTES, A): 210, Series(QUOTES, B): 0}, LABELS
         )
     finally:
@@ -54,19 +54,19 @@ def test_any_label_can_be_read_back(tmp_path: Path, value: str) -> None:
     path = tmp_path / "heatmap.prom"
     labels = (("market", value), ("phase", "open"))
 
-    textfile.renew(path, {Series("heatmap_phase", labels): 1}, {labels})
+    textfile.update(path, {Series("heatmap_phase", labels): 1}, {labels})
     assert {("heatmap_phase", frozenset(labels)): 1} == read(path)
 
-    textfile.renew(path, {RUN: 5}, {labels})
+    textfile.update(path, {RUN: 5}, {labels})
     assert {("heatmap_phase", frozenset(labels)): 1, (RUN.name, frozenset()): 5} == read(path)
 
 
 def test_what_a_run_does_not_find_out_is_taken_over(tmp_path: Path) -> None:
     """The last success outlives a failed run; what a run does find out is its own."""
     path = tmp_path / "heatmap.prom"
-    textfile.renew(path, {RUN: 100, Series(SUCCESS, A): 100, Series(QUOTES, A): 210}, LABELS)
+    textfile.update(path, {RUN: 100, Series(SUCCESS, A): 100, Series(QUOTES, A): 210}, LABELS)
 
-    textfile.renew(path, {RUN: 400, Series(QUOTES, A): 209}, LABELS)
+    textfile.update(path, {RUN: 400, Series(QUOTES, A): 209}, LABELS)
 
     assert {
         (RUN.name, frozenset()): 400,
@@ -78,9 +78,9 @@ def test_what_a_run_does_not_find_out_is_taken_over(tmp_path: Path) -> None:
 def test_what_is_gone_from_the_configuration_is_forgotten(tmp_path: Path) -> None:
     """A market taken out must not raise alarms for ever."""
     path = tmp_path / "heatmap.prom"
-    textfile.renew(path, {Series(SUCCESS, A): 100, Series(SUCCESS, B): 100}, LABELS)
+    textfile.update(path, {Series(SUCCESS, A): 100, Series(SUCCESS, B): 100}, LABELS)
 
-    textfile.renew(path, {RUN: 400}, {A})
+    textfile.update(path, {RUN: 400}, {A})
 
     assert {(RUN.name, frozenset()): 400, (SUCCESS, frozenset(A)): 100} == read(path)
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, damage: bytes) 
     path = tmp_path / "heatmap.prom"
     path.write_bytes(damage)
 
-    assert textfile.renew(path, {RUN: 400}, LABELS) is None
+    assert textfile.update(path, {RUN: 400}, LABELS) is None
 
     assert {(RUN.name, frozenset()): 400} == read(path)
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, where: Callable[[P
     path = where(tmp_path)
     before = sorted(tmp_path.rglob("*"))
 
-    problem = textfile.renew(path, {RUN: 400}, LABELS)
+    problem = textfile.update(path, {RUN: 400}, LABELS)
 
     assert problem is not None
     assert re.fullmatch(
@@ -159,7 +159,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     if root:
         os.seteuid(65534)  # root may write anywhere; nobody may not
     try:
-        problem = textfile.renew(path, {RUN: 400}, LABELS)
+        problem = textfile.update(path, {RUN: 400}, LABELS)
     finally:
         if root:
             os.seteuid(0)
@@ -174,7 +174,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """Byte for byte, and nothing beside it; the limit on a file's size stands in for the disk."""
     path = tmp_path / "heatmap.prom"
-    textfile.renew(path, {RUN: 100, Series(QUOTES, A): 210}, LABELS)
+    textfile.update(path, {RUN: 100, Series(QUOTES, A): 210}, LABELS)
     before = path.read_bytes()
     script = (
         "import resource, sys; from pathlib import Path; from heatmap.notify.monitoring import textfile\n"
@@ -197,7 +197,7 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
     other.write_text("precious")
     (tmp_path / ".heatmap.prom.tmp").symlink_to(other)
 
-    assert textfile.renew(tmp_path / "heatmap.prom", {RUN: 400}, LABELS) is None
+    assert textfile.update(tmp_path / "heatmap.prom", {RUN: 400}, LABELS) is None
 
     assert "precious" == other.read_text()
     assert ["heatmap.prom", "other"] == sorted(os.listdir(tmp_path))
@@ -208,7 +208,7 @@ def test_a_pipe_in_its_place_does_not_hold_the_run(tmp_path: Path) -> None:
     path = tmp_path / "heatmap.prom"
     os.mkfifo(path)
 
-    assert textfile.renew(path, {RUN: 400}, LABELS) is None
+    assert textfile.update(path, {RUN: 400}, LABELS) is None
     assert {(RUN.name, frozenset()): 400} == read(path)
 
 
@@ -216,7 +216,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     """While it is written 300 times, every look finds the old file or the new one, whole."""
     path = tmp_path / "heatmap.prom"
     samples = {Series(QUOTES, (("market", f"m{n}"),)): 1 for n in range(200)}
-    textfile.renew(path, samples, ())
+    textfile.update(path, samples, ())
     sizes, looked, done = set(), 0, threading.Event()
 
     def look() -> None:
@@ -228,7 +228,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     reader = threading.Thread(target=look)
     reader.start()
     for value in range(300):
-        textfile.renew(path, dict.fromkeys(samples, value % 10), ())
+        textfile.update(path, dict.fromkeys(samples, value % 10), ())
     done.set()
     reader.join()
 

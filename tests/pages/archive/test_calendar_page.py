@@ -14,17 +14,17 @@ import pytest
 from heatmap.analysis import colours
 from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import calendar_page
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.pictures.options import PageOptions
 
 MADE = "2026-09-17T15:45:00+05:30"
 
 
-def day(when: date, breadth: Breadth, *, page: bool = True) -> Day:
-    return Day(when, breadth, MADE if page else None)
+def day(when: date, breadth: Breadth, *, page: bool = True) -> ArchivedDay:
+    return ArchivedDay(when, breadth, MADE if page else None)
 
 
-def page_of(*days: Day, title: str = "A market", feed: bool = False, **options: object) -> str:
+def page_of(*days: ArchivedDay, title: str = "A market", feed: bool = False, **options: object) -> str:
     return calendar_page.render(days, title, PageOptions(**options), feed=feed).decode()  # type: ignore[arg-type]
 
 
@@ -98,7 +98,7 @@ def test_text_is_readable_on_every_shade(gradient: str, up: str) -> None:
     """4.5 : 1 or more, and the shades fall from the palette's strongest gain to its strongest loss."""
     page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)), gradient=gradient, up=up)
     found = re.findall(r"\.s(\d+) \{ background: (#\w{6}); color: (#\w{6}); \}", page)
-    ramp = colours.ramp(colours.GRADIENTS[gradient][up])
+    ramp = colours.palette(colours.GRADIENTS[gradient][up])
 
     assert [str(number) for number in range(17)] == [number for number, _, _ in found]
     assert (ramp[0], ramp[-1]) == (found[0][1], found[-1][1])

@@ -12,7 +12,7 @@ import pytest
 
 from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import day_files, record
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.system import files
 from tests.pages.archive.test_day_pages import FINAL, THURSDAY, Market
 from tests.upgrades import make
@@ -161,7 +161,7 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_bit_of_the_record(tmp_path: Path) -> None:
     """A breadth or a time that is only a little wrong is no JSON error; the checksum tells it."""
-    day = Day(DAY, Breadth(123, 45, 6), "2026-09-17T15:45:00+05:30", ("A", 1.5))
+    day = ArchivedDay(DAY, Breadth(123, 45, 6), "2026-09-17T15:45:00+05:30", ("A", 1.5))
     record.save(tmp_path, "nse", record.Record({DAY: day}))
     content = record.path(tmp_path, "nse").read_bytes()
     for good, bad in ((b"123", b"122"), (b"15:45", b"15:44"), (b"1.5", b"1.4"), (b'"A"', b'"B"')):

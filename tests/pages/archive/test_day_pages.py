@@ -19,9 +19,9 @@ from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.quotes import Breadth, Quote
 from heatmap.pages.archive import breadths, record
 from heatmap.pages.archive.options import ArchiveOptions
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.run import tick
-from heatmap.run.follow_up import Sequel
+from heatmap.run.follow_up import FollowUp
 from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
@@ -176,7 +176,7 @@ def test_until_every_target_has_it(tmp_path: Path) -> None:
     assert [date(2026, 9, 17), date(2026, 9, 18)] == sorted(days_of(market))
 
 
-def days_of(market: Market) -> dict[date, Day]:
+def days_of(market: Market) -> dict[date, ArchivedDay]:
     """What the record knows."""
     return {**record.load(market.state, "nse-fno", pytest.fail).days}
 
@@ -293,8 +293,8 @@ def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.
 def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
     """With what is known of a day without a page, and with one."""
     days = [
-        Day(date(2026, 9, 16), Breadth(1, 2, 3)),
-        Day(date(2026, 9, 17), Breadth(4, 5, 6), FINAL.isoformat(), ("M&M", 5.25), ("TCS", -4.0)),
+        ArchivedDay(date(2026, 9, 16), Breadth(1, 2, 3)),
+        ArchivedDay(date(2026, 9, 17), Breadth(4, 5, 6), FINAL.isoformat(), ("M&M", 5.25), ("TCS", -4.0)),
     ]
 
     targets = {
@@ -382,17 +382,17 @@ def test_a_run_that_dies_before_it_is_done(
     """Before or after the archive's note: the next run does what is not noted, and nothing is lost."""
     market = Market(tmp_path)
     market.run(FINAL)
-    keep = Sequel.keep
+    keep = FollowUp.keep
 
-    def dies(self: Sequel, *, is_page_out: bool) -> None:
+    def dies(self: FollowUp, *, is_page_out: bool) -> None:
         if when == "after":
             keep(self, is_page_out=is_page_out)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Sequel, "keep", dies)
+    monkeypatch.setattr(FollowUp, "keep", dies)
     with pytest.raises(KeyboardInterrupt):
         market.run(FINAL + DAY)
-    monkeypatch.setattr(Sequel, "keep", keep)
+    monkeypatch.setattr(FollowUp, "keep", keep)
     market.run(FINAL + DAY + timedelta(minutes=5))
 
     assert [date(2026, 9, 17), date(2026, 9, 18)] == sorted(days_of(market))
@@ -424,4 +424,4 @@ def test_breadths_of_earlier_sessions_count_no_split_as_a_fall() -> None:
         Bar("NEW", day, 100.0, 101.0, 99.0, 100.0, None, 1.0, 1.0),
     ]
 
-    assert {day: Day(day, Breadth(1, 0, 1))} == breadths.of_sessions(bars, {day})
+    assert {day: ArchivedDay(day, Breadth(1, 0, 1))} == breadths.read_breadths(bars, {day})

@@ -12,7 +12,7 @@ from heatmap.errors import HistoryNonsense
 from heatmap.history.store import Store
 from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import day_files, record, sharing
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from tests.history.conftest import Place, sqlite  # noqa: F401 -- a fixture
 from tests.upgrades import make
 
@@ -26,18 +26,18 @@ def known(folder: Path) -> dict[date, str | None]:
     return {day: found.page for day, found in record.load(folder, "nse", pytest.fail).days.items()}
 
 
-def of(*days: Day, **targets: record.Target) -> record.Record:
+def of(*days: ArchivedDay, **targets: record.Target) -> record.Record:
     """A record of these days."""
     return record.Record({day.date: day for day in days}, targets)
 
 
-def given(store: Store, folder: Path, *days: Day) -> None:
+def given(store: Store, folder: Path, *days: ArchivedDay) -> None:
     """A machine that has published these."""
     folder.mkdir(exist_ok=True)
     record.save(folder, "nse", of(*days))
     for day in days:
         day_files.save(folder, "nse", day.date, day_files.pack(files_of(day.date)))
-    sharing.give(store, folder, "nse", pytest.fail)
+    sharing.push_days(store, folder, "nse", pytest.fail)
 
 
 def files_of(day: date) -> dict[str, bytes]:
@@ -49,16 +49,21 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
     """A machine that was cut off published Friday by itself; then it hears of Monday, and of Friday's colour."""
     here = tmp_path / "here"
     with sqlite.open() as store:
-        sharing.take_record(store, here, "nse", pytest.fail)
+        sharing.pull_record(store, here, "nse", pytest.fail)
         assert not here.exists()
-        given(store, tmp_path / "there", Day(THURSDAY, Breadth(1, 0, 0), PAGE))
+        given(store, tmp_path / "there", ArchivedDay(THURSDAY, Breadth(1, 0, 0), PAGE))
         here.mkdir()
-        record.save(here, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
-        sharing.take_record(store, here, "nse", pytest.fail)
+        record.save(here, "nse", of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
+        sharing.pull_record(store, here, "nse", pytest.fail)
         assert {THURSDAY: PAGE, FRIDAY: PAGE} == known(here)
-        given(store, tmp_path / "there", Day(FRIDAY, Breadth(0, 1, 0)), Day(MONDAY, Breadth(0, 1, 0), PAGE))
-        sharing.take_record(store, here, "nse", pytest.fail)
-        sharing.take_days(store, here, "nse")
+        given(
+            store,
+            tmp_path / "there",
+            ArchivedDay(FRIDAY, Breadth(0, 1, 0)),
+            ArchivedDay(MONDAY, Breadth(0, 1, 0), PAGE),
+        )
+        sharing.pull_record(store, here, "nse", pytest.fail)
+        sharing.pull_days(store, here, "nse")
 
     assert {THURSDAY: PAGE, FRIDAY: PAGE, MONDAY: PAGE} == known(here)
     assert files_of(MONDAY) == day_files.load(here, "nse", MONDAY, pytest.fail)
@@ -66,11 +71,11 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
 
 def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
     """What this machine knows itself holds."""
-    record.save(tmp_path, "nse", of(Day(FRIDAY, Breadth(0, 1, 0), PAGE)))
+    record.save(tmp_path, "nse", of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
     told: list[str] = []
     with sqlite.open() as store:
         store.keep_notes("nse", {sharing.RECORD: b"[]"})
-        sharing.take_record(store, tmp_path, "nse", told.append)
+        sharing.pull_record(store, tmp_path, "nse", told.append)
 
     assert {FRIDAY: PAGE} == known(tmp_path)
     assert ["the archive's record in the history is damaged: this machine's own holds"] == told
@@ -82,14 +87,18 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
     here.mkdir()
     day_files.save(here, "nse", FRIDAY, day_files.pack({"index.html": b"drawn here, published by nobody"}))
     with sqlite.open() as store:
-        given(store, tmp_path / "there", *(Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)))
+        given(
+            store,
+            tmp_path / "there",
+            *(ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)),
+        )
         note = store.note("nse", sharing.DAYS) or b""
         store.keep_notes("nse", {sharing.DAYS: note[:-200] + b"A" + note[-199:]})
         with pytest.raises(HistoryNonsense, match="damaged: this machine's own hold"):
-            sharing.take_days(store, here, "nse")
+            sharing.pull_days(store, here, "nse")
         assert [FRIDAY] == [*day_files.find(here, "nse")]
         store.keep_notes("nse", {sharing.DAYS: note})
-        sharing.take_days(store, here, "nse")
+        sharing.pull_days(store, here, "nse")
 
     for day in (THURSDAY, FRIDAY):
         assert files_of(day) == day_files.load(here, "nse", day, pytest.fail)
@@ -105,8 +114,8 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
             store.keep_notes("nse", {sharing.PAGES: json.dumps(pages).encode()})
             if told is not page:
                 with pytest.raises(HistoryNonsense):
-                    sharing.take_days(store, tmp_path, "nse")
-        sharing.take_days(store, tmp_path, "nse")
+                    sharing.pull_days(store, tmp_path, "nse")
+        sharing.pull_days(store, tmp_path, "nse")
 
     assert {"index.html": page.encode()} == day_files.load(tmp_path, "nse", THURSDAY, pytest.fail)
     assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)
@@ -116,15 +125,15 @@ def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> N
     """A machine that takes over knows what is to be brought, and has the files; what it published alone is added."""
     there, here = tmp_path / "there", tmp_path / "here"
     lacks = record.Target(frozenset([THURSDAY]))
-    days = [Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY, MONDAY)]
+    days = [ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY, MONDAY)]
     here.mkdir()
-    record.save(here, "nse", of(Day(TUESDAY, Breadth(1, 0, 0), PAGE), a=record.Target(), b=lacks))
+    record.save(here, "nse", of(ArchivedDay(TUESDAY, Breadth(1, 0, 0), PAGE), a=record.Target(), b=lacks))
     with sqlite.open() as store:
         given(store, there, *days)
         record.save(there, "nse", of(*days, a=lacks, c=record.Target()))
-        sharing.give(store, there, "nse", pytest.fail)
-        sharing.take_record(store, here, "nse", pytest.fail)
-        sharing.take_days(store, here, "nse")
+        sharing.push_days(store, there, "nse", pytest.fail)
+        sharing.pull_record(store, here, "nse", pytest.fail)
+        sharing.pull_days(store, here, "nse")
 
     found = record.load(here, "nse", pytest.fail)
     assert [THURSDAY, FRIDAY, MONDAY, TUESDAY] == found.pages
@@ -137,14 +146,14 @@ def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> N
 def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
     """A run was ended between the day and the list at one target, and the others were not told of the day."""
     here, there = tmp_path / "here", tmp_path / "there"
-    thursday, friday = (Day(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY))
+    thursday, friday = (ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY))
     broken = record.Target(is_listed=False, has_feed=False)
     for folder in (here, there):
         folder.mkdir()
     record.save(there, "nse", of(thursday, a=record.Target(), b=record.Target()))
     record.save(here, "nse", of(thursday, friday, a=record.Target(), b=broken))
     with sqlite.open() as store:
-        sharing.give(store, there, "nse", pytest.fail)
-        sharing.take_record(store, here, "nse", pytest.fail)
+        sharing.push_days(store, there, "nse", pytest.fail)
+        sharing.pull_record(store, here, "nse", pytest.fail)
 
     assert {"a": record.Target(), "b": broken} == record.load(here, "nse", pytest.fail).targets

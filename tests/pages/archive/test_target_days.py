@@ -8,12 +8,12 @@ from heatmap.market.quotes import Breadth
 from heatmap.pages.archive import target_days
 from heatmap.pages.archive.record import Record, Target
 from heatmap.pages.page import BEFORE, NEXT_LABEL, NEXT_LINK
-from heatmap.pictures.context import Day
+from heatmap.pictures.context import ArchivedDay
 from heatmap.system import parts
 
 NOW = datetime.fromisoformat("2026-09-21T10:02:00+05:30")
 THURSDAY, FRIDAY, MONDAY = date(2026, 9, 17), date(2026, 9, 18), date(2026, 9, 21)
-DAYS = {day: Day(day, Breadth(1, 0, 0), NOW.isoformat()) for day in (THURSDAY, FRIDAY, MONDAY)}
+DAYS = {day: ArchivedDay(day, Breadth(1, 0, 0), NOW.isoformat()) for day in (THURSDAY, FRIDAY, MONDAY)}
 PAGE = f'<span>{BEFORE}</span><a href="{NEXT_LINK}">{NEXT_LABEL} ›</a>'.encode()
 
 

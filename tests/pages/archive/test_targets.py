@@ -14,7 +14,7 @@ from heatmap.errors import PublishError
 from heatmap.publishers.delivery import Delivery
 from heatmap.run import tick
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.run.test_archive_delivery import dead_links
 
@@ -64,7 +64,7 @@ def test_three_days_that_came_late(tmp_path: Path, request: pytest.FixtureReques
 class NoPublisher(MemoryPublisher):
     """A target that cannot be reached."""
 
-    def publish(self, pages: Sequence[Page], deadline: Deadline) -> Delivery:
+    def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
         """Raise."""
         raise failure(PublishError)
 

@@ -171,9 +171,9 @@ def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -
     )
     if palette in colours.GRADIENTS:
         gradient = colours.GRADIENTS[palette]["green"]
-        expected, inks = colours.ramp(gradient), colours.ramp_inks(gradient)
+        expected, inks = colours.palette(gradient), colours.palette_inks(gradient)
     else:
-        expected = colours.one_sided_ramp(palette)
+        expected = colours.one_sided_palette(palette)
         inks = tuple(colours.inks(expected))
 
     assert list(expected) == [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(red, green, blue, strict=True)]

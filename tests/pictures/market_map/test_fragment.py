@@ -11,7 +11,7 @@ import pytest
 from heatmap.analysis import colours
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map.fragment import fragment
-from heatmap.pictures.options import LAYOUTS, Fragment, PageOptions, named
+from heatmap.pictures.options import LAYOUTS, Fragment, PageOptions, parse_fragment
 from tests.drawings import occasion, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ VOID = {"br"}
 
 def made(name: str, snapshot: Snapshot) -> str:
     """The fragment of that name."""
-    wanted = named(name)
+    wanted = parse_fragment(name)
     assert wanted is not None
     reading = reading_of(snapshot, wanted.mode)
     return fragment(wanted, snapshot, reading, occasion("NSE <F&O>"), PageOptions()).decode()
@@ -66,7 +66,7 @@ class _Tags(HTMLParser):
 )
 def test_names(name: str, expected: Fragment | None) -> None:
     """A mode, a layout and perhaps a theme; its name is what it was asked by."""
-    found = named(name)
+    found = parse_fragment(name)
 
     assert expected == found
     assert found is None or found.name == name
@@ -174,7 +174,7 @@ def test_a_treemap_shades_by_value() -> None:
     """As on the page, whatever the configuration begins with; the table begins with the configuration."""
     reading = reading_of(recorded(), "change")
     scales = {scale.name: scale for scale in reading.scales}
-    ramp = colours.ramp(colours.GRADIENTS["contrast"]["green"])
+    ramp = colours.palette(colours.GRADIENTS["contrast"]["green"])
     expected = [ramp[shade] for shade in scales["1"].shades]
 
     def fills(layout: str) -> set[str]:

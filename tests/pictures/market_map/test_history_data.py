@@ -12,16 +12,16 @@ import pytest
 
 from heatmap.analysis import modes, rankings
 from heatmap.history import period_starts
-from heatmap.history.model import Break
+from heatmap.history.model import TermsBreak
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import open_store
 from heatmap.market.calendar.phases import Calendar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Snapshot
 from heatmap.pictures.market_map import sparklines
-from heatmap.pictures.market_map.availability import offered
+from heatmap.pictures.market_map.availability import describe_missing
 from heatmap.pictures.market_map.history_data import history_data, history_json
-from heatmap.pictures.market_map.past import Figures, Past
+from heatmap.pictures.market_map.past import HistoryView, PastReader
 from heatmap.pictures.options import PageOptions
 from tests.history import markets
 from tests.history.figures import MARKET, at
@@ -69,7 +69,7 @@ def order(text: str, count: int) -> list[int]:
     return found
 
 
-def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
+def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[HistoryView, Snapshot]:
     """A market with so many sessions of bars, and ticks of today at 09:20, 09:30, 09:40, …."""
     bars, quotes = markets.bars(markets.nse(), sessions)
     last = Snapshot(
@@ -84,13 +84,13 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[Past, Snapshot]:
             )
             as_of = at(SESSION, 9, 20) + timedelta(minutes=10 * number)
             store.add_tick(MARKET, replace(last, as_of=as_of, quotes=moved), SESSION, Phase.OPEN)
-        figures = Figures(store, MARKET, markets.nse(), HistoryOptions().periods, folder)
+        figures = PastReader(store, MARKET, markets.nse(), HistoryOptions().periods, folder)
         return figures.past(last, SESSION, Phase.OPEN), last
 
 
-def drawn(past: Past, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
+def drawn(past: HistoryView, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
     """The document as a browser gets it, and the page's order."""
-    shown = list(rankings.read_all(snapshot, 3.0, {})["change", "1d"].order)
+    shown = list(rankings.rank_all(snapshot, 3.0, {})["change", "1d"].order)
     return json.loads(history_json(history_data(past, snapshot, shown, PageOptions()))), shown
 
 
@@ -136,10 +136,10 @@ def test_the_clamp_follows_the_period(tmp_path: Path) -> None:
     assert "+9.00" == low(PageOptions(period_clamps={"20d": 9.0}), "20d")
 
 
-def reasons(past: Past, snapshot: Snapshot, calendar: Calendar | None = None) -> dict[str, str]:
+def reasons(past: HistoryView, snapshot: Snapshot, calendar: Calendar | None = None) -> dict[str, str]:
     """What the page says of each period and mode of the history: "" where it can be chosen."""
     document, _ = drawn(past, snapshot)
-    found = offered(past, document, calendar or markets.nse())
+    found = describe_missing(past, document, calendar or markets.nse())
     return {name: reason for what in found.values() for name, _, reason in what}
 
 
@@ -204,7 +204,7 @@ def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
     past, snapshot = known(tmp_path, 260)
 
     document, _ = drawn(past, snapshot)
-    found = offered(past, document, markets.nse())
+    found = describe_missing(past, document, markets.nse())
 
     year = past.digest.bases["ytd"].sessions
     assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in found["periods"]]
@@ -212,7 +212,7 @@ def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
     assert ("ytd", "Year to date", "") in found["periods"]
     assert [*modes.HISTORY_MODES] == [name for name, *_ in found["modes"]]
     empty, alone = known(tmp_path / "empty", 0, ticks=1)
-    assert {} == offered(empty, drawn(empty, alone)[0], markets.nse())
+    assert {} == describe_missing(empty, drawn(empty, alone)[0], markets.nse())
 
 
 def test_modes_are_as_the_page_has_them(tmp_path: Path) -> None:
@@ -266,13 +266,13 @@ def test_lines_hold_the_prices(tmp_path: Path) -> None:
 
 def test_a_line_without_a_range_is_straight() -> None:
     """Half way up; of one price there is no line, and of none neither."""
-    flat = sparklines.line([5.0, None, 5.0])
+    flat = sparklines.draw([5.0, None, 5.0])
 
     assert flat
     assert [16, 0, 16] == unpack(flat.heights)
     assert (5.0, 5.0, 5.0, 5.0) == flat[1:]
-    assert None is sparklines.line([5.0, None])
-    assert None is sparklines.line([])
+    assert None is sparklines.draw([5.0, None])
+    assert None is sparklines.draw([])
 
 
 def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
@@ -295,8 +295,8 @@ def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> Non
         digest=past.digest._replace(
             guesses={markets.SPLIT: markets.SPLIT_DAY},
             breaks={
-                "A": Break(date(2026, 9, 9), is_gap=False),
-                "B": Break(date(2026, 9, 10), is_gap=True),
+                "A": TermsBreak(date(2026, 9, 9), is_gap=False),
+                "B": TermsBreak(date(2026, 9, 10), is_gap=True),
             },
         )
     )
@@ -323,14 +323,14 @@ def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> No
             for quote in snapshot.quotes
         ]
         for quote, found in zip(
-            quotes, sparklines.of_sessions(past.lines, past.digest.closes, quotes), strict=True
+            quotes, sparklines.add_last_prices(past.lines, past.digest.closes, quotes), strict=True
         ):
-            assert found == sparklines.line([*past.digest.closes[quote.symbol][-59:], quote.last_price])
+            assert found == sparklines.draw([*past.digest.closes[quote.symbol][-59:], quote.last_price])
     low, high = past.lines["A"].low, past.lines["A"].high
     for price in (low, high):
         quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
-        assert sparklines.of_sessions(past.lines, past.digest.closes, [quote]) == [
-            sparklines.line([*past.digest.closes["A"][-59:], price])
+        assert sparklines.add_last_prices(past.lines, past.digest.closes, [quote]) == [
+            sparklines.draw([*past.digest.closes["A"][-59:], price])
         ]
     new = replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)
-    assert [None] == sparklines.of_sessions(past.lines, past.digest.closes, [new])
+    assert [None] == sparklines.add_last_prices(past.lines, past.digest.closes, [new])

@@ -256,7 +256,7 @@ def test_each_tile_has_its_fill(count: int) -> None:
     allowed = 0 if count <= 210 else 4
 
     assert ((1200, 630), "P", "PNG") == (image.size, image.mode, image.format)
-    for tile, cell in zip(picture.compose(table, snapshot, occasion(), "").tiles, table.cells, strict=True):
+    for tile, cell in zip(picture.lay_out(table, snapshot, occasion(), "").tiles, table.cells, strict=True):
         wanted = bytes.fromhex(cell.fill[1:])
         for corner in corners(tile):
             found = pixel(shown, *corner)
@@ -271,7 +271,7 @@ def test_no_text_reaches_the_edge_of_its_tile(count: int, letters: str) -> None:
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
 
-    for tile in picture.compose(table, snapshot, occasion(), "").tiles:
+    for tile in picture.lay_out(table, snapshot, occasion(), "").tiles:
         x, y, width, height, fill = tile.box
         edges = ((x, y, x + 1, y + height), (x + width - 1, y, x + width, y + height))
         rims = ((x, y, x + width, y + 1), (x, y + height - 1, x + width, y + height))
@@ -285,7 +285,7 @@ def test_text_is_drawn_in_its_ink() -> None:
     snapshot = market(11)
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
-    tiles = picture.compose(table, snapshot, occasion(), "").tiles
+    tiles = picture.lay_out(table, snapshot, occasion(), "").tiles
 
     for tile, cell in zip(tiles, table.cells, strict=True):
         x, y, width, height, _ = tile.box
@@ -301,7 +301,7 @@ def test_text_stays_readable_where_fills_are_merged(gradient: str) -> None:
     snapshot = market(600)
     table = TableView(gradient=gradient).draw(snapshot, reading_of(snapshot, "change"))
     shown = opened(snapshot, table).convert("RGB")
-    tiles = picture.compose(table, snapshot, occasion(), "").tiles
+    tiles = picture.lay_out(table, snapshot, occasion(), "").tiles
 
     drawn_fills = ["#" + bytes(pixel(shown, tile.box.x, tile.box.y)).hex() for tile in tiles]
     assert len(set(drawn_fills)) <= png.GROUND_COLOURS
@@ -322,7 +322,7 @@ def test_a_minus_is_seen() -> None:
     """The font has no minus sign, so another stands for it: a stroke before the digits, not a box or nothing."""
     fall = snapshot_of(Quote("A", -1.5))
     table = drawn(fall)
-    symbol, percent = picture.compose(table, fall, occasion(), "").tiles[0].lines
+    symbol, percent = picture.lay_out(table, fall, occasion(), "").tiles[0].lines
     below = opened(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
     ink = bytes.fromhex(percent.colour[1:])
     columns = [

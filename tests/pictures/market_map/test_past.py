@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from heatmap.history import summary
-from heatmap.history.model import Break, Moment, Row
+from heatmap.history.model import TermsBreak, Tick, TickRow
 from heatmap.history.options import HistoryOptions
 from heatmap.history.store import Store, open_store
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
-from heatmap.market.calendar.phases import Calendar, Terms
+from heatmap.market.calendar.phases import Calendar, DeclaredSplit
 from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past as figures
-from heatmap.pictures.market_map.past import Figures
+from heatmap.pictures.market_map.past import PastReader
 from heatmap.state import cache
 from tests.history import ex_dates, markets
 from tests.history.figures import MARKET, at
@@ -34,9 +34,11 @@ def hours(day: date = SESSION) -> Session:
     return found
 
 
-def asked(store: Store, folder: Path, names: tuple[str, ...] = ("5d",), calendar: Calendar = NSE) -> Figures:
+def asked(
+    store: Store, folder: Path, names: tuple[str, ...] = ("5d",), calendar: Calendar = NSE
+) -> PastReader:
     """What a tick asks."""
-    return Figures(store, MARKET, calendar, names, folder)
+    return PastReader(store, MARKET, calendar, names, folder)
 
 
 def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,10 +60,10 @@ def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mon
         store.add_bars(MARKET, [bar for bar in bars if bar.date == bars[0].date])
         asked(store, tmp_path).digest(quotes, SESSION)
         assert 6 == len(made)
-        figures.forget_digests(tmp_path)
+        figures.forget_summaries(tmp_path)
         asked(store, tmp_path).digest(quotes, SESSION)
         assert 7 == len(made)
-        told = replace(NSE, terms=(Terms(quotes[0].symbol, bars[-1].date, 1, 2),))
+        told = replace(NSE, terms=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),))
         asked(store, tmp_path, calendar=told).digest(quotes, SESSION)
         assert 8 == len(made)
 
@@ -73,7 +75,7 @@ def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         first = asked(store, tmp_path).digest(quotes, SESSION)
-        path = tmp_path / cache.digest_name(MARKET)
+        path = tmp_path / cache.summary_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)
@@ -90,9 +92,9 @@ def test_without_room_each_tick_makes_its_own(tmp_path: Path) -> None:
         assert somewhere == asked(store, tmp_path / "not" / "there").digest(quotes, SESSION)
 
 
-def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Moment:
+def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Tick:
     """A tick with the range so far."""
-    return Moment(at(SESSION, hour, minute, second), Phase.OPEN, {"A": Row(10.0, 0.0, high, low, 1.0, 1.0)})
+    return Tick(at(SESSION, hour, minute, second), Phase.OPEN, {"A": TickRow(10.0, 0.0, high, low, 1.0, 1.0)})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_the_opening_range(
     lack: str,
 ) -> None:
     """High and low so far in the last tick by 09:30; without one of 09:25 or later it is not known."""
-    found = figures.opening([moment(*each) for each in moments], hours(), at(SESSION, *now))
+    found = figures.find_opening_range([moment(*each) for each in moments], hours(), at(SESSION, *now))
 
     assert expected == found.ranges.get("A")
     assert lack in found.lack
@@ -123,10 +125,10 @@ def test_the_opening_range(
 
 def test_a_tick_just_after_the_opening_counts() -> None:
     """Cron's 09:30 has figures of 09:30:04."""
-    found = figures.opening([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
+    found = figures.find_opening_range([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
 
     assert {"A": (8, 12)} == found.ranges
-    assert "opening is known" in figures.opening([], None, at(SESSION, 10)).lack
+    assert "opening is known" in figures.find_opening_range([], None, at(SESSION, 10)).lack
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since:
         snapshot = Snapshot("test", at(SESSION, 11), (quote,))
         past = asked(store, tmp_path).past(snapshot, SESSION, Phase.OPEN)
 
-    assert {"A": Break(days[-since], is_gap=False)} == past.digest.breaks
+    assert {"A": TermsBreak(days[-since], is_gap=False)} == past.digest.breaks
     assert counted == past.usual.by_time
     assert 380.0 == past.digest.volumes["A"]
 
@@ -222,10 +224,10 @@ def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
     later = replace(opened, percent_change=-15.0, last_price=85.0, high=85.0)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        asked = figures.Figures(store, MARKET, NSE, ("2d",), tmp_path)
+        asked = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
         first, second = (asked.digest((quote,), SESSION) for quote in (opened, later))
 
-    assert ({}, {"A": Break(SESSION, is_gap=False)}) == (first.bases["2d"].closes, first.breaks)
+    assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.bases["2d"].closes, first.breaks)
     assert ({"A": 100.0}, {}) == (second.bases["2d"].closes, second.breaks)
 
 
@@ -241,7 +243,7 @@ def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [before])
         store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
-        digest = figures.Figures(store, MARKET, NSE, ("2d",), tmp_path).digest((today,), next_day)
+        digest = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).digest((today,), next_day)
 
     assert 328.7 * 2 / 3 == pytest.approx(digest.bases["2d"].closes["GENESYS"])
     assert {"GENESYS": after.date} == digest.guesses

@@ -18,8 +18,8 @@ from heatmap.history.store import FILE_NAME, Store, open_store
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past, sparklines
-from heatmap.pictures.market_map.past import Figures
-from heatmap.pictures.market_map.replay_track import Tape
+from heatmap.pictures.market_map.past import PastReader
+from heatmap.pictures.market_map.replay_track import ReplayTrack
 from tests.history import markets
 from tests.history.figures import MARKET, at
 from tests.history.markets import SESSION
@@ -33,7 +33,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 
 def tape(store: Store, folder: Path, snapshot: Snapshot) -> dict[str, Any]:
     """All there is of the tape at a tick."""
-    return vars(Figures(store, MARKET, NSE, (), folder).past(snapshot, SESSION, Phase.OPEN).tape)
+    return vars(PastReader(store, MARKET, NSE, (), folder).past(snapshot, SESSION, Phase.OPEN).tape)
 
 
 def anew(store: Store, snapshot: Snapshot) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_tick_by_tick_is_all_at_once(tmp_path: Path, seed: int, lowest: float, s
         prices = [quote and quote.last_price for quote in quotes]
         units = [None if price is None else round(price * 10 ** found["decimals"]) for price in prices]
         changes = [quote and round(quote.percent_change * 100) for quote in quotes]
-        line = sparklines.line(units)
+        line = sparklines.draw(units)
         assert line
         assert changes == known(found["changes"][place])
         assert units == known(found["prices"][place], found["ticks"][place])
@@ -103,7 +103,7 @@ def test_only_what_is_new_is_unpacked(tmp_path: Path, monkeypatch: pytest.Monkey
     """Of a day's ticks the last one, and the one that tells the opening range."""
     day = ticks(30)
     unpacked: list[bytes] = []
-    unpack_all = tick_codec.unpack
+    unpack_all = tick_codec.decode
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         for snapshot in day[:-1]:
             tape(store, tmp_path, snapshot)
@@ -149,7 +149,7 @@ def test_a_tape_of_something_else_is_made_anew(tmp_path: Path) -> None:
         ]
         for snapshot in (*others, day[-1]):
             assert anew(store, snapshot) == tape(store, tmp_path, snapshot)
-        elsewhere = Figures(store, MARKET, replace(NSE, time_zone="Asia/Tokyo"), (), tmp_path)
+        elsewhere = PastReader(store, MARKET, replace(NSE, time_zone="Asia/Tokyo"), (), tmp_path)
         assert "2026-09-17T12:45" == elsewhere.past(day[-1], SESSION, Phase.OPEN).tape.minutes[0]
     (tmp_path / "other").mkdir()
     with open_store(HistoryOptions(), tmp_path / "other", pytest.fail) as other:
@@ -218,4 +218,4 @@ def test_a_tape_comes_back_as_it_was(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         found = tape(store, tmp_path, ticks(1)[0])
 
-    assert found == vars(Tape.revived(found))
+    assert found == vars(ReplayTrack.revived(found))

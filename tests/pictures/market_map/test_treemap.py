@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.pictures.market_map.treemap import WEIGHTS, TreemapView, arrange, floored, squarify
+from heatmap.pictures.market_map.treemap import WEIGHTS, TreemapView, arrange, squarify, with_minimum
 from heatmap.pictures.shapes import Rectangle, Treemap
 from tests.drawings import FINAL, recorded, snapshot_of
 from tests.treemaps import FIXTURE, vectors
@@ -66,7 +66,7 @@ def test_the_vectors_that_the_script_is_held_to() -> None:
 
     assert known == json.loads(json.dumps(vectors())), "write it anew: python -m tests.treemaps"
     for case in known["floored"]:
-        assert case["floored"] == pytest.approx(floored(case["weights"]))
+        assert case["floored"] == pytest.approx(with_minimum(case["weights"]))
     for case in known["squarify"]:
         placed = squarify(case["weights"], Rectangle(*case["room"]))
         assert case["places"] == [pytest.approx(place, abs=1e-5) for place in placed]
@@ -161,5 +161,5 @@ def test_tiles_of_a_sector_stand_together() -> None:
 
 def test_unknown_weights_get_the_smallest_tile() -> None:
     """And where none is known all are equal."""
-    assert [100.0, 20.16, 20.16] == pytest.approx(floored([100.0, 0.8, None]))
-    assert [1.0, 1.0] == floored([None, 0.0])
+    assert [100.0, 20.16, 20.16] == pytest.approx(with_minimum([100.0, 0.8, None]))
+    assert [1.0, 1.0] == with_minimum([None, 0.0])

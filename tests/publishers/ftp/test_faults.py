@@ -14,7 +14,7 @@ from heatmap.publishers import delivery, options
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.servers.certificates import Certificate
 from tests.servers.ftp_dialogue import Login
 from tests.servers.scripted_ftp import Fault, ScriptedFtp
@@ -22,7 +22,7 @@ from tests.servers.scripted_ftp import Fault, ScriptedFtp
 SECRET = "HEATMAP_TEST_PASSWORD"
 OLD, NEW = b"old" * 3000, b"new" * 3000  # of one size, so that a size alone tells nothing
 BEFORE, AFTER = {"/web/index.html": OLD}, {"/web/index.html": NEW}
-PAGES = [Page("index.html", NEW)]
+PAGES = [WebFile("index.html", NEW)]
 SECONDS = 0.3  # for each wait
 NO_EPSV = {"EPSV": "500 What?"}
 TLS = ("AUTH", "PBSZ", "PROT")
@@ -283,7 +283,7 @@ def test_a_login_folder_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, place
 
         password = {"password_env": "HEATMAP_TEST_PASSWORD"}
         absolute = FtpPublisher(server.url("/srv/web"), **password)
-        assert 1 == absolute.publish([Page("index.html", NEW)], Deadline(20)).put
+        assert 1 == absolute.publish([WebFile("index.html", NEW)], Deadline(20)).put
         assert NEW == server.files["/srv/web/index.html"]
 
 
@@ -427,7 +427,7 @@ def test_a_stall_ends(
         begun = time.monotonic()
         content = NEW * 1000 if step == "data-of-stor" else NEW  # more than the way there holds
         with pytest.raises(PublishError, match=words) as caught:
-            publisher(server, seconds=timeout).publish([Page("index.html", content)], Deadline(deadline))
+            publisher(server, seconds=timeout).publish([WebFile("index.html", content)], Deadline(deadline))
 
         assert time.monotonic() - begun < 2
         assert PublishError is type(caught.value)

@@ -129,9 +129,9 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     """Before the words are shortened, and in the system's words, too."""
     secret = "s3cret"
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
-        assert "s3c" not in messages.said(OSError(1, words), secret)
-        assert "s3c" not in messages.said(ssl.SSLError(1, words), secret)
-    assert "its words hold the password" == messages.said(OSError(1, secret), secret)
+        assert "s3c" not in messages.quote_reply(OSError(1, words), secret)
+        assert "s3c" not in messages.quote_reply(ssl.SSLError(1, words), secret)
+    assert "its words hold the password" == messages.quote_reply(OSError(1, secret), secret)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
 )
 def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
     """As a whole and in any form: what is left of a sentence gives the rest away."""
-    assert "its words hold the password" == messages.said(ftplib.error_perm(words), secret)
+    assert "its words hold the password" == messages.quote_reply(ftplib.error_perm(words), secret)
 
 
 def test_other_words_are_told() -> None:
     """Those without the secret, and ours, whatever it is."""
-    assert "530 No." == messages.said(ftplib.error_perm("530 No."), "s3cret")
-    assert "530 No." == messages.said(ftplib.error_perm("530 No."), None)
-    assert "530 No." == messages.said(ftplib.error_perm("530 No."), "")
-    assert "the run is over" == messages.said(DeadlineError("the run is over"), "run")
+    assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), "s3cret")
+    assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), None)
+    assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), "")
+    assert "the run is over" == messages.quote_reply(DeadlineError("the run is over"), "run")

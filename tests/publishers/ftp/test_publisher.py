@@ -21,7 +21,7 @@ from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.ftp import control as ftp_control
 from heatmap.publishers.ftp.publisher import FtpPublisher, FtpsPublisher
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.servers import certificates, pyftpd
 from tests.servers.certificates import Certificate
@@ -33,7 +33,7 @@ from tests.servers.pyftpd import Pyftpd
 
 SECRET = "HEATMAP_TEST_PASSWORD"
 OLD, NEW = b"<p>old page" * 9000, b"<p>new page" * 9000
-PAGES = [Page("index.html", NEW)]
+PAGES = [WebFile("index.html", NEW)]
 SERVERS = (Vsftpd, Proftpd, Pureftpd)
 every_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.__name__.lower())
 NO_CHMOD = {"ftp_SITE_CHMOD": lambda self, *_, **__: self.respond("504 Not here.")}

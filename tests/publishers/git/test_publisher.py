@@ -28,7 +28,7 @@ from heatmap.publishers.git import store as git_store
 from heatmap.publishers.git.publisher import GitPublisher
 from heatmap.publishers.ownership import MAX_PAGE_BYTES, SAMPLE
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.checkout import CHECKOUT
 from tests.conftest import started
 from tests.servers.git import GitDaemon
@@ -36,7 +36,7 @@ from tests.servers.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.process
 
-PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", "<p>été".encode() * 1000)]
+PAGES = [WebFile("nse/snapshot.json", b"{}"), WebFile("index.html", "<p>été".encode() * 1000)]
 PUT = {page.path: page.content for page in PAGES}
 
 
@@ -150,7 +150,7 @@ def caught(
     kind: type[PublishError],
     match: str,
     deadline: Deadline | None = None,
-    pages: Sequence[Page] = PAGES,
+    pages: Sequence[WebFile] = PAGES,
 ) -> str:
     """The sentence of a publish that must fail."""
     with pytest.raises(kind, match=match) as error:
@@ -186,7 +186,7 @@ def test_the_history_never_grows(place: Place) -> None:
     """Each publish leaves one commit, and what else is in the branch stays, hidden and executable files too."""
     place.start_pages({"CNAME": "www.example.org", ".nojekyll": "", "about/run": "x", "index.html": "old"})
     for version in (b"1", b"2"):
-        place.publisher().publish([Page("index.html", version)], soon())
+        place.publisher().publish([WebFile("index.html", version)], soon())
 
     assert "1" == place.run(place.remote, "rev-list", "--count", "gh-pages")
     kept = {"CNAME": b"www.example.org", ".nojekyll": b"", "about/run": b"x"}
@@ -202,7 +202,7 @@ def test_unchanged_pages_are_not_pushed(place: Place) -> None:
     assert Delivery(0, 2) == place.publisher().publish(PAGES, soon())
     assert before == place.run(place.remote, "rev-parse", "gh-pages")
     assert not (place.remote / "called").exists()
-    assert Delivery(1, 1) == place.publisher().publish([PAGES[0], Page("index.html", b"new")], soon())
+    assert Delivery(1, 1) == place.publisher().publish([PAGES[0], WebFile("index.html", b"new")], soon())
     assert (place.remote / "called").exists()
 
 
@@ -216,7 +216,7 @@ def test_nothing_of_the_users_changes(place: Place, branch: str) -> None:
     place.run(place.checkout, "stash", "push", "-q", "--keep-index")
     before = place.state()
     place.publisher(branch=branch).publish(PAGES, soon())
-    place.publisher(branch=branch).publish([Page("index.html", b"new")], soon())
+    place.publisher(branch=branch).publish([WebFile("index.html", b"new")], soon())
     place.publisher(branch=branch).check(soon())
 
     assert before == place.state()
@@ -294,7 +294,7 @@ def test_a_lock_that_was_left_behind(place: Place, push: bool) -> None:
     assert 1 == publish().put
 
 
-NEWER = [Page("index.html", b"<p>newer" * 1000)]
+NEWER = [WebFile("index.html", b"<p>newer" * 1000)]
 STALE_SECONDS = 100  # older than three times the deadline of `soon`
 FRESH_SECONDS = 80
 
@@ -601,7 +601,7 @@ def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatc
     place.run(place.checkout, "stash", "drop", "-q")
     sizes = []
     for _ in range(6):
-        place.publisher().publish([Page("index.html", random.randbytes(100_000))], soon())
+        place.publisher().publish([WebFile("index.html", random.randbytes(100_000))], soon())
         time.sleep(0.01)  # a file's age is told by its clock, which ticks every few milliseconds
         sizes.append(place.sizes())
 
@@ -617,7 +617,7 @@ def test_files_of_the_branch_that_got_lost_here(place: Place) -> None:
     place.run(place.checkout, "update-ref", "-d", "refs/remotes/origin/gh-pages")
     place.run(place.checkout, "reflog", "expire", "--expire=now", "--all")
     place.run(place.checkout, "gc", "-q", "--prune=now")
-    place.publisher().publish([Page("index.html", b"new")], soon())
+    place.publisher().publish([WebFile("index.html", b"new")], soon())
 
     assert {**PUT, "index.html": b"new", "CNAME": b"www.example.org"} == place.files()
 
@@ -625,7 +625,7 @@ def test_files_of_the_branch_that_got_lost_here(place: Place) -> None:
 def test_a_reader_never_sees_half_a_file(place: Place) -> None:
     """While 30 publishes run, every read of the remote's branch gives a whole file."""
     versions = [bytes([65 + number]) * 200_000 for number in range(30)]
-    place.publisher().publish([Page("index.html", versions[0])], soon())
+    place.publisher().publish([WebFile("index.html", versions[0])], soon())
     seen: set[bytes] = set()
     done = threading.Event()
 
@@ -638,7 +638,7 @@ def test_a_reader_never_sees_half_a_file(place: Place) -> None:
     reader.start()
     try:
         for version in versions:
-            place.publisher().publish([Page("index.html", version)], soon())
+            place.publisher().publish([WebFile("index.html", version)], soon())
     finally:
         done.set()
         reader.join()
@@ -671,7 +671,7 @@ def test_what_was_fetched_is_deleted_too(
 def test_whoever_runs_beside_it_is_left_in_peace(place: Place) -> None:
     """Objects of the last hour stay: another run may need them still."""
     for version in (b"1", b"2"):
-        place.publisher().publish([Page("index.html", version)], soon())
+        place.publisher().publish([WebFile("index.html", version)], soon())
     store = place.checkout / ".git/heatmap/objects"
 
     assert 6 == sum(len(list(folder.iterdir())) for folder in store.iterdir() if len(folder.name) == 2)
@@ -697,7 +697,7 @@ def test_what_stands_in_the_way(place: Place, name: str, what: str) -> None:
     place.run(place.checkout, "push", "-q", "origin", "gh-pages")
     before = place.run(place.remote, "rev-parse", "gh-pages")
     with pytest.raises(PublishImpossible, match=what) as error:
-        place.publisher().publish([Page(name, b"x")], soon())
+        place.publisher().publish([WebFile(name, b"x")], soon())
 
     assert "\n" not in str(error.value)
     assert before == place.run(place.remote, "rev-parse", "gh-pages")
@@ -713,11 +713,11 @@ def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
     place.run(place.checkout, "commit", "-q", "-m", "pages")
     place.run(place.checkout, "push", "-q", "origin", "gh-pages")
     pages = [
-        Page("nse/2026/09/17/index.html", b"day", "archive"),
-        Page("nse/archive.html", b"list", "archive"),
-        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
-        Page("nse/status.json", b"status", "status"),
-        Page("nse/index.html", b"page"),
+        WebFile("nse/2026/09/17/index.html", b"day", "archive"),
+        WebFile("nse/archive.html", b"list", "archive"),
+        WebFile("nse/feed.xml", b"feed", "feed", needs="archive"),
+        WebFile("nse/status.json", b"status", "status"),
+        WebFile("nse/index.html", b"page"),
     ]
     first = place.publisher().publish(pages, soon())
 
@@ -726,7 +726,7 @@ def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
     assert ["archive", "feed", "status"] == sorted(told)
     assert told["archive"].endswith("nse/2026 is a file, where a folder is due: remove or rename it")
     assert told["status"].endswith("nse/status.json is a folder, where a file is due: remove or rename it")
-    place.publisher().publish([Page("nse/feed.xml", b"feed", "feed")], soon())  # as a later run does
+    place.publisher().publish([WebFile("nse/feed.xml", b"feed", "feed")], soon())  # as a later run does
     assert "nse/feed.xml" in place.files()
     again = place.publisher().publish(pages, soon())
     assert (0, 1, 3) == (again.put, again.kept, len(again.lacks))
@@ -735,7 +735,7 @@ def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
 def test_names_that_git_would_take_for_patterns(place: Place) -> None:
     """Stars, brackets, colons, spaces and other alphabets are what they are."""
     names = [":(top)a*.html", "été [1] x.html", "a b/?.html", '"q".html']
-    pages = [Page(name, name.encode()) for name in names]
+    pages = [WebFile(name, name.encode()) for name in names]
     place.publisher().publish(pages, soon())
 
     assert Delivery(0, 4) == place.publisher().publish(pages, soon())
@@ -747,10 +747,10 @@ def test_the_committer(place: Place) -> None:
     place.publisher().publish(PAGES, soon())
     nobody = place.run(place.remote, "log", "--format=%an <%ae> %cn <%ce>", "gh-pages")
     place.run(place.checkout, "config", "user.email", "re@example.org")
-    place.publisher().publish([Page("index.html", b"half")], soon())
+    place.publisher().publish([WebFile("index.html", b"half")], soon())
     half = place.run(place.remote, "log", "--format=%an <%ae>", "gh-pages")
     place.run(place.checkout, "config", "user.name", "Ré")
-    place.publisher().publish([Page("index.html", b"x")], soon())
+    place.publisher().publish([WebFile("index.html", b"x")], soon())
 
     assert "heatmap <heatmap@localhost> heatmap <heatmap@localhost>" == nobody
     assert "heatmap <re@example.org>" == half
@@ -1042,7 +1042,7 @@ def test_check_changes_nothing(place: Place) -> None:
     assert tip == place.run(place.remote, "rev-parse", "gh-pages")
 
 
-MARKED = [Page("nse/index.html", SAMPLE + b"market"), Page("index.html", SAMPLE + b"first")]
+MARKED = [WebFile("nse/index.html", SAMPLE + b"market"), WebFile("index.html", SAMPLE + b"first")]
 
 
 @pytest.mark.parametrize("path", ["index.html", "nse/index.html"])
@@ -1079,7 +1079,7 @@ def test_what_is_made_is_told(place: Place) -> None:
     there = place.publisher(branch="gh-page", folder="docs/map")
     assert "the folder docs/map in it will be made" in there.check(soon(), MARKED)
     assert ("the folder docs/map in it",) == there.publish(MARKED, soon()).made
-    assert () == there.publish([Page("index.html", SAMPLE)], soon()).made
+    assert () == there.publish([WebFile("index.html", SAMPLE)], soon()).made
     assert "docs/map" not in there.check(soon(), MARKED)
 
 
@@ -1144,7 +1144,7 @@ def test_cut_at_any_byte(place: Place) -> None:
         with Proxy(server.port, fault) as proxy:
             url = f"git://127.0.0.1:{proxy.port}/{place.remote.name}"
             place.run(place.checkout, "remote", "set-url", "--push", "origin", url)
-            place.publisher().publish([Page("index.html", new)], soon())
+            place.publisher().publish([WebFile("index.html", new)], soon())
             return len(proxy.sent)
 
     with started(lambda: GitDaemon(place.remote.parent / "daemon", place.remote.parent)) as server:
@@ -1194,7 +1194,7 @@ def test_by_ssh(place: Place, ssh: Callable[[str], Path]) -> None:
     assert all("BatchMode=yes" in line and "ConnectTimeout=" in line for line in log.read_text().splitlines())
     log.unlink()
     place.run(place.checkout, "config", "core.sshCommand", "ssh -p 22")
-    place.publisher().publish([Page("index.html", b"x")], soon())
+    place.publisher().publish([WebFile("index.html", b"x")], soon())
     assert "BatchMode" not in log.read_text()
 
 

@@ -16,12 +16,12 @@ from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers.git import messages
 from heatmap.publishers.git import store as git_store
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.publishers.git.test_publisher import PAGES, PUT, Place, _nobody, place, soon
 
 __all__ = ["_nobody", "place"]  # fixtures
 pytestmark = pytest.mark.process
-NEW = [PAGES[0], Page("index.html", b"new")]
+NEW = [PAGES[0], WebFile("index.html", b"new")]
 
 
 def store_of(place: Place) -> Path:

@@ -21,7 +21,7 @@ from heatmap.publishers.ownership import SAMPLE
 from heatmap.publishers.s3.publisher import S3Publisher
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.servers import certificates, scripted_s3
 from tests.servers.moto import Moto
@@ -31,7 +31,7 @@ from tests.servers.scripted_s3 import ScriptedS3, refusal
 
 SECRET = "HEATMAP_TEST_SECRET"
 CANARY = "canary/K7MDENG+bPxRfiCYEXAMPLEKEY"
-PAGES = [Page("nse/snapshot.json", b"{}"), Page("index.html", b"<p>new" * 1000)]
+PAGES = [WebFile("nse/snapshot.json", b"{}"), WebFile("index.html", b"<p>new" * 1000)]
 STORED = {"web/nse/snapshot.json": b"{}", "web/index.html": b"<p>new" * 1000}
 RIGHTS = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
 
@@ -133,8 +133,8 @@ def test_puts_replaces_and_leaves_nothing_else(
 ) -> None:
     """With signatures checked by another's code: new files appear, old ones are replaced, no other is left."""
     publisher = strict(*RIGHTS)
-    first = publisher.publish([Page("index.html", b"old"), Page("a/b.html", b"")], soon())
-    second = publisher.publish([*PAGES, Page("a/b.html", b"")], soon())
+    first = publisher.publish([WebFile("index.html", b"old"), WebFile("a/b.html", b"")], soon())
+    second = publisher.publish([*PAGES, WebFile("a/b.html", b"")], soon())
     moto.check_signatures(False)
 
     assert (Delivery(2, 0), Delivery(2, 1)) == (first, second)
@@ -144,7 +144,7 @@ def test_puts_replaces_and_leaves_nothing_else(
 def test_spaces_and_other_alphabets(strict: Callable[..., S3Publisher], bucket: Any, moto: Moto) -> None:
     """A folder's name may hold what names hold; the signature is of the key as the store reads it."""
     publisher = strict(*RIGHTS, url="s3://pages/my%20site/%C3%A9t%C3%A9%20%5B1%5D+~%25")
-    publisher.publish([Page("a&b=c.html", b"x")], soon())
+    publisher.publish([WebFile("a&b=c.html", b"x")], soon())
     moto.check_signatures(False)
 
     assert {"my site/été [1]+~%/a&b=c.html": b"x"} == objects(bucket)
@@ -155,7 +155,7 @@ def test_names(bucket: Any, moto: Moto) -> None:
     publisher = S3Publisher(
         "s3://pages/%C3%A9", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
     )
-    publisher.publish([Page(name, b"x") for name in ("a&b<c>.html", "été.html", "below/x.html")], soon())
+    publisher.publish([WebFile(name, b"x") for name in ("a&b<c>.html", "été.html", "below/x.html")], soon())
     session = publisher.session(soon())
     session.open()
 
@@ -186,7 +186,7 @@ def test_the_headers_that_visitors_get(bucket: Any, moto: Moto) -> None:
     publisher = S3Publisher(
         "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
     )
-    publisher.publish([Page(name, b"x") for name in kinds], soon())
+    publisher.publish([WebFile(name, b"x") for name in kinds], soon())
     found = {name: bucket.head_object(Bucket="pages", Key=name) for name in kinds}
 
     assert kinds == {name: each["ContentType"] for name, each in found.items()}
@@ -208,7 +208,7 @@ def test_other_headers_are_brought_to_files_that_stay(bucket: Any, moto: Moto) -
 @pytest.mark.parametrize("old", [b"<h1>My blog</h1>" * 9000, SAMPLE + b"0" * 100_000, b""])
 def test_whose_page_it_is(bucket: Any, moto: Moto, old: bytes) -> None:
     """Only the beginning of a page is read to know it; an empty one has none, and may go."""
-    pages = [Page("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), Page("index.html", SAMPLE)]
+    pages = [WebFile("nse/snapshot.json", b'{"schema": "market-heatmap/1"}'), WebFile("index.html", SAMPLE)]
     bucket.put_object(Bucket="pages", Key="index.html", Body=old, ContentType="text/html; charset=utf-8")
     publisher = S3Publisher(
         "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
@@ -276,7 +276,7 @@ def test_a_reader_never_sees_half_a_file(bucket: Any, moto: Moto) -> None:
         "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
     )
     versions = [bytes([65 + n]) * 200_000 for n in range(20)]
-    publisher.publish([Page("index.html", versions[0])], soon())
+    publisher.publish([WebFile("index.html", versions[0])], soon())
     seen: set[bytes] = set()
     done = threading.Event()
 
@@ -288,7 +288,7 @@ def test_a_reader_never_sees_half_a_file(bucket: Any, moto: Moto) -> None:
     reader.start()
     try:
         for version in versions:
-            publisher.publish([Page("index.html", version)], soon())
+            publisher.publish([WebFile("index.html", version)], soon())
     finally:
         done.set()
         reader.join()
@@ -352,9 +352,9 @@ def test_a_part_that_the_store_refuses(scripted: ScriptedS3) -> None:
         answer(handler)
 
     parts = [
-        Page("nse/2026/09/17/index.html", b"day", "archive"),
-        Page("nse/feed.xml", b"feed", "feed", needs="archive"),
-        Page("nse/status.json", b"status", "status"),
+        WebFile("nse/2026/09/17/index.html", b"day", "archive"),
+        WebFile("nse/feed.xml", b"feed", "feed", needs="archive"),
+        WebFile("nse/status.json", b"status", "status"),
     ]
     scripted.fail("PUT", refuse_feed, times=50)
     delivered = target(scripted).publish([*parts, *PAGES], soon())
@@ -382,7 +382,7 @@ def test_a_store_that_damages_is_told(scripted: ScriptedS3) -> None:
 def test_cut_at_any_byte(scripted: ScriptedS3) -> None:
     """Broken off at 40 places all over a delivery, the old page or the new one is there, whole; then it heals."""
     old, new = b"old" * 20_000, b"new" * 20_000
-    pages = [Page("index.html", new)]
+    pages = [WebFile("index.html", new)]
     scripted.objects["web/index.html"] = old
     with Proxy(scripted.port) as whole:
         replace(target(scripted), endpoint_url=f"http://127.0.0.1:{whole.port}").publish(pages, soon())
@@ -507,7 +507,7 @@ def test_many_bytes_have_more_time(scripted: ScriptedS3) -> None:
     scripted.fail("PUT", late)
     scripted.fail("GET", slowly)
 
-    assert Delivery(1, 0) == target(scripted).publish([Page("index.html", content)], soon())
+    assert Delivery(1, 0) == target(scripted).publish([WebFile("index.html", content)], soon())
 
 
 PACKED = gzip.compress(bytes(64 * 1024 * 1024))

@@ -8,9 +8,9 @@ from tempfile import TemporaryFile
 import pytest
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
-from heatmap.publishers.connection import CannotReplace, Missing, Unreadable
+from heatmap.publishers.connection import CannotReplace, NotFound, Unreadable
 from heatmap.publishers.sftp import messages
-from heatmap.publishers.sftp.connection import Session
+from heatmap.publishers.sftp.connection import SftpConnection
 from heatmap.publishers.sftp.known_hosts import UnknownHostKey
 from heatmap.publishers.sftp.messages import Broken
 from heatmap.publishers.sftp.publisher import SftpPublisher
@@ -19,7 +19,7 @@ from heatmap.system.deadline import Deadline
 TARGET = SftpPublisher("sftp://me@www.example.org/web", identity_file=Path("key"))
 
 
-class Told(Session):
+class Told(SftpConnection):
     """A session whose client says to each command what a table has, by the command's beginning."""
 
     def __init__(self, **answers: str) -> None:
@@ -70,7 +70,7 @@ def test_a_file_that_is_kept_from_visitors() -> None:
     session = Told(
         ls="-rw-r----- 1 0 0 1 Nov 21 08:43 ./web/a", chmod='remote setstat "/web/a": Operation unsupported'
     )
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         session.size("web/a")
     session._copy = TemporaryFile(buffering=0)
     session.put("web/a", b"")

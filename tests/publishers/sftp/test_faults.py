@@ -15,7 +15,7 @@ import pytest
 from heatmap.errors import PublishError
 from heatmap.publishers import address, delivery
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.publishers.sftp.logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
@@ -23,7 +23,7 @@ from tests.servers.proxy import Fault, Proxy, Way
 from tests.servers.ssh import Sshd
 
 OLD, NEW = b"old" * 20_000, b"new" * 30_000
-PAGE = [Page("index.html", NEW)]
+PAGE = [WebFile("index.html", NEW)]
 PHASES = ("banner", "key exchange", "login", "subsystem", "first look", "put", "look", "replace", "read")
 WAIT_SECONDS = 10
 

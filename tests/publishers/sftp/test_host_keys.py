@@ -7,10 +7,10 @@ import pytest
 from heatmap.errors import PublishRefused
 from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.servers.ssh import Sshd
 
-PAGES = [Page("index.html", b"x" * 100_000)]
+PAGES = [WebFile("index.html", b"x" * 100_000)]
 
 
 def publish(server: Sshd) -> None:

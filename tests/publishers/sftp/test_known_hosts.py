@@ -12,13 +12,13 @@ from heatmap.errors import PublishError, PublishRefused
 from heatmap.publishers.sftp import known_hosts
 from heatmap.publishers.sftp.known_hosts import HostKey, UnknownHostKey
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.publishers.sftp.logins import LOGINS, SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
 from tests.servers.ssh import Sshd
 
-PAGE = [Page("index.html", b"x")]
+PAGE = [WebFile("index.html", b"x")]
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF1m0vfnkWyrHLyhzWfnSKY9+3DZcyFxo4HDPgVhAqcM"
 
 

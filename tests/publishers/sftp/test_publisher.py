@@ -20,13 +20,13 @@ from heatmap.publishers.sftp import askpass, connection, openssh
 from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
-from heatmap.system.web_file import Page
+from heatmap.system.web_file import WebFile
 from tests.conftest import started
 from tests.publishers.sftp.logins import SECRET, files, target
 from tests.servers.ftp import PASSWORD, ProftpdSftp
 from tests.servers.ssh import Sshd, make_key
 
-PAGES = [Page("nse/index.html", b"n" * 100_000), Page("index.html", b"x")]
+PAGES = [WebFile("nse/index.html", b"n" * 100_000), WebFile("index.html", b"x")]
 ARRIVED = {page.path: page.content for page in PAGES}
 
 pytestmark = pytest.mark.real
@@ -79,16 +79,16 @@ def test_every_name_means_itself(sshd: Sshd, folder: str) -> None:
     (sshd.root / "decoy").mkdir()
     publisher = target(sshd, quote(folder))
 
-    assert Delivery(1, 0) == publisher.publish([Page("index.html", b"one")], soon())
-    assert Delivery(1, 0) == publisher.publish([Page("index.html", b"two")], soon())
-    assert Delivery(0, 1) == publisher.publish([Page("index.html", b"two")], soon())
+    assert Delivery(1, 0) == publisher.publish([WebFile("index.html", b"one")], soon())
+    assert Delivery(1, 0) == publisher.publish([WebFile("index.html", b"two")], soon())
+    assert Delivery(0, 1) == publisher.publish([WebFile("index.html", b"two")], soon())
     assert {f"{folder}/index.html": b"two"} == files(sshd.root)
 
 
 def test_a_path_too_long_for_the_client(sshd: Sshd) -> None:
     """The client would take one line for two commands: it is refused before."""
     with pytest.raises(PublishImpossible, match="too long"):
-        target(sshd, "/".join(["x" * 200] * 11)).publish([Page("index.html", b"x")], soon())
+        target(sshd, "/".join(["x" * 200] * 11)).publish([WebFile("index.html", b"x")], soon())
 
     assert {} == files(sshd.root)
 
@@ -199,7 +199,7 @@ def test_a_server_that_may_not_be_written(tmp_path: Path, login: str) -> None:
     with serve(tmp_path, login, read_only=True) as server:
         (server.root / "index.html").write_bytes(b"old")
         with pytest.raises(PublishError, match=r"index.html\S*|tmp cannot be stored \(Permission denied\)"):
-            target(server, login=login).publish([Page("index.html", b"new")], soon())
+            target(server, login=login).publish([WebFile("index.html", b"new")], soon())
 
         assert {"index.html": b"old"} == files(server.root)
 
@@ -218,7 +218,7 @@ def test_a_file_that_visitors_may_not_read_is_put_anew(sshd: Sshd) -> None:
     (sshd.root / "index.html").write_bytes(b"x")
     (sshd.root / "index.html").chmod(0o600)
 
-    assert Delivery(1, 0) == target(sshd).publish([Page("index.html", b"x")], soon())
+    assert Delivery(1, 0) == target(sshd).publish([WebFile("index.html", b"x")], soon())
     assert 0o644 == (sshd.root / "index.html").stat().st_mode & 0o777
 
 
@@ -227,11 +227,11 @@ def test_no_posix_rename(tmp_path: Path, login: str) -> None:
     with serve(tmp_path, login, posix_rename=False) as server:
         (server.root / "index.html").write_bytes(b"old")
         with pytest.raises(PublishImpossible, match=r"delete-then-rename.*no page for a moment"):
-            target(server, login=login).publish([Page("index.html", b"new")], soon())
+            target(server, login=login).publish([WebFile("index.html", b"new")], soon())
         assert {"index.html": b"old"} == files(server.root)
 
         publisher = target(server, login=login, replace="delete-then-rename")
-        assert Delivery(1, 0) == publisher.publish([Page("index.html", b"new")], soon())
+        assert Delivery(1, 0) == publisher.publish([WebFile("index.html", b"new")], soon())
         assert {"index.html": b"new"} == files(server.root)
         assert "has no posix-rename" in publisher.check(soon())
 
@@ -251,7 +251,7 @@ def test_a_link_in_the_place_of_a_file(tmp_path: Path, login: str, link: str) ->
         (server.root / "elsewhere.html").write_bytes(b"mine")
         (server.root / "index.html").symlink_to(link)
         with pytest.raises(PublishImpossible, match="index.html is a symbolic link"):
-            target(server, login=login).publish([Page("index.html", b"new")], soon())
+            target(server, login=login).publish([WebFile("index.html", b"new")], soon())
 
         assert b"mine" == (server.root / "elsewhere.html").read_bytes()
         assert (server.root / "index.html").is_symlink()
@@ -264,7 +264,7 @@ def test_a_folder_in_the_place_of_a_file(tmp_path: Path, login: str, monkeypatch
         (server.root / "index.html").mkdir()
         deadline = soon()
         with pytest.raises(PublishImpossible, match="index.html is a folder"):
-            target(server, login=login).publish([Page("index.html", b"new")], deadline)
+            target(server, login=login).publish([WebFile("index.html", b"new")], deadline)
 
     assert deadline.remaining() > 15
 
@@ -275,7 +275,7 @@ def test_a_link_to_a_folder_is_a_folder(tmp_path: Path, login: str) -> None:
         (server.root / "www").mkdir()
         (server.root / "public_html").symlink_to("www")
         (server.root / "www/.heatmap-00000001-0123456789abcdef.tmp").write_bytes(b"stale")
-        target(server, "public_html", login=login).publish([Page("index.html", b"new")], soon())
+        target(server, "public_html", login=login).publish([WebFile("index.html", b"new")], soon())
 
         assert {"www/index.html": b"new"} == files(server.root)
         assert (server.root / "public_html").is_symlink()
@@ -286,7 +286,7 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path, login: str) -> None:
     with serve_any(tmp_path, login) as server:
         (server.root / "web").write_bytes(b"mine")
         with pytest.raises(PublishError, match="cannot be (made|stored|looked at)"):
-            target(server, "web", login=login).publish([Page("index.html", b"new")], soon())
+            target(server, "web", login=login).publish([WebFile("index.html", b"new")], soon())
 
         assert {"web": b"mine"} == files(server.root)
 
@@ -296,7 +296,7 @@ def test_a_full_disk_on_the_server(tmp_path: Path, login: str) -> None:
     with serve(tmp_path, login, file_size_limit=50_000) as server:
         (server.root / "index.html").write_bytes(b"old")
         with pytest.raises(PublishError, match=r"cannot be stored .*space left"):
-            target(server, login=login).publish([Page("index.html", b"n" * 200_000)], soon())
+            target(server, login=login).publish([WebFile("index.html", b"n" * 200_000)], soon())
 
         assert {"index.html": b"old"} == files(server.root)
 

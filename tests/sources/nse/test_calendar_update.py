@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from heatmap.errors import ConfigError, SourceNonsense
 from heatmap.market.calendar import overrides, overrides_file
 from heatmap.market.calendar.packaged import SessionOptions, packaged
-from heatmap.market.calendar.phases import Calendar, judge
+from heatmap.market.calendar.phases import Calendar, phase_at
 from heatmap.sources.nse.calendar_update import Update, compare, update
 from heatmap.sources.nse.holidays import parse
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
@@ -30,7 +30,7 @@ def after(listed: dict[str, str], text: str = "", today: date = NOVEMBER) -> Upd
 
 def phase(calendar: Calendar, at: str) -> str:
     """The phase at a moment of India's clock."""
-    return judge(calendar, datetime.fromisoformat(f"{at}+05:30")).phase
+    return phase_at(calendar, datetime.fromisoformat(f"{at}+05:30")).phase
 
 
 def test_the_packaged_calendar_agrees_with_the_list_of_2026() -> None:
@@ -193,7 +193,7 @@ def test_hours_that_come_later_outlast_the_next_update() -> None:
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER).text
     text = f'{first}\n[[session]]\ndate = 2027-10-29\nwindows = [["18:00", "19:00"]]\n'
 
-    assert "open" == phase(overrides.merged(NSE, text, "own.toml", []), "2027-10-29T18:30")
+    assert "open" == phase(overrides.merge(NSE, text, "own.toml", []), "2027-10-29T18:30")
     found = update(NSE, text, "own.toml", IN_2027, date(2027, 10, 20))
     assert "windows = []" not in found.text
     assert "open" == phase(found.after, "2027-10-29T18:30")
@@ -283,7 +283,7 @@ def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) 
     assert {change.day for change in compare(listed, found.after)} <= own
     assert date(2027, 12, 31) == found.after.last
     assert found.text == update(NSE, found.text, "own.toml", listed, DECEMBER).text
-    assert entries(text) == entries(overrides_file.without(found.text))
+    assert entries(text) == entries(overrides_file.remove_block(found.text))
 
 
 def entries(text: str) -> list[str]:

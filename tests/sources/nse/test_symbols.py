@@ -10,14 +10,14 @@ import pytest
 
 from heatmap.errors import SourceReshaped
 from heatmap.market.calendar import packaged
-from heatmap.market.calendar.phases import Alias
+from heatmap.market.calendar.phases import SymbolChange
 from heatmap.sources.nse import symbols
 from tests.servers.archives import symbol_list
 
-ZOMATO = Alias("ZOMATO", "ETERNAL", date(2025, 4, 9))
+ZOMATO = SymbolChange("ZOMATO", "ETERNAL", date(2025, 4, 9))
 CHAIN = (
-    Alias("LTI", "LTIM", date(2022, 12, 5)),
-    Alias("LTIM", "LTM", date(2026, 2, 27)),
+    SymbolChange("LTI", "LTIM", date(2022, 12, 5)),
+    SymbolChange("LTIM", "LTM", date(2026, 2, 27)),
     ZOMATO,
 )
 
@@ -38,7 +38,7 @@ def test_rows_of_every_shape(row: bytes) -> None:
 
     assert ZOMATO == found[-1]
     assert 61 == len(found)
-    assert Alias("OLD0", "NEW0", date(2020, 1, 1)) == found[0]
+    assert SymbolChange("OLD0", "NEW0", date(2020, 1, 1)) == found[0]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,11 @@ def test_what_is_no_list(body: bytes) -> None:
 )
 def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
     """From the first day of the new one on; one change may lead to another, but not round in circles."""
-    circle = (Alias("TCS", "X", date(2027, 1, 1)), Alias("A", "B", None), Alias("B", "A", None))
+    circle = (
+        SymbolChange("TCS", "X", date(2027, 1, 1)),
+        SymbolChange("A", "B", None),
+        SymbolChange("B", "A", None),
+    )
 
     assert expected == symbols.current(symbol, day, (*CHAIN, *circle))
     assert symbols.current("A", day, circle) in {"A", "B"}
@@ -90,8 +94,8 @@ def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
 
 def test_a_symbol_that_was_given_twice() -> None:
     """The changes count in the order of their dates, however long the list is and wherever they stand in it."""
-    others = [Alias(f"OLD{n}", f"NEW{n}", date(2024, 1, 1)) for n in range(999)]
-    back = (Alias("Y", "X", date(2025, 1, 1)), Alias("X", "Y", date(2024, 1, 1)))
+    others = [SymbolChange(f"OLD{n}", f"NEW{n}", date(2024, 1, 1)) for n in range(999)]
+    back = (SymbolChange("Y", "X", date(2025, 1, 1)), SymbolChange("X", "Y", date(2024, 1, 1)))
 
     for count in (998, 999):
         assert symbols.current("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
@@ -100,7 +104,7 @@ def test_a_symbol_that_was_given_twice() -> None:
 
 def test_changes_of_long_ago() -> None:
     """They say nothing of a symbol of today: it may have been given to another company since."""
-    old = Alias("X", "Y", date(2005, 1, 1))
+    old = SymbolChange("X", "Y", date(2005, 1, 1))
 
     assert symbols.recent((old, ZOMATO)) == (ZOMATO,)
 
@@ -114,7 +118,7 @@ def test_what_leads_to_a_symbol() -> None:
 def test_what_is_kept(tmp_path: Path) -> None:
     """Changes since the calendar's first day join the calendar's own, those of a market's symbols alone if asked."""
     state = tmp_path / "state"
-    fresh = Alias("FRESH", "NEWER", date(2026, 9, 1))
+    fresh = SymbolChange("FRESH", "NEWER", date(2026, 9, 1))
     symbols.save(state / "sources", (*CHAIN, fresh))
     known = packaged.load(packaged.SessionOptions(), tmp_path)
 

@@ -21,7 +21,7 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.system.http import Answer, Budget, Client, Limits, client
+from heatmap.system.http import Client, FetchBudget, Limits, Response, client
 from tests.servers import certificates
 from tests.servers.exchange import Exchange
 from tests.system.http.conftest import Serving
@@ -29,14 +29,14 @@ from tests.system.http.conftest import Serving
 
 def get(
     url: str, likeness: str | None = None, seconds: float = 10, retries: int = 0, **options: Any
-) -> Answer:
+) -> Response:
     """Ask once, with a client of its own."""
     with Client(impersonate=likeness, **options) as asking:
-        return asking.get(url, Budget(seconds, retries))
+        return asking.get(url, FetchBudget(seconds, retries))
 
 
 def plain(body: bytes, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Answer 200 with this body and these headers."""
+    """Response 200 with this body and these headers."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -64,7 +64,7 @@ def test_answer(serving: Serving, likeness: str | None, coding: str) -> None:
         **({"Content_Encoding": coding} if coding else {}),
     }
     with serving(plain(wire, **headers)) as url:
-        assert get(url + "/x", likeness) == Answer(b"[1]", "application/json", url + "/x")
+        assert get(url + "/x", likeness) == Response(b"[1]", "application/json", url + "/x")
 
 
 def test_asks_only_for_what_it_can_unpack(serving: Serving) -> None:
@@ -262,7 +262,7 @@ def test_redirect_within_the_site(serving: Serving, likeness: str | None) -> Non
             plain(b"here")(handler)
 
     with serving(answer) as url:
-        assert get(url + "/old", likeness) == Answer(b"here", "", url + "/new")
+        assert get(url + "/old", likeness) == Response(b"here", "", url + "/new")
     assert seen[0] is None
     assert {"a=1", "b=2"} == set((seen[1] or "").split("; "))
 
@@ -309,7 +309,7 @@ def test_one_budget_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked, all of it together is repeated no more often than the budget says."""
     monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
     with Exchange(fault="500") as exchange, Client() as asking:
-        budget = Budget(10, 2)
+        budget = FetchBudget(10, 2)
         for path in ("x", "y", "z"):
             with pytest.raises(SourceOverloaded):
                 asking.get(f"{exchange.url}/api/{path}", budget)

@@ -14,7 +14,7 @@ import pytest
 from heatmap.errors import SourceError, SourceImpossible
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.options import BROWSERS
-from heatmap.system.http import Budget, Client
+from heatmap.system.http import Client, FetchBudget
 from tests.servers.exchange import Exchange
 
 NOW = datetime(2026, 9, 18, 11, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -40,7 +40,7 @@ def ciphers(likeness: str | None) -> list[int]:
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         with Client(impersonate=likeness) as asking, pytest.raises(SourceError):
-            asking.get(f"https://127.0.0.1:{server.getsockname()[1]}/", Budget(5, 0))
+            asking.get(f"https://127.0.0.1:{server.getsockname()[1]}/", FetchBudget(5, 0))
         thread.join(5)
     hello = heard[0]
     assert hello[0] == 1  # a ClientHello

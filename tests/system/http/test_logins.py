@@ -14,10 +14,10 @@ from heatmap.notify.alerts import webhooks
 from heatmap.notify.monitoring import ping
 from heatmap.publishers.s3.publisher import S3Publisher
 from heatmap.sources.nse.live import Nse
-from heatmap.sources.snapshot_file import File
+from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.system.deadline import Deadline
-from heatmap.system.http import Budget, Client
-from heatmap.system.web_file import Page
+from heatmap.system.http import Client, FetchBudget
+from heatmap.system.web_file import WebFile
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy
 from tests.servers.hooks import Hooks
@@ -46,7 +46,7 @@ class Listening:
         self.calls = 0
 
     def __call__(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer 200."""
+        """Response 200."""
         self.calls += 1
         self.logins += [value for name, value in handler.headers.items() if name.lower() in SENT]
         handler.send_response(200)
@@ -62,12 +62,12 @@ def test_a_source(
     listening = Listening()
     with serving(listening) as url:
         with Client(impersonate=likeness) as client:
-            client.get(url, Budget(10, 0))
+            client.get(url, FetchBudget(10, 0))
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
         with Client(impersonate=likeness) as client:
-            client.get(url, Budget(10, 0))
+            client.get(url, FetchBudget(10, 0))
         with pytest.raises(SourceError):
-            File(url=f"{url}/snapshot.json", impersonate=likeness).fetch(now=NOW)
+            SnapshotFile(url=f"{url}/snapshot.json", impersonate=likeness).fetch(now=NOW)
         Visitor(f"{url}/").visit("x", b"well")
 
     assert (4, []) == (listening.calls, listening.logins)
@@ -91,7 +91,7 @@ def test_a_proxy(serving: Serving, likeness: str | None, monkeypatch: pytest.Mon
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         with Client(impersonate=likeness) as client:
-            client.get(url, Budget(10, 0))
+            client.get(url, FetchBudget(10, 0))
 
     assert 1 == len(proxy.asked)
     assert (1, []) == (listening.calls, [login for login in listening.logins if login != "Basic bWU6b3du"])
@@ -117,7 +117,7 @@ def test_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with ScriptedS3() as store:
         target = S3Publisher("s3://pages/web", endpoint_url=store.url, access_key_id="AKIA")
-        target.publish([Page("index.html", b"x")], Deadline(10))
+        target.publish([WebFile("index.html", b"x")], Deadline(10))
 
         assert store.requests
         assert {"AWS4-HMAC-SHA256"} == {login.split()[0] for login in store.logins}

@@ -12,8 +12,8 @@ import requests
 from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
 from heatmap.sources.nse.live import Nse
-from heatmap.sources.snapshot_file import File
-from heatmap.system.http import Budget, Client
+from heatmap.sources.snapshot_file import SnapshotFile
+from heatmap.system.http import Client, FetchBudget
 from tests.servers.certificates import Certificate
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy, SocksProxy
@@ -33,7 +33,7 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def well(handler: BaseHTTPRequestHandler) -> None:
-    """Answer."""
+    """Response."""
     handler.send_response(200)
     handler.send_header("Content-Length", "4")
     handler.end_headers()
@@ -43,7 +43,7 @@ def well(handler: BaseHTTPRequestHandler) -> None:
 def get(url: str, proxy: str | None, likeness: str | None) -> bytes:
     """Ask once."""
     with Client(proxy=proxy, impersonate=likeness) as asking:
-        return asking.get(url, Budget(10, 0)).body
+        return asking.get(url, FetchBudget(10, 0)).body
 
 
 def test_http(serving: Serving, likeness: str | None) -> None:
@@ -162,7 +162,7 @@ def test_sources(likeness: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         assert 2 == len(proxy.asked)
         exchange.cookie = ""
         with pytest.raises(SourceError) as caught:
-            File(url=f"{exchange.url}/api/nothing", **options).fetch(now=NOW)  # type: ignore[arg-type]
+            SnapshotFile(url=f"{exchange.url}/api/nothing", **options).fetch(now=NOW)  # type: ignore[arg-type]
         assert "cret" not in str(caught.value)
     assert f"GET {exchange.url}/api/nothing" == proxy.asked[-1]
 

@@ -18,12 +18,12 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.system.http import responses
-from heatmap.system.http.responses import Reply
+from heatmap.system.http.responses import RawResponse
 
 
-def reply(status: int, **headers: str) -> Reply:
+def reply(status: int, **headers: str) -> RawResponse:
     """A reply without a body."""
-    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, (), b"")
+    return RawResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def reply(status: int, **headers: str) -> Reply:
 def test_status(status: int, kind: type[SourceError], words: str) -> None:
     """Each status has its class, its sentence, and is remembered."""
     with pytest.raises(SourceError, match=words) as caught:
-        responses.judge(reply(status))
+        responses.raise_for_status(reply(status))
     assert kind is type(caught.value)
     assert caught.value.status == (None if status == 407 else status)
 
 
 def test_well() -> None:
     """200 means nothing bad."""
-    responses.judge(reply(200))
+    responses.raise_for_status(reply(200))
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_well() -> None:
 def test_wish(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds are believed up to a week; a date counts from the server's own; anything else says nothing."""
     with pytest.raises(SourceOverloaded) as caught:
-        responses.judge(reply(429, **headers))
+        responses.raise_for_status(reply(429, **headers))
     assert seconds == caught.value.retry_after_seconds
 
 
 def test_wish_in_words() -> None:
     """The sentence says how long."""
     with pytest.raises(SourceOverloaded, match="answered 429 and asks to wait 21,600 seconds: "):
-        responses.judge(reply(429, retry_after="21600"))
+        responses.raise_for_status(reply(429, retry_after="21600"))
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def test_wish_in_words() -> None:
 def test_redirects(old: str, place: str, target: str | None, status: int) -> None:
     """They stay with the site and its port, and on https, but for this machine itself."""
     if target is not None:
-        assert target == responses.redirected(old, reply(status, location=place))
+        assert target == responses.find_redirect(old, reply(status, location=place))
         return
     with pytest.raises(SourceBlocked, match="redirects to another site, or off https"):
-        responses.redirected(old, reply(status, location=place))
+        responses.find_redirect(old, reply(status, location=place))
 
 
 @pytest.mark.parametrize("answer", [reply(200, location="/y"), reply(302), reply(304, location="/y")])
-def test_no_redirects(answer: Reply) -> None:
+def test_no_redirects(answer: RawResponse) -> None:
     """Without a place, or with another status, there is nowhere to go."""
-    assert responses.redirected("https://a.example/x", answer) is None
+    assert responses.find_redirect("https://a.example/x", answer) is None
 
 
 def raw_deflate(body: bytes) -> bytes:
@@ -161,7 +161,7 @@ def raw_deflate(body: bytes) -> bytes:
 )
 def test_unpacked(coding: str, wire: bytes) -> None:
     """Each coding that was asked for is understood."""
-    assert responses.unpacked(wire, coding, 3) == b"[1]"
+    assert responses.decompress(wire, coding, 3) == b"[1]"
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,16 @@ def test_unpacked(coding: str, wire: bytes) -> None:
 def test_not_unpacked(coding: str, wire: bytes, kind: type[SourceError], words: str) -> None:
     """Too large, cut, damaged, packed in a way that nobody asked for."""
     with pytest.raises(SourceError, match=words) as caught:
-        responses.unpacked(wire, coding, 100)
+        responses.decompress(wire, coding, 100)
     assert kind is type(caught.value)
 
 
 def test_shown() -> None:
     """An address in a message has no user, password, query or fragment."""
-    assert responses.shown("https://me:pw@a.example:8443/x/y?token=1#f") == "https://a.example:8443/x/y"
-    assert responses.shown("http://[::1") == "an address that cannot be read"
+    assert (
+        responses.redacted_url("https://me:pw@a.example:8443/x/y?token=1#f") == "https://a.example:8443/x/y"
+    )
+    assert responses.redacted_url("http://[::1") == "an address that cannot be read"
 
 
 texts = st.text(max_size=40) | st.sampled_from(
@@ -196,10 +198,10 @@ texts = st.text(max_size=40) | st.sampled_from(
 @given(st.integers(0, 999), st.dictionaries(st.sampled_from(["location", "retry-after", "date"]), texts))
 def test_any_reply(status: int, headers: dict[str, str]) -> None:
     """Whatever a server answers: its meaning is a place on the same site, nothing, or an error of ours."""
-    answer = Reply(status, headers, (), b"")
+    answer = RawResponse(status, headers, (), b"")
     try:
-        target = responses.redirected("https://a.example/x", answer)
-        responses.judge(answer)
+        target = responses.find_redirect("https://a.example/x", answer)
+        responses.raise_for_status(answer)
     except SourceError as error:
         wish = getattr(error, "retry_after_seconds", None)
         assert wish is None or 0 <= wish <= 604_800
@@ -212,6 +214,6 @@ def test_any_reply(status: int, headers: dict[str, str]) -> None:
 def test_any_bytes(wire: bytes, coding: str) -> None:
     """Whatever bytes come: no more than may be, or an error of ours."""
     try:
-        assert len(responses.unpacked(wire, coding, 30)) <= 30
+        assert len(responses.decompress(wire, coding, 30)) <= 30
     except SourceError:
         pass
