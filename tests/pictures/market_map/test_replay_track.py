@@ -109,7 +109,7 @@ def test_only_what_is_new_is_unpacked(tmp_path: Path, monkeypatch: pytest.Monkey
             tape(store, tmp_path, snapshot)
             store.add_tick(MARKET, snapshot, SESSION, Phase.OPEN)
         monkeypatch.setattr(
-            tick_codec, "unpack", lambda value: (unpacked.append(value), unpack_all(value))[1]
+            tick_codec, "decode", lambda value: (unpacked.append(value), unpack_all(value))[1]
         )
         tape(store, tmp_path, day[-1])
 
