@@ -23,7 +23,7 @@ from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
 from heatmap.pages import embed
 from heatmap.publishers.folder import FolderPublisher
-from heatmap.run import demo, tick
+from heatmap.run import demo, one_run
 from tests.doubles import MemorySource, configuration
 from tests.drawings import FINAL, bars_before, recorded
 from tests.servers.chromium import chromium
@@ -108,7 +108,7 @@ def publish_days(folder: Path, count: int = 80) -> None:
         shift = chance.gauss(0, 1)
         stocks = tuple(_next_session(stock, shift + chance.gauss(0, 1.2)) for stock in stocks)
         source.quotes = stocks
-        report = tick.run(config, now=now)
+        report = one_run.run(config, now=now)
         if report.errors:
             raise report.errors[0]
 

@@ -11,7 +11,7 @@ from heatmap.cli.log import FORMATS, Console
 from heatmap.cli.now import parse_now
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state import idle
 from heatmap.system import stop
 from heatmap.system.deadline import end_process_at_deadline
@@ -82,7 +82,7 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Console, *, inter
         voice.say(f"configuration: {commands.configuration(config)}")
     seconds = config.deadline_seconds + LAST_RESORT_SECONDS
     with end_process_at_deadline(seconds, voice.prepare(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
-        report = tick.run(
+        report = one_run.run(
             config,
             now=now,
             only=arguments.market,

@@ -17,7 +17,7 @@ from heatmap.errors import PublishError, UsageError
 from heatmap.market.calendar import phases
 from heatmap.pages import embed
 from heatmap.publishers import ownership
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.system import files, temporary
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def moments(config: Config) -> Iterator[datetime]:
 
 def publish(config: Config, moment: datetime) -> None:
     """Run one tick of the recorded day. Raises what the tick reports."""
-    report = tick.run(config, now=moment)
+    report = one_run.run(config, now=moment)
     for error in report.errors:
         raise error
 

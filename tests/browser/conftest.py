@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from heatmap.history.store import open_store
 from heatmap.market.quotes import Quote
-from heatmap.run import demo, tick
+from heatmap.run import demo, one_run
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.drawings import bars_before, page_of, recorded
 
@@ -103,7 +103,7 @@ class Site:
         folder = self.tmp_path / f"state-{self.hits}-{now:%d%H%M%S}"
         config = configuration(folder, source, target)
         config = config._replace(page=replace(config.page, refresh_seconds=REFRESH_SECONDS, columns=columns))
-        report = tick.run(config, now=now, force=True)
+        report = one_run.run(config, now=now, force=True)
         assert not report.errors
         self.page = target.pages["nse-fno/index.html"]
         return self.page

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from heatmap.publishers.folder import FolderPublisher
-from heatmap.run import tick
+from heatmap.run import one_run
 from tests.browser.conftest import at, quotes
 from tests.browser.test_accessibility import violations
 from tests.browser.test_page import CONTRASTS
@@ -52,7 +52,7 @@ class Archive:
         self._thread.start()
 
     def run(self, now: object) -> None:
-        report = tick.run(self.config, now=now)  # type: ignore[arg-type]
+        report = one_run.run(self.config, now=now)  # type: ignore[arg-type]
         assert not report.errors
         assert not report.warnings
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from heatmap.analysis import colours
-from heatmap.run import tick
+from heatmap.run import one_run
 from tests.browser.conftest import OPEN, REMEMBERED, Site, put, quotes
 from tests.browser.test_accessibility import LAYOUTS, violations
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -258,7 +258,7 @@ def test_a_lasting_map_has_its_day(site: Site, visit: Callable[..., Page], tmp_p
     source, target = MemorySource(quotes=quotes()), MemoryPublisher()
     config = configuration(tmp_path / "lasting", source, target)
     for moment in (OPEN, OPEN.replace(hour=15, minute=45)):
-        assert not tick.run(config, now=moment).errors
+        assert not one_run.run(config, now=moment).errors
     folder = "nse-fno/2026/11/20/"
     put(site, {path[len(folder) :]: page for path, page in target.pages.items() if path.startswith(folder)})
     page = visit("/map/?at=2026-11-20T11:00")

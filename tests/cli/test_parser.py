@@ -13,7 +13,7 @@ import pytest
 from heatmap import cli
 from heatmap.cli import commands, parser
 from heatmap.pictures.market_map import png
-from heatmap.run import tick
+from heatmap.run import one_run
 from tests.checkout import CHECKOUT
 
 REFERENCE = CHECKOUT / "docs" / "reference.md"
@@ -259,7 +259,7 @@ def test_a_bug_is_shown_whole(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nobody foresaw has its traceback, a request to report it, and exit 70."""
-    monkeypatch.setattr(tick, "run", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(one_run, "run", lambda *_, **__: 1 / 0)
 
     assert 70 == cli.main(["run", "--now", DURING])
     err = capsys.readouterr().err

@@ -27,9 +27,10 @@ from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.pages.archive.options import ArchiveOptions
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.sources.nse import archive
 from heatmap.sources.nse.bhavcopy import Archive
+from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.history.ex_dates import CRASH, GENESYS, HARDWYN, IVZINNIFTY, JLHL, NARMADA, POCL, TEMBO, VEDL
 from tests.servers.archives import Archives, Share
@@ -193,11 +194,11 @@ class Market:
             markets=(market,), public_url="https://www.example.org/", archive=ArchiveOptions(), **more
         )
 
-    def run(self, moment: str, *, live: Sequence[Quote] = ()) -> tick.Report:
+    def run(self, moment: str, *, live: Sequence[Quote] = ()) -> Report:
         """Run at this time of 24 July 2026; without `live` that source is down."""
         self.live.quotes = tuple(live)
         self.live.error = None if live else SourceError("down")
-        return tick.run(self.config, now=datetime.fromisoformat(f"{FRIDAY}T{moment}:00+05:30"))
+        return one_run.run(self.config, now=datetime.fromisoformat(f"{FRIDAY}T{moment}:00+05:30"))
 
     def document(self) -> dict[str, Any]:
         """The published figures."""
@@ -301,7 +302,7 @@ def test_closes_of_another_day_tell_nothing(tmp_path: Path) -> None:
     with Archives({FRIDAY: shares()}) as archives:
         market = Market(tmp_path, archives)
         market.live.quotes = tuple(live_quotes())
-        tick.run(market.config, now=datetime.fromisoformat(f"{FRIDAY - timedelta(days=1)}T12:00:00+05:30"))
+        one_run.run(market.config, now=datetime.fromisoformat(f"{FRIDAY - timedelta(days=1)}T12:00:00+05:30"))
         assert 0 == market.run("19:30").exit_code
 
     assert ["NARMADA"] == [row["symbol"] for row in market.document()["unknown"]]
@@ -314,7 +315,7 @@ def test_a_second_final_is_like_the_first(tmp_path: Path) -> None:
         market.run("19:30")
         first = market.document()
         shutil.rmtree(market.folder / "sources", ignore_errors=True)
-        tick.run(market.config, now=datetime.fromisoformat(f"{FRIDAY}T19:35:00+05:30"), force=True)
+        one_run.run(market.config, now=datetime.fromisoformat(f"{FRIDAY}T19:35:00+05:30"), force=True)
 
     second = market.document()
     assert first.pop("generated_at") != second.pop("generated_at")

@@ -15,7 +15,7 @@ from heatmap.errors import SourceError, SourceGated, SourceReshaped
 from heatmap.market import market_figures
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.notify.alerts.options import AlertOptions
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.sources import snapshot_file as files
 from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -87,7 +87,7 @@ class Market:
     def run(self, now: datetime, quotes: Sequence[Quote], **options: Any) -> int:
         """Run at `now` with these figures; its exit code."""
         self.source.quotes = tuple(quotes)
-        self.report = tick.run(self.config, now=now, **options)
+        self.report = one_run.run(self.config, now=now, **options)
         return self.report.exit_code
 
     def alerts(self) -> list[str]:

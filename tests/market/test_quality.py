@@ -19,7 +19,7 @@ from heatmap.market.calendar.packaged import SessionOptions, load
 from heatmap.market.calendar.session import MarketStatus
 from heatmap.market.quality import GateOptions, LastPage
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.run import publishing, tick
+from heatmap.run import one_run, publishing
 from heatmap.sources import snapshot_file as files
 from heatmap.state.memory import State
 from tests.checkout import CHECKOUT
@@ -343,7 +343,7 @@ class Run:
         if quotes is not None:
             self.source.quotes = tuple(quotes)
         self.said.clear()
-        self.report = tick.run(self.config, now=now, say=self.said.append, **options)
+        self.report = one_run.run(self.config, now=now, say=self.said.append, **options)
         return self.report.exit_code
 
 
@@ -452,10 +452,10 @@ def test_a_shrink_where_there_are_no_sessions(tmp_path: Path) -> None:
     source = MemorySource(quotes=market(20))
     always = SessionOptions(calendar="always")
     config = configuration(tmp_path, source, MemoryPublisher(), session=always)
-    assert 0 == tick.run(config, now=OPEN).exit_code
+    assert 0 == one_run.run(config, now=OPEN).exit_code
     source.quotes = market(10)
 
-    codes = [tick.run(config, now=OPEN + timedelta(hours=hours)).exit_code for hours in (1, 24, 25)]
+    codes = [one_run.run(config, now=OPEN + timedelta(hours=hours)).exit_code for hours in (1, 24, 25)]
 
     assert [65, 65, 0] == codes
 
@@ -468,7 +468,7 @@ def test_clocks_that_ran_ahead_bar_nothing_for_good(tmp_path: Path) -> None:
 
     def run(moment: datetime, count: int) -> int:
         source.quotes = market(count, shift=moment.hour / 100)
-        return tick.run(config, now=moment).exit_code
+        return one_run.run(config, now=moment).exit_code
 
     assert 0 == run(OPEN + 400 * DAY, 20)
     assert [0, 0] == [run(OPEN, 20), run(OPEN + timedelta(hours=1), 20)]
@@ -533,11 +533,11 @@ def test_each_market_has_its_own(tmp_path: Path) -> None:
     """One that is kept back costs the other nothing."""
     good, bad, target = MemorySource(), MemorySource(quotes=market(210)), MemoryPublisher()
     config = configuration(tmp_path, good, target, more=(("other", bad),))
-    assert 0 == tick.run(config, now=OPEN).exit_code
+    assert 0 == one_run.run(config, now=OPEN).exit_code
     bad.quotes = market(100)
     target.order.clear()
 
-    report = tick.run(config, now=OPEN + FIVE)
+    report = one_run.run(config, now=OPEN + FIVE)
 
     assert (65, ["other"]) == (report.exit_code, [str(error).partition(":")[0] for error in report.errors])
     assert {"nse-fno", "index.html"} == {name.partition("/")[0] for name in target.order}

@@ -8,7 +8,7 @@ import pytest
 
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import ownership
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.run.demo import FINAL, settings
 from heatmap.system.web_file import WebFile
 from tests.checkout import CHECKOUT
@@ -75,7 +75,7 @@ def test_pages_of_earlier_versions() -> None:
 
 def test_what_a_run_puts_bears_the_mark(tmp_path: Path) -> None:
     """Every page, and the snapshot: else the next run would refuse them, or guard nothing."""
-    tick.run(settings(tmp_path / "site", tmp_path / "state", 300), now=FINAL)
+    one_run.run(settings(tmp_path / "site", tmp_path / "state", 300), now=FINAL)
     site = tmp_path / "site"
     found = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     must = [name for name in found if name.endswith(("index.html", "snapshot.json"))]

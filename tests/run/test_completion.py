@@ -19,7 +19,7 @@ from heatmap.notify.alerts import webhooks
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.pages.archive import calendar_page
 from heatmap.publishers.folder import FolderPublisher
-from heatmap.run import final_figures, final_parts, history_session, tick
+from heatmap.run import final_figures, final_parts, history_session, one_run
 from heatmap.state.memory import Memory, State
 from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -50,7 +50,7 @@ class Market:
     def run(self, now: datetime) -> Report:
         """One run, after which the target tells what it took."""
         self.target.order.clear()
-        report = tick.run(self.config, now=now)
+        report = one_run.run(self.config, now=now)
         assert (0, []) == (report.exit_code, report.errors)
         return report
 
@@ -339,7 +339,7 @@ def test_a_target_that_is_down_until_midnight(
     market = Market(tmp_path, good, bad, alerts=(MOVERS,))
     heal = take_history_away(market, monkeypatch)
     for number in range(3):
-        assert 75 == tick.run(market.config, now=FINAL + number * FIVE).exit_code
+        assert 75 == one_run.run(market.config, now=FINAL + number * FIVE).exit_code
     assert (None, "2026-09-17", 3) == (
         market.memory.final_date,
         market.memory.closed_date,
@@ -397,7 +397,7 @@ def test_figures_that_are_not_kept_whole(tmp_path: Path, damage: str) -> None:
         content = unseal(kept.read_bytes()) or b""
         kept.write_bytes(seal(content.replace(b'"date": "2026-09-17"', b'"date": "2026-09-16"')))
     market.target.lacks = ()
-    tick.run(market.config, now=FINAL + FIVE)
+    one_run.run(market.config, now=FINAL + FIVE)
     market.run(FINAL + 2 * FIVE)
 
     assert ([], 2) == (market.owed, market.source.asked)
@@ -448,11 +448,11 @@ def test_a_market_that_fails_keeps_no_other_from_its_second_try(tmp_path: Path) 
     )
     market.target.lacks = ("archive",)
     other.error = failure(SourceError)
-    assert 75 == tick.run(market.config, now=FINAL).exit_code
+    assert 75 == one_run.run(market.config, now=FINAL).exit_code
     assert ["archive", "feed"] == market.owed
 
     market.target.lacks = ()
-    assert 75 == tick.run(market.config, now=FINAL + FIVE).exit_code
+    assert 75 == one_run.run(market.config, now=FINAL + FIVE).exit_code
 
     assert ([], 1) == (market.owed, market.source.asked)
     assert f"{DAY}index.html" in market.target.pages

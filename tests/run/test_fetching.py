@@ -32,7 +32,7 @@ from heatmap.errors import (
 )
 from heatmap.market.calendar.session import Phase, Session
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.run import fetching, tick
+from heatmap.run import fetching, one_run
 from heatmap.state import circuit_breaker
 from heatmap.state.memory import State
 from tests.checkout import CHECKOUT
@@ -99,7 +99,7 @@ def test_the_next_source_steps_in(tmp_path: Path, bad: MemorySource) -> None:
     bad.asked = 0
     good, target = MemorySource(quotes=(Quote("GOOD", 1.0),)), MemoryPublisher()
 
-    report = tick.run(several(tmp_path, bad, good, target=target), now=OPEN)
+    report = one_run.run(several(tmp_path, bad, good, target=target), now=OPEN)
 
     assert (report.exit_code, bad.asked, good.asked) == (EXIT_OK, 1, 1)
     assert b"GOOD" in target.pages["index.html"]
@@ -111,11 +111,11 @@ def test_a_source_that_fails_a_gate_gives_way(tmp_path: Path) -> None:
     many = tuple(Quote(f"S{n}", 1.0 + n) for n in range(20))
     first, second, target = MemorySource(quotes=many), MemorySource(quotes=many), MemoryPublisher()
     config = several(tmp_path, first, second, target=target)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     assert second.asked == 0
     first.quotes = many[:5]
 
-    report = tick.run(config, now=OPEN + TICK)
+    report = one_run.run(config, now=OPEN + TICK)
 
     assert (report.exit_code, second.asked, report.sources["nse-fno"]) == (EXIT_OK, 1, "second")
 
@@ -127,7 +127,7 @@ def test_a_source_that_hangs_leaves_the_next_its_time(tmp_path: Path) -> None:
     first, second = MemorySource(before=lambda: void(release.wait(60))), MemorySource()
     began = time.monotonic()
 
-    report = tick.run(several(tmp_path, first, second, deadline_seconds=6), now=OPEN)
+    report = one_run.run(several(tmp_path, first, second, deadline_seconds=6), now=OPEN)
 
     release.set()
     assert (report.exit_code, report.sources) == (EXIT_OK, {"nse-fno": "second"})
@@ -140,7 +140,7 @@ def test_a_market_that_hangs_leaves_the_next_its_time(tmp_path: Path) -> None:
     hanging, other = MemorySource(before=lambda: void(release.wait(60))), MemorySource()
     config = configuration(tmp_path, hanging, MemoryPublisher(), more=(("other", other),))
 
-    report = tick.run(config._replace(deadline_seconds=6), now=OPEN)
+    report = one_run.run(config._replace(deadline_seconds=6), now=OPEN)
 
     release.set()
     assert (report.exit_code, list(report.figures)) == (EXIT_TEMPORARY, ["other"])
@@ -151,10 +151,10 @@ def test_a_long_silence_is_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     release = Event()
     config = several(tmp_path, MemorySource(before=lambda: void(release.wait(60))), deadline_seconds=3)
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     assert remembered(config) == {}
     monkeypatch.setattr(fetching, "SILENCE_SECONDS", 1.0)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
 
     release.set()
     assert remembered(config)["first"].in_a_row == 1
@@ -171,8 +171,8 @@ def test_the_first_answer_decides_what_became_of_it(tmp_path: Path) -> None:
         MemorySource(as_of=OPEN - timedelta(days=1)),
     )
 
-    failed = tick.run(several(tmp_path / "1", broken, stale), now=OPEN)
-    passed = tick.run(several(tmp_path / "2", stale, broken), now=OPEN)
+    failed = one_run.run(several(tmp_path / "1", broken, stale), now=OPEN)
+    passed = one_run.run(several(tmp_path / "2", stale, broken), now=OPEN)
 
     assert failed.exit_code == EXIT_DATA
     assert [str(error) for error in failed.errors] == [
@@ -185,13 +185,13 @@ def test_closing_figures_are_for_the_end_of_the_day(tmp_path: Path) -> None:
     """They are not asked for while the market is open, and then for the last page's instruments."""
     first, archive = MemorySource(), Archive(is_open=False)
     config = several(tmp_path, first, archive)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     first.error = SourceBlocked("no")
 
-    failed = tick.run(config, now=OPEN + TICK)
+    failed = one_run.run(config, now=OPEN + TICK)
     assert (failed.exit_code, archive.asked) == (EXIT_TEMPORARY, 0)
-    final = tick.run(config, now=FINAL)
-    tick.run(config, now=FINAL + TICK)
+    final = one_run.run(config, now=FINAL)
+    one_run.run(config, now=FINAL + TICK)
 
     assert (final.exit_code, archive.known) == (EXIT_OK, [{"UP", "DOWN"}])
     assert [OPEN.date()] == archive.listed_on
@@ -203,9 +203,9 @@ def test_an_archive_that_comes_in_the_evening_is_waited_for(tmp_path: Path) -> N
     first, archive = MemorySource(error=SourceError("down")), Archive(error=SourcePassed("not there yet"))
     config = several(tmp_path, first, archive)
 
-    assert tick.run(config, now=FINAL).exit_code == EXIT_TEMPORARY
+    assert one_run.run(config, now=FINAL).exit_code == EXIT_TEMPORARY
     archive.error = None
-    assert tick.run(config, now=EVENING).exit_code == EXIT_OK
+    assert one_run.run(config, now=EVENING).exit_code == EXIT_OK
 
     assert State(config.state_directory)["nse-fno"].final_date == "2026-09-17"
 
@@ -215,9 +215,9 @@ def test_only_closing_figures(tmp_path: Path) -> None:
     archive = Archive(is_open=False)
     config = several(tmp_path, archive)
 
-    assert tick.run(config, now=OPEN).exit_code == EXIT_OK
+    assert one_run.run(config, now=OPEN).exit_code == EXIT_OK
     assert archive.asked == 0
-    assert tick.run(config, now=FINAL).sources == {"nse-fno": "first"}
+    assert one_run.run(config, now=FINAL).sources == {"nse-fno": "first"}
 
 
 def test_a_source_that_blocks_rests_and_comes_back(tmp_path: Path) -> None:
@@ -226,16 +226,16 @@ def test_a_source_that_blocks_rests_and_comes_back(tmp_path: Path) -> None:
     config = several(tmp_path, first, second)
     asked = []
     for number in range(10):  # 11:00 to 11:45
-        assert tick.run(config, now=OPEN + number * TICK).exit_code == EXIT_OK
+        assert one_run.run(config, now=OPEN + number * TICK).exit_code == EXIT_OK
         asked.append(first.asked)
 
     assert asked == [1, 2, 3, 3, 4, 4, 4, 4, 5, 5]  # rests of ten, of twenty, of forty minutes
     assert second.asked == 10
     first.error = None
     now = OPEN + 9 * TICK + timedelta(hours=1)
-    tick.run(config, now=now)
+    one_run.run(config, now=now)
     assert (remembered(config), second.asked) == ({}, 10)
-    tick.run(config, now=now + TICK)
+    one_run.run(config, now=now + TICK)
     assert first.asked == 7
 
 
@@ -244,7 +244,8 @@ def test_who_stood_in_is_told_with_the_reason(tmp_path: Path) -> None:
     config = several(tmp_path, MemorySource(error=SourceBlocked("it is shut")), MemorySource())
 
     told = [
-        tick.run(config, now=OPEN + number * TICK).outcomes[0] for number in range(circuit_breaker.BLOCKS + 1)
+        one_run.run(config, now=OPEN + number * TICK).outcomes[0]
+        for number in range(circuit_breaker.BLOCKS + 1)
     ]
 
     assert ["second"] * len(told) == [outcome.source for outcome in told]
@@ -256,9 +257,9 @@ def test_when_all_rest_the_run_leaves(tmp_path: Path) -> None:
     """Without a failure, and says why to whoever reads along."""
     source, said = MemorySource(error=SourceBlocked("no")), list[str]()
     config = several(tmp_path, source)
-    codes = [tick.run(config, now=OPEN + number * TICK).exit_code for number in range(3)]
+    codes = [one_run.run(config, now=OPEN + number * TICK).exit_code for number in range(3)]
 
-    report = tick.run(config, now=OPEN + 3 * TICK, say=said.append)
+    report = one_run.run(config, now=OPEN + 3 * TICK, say=said.append)
 
     assert codes == [EXIT_TEMPORARY] * 3
     assert (report.exit_code, source.asked) == (EXIT_OK, 3)
@@ -272,9 +273,9 @@ def test_what_rests_is_no_good_day(tmp_path: Path) -> None:
     first, archive = MemorySource(error=SourceBlocked("no")), Archive(error=SourcePassed("not there yet"))
     config = several(tmp_path, first, archive)
     for number in range(3):
-        tick.run(config, now=FINAL + number * TICK)
+        one_run.run(config, now=FINAL + number * TICK)
 
-    report = tick.run(config, now=FINAL + 3 * TICK)
+    report = one_run.run(config, now=FINAL + 3 * TICK)
 
     assert (report.exit_code, first.asked, archive.asked) == (EXIT_OK, 3, 4)
     word, why = report.passed["nse-fno"]
@@ -286,14 +287,14 @@ def test_a_person_may_ask_all_the_same(tmp_path: Path, how: dict[str, Any]) -> N
     """By --force, and by --market on a terminal; a terminal alone waits like any other run."""
     source = MemorySource()
     config = several(tmp_path, source)
-    tick.run(config, now=OPEN - TICK)
+    one_run.run(config, now=OPEN - TICK)
     source.error = SourceBlocked("no")
     for number in range(3):
-        tick.run(config, now=OPEN + number * TICK)
-    tick.run(config, now=OPEN + 3 * TICK, interactive=True)
+        one_run.run(config, now=OPEN + number * TICK)
+    one_run.run(config, now=OPEN + 3 * TICK, interactive=True)
     assert source.asked == 4
 
-    tick.run(config, now=OPEN + 3 * TICK, **how)
+    one_run.run(config, now=OPEN + 3 * TICK, **how)
 
     assert source.asked == 5
 
@@ -305,12 +306,12 @@ def test_a_wish_to_be_left_alone_is_heeded(tmp_path: Path) -> None:
     source = MemorySource(error=error)
     config = several(tmp_path, source)
     for number in range(3):
-        tick.run(config, now=OPEN + number * TICK)
+        one_run.run(config, now=OPEN + number * TICK)
     last = OPEN + 2 * TICK
 
-    tick.run(config, now=last + timedelta(minutes=59))
+    one_run.run(config, now=last + timedelta(minutes=59))
     assert source.asked == 3
-    tick.run(config, now=last + timedelta(minutes=60))
+    one_run.run(config, now=last + timedelta(minutes=60))
     assert source.asked == 4
 
 
@@ -320,9 +321,9 @@ def test_a_clock_that_jumps_prolongs_no_rest(tmp_path: Path, jump: timedelta) ->
     source = MemorySource(error=SourceBlocked("no"))
     config = several(tmp_path, source)
     for number in range(3):
-        tick.run(config, now=OPEN + number * TICK)
+        one_run.run(config, now=OPEN + number * TICK)
 
-    tick.run(config, now=OPEN + 2 * TICK + jump)
+    one_run.run(config, now=OPEN + 2 * TICK + jump)
 
     assert source.asked == 4
 
@@ -331,7 +332,7 @@ def test_a_dry_run_leaves_nothing_behind(tmp_path: Path) -> None:
     """It counts no block."""
     config = several(tmp_path, MemorySource(error=SourceBlocked("no")))
 
-    tick.run(config, now=OPEN, dry_run=True)
+    one_run.run(config, now=OPEN, dry_run=True)
 
     assert remembered(config) == {}
 
@@ -341,10 +342,10 @@ def test_a_source_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
     config = several(
         tmp_path, MemorySource(error=SourceBlocked("no")), MemorySource(error=SourceBlocked("no"))
     )
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     assert set(remembered(config)) == {"first", "second"}
 
-    tick.run(several(tmp_path, MemorySource(error=SourceBlocked("no"))), now=OPEN + TICK)
+    one_run.run(several(tmp_path, MemorySource(error=SourceBlocked("no"))), now=OPEN + TICK)
 
     assert {label: blocks.in_a_row for label, blocks in remembered(config).items()} == {"first": 2}
 
@@ -370,7 +371,7 @@ def test_a_relay_is_waited_for(
 
     target = MemoryPublisher()
 
-    report = tick.run(several(tmp_path, Relay(), target=target), now=FINAL)
+    report = one_run.run(several(tmp_path, Relay(), target=target), now=FINAL)
 
     assert (report.exit_code, bool(target.order)) == (EXIT_OK, published)
 

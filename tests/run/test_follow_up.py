@@ -16,7 +16,7 @@ from heatmap.notify.alerts.options import AlertOptions
 from heatmap.pages import feed
 from heatmap.pages.archive import calendar_page, record
 from heatmap.pages.archive.options import ArchiveOptions
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state.memory import Memory, State
 from heatmap.system import parts
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -43,7 +43,7 @@ class Market:
         self.target.order.clear()
         if changes:
             self.source.quotes = tuple(Quote(symbol, change) for symbol, change in changes.items())
-        report = tick.run(self.config, now=now)
+        report = one_run.run(self.config, now=now)
         assert not report.warnings
         return FEED in self.target.order
 
@@ -145,7 +145,7 @@ def test_a_fault_of_the_feed_costs_no_archive(tmp_path: Path, monkeypatch: pytes
 
     market = Market(tmp_path)
     monkeypatch.setattr(feed, "render", broken)
-    report = tick.run(market.config, now=FINAL)
+    report = one_run.run(market.config, now=FINAL)
 
     assert (0, []) == (report.exit_code, report.errors)
     told = "nse-fno: the feed failed, though the page itself is out: a bug, please report it: ValueError("
@@ -153,7 +153,7 @@ def test_a_fault_of_the_feed_costs_no_archive(tmp_path: Path, monkeypatch: pytes
     assert DAY_PAGE in market.target.pages
     assert b"2026/09/17/" in market.target.pages[LIST]
     assert ["bars", "archive", "alerts"] == marks(market)
-    assert [] == tick.run(market.config, now=FINAL + FIVE).warnings
+    assert [] == one_run.run(market.config, now=FINAL + FIVE).warnings
 
 
 def test_a_fault_of_the_archive_costs_no_feed_and_no_link(
@@ -167,7 +167,7 @@ def test_a_fault_of_the_archive_costs_no_feed_and_no_link(
     market = Market(tmp_path, alerts=(MOVERS,))
     with monkeypatch.context() as patch:
         patch.setattr(calendar_page, "render", broken)
-        assert 0 == tick.run(market.config, now=FINAL).exit_code
+        assert 0 == one_run.run(market.config, now=FINAL).exit_code
     assert ["bars", "alerts"] == marks(market)  # a feed without the day is not done
     known = record.load(market.config.state_directory, "nse-fno", pytest.fail)
     assert known.targets["memory:"].lacks == {*known.days}
@@ -187,7 +187,7 @@ def test_what_a_target_lacks_is_not_done(
     """The page decides the exit code; the rest is a warning, and is remembered with its advice."""
     market = Market(tmp_path)
     market.target.lacks = lacks
-    report = tick.run(market.config, now=FINAL)
+    report = one_run.run(market.config, now=FINAL)
 
     assert (0, []) == (report.exit_code, report.errors)
     assert all("memory:: something is in the way: remove it" in warning for warning in report.warnings)

@@ -20,7 +20,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Change, Quote
 from heatmap.notify.alerts.options import AlertOptions
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.run.history_session import MOST_TOLD, HistorySession
 from heatmap.state.memory import State
 from heatmap.system import varint
@@ -73,7 +73,7 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
             ],
         )
 
-    assert 0 == tick.run(config, now=OPEN).exit_code
+    assert 0 == one_run.run(config, now=OPEN).exit_code
     row = next(
         row for row in json.loads(target.pages["nse-fno/snapshot.json"])["quotes"] if "BONUS" == row["symbol"]
     )
@@ -84,7 +84,7 @@ def test_a_body_with_the_old_previous_close(tmp_path: Path) -> None:
     values = varint.decode(history["readings"]["change 5d"]["values"])
     falls = [varint.signed(code) for code in values[:1]] + [-code for code in values[1:]]
     assert [100] + [0] * 7 + [-319] == falls  # 8 times +1.00 %, then by 3.19 points less: -2.19 %
-    tick.run(config, now=FINAL)
+    one_run.run(config, now=FINAL)
     with opened(config) as store:
         bar = next(bar for bar in store.bars("nse-fno", SESSION, 1) if "BONUS" == bar.symbol)
     assert (267.5, 273.5) == (bar.close, bar.previous_close)
@@ -112,7 +112,7 @@ def test_a_source_that_counts_no_split(tmp_path: Path) -> None:
             ],
         )
 
-    assert 0 == tick.run(config, now=OPEN).exit_code
+    assert 0 == one_run.run(config, now=OPEN).exit_code
     rows = {row["symbol"]: row for row in json.loads(target.pages["nse-fno/snapshot.json"])["quotes"]}
     assert {"percent": None, "since": "2026-09-09"} == rows["SPLIT"]["changes"]["1mo"]
     assert "of 9 Sep 2026 was 100.00" in rows["SPLIT"]["doubts"]["1mo"]
@@ -125,9 +125,9 @@ def test_each_published_tick_is_kept_once(tmp_path: Path) -> None:
     config = configuration(tmp_path, source, MemoryPublisher())
 
     for moment in (OPEN, OPEN + FIVE):
-        assert 0 == tick.run(config, now=moment).exit_code
+        assert 0 == one_run.run(config, now=moment).exit_code
     source.as_of = OPEN + FIVE
-    report = tick.run(config, now=OPEN + 2 * FIVE)
+    report = one_run.run(config, now=OPEN + 2 * FIVE)
 
     assert [] == report.warnings
     assert [(OPEN, Phase.OPEN), (OPEN + FIVE, Phase.OPEN)] == kept(config)
@@ -137,7 +137,7 @@ def test_a_final_makes_the_daily_bars(tmp_path: Path) -> None:
     """The session's closing figures become its bars."""
     config = configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher())
 
-    tick.run(config, now=FINAL)
+    one_run.run(config, now=FINAL)
 
     with opened(config) as store:
         assert SESSION == store.latest_final("nse-fno")
@@ -154,11 +154,11 @@ def test_a_final_forgets_what_is_older_than_is_kept(tmp_path: Path) -> None:
     yesterday = OPEN - timedelta(days=1)
     for moment in (yesterday, yesterday + FIVE, FINAL - timedelta(days=1), OPEN):
         source.is_open = moment.hour < 15
-        tick.run(config, now=moment)
+        one_run.run(config, now=moment)
     assert 3 == len(kept(config, yesterday.date()))
 
     source.is_open = False
-    tick.run(config, now=FINAL)
+    one_run.run(config, now=FINAL)
 
     assert 0 == len(kept(config, yesterday.date()))
     assert 2 == len(kept(config))
@@ -175,8 +175,8 @@ def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(HistorySession, "keep", killed)
-        tick.run(config, now=FINAL)
-    tick.run(config, now=FINAL + FIVE)
+        one_run.run(config, now=FINAL)
+    one_run.run(config, now=FINAL + FIVE)
 
     with opened(config) as store:
         assert SESSION == store.latest_final("nse-fno")
@@ -186,9 +186,9 @@ def test_one_target_is_enough_and_none_is_not(tmp_path: Path) -> None:
     """What nobody could see is not history; what somebody saw is."""
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=failure(PublishError))
 
-    tick.run(configuration(tmp_path, MemorySource(), bad), now=OPEN)
+    one_run.run(configuration(tmp_path, MemorySource(), bad), now=OPEN)
     assert [] == kept(configuration(tmp_path, MemorySource()))
-    tick.run(configuration(tmp_path, MemorySource(), good, bad), now=OPEN)
+    one_run.run(configuration(tmp_path, MemorySource(), good, bad), now=OPEN)
     assert [(OPEN, Phase.OPEN)] == kept(configuration(tmp_path, MemorySource()))
 
 
@@ -196,7 +196,7 @@ def test_figures_of_another_day_are_not_kept(tmp_path: Path) -> None:
     """A page drawn of Thursday's figures on a Saturday is no tick of any session."""
     config = configuration(tmp_path, MemorySource(as_of=FINAL), MemoryPublisher())
 
-    report = tick.run(config, now=SATURDAY, force=True)
+    report = one_run.run(config, now=SATURDAY, force=True)
 
     assert (1, []) == (report.targets, report.warnings)
     assert [] == kept(config)
@@ -208,7 +208,7 @@ def test_history_can_be_switched_off(tmp_path: Path) -> None:
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target)
 
-    tick.run(config._replace(history=HistoryOptions(enabled=False)), now=OPEN)
+    one_run.run(config._replace(history=HistoryOptions(enabled=False)), now=OPEN)
 
     assert target.pages
     assert [] == [
@@ -220,10 +220,10 @@ def test_a_dry_run_leaves_nothing(tmp_path: Path) -> None:
     """It makes no history, and adds nothing to one that is there."""
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
 
-    tick.run(config, now=OPEN, dry_run=True)
+    one_run.run(config, now=OPEN, dry_run=True)
     assert not (config.state_directory / "history.sqlite").exists()
-    tick.run(config, now=OPEN)
-    tick.run(config, now=OPEN + FIVE, dry_run=True)
+    one_run.run(config, now=OPEN)
+    one_run.run(config, now=OPEN + FIVE, dry_run=True)
     assert [(OPEN, Phase.OPEN)] == kept(config)
 
 
@@ -235,7 +235,7 @@ def test_a_recorded_day_is_never_among_the_live_ones(tmp_path: Path) -> None:
     market = config.markets[0]
     market = market._replace(sources=(market.sources[0]._replace(source=Recording()),))
 
-    tick.run(config._replace(markets=(market,)), now=OPEN)
+    one_run.run(config._replace(markets=(market,)), now=OPEN)
 
     assert [] == kept(config)
     assert 1 == len(kept(config, market="nse-fno:recording"))
@@ -277,11 +277,11 @@ def test_a_history_that_fails_costs_no_page(tmp_path: Path, spoil: object, sente
     """The page is published, the exit code is 0, and one sentence says what is wrong; the next run is silent."""
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     spoil(config.state_directory / "history.sqlite")  # type: ignore[operator]
     target.pages.clear()
 
-    report = tick.run(config, now=OPEN + FIVE)
+    report = one_run.run(config, now=OPEN + FIVE)
 
     assert "nse-fno/index.html" in target.pages
     assert (0, 1) == (report.exit_code, len(report.warnings))
@@ -289,7 +289,7 @@ def test_a_history_that_fails_costs_no_page(tmp_path: Path, spoil: object, sente
     assert sentence in report.warnings[0]
     assert "\n" not in report.warnings[0]
 
-    assert [] == tick.run(config, now=OPEN + 2 * FIVE).warnings
+    assert [] == one_run.run(config, now=OPEN + 2 * FIVE).warnings
 
 
 def test_a_damaged_history_begins_anew(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_damaged_history_begins_anew(tmp_path: Path) -> None:
     config.state_directory.mkdir()
     damage(config.state_directory / "history.sqlite")
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
 
     assert [(OPEN, Phase.OPEN)] == kept(config)
     assert b"no database" in (config.state_directory / "history.damaged-1.sqlite").read_bytes()
@@ -308,11 +308,11 @@ def test_what_recurs_is_told_once_a_day(tmp_path: Path) -> None:
     """The same sentence comes again the next day, and numbers in it do not make it another."""
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     make_newer(config.state_directory / "history.sqlite")
 
     told = [
-        len(tick.run(config, now=moment).warnings)
+        len(one_run.run(config, now=moment).warnings)
         for moment in (OPEN, OPEN + FIVE, OPEN + timedelta(days=1), OPEN + timedelta(days=1, minutes=5))
     ]
 
@@ -327,18 +327,18 @@ def test_a_locked_history_is_waited_for_and_left(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     other = sqlite3.connect(config.state_directory / "history.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    report = tick.run(config, now=OPEN + FIVE)
+    report = one_run.run(config, now=OPEN + FIVE)
     other.execute("ROLLBACK")
     other.close()
 
     assert (0, 2) == (report.exit_code, target.runs)
     assert 1 == len(report.warnings)
     assert "busy" in report.warnings[0]
-    tick.run(config, now=OPEN + 2 * FIVE)
+    one_run.run(config, now=OPEN + 2 * FIVE)
     assert [OPEN, OPEN + 2 * FIVE] == [as_of for as_of, _ in kept(config)]
 
 
@@ -349,7 +349,7 @@ def test_a_disk_that_fills(tmp_path: Path, small_disk: Callable[[Path, int], Sma
     config.state_directory.mkdir()
     small_disk(config.state_directory, 512)
 
-    reports = [tick.run(config, now=OPEN + number * FIVE) for number in range(3)]
+    reports = [one_run.run(config, now=OPEN + number * FIVE) for number in range(3)]
 
     assert ([0, 0, 0], 3) == ([report.exit_code for report in reports], target.runs)
     assert [1, 0, 0] == [len(report.warnings) for report in reports]
@@ -370,7 +370,7 @@ def test_a_disk_that_is_full(
 
     for number in range(3):
         with pytest.raises(ConfigError, match="No space left on device.*: make room or name another"):
-            tick.run(config, now=OPEN + number * FIVE)
+            one_run.run(config, now=OPEN + number * FIVE)
 
     assert 3 == target.runs
     assert [] == [*config.state_directory.rglob("*.tmp")]
@@ -386,7 +386,7 @@ def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.
         raise RuntimeError(message)
 
     monkeypatch.setattr(Store, "packed", fail)
-    report = tick.run(config, now=OPEN)
+    report = one_run.run(config, now=OPEN)
 
     assert (0, 1) == (report.exit_code, target.runs)
     assert ["nobody thought of that" in warning for warning in report.warnings] == [True]
@@ -401,7 +401,7 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
         raise RuntimeError(next(words))
 
     monkeypatch.setattr(Store, "packed", fail)
-    told = sum(len(tick.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
+    told = sum(len(one_run.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
 
     assert MOST_TOLD == told
 
@@ -410,10 +410,10 @@ def test_figures_that_go_back_in_time_are_told(tmp_path: Path) -> None:
     """A source whose clock jumps back, taken by force: its figures are kept in their place, and told of."""
     source = MemorySource()
     config = configuration(tmp_path, source, MemoryPublisher())
-    tick.run(config, now=OPEN + 2 * FIVE)
+    one_run.run(config, now=OPEN + 2 * FIVE)
     source.as_of = OPEN
 
-    report = tick.run(config, now=OPEN + 3 * FIVE, force=True)
+    report = one_run.run(config, now=OPEN + 3 * FIVE, force=True)
 
     assert 0 == report.exit_code
     assert ["older than those of 11:10" in warning for warning in report.warnings] == [True]
@@ -425,10 +425,10 @@ def test_history_json_comes_with_the_second_tick(tmp_path: Path) -> None:
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target)
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     assert "nse-fno/history.json" not in target.pages
     target.order.clear()
-    tick.run(config, now=OPEN + FIVE)
+    one_run.run(config, now=OPEN + FIVE)
 
     assert target.order.index("nse-fno/history.json") < target.order.index("nse-fno/index.html")
     document = json.loads(target.pages["nse-fno/history.json"])
@@ -451,17 +451,17 @@ def test_two_machines_publish_each_tick_once(tmp_path: Path, postgres: Place) ->
     (a, of_a, asked_a), (b, of_b, asked_b) = two_machines(tmp_path, postgres)
 
     for number in range(3):
-        tick.run(a, now=OPEN + number * FIVE + timedelta(seconds=1))
-        tick.run(b, now=OPEN + number * FIVE + timedelta(seconds=3))
+        one_run.run(a, now=OPEN + number * FIVE + timedelta(seconds=1))
+        one_run.run(b, now=OPEN + number * FIVE + timedelta(seconds=3))
     assert (3, 0) == (of_a.runs, of_b.runs)
-    tick.run(b, now=OPEN + 3 * FIVE)
-    tick.run(a, now=OPEN + 3 * FIVE)
+    one_run.run(b, now=OPEN + 3 * FIVE)
+    one_run.run(a, now=OPEN + 3 * FIVE)
     assert (3, 1) == (of_a.runs, of_b.runs)
 
     asked_a.is_open = asked_b.is_open = False
     for number in range(3):
-        tick.run(b, now=FINAL + number * FIVE)
-        tick.run(a, now=FINAL + number * FIVE)
+        one_run.run(b, now=FINAL + number * FIVE)
+        one_run.run(a, now=FINAL + number * FIVE)
     assert (3, 2) == (of_a.runs, of_b.runs)
     assert State(a.state_directory)["nse-fno"].final_date == SESSION.isoformat()  # it need not ask again
     assert 5 == len(kept(a))
@@ -474,8 +474,8 @@ def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Plac
     source_a.is_open = source_b.is_open = False
     of_a.error = failure(PublishError)
 
-    assert 75 == tick.run(a, now=FINAL).exit_code
-    assert 0 == tick.run(b, now=FINAL).exit_code
+    assert 75 == one_run.run(a, now=FINAL).exit_code
+    assert 0 == one_run.run(b, now=FINAL).exit_code
 
     assert (0, 1) == (of_a.runs, of_b.runs)
 
@@ -496,13 +496,13 @@ def test_machines_share_the_archive_and_what_was_told(
     days = [timedelta(days=number) for number in (0, 1, 4)]  # Thursday, Friday, Monday
     with Hooks() as hooks:
         monkeypatch.setenv("ALERT_URL", hooks.url)
-        tick.run(a, now=OPEN)
-        tick.run(b, now=OPEN + FIVE)
+        one_run.run(a, now=OPEN)
+        one_run.run(b, now=OPEN + FIVE)
         assert 1 == len(hooks.calls)
         of_a.is_open = of_b.is_open = None
         for first, second, day in ((a, b, days[0]), (b, a, days[1]), (a, b, days[2])):
             for machine in (first, second):
-                assert [] == tick.run(machine, now=FINAL + day).errors
+                assert [] == one_run.run(machine, now=FINAL + day).errors
         assert 3 == len(hooks.calls)
 
     listed = web.pages["nse-fno/archive.html"].decode()
@@ -518,6 +518,6 @@ def test_alone_where_the_server_is_gone(tmp_path: Path, postgres: Place) -> None
     (a, of_a, _), _ = two_machines(tmp_path, postgres)
     gone = replace(postgres.options, url="postgresql://nobody@127.0.0.1:1/none")
 
-    report = tick.run(a._replace(history=gone), now=OPEN)
+    report = one_run.run(a._replace(history=gone), now=OPEN)
 
     assert (0, 1, 1) == (report.exit_code, of_a.runs, len(report.warnings))

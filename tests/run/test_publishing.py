@@ -10,11 +10,11 @@ import pytest
 
 from heatmap.errors import EXIT_BUG, EXIT_CONFIGURATION, EXIT_TEMPORARY, ConfigError, PublishRefused
 from heatmap.publishers.delivery import Delivery
-from heatmap.run import publishing, tick
+from heatmap.run import one_run, publishing
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import WebFile
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
-from tests.run.test_tick import OPEN
+from tests.run.test_one_run import OPEN
 
 PAGES = [WebFile("index.html", b"x")]
 
@@ -59,7 +59,7 @@ def test_one_that_never_ends_is_left_behind_at_the_deadline(monkeypatch: pytest.
 def test_a_missing_secret_of_one_does_not_stop_the_others(tmp_path: Path) -> None:
     """It is told, its target is not tried, and the exit code is that of some targets failing."""
     poor, good = MemoryPublisher(name="poor", missing=("the password is missing",)), MemoryPublisher()
-    report = tick.run(configuration(tmp_path, MemorySource(), poor, good), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(), poor, good), now=OPEN)
 
     assert (0, 1) == (poor.runs, good.runs)
     assert [["poor: the password is missing"]] == [
@@ -73,7 +73,7 @@ def test_where_no_target_can_be_tried_nothing_is_fetched(tmp_path: Path) -> None
     source = MemorySource()
     poor = [MemoryPublisher(name=f"poor {n}", missing=("no password",)) for n in range(2)]
     with pytest.raises(ConfigError) as caught:
-        tick.run(configuration(tmp_path, source, *poor), now=OPEN)
+        one_run.run(configuration(tmp_path, source, *poor), now=OPEN)
 
     assert (2, EXIT_CONFIGURATION, 0) == (len(caught.value.problems), caught.value.exit_code, source.asked)
 
@@ -81,7 +81,7 @@ def test_where_no_target_can_be_tried_nothing_is_fetched(tmp_path: Path) -> None
 def test_a_bug_in_one_target_is_a_bug_of_the_run(tmp_path: Path) -> None:
     """And the other target has its page."""
     good = MemoryPublisher()
-    report = tick.run(
+    report = one_run.run(
         configuration(tmp_path, MemorySource(), MemoryPublisher(error=ZeroDivisionError()), good), now=OPEN
     )
 
@@ -91,7 +91,7 @@ def test_a_bug_in_one_target_is_a_bug_of_the_run(tmp_path: Path) -> None:
 def test_all_that_fail_are_told(tmp_path: Path) -> None:
     """One error each."""
     targets = [MemoryPublisher(name=str(n), error=failure(PublishRefused)) for n in range(3)]
-    report = tick.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
 
     assert (3, 3, 3) == (len(report.errors), report.failed_targets, report.targets)
 

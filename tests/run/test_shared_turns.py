@@ -23,7 +23,7 @@ from heatmap.history import postgres as module
 from heatmap.history import postgres_connection, turns
 from heatmap.history.database import Turn
 from heatmap.history.store import Store, open_store
-from heatmap.run import health, tick
+from heatmap.run import health, one_run
 from heatmap.state import run_log
 from heatmap.state.memory import State
 from heatmap.system import stop
@@ -52,7 +52,7 @@ class Machine:
 
     def run(self, now: datetime) -> Any:  # noqa: ANN401 -- a Report
         """Do one tick."""
-        return tick.run(self.config, now=now)
+        return one_run.run(self.config, now=now)
 
     def troubles(self, now: datetime) -> list[tuple[int, str]]:
         """What its status has to say."""

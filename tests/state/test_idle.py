@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heatmap import cli
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state import idle
 from tests.servers.exchange import Exchange
 
@@ -34,8 +34,8 @@ def looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], b
     )
     assert cli.main(["run", "--now", OPEN]) == 0
     runs: list[bool] = []
-    original = tick.run
-    monkeypatch.setattr(tick, "run", lambda *a, **k: (runs.append(True), original(*a, **k))[1])
+    original = one_run.run
+    monkeypatch.setattr(one_run, "run", lambda *a, **k: (runs.append(True), original(*a, **k))[1])
 
     def run(now: str, *more: str) -> bool:
         runs.clear()

@@ -30,7 +30,7 @@ from heatmap.errors import (
     SourceNonsense,
     StoppedError,
 )
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state import memory, run_log
 from heatmap.state.memory import lock
 from heatmap.state.run_log import RunOutcome
@@ -211,7 +211,7 @@ def kept(tmp_path: Path) -> list[RunOutcome]:
 def test_a_tick_that_goes_well(tmp_path: Path) -> None:
     """Its source, quotes and their time."""
     as_of = OPEN - timedelta(seconds=2)
-    report = tick.run(configuration(tmp_path, MemorySource(as_of=as_of), MemoryPublisher()), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(as_of=as_of), MemoryPublisher()), now=OPEN)
 
     (found,) = kept(tmp_path)
     assert ("nse-fno", OPEN, 0, "published", "", 2, as_of) == (*found[:5], *found[6:8])
@@ -221,7 +221,7 @@ def test_a_tick_that_goes_well(tmp_path: Path) -> None:
 
 def test_a_veto(tmp_path: Path) -> None:
     """It is no failure, and its reason is told."""
-    tick.run(configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
+    one_run.run(configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
 
     (found,) = kept(tmp_path)
     assert (0, "skipped", "the source says that the market is not open") == found[2:5]
@@ -232,11 +232,11 @@ def test_what_fails_is_kept_with_its_word(tmp_path: Path) -> None:
     source, target, other = MemorySource(), MemoryPublisher(), MemoryPublisher(name="other:")
     config = configuration(tmp_path, source, target, other)
     source.error = SourceBlocked("it answered 403: ask from elsewhere")
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     source.error, target.error = None, PublishError("memory:: no room: make some")
-    tick.run(config, now=OPEN + FIVE_MINUTES)
+    one_run.run(config, now=OPEN + FIVE_MINUTES)
     other.error = PublishError("other:: no way")
-    tick.run(config, now=OPEN + 2 * FIVE_MINUTES)
+    one_run.run(config, now=OPEN + 2 * FIVE_MINUTES)
 
     assert [
         (75, "blocked", "it answered 403: ask from elsewhere"),
@@ -250,7 +250,7 @@ def test_each_market_has_its_own(tmp_path: Path) -> None:
     bad, good = MemorySource(error=SourceNonsense("no figures: wait")), MemorySource()
     config = configuration(tmp_path, bad, MemoryPublisher())
     also = configuration(tmp_path, good, MemoryPublisher()).markets[0]._replace(name="b")
-    report = tick.run(config._replace(markets=(*config.markets, also)), now=OPEN)
+    report = one_run.run(config._replace(markets=(*config.markets, also)), now=OPEN)
 
     assert 65 == report.exit_code
     assert [("nse-fno", 65, "changed", "no figures: wait"), ("b", 0, "published", "")] == [
@@ -263,14 +263,16 @@ def test_what_raises_is_kept(tmp_path: Path) -> None:
     source = MemorySource(error=KeyError("canary"))
     config = configuration(tmp_path, source, MemoryPublisher())
     with pytest.raises(KeyError):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
     source.error = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
     with lock(tmp_path / "state"), pytest.raises(LockedError):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
     with pytest.raises(ConfigError):
-        tick.run(configuration(tmp_path, source, MemoryPublisher(missing=("no password: set it",))), now=OPEN)
+        one_run.run(
+            configuration(tmp_path, source, MemoryPublisher(missing=("no password: set it",))), now=OPEN
+        )
 
     found = kept(tmp_path)
     assert [(70, "bug"), (75, "stopped"), (75, "locked"), (78, "configuration")] == [
@@ -288,7 +290,9 @@ def test_a_disk_that_is_full_costs_no_tick(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "write", refuse)  # which appends the outcome
     said: list[str] = []
-    report = tick.run(configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(
+        configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append
+    )
 
     assert 0 == report.exit_code
     assert "monitor: the outcome could not be kept (No space left on device)" in said
@@ -330,7 +334,7 @@ def test_a_run_that_was_killed_is_found_by_the_next(tmp_path: Path) -> None:
         assert -signal.SIGKILL == process.wait(30)
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
     for number in (1, 2):
-        tick.run(config, now=OPEN + number * FIVE_MINUTES)
+        one_run.run(config, now=OPEN + number * FIVE_MINUTES)
 
     found = kept(tmp_path)
     assert [(OPEN, 75, "killed"), (OPEN + FIVE_MINUTES, 0, "published")] == [each[1:4] for each in found[:2]]
@@ -353,7 +357,7 @@ def test_a_run_is_never_without_mark_and_outcome(
     source = MemorySource()
     source.error = error  # type: ignore[assignment]
     with suppress(KeyboardInterrupt, StoppedError, ValueError):
-        tick.run(configuration(tmp_path, source, MemoryPublisher()), now=OPEN)
+        one_run.run(configuration(tmp_path, source, MemoryPublisher()), now=OPEN)
 
     assert [(True, 0), (False, 1)] == seen
     assert 1 == len(kept(tmp_path))
@@ -364,7 +368,7 @@ def test_a_run_that_hung_is_kept_once(tmp_path: Path) -> None:
     """What was ended at its deadline from another thread says so itself; the next run adds nothing to it."""
     with start(tmp_path, "pass") as process:
         assert 75 == process.wait(30)
-    tick.run(configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN + FIVE_MINUTES)
+    one_run.run(configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN + FIVE_MINUTES)
 
     assert [(OPEN, 75, "deadline"), (OPEN + FIVE_MINUTES, 0, "published")] == [
         each[1:4] for each in kept(tmp_path)

@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from heatmap.cli import check
-from heatmap.run import health, tick
+from heatmap.run import health, one_run
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.state import run_log
@@ -135,7 +135,7 @@ class Machine:
     def run(self, right: datetime, **options: bool) -> int:
         """Run when it is really `right`; the exit code."""
         self.exchange.now = right
-        self.report: Report = tick.run(self.config, now=right + self.wrong, **options)
+        self.report: Report = one_run.run(self.config, now=right + self.wrong, **options)
         return self.report.exit_code
 
     @property
@@ -234,7 +234,7 @@ def test_a_cache_is_no_clock(tmp_path: Path, exchange: Exchange) -> None:
     exchange.date, exchange.age = (lambda: datetime.now(UTC) - 10 * MINUTE), 600
     exchange.now = at("11:50:00")
 
-    assert 0 == tick.run(machine.config, now=NOON).exit_code
+    assert 0 == one_run.run(machine.config, now=NOON).exit_code
 
     assert abs(datetime.fromisoformat(machine.page["generated_at"]) - NOON) < MINUTE / 6
 
@@ -358,7 +358,7 @@ class Finals:
     def run(self, now: str, as_of: str, **options: bool) -> int:
         """Run at `now` by this machine's clock, with figures of then; how often pages were published."""
         self.source.as_of = at(as_of)
-        self.report = tick.run(self.config, now=at(now), **options)
+        self.report = one_run.run(self.config, now=at(now), **options)
         assert 0 == self.report.exit_code
         return self.target.runs
 
@@ -419,7 +419,7 @@ def test_a_target_that_failed_gets_the_later_final(tmp_path: Path) -> None:
 
     other.error = PublishError("it broke, because the test wants it: mend the test")
     machine.source.as_of = at("15:46:00")
-    assert 75 == tick.run(machine.config, now=at("15:57:00")).exit_code
+    assert 75 == one_run.run(machine.config, now=at("15:57:00")).exit_code
     other.error = None
 
     machine.run("16:02:00", "15:46:00")

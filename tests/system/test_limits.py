@@ -23,7 +23,7 @@ from heatmap.market import snapshot_json
 from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.quotes import Quote
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.sources.nse import bhavcopy, lots
 from heatmap.sources.nse import body as nse_body
 from heatmap.system import limits
@@ -214,7 +214,7 @@ def test_a_source_of_any_kind(tmp_path: Path) -> None:
     quotes = tuple(Quote(f"S{number}", 1.0) for number in range(limits.QUOTES + 1))
     config = configuration(tmp_path, MemorySource(quotes=quotes), MemoryPublisher())
 
-    report = tick.run(config, now=OPEN)
+    report = one_run.run(config, now=OPEN)
 
     assert EXIT_DATA == report.exit_code
     assert "it has 2,501 quotes, and 2,500 are the most" in str(report.errors[0])

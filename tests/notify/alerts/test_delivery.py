@@ -18,7 +18,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.quotes import Quote
 from heatmap.notify.alerts import delivery, memory, webhooks
 from heatmap.notify.alerts.options import AlertOptions
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state.report import Report
 from heatmap.system import files, secrets
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -56,7 +56,7 @@ class Desk:
     def run(self, now: datetime, **changes: float) -> Report:
         """One run at which the stocks have changed by so many percent."""
         self.source.quotes = tuple(Quote(symbol, change) for symbol, change in changes.items())
-        return tick.run(self.config, now=now, say=self.said.append)
+        return one_run.run(self.config, now=now, say=self.said.append)
 
 
 def movers(**more: Any) -> AlertOptions:
@@ -98,7 +98,7 @@ def test_over_a_period_of_the_history(tmp_path: Path, hooks: Hooks) -> None:
 
     def run(now: datetime) -> None:
         market.source.quotes = tuple(quotes)
-        assert [] == tick.run(market.config, now=now, say=market.said.append).errors
+        assert [] == one_run.run(market.config, now=now, say=market.said.append).errors
 
     run(OPEN)
     assert [] == hooks.calls
@@ -230,11 +230,11 @@ def test_no_news_from_what_is_not_live(tmp_path: Path, hooks: Hooks, monkeypatch
     market = Desk(tmp_path, movers())
     market.source.quotes = (Quote("A", 9.0),)
 
-    tick.run(market.config, now=OPEN, dry_run=True)
-    tick.run(market.config, now=OPEN - timedelta(hours=8), force=True)
+    one_run.run(market.config, now=OPEN, dry_run=True)
+    one_run.run(market.config, now=OPEN - timedelta(hours=8), force=True)
     fetch: Callable[..., Any] = MemorySource.fetch
     monkeypatch.setattr(MemorySource, "fetch", lambda self, **asked: _recorded(fetch(self, **asked)))
-    tick.run(market.config, now=OPEN)
+    one_run.run(market.config, now=OPEN)
 
     assert 2 == market.target.runs
     assert [] == told(hooks)

@@ -26,7 +26,7 @@ from heatmap.errors import (
 )
 from heatmap.notify.monitoring import run_monitor
 from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state.memory import State, lock
 from heatmap.state.report import Report
 from heatmap.state.run_log import RunOutcome, append, latest
@@ -86,7 +86,7 @@ def test_a_run_that_goes_well(tmp_path: Path, hooks: Hooks) -> None:
     """Start and success are told, in this order, and nothing is said."""
     said: list[str] = []
 
-    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
 
     assert (0, WELL) == (report.exit_code, hooks.told)
     assert not [line for line in said if "monitor" in line]
@@ -97,7 +97,7 @@ def test_a_run_that_fails(tmp_path: Path, hooks: Hooks) -> None:
     """The failure comes with its reason, all errors' sentences."""
     source = MemorySource(error=SourceBlocked("www.example.org answered 403: ask elsewhere"))
 
-    report = tick.run(watched(tmp_path, source, MemoryPublisher()), now=OPEN)
+    report = one_run.run(watched(tmp_path, source, MemoryPublisher()), now=OPEN)
 
     assert (75, ILL) == (report.exit_code, hooks.told)
     assert b"exit 75\nnse-fno: www.example.org answered 403: ask elsewhere" == hooks.calls[-1].body
@@ -109,7 +109,7 @@ def test_a_run_that_raises(tmp_path: Path, hooks: Hooks) -> None:
     config = watched(tmp_path, MemorySource(), MemoryPublisher(missing=("no password: set it",)))
 
     with pytest.raises(ConfigError):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
 
     assert [("POST", f"/{CANARY}/fail")] == hooks.told
     assert b"exit 78\nmemory:: no password: set it" == hooks.calls[-1].body
@@ -121,7 +121,7 @@ def test_a_bug_is_told_without_its_text(tmp_path: Path, hooks: Hooks) -> None:
     config = watched(tmp_path, MemorySource(error=KeyError("canary text")), MemoryPublisher())
 
     with pytest.raises(KeyError):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
 
     assert b"exit 70\na bug (KeyError): see the run's own output" == hooks.calls[-1].body
 
@@ -132,7 +132,7 @@ def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.Mon
     target = MemoryPublisher(error=PublishError(f"s3cret/canary s3cret%2Fcanary {hooks.url}/{CANARY} broke"))
     target.password_env = "HEATMAP_TEST_PASSWORD"  # type: ignore[attr-defined]
 
-    tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+    one_run.run(watched(tmp_path, MemorySource(), target), now=OPEN)
 
     assert b"exit 75\n*** *** *** broke" == hooks.calls[-1].body
 
@@ -144,7 +144,7 @@ def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
     assert "canary-5ecret" == secrets.read(None, None, command)
     target = MemoryPublisher(error=PublishError("it repeats canary%2d5ecret"))
 
-    tick.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+    one_run.run(watched(tmp_path, MemorySource(), target), now=OPEN)
 
     assert b"exit 75\nit repeats ***" == hooks.calls[-1].body
     assert "\n" == (tmp_path / "asked").read_text()
@@ -152,7 +152,7 @@ def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
 
 def test_a_veto_is_no_failure(tmp_path: Path, hooks: Hooks) -> None:
     """On a holiday that the calendar does not know of, the run has done what there was to do."""
-    tick.run(watched(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
+    one_run.run(watched(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
 
     assert WELL == hooks.told
 
@@ -165,11 +165,11 @@ def test_who_is_not_to_be_told_is_not(tmp_path: Path, hooks: Hooks, moment: date
     )
     State(tmp_path / "state")  # reading writes nothing
     if moment == NIGHT:
-        tick.run(config._replace(state_directory=_done(tmp_path)), now=NIGHT)
+        one_run.run(config._replace(state_directory=_done(tmp_path)), now=NIGHT)
     else:
-        tick.run(config, now=OPEN, dry_run=True)
+        one_run.run(config, now=OPEN, dry_run=True)
         with lock(tmp_path / "state"), pytest.raises(LockedError):
-            tick.run(config, now=OPEN)
+            one_run.run(config, now=OPEN)
 
     assert [] == hooks.told
     assert ([] if moment == NIGHT else [75]) == outcomes(tmp_path)  # kept, of one that another run kept away
@@ -189,8 +189,8 @@ def test_closed_ticks_ping_where_that_is_wanted(tmp_path: Path, hooks: Hooks) ->
     config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
     config = config._replace(state_directory=_done(tmp_path))
 
-    report = tick.run(config, now=NIGHT)
-    tick.run(config, now=NIGHT, dry_run=True)
+    report = one_run.run(config, now=NIGHT)
+    one_run.run(config, now=NIGHT, dry_run=True)
 
     assert [("GET", f"/{CANARY}")] == hooks.told
     assert report.idle_until is None
@@ -203,11 +203,11 @@ def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks)
     failed, good = at("2026-09-17T15:45:00"), at("2026-09-17T15:50:00")
 
     append(config.state_directory, [RunOutcome("nse-fno", failed, 75, "blocked")])
-    tick.run(config, now=NIGHT)
+    one_run.run(config, now=NIGHT)
     assert [] == hooks.told
 
     append(config.state_directory, [RunOutcome("nse-fno", good, 0, "published")])
-    tick.run(config, now=NIGHT)
+    one_run.run(config, now=NIGHT)
     assert [("GET", f"/{CANARY}")] == hooks.told
 
 
@@ -216,8 +216,8 @@ def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *
     """As a failure with its sentence; the ticks after it are silent, and call nothing well."""
     config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=closed))
 
-    first = tick.run(config, now=BEFORE)
-    tick.run(config, now=BEFORE)
+    first = one_run.run(config, now=BEFORE)
+    one_run.run(config, now=BEFORE)
 
     assert 78 == first.exit_code
     assert [("POST", f"/{CANARY}/fail")] == hooks.told
@@ -234,7 +234,7 @@ def test_no_ping_server_can_fail_a_run(tmp_path: Path, hooks: Hooks, manner: str
     config = watched(tmp_path, MemorySource(), target)._replace(deadline_seconds=1.0)
     begun = time.monotonic()
 
-    report = tick.run(config, now=OPEN, say=said.append)
+    report = one_run.run(config, now=OPEN, say=said.append)
 
     assert time.monotonic() - begun < 4
     assert (0, True) == (report.exit_code, "index.html" in target.pages)
@@ -248,7 +248,7 @@ def test_nobody_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HEATMAP_TEST_PING_URL", f"http://127.0.0.1:{free_port()}/{CANARY}")
     said: list[str] = []
 
-    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
 
     assert 0 == report.exit_code
     assert ["monitor: the ping of the start did not reach the server", "monitor: the ping of the end did not reach the server"] == said[-2:]  # fmt: skip
@@ -259,7 +259,7 @@ def test_an_address_that_is_missing_fails_no_run(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("HEATMAP_TEST_PING_URL", raising=False)
     said: list[str] = []
 
-    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
 
     sentence = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
     assert 0 == report.exit_code
@@ -272,7 +272,7 @@ def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
     options = MonitorOptions(textfile=tmp_path / "missing" / "heatmap.prom")
     said: list[str] = []
 
-    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=options), now=OPEN, say=said.append)  # fmt: skip
+    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=options), now=OPEN, say=said.append)  # fmt: skip
 
     assert 0 == report.exit_code
     assert said[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
@@ -299,7 +299,7 @@ def test_the_metrics_of_a_run(tmp_path: Path) -> None:
         more=(("b", MemorySource(error=failure(SourceNonsense))),),
     )._replace(monitor=MonitorOptions(textfile=path))
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     found = metrics(path)
 
     assert 0 <= found.pop("heatmap_last_run_duration_seconds") < 60
@@ -332,9 +332,9 @@ def test_the_last_success_outlives_failures(tmp_path: Path) -> None:
     config = config._replace(monitor=MonitorOptions(textfile=path))
     five = timedelta(minutes=5)
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     b.error = failure(SourceNonsense)
-    tick.run(config, now=OPEN + five)
+    one_run.run(config, now=OPEN + five)
 
     found = metrics(path)
     then = OPEN.timestamp()
@@ -347,7 +347,7 @@ def test_the_last_success_outlives_failures(tmp_path: Path) -> None:
 
     config.publishers[0].error = failure(PublishError)  # type: ignore[attr-defined]
     b.error = None
-    tick.run(config, now=OPEN + 2 * five)
+    one_run.run(config, now=OPEN + 2 * five)
 
     found = metrics(path)
     assert (then + 300, then, then + 600) == (
@@ -363,14 +363,14 @@ def test_status_tells_of_the_runs_before(tmp_path: Path) -> None:
     config = configuration(tmp_path, source, target)
     five = timedelta(minutes=5)
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     first = json.loads(target.pages["nse-fno/status.json"])
     source.error = failure(SourceBlocked)
-    tick.run(config, now=OPEN + five)
+    one_run.run(config, now=OPEN + five)
     source.error, target.error = None, failure(PublishError)
-    tick.run(config, now=OPEN + 2 * five)
+    one_run.run(config, now=OPEN + 2 * five)
     target.error = None
-    tick.run(config, now=OPEN + 3 * five)
+    one_run.run(config, now=OPEN + 3 * five)
     last = json.loads(target.pages["nse-fno/status.json"])
 
     assert [] == first["outcomes"]
@@ -388,7 +388,7 @@ def test_status_can_be_left_out(tmp_path: Path) -> None:
     """By its key."""
     target = MemoryPublisher()
 
-    tick.run(watched(tmp_path, MemorySource(), target, options=MonitorOptions(status=False)), now=OPEN)
+    one_run.run(watched(tmp_path, MemorySource(), target, options=MonitorOptions(status=False)), now=OPEN)
 
     assert "nse-fno/status.json" not in target.pages
     assert "index.html" in target.pages
@@ -419,7 +419,7 @@ def test_a_bug_in_here_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(run_monitor.run_log, "append", broken)
     said: list[str] = []
 
-    report = tick.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip
+    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip
 
     assert (0, "monitor: ended in a bug (ZeroDivisionError)") == (report.exit_code, said[-1])
 
@@ -433,7 +433,7 @@ def test_a_run_that_is_stopped_says_so(tmp_path: Path, hooks: Hooks) -> None:
     config = watched(tmp_path, MemorySource(before=stop), MemoryPublisher())
 
     with pytest.raises(StoppedError):
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
 
     assert ILL == hooks.told
     assert b"exit 75\nstopped by a signal before its end" == hooks.calls[-1].body
@@ -453,7 +453,7 @@ def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: p
     said: list[str] = []
     begun = time.monotonic()
 
-    report = tick.run(config._replace(deadline_seconds=1.0), now=OPEN, say=said.append)
+    report = one_run.run(config._replace(deadline_seconds=1.0), now=OPEN, say=said.append)
     released.set()
 
     assert time.monotonic() - begun < 4

@@ -20,7 +20,7 @@ from heatmap.market.quotes import Breadth, Quote
 from heatmap.pages.archive import breadths, record
 from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.context import ArchivedDay
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.run.follow_up import FollowUp
 from heatmap.state.report import Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -47,7 +47,7 @@ class Market:
     def run(self, now: datetime, **options: Any) -> Report:
         """One run; returns its report. What it published is in `published`."""
         self.target.order.clear()
-        return tick.run(self.config, now=now, **options)
+        return one_run.run(self.config, now=now, **options)
 
     @property
     def published(self) -> list[str]:
@@ -218,7 +218,7 @@ def test_a_market_without_sessions_has_no_days(tmp_path: Path) -> None:
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target, session=SessionOptions(calendar="always"))
 
-    assert 0 == tick.run(config, now=FINAL).exit_code
+    assert 0 == one_run.run(config, now=FINAL).exit_code
     assert LIST not in target.pages
 
 

@@ -12,7 +12,7 @@ import pytest
 from heatmap.config import loader
 from heatmap.errors import PublishError
 from heatmap.publishers.delivery import Delivery
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.system.deadline import Deadline
 from heatmap.system.web_file import WebFile
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -48,8 +48,8 @@ def test_three_days_that_came_late(tmp_path: Path, request: pytest.FixtureReques
     server, settings = published(tmp_path, request, kind)
     away = settings._replace(publishers=(NoPublisher(settings.publishers[0].name),))
     for days in (0, 1, 4):
-        tick.run(away, now=FINAL + timedelta(days=days))
-    report = tick.run(settings, now=FINAL + timedelta(days=4, hours=19))
+        one_run.run(away, now=FINAL + timedelta(days=days))
+    report = one_run.run(settings, now=FINAL + timedelta(days=4, hours=19))
 
     assert ([], []) == (report.errors, report.warnings)
     site = next(server.root.rglob("archive.html")).parent
@@ -75,10 +75,10 @@ def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> 
     """Both are there, whole, and the first leads to the second; the second run replaced nothing else of the first."""
     server, settings = published(tmp_path, request, kind)
 
-    assert [] == tick.run(settings, now=FINAL).errors
+    assert [] == one_run.run(settings, now=FINAL).errors
     folder = next(server.root.rglob("2026"))
     first = {path.name: path.read_bytes() for path in (folder / "09/17").iterdir()}
-    assert [] == tick.run(settings, now=FINAL + timedelta(days=1)).errors
+    assert [] == one_run.run(settings, now=FINAL + timedelta(days=1)).errors
     again = {path.name: path.read_bytes() for path in (folder / "09/17").iterdir()}
 
     assert {"17", "18"} == {path.name for path in (folder / "09").iterdir()}

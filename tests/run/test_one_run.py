@@ -25,7 +25,7 @@ from heatmap.pictures.market_map import png
 from heatmap.pictures.options import PageOptions
 from heatmap.publishers.delivery import Delivery
 from heatmap.publishers.folder import FolderPublisher
-from heatmap.run import tick
+from heatmap.run import one_run
 from heatmap.state.memory import State, lock
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 
@@ -60,7 +60,7 @@ def test_an_open_market_is_published_parts_first(tmp_path: Path) -> None:
     """One tick brings five files to the target, the pages after what they refer to."""
     source, target = MemorySource(), MemoryPublisher()
 
-    report = tick.run(configuration(tmp_path, source, target), now=OPEN)
+    report = one_run.run(configuration(tmp_path, source, target), now=OPEN)
 
     assert FILES == target.order
     assert (0, 1, 1) == (report.exit_code, source.asked, report.targets)
@@ -72,10 +72,10 @@ def test_a_folder_that_had_to_be_made(tmp_path: Path) -> None:
     target = FolderPublisher(f"file:{tmp_path}/site")
     said: list[str] = []
     config = configuration(tmp_path, MemorySource(), target)
-    first = tick.run(config, now=OPEN, say=said.append)
-    second = tick.run(config, now=OPEN + timedelta(minutes=5))
+    first = one_run.run(config, now=OPEN, say=said.append)
+    second = one_run.run(config, now=OPEN + timedelta(minutes=5))
     shutil.rmtree(tmp_path / "site")
-    third = tick.run(config, now=OPEN + timedelta(minutes=10))
+    third = one_run.run(config, now=OPEN + timedelta(minutes=10))
 
     assert f"made the folder {tmp_path}/site, not there before" in "".join(said)
     assert [[], []] == [report.warnings for report in (first, second)]
@@ -90,7 +90,7 @@ def test_a_lock_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     target = MemoryPublisher()
     done = Delivery(1, 0, removed=("/srv/site/.git/HEAD.lock",))
     monkeypatch.setattr(MemoryPublisher, "publish", lambda *_: done)
-    report = tick.run(configuration(tmp_path, MemorySource(), target), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(), target), now=OPEN)
 
     assert 0 == report.exit_code
     assert [
@@ -104,7 +104,7 @@ def test_fragments_that_are_configured_are_published(tmp_path: Path) -> None:
     config = configuration(tmp_path, MemorySource(), target)
     look = replace(config.page, fragments=("rs-sectors", "change-bars-dark"))
 
-    tick.run(config._replace(page=look), now=OPEN)
+    one_run.run(config._replace(page=look), now=OPEN)
 
     assert [
         *FILES[:3],
@@ -126,7 +126,7 @@ def test_the_picture_is_png_too_where_it_can_be(
         page=PageOptions(), public_url="https://www.example.org/heatmap/"
     )
 
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
 
     assert possible == ("nse-fno/heatmap.png" in target.pages)
     kind = b"png" if possible else b"svg"
@@ -138,7 +138,7 @@ def test_a_closed_market_is_left_alone(tmp_path: Path, now: datetime) -> None:
     """At night, on a weekend, while prices settle and on a holiday nothing is asked, published or written."""
     source, target = MemorySource(), MemoryPublisher()
 
-    report = tick.run(configuration(tmp_path, source, target), now=now)
+    report = one_run.run(configuration(tmp_path, source, target), now=now)
 
     assert (0, 0, []) == (report.exit_code, source.asked, target.order)
     assert not (tmp_path / "state").exists()
@@ -167,7 +167,7 @@ def test_the_body_may_veto(
     """While open by status or date; in the auction and after the close by date; unknown hours need a yes."""
     source, target = MemorySource(as_of=as_of, is_open=is_open), MemoryPublisher()
 
-    report = tick.run(configuration(tmp_path, source, target), now=now)
+    report = one_run.run(configuration(tmp_path, source, target), now=now)
 
     assert (0, 1, published) == (report.exit_code, source.asked, bool(target.order))
 
@@ -178,9 +178,9 @@ def test_final_runs_once_a_session_date(tmp_path: Path) -> None:
     config = configuration(tmp_path, source, target)
 
     for minutes in range(0, 480, 5):
-        tick.run(config, now=FINAL + timedelta(minutes=minutes))
+        one_run.run(config, now=FINAL + timedelta(minutes=minutes))
     assert (1, 1) == (source.asked, target.runs)
-    tick.run(config, now=FINAL + timedelta(days=1))
+    one_run.run(config, now=FINAL + timedelta(days=1))
     assert (2, 2) == (source.asked, target.runs)
 
 
@@ -190,14 +190,14 @@ def test_final_counts_only_once_every_target_has_it(tmp_path: Path) -> None:
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=failure(PublishError))
     config = configuration(tmp_path, source, good, bad)
 
-    assert 75 == tick.run(config, now=FINAL).exit_code
+    assert 75 == one_run.run(config, now=FINAL).exit_code
     assert State(tmp_path / "state")["nse-fno"].final_date is None
     bad.error = None
-    assert 0 == tick.run(config, now=FINAL + timedelta(minutes=5)).exit_code
+    assert 0 == one_run.run(config, now=FINAL + timedelta(minutes=5)).exit_code
     # What the first of the two runs was remembered for.
     of_history = ("history.json", "replay.json", "later.js")
     assert FINAL_FILES == [path for path in bad.order if not path.endswith(of_history)]
-    tick.run(config, now=FINAL + timedelta(minutes=10))
+    one_run.run(config, now=FINAL + timedelta(minutes=10))
     assert 2 == source.asked
 
 
@@ -206,9 +206,9 @@ def test_a_missed_final_heals(tmp_path: Path) -> None:
     source, target = MemorySource(is_open=False, error=failure(SourceBlocked)), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    assert 75 == tick.run(config, now=FINAL).exit_code
+    assert 75 == one_run.run(config, now=FINAL).exit_code
     source.error = None
-    tick.run(config, now=FINAL + timedelta(minutes=5))
+    one_run.run(config, now=FINAL + timedelta(minutes=5))
     assert 1 == target.runs
 
 
@@ -217,8 +217,8 @@ def test_a_time_before_the_calendar_is_told_once_a_date(tmp_path: Path) -> None:
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    codes = [tick.run(config, now=BEFORE + timedelta(minutes=5 * n)).exit_code for n in range(3)]
-    tomorrow = tick.run(config, now=BEFORE + timedelta(days=1))
+    codes = [one_run.run(config, now=BEFORE + timedelta(minutes=5 * n)).exit_code for n in range(3)]
+    tomorrow = one_run.run(config, now=BEFORE + timedelta(days=1))
 
     assert [78, 0, 0] == codes
     assert "nse-fno: " in str(tomorrow.errors[0])
@@ -249,7 +249,7 @@ def test_past_the_calendars_end_the_body_decides(
     """On a weekday in the last known hours: published where it says open and is of today, exit 0 always."""
     source, target = MemorySource(as_of=as_of, is_open=is_open), MemoryPublisher()
 
-    report = tick.run(configuration(tmp_path, source, target), now=now)
+    report = one_run.run(configuration(tmp_path, source, target), now=now)
 
     assert (0, 1, published) == (report.exit_code, source.asked, bool(target.order))
 
@@ -261,7 +261,7 @@ def test_past_the_calendars_end_it_rests_outside_the_usual_hours(tmp_path: Path,
     """Before the open, while prices settle, and on a Saturday nothing is fetched."""
     source = MemorySource()
 
-    assert 0 == tick.run(configuration(tmp_path, source, MemoryPublisher()), now=now).exit_code
+    assert 0 == one_run.run(configuration(tmp_path, source, MemoryPublisher()), now=now).exit_code
     assert 0 == source.asked
 
 
@@ -271,7 +271,7 @@ def test_past_the_calendars_end_there_is_one_final_a_session(tmp_path: Path) -> 
     config = configuration(tmp_path, source, target)
 
     for minutes in (0, 5, 10):
-        tick.run(config, now=PRESUMED_FINAL + timedelta(minutes=minutes))
+        one_run.run(config, now=PRESUMED_FINAL + timedelta(minutes=minutes))
 
     assert (1, 1) == (source.asked, target.runs)
     assert "2027-01-04" == State(tmp_path / "state")["nse-fno"].final_date
@@ -284,10 +284,10 @@ def test_a_newcomer_sees_the_last_quotes_marked_closed(tmp_path: Path, now: date
     source, target = MemorySource(as_of=at("2026-09-16T16:00:00"), is_open=False), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    assert 0 == tick.run(config, now=now, interactive=True).exit_code
+    assert 0 == one_run.run(config, now=now, interactive=True).exit_code
     assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
     assert State(tmp_path / "state")["nse-fno"].final_date is None
-    tick.run(config, now=now, interactive=True)
+    one_run.run(config, now=now, interactive=True)
     assert 1 == target.runs
 
 
@@ -296,12 +296,12 @@ def test_force_overrides_guard_and_veto_but_marks_nothing_fresh(tmp_path: Path) 
     source, target = MemorySource(as_of=OPEN - timedelta(days=1)), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    tick.run(config, now=OPEN, force=True)
+    one_run.run(config, now=OPEN, force=True)
     assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
     source.as_of = None
-    tick.run(config, now=OPEN, force=True)
+    one_run.run(config, now=OPEN, force=True)
     assert b'"phase": "open"' in target.pages["nse-fno/snapshot.json"]
-    tick.run(config, now=SATURDAY, force=True)
+    one_run.run(config, now=SATURDAY, force=True)
     assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
 
 
@@ -310,7 +310,7 @@ def test_force_draws_the_day_before_after_the_close_too(tmp_path: Path) -> None:
     source, target = MemorySource(as_of=FINAL - timedelta(days=1), is_open=False), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    assert 0 == tick.run(config, now=FINAL, force=True).exit_code
+    assert 0 == one_run.run(config, now=FINAL, force=True).exit_code
     assert b'"phase": "closed"' in target.pages["nse-fno/snapshot.json"]
     assert State(tmp_path / "state")["nse-fno"].final_date is None
 
@@ -320,18 +320,18 @@ def test_figures_from_the_future_make_no_sense(tmp_path: Path) -> None:
     source, target = MemorySource(as_of=OPEN + timedelta(days=1)), MemoryPublisher()
     config = configuration(tmp_path, source, target)
 
-    report = tick.run(config, now=OPEN, force=True)
+    report = one_run.run(config, now=OPEN, force=True)
     assert (65, []) == (report.exit_code, target.order)
     assert "still to come" in str(report.errors[0])
     source.as_of = OPEN + timedelta(minutes=5)
-    assert 0 == tick.run(config, now=OPEN).exit_code
+    assert 0 == one_run.run(config, now=OPEN).exit_code
 
 
 def test_a_dry_run_publishes_and_remembers_nothing(tmp_path: Path) -> None:
     """It draws every file and says so."""
     source, target, said = MemorySource(), MemoryPublisher(), list[str]()
 
-    tick.run(configuration(tmp_path, source, target), now=OPEN, dry_run=True, say=said.append)
+    one_run.run(configuration(tmp_path, source, target), now=OPEN, dry_run=True, say=said.append)
 
     assert [] == target.order
     assert len(FILES) == sum(line.startswith("dry run: ") for line in said)
@@ -345,16 +345,16 @@ def test_a_failing_source_leaves_the_last_good_page(
     """The page stays as it was, the error names the market, and the next run works."""
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
-    tick.run(config, now=OPEN)
+    one_run.run(config, now=OPEN)
     before = dict(target.pages)
 
     source.error = failure(kind)
-    report = tick.run(config, now=OPEN + timedelta(minutes=5))
+    report = one_run.run(config, now=OPEN + timedelta(minutes=5))
 
     assert (code, before) == (report.exit_code, target.pages)
     assert ["nse-fno: it broke, because the test wants it: mend the test"] == [str(e) for e in report.errors]
     source.error = None
-    assert 0 == tick.run(config, now=OPEN + timedelta(minutes=10)).exit_code
+    assert 0 == one_run.run(config, now=OPEN + timedelta(minutes=10)).exit_code
     assert before != target.pages
 
 
@@ -366,7 +366,7 @@ def test_one_failing_target_does_not_stop_the_others(tmp_path: Path) -> None:
         MemoryPublisher("c:"),
     )
 
-    report = tick.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
 
     assert [FILES, [], FILES] == [target.order for target in targets]
     assert 75 == report.exit_code
@@ -376,7 +376,7 @@ def test_a_bug_in_one_target_does_not_stop_the_others(tmp_path: Path) -> None:
     """Even what nobody foresaw costs only the target it happens in; the code is that of a bug."""
     targets = MemoryPublisher("a:", error=ZeroDivisionError()), MemoryPublisher("b:")
 
-    report = tick.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
+    report = one_run.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN)
 
     assert (70, FILES) == (report.exit_code, targets[1].order)
 
@@ -385,7 +385,7 @@ def test_targets_that_all_refuse_share_their_code(tmp_path: Path) -> None:
     """Where every target refused the login the code is 77, and the market does not count as published."""
     targets = [MemoryPublisher(f"{n}:", error=failure(PublishRefused)) for n in range(2)]
 
-    assert 77 == tick.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN).exit_code
+    assert 77 == one_run.run(configuration(tmp_path, MemorySource(), *targets), now=OPEN).exit_code
     assert State(tmp_path / "state")["nse-fno"].published_at is None
 
 
@@ -396,9 +396,9 @@ def test_a_missing_secret_is_told_before_anything_is_asked(tmp_path: Path) -> No
     config = configuration(tmp_path, source, *targets)
 
     with pytest.raises(ConfigError) as caught:
-        tick.run(config, now=OPEN)
+        one_run.run(config, now=OPEN)
     assert (("0:: no password 0", "1:: no password 1"), 0) == (caught.value.problems, source.asked)
-    assert 0 == tick.run(config, now=NIGHT).exit_code
+    assert 0 == one_run.run(config, now=NIGHT).exit_code
 
 
 def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
@@ -406,7 +406,7 @@ def test_a_second_run_leaves_at_once(tmp_path: Path) -> None:
     source = MemorySource()
 
     with lock(tmp_path / "state"), pytest.raises(LockedError):
-        tick.run(configuration(tmp_path, source, MemoryPublisher()), now=OPEN)
+        one_run.run(configuration(tmp_path, source, MemoryPublisher()), now=OPEN)
     assert 0 == source.asked
 
 
@@ -414,7 +414,7 @@ def test_a_failing_market_does_not_stop_the_others(tmp_path: Path) -> None:
     """Each market has its folder; the top page is that of the first alone."""
     bad, good, target = MemorySource(error=failure(SourceNonsense)), MemorySource(), MemoryPublisher()
 
-    report = tick.run(configuration(tmp_path, bad, target, more=(("other", good),)), now=OPEN)
+    report = one_run.run(configuration(tmp_path, bad, target, more=(("other", good),)), now=OPEN)
 
     assert [
         *("other/snapshot.json", "other/snapshot.csv", "other/heatmap.svg", "other/index.html"),
@@ -427,7 +427,7 @@ def test_one_market_can_be_asked_for_alone(tmp_path: Path) -> None:
     """With `only`, the others are not even judged."""
     first, second, target = MemorySource(), MemorySource(), MemoryPublisher()
 
-    tick.run(configuration(tmp_path, first, target, more=(("other", second),)), now=OPEN, only="other")
+    one_run.run(configuration(tmp_path, first, target, more=(("other", second),)), now=OPEN, only="other")
 
     assert (0, 1) == (first.asked, second.asked)
 
@@ -437,10 +437,10 @@ def test_a_market_that_never_closes(tmp_path: Path) -> None:
     source, target = MemorySource(as_of=SATURDAY - timedelta(hours=23)), MemoryPublisher()
     config = configuration(tmp_path, source, target, session=SessionOptions(calendar="always"))
 
-    tick.run(config, now=SATURDAY)
+    one_run.run(config, now=SATURDAY)
     assert 1 == target.runs
     source.as_of = SATURDAY - timedelta(hours=25)
-    tick.run(config, now=SATURDAY)
+    one_run.run(config, now=SATURDAY)
     assert 1 == target.runs
 
 
@@ -449,7 +449,7 @@ def test_figures_of_a_session_over_midnight(tmp_path: Path) -> None:
     hours = SessionOptions(open="22:00", close="04:00", time_zone="Asia/Kolkata")
     source, target = MemorySource(), MemoryPublisher()
 
-    tick.run(configuration(tmp_path, source, target, session=hours), now=at("2026-09-18T01:00:00"))
+    one_run.run(configuration(tmp_path, source, target, session=hours), now=at("2026-09-18T01:00:00"))
 
     assert 1 == target.runs
 
@@ -466,7 +466,7 @@ def test_a_run_that_ended_meanwhile_is_seen(tmp_path: Path) -> None:
             State(tmp_path / "state").remember("nse-fno", final_date="2026-09-17")
             return ()
 
-    report = tick.run(configuration(tmp_path, source, Late()), now=FINAL)
+    report = one_run.run(configuration(tmp_path, source, Late()), now=FINAL)
 
     assert (0, 0) == (report.exit_code, source.asked)
     assert config.publishers == (target,)
@@ -479,7 +479,7 @@ def test_hostile_figures_reach_the_page_escaped(tmp_path: Path) -> None:
         MemoryPublisher(),
     )
 
-    tick.run(configuration(tmp_path, source, target), now=OPEN)
+    one_run.run(configuration(tmp_path, source, target), now=OPEN)
 
     assert b"<script>alert" not in target.pages["index.html"]
     assert b"<img" not in target.pages["index.html"]
@@ -491,7 +491,7 @@ def test_sources_that_hang_leave_the_others_time_to_be_published(tmp_path: Path)
     hanging = [(f"hangs-{n}", MemorySource(before=lambda: end.wait(60))) for n in range(3)]
     target = MemoryPublisher()
     config = configuration(tmp_path, MemorySource(), target, more=tuple(hanging))
-    report = tick.run(config._replace(deadline_seconds=1.5), now=OPEN)
+    report = one_run.run(config._replace(deadline_seconds=1.5), now=OPEN)
     end.set()
 
     assert "nse-fno/index.html" in target.pages
