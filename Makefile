@@ -29,7 +29,7 @@ test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test server
 	$(BIN)/python -m pytest -m serial
 
 quick: $(DEV)  ## the unit layer: the tests that start no process and no server
-	$(BIN)/python -m pytest $(PARALLEL) --numprocesses=logical -m "unit and not serial"
+	$(BIN)/python -m pytest $(PARALLEL) -m "unit and not serial"
 
 test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest versions of the dependencies
 	@[ -x .venv-lowest/bin/pytest ] || { $(PYTHON) -m venv .venv-lowest && \

@@ -85,13 +85,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Most tests wait for a server or a process: two workers a processor keep it busy.
+def pytest_xdist_auto_num_workers() -> int:
+    """Most tests wait for a server or a process: two workers a processor keep it busy."""
+    return 2 * (os.cpu_count() or 1)
 
-    `logical` is one a processor, for tests that compute: each further worker has to collect all of them, too.
-    """
-    processors = os.cpu_count() or 1
-    return processors if config.option.numprocesses == "logical" else 2 * processors
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of collected tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -156,11 +158,11 @@ def recorded_bodies() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _process_settings() -> Iterator[None]:
+def _process_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what a command changes in its process, which in the tests is not its own: garbage, signals."""
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # it would keep the garbage of all tests before
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     yield
-    gc.unfreeze()
     gc.enable()
     for number, handler in handlers.items():
         signal.signal(number, handler)
