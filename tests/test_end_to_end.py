@@ -173,7 +173,7 @@ def test_from_the_exchange_to_an_iframe(
     page.clock.install(time=FIRST + timedelta(seconds=10))
     page.goto(nginx.url("blog/"))
     frame = next(frame for frame in page.frames if frame.url.endswith("/heatmap/nse-fno/"))
-    frame.wait_for_selector("td[data-symbol]")
+    frame.wait_for_selector("#tools:not([hidden])")  # they move the map down as they appear
     shown = cells(frame)
     assert in_order(rows) == [(symbol, change) for symbol, change, _ in shown]
     assert expected_fills([change for _, change, _ in shown]) == [fill for _, _, fill in shown]

@@ -47,10 +47,13 @@ class Impostor:
         self.got: list[bytes] = []
 
     def __enter__(self) -> Self:
-        Thread(target=self._serve, daemon=True).start()
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)  # `accept` ends; a message under way is taken first
+        self._thread.join()
         self._socket.close()
 
     def _serve(self) -> None:

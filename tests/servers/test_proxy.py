@@ -204,9 +204,8 @@ def test_a_fault_for_some_connections_only(echo: Echo) -> None:
 
 def test_a_server_that_is_not_there() -> None:
     """The client is thrown out."""
-    with Proxy(free_port()) as proxy, connect(proxy) as client:
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
+    with Proxy(free_port()) as proxy, pytest.raises(ConnectionResetError), connect(proxy) as client:
+        client.recv(1)
 
 
 def test_nothing_is_left() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from socket import SO_REUSEADDR, SOL_SOCKET, socket
+from socket import socket
 
 import pytest
 
@@ -147,11 +147,9 @@ def test_the_key_that_is_shown(tmp_path: Path, login: str) -> None:
 @pytest.mark.parametrize("login", LOGINS)
 def test_no_key_is_shown(tmp_path: Path, login: str) -> None:
     """Where nothing listens there is nothing to trust, in one sentence."""
-    with serve(tmp_path, login) as server:
-        publisher = target(server, login=login)
-    with socket() as taken:  # but does not listen: no other process gets the port meanwhile
-        taken.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", server.port))
+    with serve(tmp_path, login) as server, socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # but does not listen: no other process gets the port meanwhile
+        publisher = target(server, login=login, port=taken.getsockname()[1])
         with pytest.raises(
             PublishError, match=r"no connection \(.*Connection refused\W*\): check host and port"
         ) as caught:
