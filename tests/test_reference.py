@@ -28,7 +28,7 @@ DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((CHECKOUT / "
 TABLES: dict[str, tuple[Any, ...]] = {
     "Top level": (loader.TopLevel,),
     "`[[market]]`": (loader.MarketTable,),
-    "`[[market.source]]`": tuple(map(plugins.source, plugins.SOURCES)),
+    "`[[market.source]]`": tuple(map(plugins.source_class, plugins.SOURCES)),
     "`[market.session]`": (packaged.SessionOptions,),
     "`[page]`": (PageOptions,),
     "`[gates]`": (GateOptions,),
@@ -36,7 +36,7 @@ TABLES: dict[str, tuple[Any, ...]] = {
     "`[archive]`": (ArchiveOptions,),
     "`[[alert]]`": (AlertOptions,),
     "`[monitor]`": (MonitorOptions,),
-    "`[[publish]]`": tuple(map(plugins.publisher, plugins.PUBLISHERS)),
+    "`[[publish]]`": tuple(map(plugins.publisher_class, plugins.PUBLISHERS)),
 }
 NOT_FIELDS = {"`[[market.source]]`": {"type"}}
 

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.pictures.market_map.past import forget_summaries
     from heatmap.sources.nse import symbols
 
-    market = config.named(arguments.market)[0]
+    market = config.select_markets(arguments.market)[0]
     now = parse_now(arguments.now)
     with _shelf(arguments, market) as shelf, opened(config) as store:
         days = _span(arguments, market, shelf, now)

@@ -73,7 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Do one action for every file that keeps a list. Raises ConfigError where no market has one."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = [market for market in config.named(arguments.market) if packaged.is_listed(market.session)]
+    markets = [
+        market for market in config.select_markets(arguments.market) if packaged.is_listed(market.session)
+    ]
     if not markets:
         known = " and ".join(packaged.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the snippet. Raises ConfigError where nothing says where the page is."""
     config = load(arguments.config)
-    market = config.named(arguments.market)[0]
+    market = config.select_markets(arguments.market)[0]
     url = arguments.url or config.public_url
     if url is None:
         problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'

@@ -78,7 +78,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.history.period_starts import sessions_needed
     from heatmap.sources.nse import symbols as nse_symbols
 
-    markets = config.named(arguments.market)
+    markets = config.select_markets(arguments.market)
     with backfill.opened(config) as store:
         kept = {found.market: found for found in store.status()}
         for market in markets:
@@ -122,7 +122,7 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.history import export
     from heatmap.sources.nse import symbols as nse_symbols
 
-    market = config.named(arguments.market)[0]
+    market = config.select_markets(arguments.market)[0]
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
         raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
     write = export.FORMATS[arguments.format]

@@ -175,7 +175,7 @@ def _built(table: dict[str, str | list[str]]) -> str:
     """Return the URL of a target that can be built from its table. Raises BadAnswer."""
     url = str(table["url"])
     try:
-        plugins.publisher(url.partition(":")[0].lower())(**table)
+        plugins.publisher_class(url.partition(":")[0].lower())(**table)
     except ConfigError as error:
         raise BadAnswer("; ".join(error.problems)) from error
     return url
@@ -191,7 +191,7 @@ def _target_url(answer: str) -> str:
     if _FOLDER.fullmatch(answer):
         return _built({"url": f"file:{quote(answer)}"})
     known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-    meant = fields.intended_target(answer, plugins.PUBLISHERS)
+    meant = fields.suggest_target(answer, plugins.PUBLISHERS)
     raise BadAnswer(f"an address begins with one of {known}{meant}")
 
 

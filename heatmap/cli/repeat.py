@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, voice: Console) -> int:
 def _tick_on(arguments: argparse.Namespace, voice: Console, signals: _Signals) -> int:
     every = parse(arguments.every)
     config = load(arguments.config)  # a mistake is told now, and not by every tick
-    config.named(arguments.market)
+    config.select_markets(arguments.market)
     if every != config.interval_minutes * UNITS["m"]:
         minutes = every / UNITS["m"]
         voice.warn(

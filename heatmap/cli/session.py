@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print each market's phase."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = config.named(arguments.market)
+    markets = config.select_markets(arguments.market)
     if arguments.json:
         print(json.dumps([_document(market, now) for market in markets], indent=1))
         return 0

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print how all fares. Return 0, or the code that the last tick's failure is worth."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
-    markets = config.named(arguments.market)
+    markets = config.select_markets(arguments.market)
     spoilt: list[str] = []
     state = State(config.state_directory, spoilt.append)
     try:

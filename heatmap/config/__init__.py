@@ -1,1 +1,1 @@
-"""heatmap.toml into frozen options, and the index of plugins."""
+"""Reads heatmap.toml into frozen options, and finds the classes of sources and publishers."""

@@ -1,4 +1,4 @@
-"""The keys of a configuration's tables: what each may hold, and which one was meant by another."""
+"""Converts the values of a configuration to the types of their fields, and suggests a target's URL."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from dataclasses import Field
 
-LARGEST_WHOLE = 999_999_999  # more than any key means; what counts by it goes on to fit databases and clocks
+LARGEST_INTEGER = 999_999_999  # more than any key needs; databases and clocks can still hold sums of it
 
-# How the annotation of a field is spelt, what TOML may hold for it, and how a person would call that.
+# By the text of a field's annotation: the Python types of TOML values that fit it, and their description.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
     "int": ((int,), "a whole number"),
@@ -25,47 +25,50 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def convert(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- whatever TOML holds
-    """Return a TOML value as its field wants it. Raises TypeError saying what it must be."""
+def convert(field: Field[Any], value: Any) -> object:  # noqa: ANN401 -- any TOML value
+    """Return a TOML value as the type of its field. Raises TypeError; its text describes the valid values.
+
+    `~` in a path becomes the home directory; a relative path stays relative.
+    """
     kind = str(field.type).removesuffix(" | None")
-    types, called = _KINDS[kind]
+    types, description = _KINDS[kind]
     fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
     if not fits:
-        raise TypeError(called)
-    if kind == "int" and abs(value) > LARGEST_WHOLE:
-        raise TypeError(f"{called} of at most {len(str(LARGEST_WHOLE))} digits")
+        raise TypeError(description)
+    if kind == "int" and abs(value) > LARGEST_INTEGER:
+        raise TypeError(f"{description} of at most {len(str(LARGEST_INTEGER))} digits")
     if kind == "float":
-        return _finite(value, called)
+        return _finite_float(value, description)
     if kind == "Path":
         return Path(os.path.expanduser(value))
     if kind == "Mapping[str, float]":
         if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in value.values()):
-            raise TypeError(called)
-        return {name: _finite(item, called) for name, item in value.items()}
+            raise TypeError(description)
+        return {name: _finite_float(item, description) for name, item in value.items()}
     if kind == "tuple[str, ...]":
         if not all(isinstance(item, str) for item in value):
-            raise TypeError(called)
+            raise TypeError(description)
         return tuple(value)
     return value
 
 
-def _finite(value: float, called: str) -> float:
-    """Return a number to reckon with. Raises TypeError for inf and nan, which TOML has, and beyond."""
+def _finite_float(value: float, description: str) -> float:
+    """Return a number as a finite float. Raises TypeError for inf, nan and integers too large for a float."""
     try:
-        found = float(value)
+        number = float(value)
     except OverflowError:
-        raise TypeError(called) from None
-    if not isfinite(found):
-        raise TypeError(called)
-    return found
+        raise TypeError(description) from None
+    if not isfinite(number):
+        raise TypeError(description)
+    return number
 
 
-def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> str:
-    """Return, as the end of a sentence, which target was probably meant by an address without a known scheme.
+def suggest_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> str:
+    """Return a hint for a target's URL with an unknown scheme: the end of a sentence, or "".
 
-    Nothing of the address is repeated but a path, for the rest may hold a password.
+    The hint repeats no part of the URL but a path, because the other parts may hold a password.
     """
-    scheme, colon, rest = url.strip().partition(":")
+    scheme, colon, after_scheme = url.strip().partition(":")
     scheme = scheme.lower()
     if "@" in scheme:
         return '; did you mean "sftp://user@host/folder" or "ftps://user@host/folder"?'
@@ -79,12 +82,15 @@ def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> 
         from urllib.parse import quote
 
         path = url.strip()
-        if path.startswith("//"):  # what follows two would be a host
+        if path.startswith("//"):  # after two slashes a host would follow
             path = "/" + path.lstrip("/")
         return f'; did you mean "file:{quote(path)}"?'
-    if scheme in ("http", "https") and "git" in rest.split("/")[2 if rest.startswith("//") else 0]:
+    if (
+        scheme in ("http", "https")
+        and "git" in after_scheme.split("/")[2 if after_scheme.startswith("//") else 0]
+    ):
         return '; did you mean "git+file:", with a clone of that repository?'
-    if scheme in _OF_WEB:
+    if scheme in _WEB_SCHEMES:
         return "; a web server takes pages by its account for files: ftps://user@host/folder or sftp://..."
     if scheme in _OTHER_SCHEMES:
         return f"; did you mean {_OTHER_SCHEMES[scheme]}?"
@@ -94,8 +100,8 @@ def intended_target(url: str, schemes: Sequence[str] | Mapping[str, object]) -> 
     return f"; did you mean {near[0]}:?" if near else ""
 
 
-# What people write for a target that bears another scheme here.
-_OF_WEB = ("http", "https", "dav", "davs", "webdav", "webdavs")
+# Schemes that people write, and the scheme of this program for the same kind of target.
+_WEB_SCHEMES = ("http", "https", "dav", "davs", "webdav", "webdavs")
 _OTHER_SCHEMES = {
     **dict.fromkeys(("ftpes", "ftp+tls", "ftptls", "ftpssl", "ftp+ssl", "tls", "ssl"), "ftps:"),
     **dict.fromkeys(("ssh", "scp", "rsync", "ssh+sftp"), "sftp:"),

@@ -1,4 +1,4 @@
-"""Finds the table of the configuration that a misplaced key belongs to. Only imported for the error."""
+"""Finds the table that a misplaced key belongs to. It is imported only for an error message."""
 
 from __future__ import annotations
 
@@ -39,32 +39,33 @@ _HEADERS = {
 }
 
 
-def find(key: str, known: Sequence[str]) -> str:
-    """Return where a key belongs, as "it belongs to [history] or [archive]"; "" if nothing knows it.
+def describe_place(key: str, valid_keys: Sequence[str]) -> str:
+    """Return the place of a key, such as "it belongs to [history] or [archive]"; "" if no table has the key.
 
-    `known` are the keys of the table that has it: a `[[publish]]` of another kind reads which kinds know it.
+    `valid_keys` are the valid keys of the table in which the key stands. If that is a `[[publish]]` table,
+    the answer lists the schemes whose tables have the key.
     """
     if key in _HEADERS:
         return f"this table begins with {_HEADERS[key]}"
     if key == "type":
         return "it belongs to [[market.source]]"
-    homes = [table for table, options in _TABLES.items() if _knows(options, key)]
-    schemes = [f"{name}:" for name in plugins.PUBLISHERS if _knows(plugins.publisher(name), key)]
+    places = [table for table, options in _TABLES.items() if _has_key(options, key)]
+    schemes = [f"{name}:" for name in plugins.PUBLISHERS if _has_key(plugins.publisher_class(name), key)]
     if schemes:
-        are_most = len(schemes) >= len(plugins.PUBLISHERS) / 2
-        is_plain = are_most and not _is_of_publisher(known)
-        homes.append("[[publish]]" if is_plain else f"a [[publish]] of {', '.join(schemes)}")
-    types = [f'"{name}"' for name in plugins.SOURCES if _knows(plugins.source(name), key)]
+        is_common = len(schemes) >= len(plugins.PUBLISHERS) / 2
+        is_short = is_common and not _is_publish_table(valid_keys)
+        places.append("[[publish]]" if is_short else f"a [[publish]] of {', '.join(schemes)}")
+    types = [f'"{name}"' for name in plugins.SOURCES if _has_key(plugins.source_class(name), key)]
     if types:
-        homes.append(f"a [[market.source]] of type {', '.join(types)}")
-    return f"it belongs to {' or '.join(homes)}" if homes else ""
+        places.append(f"a [[market.source]] of type {', '.join(types)}")
+    return f"it belongs to {' or '.join(places)}" if places else ""
 
 
-def _is_of_publisher(known: Sequence[str]) -> bool:
-    """Whether these are the keys of a `[[publish]]`, of whatever kind."""
-    kinds: list[type[Any]] = [plugins.publisher(name) for name in plugins.PUBLISHERS]
-    return any({*known} == {field.name for field in fields(kind)} for kind in kinds)
+def _is_publish_table(valid_keys: Sequence[str]) -> bool:
+    """Return whether these are the keys of a `[[publish]]` table with any scheme."""
+    classes: list[type[Any]] = [plugins.publisher_class(name) for name in plugins.PUBLISHERS]
+    return any({*valid_keys} == {field.name for field in fields(cls)} for cls in classes)
 
 
-def _knows(options: type[Any], key: str) -> bool:
+def _has_key(options: type[Any], key: str) -> bool:
     return any(field.name == key for field in fields(options))

@@ -1,4 +1,4 @@
-"""Which class answers to which name in a configuration; each is imported on first use."""
+"""The classes behind the names of a configuration. A class is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ PUBLISHERS = {  # by the scheme of the target's URL
 }
 
 
-def source(name: str) -> type[Source]:
-    """Return the source class called `name`. Raises KeyError."""
+def source_class(name: str) -> type[Source]:
+    """Return the class for the source type `name`. Raises KeyError."""
     return cast("type[Source]", _load(SOURCES, name))
 
 
-def publisher(scheme: str) -> type[Publisher]:
+def publisher_class(scheme: str) -> type[Publisher]:
     """Return the publisher class for a URL scheme. Raises KeyError."""
     return cast("type[Publisher]", _load(PUBLISHERS, scheme))
 
 
 def _load(index: Mapping[str, str], name: str) -> object:
     module, _, attribute = index[name].partition(":")
-    found: object = getattr(import_module(module), attribute)
-    return found
+    cls: object = getattr(import_module(module), attribute)
+    return cls

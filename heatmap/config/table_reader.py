@@ -1,8 +1,9 @@
-"""Tables of a configuration into dataclasses whose fields are their keys; every problem found is kept."""
+"""Turns the tables of a configuration into dataclasses. A dataclass has one field for each key."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heatmap.config import fields as keys
@@ -11,68 +12,81 @@ from heatmap.system import suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 
 class TableReader:
-    """The tables of the document `file_name`, whose relative paths start at `base`."""
+    """Reads the tables of the document `file_name` and collects their problems.
+
+    Relative paths start at the folder `base`.
+    """
 
     def __init__(self, base: Path, file_name: str) -> None:
         self.base = base
         self.file_name = file_name
         self.problems: list[str] = []
 
-    def located(self, plugin: Any) -> Any:  # noqa: ANN401 -- a source or a publisher, as it came
-        """Return what was built with its relative paths beginning at `base`; None stays None."""
-        return plugin.located(self.base) if hasattr(plugin, "located") else plugin
+    def list_tables(self, value: object, where: str) -> list[Mapping[str, Any]]:
+        """Return the tables of `[[where]]`; a single table is a list of one.
 
-    def tables(self, value: object, where: str) -> list[Mapping[str, Any]]:
-        """Return the tables of `[[where]]`, or one that stands alone; an empty one for what is no table."""
+        For any other value, add a problem and return one empty table.
+        """
         if isinstance(value, dict):
             value = [value]
         if isinstance(value, list) and all(isinstance(table, dict) for table in value):
             return value
-        self.problem(where, f"must be written as [[{where}]]")
+        self.add_problem(where, f"must be written as [[{where}]]")
         return [{}]
 
-    def build(self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
-        """Return `cls` made of the table's values, or None after noting what is wrong with them."""
+    def read(self, cls: type[Any], table: object, where: str, *, also: Sequence[str] = ()) -> Any:  # noqa: ANN401 -- an instance of `cls`, or None
+        """Return an instance of `cls` with the table's values, or None after adding the problems.
+
+        Relative paths start at `base`. `also` are keys of the table that another part of the program reads;
+        they help to suggest a key.
+        """
         if not isinstance(table, dict):
-            self.problem(where, "must be a table")
+            self.add_problem(where, "must be a table")
             return None
-        known = {field.name: field for field in fields(cls)}
+        own_fields = {field.name: field for field in fields(cls)}
         values: dict[str, Any] = {}
-        before = len(self.problems)
+        problem_count = len(self.problems)
         for key, value in table.items():
-            if key not in known:
-                self.problem(where, f"key {key!r} is not known{self.hint(key, [*known, *also])}")
+            if key not in own_fields:
+                hint = self.suggest_key(key, [*own_fields, *also])
+                self.add_problem(where, f"key {key!r} is not known{hint}")
                 continue
             try:
-                values[key] = keys.convert(known[key], value)
+                values[key] = keys.convert(own_fields[key], value)
             except TypeError as error:
-                self.problem(where, f"{key} must be {error}, not {suggestions.abbreviated(value)}")
-        for field in known.values():
-            required = field.default is MISSING and field.default_factory is MISSING
-            if required and field.name not in table:
-                self.problem(where, f"{field.name} is missing")
-        if len(self.problems) > before:
+                self.add_problem(where, f"{key} must be {error}, not {suggestions.abbreviated(value)}")
+        for field in own_fields.values():
+            is_required = field.default is MISSING and field.default_factory is MISSING
+            if is_required and field.name not in table:
+                self.add_problem(where, f"{field.name} is missing")
+            path = values.get(field.name, field.default)
+            if isinstance(path, Path):
+                values[field.name] = self.base / path
+        if len(self.problems) > problem_count:
             return None
-        return self.attempt(where, lambda: cls(**values))
+        return self.attempt(where, lambda: self._resolve_paths(cls(**values)))
 
-    def hint(self, key: str, known: Sequence[str]) -> str:
-        """Return, as the end of a sentence, what was probably meant by a key that a table does not know."""
-        return suggestions.suggestion(key, known)
+    def _resolve_paths(self, options: Any) -> Any:  # noqa: ANN401 -- an instance of any of the classes
+        """Resolve the paths that are no field of type Path, such as the one in the URL of a folder."""
+        return options.resolve_paths(self.base) if hasattr(options, "resolve_paths") else options
+
+    def suggest_key(self, key: str, valid_keys: Sequence[str]) -> str:
+        """Return a hint for an unknown key: the end of a sentence, such as ": did you mean 'title'?"."""
+        return suggestions.suggestion(key, valid_keys)
 
     def attempt(self, where: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 -- what `make` returns, or None
-        """Return what `make` returns, or None after noting what ConfigError it raised."""
+        """Call `make` and return its result. If it raises ConfigError, add the problems and return None."""
         try:
             return make()
         except ConfigError as error:
             for problem in error.problems:
-                self.problem(where, problem)
+                self.add_problem(where, problem)
             return None
 
-    def problem(self, where: str, what: str) -> None:
-        """Note what is wrong in a table; "" is what stands above all tables."""
+    def add_problem(self, where: str, problem: str) -> None:
+        """Add a problem of the table `where`; "" stands for the lines above all tables."""
         place = f"[{where}] " if where else ""
-        self.problems.append(f"{self.file_name}: {place}{what}")
+        self.problems.append(f"{self.file_name}: {place}{problem}")

@@ -1,4 +1,4 @@
-"""The keys above all tables of a configuration, and those of a `[[market]]` itself."""
+"""The keys above all tables of a configuration, and the keys of a `[[market]]` table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heatmap.system.web_address import is_web_address
 DEADLINE_SECONDS = 90.0
 DEFAULT_TITLE = "NSE F&O heatmap"
 LONGEST_TITLE = 200  # characters
-MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is a folder and part of an address
+MARKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # the name of a folder and a part of URLs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class TopLevel:
     title: str = DEFAULT_TITLE
     state_directory: Path = Path(idle.STATE_DIRECTORY)
     interval_minutes: int = 5
-    deadline_seconds: float | None = None  # None: DEADLINE_SECONDS, or 3/4 of the interval if that is less
+    deadline_seconds: float | None = None  # None: DEADLINE_SECONDS, at most 3/4 of the interval
     public_url: str | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +44,7 @@ class TopLevel:
 
 @dataclass(frozen=True, slots=True)
 class MarketTable:
-    """The keys of `[[market]]` that are not tables."""
+    """The keys of `[[market]]` whose values are not tables."""
 
     name: str
     title: str | None = None

@@ -76,7 +76,7 @@ class FolderPublisher:
         """A folder that refuses once will not think better of it a second later."""
         return 1
 
-    def located(self, base: Path) -> FolderPublisher:
+    def resolve_paths(self, base: Path) -> FolderPublisher:
         """Return the same target with a relative folder taken from `base`."""
         from urllib.parse import quote
 

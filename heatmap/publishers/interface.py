@@ -3,8 +3,9 @@
 A publisher is a frozen, slotted dataclass whose fields are its configuration table; the scheme of `url`
 chooses the class. Third-party and costly modules are imported inside the method that needs them: a closed
 market builds its publishers too, so to build one must stay cheap. It raises ConfigError from
-`__post_init__` for values that cannot be. Where it holds relative paths it has a method `located(base:
-Path) -> Self`, the same publisher with its paths taken from `base`.
+`__post_init__` for values that cannot be. Paths in fields of type `Path` are absolute. If a text field (the
+URL) holds a path, the class has a method `resolve_paths(base: Path) -> Self`: it returns the same publisher,
+and a relative path then starts at `base`.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def run(
     where no market is called `only`.
     """
     report = Report(say)
-    verdicts = [(market, phases.phase_at(market.calendar, now)) for market in config.named(only)]
+    verdicts = [(market, phases.phase_at(market.calendar, now)) for market in config.select_markets(only)]
     for market, verdict in verdicts:
         say(f"{market.name}: {verdict.phase}. {verdict.reason}")
 

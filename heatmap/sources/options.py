@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 -- heatmap.config.fields reads the annotations as they stand here
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
 
     from heatmap.system.http import Client, Limits
 
@@ -36,11 +35,6 @@ class OnlineSource:
     proxy_password_file: Path | None = None
     proxy_password_command: tuple[str, ...] | None = None
     impersonate: str | None = None
-
-    def located(self, base: Path) -> Self:
-        """Return the same source with relative paths taken from `base`."""
-        file = self.proxy_password_file
-        return replace(self, proxy_password_file=base / file) if file else self
 
     def option_problems(self) -> list[str]:
         """Say what is wrong with these options."""

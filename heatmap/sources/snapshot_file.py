@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,9 @@ class SnapshotFile(OnlineSource):
         if problems:
             raise ConfigError(problems)
 
-    def located(self, base: Path) -> SnapshotFile:
-        """Return the same source with relative paths taken from `base`."""
-        from pathlib import Path
-
-        located = OnlineSource.located(
-            self, base
-        )  # no super(): a slotted dataclass is not the class it was written as
-        return replace(located, path=str(base / Path(self.path).expanduser())) if self.path else located
+    def resolve_paths(self, base: Path) -> SnapshotFile:
+        """Return the same source; if its path is relative, it now starts at `base`."""
+        return replace(self, path=str(base / os.path.expanduser(self.path))) if self.path else self
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
         """Return what the file holds now. Raises SourceError."""

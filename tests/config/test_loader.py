@@ -204,8 +204,8 @@ OPTIONS = {
     "[history]": HistoryOptions,
     "[archive]": ArchiveOptions,
     "[[alert]]": AlertOptions,
-    **{f'[market.source] of type "{name}"': plugins.source(name) for name in plugins.SOURCES},
-    **{f"[[publish]] of {scheme}:": plugins.publisher(scheme) for scheme in plugins.PUBLISHERS},
+    **{f'[market.source] of type "{name}"': plugins.source_class(name) for name in plugins.SOURCES},
+    **{f"[[publish]] of {scheme}:": plugins.publisher_class(scheme) for scheme in plugins.PUBLISHERS},
 }
 
 

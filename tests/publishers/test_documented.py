@@ -38,4 +38,4 @@ def test_every_key_is_told(scheme: str) -> None:
     told = set(re.findall(r"^(?:    (\w+) = |\| `(\w+)` )", section, re.MULTILINE))
     names = {name for pair in told for name in pair if name}
 
-    assert {field.name for field in fields(plugins.publisher(scheme))} <= names  # type: ignore[arg-type]
+    assert {field.name for field in fields(plugins.publisher_class(scheme))} <= names  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ def test_the_three_forms(tmp_path: Path) -> None:
     urls = ("file:site", "file:/srv/web", "file:///srv/web")
 
     assert [f"file:{tmp_path}/site", "file:/srv/web", "file:/srv/web"] == [
-        FolderPublisher(url).located(tmp_path).name for url in urls
+        FolderPublisher(url).resolve_paths(tmp_path).name for url in urls
     ]
 
 

@@ -114,7 +114,7 @@ def test_fetches_again(made: Made) -> None:
 @pytest.mark.parametrize("name", sorted(plugins.SOURCES))
 def test_plugin(name: str) -> None:
     """A source is a frozen, slotted dataclass that takes its configuration's table and nothing else."""
-    plugin: Any = plugins.source(name)
+    plugin: Any = plugins.source_class(name)
     assert hasattr(plugin, "__slots__")
     assert plugin.__dataclass_params__.frozen
     assert [*inspect.signature(plugin.fetch).parameters] == ["self", "now", "folder"]

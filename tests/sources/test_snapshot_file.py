@@ -39,7 +39,7 @@ def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
     """A saved answer of the exchange is understood."""
     with Exchange(now=NOW) as exchange:
         (tmp_path / "saved.json").write_bytes(exchange.body())
-    snapshot = SnapshotFile(path="saved.json").located(tmp_path).fetch(now=NOW)
+    snapshot = SnapshotFile(path="saved.json").resolve_paths(tmp_path).fetch(now=NOW)
     assert (snapshot.source, snapshot.as_of, len(snapshot.quotes)) == ("nse", NOW, 210)
 
 
@@ -57,7 +57,7 @@ def test_second_hand(tmp_path: Path) -> None:
     occasion = PageContext("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
     published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
     (tmp_path / "snapshot.json").write_bytes(published)
-    second = SnapshotFile(path="snapshot.json").located(tmp_path).fetch(now=NOW)
+    second = SnapshotFile(path="snapshot.json").resolve_paths(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
@@ -91,7 +91,7 @@ def test_over_http(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     """Nothing brings it but a person, or the program that writes it: exit code 78, with its whole path."""
     with pytest.raises(SourceError, match=str(tmp_path)) as caught:
-        SnapshotFile(path="gone.json").located(tmp_path).fetch(now=NOW)
+        SnapshotFile(path="gone.json").resolve_paths(tmp_path).fetch(now=NOW)
     assert caught.value.exit_code == 78
 
 
@@ -161,12 +161,12 @@ def test_configuration(table: dict[str, str]) -> None:
     assert "pw" not in str(caught.value)
 
 
-def test_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolve_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths start at the given folder, ~ at home; absolute ones and addresses stay."""
     monkeypatch.setenv("HOME", "/home/me")
-    assert SnapshotFile(path="a/b.json").located(tmp_path).path == str(tmp_path / "a/b.json")
-    assert SnapshotFile(path="/a/b.json").located(tmp_path).path == "/a/b.json"
-    assert SnapshotFile(path="~/b.json").located(tmp_path).path == "/home/me/b.json"
-    assert SnapshotFile(url="https://a.example/b").located(tmp_path) == SnapshotFile(
+    assert SnapshotFile(path="a/b.json").resolve_paths(tmp_path).path == str(tmp_path / "a/b.json")
+    assert SnapshotFile(path="/a/b.json").resolve_paths(tmp_path).path == "/a/b.json"
+    assert SnapshotFile(path="~/b.json").resolve_paths(tmp_path).path == "/home/me/b.json"
+    assert SnapshotFile(url="https://a.example/b").resolve_paths(tmp_path) == SnapshotFile(
         url="https://a.example/b"
     )

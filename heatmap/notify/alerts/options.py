@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
@@ -97,7 +97,3 @@ class AlertOptions:
     def covers(self, market: str) -> bool:
         """Whether it looks at this market."""
         return not self.markets or market in self.markets
-
-    def located(self, base: Path) -> AlertOptions:
-        """Return the same options with a relative path taken from `base`."""
-        return replace(self, url_file=self.url_file and base / self.url_file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError
@@ -51,14 +51,6 @@ class MonitorOptions:
     def pings(self) -> bool:
         """Whether there is an address to ping."""
         return self.ping_url_env is not None or self.ping_url_file is not None
-
-    def located(self, base: Path) -> MonitorOptions:
-        """Return the same options with relative paths taken from `base`."""
-        return replace(
-            self,
-            ping_url_file=self.ping_url_file and base / self.ping_url_file,
-            textfile=self.textfile and base / self.textfile,
-        )
 
 
 class MonitorSettings(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError, PublishImpossible
@@ -47,10 +47,6 @@ class FtpPublisher(Remote):
             problems.extend(error.problems)
         if problems:
             raise ConfigError(problems)
-
-    def located(self, base: Path) -> FtpPublisher:
-        """Return the same target with relative paths taken from `base`."""
-        return replace(self, password_file=self.password_file and base / self.password_file)
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: a password for a user."""
@@ -97,11 +93,6 @@ class FtpsPublisher(FtpPublisher):
 
     ca_file: Path | None = None
     implicit: bool = False
-
-    def located(self, base: Path) -> FtpsPublisher:
-        """Return the same target with relative paths taken from `base`."""
-        password_file = self.password_file and base / self.password_file
-        return replace(self, password_file=password_file, ca_file=self.ca_file and base / self.ca_file)
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: a password for a user, the file of authorities."""

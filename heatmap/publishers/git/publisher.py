@@ -68,9 +68,9 @@ class GitPublisher:
         """The path of the checkout, decoded."""
         return self._parse_url().folder
 
-    def located(self, base: Path) -> GitPublisher:
+    def resolve_paths(self, base: Path) -> GitPublisher:
         """Return the same target; if its path is relative, it now starts at `base`."""
-        return replace(self, url=f"git+{self._parse_url().located(base).url}")
+        return replace(self, url=f"git+{self._parse_url().resolve_paths(base).url}")
 
     def problems(self) -> Sequence[str]:
         """Return a sentence for each thing that is missing: the command, the checkout."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
@@ -79,11 +79,6 @@ class S3Publisher(Remote):
     def replace(self) -> str:
         """A file takes another's place in one step, as it arrives."""
         return "rename"
-
-    def located(self, base: Path) -> S3Publisher:
-        """Return the same target with relative paths taken from `base`."""
-        file, ca_file = self.secret_access_key_file, self.ca_file
-        return replace(self, secret_access_key_file=file and base / file, ca_file=ca_file and base / ca_file)
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: the library, a key, the file of authorities."""

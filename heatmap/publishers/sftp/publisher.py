@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,16 +64,6 @@ class SftpPublisher(Remote):
     def by_password(self) -> bool:
         """Whether the login is by password."""
         return any((self.password_env, self.password_file, self.password_command))
-
-    def located(self, base: Path) -> SftpPublisher:
-        """Return the same target with relative paths taken from `base`."""
-        return replace(
-            self,
-            identity_file=self.identity_file and base / self.identity_file,
-            known_hosts_file=base / self.known_hosts_file,
-            config_file=self.config_file and base / self.config_file,
-            password_file=self.password_file and base / self.password_file,
-        )
 
     def problems(self) -> Sequence[str]:
         """Say what is missing: the client, the password, a file that is named."""

@@ -13,12 +13,9 @@ GOOD = {"name": "movers", "change_percent": 5.0}
 
 
 def test_what_can_be() -> None:
-    """A rule is enough: then the feed is told; a relative file starts at the configuration."""
+    """A rule is enough: then the events go into the feed. An address makes a web hook."""
     assert not AlertOptions(**GOOD).posts  # type: ignore[arg-type]
-    posting = AlertOptions(**GOOD, url_file=Path("url"), feed=False).located(Path("/etc/heatmap"))  # type: ignore[arg-type]
-
-    assert Path("/etc/heatmap/url") == posting.url_file
-    assert posting.posts
+    assert AlertOptions(**GOOD, url_file=Path("url"), feed=False).posts  # type: ignore[arg-type]
     assert AlertOptions("a", year_low=True, url_env="A", kind="telegram", chat_id="-100123").posts
     assert AlertOptions("a", year_low=True, url_env="A", kind="telegram", chat_id="@channel").posts
 

@@ -10,19 +10,6 @@ from heatmap.errors import ConfigError
 from heatmap.notify.monitoring.options import MonitorOptions
 
 
-def test_paths_start_at_the_configuration() -> None:
-    """Relative ones; absolute ones stay."""
-    options = MonitorOptions(ping_url_file=Path("ping-url"), textfile=Path("/var/lib/x/heatmap.prom"))
-
-    located = options.located(Path("/etc/heatmap"))
-
-    assert (Path("/etc/heatmap/ping-url"), Path("/var/lib/x/heatmap.prom")) == (
-        located.ping_url_file,
-        located.textfile,
-    )
-    assert MonitorOptions() == MonitorOptions().located(Path("/etc/heatmap"))
-
-
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

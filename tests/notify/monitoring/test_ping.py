@@ -155,7 +155,7 @@ def test_the_address_comes_from_where_it_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HEATMAP_PING_URL", "https://hc.example.org/from-the-environment")
 
     assert ping.address(MonitorOptions(ping_url_env="HEATMAP_PING_URL")).endswith("/from-the-environment")
-    assert ping.address(MonitorOptions(ping_url_file=Path("ping-url")).located(tmp_path)).endswith("-file")
+    assert ping.address(MonitorOptions(ping_url_file=file)).endswith("-file")
 
 
 @pytest.mark.parametrize("value", [SECRET, f"ftp://host/{SECRET}", f"https:///{SECRET}", f"https://h:x/{SECRET}", f"https://h/ {SECRET}", f"https://[h/{SECRET}"])  # fmt: skip

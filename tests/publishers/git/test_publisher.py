@@ -1244,6 +1244,8 @@ def test_what_cannot_be(wrong: dict[str, str]) -> None:
 
 def test_relative_to_the_configuration(tmp_path: Path) -> None:
     """As with file:, and other branches and folders keep their names."""
-    publisher = GitPublisher("git+file:my%20site", branch="pages/été", folder="/docs/").located(tmp_path)
+    publisher = GitPublisher("git+file:my%20site", branch="pages/été", folder="/docs/").resolve_paths(
+        tmp_path
+    )
 
     assert f"git+file:{tmp_path}/my site (pages/été)" == publisher.name

@@ -674,11 +674,11 @@ def test_what_is_missing_is_told_beforehand(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_secret_in_a_file(scripted: ScriptedS3, tmp_path: Path) -> None:
-    """A file relative to the configuration, that only its owner can read."""
+    """A file that only its owner can read."""
     (tmp_path / "secret").write_text(CANARY)
     (tmp_path / "secret").chmod(0o600)
-    publisher = target(scripted, secret_access_key_env=None, secret_access_key_file=Path("secret"))
-    publisher.located(tmp_path).publish(PAGES, soon())
+    publisher = target(scripted, secret_access_key_env=None, secret_access_key_file=tmp_path / "secret")
+    publisher.publish(PAGES, soon())
 
     assert STORED == scripted.objects
 

@@ -276,5 +276,5 @@ def test_secret_of_the_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert source._proxy_with_login() == "http://me%40home:p%3Aw%2F%40@proxy.example:3128"
     (tmp_path / "secret").write_text("filed\n")
     (tmp_path / "secret").chmod(0o600)
-    filed = Nse(proxy="socks5h://me@proxy.example", proxy_password_file=Path("secret")).located(tmp_path)
+    filed = Nse(proxy="socks5h://me@proxy.example", proxy_password_file=tmp_path / "secret")
     assert filed._proxy_with_login() == "socks5h://me:filed@proxy.example"
