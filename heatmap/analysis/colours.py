@@ -77,7 +77,7 @@ def steps(first: str, last: str, count: int) -> list[str]:
     exact = list(Color(first).range_to(Color(last), min(count, EXACT_STEPS)))
     if count <= EXACT_STEPS:
         return [colour.hex_l for colour in exact]
-    return _read_off(exact, count)
+    return _interpolate(exact, count)
 
 
 def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
@@ -214,7 +214,7 @@ def _mean(first: int, last: int) -> int:
     return (first + last) // 2
 
 
-def _read_off(exact: Sequence[Color], count: int) -> list[str]:
+def _interpolate(exact: Sequence[Color], count: int) -> list[str]:
     """Return `count` colours on straight lines between those given, ends included."""
     channels = [[channel * 255 for channel in colour.rgb] for colour in exact]
     scale = (len(channels) - 1) / (count - 1)

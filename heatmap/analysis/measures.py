@@ -123,7 +123,7 @@ def standard_scores(values: Sequence[float | None]) -> Values:
         return [None] * len(values)
     mean = fsum(known) / len(known)
     deviation = sqrt(fsum((value - mean) ** 2 for value in known) / len(known))
-    if _is_nothing(deviation, mean):
+    if _is_zero_spread(deviation, mean):
         return [None if value is None else 0.0 for value in values]
     return [None if value is None else finite_or_none((value - mean) / deviation) for value in values]
 
@@ -162,10 +162,10 @@ def _centre_and_spread(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _score(value: float, centre: float, spread: float) -> float | None:
-    return 0.0 if _is_nothing(spread, centre) else finite_or_none((value - centre) / spread)
+    return 0.0 if _is_zero_spread(spread, centre) else finite_or_none((value - centre) / spread)
 
 
-def _is_nothing(spread: float, centre: float) -> bool:
+def _is_zero_spread(spread: float, centre: float) -> bool:
     """Whether a spread is none: equal numbers may differ from their own mean in the last bit."""
     return spread <= 1e-12 * max(abs(centre), 1.0)
 

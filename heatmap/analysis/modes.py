@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Mode(NamedTuple):
-    """One way to read a market. `formula`, `caveat` and `needs` are sentences for its reader."""
+    """One way to read a market. `formula`, `caveat` and `required_data` are sentences for its reader."""
 
     name: str
     label: str
     unit: str  # "currency" is the market's own
-    ramp: Literal["two-sided", "orange", "blue"]
+    palette_kind: Literal["two-sided", "orange", "blue"]
     measure: Callable[[Sequence[Quote], str], measures.Values] | None  # None: it takes the history
     formula: str
     caveat: str
-    needs: str  # what the source must supply
+    required_data: str  # what the source must supply
     centre: float = 0.0  # of a two-sided mode: where gains and losses meet
     clamp: float | None = None  # how far from the centre the strongest shades begin; None: by period
     decimals: int = 2  # that its values are written with, but for amounts of money
@@ -41,7 +41,7 @@ class Mode(NamedTuple):
     @property
     def two_sided(self) -> bool:
         """Whether its values have two sides: better and worse than the centre."""
-        return self.ramp == "two-sided"
+        return self.palette_kind == "two-sided"
 
 
 MODES = {
@@ -51,68 +51,68 @@ MODES = {
             name="change",
             label="Percent change",
             unit="%",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=measures.percent_changes,
             formula="(last price / the close before the period − 1) × 100, as the source gives it.",
             caveat="Longer periods are not adjusted for splits and bonuses.",
-            needs="a percent change over this period",
+            required_data="a percent change over this period",
         ),
         Mode(
             name="rs",
             label="Relative strength",
             unit="σ",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=measures.relative_strengths,
             formula="(percent change − mean of the market) / standard deviation of the market (population).",
             caveat="It is relative: on a day of −5 % a stock at −2 % is strong and still losing. "
             "Trust it beyond ±1.5 σ only.",
-            needs="a percent change over this period, of three stocks or more",
+            required_data="a percent change over this period, of three stocks or more",
             clamp=2.0,
         ),
         Mode(
             name="sector",
             label="Against its sector",
             unit="σ",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=measures.sector_scores,
             formula="(percent change − median of the sector) / "
             "(median absolute deviation of the sector × 1.4826).",
             caveat="Sectors of fewer than four stocks are measured against the whole market. "
             "Near 0 in a sector that moved is a stock that moved with it; far from 0, one that did not.",
-            needs="a percent change over this period, of three stocks or more",
+            required_data="a percent change over this period, of three stocks or more",
             clamp=2.0,
         ),
         Mode(
             name="liquidity",
             label="Liquidity",
             unit="%",
-            ramp="orange",
+            palette_kind="orange",
             measure=measures.turnover_rates,
             formula="Volume of the day / free-float shares × 100. Shaded by percentile.",
             caveat="Always today's, never cumulative. Depths do not compare across markets.",
-            needs="volume, last price and free-float market capitalisation",
+            required_data="volume, last price and free-float market capitalisation",
             periods=(DAY,),
         ),
         Mode(
             name="amount",
             label="Traded amount",
             unit="currency",
-            ramp="blue",
+            palette_kind="blue",
             measure=measures.traded_amounts,
             formula="Money traded during the day. Shaded by percentile.",
             caveat="Always today's, never cumulative. Depths do not compare across markets.",
-            needs="the money traded",
+            required_data="the money traded",
             periods=(DAY,),
         ),
         Mode(
             name="range",
             label="Place in range",
             unit="%",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=measures.range_positions,
             formula="(last price − low) / (high − low) × 100, of the day or of the last 52 weeks.",
             caveat="0 is the low, 100 the high. Without a range there is no place in it.",
-            needs="last price, high and low",
+            required_data="last price, high and low",
             centre=50.0,
             decimals=0,
             clamp=50.0,
@@ -129,14 +129,14 @@ HISTORY_MODES = {
             name="bands",
             label="Place in bands",
             unit="%",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=None,
             formula="Bollinger's %B × 100: (last price − lower band) / (upper band − lower band) × 100. "
             f"The bands lie {BAND_DEVIATIONS} standard deviations (population) either side of the "
             f"mean of the last {BAND_SESSIONS} closes, the last price among them.",
             caveat="0 is the lower band, 100 the upper; beyond them a price is unusually low or high, "
             "which is no signal by itself: it may walk along a band.",
-            needs=f"the closes of {BAND_SESSIONS - 1} sessions before this one",
+            required_data=f"the closes of {BAND_SESSIONS - 1} sessions before this one",
             centre=50.0,
             clamp=50.0,
             decimals=0,
@@ -146,38 +146,38 @@ HISTORY_MODES = {
             name="momentum",
             label="Momentum",
             unit="σ",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=None,
             formula="Change over the period / (standard deviation of its daily changes × √ its sessions).",
             caveat="It compares a stock with its own restlessness: beyond ±2 σ the move is larger than "
             "chance makes once in twenty times. Short periods know that restlessness poorly.",
-            needs="the closes of every session of the period",
+            required_data="the closes of every session of the period",
             clamp=2.0,
         ),
         Mode(
             name="volume",
             label="Unusual volume",
             unit="×",
-            ramp="orange",
+            palette_kind="orange",
             measure=None,
             formula="Volume so far / the median volume by this time of day in the last 20 sessions. "
             "Shaded by percentile.",
             caveat="Until five sessions' ticks by this time are kept, it is against the mean volume of the "
             "last 20 whole sessions times the share of trading time that is over, which makes the first "
             "and the last hour look busier than they are.",
-            needs="volume, and ticks or daily bars of earlier sessions",
+            required_data="volume, and ticks or daily bars of earlier sessions",
             periods=(DAY,),
         ),
         Mode(
             name="opening-range",
             label="Opening range",
             unit="%",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=None,
             formula="How far the last price is above the high, or below the low, of the first 15 minutes, "
             "in % of that range.",
             caveat="0 is inside the range. A range is known once the 15 minutes are over.",
-            needs="high and low of the session's first 15 minutes",
+            required_data="high and low of the session's first 15 minutes",
             clamp=100.0,
             decimals=0,
             periods=(DAY,),
@@ -186,15 +186,15 @@ HISTORY_MODES = {
             name="streak",
             label="Streak",
             unit="sessions",
-            ramp="two-sided",
+            palette_kind="two-sided",
             measure=None,
             formula="Sessions in a row, this one included, with a change of the same sign.",
             caveat="It counts days, not their size. A day without change ends it.",
-            needs="the closes of earlier sessions",
+            required_data="the closes of earlier sessions",
             clamp=5.0,
             decimals=0,
             periods=(DAY,),
         ),
     )
 }
-EVERY = MODES | HISTORY_MODES
+ALL_MODES = MODES | HISTORY_MODES

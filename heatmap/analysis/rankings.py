@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
 
 RANK, PERCENTILE = "rank", "percentile"
-HEATS = (0.5, 1.0, 2.0)  # how many times the usual clamp a reader may choose
+CLAMP_FACTORS = (0.5, 1.0, 2.0)  # how many times the usual clamp a reader may choose
 MOST_PERIODS = 12  # of a source; what is beyond them is not drawn
 
 
@@ -25,7 +25,7 @@ class Scale(NamedTuple):
     name: str  # "rank", "percentile", or how many times the usual clamp: "0.5", "1", "2"
     shades: tuple[int, ...]  # of the known values only
     clamp: float | None = None  # how far from the centre the strongest shades begin; None: never clipped
-    clipped: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
+    beyond_clamp: tuple[int, int] = (0, 0)  # how many values lie beyond the clamp, above and below
 
 
 class Ranking(NamedTuple):
@@ -91,7 +91,10 @@ def rank_values(
     if mode.two_sided:
         shown = mode.rounded(known)
         offsets = [value - mode.centre for value in shown]
-        scales = [_by_value(offsets, usual * heat, heat) for heat in (HEATS if mode.clamp is None else [1.0])]
+        scales = [
+            _scale_by_value(offsets, usual * heat, heat)
+            for heat in (CLAMP_FACTORS if mode.clamp is None else [1.0])
+        ]
         if mode.clamp is None:
             scales.insert(0, Scale(RANK, tuple(colours.rank_shades(shown))))
     else:
@@ -101,7 +104,7 @@ def rank_values(
     )
 
 
-def relative(change: Ranking) -> Ranking:
+def rank_relative_strength(change: Ranking) -> Ranking:
     """Return the reading of relative strength over the period of a reading of the percent change.
 
     Its values are that one's scores, so all but the shades is there already. Without scores of its own.
@@ -110,7 +113,7 @@ def relative(change: Ranking) -> Ranking:
     if mode.clamp is None or not change.scores:
         message = "it takes a clamp and scores"
         raise ValueError(message)
-    scale = _by_value(mode.rounded(change.scores), mode.clamp, 1.0)
+    scale = _scale_by_value(mode.rounded(change.scores), mode.clamp, 1.0)
     return change._replace(mode=mode.name, values=change.scores, scores=(), scales=(scale,))
 
 
@@ -129,7 +132,7 @@ def rank_all(
     }
 
 
-def _by_value(offsets: Sequence[float], clamp: float, heat: float) -> Scale:
+def _scale_by_value(offsets: Sequence[float], clamp: float, heat: float) -> Scale:
     """Shade by size: the neutral shade at the centre, the strongest at ±`clamp` and beyond."""
     shades, above, below = colours.value_shades(offsets, clamp)
     return Scale(f"{heat:g}", tuple(shades), clamp, (above, below))

@@ -32,24 +32,24 @@ def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> li
 def describe_gaps(gaps: Sequence[Gap]) -> list[str]:
     """Return a sentence for each target to which days are still to be brought."""
     return [
-        f"{gap.target} lacks the archived {_listed(gap.pending)}: the next runs that reach it bring "
+        f"{gap.target} lacks the archived {_list_days(gap.pending)}: the next runs that reach it bring "
         f"{'it' if len(gap.pending) == 1 else 'them'}, and until then its list of days leads to no such page"
         for gap in gaps
         if gap.pending
     ]
 
 
-def lines(market: str, gaps: Sequence[Gap]) -> list[str]:
+def describe_missing(market: str, gaps: Sequence[Gap]) -> list[str]:
     """Return a line for each target that lacks days which cannot be brought any more."""
     return [
-        f"{gap.target} lacks {_counted(gap.missing)}, kept here no longer: copy {market}/"
+        f"{gap.target} lacks {_count_days(gap.missing)}, kept here no longer: copy {market}/"
         f"{wording.day_folder(gap.missing[0])} and the like from another target"
         for gap in gaps
         if gap.missing
     ]
 
 
-def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
+def as_json(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
     """Return the same for programs."""
     return [
         {
@@ -61,7 +61,7 @@ def documents(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
     ]
 
 
-def _listed(days: Sequence[date]) -> str:
+def _list_days(days: Sequence[date]) -> str:
     """Return the maps of some days as a list in words."""
     named = [wording.format_day(day) for day in days]
     if len(named) > MOST_NAMED:
@@ -69,7 +69,7 @@ def _listed(days: Sequence[date]) -> str:
     return f"map of {named[0]}" if len(named) == 1 else f"maps of {', '.join(named[:-1])} and {named[-1]}"
 
 
-def _counted(days: Sequence[date]) -> str:
+def _count_days(days: Sequence[date]) -> str:
     if len(days) == 1:
         return f"the archived map of {wording.format_day(days[0])}"
     return f"{len(days)} archived maps, from {wording.format_day(days[0])} to {wording.format_day(days[-1])}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from heatmap.cli.commands import complete
-from heatmap.cli.log import complain
+from heatmap.cli.log import print_error
 from heatmap.cli.now import parse_now
 from heatmap.cli.progress import Progress
 from heatmap.errors import EXIT_OK, ConfigError, HistoryError, SourceError, UsageError
@@ -32,12 +32,12 @@ HELP = "read the exchange's daily archives"
 USUAL_DAYS = 366  # without --from: the longest period a page shows
 MOST_SHOWN = 8  # days in one sentence
 MOST_ACTIONS = 200  # lines; a year has about as many, a folder of nonsense thousands
-ARCHIVES_OF = "nse"  # the source whose archives are known
+ARCHIVE_SOURCE = "nse"  # the source whose archives are known
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap history backfill`."""
-    add_span(parser)
+    add_date_options(parser)
     parser.add_argument(
         "--folder", type=Path, help="read files already downloaded, by the exchange's own names"
     )
@@ -50,29 +50,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
 
 
-def add_span(parser: argparse.ArgumentParser) -> None:
+def add_date_options(parser: argparse.ArgumentParser) -> None:
     """Add --from and --to, whose values are `first` and `last`."""
     for name, what in (("from", "first"), ("to", "last")):
         parser.add_argument(
-            f"--{name}", dest=what, type=_date, metavar="DATE", help=f"the {what} day, such as 2026-07-20"
+            f"--{name}",
+            dest=what,
+            type=_parse_date,
+            metavar="DATE",
+            help=f"the {what} day, such as 2026-07-20",
         )
 
 
-def opened(config: Config) -> Store:
+def open_history(config: Config) -> Store:
     """Open the history; what is found damaged is told on stderr. Raises HistoryError."""
     from heatmap.history.store import open_store
 
-    return open_store(config.history, config.state_directory, note)
+    return open_store(config.history, config.state_directory, print_note)
 
 
-def day_told(day: date) -> str:
+def format_day(day: date) -> str:
     """Return a day in words."""
     return f"{day:%d %b %Y}"
 
 
-def days_told(days: Sequence[date]) -> str:
+def format_days(days: Sequence[date]) -> str:
     """Return days in words, of many the first ones and how many more."""
-    shown = ", ".join(map(day_told, days[:MOST_SHOWN]))
+    shown = ", ".join(map(format_day, days[:MOST_SHOWN]))
     return f"{shown} and {len(days) - MOST_SHOWN:,} more" if len(days) > MOST_SHOWN else shown
 
 
@@ -84,8 +88,8 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
 
     market = config.select_markets(arguments.market)[0]
     now = parse_now(arguments.now)
-    with _shelf(arguments, market) as shelf, opened(config) as store:
-        days = _span(arguments, market, shelf, now)
+    with _open_archive(arguments, market) as shelf, open_history(config) as store:
+        days = _find_days(arguments, market, shelf, now)
         known = () if arguments.again else store.archived_sessions(market.name)
         wanted = [day for day in days if day not in set(known)]
         with Progress(sys.stderr) as progress:
@@ -94,12 +98,12 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 market.name,
                 wanted,
                 shelf,
-                aliases=symbols.with_kept(market.calendar, config.state_directory).aliases,
+                aliases=symbols.with_kept(market.calendar, config.state_directory).symbol_changes,
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )
         if filled.stored and not filled.stopped:
-            _learn_symbols(shelf, config)
+            _save_symbol_changes(shelf, config)
         forget_summaries(config.state_directory)
         calendar = symbols.with_kept(market.calendar, config.state_directory)
         findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
@@ -111,7 +115,7 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     return _report(filled, findings, today, is_all=arguments.folder is not None)
 
 
-def _learn_symbols(shelf: ArchiveFolder | ArchiveServer, config: Config) -> None:
+def _save_symbol_changes(shelf: ArchiveFolder | ArchiveServer, config: Config) -> None:
     """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
     from heatmap.sources.nse import symbols
     from heatmap.sources.options import FOLDER
@@ -125,7 +129,7 @@ def _learn_symbols(shelf: ArchiveFolder | ArchiveServer, config: Config) -> None
             )  # with a database elsewhere, nothing else has made it
             symbols.save(config.state_directory / FOLDER, symbols.parse(body))
     except (HistoryError, SourceError, OSError) as error:
-        note(f"the exchange's list of symbols that changed is left out: {error}")
+        print_note(f"the exchange's list of symbols that changed is left out: {error}")
 
 
 def _report(filled: BackfillResult, found: Detection | None, today: date, *, is_all: bool) -> int:
@@ -137,19 +141,19 @@ def _report(filled: BackfillResult, found: Detection | None, today: date, *, is_
         print(f"  left out   {filled.dropped:,} rows without a usable symbol or price")
     missing = [day for day in filled.missing if day != today]
     if len(missing) < len(filled.missing):
-        print(f"  not yet    {day_told(today)}: the exchange publishes a day's archive in the evening")
+        print(f"  not yet    {format_day(today)}: the exchange publishes a day's archive in the evening")
     if missing and is_all:
-        print(f"  missing    {days_told(missing)}")
+        print(f"  missing    {format_days(missing)}")
     if found and found.compared:
         print(f"  compared   {found.compared:,} previous closes: {found.met:,} meet the close before them")
         _print_actions(found.actions)
     errors = list(filled.problems)
     if missing and not is_all:
-        errors.append(HistoryError(f"the exchange has no archive of {days_told(missing)}: try again later"))
+        errors.append(HistoryError(f"the exchange has no archive of {format_days(missing)}: try again later"))
     if filled.stopped:
         errors.append(filled.stopped)
     for error in errors:
-        complain(error)
+        print_error(error)
     return errors[-1].exit_code if errors else EXIT_OK
 
 
@@ -164,7 +168,7 @@ def _print_actions(found: Sequence[CorporateAction]) -> None:
         print("  if you know what it was, write an [[action]] into your overrides file: docs/calendar.md")
 
 
-def _shelf(
+def _open_archive(
     arguments: argparse.Namespace, market: Market
 ) -> AbstractContextManager[ArchiveFolder | ArchiveServer]:
     """Return where the archives are. Raises UsageError, or HistoryImpossible."""
@@ -177,10 +181,10 @@ def _shelf(
     if arguments.folder is not None:
         return nullcontext(archive_files.ArchiveFolder(arguments.folder))
     names = [named.name for named in market.sources]
-    if not any(name.startswith(ARCHIVES_OF) for name in names):
+    if not any(name.startswith(ARCHIVE_SOURCE) for name in names):
         raise UsageError(
             f"{market.name} has the source {' and '.join(map(repr, names))}, and only the archives of "
-            f"{ARCHIVES_OF!r} are known: give files you have with --folder"
+            f"{ARCHIVE_SOURCE!r} are known: give files you have with --folder"
         )
     from heatmap.sources.nse import live
 
@@ -193,7 +197,7 @@ def _shelf(
     return archive_files.ArchiveServer(arguments.archive_url, arguments.archive_url, site.BROWSER_HEADERS)
 
 
-def _span(
+def _find_days(
     arguments: argparse.Namespace, market: Market, shelf: ArchiveFolder | ArchiveServer, now: datetime
 ) -> list[date]:
     """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
@@ -217,17 +221,17 @@ def _span(
     days = backfill.settled(calendar, first, last, now)
     asked = [day for day in folder if (arguments.first or day) <= day <= (arguments.last or day)]
     if strange := sorted(set(asked) - set(days)):
-        note(f"left out, for the calendar knows no session then that is over: {days_told(strange)}")
+        print_note(f"left out, for the calendar knows no session then that is over: {format_days(strange)}")
     return days
 
 
-def _date(text: str) -> date:
+def _parse_date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-07-20") from None
 
 
-def note(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Print a sentence on stderr."""
     print(f"heatmap: {complete(sentence)}", file=sys.stderr)

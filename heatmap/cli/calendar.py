@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HELP = "compare the calendar with the exchange's holiday list, or bring it up to date"
 
 
-class _Kept(NamedTuple):
+class _Destination(NamedTuple):
     """The files that may keep a list, and the markets that go by them."""
 
     files: tuple[HolidayFile, ...]  # at least one, in the order in which they are tried
@@ -79,34 +79,36 @@ def run(arguments: argparse.Namespace) -> int:
     if not markets:
         known = " and ".join(packaged.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
-    lists = holiday_files.without_leftovers(_lists(arguments.body, markets))
-    if arguments.action is _check or _is_read():
+    lists = holiday_files.without_leftovers(_load_lists(arguments.body, markets))
+    if arguments.action is _check or _is_terminal():
         for sentence in (sentence for listed in lists for sentence in listed.apart):
             print(f"note: {sentence}")
     try:
-        return max(int(arguments.action(kept, lists, now, arguments)) for kept in _files(config, markets))
+        return max(
+            int(arguments.action(kept, lists, now, arguments)) for kept in _find_destinations(config, markets)
+        )
     except SourceError as error:
-        raise _about(arguments.body, error) from error
+        raise _with_subject(arguments.body, error) from error
 
 
-def _is_read() -> bool:
+def _is_terminal() -> bool:
     """Whether somebody reads along; cron would mail each day that nothing is new."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _files(config: Config, markets: Sequence[Market]) -> list[_Kept]:
+def _find_destinations(config: Config, markets: Sequence[Market]) -> list[_Destination]:
     """Return the files of the markets, each once. Raises ConfigError."""
     base = config.files[0].parent
-    found: dict[Path, _Kept] = {}
+    found: dict[Path, _Destination] = {}
     for market in markets:
         files = tuple(holiday_files.candidates(market.session, base, config.state_directory))
         path = files[0].path
         named = (*found[path].markets, market.name) if path in found else (market.name,)
-        found[path] = _Kept(files, named, market.calendar)
+        found[path] = _Destination(files, named, market.calendar)
     return list(found.values())
 
 
-def _lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays, ...]:
+def _load_lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays, ...]:
     """Return the exchange's lists, from a file or asked for. Raises ConfigError and SourceError."""
     if body is None:
         sources = (named.source for market in markets for named in market.sources)
@@ -116,15 +118,17 @@ def _lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays, ...]
     except OSError as error:
         raise ConfigError([f"{body} cannot be read ({error.strerror}): name another with --from"]) from error
     except SourceError as error:
-        raise _about(body, error) from error
+        raise _with_subject(body, error) from error
 
 
-def _about(body: Path | None, error: SourceError) -> SourceError:
+def _with_subject(body: Path | None, error: SourceError) -> SourceError:
     """Return the same error with its subject."""
     return error.saying(f"{body or 'the list of the exchange'} {error}")
 
 
-def _update(kept: _Kept, lists: Sequence[Holidays], now: datetime, arguments: argparse.Namespace) -> int:
+def _update(
+    kept: _Destination, lists: Sequence[Holidays], now: datetime, arguments: argparse.Namespace
+) -> int:
     """Write what is missing into one file, or show it."""
     today = now.astimezone(ZoneInfo(kept.calendar.time_zone)).date()
     if arguments.dry_run:
@@ -134,14 +138,14 @@ def _update(kept: _Kept, lists: Sequence[Holidays], now: datetime, arguments: ar
         file, updates = holiday_files.save(kept.files, lists, today)
         text = updates[-1].text
     is_new = text != file.text
-    if not is_new and not _is_read():
+    if not is_new and not _is_terminal():
         return EXIT_OK
     for listed, update in zip(lists, updates, strict=True):
-        _tell(kept, listed, update)
+        _print_update(kept, listed, update)
     if not is_new:
         print("  nothing to write")
     elif arguments.dry_run:
-        _show(file.path, file.text, text)
+        _print_diff(file.path, file.text, text)
     else:
         if file is not kept.files[0]:
             print(f"  {kept.files[0].path} cannot be written, so the list is kept in the state directory")
@@ -149,7 +153,7 @@ def _update(kept: _Kept, lists: Sequence[Holidays], now: datetime, arguments: ar
     return EXIT_OK
 
 
-def _tell(kept: _Kept, listed: Holidays, update: Update) -> None:
+def _print_update(kept: _Destination, listed: Holidays, update: Update) -> None:
     """Print what a list adds, and where the user's own entries differ from it."""
     print(f"{', '.join(kept.markets)}: the exchange's list of {listed.year}")
     for change in update.new:
@@ -165,7 +169,9 @@ def _tell(kept: _Kept, listed: Holidays, update: Update) -> None:
         )
 
 
-def _check(kept: _Kept, lists: Sequence[Holidays], now: datetime, _arguments: argparse.Namespace) -> int:
+def _check(
+    kept: _Destination, lists: Sequence[Holidays], now: datetime, _arguments: argparse.Namespace
+) -> int:
     """Tell where calendar and lists differ, and which sessions to come have no hours yet."""
     calendar, names = kept.calendar, ", ".join(kept.markets)
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
@@ -197,7 +203,7 @@ def _compare(calendar: Calendar, listed: Holidays, names: str) -> int:
     return EXIT_DATA
 
 
-def _show(path: Path, before: str, after: str) -> None:
+def _print_diff(path: Path, before: str, after: str) -> None:
     """Print what would change in the file."""
     from difflib import unified_diff
 

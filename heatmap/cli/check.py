@@ -52,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line a thing; return the code that a tick would fail with, 0 where all is well."""
     config = load(arguments.config)
     report = Report(print)
-    _tell("configuration", commands.configuration(config))
+    _print_ok("configuration", commands.configuration(config))
     _check_state(config, report)
-    _tell("picture", _pictures(config))
+    _print_ok("picture", _describe_pictures(config))
     _check_monitor(config)
     _check_history(config)
-    _check_sequel(config)
+    _check_follow_up(config)
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     visitor = Visitor(config.public_url) if config.public_url else None
@@ -74,18 +74,18 @@ def _check_state(config: Config, report: Report) -> None:
     """Say whether the state directory can be used; what else is wrong with it fails no run."""
     try:
         with lock(config.state_directory):
-            State(config.state_directory, partial(_warn, "state"))
-            _tell("state", f"{config.state_directory} is writable")
+            State(config.state_directory, partial(_print_warning, "state"))
+            _print_ok("state", f"{config.state_directory} is writable")
     except LockedError:
-        _tell("state", f"{config.state_directory} is in use by a run at this moment")
+        _print_ok("state", f"{config.state_directory} is in use by a run at this moment")
     except ConfigError as error:
-        _fail("state", error, report)
+        _print_failure("state", error, report)
         return
     try:
         for problem in state_check.find_problems(config):
-            _warn("state", problem)
+            _print_warning("state", problem)
     except OSError as error:
-        _warn("state", f"{error.filename} cannot be read ({error.strerror})")
+        _print_warning("state", f"{error.filename} cannot be read ({error.strerror})")
 
 
 def _check_monitor(config: Config) -> None:
@@ -95,10 +95,10 @@ def _check_monitor(config: Config) -> None:
     options = config.monitor
     found = problems(options)
     for problem in found:
-        _warn("monitor", problem)
+        _print_warning("monitor", problem)
     if options and not found:
         told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
-        _tell("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
+        _print_ok("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
 
 
 def _check_history(config: Config) -> None:
@@ -107,10 +107,10 @@ def _check_history(config: Config) -> None:
 
     options, folder = config.history, config.state_directory
     if not options.enabled:
-        _tell("history", "switched off")
+        _print_ok("history", "switched off")
         return
     if options.url is None and not (folder / FILE_NAME).exists():
-        _tell(
+        _print_ok(
             "history",
             "nothing yet. A run with the day's figures begins it. "
             "For earlier sessions: `heatmap history backfill`",
@@ -118,19 +118,19 @@ def _check_history(config: Config) -> None:
         return
 
     try:
-        warn = partial(_warn, "history")
+        warn = partial(_print_warning, "history")
         with open_store(options, folder, warn, Deadline(config.deadline_seconds)) as store:
             kept, size, pooler = store.status(), store.size_bytes(), store.pooler()
     except HistoryError as error:
-        _warn("history", str(error))
+        _print_warning("history", str(error))
         return
     held = [f"{found.market} {found.sessions:,} sessions, {found.ticks:,} ticks" for found in kept]
     place = options.url.partition("?")[0] if options.url else FILE_NAME
     way = f", through a pooler in {pooler} mode" if pooler else ""
-    _tell("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}{way}")
+    _print_ok("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}{way}")
 
 
-def _check_sequel(config: Config) -> None:
+def _check_follow_up(config: Config) -> None:
     """Say what the archive and alerts come to, and what keeps alerts from being told, which fails no tick."""
     from heatmap.run.follow_up import feed_problem, problems
 
@@ -138,20 +138,22 @@ def _check_sequel(config: Config) -> None:
     if config.archive is None or config.archive.enabled:
         kept = "each session's final map is kept"
     problem = feed_problem(config)
-    _tell("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
+    _print_ok("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
     for found in problems(config):
         name, _, problem = found.partition(": ")
-        _warn(f"alert {name}", problem)
+        _print_warning(f"alert {name}", problem)
     if config.alerts:
-        _tell("alerts", ", ".join(f"{alert.name} ({_told(alert)})" for alert in config.alerts))
+        _print_ok(
+            "alerts", ", ".join(f"{alert.name} ({_describe_channels(alert)})" for alert in config.alerts)
+        )
 
 
-def _told(alert: AlertOptions) -> str:
+def _describe_channels(alert: AlertOptions) -> str:
     """Say who is told of an alert."""
     return " and ".join([*(["feed"] if alert.feed else []), *([alert.kind] if alert.posts else [])])
 
 
-def _pictures(config: Config) -> str:
+def _describe_pictures(config: Config) -> str:
     """Say which pictures a tick publishes, and how to get the other."""
     if not config.page.png:
         return "heatmap.svg"
@@ -163,7 +165,7 @@ def _pictures(config: Config) -> str:
 def _check_market(market: Market, now: datetime, report: Report) -> None:
     """Ask every source; one that fails is a failure where no other has what it would give."""
     verdict = phases.phase_at(market.calendar, now)
-    _tell(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
+    _print_ok(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
     failed: list[tuple[NamedSource, SourceError]] = []
     answered: list[NamedSource] = []
     for named in market.sources:
@@ -174,16 +176,18 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
             continue
         answered.append(named)
         as_of = f"{snapshot.as_of.astimezone(ZoneInfo(market.calendar.time_zone)):%d %b %Y %H:%M:%S %Z}"
-        _tell(f"{market.name} source", f"{named.label} answers: {len(snapshot.quotes)} quotes as of {as_of}")
+        _print_ok(
+            f"{market.name} source", f"{named.label} answers: {len(snapshot.quotes)} quotes as of {as_of}"
+        )
         difference = clocks.find_difference(now, snapshot.clock_offset, snapshot.as_of)
         if difference is not None:
-            _warn("clock", clocks.describe(difference))
+            _print_warning("clock", clocks.describe(difference))
     lives = any(not is_closing(named) for named in answered)  # of which closing prices can be had, too
     for named, fault in failed:
         if lives:
-            _warn(f"{market.name} source", f"{named.label}: {fault}; others give what it does not")
+            _print_warning(f"{market.name} source", f"{named.label}: {fault}; others give what it does not")
         else:
-            _fail(f"{market.name} source", fault.saying(f"{named.label}: {fault}"), report)
+            _print_failure(f"{market.name} source", fault.saying(f"{named.label}: {fault}"), report)
 
 
 def _check_target(
@@ -205,32 +209,32 @@ def _check_target(
         except UnknownHostKey:
             if fingerprints is None:
                 raise
-            host_keys.offer(cast("SftpPublisher", target), fingerprints, seconds)
+            host_keys.confirm(cast("SftpPublisher", target), fingerprints, seconds)
             description = target.check(Deadline(seconds), pages, visit)
-        _tell(target.name, description)
+        _print_ok(target.name, description)
     except (ConfigError, PublishError) as error:
         report.failed_targets += 1
-        _fail(target.name, error, report)
+        _print_failure(target.name, error, report)
 
 
 def _check_public_url(visitor: Visitor, report: Report) -> None:
     """Say whether visitors find what is published; where they do not, that is a failure."""
     what = "public_url"
     try:
-        visitor.conclude(partial(_tell, what), partial(_warn, what))
+        visitor.conclude(partial(_print_ok, what), partial(_print_warning, what))
     except ConfigError as error:
-        _fail(what, error, report)
+        _print_failure(what, error, report)
 
 
-def _tell(what: str, found: str) -> None:
+def _print_ok(what: str, found: str) -> None:
     print(complete(f"  ok    {what}: {found}"), flush=True)
 
 
-def _warn(what: str, found: str) -> None:
+def _print_warning(what: str, found: str) -> None:
     print(complete(f"  WARN  {what}: {found}"), flush=True)
 
 
-def _fail(what: str, error: HeatmapError, report: Report) -> None:
+def _print_failure(what: str, error: HeatmapError, report: Report) -> None:
     report.errors.append(error)
     sentence = str(error).removeprefix(f"{what}: ")  # targets name themselves
     print(complete(f"  FAIL  {what}: {sentence}"), flush=True)

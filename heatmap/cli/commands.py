@@ -43,7 +43,7 @@ def complete(message: str, space: str = " ") -> str:
     """
     if "`" not in message:
         return message
-    return _COMMAND.sub(lambda found: _completed(found).replace(" ", space), message)
+    return _COMMAND.sub(lambda found: _complete_command(found).replace(" ", space), message)
 
 
 def complete_installs(text: str) -> str:
@@ -98,7 +98,7 @@ def configuration(config: Config) -> str:
     )
 
 
-def _completed(found: re.Match[str]) -> str:
+def _complete_command(found: re.Match[str]) -> str:
     if found[1]:
         return heatmap(found[1])
     extra = _EXTRA.fullmatch(found[2])
@@ -125,7 +125,7 @@ def _requirement(extra: str) -> list[str]:
         found = distribution(DISTRIBUTION)
     except PackageNotFoundError:
         return [f"{package_files.CHECKOUT}[{extra}]"]
-    origin = _origin(found)
+    origin = _read_origin(found)
     url = str(origin.get("url", ""))
     path = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
     if "vcs_info" in origin:
@@ -137,11 +137,11 @@ def _requirement(extra: str) -> list[str]:
     if "archive_info" in origin and (path is None or path.is_file()):
         return [f"{DISTRIBUTION}[{extra}] @ {url}"]
     if origin:  # that folder or file is gone: what the extra consists of can still be installed
-        return _parts(found, extra)
+        return _extra_requirements(found, extra)
     return [f"{DISTRIBUTION}[{extra}]"]
 
 
-def _origin(found: Distribution) -> dict[str, dict[str, str]]:
+def _read_origin(found: Distribution) -> dict[str, dict[str, str]]:
     try:
         origin = json.loads(found.read_text("direct_url.json") or "{}")
     except ValueError:
@@ -149,7 +149,7 @@ def _origin(found: Distribution) -> dict[str, dict[str, str]]:
     return origin if isinstance(origin, dict) else {}
 
 
-def _parts(found: Distribution, extra: str) -> list[str]:
+def _extra_requirements(found: Distribution, extra: str) -> list[str]:
     """Return the requirements that an extra, or several, add."""
     asked = extra.split(",")
     parts = (line.partition(";") for line in found.requires or ())

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from heatmap.analysis.colours import GRADIENTS
-from heatmap.analysis.modes import EVERY, MODES
+from heatmap.analysis.modes import ALL_MODES, MODES
 from heatmap.config.loader import load
 from heatmap.errors import ConfigError, UsageError
 from heatmap.pages import embed
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
     parser.add_argument(
-        "--mode", metavar="MODE", help=f"what is measured: {', '.join(EVERY)} (default: change)"
+        "--mode", metavar="MODE", help=f"what is measured: {', '.join(ALL_MODES)} (default: change)"
     )
     parser.add_argument("--layout", choices=LAYOUTS, help="how it is drawn (default: table)")
     parser.add_argument(
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _choices(arguments: argparse.Namespace, config: Config) -> embed.EmbedChoices:
     """Return what the page is to show first, without what it shows anyway. Raises UsageError."""
     history = config.history
-    modes = [*EVERY] if history.enabled else [*MODES]
+    modes = [*ALL_MODES] if history.enabled else [*MODES]
     periods = [*embed.SOURCE_PERIODS, *(history.periods if history.enabled else ())]
     for option, value, known in (("mode", arguments.mode, modes), ("period", arguments.period, periods)):
         if value is not None and value not in known:

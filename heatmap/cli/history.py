@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     backfill.add_arguments(_action(actions, "backfill", backfill.HELP, backfill.run))
     _action(actions, "status", "tell what is kept, and which sessions are missing", _status)
     export = _action(actions, "export", "write the daily bars out", _export)
-    backfill.add_span(export)
+    backfill.add_date_options(export)
     export.add_argument(
         "--format", choices=FORMATS, default="csv", help="(default: csv; parquet is an extra)"
     )
@@ -79,7 +79,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     from heatmap.sources.nse import symbols as nse_symbols
 
     markets = config.select_markets(arguments.market)
-    with backfill.opened(config) as store:
+    with backfill.open_history(config) as store:
         kept = {found.market: found for found in store.status()}
         for market in markets:
             found = kept.get(market.name)
@@ -94,15 +94,15 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
             print(f"{market.name}: {found.sessions:,} sessions with daily bars")
             if sessions:
                 archived = len(store.archived_sessions(market.name))
-                print(f"  first      {backfill.day_told(sessions[0])}")
-                print(f"  last       {backfill.day_told(sessions[-1])}")
+                print(f"  first      {backfill.format_day(sessions[0])}")
+                print(f"  last       {backfill.format_day(sessions[-1])}")
                 print(f"  archives   {archived:,} of them")
-            print(f"  missing    {backfill.days_told(gaps(market.calendar, sessions)) or 'none'}")
+            print(f"  missing    {backfill.format_days(gaps(market.calendar, sessions)) or 'none'}")
             needed = sessions_needed(config.history.periods)
             if found.sessions < needed:
                 command = commands.heatmap("history backfill")
                 print(f"  periods    the longest takes {needed:,} sessions; earlier ones come by {command}")
-            print(f"  ticks      {found.ticks:,}{_between(found.first_tick, found.last_tick, market)}")
+            print(f"  ticks      {found.ticks:,}{_format_span(found.first_tick, found.last_tick, market)}")
             symbols = store.newest_symbols(market.name) or None
             calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
             pending_text.print_pending(pending_actions.read_store(store, market.name, calendar))
@@ -110,7 +110,7 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     return EXIT_OK
 
 
-def _between(first: datetime | None, last: datetime | None, market: Market) -> str:
+def _format_span(first: datetime | None, last: datetime | None, market: Market) -> str:
     if first is None or last is None:
         return ""
     zone = ZoneInfo(market.calendar.time_zone)
@@ -126,9 +126,9 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
         raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
     write = export.FORMATS[arguments.format]
-    with backfill.opened(config) as store:
+    with backfill.open_history(config) as store:
         calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
-        bars = _bars(store, market.name, calendar, arguments)
+        bars = _read_bars(store, market.name, calendar, arguments)
         try:
             if arguments.output is None:
                 write(bars, market.name, sys.stdout.buffer)
@@ -154,7 +154,7 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _bars(
+def _read_bars(
     store: Store, market: str, calendar: Calendar, arguments: argparse.Namespace
 ) -> Iterator[Sequence[Bar]]:
     """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
@@ -172,20 +172,20 @@ def _bars(
             named = ", ".join(unexplained[: backfill.MOST_SHOWN]) + (
                 f" and {more:,} more" if more > 0 else ""
             )
-            backfill.note(
+            backfill.print_note(
                 f"the bars of {named} are on different terms before and after what no split or bonus "
                 "explains. To see them: `heatmap history status`"
             )
     for day in days:
         bars = store.bars(market, day, 1)
         if arguments.adjusted:
-            bars = adjustment.adjust(symbol_changes.rename(bars, calendar.aliases), found)
+            bars = adjustment.adjust(symbol_changes.rename(bars, calendar.symbol_changes), found)
         yield bars
 
 
 def _prune(_: argparse.Namespace, config: Config) -> int:
     """Forget, and say how much."""
-    with backfill.opened(config) as store:
+    with backfill.open_history(config) as store:
         before = store.size_bytes()
         pruned = store.prune(config.history)
         print(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPTION = "--trust-host-key"
 
 
-def offer(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) -> None:
+def confirm(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) -> None:
     """Show the key that a server has; write it down if the user, or one of `fingerprints`, vouches for it.
 
     Without any the user is asked at the terminal. Raises PublishError where the key stays unknown,

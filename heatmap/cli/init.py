@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force")
     example = commands.complete_installs((find_templates() / FILE_NAME).read_text("utf-8"))
     if not arguments.no_input and _is_terminal():
-        return _SetUp(path.absolute(), example).run()
+        return _Setup(path.absolute(), example).run()
     _write(path, example, overwrite=arguments.force)
     print(f"{path} is written. Read it, and fill in where the page goes. Then:")
     for words in NEXT_STEPS:
@@ -53,7 +53,7 @@ def _is_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-class _SetUp:
+class _Setup:
     """The way from the first question to the first page. `path` is absolute."""
 
     def __init__(self, path: Path, example: str) -> None:

@@ -73,14 +73,16 @@ def ask_market() -> Answers:
         print("  Note: NSE restricts the redistribution of its data. To publish it you need the right to.")
     if kind == 1:
         index = ask("Name of the index", INDEX)
-        name, title = _short_name(index), f"{index} heatmap"
+        name, title = _make_market_name(index), f"{index} heatmap"
     elif kind == 2:
-        key, value = ask("Path of the file, or its address on the web", None, _source).split(" ", 1)
+        key, value = ask("Path of the file, or its address on the web", None, _parse_source).split(" ", 1)
         source = {"type": "file", key: value}
-        name = ask("Short name of the market, which is also its folder on the web server", name, _market_name)
+        name = ask(
+            "Short name of the market, which is also its folder on the web server", name, _parse_market_name
+        )
     elif kind == 3:
         source = {"type": "recording"}
-    title = ask("Title of the page", title, _title)
+    title = ask("Title of the page", title, _parse_title)
     return Answers(title, name, {}, source, index)
 
 
@@ -93,7 +95,7 @@ def ask_target(is_there: Callable[[str], bool]) -> Target:
         "  sftp://user@www.example.org/public_html/heatmap\n"
         "  s3://bucket/heatmap   git+file:clone-of-a-repository"
     )
-    url = ask("Folder or address", "site", _target_url)
+    url = ask("Folder or address", "site", _parse_target_url)
     scheme = urlsplit(url).scheme
     table: dict[str, str | list[str]] = {"url": url}
     if scheme in {"file", "git+file"}:
@@ -108,16 +110,16 @@ def ask_target(is_there: Callable[[str], bool]) -> Target:
     if scheme == "s3":
         _ask_bucket(table)
     if scheme == "sftp" and choose("How do you log in?", ["with a key, as ssh does", "with a password"]) == 0:
-        file = ask("File of the private key (Enter: those that ssh finds)", "", _key_file)
+        file = ask("File of the private key (Enter: those that ssh finds)", "", _parse_key_file)
         return Target({**table, **({"identity_file": file} if file else {})}, None)
-    _tell_missing_extra(scheme)
+    _print_missing_extra(scheme)
     return Target(*_ask_secret(table, _PASSWORDS[scheme], is_there))
 
 
 def ask_public_url() -> str | None:
     """Return under which address visitors find the pages; None where it is not known."""
     question = "\nUnder which address do visitors find that folder? (Enter: not known yet)"
-    return ask(question, "", _public_url) or None
+    return ask(question, "", _parse_public_url) or None
 
 
 def _ask_secret(
@@ -134,10 +136,10 @@ def _ask_secret(
         choices.append(f"it is in {login.file} already")
     kind = choose(f"Where does the program get the {what} from?", choices)
     if kind == 1:
-        variable = ask("Name of the variable", login.variable, _variable)
+        variable = ask("Name of the variable", login.variable, _parse_variable)
         return {**table, f"{login.prefix}_env": variable}, None
     if kind == 2:
-        command = ask("Command", None, lambda answer: _command(answer, login.prefix))
+        command = ask("Command", None, lambda answer: _parse_command(answer, login.prefix))
         return {**table, f"{login.prefix}_command": shlex.split(command)}, None
     secret = Secret(login.file, ask_secret(what.capitalize(), secrets.MAX_BYTES)) if kind == 0 else None
     return {**table, f"{login.prefix}_file": login.file}, secret
@@ -154,7 +156,7 @@ def _ask_bucket(table: dict[str, str | list[str]]) -> None:
 
         def parse(answer: str, key: str = key) -> str:
             if answer:
-                _built({**table, key: answer})
+                _check_target({**table, key: answer})
             return answer
 
         answer = ask(question, default, parse)
@@ -162,7 +164,7 @@ def _ask_bucket(table: dict[str, str | list[str]]) -> None:
             table[key] = answer
 
 
-def _tell_missing_extra(scheme: str) -> None:
+def _print_missing_extra(scheme: str) -> None:
     """Say which package a kind of target needs, where it is not installed."""
     from importlib.util import find_spec
 
@@ -171,7 +173,7 @@ def _tell_missing_extra(scheme: str) -> None:
         print(f"  Note: this needs one more package: {commands.install(extra)}")
 
 
-def _built(table: dict[str, str | list[str]]) -> str:
+def _check_target(table: dict[str, str | list[str]]) -> str:
     """Return the URL of a target that can be built from its table. Raises BadAnswer."""
     url = str(table["url"])
     try:
@@ -181,21 +183,21 @@ def _built(table: dict[str, str | list[str]]) -> str:
     return url
 
 
-def _target_url(answer: str) -> str:
+def _parse_target_url(answer: str) -> str:
     """Return the URL of a folder or an address that was typed. Raises BadAnswer."""
     scheme, colon, _ = answer.partition(":")
     if colon and scheme.lower() in plugins.PUBLISHERS:
         if _PASSWORD_IN_URL.match(answer):
             raise BadAnswer("leave the password out of the address: it is asked for later")
-        return _built({"url": answer})
+        return _check_target({"url": answer})
     if _FOLDER.fullmatch(answer):
-        return _built({"url": f"file:{quote(answer)}"})
+        return _check_target({"url": f"file:{quote(answer)}"})
     known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
     meant = fields.suggest_target(answer, plugins.PUBLISHERS)
     raise BadAnswer(f"an address begins with one of {known}{meant}")
 
 
-def _source(answer: str) -> str:
+def _parse_source(answer: str) -> str:
     """Return the key and the value of a file source, with a space between them. Raises BadAnswer."""
     from heatmap.sources.snapshot_file import SnapshotFile
 
@@ -210,37 +212,37 @@ def _source(answer: str) -> str:
     return f"{'url' if is_address else 'path'} {value}"
 
 
-def _short_name(index: str) -> str:
+def _make_market_name(index: str) -> str:
     """Return a market's name made of an index's: nifty-50."""
     name = re.sub(r"[^a-z0-9]+", "-", index.lower()).strip("-")[:40].strip("-")
     return name or "market"
 
 
-def _market_name(answer: str) -> str:
+def _parse_market_name(answer: str) -> str:
     if not MARKET_NAME.fullmatch(answer):
         raise BadAnswer("lower-case letters, digits and hyphens, such as nse-fno")
     return answer
 
 
-def _title(answer: str) -> str:
+def _parse_title(answer: str) -> str:
     if len(answer) > LONGEST_TITLE:
         raise BadAnswer(f"at most {LONGEST_TITLE} characters")
     return answer
 
 
-def _key_file(answer: str) -> str:
+def _parse_key_file(answer: str) -> str:
     if answer and not Path(answer).expanduser().is_file():
         raise BadAnswer(f"there is no file {answer}")
     return str(Path(answer).expanduser().absolute()) if answer else ""
 
 
-def _variable(answer: str) -> str:
+def _parse_variable(answer: str) -> str:
     if not secrets.VARIABLE.fullmatch(answer):
         raise BadAnswer("the NAME of the variable: letters, digits and _")
     return answer
 
 
-def _command(answer: str, what: str) -> str:
+def _parse_command(answer: str, what: str) -> str:
     try:
         words = shlex.split(answer)
     except ValueError as error:
@@ -251,7 +253,7 @@ def _command(answer: str, what: str) -> str:
     return answer
 
 
-def _public_url(answer: str) -> str:
+def _parse_public_url(answer: str) -> str:
     """Return an address with its scheme; https where none was typed. Raises BadAnswer."""
     if not answer:
         return ""

@@ -23,7 +23,7 @@ FORMATS = ("plain", "json")
 INFO, WARNING, ERROR = "info", "warning", "error"
 
 
-def complain(error: BaseException) -> None:
+def print_error(error: BaseException) -> None:
     """Tell of an error on stderr: its sentence; a bug with its traceback.
 
     Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
@@ -45,30 +45,30 @@ def complain(error: BaseException) -> None:
 class Console:
     """Where one run writes. `form` is one of FORMATS, or None for bare sentences.
 
-    `talk` tells whether what goes well is of interest, too. `markets` are the names that a sentence may
+    `verbose` tells whether what goes well is of interest, too. `markets` are the names that a sentence may
     begin with.
     """
 
-    def __init__(self, form: str | None, now: datetime, *, talk: bool) -> None:
+    def __init__(self, form: str | None, now: datetime, *, verbose: bool) -> None:
         self.markets: Collection[str] = ()
         self._form = form
-        self._talk = talk
+        self._verbose = verbose
         self._now = now
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
-    def say(self, sentence: str) -> None:
+    def info(self, sentence: str) -> None:
         """Tell what is done."""
-        if self._talk:
+        if self._verbose:
             self._write(INFO, sentence, sentence)
 
-    def warn(self, sentence: str) -> None:
+    def warning(self, sentence: str) -> None:
         """Tell what is not as it should be, and fails nothing."""
         self._write(WARNING, sentence, f"heatmap: {sentence}")
 
-    def complain(self, error: BaseException) -> None:
+    def error(self, error: BaseException) -> None:
         """Tell what failed."""
         if self._form is None:
-            complain(error)
+            print_error(error)
             return
         word = getattr(error, "word", HeatmapError.word)
         if is_foreseen(error):
@@ -81,7 +81,7 @@ class Console:
         told = "".join(format_exception(error))
         self._write(ERROR, sentence, "", error=word, exit_code=common_code([error]), traceback=told)
 
-    def prepare(self, error: HeatmapError, seconds: float) -> bytes:
+    def error_line(self, error: HeatmapError, seconds: float) -> bytes:
         """Return the line that `complain` would write of an error `seconds` from now."""
         sentence = str(error)
         if self._form is None:
@@ -89,12 +89,12 @@ class Console:
         more = {"error": error.word, "exit_code": error.exit_code}
         return f"{self._line(ERROR, sentence, more, seconds)}\n".encode()
 
-    def end(self, code: int, outcomes: Sequence[RunOutcome] = ()) -> None:
+    def summary(self, code: int, outcomes: Sequence[RunOutcome] = ()) -> None:
         """Tell how it ended, in a log; not of a run that found nothing to do, and nobody to tell of it."""
-        if self._form is None or not (self._talk or code or outcomes):
+        if self._form is None or not (self._verbose or code or outcomes):
             return
-        came = "; ".join(map(_told, outcomes)) or ("nothing was done" if code else "nothing to do")
-        seconds = round(time.monotonic() - self._begun, 2)
+        came = "; ".join(map(_summary_line, outcomes)) or ("nothing was done" if code else "nothing to do")
+        seconds = round(time.monotonic() - self._start, 2)
         words = {outcome.market: outcome.word for outcome in outcomes}
         self._write(
             INFO,
@@ -117,7 +117,7 @@ class Console:
 
     def _line(self, level: str, sentence: str, more: dict[str, object], after: float = 0.0) -> str:
         """Return a line of the log, of the moment that is `after` seconds from now."""
-        now = self._now.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._begun + after)
+        now = self._now.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._start + after)
         at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._form == "plain":
             told = "\n".join([sentence, *(str(more[key]).rstrip() for key in ("traceback",) if key in more)])
@@ -130,7 +130,7 @@ class Console:
         return json.dumps({"time": at, "level": level, "message": sentence, **more})
 
 
-def _told(outcome: RunOutcome) -> str:
+def _summary_line(outcome: RunOutcome) -> str:
     """Say what became of a market, in few words: an error has had its line."""
     told = f"{outcome.market} {outcome.word}"
     if outcome.is_good and outcome.as_of:

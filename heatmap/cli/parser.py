@@ -38,7 +38,7 @@ def dispatch(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     commands.configuration_path = None
     try:
-        argv = _in_order(argv)
+        argv = _reorder(argv)
         arguments = _parser(argv).parse_args(argv)
         commands.configuration_path = arguments.config
         if arguments.config is None or not arguments.config.is_absolute():
@@ -46,7 +46,7 @@ def dispatch(argv: Sequence[str]) -> int:
         with stop.handlers():
             return int(arguments.command.run(arguments))
     except (HeatmapError, StoppedError) as error:
-        _tell(argv, error)
+        _print_error(argv, error)
         return error.exit_code
     except BrokenPipeError:  # whoever reads has seen enough, as with `heatmap session | head -1`
         return EXIT_TEMPORARY if argv[:1] == ["check"] else EXIT_OK
@@ -56,7 +56,7 @@ def dispatch(argv: Sequence[str]) -> int:
         from heatmap.system.resource_errors import as_known_error
 
         known = as_known_error(error)
-        _tell(argv, known)
+        _print_error(argv, known)
         return common_code([known])
 
 
@@ -72,7 +72,7 @@ def _refuse_missing_folder() -> None:
         raise ConfigError([problem]) from error
 
 
-def _in_order(argv: Sequence[str]) -> list[str]:
+def _reorder(argv: Sequence[str]) -> list[str]:
     """Return the words in the order that the parser reads them.
 
     --config may stand before the command. A line that asks for nothing asks for help.
@@ -87,14 +87,14 @@ def _in_order(argv: Sequence[str]) -> list[str]:
     return [first, "--help"] if first in WITH_ACTIONS and not rest else [first, *rest]
 
 
-def _tell(argv: Sequence[str], error: BaseException) -> None:
+def _print_error(argv: Sequence[str], error: BaseException) -> None:
     """Tell of an error that no command has told of, as a line of the log where the command line wants one."""
     asked = [value for word, value in pairwise(argv) if word == LOG_FORMAT]
     asked += [word.removeprefix(f"{LOG_FORMAT}=") for word in argv]
     from heatmap.cli.log import FORMATS, Console
 
     form = next((each for each in FORMATS if each in asked), None)
-    Console(form, datetime.now(UTC), talk=False).complain(error)
+    Console(form, datetime.now(UTC), verbose=False).error(error)
 
 
 class _Parser(argparse.ArgumentParser):

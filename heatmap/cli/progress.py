@@ -37,7 +37,7 @@ class Progress:
         filled = BAR_CHARACTERS * done // total
         seconds = self._clock() - self._began
         pace = (
-            f", {done / seconds:.1f}/s, {_time(seconds / done * (total - done))} left"
+            f", {done / seconds:.1f}/s, {_format_duration(seconds / done * (total - done))} left"
             if done and seconds
             else ""
         )
@@ -56,7 +56,7 @@ class Progress:
             self._width = len(line)
 
 
-def _time(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Return a time in its largest unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"

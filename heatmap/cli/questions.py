@@ -23,7 +23,7 @@ def ask(question: str, default: str | None = None, parse: Callable[[str], str] =
     shown = f"{question} [{default}]: " if default else f"{question}: "
     while True:
         try:
-            answer = _checked(input(shown)).strip() or (default or "")
+            answer = _require_printable(input(shown)).strip() or (default or "")
             if not answer and default is None:
                 raise BadAnswer("an answer is needed, or Ctrl-C to leave")
             return parse(answer)
@@ -64,7 +64,7 @@ def ask_secret(question: str, longest_bytes: int) -> str:
 
     while True:
         try:
-            secret = _checked(getpass(f"{question} (it is not shown): "))
+            secret = _require_printable(getpass(f"{question} (it is not shown): "))
         except BadAnswer as error:
             print(f"  {error}")
             continue
@@ -79,7 +79,7 @@ def ask_secret(question: str, longest_bytes: int) -> str:
             return secret
 
 
-def _checked(answer: str) -> str:
+def _require_printable(answer: str) -> str:
     """Return an answer that holds printable characters alone. Raises BadAnswer."""
     if not answer.isprintable():
         raise BadAnswer(UNREADABLE)

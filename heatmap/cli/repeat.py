@@ -31,27 +31,27 @@ LOOK_SECONDS = 2.0  # how often the clock is looked at: it may jump, and a machi
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(arguments: argparse.Namespace, voice: Console) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Tick until a signal asks for the end, which is no failure. Raises UsageError, ConfigError."""
     if arguments.now is not None:
         raise UsageError("--every and --now do not go together: time has to pass")
     with _Signals() as signals:
-        return _tick_on(arguments, voice, signals)
+        return _run_repeatedly(arguments, console, signals)
 
 
-def _tick_on(arguments: argparse.Namespace, voice: Console, signals: _Signals) -> int:
-    every = parse(arguments.every)
+def _run_repeatedly(arguments: argparse.Namespace, console: Console, signals: _Signals) -> int:
+    every = parse_interval(arguments.every)
     config = load(arguments.config)  # a mistake is told now, and not by every tick
     config.select_markets(arguments.market)
     if every != config.interval_minutes * UNITS["m"]:
         minutes = every / UNITS["m"]
-        voice.warn(
+        console.warning(
             f"ticks come every {minutes:g} minutes, but interval_minutes is {config.interval_minutes}: make "
             "them the same, or pages misjudge their own age"
         )
     command = _command(arguments)
-    due = next_moment(time.time(), every)
-    voice.say(f"every {every} seconds, the first time at {_clock(due)}; Ctrl-C or SIGTERM ends it")
+    due = next_run_time(time.time(), every)
+    console.info(f"every {every} seconds, the first time at {_format_time(due)}; Ctrl-C or SIGTERM ends it")
     signals.wait(0)
     while not signals.stopped:
         now = time.time()
@@ -60,12 +60,12 @@ def _tick_on(arguments: argparse.Namespace, voice: Console, signals: _Signals) -
             _reap()
             continue
         if now >= due:
-            _tick(command, signals, voice)
-        due = next_moment(time.time(), every)  # also where the clock was set back: none is waited for twice
+            _run_once(command, signals, console)
+        due = next_run_time(time.time(), every)  # also where the clock was set back: none is waited for twice
     return EXIT_OK
 
 
-def parse(text: str) -> int:
+def parse_interval(text: str) -> int:
     """Return the seconds that `90s`, `5m` or `1h` are. Raises UsageError."""
     found = re.fullmatch(r"([1-9]\d{0,3})([smh])", text, re.ASCII)
     seconds = int(found[1]) * UNITS[found[2]] if found else 0
@@ -74,7 +74,7 @@ def parse(text: str) -> int:
     return seconds
 
 
-def next_moment(now: float, every: int) -> float:
+def next_run_time(now: float, every: int) -> float:
     """Return the first moment after `now` at which a tick is due (seconds since 1970).
 
     They stand where the cron line of `heatmap schedule` has them: two minutes past, beside the rush hour of
@@ -102,13 +102,13 @@ def _command(arguments: argparse.Namespace) -> list[str]:
     return [sys.executable, *before, "run", *given, *(flag for flag, is_set in flags.items() if is_set)]
 
 
-def _tick(command: list[str], signals: _Signals, voice: Console) -> None:
+def _run_once(command: list[str], signals: _Signals, console: Console) -> None:
     """Run one tick to its end, or end it where we are to end ourselves, or where it cannot end by itself."""
     try:
         # A group of its own: Ctrl-C is for us, who then end the tick in good order.
         tick = os.posix_spawn(sys.executable, command, os.environ, setpgroup=0)
     except OSError as error:
-        voice.warn(f"no tick could be started ({error.strerror}): the next one is tried all the same")
+        console.warning(f"no tick could be started ({error.strerror}): the next one is tried all the same")
         return
     last_resort = time.monotonic() + LAST_RESORT_SECONDS
     kill_at: float | None = None
@@ -123,7 +123,7 @@ def _tick(command: list[str], signals: _Signals, voice: Console) -> None:
         signals.wait(1.0)
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
-        voice.warn(f"a tick was ended by {name}: if that happens often, look at the system's log")
+        console.warning(f"a tick was ended by {name}: if that happens often, look at the system's log")
 
 
 def _send(process: int, number: signal.Signals) -> None:
@@ -143,7 +143,7 @@ def _reap() -> dict[int, int]:
     return ended
 
 
-def _clock(moment: float) -> str:
+def _format_time(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S %Z}"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from datetime import datetime
 
-LAST_WORD_SECONDS = 1.0
+LAST_MESSAGE_SECONDS = 1.0
 LAST_RESORT_SECONDS = 6.0  # after the deadline: longer than a run has for telling what it could not do
 HUNG = "the run hung and was ended at its deadline: the next run tries again"
 HELP = "fetch the quotes, draw the page and publish it, if the market is open"
@@ -50,38 +50,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run one tick, or one after another; silent without a terminal unless something is wrong."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    talk = arguments.verbose or (terminal and not arguments.quiet)
+    verbose = arguments.verbose or (terminal and not arguments.quiet)
     now = parse_now(arguments.now)
-    voice = Console(arguments.log_format, now, talk=talk)
+    console = Console(arguments.log_format, now, verbose=verbose)
     try:
         if arguments.every is not None:
             from heatmap.cli import repeat
 
-            return repeat.run(arguments, voice)
-        return _tick(arguments, now, voice, interactive=terminal)
+            return repeat.run(arguments, console)
+        return _run_once(arguments, now, console, interactive=terminal)
     except KeyboardInterrupt:
-        voice.complain(StoppedError(stop.INTERRUPTED))
-        voice.end(EXIT_INTERRUPTED)
+        console.error(StoppedError(stop.INTERRUPTED))
+        console.summary(EXIT_INTERRUPTED)
         return EXIT_INTERRUPTED
     except (Exception, StoppedError) as error:
         if arguments.log_format is None:
             raise
         known = as_known_error(error)
-        voice.complain(known)
-        voice.end(common_code([known]))
+        console.error(known)
+        console.summary(common_code([known]))
         return common_code([known])
 
 
-def _tick(arguments: argparse.Namespace, now: datetime, voice: Console, *, interactive: bool) -> int:
+def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *, interactive: bool) -> int:
     gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
     config = load(arguments.config)
-    voice.markets = [market.name for market in config.markets]
+    console.markets = [market.name for market in config.markets]
     if interactive:
         from heatmap.cli import commands
 
-        voice.say(f"configuration: {commands.configuration(config)}")
+        console.info(f"configuration: {commands.configuration(config)}")
     seconds = config.deadline_seconds + LAST_RESORT_SECONDS
-    with end_process_at_deadline(seconds, voice.prepare(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
+    with end_process_at_deadline(seconds, console.error_line(DeadlineError(HUNG), seconds), EXIT_TEMPORARY):
         report = one_run.run(
             config,
             now=now,
@@ -90,15 +90,15 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Console, *, inter
             dry_run=arguments.dry_run,
             interactive=interactive,
             pretended=arguments.now is not None,
-            give_up=lambda: _give_up(voice),
-            say=voice.say,
+            give_up=lambda: _give_up(console),
+            say=console.info,
         )
     for warning in report.warnings:
-        voice.warn(warning)
+        console.warning(warning)
     for error in report.errors:
-        voice.complain(error)
+        console.error(error)
     stop.raise_if_requested()
-    voice.end(report.exit_code, report.outcomes)
+    console.summary(report.exit_code, report.outcomes)
     given = str(arguments.config) if arguments.config else None
     is_asked = not interactive and arguments.market is None
     if report.idle_until and is_asked and idle.is_place(given, str(config.state_directory)):
@@ -106,17 +106,17 @@ def _tick(arguments: argparse.Namespace, now: datetime, voice: Console, *, inter
     return report.exit_code
 
 
-def _give_up(voice: Console) -> None:
+def _give_up(console: Console) -> None:
     """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
     from threading import Thread
 
     def tell() -> None:
-        voice.complain(DeadlineError(HUNG))
-        voice.end(EXIT_TEMPORARY)
+        console.error(DeadlineError(HUNG))
+        console.summary(EXIT_TEMPORARY)
 
     try:
         telling = Thread(target=tell, daemon=True)  # a pipe that nobody reads would block it
         telling.start()
-        telling.join(LAST_WORD_SECONDS)
+        telling.join(LAST_MESSAGE_SECONDS)
     finally:
         os._exit(EXIT_TEMPORARY)

@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     print(systemd_units(config, now) if arguments.systemd else crontab(config, zone, now))
     print()
     for market in config.markets:
-        _tell_next_runs(market, config, zone, now)
+        _print_next_runs(market, config, zone, now)
     return 0
 
 
-def _tell_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetime) -> None:
+def _print_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetime) -> None:
     at = _hours(config, zone, now)
     ticks = schedule.next_runs(market.calendar, now, at, _minutes(config), zone)
     known = [(moment, verdict.phase) for moment, verdict in islice(ticks, NEXT_RUNS)]
@@ -77,7 +77,7 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
     """Return the lines for `crontab -e` on a machine in `zone`."""
     minute = _minute_field(config)
     hour = schedule.cron_field(_hours(config, zone, now), schedule.HOURS_A_DAY)
-    command = " ".join([*_folder(config), *_command(config)]).replace("%", r"\%")
+    command = " ".join([*_change_folder(config), *_command(config)]).replace("%", r"\%")
     log = shlex.quote(str((config.path.parent if config.path else Path.cwd()) / "heatmap.log"))
     return (
         "# A line for `crontab -e`. Before it goes in there, run it once by hand:\n"
@@ -94,7 +94,7 @@ def systemd_units(config: Config, now: datetime) -> str:
 
     They are a user's own, where root cannot help; deploy/ has a server's, hardened, with the same timer.
     """
-    command = " ".join(_systemd_quoted(part) for part in _arguments(config))
+    command = " ".join(_quote_for_systemd(part) for part in _arguments(config))
     folder = str(config.path.parent if config.path else Path.cwd()).replace("%", "%%")
     return f"""\
 # ~/.config/systemd/user/heatmap.service
@@ -122,7 +122,7 @@ def timer(config: Config, now: datetime) -> str:
     """Return when systemd starts a run: the hours in UTC, and no two machines at the same second."""
     at = schedule.cron_field(_hours(config, UTC, now), schedule.HOURS_A_DAY).replace("-", "..")
     minute = schedule.cron_field(_minutes(config), schedule.MINUTES_AN_HOUR)
-    if _even(config):
+    if _is_evenly_spaced(config):
         minute = f"{_minutes(config)[0]:02}/{config.interval_minutes}"
     return (
         f"OnCalendar=*-*-* {at}:{minute}:00 UTC\n"
@@ -134,25 +134,27 @@ def timer(config: Config, now: datetime) -> str:
 
 
 def _minutes(config: Config) -> tuple[int, ...]:
-    return schedule.minutes(config.interval_minutes, JITTER_MINUTES)
+    return schedule.run_minutes(config.interval_minutes, JITTER_MINUTES)
 
 
 def _minute_field(config: Config) -> str:
     """Return the minutes as `2-57/5` where they are evenly spaced, as a list elsewhere."""
     at = _minutes(config)
-    if _even(config):
+    if _is_evenly_spaced(config):
         return f"{at[0]}-{at[-1]}/{config.interval_minutes}"
     return schedule.cron_field(at, schedule.MINUTES_AN_HOUR)
 
 
-def _even(config: Config) -> bool:
+def _is_evenly_spaced(config: Config) -> bool:
     """Tell whether the minutes are worth a step: there are some, and minutes() spaces them so."""
     return len(_minutes(config)) > 2 and config.interval_minutes > 1
 
 
 def _hours(config: Config, zone: tzinfo, now: datetime) -> frozenset[int]:
     spare = timedelta(minutes=config.interval_minutes * TICKS_AFTER_SETTLING)
-    found = sorted(schedule.hours([market.calendar for market in config.markets], zone, now.date(), spare))
+    found = sorted(
+        schedule.run_hours([market.calendar for market in config.markets], zone, now.date(), spare)
+    )
     if not found:
         return frozenset(range(schedule.HOURS_A_DAY))
     # One unbroken stretch round the clock: a session announced late is likely to fall between those known.
@@ -161,7 +163,7 @@ def _hours(config: Config, zone: tzinfo, now: datetime) -> frozenset[int]:
     return frozenset((first + n) % schedule.HOURS_A_DAY for n in range(schedule.HOURS_A_DAY - gap + 1))
 
 
-def _folder(config: Config) -> list[str]:
+def _change_folder(config: Config) -> list[str]:
     """Without a configuration file, relative paths start at the current directory: cron must go there."""
     return [] if config.path else ["cd", shlex.quote(str(Path.cwd())), "&&"]
 
@@ -176,6 +178,6 @@ def _arguments(config: Config) -> list[str]:
     return [*commands.program(), "run", *(["--config", str(config.path)] if config.path else [])]
 
 
-def _systemd_quoted(part: str) -> str:
+def _quote_for_systemd(part: str) -> str:
     escaped = part.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if any(character in escaped for character in " \t'\"") else escaped

@@ -33,14 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     now = parse_now(arguments.now)
     markets = config.select_markets(arguments.market)
     if arguments.json:
-        print(json.dumps([_document(market, now) for market in markets], indent=1))
+        print(json.dumps([_as_json(market, now) for market in markets], indent=1))
         return 0
     for market in markets:
-        _tell(market, now)
+        _print_status(market, now)
     return 0
 
 
-def _document(market: Market, now: datetime) -> dict[str, str | None]:
+def _as_json(market: Market, now: datetime) -> dict[str, str | None]:
     verdict = phases.phase_at(market.calendar, now)
     return {
         "market": market.name,
@@ -51,25 +51,25 @@ def _document(market: Market, now: datetime) -> dict[str, str | None]:
     }
 
 
-def _tell(market: Market, now: datetime) -> None:
+def _print_status(market: Market, now: datetime) -> None:
     verdict = phases.phase_at(market.calendar, now)
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"{market.name}: {verdict.phase}")
     print(f"  why        {complete(verdict.reason)}")
-    print(f"  now        {_shown(now.astimezone(zone))}")
+    print(f"  now        {_format_time(now.astimezone(zone))}")
     if verdict.session:
         print(f"  session    {verdict.session.date:%a %d %b %Y}")
     if verdict.next_open:
         there, here = verdict.next_open.astimezone(zone), verdict.next_open.astimezone()
-        local = f", here {_shown(here)}" if here.utcoffset() != there.utcoffset() else ""
-        print(f"  next open  {_shown(there)}{local}")
+        local = f", here {_format_time(here)}" if here.utcoffset() != there.utcoffset() else ""
+        print(f"  next open  {_format_time(there)}{local}")
     elif verdict.next_regular_open:
         latest = verdict.next_regular_open.astimezone(zone)
         presumed = " (presumed)" if phases.is_presumed(market.calendar, latest.date()) else ""
-        print(f"  next open  {_shown(latest)} at the latest{presumed}")
+        print(f"  next open  {_format_time(latest)} at the latest{presumed}")
     elif not market.calendar.always:
         print("  next open  not known to the calendar")
 
 
-def _shown(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment:%a %d %b %Y %H:%M %Z}"

@@ -42,11 +42,11 @@ def find_problems(config: Config) -> Iterator[str]:
                 f"{folder}, which {directory} is in, can be written by {writers}: they can put another state "
                 f"directory in its place. If that is not on purpose: chmod go-w {folder}"
             )
-    yield from _neighbours(config, status)
-    yield from _foreign_files(config)
+    yield from _find_misplaced(config, status)
+    yield from _find_foreign_files(config)
 
 
-def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
+def _find_misplaced(config: Config, found: os.stat_result) -> Iterator[str]:
     """Yield what is wrong with where the state directory is, and with what else is in it."""
     directory = config.state_directory
     targets = {each.name: each.folder for each in config.publishers if isinstance(each, FolderPublisher)}
@@ -76,7 +76,7 @@ def _neighbours(config: Config, found: os.stat_result) -> Iterator[str]:
         )
 
 
-def _foreign_files(config: Config) -> Iterator[str]:
+def _find_foreign_files(config: Config) -> Iterator[str]:
     """Yield what stands in the place of files that runs can do without."""
     directory = config.state_directory
     with suppress(OSError):

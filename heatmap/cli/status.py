@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from heatmap.cli import archive_text, commands, pending_text
 from heatmap.cli import status_text as words
 from heatmap.cli.now import parse_now
-from heatmap.cli.status_text import Installation, size
+from heatmap.cli.status_text import Installation, format_size
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_TEMPORARY, ConfigError
 from heatmap.history import pending_actions
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
 SCHEMA = "market-heatmap-health/1"
 TICKS = 80  # about a session's
-LITTLE_ROOM_BYTES = 100 * 1000 * 1000
+LOW_SPACE_BYTES = 100 * 1000 * 1000
 GRACE_SECONDS = 10  # by which a run may outlive its deadline
 
 
@@ -46,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as one object, for programs")
     parser.add_argument("--market", metavar="NAME", help="only this market")
     parser.add_argument(
-        "--ticks", type=_count, default=TICKS, metavar="N", help=f"how many ticks to tell (default: {TICKS})"
+        "--ticks",
+        type=_parse_count,
+        default=TICKS,
+        metavar="N",
+        help=f"how many ticks to tell (default: {TICKS})",
     )
     parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
 
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = State(config.state_directory, spoilt.append)
     try:
         kept = run_log.read(config.state_directory)
-        installation, kept = _installation(config, kept, now)
+        installation, kept = _assess_installation(config, kept, now)
     except OSError as error:
         where = error.filename or config.state_directory
         why = f"{where} cannot be read ({error.strerror}): ask as the user whose cron runs it"
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         (market, health.assess(config, market, ended[market.name], state[market.name], now))
         for market in markets
     ]
-    waiting = {market.name: _waiting(config, market) for market in markets}
+    waiting = {market.name: _pending_actions(config, market) for market in markets}
     gaps = {market.name: archive_text.find_gaps(config, market, spoilt.append) for market in markets}
     troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
     summaries = ((name, pending_text.summarize(each)) for name, each in waiting.items())
@@ -87,40 +91,40 @@ def run(arguments: argparse.Namespace) -> int:
     last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
     if arguments.json:
         documents = [
-            _document(market, each, last[market.name], now)
+            _market_as_json(market, each, last[market.name], now)
             | {"pending_actions": [pending_actions.make_document(one) for one in waiting[market.name]]}
-            | {"archive": archive_text.documents(gaps[market.name])}
+            | {"archive": archive_text.as_json(gaps[market.name])}
             for market, each in found
         ]
-        print(json.dumps(_whole(config, code, troubles, documents, installation, now), indent=1))
+        print(json.dumps(_as_json(config, code, troubles, documents, installation, now), indent=1))
         return code
-    words.tell_troubles(troubles)
+    words.print_issues(troubles)
     for market, each in found:
-        words.tell_market(config, market, each, last[market.name], now)
-        words.tell_archive(archive_text.lines(market.name, gaps[market.name]))
+        words.print_market(config, market, each, last[market.name], now)
+        words.print_archive(archive_text.describe_missing(market.name, gaps[market.name]))
         pending_text.print_pending(waiting[market.name])
-    words.tell_installation(config, installation)
+    words.print_installation(config, installation)
     return code
 
 
-def _waiting(config: Config, market: Market) -> tuple[PendingAction, ...]:
+def _pending_actions(config: Config, market: Market) -> tuple[PendingAction, ...]:
     """Return the corporate actions that the market's last run found and that wait for the user."""
     if not config.history.enabled:
         return ()
     return pending_actions.read_digest(config.state_directory / summary_name(market.name), market.calendar)
 
 
-def _installation(
+def _assess_installation(
     config: Config, kept: list[RunOutcome], now: datetime
 ) -> tuple[Installation, list[RunOutcome]]:
     """Return what is shared, and the outcomes with those of a run that was killed a moment ago."""
     folder = config.state_directory
     there = next(path for path in (folder, *folder.parents) if path.exists())
     disk = shutil.disk_usage(there)
-    troubles = []
-    if disk.free < LITTLE_ROOM_BYTES:
-        told = f"only {size(disk.free)} are free where {folder} is: make room, or nothing can be remembered"
-        troubles.append(Issue(told))
+    issues = []
+    if disk.free < LOW_SPACE_BYTES:
+        space = format_size(disk.free)
+        issues.append(Issue(f"only {space} are free where {folder} is: make room, or no state can be saved"))
     text, is_held = peek(folder)
     mark = run_log.read_marker(text)
     if mark and not is_held:
@@ -129,16 +133,16 @@ def _installation(
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
     if mark and any(now - began > limit for began in mark.began.values()):
-        told = (
-            f"process {mark.pid} holds the lock long after its deadline, so that nothing else runs: "
+        sentence = (
+            f"process {mark.pid} holds the lock long after its deadline, so no other run can start: "
             f"end it (kill {mark.pid})"
         )
-        troubles.append(Issue(told, EXIT_TEMPORARY))
+        issues.append(Issue(sentence, EXIT_TEMPORARY))
     history = sum(path.stat().st_size for path in folder.glob(f"{HISTORY_FILE}*"))
-    return Installation(_weight(folder), history, disk.free, disk.total, mark, tuple(troubles)), kept
+    return Installation(_folder_size(folder), history, disk.free, disk.total, mark, tuple(issues)), kept
 
 
-def _weight(folder: Path) -> int:
+def _folder_size(folder: Path) -> int:
     """Return what a folder takes, in bytes; files may come and go meanwhile."""
     total = 0
     for place, _, names in os.walk(folder):
@@ -148,7 +152,9 @@ def _weight(folder: Path) -> int:
     return total
 
 
-def _document(market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime) -> dict[str, object]:
+def _market_as_json(
+    market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime
+) -> dict[str, object]:
     good = found.last_good
     as_of = good.as_of if good else None
     return {
@@ -182,7 +188,7 @@ def _document(market: Market, found: Health, ended: Sequence[RunOutcome], now: d
     }
 
 
-def _whole(
+def _as_json(
     config: Config,
     code: int,
     troubles: Sequence[tuple[str, Issue]],
@@ -217,7 +223,7 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}")
     return int(text)

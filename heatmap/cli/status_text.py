@@ -33,7 +33,7 @@ class Installation(NamedTuple):
     troubles: tuple[Issue, ...]
 
 
-def tell_troubles(troubles: Sequence[tuple[str, Issue]]) -> None:
+def print_issues(troubles: Sequence[tuple[str, Issue]]) -> None:
     """Say whether all is well; then what is wrong, each with its market, and what is only to be known."""
     wrong = [each for each in troubles if each[1].code]
     known = [each for each in troubles if not each[1].code]
@@ -44,66 +44,68 @@ def tell_troubles(troubles: Sequence[tuple[str, Issue]]) -> None:
     else:
         print(f"{len(wrong)} things are wrong:")
     for name, trouble in [*wrong, *known]:
-        _print("  - ", f"{name}: {trouble.sentence}" if name else trouble.sentence)
+        _print_wrapped("  - ", f"{name}: {trouble.sentence}" if name else trouble.sentence)
 
 
-def tell_market(
+def print_market(
     config: Config, market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime
 ) -> None:
     """Say what there is to know of a market, and how its ticks `ended`."""
     zone = ZoneInfo(market.calendar.time_zone)
     print(f"\n{market.name}")
-    print(f"  page       {_page(found, zone, now)}")
+    print(f"  page       {_describe_page(found, zone, now)}")
     last, good = found.last, found.last_good
-    told = f"{shown(last.at, zone)}, {_ago(now - last.at)}: {last.word}" if last else "none is known"
+    told = f"{shown(last.at, zone)}, {_format_age(now - last.at)}: {last.word}" if last else "none is known"
     print(f"  last tick  {told}")
     if good and good is not last:
-        print(f"  last good  {shown(good.at, zone)}, {_ago(now - good.at)}")
+        print(f"  last good  {shown(good.at, zone)}, {_format_age(now - good.at)}")
     for rest in found.rests:
         until = shown(rest.until, zone)
         print(f"  source     {rest.source} blocked {rest.blocks} times in a row: left alone until {until}")
-    _print("  market     ", f"{found.verdict.phase}. {found.verdict.reason}")
+    _print_wrapped("  market     ", f"{found.verdict.phase}. {found.verdict.reason}")
     if found.verdict.next_open:
         there, here = found.verdict.next_open, found.verdict.next_open.astimezone()
         local = f", here {here:%a %H:%M %Z}" if here.utcoffset() != there.astimezone(zone).utcoffset() else ""
         print(f"  next open  {shown(there, zone)}{local}")
     if market.calendar.last:
         print(f"  calendar   {market.calendar.name}, known until {market.calendar.last:%d %b %Y}")
-    files = _calendar_files(config, market)
+    files = _describe_calendar_files(config, market)
     if files:
-        _print("  holidays   ", f"beside the calendar: {files}")
+        _print_wrapped("  holidays   ", f"beside the calendar: {files}")
     if ended:
         print("  ticks      oldest first")
-    for line in _lines(ended, zone):
-        print(f"    {_shortened(line, WIDTH - 4)}")
+    for line in _run_lines(ended, zone):
+        print(f"    {_shorten(line, WIDTH - 4)}")
 
 
-def tell_archive(lines: Sequence[str]) -> None:
+def print_archive(lines: Sequence[str]) -> None:
     """Say which archived days a target lacks for good, a line for each target."""
     for line in lines:
-        _print("  archive    ", line)
+        _print_wrapped("  archive    ", line)
 
 
-def _calendar_files(config: Config, market: Market) -> str:
+def _describe_calendar_files(config: Config, market: Market) -> str:
     """Return the files that are merged over a market's packaged calendar, in words."""
-    holiday_file = packaged.holiday_file_of(market.session, config.state_directory)
-    files = packaged.files(market.session, config.files[0].parent, holiday_file)
+    holiday_file = packaged.find_holiday_file(market.session, config.state_directory)
+    files = packaged.list_files(market.session, config.files[0].parent, holiday_file)
     return " and ".join(
         f"{path}{'' if path.exists() else ' (none yet)'}" for path in files if path.parent != packaged.FOLDER
     )
 
 
-def _page(found: Health, zone: ZoneInfo, now: datetime) -> str:
+def _describe_page(found: Health, zone: ZoneInfo, now: datetime) -> str:
     good = found.last_good
     if good and good.as_of:
         source = f", from {good.source}" if good.source else ""
-        return f"{good.quotes} quotes as of {shown(good.as_of, zone)}, {_ago(now - good.as_of)}{source}"
+        return (
+            f"{good.quotes} quotes as of {shown(good.as_of, zone)}, {_format_age(now - good.as_of)}{source}"
+        )
     if found.published_at:
-        return f"published {shown(found.published_at, zone)}, {_ago(now - found.published_at)}"
+        return f"published {shown(found.published_at, zone)}, {_format_age(now - found.published_at)}"
     return "none yet"
 
 
-def _lines(ended: Sequence[RunOutcome], zone: ZoneInfo) -> list[str]:
+def _run_lines(ended: Sequence[RunOutcome], zone: ZoneInfo) -> list[str]:
     """Return one line for each run, or for each stretch of runs of a day that ended alike."""
     lines = []
     for (day, word, sentence), group in groupby(
@@ -117,13 +119,13 @@ def _lines(ended: Sequence[RunOutcome], zone: ZoneInfo) -> list[str]:
     return lines
 
 
-def _shortened(line: str, width: int) -> str:
+def _shorten(line: str, width: int) -> str:
     """Return at most `width` characters of a text, on one line. `status --json` has the whole sentence."""
     line = "; ".join(line.splitlines())
     return line if len(line) <= width else f"{line[: width - 1].rstrip()}…"
 
 
-def tell_installation(config: Config, found: Installation) -> None:
+def print_installation(config: Config, found: Installation) -> None:
     """Say what the program keeps on this machine, and the room there is."""
     print("\nthis machine")
     if not config.history.enabled:
@@ -131,17 +133,17 @@ def tell_installation(config: Config, found: Installation) -> None:
     elif config.history.url is not None:
         history = f"in PostgreSQL. To look into it: {commands.heatmap('history status')}"
     else:
-        history = size(found.history_bytes) if found.history_bytes else "nothing yet"
+        history = format_size(found.history_bytes) if found.history_bytes else "nothing yet"
     print(f"  history    {history}")
-    print(f"  disk       {size(found.free_bytes)} of {size(found.disk_bytes)} free")
-    print(f"  state      {size(found.state_bytes)} in {config.state_directory}")
+    print(f"  disk       {format_size(found.free_bytes)} of {format_size(found.disk_bytes)} free")
+    print(f"  state      {format_size(found.state_bytes)} in {config.state_directory}")
     if config.path:
         print(f"  config     {config.path}")
     if found.run:
         print(f"  lock       a run is at work: process {found.run.pid}")
 
 
-def _ago(age: timedelta) -> str:
+def _format_age(age: timedelta) -> str:
     """Return an age in words, in its largest whole unit."""
     seconds = age.total_seconds()
     if seconds < 0:
@@ -153,7 +155,7 @@ def _ago(age: timedelta) -> str:
     return "just now"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a number of bytes as people say it."""
     for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= one:
@@ -161,7 +163,7 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _print(begin: str, text: str) -> None:
+def _print_wrapped(begin: str, text: str) -> None:
     """Print a text after its beginning; what does not fit goes below the text. A command is never broken."""
     indent = " " * len(begin)
     wrapped = textwrap.fill(

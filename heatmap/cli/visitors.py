@@ -33,7 +33,7 @@ class Visitor:
         """Look for a file that a target has just been given. Never raises what the network does."""
         address = self._public_url + name
         try:
-            body = _get(address)
+            body = _fetch(address)
         except SourceError as error:
             self._missed, self._problem = address, error
             return
@@ -49,7 +49,7 @@ class Visitor:
             return
         page, problem = b"", None
         try:
-            page = _get(self._public_url)
+            page = _fetch(self._public_url)
         except SourceError as error:
             problem = error
         is_ours = bool(page) and ownership.is_ours(page)
@@ -74,7 +74,7 @@ class Visitor:
             warn(f"{self._problem}; open it in a browser, for it may answer others")
 
 
-def _get(address: str) -> bytes:
+def _fetch(address: str) -> bytes:
     """Return what a visitor gets. Raises SourceError."""
     from heatmap.system.http import Client, FetchBudget
 

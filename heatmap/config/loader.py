@@ -199,9 +199,9 @@ class _Reader(TableReader):
         options = self.read(packaged.SessionOptions, session_table, f"{where} session")
         calendar = None
         if options is not None:
-            holidays = packaged.holiday_file_of(options, self.state_directory)
+            holidays = packaged.find_holiday_file(options, self.state_directory)
             calendar = self.attempt(f"{where} session", lambda: packaged.load(options, self.base, holidays))
-            self.files += packaged.files(options, self.base, holidays)
+            self.files += packaged.list_files(options, self.base, holidays)
         if market is None or not sources or calendar is None:
             return None
         return Market(market.name, market.title or title, sources, calendar, options)

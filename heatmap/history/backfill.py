@@ -130,7 +130,7 @@ def verify(
         _sessions(store, market, calendar, first, last, symbols),
         lambda *days: not gaps(calendar, days),
         corporate_actions.declared_splits(calendar),
-        quoted_closes.make_lookup(store, market, calendar.aliases),
+        quoted_closes.make_lookup(store, market, calendar.symbol_changes),
     )
 
 
@@ -150,7 +150,7 @@ def _sessions(
     earlier = [day for day in known if day < first][-1:]
     later = [day for day in known if day > last][:1]
     for day in (*earlier, *(day for day in known if first <= day <= last), *later):
-        yield symbol_changes.rename(store.bars(market, day, 1, symbols), calendar.aliases)
+        yield symbol_changes.rename(store.bars(market, day, 1, symbols), calendar.symbol_changes)
 
 
 def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:

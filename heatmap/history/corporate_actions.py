@@ -89,9 +89,9 @@ class Detection(NamedTuple):
 def declared_splits(calendar: Calendar) -> Declared:
     """Return what the market's user knows, by the symbols that `renamed` gives."""
     found: dict[str, dict[dt.date, Fraction]] = {}
-    for symbol, day, old, new in calendar.terms:
-        found.setdefault(symbol_changes.newest_symbol(symbol, day, calendar.aliases), {})[day] = Fraction(
-            old, new
+    for symbol, day, old, new in calendar.declared_splits:
+        found.setdefault(symbol_changes.newest_symbol(symbol, day, calendar.symbol_changes), {})[day] = (
+            Fraction(old, new)
         )
     return found
 
@@ -256,7 +256,7 @@ def _judged(
 
 def _guess(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
     """Return the usual ratio that a session opened near to, unless its money speaks against it."""
-    factor, is_clear = ratios.guess(close, bar.open or bar.close)
+    factor, is_clear = ratios.find_likely(close, bar.open or bar.close)
     if factor is None or is_clear:
         return factor
     usual = median([money for other in earlier if (money := _money(other)) is not None])

@@ -51,7 +51,7 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[PendingAc
     if not days:
         return ()
     symbols = store.newest_symbols(market)
-    asked = sorted({*symbols, *(alias.old for alias in calendar.aliases)}) if symbols else None
+    asked = sorted({*symbols, *(alias.old for alias in calendar.symbol_changes)}) if symbols else None
     found = select(backfill.verify(store, market, calendar, days[0], days[-1], asked).actions)
     return tuple(each for each in found if not symbols or each.symbol in symbols)
 

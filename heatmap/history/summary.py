@@ -51,7 +51,7 @@ def make(
     """
     running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
-    for bar in symbol_changes.rename(bars, calendar.aliases):
+    for bar in symbol_changes.rename(bars, calendar.symbol_changes):
         if bar.symbol in running:
             sessions.setdefault(bar.date, {})[bar.symbol] = bar
     dates = period_starts.find_session_dates(calendar, sessions, running, session)

@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 
 # In a small market it is nothing out of the ordinary that nobody trades for a while.
 LEAST_INSTRUMENTS = 10
-LEAST_ALIKE = 3  # instruments: two may well have the same figure
+LEAST_IDENTICAL = 3  # instruments: two may well have the same figure
 # Beyond this it is no bad row, and no ex-date, but another meaning of the column: in 20 sessions of 210
 # stocks the exchange lowered not one close.
 MOST_CONTRADICTING = 0.1  # of the instruments
 OTHER_UNIT = 5.0  # times: no tenth of a market moves so far between two pages, and no unit is nearer
 PRICE_STEP = 0.01  # by which a price may lie outside its range: a close is an average, and rounded
 MOST_NAMED = 5  # instruments in a sentence
-NO_PRICE = "The source gives no price for it, and 0 % is what it writes where it knows nothing."
-STAYS = "the page stays as it is; if that goes on, the answer's form has changed: a newer version may know it"
+NO_PRICE_REASON = "The source gives no price for it, and 0 % is what it writes where it knows nothing."
+PAGE_STAYS = (
+    "the page stays as it is; if that goes on, the answer's form has changed: a newer version may know it"
+)
 
 
-def with_usable_figures(snapshot: Snapshot, closes: Mapping[str, float]) -> tuple[Snapshot, tuple[str, ...]]:
+def remove_impossible_figures(
+    snapshot: Snapshot, closes: Mapping[str, float]
+) -> tuple[Snapshot, tuple[str, ...]]:
     """Return the snapshot without figures that cannot be, and a sentence for each kind of them.
 
     The instruments stay; what cannot be is unknown:
@@ -42,13 +46,13 @@ def with_usable_figures(snapshot: Snapshot, closes: Mapping[str, float]) -> tupl
 
     A previous close that is missing is taken from `closes`, which are those of the same session, by symbol.
     """
-    filled = [quote.symbol for quote in snapshot.quotes if _is_filled(quote)]
+    filled = [quote.symbol for quote in snapshot.quotes if _has_placeholder_change(quote)]
     if 2 * sum(quote.last_price is not None for quote in snapshot.quotes) <= len(snapshot.quotes):
         filled = []  # this source gives no prices, or only to some
     ranges = [quote.symbol for quote in snapshot.quotes if _has_odd_range(quote)]
     moved = any(quote.percent_change for quote in snapshot.quotes)
-    volumes = moved and _are_alike([quote.volume for quote in snapshot.quotes])
-    turnovers = moved and _are_alike([quote.turnover for quote in snapshot.quotes])
+    volumes = moved and _are_identical([quote.volume for quote in snapshot.quotes])
+    turnovers = moved and _are_identical([quote.turnover for quote in snapshot.quotes])
     sentences = []
     if filled:
         sentences.append(f"the day's change is unknown where no price is given: {name_some(filled)}")
@@ -66,7 +70,7 @@ def with_usable_figures(snapshot: Snapshot, closes: Mapping[str, float]) -> tupl
         if quote.previous_close is None and quote.last_price is not None and quote.symbol in closes:
             quote = replace(quote, previous_close=closes[quote.symbol])
         if quote.symbol in without:
-            quote = replace(quote, percent_change=None, doubts={**quote.doubts, DAY: NO_PRICE})
+            quote = replace(quote, percent_change=None, doubts={**quote.doubts, DAY: NO_PRICE_REASON})
         if quote.symbol in odd_ranges:
             quote = replace(quote, open=None, high=None, low=None)
         if volumes or turnovers:
@@ -77,7 +81,9 @@ def with_usable_figures(snapshot: Snapshot, closes: Mapping[str, float]) -> tupl
     return (snapshot if kept == snapshot.quotes else replace(snapshot, quotes=kept)), tuple(sentences)
 
 
-def refuse_alike(quotes: Sequence[Quote], prices: Mapping[str, float], *, has_traded: bool) -> None:
+def refuse_identical_figures(
+    quotes: Sequence[Quote], prices: Mapping[str, float], *, has_traded: bool
+) -> None:
     """Raise SourceGated where nearly all instruments have the same percent change or the same price.
 
     `prices` are those of the last page, by symbol. Where they were alike, too, that is the market's nature.
@@ -85,7 +91,7 @@ def refuse_alike(quotes: Sequence[Quote], prices: Mapping[str, float], *, has_tr
     that has not moved yet: `has_traded` says whether it must have.
     """
     changes = [quote.percent_change for quote in quotes if quote.percent_change is not None]
-    figure = _common(changes, LEAST_ALIKE)
+    figure = _find_common(changes, LEAST_IDENTICAL)
     if figure is not None:
         alike = [quote for quote in quotes if quote.percent_change == figure]
         confirmed = [quote for quote in alike if quote.last_price and quote.previous_close]
@@ -96,24 +102,24 @@ def refuse_alike(quotes: Sequence[Quote], prices: Mapping[str, float], *, has_tr
             lack = "" if is_confirmed else ", and no price that confirms it"
             raise SourceGated(
                 f"{len(alike):,} of its {len(quotes):,} instruments have the same percent change, "
-                f"{figure:.2f}{lack}: {STAYS}; --force takes them all the same"
+                f"{figure:.2f}{lack}: {PAGE_STAYS}; --force takes them all the same"
             )
-    price = _common([quote.last_price for quote in quotes if quote.last_price], LEAST_INSTRUMENTS)
-    if price is not None and _common(list(prices.values()), LEAST_INSTRUMENTS) is None:
+    price = _find_common([quote.last_price for quote in quotes if quote.last_price], LEAST_INSTRUMENTS)
+    if price is not None and _find_common(list(prices.values()), LEAST_INSTRUMENTS) is None:
         raise SourceGated(
-            f"nearly all of its {len(quotes):,} instruments have the same price, {price:,.2f}: {STAYS}; "
+            f"nearly all of its {len(quotes):,} instruments have the same price, {price:,.2f}: {PAGE_STAYS}; "
             "--force takes them all the same"
         )
 
 
-def refuse_without_prices(quotes: Sequence[Quote], prices: Mapping[str, float], least_share: float) -> None:
+def refuse_lost_prices(quotes: Sequence[Quote], prices: Mapping[str, float], least_share: float) -> None:
     """Raise SourceGated where fewer than `least_share` of the last page's `prices` have one now."""
     compared = [quote for quote in quotes if quote.symbol in prices]
     lost = [quote.symbol for quote in compared if quote.last_price is None]
     if len(compared) - len(lost) < least_share * len(compared):
         raise SourceGated(
             f"{len(lost):,} of its {len(quotes):,} instruments have no price any more, and had one on the "
-            f"page ({name_some(lost)}): {STAYS}; --force takes them all the same"
+            f"page ({name_some(lost)}): {PAGE_STAYS}; --force takes them all the same"
         )
 
 
@@ -132,7 +138,7 @@ def refuse_other_unit(quotes: Sequence[Quote], prices: Mapping[str, float]) -> N
         raise SourceGated(
             f"the prices of {len(jumped):,} of its {len(quotes):,} instruments are {OTHER_UNIT:g} times "
             f"those of the page or more, or {OTHER_UNIT:g} times less ({name_some(jumped)}), so they "
-            f"may be in another unit: {STAYS}; --force takes them all the same"
+            f"may be in another unit: {PAGE_STAYS}; --force takes them all the same"
         )
 
 
@@ -142,7 +148,7 @@ def name_some(symbols: Collection[str]) -> str:
     return ", ".join(first) + (", …" if len(symbols) > MOST_NAMED else "")
 
 
-def _is_filled(quote: Quote) -> bool:
+def _has_placeholder_change(quote: Quote) -> bool:
     return quote.last_price is None and quote.percent_change == 0
 
 
@@ -157,14 +163,14 @@ def _has_odd_range(quote: Quote) -> bool:
     return below or above
 
 
-def _are_alike(amounts: Sequence[float | None]) -> bool:
+def _are_identical(amounts: Sequence[float | None]) -> bool:
     """Whether all known amounts are the same: 0 for three instruments, any for ten."""
     known = [amount for amount in amounts if amount is not None]
-    least = LEAST_ALIKE if not any(known) else LEAST_INSTRUMENTS
+    least = LEAST_IDENTICAL if not any(known) else LEAST_INSTRUMENTS
     return len(known) >= least and len(set(known)) == 1
 
 
-def _common(figures: Sequence[float], least: int) -> float | None:
+def _find_common(figures: Sequence[float], least: int) -> float | None:
     """Return the figure that nearly all of `least` or more have; None where there is none."""
     if len(figures) < least:
         return None

@@ -10,7 +10,7 @@ BAND_SESSIONS = 20  # of the Bollinger bands
 BAND_DEVIATIONS = 2  # from their middle to either of the two
 DAY, YEAR = "1d", "1y"
 SESSIONS = {DAY: 1, "1mo": 21, "ytd": 125, YEAR: 250}  # how many sessions a named period has, about
-MOST_TIMES_A_DAY = 40 / 3  # ±3 % for a day is ±40 % at most, whatever the period
+MAX_DAY_FACTOR = 40 / 3  # ±3 % for a day is ±40 % at most, whatever the period
 _DAYS = re.compile(r"([1-9]\d{0,3})d", re.ASCII)
 
 
@@ -28,7 +28,7 @@ class Period(NamedTuple):
         MOST_TIMES_A_DAY: ±3 % for a day is ±14 % for a month and ±40 % for a year. Whole percents from
         5 on.
         """
-        clamp = day_percent * min(sqrt(self.sessions), MOST_TIMES_A_DAY)
+        clamp = day_percent * min(sqrt(self.sessions), MAX_DAY_FACTOR)
         return float(round(clamp)) if clamp >= 5 else clamp
 
 

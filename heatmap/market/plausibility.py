@@ -54,7 +54,7 @@ def with_adjusted_close(quote: Quote) -> Quote | None:
 
     if quote.previous_close is None:
         return None
-    for ratio in ratios.EVERY:
+    for ratio in ratios.ALL_RATIOS:
         close = quote.previous_close * float(ratio)
         if _counts_from(quote, close) and abs(quote.percent_change or 0.0) <= BAND * 100:
             changes = {period: Change(None, change.since) for period, change in quote.changes.items()}
@@ -75,7 +75,7 @@ def with_own_close(quote: Quote, close: float) -> Quote | None:
 
     if quote.previous_close is None or not _counts_from(quote, close):
         return None
-    if any(abs(close * float(ratio) - quote.previous_close) <= PRICE_STEP for ratio in ratios.EVERY):
+    if any(abs(close * float(ratio) - quote.previous_close) <= PRICE_STEP for ratio in ratios.ALL_RATIOS):
         return None
     return replace(quote, previous_close=close)
 
@@ -87,7 +87,9 @@ def remove_refuted_changes(quote: Quote, today: date) -> Quote:
     in their range, but for rounding. One of before them, as that of a year is, lies no farther outside than
     a price moves in a session. The exchange adjusts the range for splits and bonuses, these changes not.
     """
-    refuted = {period: reason for period in quote.changes if (reason := _refutation(quote, period, today))}
+    refuted = {
+        period: reason for period in quote.changes if (reason := _find_refutation(quote, period, today))
+    }
     if not refuted:
         return quote
     changes = {
@@ -115,7 +117,7 @@ def _half_step(close: float) -> float:
     return max(step, ratios.HALF_STEP_SHARE * close)
 
 
-def _refutation(quote: Quote, period: str, today: date) -> str | None:
+def _find_refutation(quote: Quote, period: str, today: date) -> str | None:
     """Return why a change cannot be; None where nothing speaks against it."""
     change, price = quote.changes[period], quote.last_price
     low, high = quote.year_low, quote.year_high

@@ -68,11 +68,13 @@ class LastPage(NamedTuple):
     symbols: frozenset[str]
     figures: str  # a digest of all prices, percent changes and volumes
     unchanged_since: datetime  # by our clock
-    refused: ShrunkMarket | None = None
+    shrunk_market: ShrunkMarket | None = None
     closes: Mapping[str, float] = MappingProxyType({})  # the previous closes that live figures had, by symbol
-    tried: datetime | None = None  # of newer figures whose run was killed while it published: they may be out
+    attempted_as_of: datetime | None = (
+        None  # of newer figures whose run was killed while it published: they may be out
+    )
     prices: Mapping[str, float] = MappingProxyType({})  # the newest known last price, by symbol
-    priced_by: str | None = None  # the source that gave prices last; None: none did, or it is not known
+    price_source: str | None = None  # the source that gave prices last; None: none did, or it is not known
 
 
 def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
@@ -82,7 +84,7 @@ def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
         raise SourceGated(f"its figures are dated {when}, which is still to come: check this machine's clock")
 
 
-def without_contradictions(
+def remove_contradictions(
     snapshot: Snapshot, zone: ZoneInfo, closes: Callable[[Collection[str]], Mapping[str, float]] | None = None
 ) -> tuple[Snapshot, tuple[str, ...]]:
     """Return the snapshot without what contradicts itself, and the symbols of the rows that are left out.
@@ -128,7 +130,7 @@ def refuse_unfinished(snapshot: Snapshot, verdict: MarketStatus, zone: ZoneInfo)
     tolerance = timedelta(0) if snapshot.is_open else CLOSE_TOLERANCE
     if as_of < closes - tolerance and as_of.time() != time(0):
         raise SourceGated(
-            f"its figures are of {_time(as_of, zone)}, when trading had not ended "
+            f"its figures are of {_format_time(as_of, zone)}, when trading had not ended "
             f"({closes.astimezone(zone):%H:%M}): the closing page waits for later ones; "
             "if they don't come, check this machine's clock"
         )
@@ -143,7 +145,9 @@ def refuse_older(last: LastPage, snapshot: Snapshot, now: datetime, zone: ZoneIn
     """
     if snapshot.recording:
         return
-    pages = [at for at in (last.as_of, last.tried) if at is not None and at <= now + FUTURE_TOLERANCE]
+    pages = [
+        at for at in (last.as_of, last.attempted_as_of) if at is not None and at <= now + FUTURE_TOLERANCE
+    ]
     if not pages:
         return
     # As exactly as the source gives its own time: some endpoints leave the seconds out.
@@ -151,8 +155,8 @@ def refuse_older(last: LastPage, snapshot: Snapshot, now: datetime, zone: ZoneIn
     newest = max(pages)
     if snapshot.as_of < (newest.replace(second=0, microsecond=0) if to_the_minute else newest):
         raise SourceGated(
-            f"its figures are of {_time(snapshot.as_of, zone)}, older than the page's of "
-            f"{_time(newest, zone)}: the page stays as it is; if that goes on, the source's clock or "
+            f"its figures are of {_format_time(snapshot.as_of, zone)}, older than the page's of "
+            f"{_format_time(newest, zone)}: the page stays as it is; if that goes on, the source's clock or "
             "cache is wrong; --force takes them all the same"
         )
 
@@ -174,8 +178,8 @@ def refuse_stale(
     since = max(last.unchanged_since, opened)
     if now - since >= longest and _digest(snapshot.quotes) == last.figures:
         raise SourceGated(
-            f"not one of its {len(snapshot.quotes):,} instruments has moved since {_time(since, zone)}, "
-            "while the market is open: the page stays as it is; the source is stuck, or trading is halted"
+            f"not one of its {len(snapshot.quotes):,} instruments has moved since "
+            f"{_format_time(since, zone)}, while the market is open: the page stays as it is; the source is stuck, or trading is halted"
         )
 
 
@@ -190,14 +194,14 @@ def refuse_impossible(
     windows = verdict.session.windows if verdict.session else ()
     in_session = verdict.phase in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
     has_traded = in_session and any(now >= each.opens + OPENING for each in windows[:1])
-    market_figures.refuse_alike(snapshot.quotes, prices, has_traded=has_traded)
+    market_figures.refuse_identical_figures(snapshot.quotes, prices, has_traded=has_traded)
     market_figures.refuse_other_unit(snapshot.quotes, prices or (last.closes if last else {}))
 
 
-def refuse_without_prices(last: LastPage, snapshot: Snapshot, least_share: float) -> None:
+def refuse_lost_prices(last: LastPage, snapshot: Snapshot, least_share: float) -> None:
     """Raise SourceGated where prices are gone that the page has; another source may never have any."""
-    if last.priced_by in (None, snapshot.source):
-        market_figures.refuse_without_prices(snapshot.quotes, last.prices or last.closes, least_share)
+    if last.price_source in (None, snapshot.source):
+        market_figures.refuse_lost_prices(snapshot.quotes, last.prices or last.closes, least_share)
 
 
 def shrinkage(last: LastPage, snapshot: Snapshot, now: datetime, least_share: float) -> ShrunkMarket | None:
@@ -205,9 +209,11 @@ def shrinkage(last: LastPage, snapshot: Snapshot, now: datetime, least_share: fl
     symbols = _symbols(snapshot)
     if _is_enough(symbols, last.symbols, least_share):
         return None
-    is_past = last.refused is not None and last.refused.since <= now  # not by a clock that ran ahead
-    if last.refused and is_past and _is_enough(symbols, last.refused.symbols, least_share):
-        return last.refused
+    is_past = (
+        last.shrunk_market is not None and last.shrunk_market.since <= now
+    )  # not by a clock that ran ahead
+    if last.shrunk_market and is_past and _is_enough(symbols, last.shrunk_market.symbols, least_share):
+        return last.shrunk_market
     return ShrunkMarket(now, symbols)
 
 
@@ -232,7 +238,7 @@ def refuse_shrunk(
         )
 
 
-def remembered(last: LastPage | None, snapshot: Snapshot, now: datetime) -> LastPage:
+def make_last_page(last: LastPage | None, snapshot: Snapshot, now: datetime) -> LastPage:
     """Return what is to be remembered once a target has the page of these figures."""
     figures = _digest(snapshot.quotes)
     since = last.unchanged_since if last and last.figures == figures else now
@@ -242,13 +248,19 @@ def remembered(last: LastPage | None, snapshot: Snapshot, now: datetime) -> Last
     symbols = _symbols(snapshot)
     prices = {symbol: price for symbol, price in last.prices.items() if symbol in symbols} if last else {}
     priced = {quote.symbol: quote.last_price for quote in snapshot.quotes if quote.last_price}
-    priced_by = snapshot.source if priced else last.priced_by if last else None
+    price_source = snapshot.source if priced else last.price_source if last else None
     return LastPage(
-        snapshot.as_of, symbols, figures, since, closes=closes, prices=prices | priced, priced_by=priced_by
+        snapshot.as_of,
+        symbols,
+        figures,
+        since,
+        closes=closes,
+        prices=prices | priced,
+        price_source=price_source,
     )
 
 
-def change_in_words(last: LastPage, snapshot: Snapshot) -> str | None:
+def describe_membership_change(last: LastPage, snapshot: Snapshot) -> str | None:
     """Say which instruments joined and left since the last page; None where none did."""
     symbols = _symbols(snapshot)
     moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
@@ -278,5 +290,5 @@ def _digest(quotes: Sequence[Quote]) -> str:
     return blake2b(repr(figures).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _time(moment: datetime, zone: ZoneInfo) -> str:
+def _format_time(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%d %b %H:%M:%S}"

@@ -54,7 +54,9 @@ class Snapshot:
     is_open: bool | None = None  # what the body says of itself; None where it says nothing
     dropped: int = 0  # rows left out: duplicates, no usable percent change or symbol
     recording: bool = False  # True for a recorded day replayed: never to be taken for live figures
-    relayed: Phase | None = None  # the phase in which another installation drew it; None: it is first-hand
+    relayed_phase: Phase | None = (
+        None  # the phase in which another installation drew it; None: it is first-hand
+    )
     unadjusted: bool = False  # whether previous closes may be on the terms of the session before
     # By how much the source's clock was ahead of this machine's when it answered; None: it did not tell.
     clock_offset: timedelta | None = field(default=None, compare=False)

@@ -39,30 +39,30 @@ FIGURES: dict[str, Callable[[object], float | None]] = {
 def from_json(document: object) -> Snapshot:
     """Return the snapshot that a decoded snapshot.json holds. Raises SourceReshaped."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _nonsense(f"it is not of the schema {SCHEMA}")
+        raise _unusable(f"it is not of the schema {SCHEMA}")
     as_of = parsing.aware_datetime(document.get("as_of"))
     source = parsing.clean_text(document.get("source"))
     rows = document.get("quotes")
     session = document.get("session")
     if as_of is None:
-        raise _nonsense("its as_of is no time with an offset")
+        raise _unusable("its as_of is no time with an offset")
     if source is None:
-        raise _nonsense("it does not name its source")
+        raise _unusable("it does not name its source")
     if not isinstance(rows, list) or not rows:
-        raise _nonsense("it has no quotes")
+        raise _unusable("it has no quotes")
     phase = session.get("phase") if isinstance(session, dict) else None
     if phase not in list(Phase):
-        raise _nonsense("its session has no phase that is known")
+        raise _unusable("its session has no phase that is known")
     is_open = document.get("is_open", phase == Phase.OPEN)
     dropped = document.get("dropped", 0)
     recording = document.get("recording", False)
     if not (is_open is None or isinstance(is_open, bool)) or not isinstance(recording, bool):
-        raise _nonsense("its is_open or recording is not true or false")
+        raise _unusable("its is_open or recording is not true or false")
     if isinstance(dropped, bool) or not isinstance(dropped, int) or dropped < 0:
-        raise _nonsense("its dropped is not a count")
+        raise _unusable("its dropped is not a count")
     unknown = document.get("unknown", [])
     if not isinstance(unknown, list):
-        raise _nonsense("its unknown is no list of quotes")
+        raise _unusable("its unknown is no list of quotes")
     quotes = _quotes(rows, unknown)
     currency = parsing.currency_code(document.get("currency"))  # without one the figures are good, too
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
@@ -72,16 +72,16 @@ def _known_quote(row: object) -> Quote:
     """Return a quote that has its percent change. Raises SourceReshaped."""
     quote = _quote(row)
     if quote.percent_change is None:
-        raise _nonsense(f"{quote.symbol} has no percent_change")
+        raise _unusable(f"{quote.symbol} has no percent_change")
     return quote
 
 
 def _quote(row: object) -> Quote:
     if not isinstance(row, dict):
-        raise _nonsense("a quote in it is no object")
+        raise _unusable("a quote in it is no object")
     symbol = row.get("symbol")
     if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol):
-        raise _nonsense("a quote in it has no usable symbol")
+        raise _unusable("a quote in it has no usable symbol")
     figures = {name: _figure(row, name, check) for name, check in FIGURES.items()}
     percent_change = figures.pop(_PERCENT)
     name = _optional(row, "name", parsing.clean_text)
@@ -93,16 +93,16 @@ def _quote(row: object) -> Quote:
 def _quotes(known: Sequence[object], unknown: Sequence[object]) -> tuple[Quote, ...]:
     """Return all quotes: those with a percent change, then those without. Raises SourceReshaped."""
     if len(known) + len(unknown) > limits.QUOTES:
-        raise _nonsense(limits.TOO_MANY_QUOTES.format(count=len(known) + len(unknown)))
+        raise _unusable(limits.TOO_MANY_QUOTES.format(count=len(known) + len(unknown)))
     quotes = (*map(_known_quote, known), *map(_quote, unknown))
     if len({quote.symbol for quote in quotes}) < len(quotes):
-        raise _nonsense("a symbol stands in it twice")
+        raise _unusable("a symbol stands in it twice")
     periods = {period for quote in quotes for period in (*quote.changes, *quote.doubts)}
     if len(periods) > limits.PERIODS:
-        raise _nonsense(f"it has {len(periods):,} periods, and {limits.PERIODS} are the most")
+        raise _unusable(f"it has {len(periods):,} periods, and {limits.PERIODS} are the most")
     sectors = {quote.sector for quote in quotes}
     if len(sectors) > limits.SECTORS:
-        raise _nonsense(f"it has {len(sectors):,} sectors, and {limits.SECTORS} are the most")
+        raise _unusable(f"it has {len(sectors):,} sectors, and {limits.SECTORS} are the most")
     return quotes
 
 
@@ -111,11 +111,11 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise _nonsense(f"the changes of {symbol} are no object")
+        raise _unusable(f"the changes of {symbol} are no object")
     result = {}
     for period, change in found.items():
         if not isinstance(change, dict) or not _PERIOD.fullmatch(period):
-            raise _nonsense(f"a change of {symbol} is no object, or of no period")
+            raise _unusable(f"a change of {symbol} is no object, or of no period")
         result[period] = Change(
             _figure(change, "percent", parsing.percent), _optional(change, "since", parsing.day)
         )
@@ -125,12 +125,12 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
 def _doubts(row: Mapping[str, object], symbol: str) -> dict[str, str]:
     found = row.get("doubts", {})
     if not isinstance(found, dict) or len(found) > MOST_DOUBTS:
-        raise _nonsense(f"the doubts of {symbol} are no object")
+        raise _unusable(f"the doubts of {symbol} are no object")
     result = {}
     for period, reason in found.items():
         words = parsing.clean_text(reason, LONGEST_DOUBT)
         if words is None or not _PERIOD.fullmatch(period):
-            raise _nonsense(f"a doubt of {symbol} is no text, or of no period")
+            raise _unusable(f"a doubt of {symbol} is no text, or of no period")
         result[period] = words
     return result
 
@@ -140,7 +140,7 @@ def _optional(row: Mapping[str, object], name: str, check: Callable[[object], _T
     value = row.get(name)
     result = None if value is None else check(value)
     if result is None and value is not None:
-        raise _nonsense(f"its {name} cannot be what it says")
+        raise _unusable(f"its {name} cannot be what it says")
     return result
 
 
@@ -149,5 +149,5 @@ def _figure(row: Mapping[str, object], name: str, check: Callable[[object], floa
     return _optional(row, name, lambda value: None if isinstance(value, str) else check(value))
 
 
-def _nonsense(why: str) -> SourceReshaped:
+def _unusable(why: str) -> SourceReshaped:
     return SourceReshaped(f"holds a snapshot.json that cannot be used: {why}")

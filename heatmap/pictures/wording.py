@@ -44,7 +44,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 def source_name(snapshot: Snapshot) -> str:
     """Return where figures come from; one that has no name here, by that of its plugin."""
     name = SOURCES.get(snapshot.source, snapshot.source)
-    return f"{name}, relayed by another site" if snapshot.relayed else name
+    return f"{name}, relayed by another site" if snapshot.relayed_phase else name
 
 
 def format_signed(value: float, decimals: int = 2) -> str:

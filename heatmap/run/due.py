@@ -168,7 +168,7 @@ def _is_auction(verdict: MarketStatus, now: datetime) -> bool:
 
 def _is_early(verdict: MarketStatus, snapshot: Snapshot) -> bool:
     """Whether figures came from an installation that drew them before prices had settled."""
-    if snapshot.relayed in (None, Phase.FINAL) or verdict.session is None:
+    if snapshot.relayed_phase in (None, Phase.FINAL) or verdict.session is None:
         return False
     settles = verdict.session.settles
     return settles is not None and snapshot.as_of < settles

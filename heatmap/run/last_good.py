@@ -63,10 +63,10 @@ class LastGood:
         if snapshot.unadjusted:
             snapshot = self._with_known_terms(market, snapshot, verdict, last)
         closes = self._missing_closes(market, snapshot, verdict, last) if last else {}
-        snapshot, sentences = market_figures.with_usable_figures(snapshot, closes)
+        snapshot, sentences = market_figures.remove_impossible_figures(snapshot, closes)
         for sentence in sentences:
             self._tell(market, sentence)
-        snapshot, bad = quality.without_contradictions(
+        snapshot, bad = quality.remove_contradictions(
             snapshot,
             zone,
             lambda symbols: self._chronicle.closes_before(market, snapshot, verdict, symbols),
@@ -78,11 +78,11 @@ class LastGood:
         if last:
             if not whatever:
                 self._compare(market, last, snapshot, verdict, now)
-            change = quality.change_in_words(last, snapshot)
+            change = quality.describe_membership_change(last, snapshot)
             if change:
                 self._tell(market, change)
             self._before[market.name] = last
-        self._admitted[market.name] = quality.remembered(last, snapshot, now)
+        self._admitted[market.name] = quality.make_last_page(last, snapshot, now)
         return snapshot
 
     def listed(self, market: Market) -> tuple[frozenset[str], date | None]:
@@ -94,7 +94,7 @@ class LastGood:
     def begin(self) -> None:
         """Remember what is about to be published: a run that is killed meanwhile cannot say what is out."""
         for name, last in self._before.items():
-            self._save(name, last._replace(tried=self._admitted[name].as_of))
+            self._save(name, last._replace(attempted_as_of=self._admitted[name].as_of))
 
     def keep(self) -> None:
         """Remember what was admitted, if anybody can see it; else what was before."""
@@ -126,7 +126,7 @@ class LastGood:
 
         They are those of the last page, where it is of the same date, or else the history's.
         """
-        if last.priced_by not in (None, snapshot.source):
+        if last.price_source not in (None, snapshot.source):
             return {}  # another source may count its changes from elsewhere
         missing = {
             quote.symbol for quote in snapshot.quotes if quote.last_price and quote.previous_close is None
@@ -147,11 +147,11 @@ class LastGood:
         longest = self._options.stale_after(self._config.interval_minutes)
         quality.refuse_older(last, snapshot, now, zone)
         quality.refuse_stale(last, snapshot, verdict, now, longest, zone)
-        quality.refuse_without_prices(last, snapshot, self._options.least_share)
+        quality.refuse_lost_prices(last, snapshot, self._options.least_share)
         refused = quality.shrinkage(last, snapshot, now, self._options.least_share)
         if refused:
-            if refused != last.refused:
-                self._save(market.name, last._replace(refused=refused))
+            if refused != last.shrunk_market:
+                self._save(market.name, last._replace(shrunk_market=refused))
             quality.refuse_shrunk(last, refused, snapshot, verdict, now)
 
     def _tell(self, market: Market, sentence: str) -> None:
@@ -183,16 +183,16 @@ class LastGood:
 
 
 def _plain(last: LastPage) -> dict[str, Any]:
-    refused = last.refused
+    refused = last.shrunk_market
     return {
         "as_of": last.as_of.isoformat(),
         "figures": last.figures,
         "unchanged_since": last.unchanged_since.isoformat(),
-        "tried": last.tried and last.tried.isoformat(),
+        "tried": last.attempted_as_of and last.attempted_as_of.isoformat(),
         "symbols": sorted(last.symbols),
         "closes": dict(last.closes),
         "prices": dict(last.prices),
-        "priced_by": last.priced_by,
+        "priced_by": last.price_source,
         "refused": refused
         and {
             "since": refused.since.isoformat(),

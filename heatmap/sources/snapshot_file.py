@@ -72,7 +72,7 @@ def parse(body: bytes) -> Snapshot:
     document = strict_json.decode(body)
     if isinstance(document, dict) and "schema" in document:
         snapshot = snapshot_json.from_json(document)
-        return replace(snapshot, relayed=Phase(document["session"]["phase"]))
+        return replace(snapshot, relayed_phase=Phase(document["session"]["phase"]))
     return nse_body.parse(document)
 
 

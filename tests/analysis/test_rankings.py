@@ -76,7 +76,7 @@ def test_what_is_clipped_is_counted() -> None:
     ]
     scale = reading_of(snapshot_of(*quotes), "change").scales[2]
 
-    assert (3.0, (2, 3)) == (scale.clamp, scale.clipped)
+    assert (3.0, (2, 3)) == (scale.clamp, scale.beyond_clamp)
     assert [0, 0, 0] == list(scale.shades[:3])
     assert [2 * colours.SHADES] * 4 == list(scale.shades[-4:])
 
@@ -115,7 +115,7 @@ def test_the_same_number_has_the_same_shade() -> None:
     quotes = [Quote("A", 3.004), Quote("B", 3.0), Quote("C", 2.996), Quote("D", -2.996), Quote("E", -3.004)]
     scale = reading_of(snapshot_of(*quotes), "change").scales[2]
 
-    assert (3.0, (0, 0)) == (scale.clamp, scale.clipped)
+    assert (3.0, (0, 0)) == (scale.clamp, scale.beyond_clamp)
     assert (0, 0, 0, 2 * colours.SHADES, 2 * colours.SHADES) == scale.shades
 
 
@@ -146,6 +146,8 @@ def test_relative_strength_follows_from_the_change() -> None:
     snapshot = recorded()
     change = rankings.rank_all(snapshot, 3.0, {})["change", "1d"]
 
-    assert rankings.rank_all(snapshot, 3.0, {})["rs", "1d"]._replace(scores=()) == rankings.relative(change)
+    assert rankings.rank_all(snapshot, 3.0, {})["rs", "1d"]._replace(
+        scores=()
+    ) == rankings.rank_relative_strength(change)
     with pytest.raises(ValueError, match="takes"):
-        rankings.relative(change._replace(scores=()))
+        rankings.rank_relative_strength(change._replace(scores=()))

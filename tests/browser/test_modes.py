@@ -36,7 +36,7 @@ def expected(reading: Ranking, palette: str, layout: str = "table") -> list[tupl
     mode = MODES[reading.mode]
     market = recorded().quotes
     green = colours.GRADIENTS[palette]["green"]
-    ramp = colours.palette(green) if mode.two_sided else colours.one_sided_palette(mode.ramp)
+    ramp = colours.palette(green) if mode.two_sided else colours.one_sided_palette(mode.palette_kind)
     scales = {scale.name: scale for scale in reading.scales}
     scale = scales.get("1" if layout == "treemap" else "rank", reading.scales[0])
     fills = [ramp[shade] for shade in scale.shades]
@@ -149,7 +149,7 @@ def test_heat_changes_shades_and_never_numbers(
     assert [rgb(ramp[shade]) for shade in scale.shades] == [tile[2] for tile in after]
     assert label == page.locator("#heat option:checked").text_content()
     expect(page).to_have_url(re.compile(f"heat={heat}"))
-    assert clipped == sum(scale.clipped)
+    assert clipped == sum(scale.beyond_clamp)
     page.locator('a:has(b:text-is("HDFCLIFE"))').hover()
     assert (clipped > 0) == (", clipped" in page.locator("#panel").inner_text())
 

@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_written(place: tuple[Sshd, Path]) -> None:
     server, home = place
     publisher = SftpPublisher(server.url(), known_hosts_file=home / "missing/known_hosts")
     with pytest.raises(ConfigError, match="cannot be written"):
-        host_keys.offer(publisher, [fingerprint(server)], 30)
+        host_keys.confirm(publisher, [fingerprint(server)], 30)
 
 
 def test_the_end_of_the_input_is_no_answer(place: tuple[Sshd, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +160,6 @@ def test_the_end_of_the_input_is_no_answer(place: tuple[Sshd, Path], monkeypatch
 
     monkeypatch.setattr(sys, "stdin", Closed())
     with pytest.raises(PublishRefused, match="stays so"):
-        host_keys.offer(SftpPublisher(server.url(), known_hosts_file=home / "known_hosts"), [""], 30)
+        host_keys.confirm(SftpPublisher(server.url(), known_hosts_file=home / "known_hosts"), [""], 30)
 
     assert not (home / "known_hosts").exists()

@@ -102,7 +102,7 @@ def loop(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Loop]]:
 )
 def test_how_an_interval_is_written(text: str, seconds: int) -> None:
     """A number and its unit, from a minute to an hour."""
-    assert seconds == repeat.parse(text)
+    assert seconds == repeat.parse_interval(text)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_how_an_interval_is_written(text: str, seconds: int) -> None:
 def test_what_is_no_interval(text: str) -> None:
     """Anything else is refused, with an example."""
     with pytest.raises(UsageError, match="must be between 1m and 1h, written like 90s, 5m or 1h"):
-        repeat.parse(text)
+        repeat.parse_interval(text)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_is_no_interval(text: str) -> None:
 )
 def test_the_moments_are_those_of_cron(now: str, interval: int, due: str) -> None:
     """Two past, as the cron line has it (2-57/5); on the minute where every minute is one."""
-    found = repeat.next_moment(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
+    found = repeat.next_run_time(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
 
     assert due == f"{datetime.fromtimestamp(found, UTC):%H:%M:%S}"
 

@@ -95,7 +95,7 @@ def test_its_commands_are_ours(
     shell, option, check = json.loads(health[health.index("[") :])
 
     assert ["heatmap", "run", "--every", "5m"] == command[:4]
-    assert 300 == repeat.parse(command[3])
+    assert 300 == repeat.parse_interval(command[3])
     assert ("sh", "-c") == (shell, option)
     assert re.fullmatch(r"heatmap status \|\| exit 1", check)
     for words in (command[1:], ["status"]):

@@ -49,7 +49,7 @@ def overrides_file(body: bytes) -> object:
         with_block = blocks.replace_block(text, 2027, lines, None)
         if not problems:
             assert blocks.replace_block(with_block, 2027, lines, None) == with_block
-            return merged, overrides.dates(text), judged(merged)
+            return merged, overrides.read_dates(text), judged(merged)
         return problems
 
     return refusing(parse)
@@ -61,7 +61,7 @@ def judged(merged: Calendar) -> list[object]:
     moments = [datetime.combine(day, time(4), UTC) for day in days if 1900 < day.year < 9000]
     found: list[object] = [
         phases.coverage_end(merged),
-        schedule.hours([replace(merged, first=TODAY)], UTC, TODAY, timedelta(minutes=15)),
+        schedule.run_hours([replace(merged, first=TODAY)], UTC, TODAY, timedelta(minutes=15)),
     ]
     for moment in moments:
         verdict = phases.phase_at(merged, moment)

@@ -128,7 +128,7 @@ def round_trip(snapshot: Snapshot) -> Snapshot:
         back.is_open,
         back.dropped,
         back.recording,
-        snapshot.relayed,
+        snapshot.relayed_phase,
     )
 
 

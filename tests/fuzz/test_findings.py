@@ -84,10 +84,10 @@ def test_a_calendar_until_9999_is_scheduled_at_once() -> None:
     calendar = calendars.load(calendars.SessionOptions(), Path())
     begun = time.process_time()
 
-    hours = schedule.hours([replace(calendar, last=date.max)], UTC, FRIDAY, timedelta(minutes=15))
+    hours = schedule.run_hours([replace(calendar, last=date.max)], UTC, FRIDAY, timedelta(minutes=15))
 
     assert time.process_time() - begun < 5
-    assert schedule.hours([calendar], UTC, FRIDAY, timedelta(minutes=15)) == hours
+    assert schedule.run_hours([calendar], UTC, FRIDAY, timedelta(minutes=15)) == hours
 
 
 @pytest.mark.parametrize("header", ["a=b; max-age", "a=b; Max-Age; Path=/"])

@@ -31,7 +31,7 @@ SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
 def nse() -> Calendar:
     """The exchange's own calendar, and a symbol that changed."""
     known = packaged.load(packaged.SessionOptions(), Path.cwd())
-    return replace(known, aliases=(*known.aliases, phases.SymbolChange(OLD, NEW, RENAMED_DAY)))
+    return replace(known, symbol_changes=(*known.symbol_changes, phases.SymbolChange(OLD, NEW, RENAMED_DAY)))
 
     return packaged.load(packaged.SessionOptions(), Path.cwd())
 

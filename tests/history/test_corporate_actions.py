@@ -401,7 +401,9 @@ def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -
 
 def declared(*terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()) -> corporate_actions.Declared:
     """What the user of a market says."""
-    return corporate_actions.declared_splits(Calendar("own", "UTC", terms=terms, aliases=aliases))
+    return corporate_actions.declared_splits(
+        Calendar("own", "UTC", declared_splits=terms, symbol_changes=aliases)
+    )
 
 
 @pytest.mark.parametrize(

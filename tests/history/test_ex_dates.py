@@ -214,7 +214,7 @@ class Market:
 def replace_market(config: Config, sources: tuple[NamedSource, ...], terms: tuple[DeclaredSplit, ...]) -> Any:
     """The configuration's market with these sources, and with what its user knows."""
     market = config.markets[0]
-    return market._replace(sources=sources, calendar=replace(market.calendar, terms=terms))
+    return market._replace(sources=sources, calendar=replace(market.calendar, declared_splits=terms))
 
 
 def shares() -> list[Share]:

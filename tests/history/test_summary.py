@@ -225,7 +225,7 @@ def test_what_the_user_says_of_an_action_counts(day: date, missing: bool) -> Non
         for found in walk(DAYS, CLOSES) if not (missing and found.date == day)
     ]  # fmt: skip
     today = [Quote("A", 0.0, last_price=78.0, previous_close=72.28), *quotes(150, 139)[1:]]
-    calendar = replace(NSE, terms=(DeclaredSplit("A", day, 52, 100),))
+    calendar = replace(NSE, declared_splits=(DeclaredSplit("A", day, 52, 100),))
 
     assert "A" not in made(bars, today).bases["5d"].closes
     digest = made(bars, today, calendar=calendar)
@@ -326,7 +326,7 @@ def test_an_action_declared_for_a_day_without_a_session_counts_from_the_next() -
     """A Saturday, then a holiday: it is meant for the Tuesday."""
     tuesday, saturday = date(2026, 9, 15), date(2026, 9, 12)
     assert (date(2026, 9, 11), tuesday) == tuple(DAYS[-3:-1])
-    calendar = replace(NSE, terms=(DeclaredSplit("A", saturday, 38, 100),))
+    calendar = replace(NSE, declared_splits=(DeclaredSplit("A", saturday, 38, 100),))
     today = [Quote("A", 0.0, last_price=57.0, previous_close=139 * 0.38), *quotes(150, 139)[1:]]
 
     digest = made(dropped(tuesday, 0.38), today, calendar=calendar)
@@ -362,7 +362,7 @@ def test_a_share_listed_inside_the_period_is_unknown() -> None:
 
 def test_a_new_symbol_has_the_old_one_s_past() -> None:
     """An alias of the calendar joins them; the session of the change itself is under the new name."""
-    calendar = replace(NSE, aliases=(SymbolChange("OLD", "A", DAYS[-2]),))
+    calendar = replace(NSE, symbol_changes=(SymbolChange("OLD", "A", DAYS[-2]),))
     bars = [
         found._replace(symbol="OLD") if found.symbol == "A" and found.date < DAYS[-2] else found
         for found in walk(DAYS, CLOSES)

@@ -245,7 +245,7 @@ def test_a_state_of_before_knows_no_prices(tmp_path: Path) -> None:
 def usable(*quotes: Quote) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
     """What stays of some quotes among those of the day, and what is said of it."""
     given = Snapshot("memory", OPEN, (*DAY[:20], *quotes))
-    found, sentences = market_figures.with_usable_figures(given, {})
+    found, sentences = market_figures.remove_impossible_figures(given, {})
     return found.quotes[20:], sentences
 
 
@@ -290,13 +290,13 @@ def test_one_volume_for_all(volume: float, count: int, *, stays: bool) -> None:
     """No stock moves without a trade, and ten do not trade the same number of shares: it is unknown."""
     given = Snapshot("memory", OPEN, tuple(replace(quote, volume=volume) for quote in DAY[:count]))
 
-    found, sentences = market_figures.with_usable_figures(given, {})
+    found, sentences = market_figures.remove_impossible_figures(given, {})
 
     assert {volume if stays else None} == {quote.volume for quote in found.quotes}
     assert [quote.turnover for quote in given.quotes] == [quote.turnover for quote in found.quotes]
     assert stays is not bool(sentences)
     unmoved = replace(given, quotes=tuple(map(still, given.quotes)))
-    assert market_figures.with_usable_figures(unmoved, {})[0] is unmoved
+    assert market_figures.remove_impossible_figures(unmoved, {})[0] is unmoved
 
 
 @pytest.mark.parametrize(
@@ -338,6 +338,6 @@ def test_the_recorded_day_is_as_it_was() -> None:
     """Nothing of real figures is taken for impossible."""
     given = Snapshot("memory", OPEN, DAY)
 
-    found, sentences = market_figures.with_usable_figures(given, {})
+    found, sentences = market_figures.remove_impossible_figures(given, {})
 
     assert (True, ()) == (found is given, sentences)

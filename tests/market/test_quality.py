@@ -65,7 +65,7 @@ def snapshot(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Snapshot:
 
 def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> LastPage:
     """What is remembered of a page of such figures."""
-    return quality.remembered(None, snapshot(quotes, as_of), as_of)
+    return quality.make_last_page(None, snapshot(quotes, as_of), as_of)
 
 
 def without_longer_periods(quote: Quote) -> Quote:
@@ -129,7 +129,7 @@ def test_no_real_figures_contradict_themselves(name: str) -> None:
     body = (RECORDING if name == RECORDING.name else FIXTURES / name).read_bytes()
     figures = files.parse(body)
 
-    kept, bad = quality.without_contradictions(figures, INDIA)
+    kept, bad = quality.remove_contradictions(figures, INDIA)
 
     assert ((), figures.dropped) == (bad, kept.dropped)
     assert list(map(without_longer_periods, figures.quotes)) == list(map(without_longer_periods, kept.quotes))
@@ -144,7 +144,7 @@ def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
         except Exception:  # a form without stocks, or in pieces
             continue
         found += 1
-        kept, bad = quality.without_contradictions(figures, INDIA)
+        kept, bad = quality.remove_contradictions(figures, INDIA)
         assert () == bad, path.name
         assert list(map(without_longer_periods, figures.quotes)) == list(
             map(without_longer_periods, kept.quotes)
@@ -181,7 +181,7 @@ def test_a_row_that_contradicts_itself(
     """It is left out and counted, unless an ex-date explains it; the other rows stay."""
     odd = Quote("ODD", percent, last_price=price, previous_close=previous)
 
-    kept, bad = quality.without_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
+    kept, bad = quality.remove_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
 
     assert (stays, () if stays else ("ODD",)) == ("ODD" in {quote.symbol for quote in kept.quotes}, bad)
     assert (20 + stays, 3 - stays) == (len(kept.quotes), kept.dropped)
@@ -192,13 +192,13 @@ def test_many_contradictions_are_a_gate(percent: float) -> None:
     """A tenth may be bad; more are a column that means something else, also where each could be an ex-date."""
     figures = [replace(quote, percent_change=percent) for quote in market(11)]
 
-    assert quality.without_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
+    assert quality.remove_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
     with pytest.raises(
         SourceGated, match="11 of 100 instruments contradict .*S000, S001, S002, S003, S004, …"
     ):
-        quality.without_contradictions(snapshot((*figures, *market(89, first=11))), INDIA)
+        quality.remove_contradictions(snapshot((*figures, *market(89, first=11))), INDIA)
     with pytest.raises(SourceGated, match="1 of 1 "):
-        quality.without_contradictions(snapshot(figures[:1]), INDIA)
+        quality.remove_contradictions(snapshot(figures[:1]), INDIA)
 
 
 @pytest.mark.parametrize("points", [-20.0, -5.0, -1.0, 1.0, 5.0, 20.0])
@@ -213,7 +213,7 @@ def test_garbled_percent_changes(points: float) -> None:
         for quote in figures.quotes
     ]
 
-    _, bad = quality.without_contradictions(replace(figures, quotes=tuple(quotes)), INDIA)
+    _, bad = quality.remove_contradictions(replace(figures, quotes=tuple(quotes)), INDIA)
 
     assert 21 == len(garbled)
     assert sorted(garbled) == list(bad)
@@ -226,7 +226,7 @@ def test_a_percent_change_from_our_own_close() -> None:
     of_another = Quote("OTHER", 3.0, last_price=102.0, previous_close=97.0)
     figures = snapshot((*market(30), wrong_close, old_terms, of_another))
 
-    kept, bad = quality.without_contradictions(
+    kept, bad = quality.remove_contradictions(
         figures, INDIA, lambda symbols: {symbol: {"OLD": 547.0}.get(symbol, 100.0) for symbol in symbols}
     )
 
@@ -309,12 +309,13 @@ def test_a_change_in_words() -> None:
     """Who joined and who left, five of each at most; nothing where nothing changed."""
     page = last(market(10))
 
-    assert quality.change_in_words(page, snapshot(market(10))) is None
-    assert "the instruments have changed: 1 joined (S010), 2 left (S000, S001)" == quality.change_in_words(
-        page, snapshot(market(9, first=2))
+    assert quality.describe_membership_change(page, snapshot(market(10))) is None
+    assert (
+        "the instruments have changed: 1 joined (S010), 2 left (S000, S001)"
+        == quality.describe_membership_change(page, snapshot(market(9, first=2)))
     )
     assert "8 joined (S010, S011, S012, S013, S014, …)" in str(
-        quality.change_in_words(page, snapshot(market(18)))
+        quality.describe_membership_change(page, snapshot(market(18)))
     )
 
 

@@ -367,7 +367,7 @@ def test_a_relay_is_waited_for(
     @dataclass
     class Relay(MemorySource):
         def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
-            return Snapshot("nse", as_of, self.quotes, is_open=False, relayed=relayed)
+            return Snapshot("nse", as_of, self.quotes, is_open=False, relayed_phase=relayed)
 
     target = MemoryPublisher()
 

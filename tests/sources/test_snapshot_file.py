@@ -32,7 +32,7 @@ from tests.servers.exchange import RECORDING, Exchange
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 NOW = datetime(2026, 9, 18, 11, 0, tzinfo=INDIA)
-RELAYED = replace(Recording().fetch(now=NOW), relayed=Phase.FINAL)  # which says that it was one
+RELAYED = replace(Recording().fetch(now=NOW), relayed_phase=Phase.FINAL)  # which says that it was one
 
 
 def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:

@@ -77,18 +77,18 @@ def merge(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cale
     _refuse_unknown(document, ("coverage_to", *TABLES, "alias", "action"), where, problems)
     closed, special = dict(calendar.closed), dict(calendar.special)
     for entry in _entries(document, "regular", ("date", "name"), where, problems):
-        regular = day(entry.get("date"), f"{where} [[regular]] date", problems)
+        regular = parse_day(entry.get("date"), f"{where} [[regular]] date", problems)
         if regular:
             closed.pop(regular, None)
             special.pop(regular, None)
     for entry in _entries(document, "closed", ("date", "name"), where, problems):
-        closing = day(entry.get("date"), f"{where} [[closed]] date", problems)
+        closing = parse_day(entry.get("date"), f"{where} [[closed]] date", problems)
         if closing:
             closed[closing] = parsing.clean_text(entry.get("name")) or "a closure of your own"
             special.pop(closing, None)
     keys = ("date", "name", "windows", "auction", "settles")
     for entry in _entries(document, "session", keys, where, problems):
-        held = day(entry.get("date"), f"{where} [[session]] date", problems)
+        held = parse_day(entry.get("date"), f"{where} [[session]] date", problems)
         hours = _special(entry, f"{where} [[session]] {held}", problems)
         if held and hours:
             known = special.get(held)
@@ -97,20 +97,20 @@ def merge(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cale
             closed.pop(held, None)
     last = calendar.last
     if "coverage_to" in document:
-        covered = day(document["coverage_to"], f"{where} coverage_to", problems)
+        covered = parse_day(document["coverage_to"], f"{where} coverage_to", problems)
         # A newer version of this program may know more than was written here for an older one.
         last = max(covered, last) if covered and last else covered
-    aliases = (*_aliases(document, where, problems), *calendar.aliases)
-    whole = replace(calendar, closed=closed, special=special, last=last, aliases=aliases)
-    return replace(whole, terms=tuple(_terms(document, whole, where, problems)))
+    changes = (*_symbol_changes(document, where, problems), *calendar.symbol_changes)
+    whole = replace(calendar, closed=closed, special=special, last=last, symbol_changes=changes)
+    return replace(whole, declared_splits=tuple(_declared_splits(document, whole, where, problems)))
 
 
-def dates(text: str) -> set[date]:
+def read_dates(text: str) -> set[date]:
     """Return the dates of which an overrides file speaks; what is wrong in it counts for nothing."""
     unheard: list[str] = []
     document = _document(text, "", unheard)
     entries = (entry for table in TABLES for entry in _entries(document, table, (), "", unheard))
-    return {found for entry in entries if (found := day(entry.get("date"), "", unheard))}
+    return {found for entry in entries if (found := parse_day(entry.get("date"), "", unheard))}
 
 
 def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _document(text: str, where: str, problems: list[str]) -> dict[str, Any]:
         return {}
 
 
-def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[SymbolChange]:
+def _symbol_changes(document: Mapping[str, Any], where: str, problems: list[str]) -> Iterator[SymbolChange]:
     for entry in _entries(document, "alias", ("old", "new", "from"), where, problems):
         old, new = entry.get("old"), entry.get("new")
         fits = all(isinstance(symbol, str) and SYMBOL.fullmatch(symbol) for symbol in (old, new))
@@ -134,16 +134,16 @@ def _aliases(document: Mapping[str, Any], where: str, problems: list[str]) -> It
                 f'{where} [[alias]] needs two symbols, such as old = "TATAMOTORS" and new = "TMPV"'
             )
             continue
-        since = day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
+        since = parse_day(entry["from"], f"{where} [[alias]] from", problems) if "from" in entry else None
         yield SymbolChange(str(old), str(new), since)
 
 
-def _terms(
+def _declared_splits(
     document: Mapping[str, Any], calendar: Calendar, where: str, problems: list[str]
 ) -> Iterator[DeclaredSplit]:
     for entry in _entries(document, "action", ("symbol", "date", "factor"), where, problems):
         symbol, factor = entry.get("symbol"), _factor(entry.get("factor"))
-        first = day(entry.get("date"), f"{where} [[action]] date", problems)
+        first = parse_day(entry.get("date"), f"{where} [[action]] date", problems)
         if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
             problems.append(f'{where} [[action]] needs a symbol, such as "TCS", not {symbol!r}')
         elif factor is None:
@@ -184,7 +184,7 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Sessi
             problems.append(f'{where}: {key} must be pairs of times, such as [["18:00", "19:00"]]')
             continue
         for pair in pairs:
-            opens, closes = (clock(text, f"{where}: {key}", problems) for text in pair)
+            opens, closes = (parse_clock(text, f"{where}: {key}", problems) for text in pair)
             if opens and closes:
                 windows.append((opens, closes, phase))
     if len(problems) > before:
@@ -202,7 +202,7 @@ def _special(entry: Mapping[str, Any], where: str, problems: list[str]) -> Sessi
         return None
     settles = (datetime.combine(date.min, windows[-1][1]) + timedelta(minutes=SETTLE_MINUTES)).time()
     if "settles" in entry:
-        given = clock(entry["settles"], f"{where}: settles", problems)
+        given = parse_clock(entry["settles"], f"{where}: settles", problems)
         if given is None:
             return None
         settles = given
@@ -233,7 +233,7 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str, 
     ]
 
 
-def clock(text: object, what: str, problems: list[str]) -> time | None:
+def parse_clock(text: object, what: str, problems: list[str]) -> time | None:
     """Return a wall time written as 9:15, 09:15 or 09:15:30; None after adding to `problems`."""
     found = CLOCK.fullmatch(text) if isinstance(text, str) else None
     try:
@@ -246,7 +246,7 @@ def clock(text: object, what: str, problems: list[str]) -> time | None:
     return None
 
 
-def day(value: object, what: str, problems: list[str]) -> date | None:
+def parse_day(value: object, what: str, problems: list[str]) -> date | None:
     """Return a date, written as TOML's own or as text; None after adding to `problems`."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value

@@ -20,7 +20,7 @@ TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 def remove_block(text: str, year: int | None = None) -> str:
     """Return the text without the block of a year, or of all. Raises ConfigError where one is torn."""
-    return _block(ANY_YEAR if year is None else f"({year})").sub("", _whole(text))
+    return _block_pattern(ANY_YEAR if year is None else f"({year})").sub("", _require_whole_blocks(text))
 
 
 def replace_block(text: str, year: int, lines: Sequence[str], coverage_to: date | None) -> str:
@@ -30,17 +30,17 @@ def replace_block(text: str, year: int, lines: Sequence[str], coverage_to: date 
     """
     end = "\r\n" if "\r\n" in text else "\n"
     block = end.join([BEGIN.format(year=year), *lines, END.format(year=year), ""]) if lines else ""
-    found = _block(f"({year})").search(_whole(text))
+    found = _block_pattern(f"({year})").search(_require_whole_blocks(text))
     if found:
         text = text[: found.start()] + block + text[found.end() :]
     elif block and text:
         text += ("" if text.endswith("\n") else end) + end + block
     else:
         text += block
-    return text if coverage_to is None else _covering(text, coverage_to, end)
+    return text if coverage_to is None else _set_coverage(text, coverage_to, end)
 
 
-def _covering(text: str, last: date, end: str) -> str:
+def _set_coverage(text: str, last: date, end: str) -> str:
     """Return the text with its `coverage_to` set, which can only stand above the first table."""
     table = TABLE.search(text)
     head = text[: table.start()] if table else text
@@ -49,15 +49,15 @@ def _covering(text: str, last: date, end: str) -> str:
     return f"coverage_to = {last}{end}{text}"
 
 
-def _block(year: str) -> re.Pattern[str]:
+def _block_pattern(year: str) -> re.Pattern[str]:
     """Return what a block looks like; `year` is a pattern with one group."""
     pattern = rf"^# >>> holidays of {year}\b[^\n]*\n.*?^# <<< holidays of \1\b[^\n]*(?:\n|\Z)"
     return re.compile(pattern, re.MULTILINE | re.DOTALL)
 
 
-def _whole(text: str) -> str:
+def _require_whole_blocks(text: str) -> str:
     """Return the text. Raises ConfigError where one of two marked lines is missing."""
-    if re.search(r"^# (>>>|<<<) holidays of \d{4}\b", _block(ANY_YEAR).sub("", text), re.MULTILINE):
+    if re.search(r"^# (>>>|<<<) holidays of \d{4}\b", _block_pattern(ANY_YEAR).sub("", text), re.MULTILINE):
         problem = (
             "the overrides file has '# >>> holidays of' without its '# <<<', or the other way round: "
             "remove what is left of that block, and update again"

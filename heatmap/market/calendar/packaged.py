@@ -51,12 +51,12 @@ OWN_HOURS_ONLY = ("time_zone", "weekdays", "holidays", "settle_minutes")
 def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> Calendar:
     """Return the calendar these options speak of; relative paths start at `base`. Raises ConfigError.
 
-    `holiday_file` is what the program keeps of the exchange's holiday list: see `holiday_file_of`. It may
+    `holiday_file` is what the program keeps of the exchange's holiday list: see `find_holiday_file`. It may
     be missing, and counts for nothing where it is damaged: the list can be asked for again.
     """
     problems: list[str] = []
     if options.open is not None or options.close is not None:
-        calendar = _own(options, problems)
+        calendar = _make_own(options, problems)
     elif stray := [name for name in OWN_HOURS_ONLY if getattr(options, name) != getattr(DEFAULTS, name)]:
         problems.append(
             f"{', '.join(stray)}: only for hours of your own; give open and close too, or leave it out"
@@ -65,14 +65,14 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
     elif options.calendar == ALWAYS:
         calendar = Calendar(ALWAYS, "UTC", always=True)
     else:
-        calendar = _packaged(options.calendar, problems)
+        calendar = _read_packaged(options.calendar, problems)
     if not problems and not _is_zone(calendar.time_zone):
         problems.append(
             f"this machine knows no time zone {calendar.time_zone}: install the system's package tzdata, or "
             "the one of that name: `pip install tzdata`"
         )
     if holiday_file is not None and not problems:
-        calendar = _with_holidays(calendar, holiday_file)
+        calendar = _merge_holidays(calendar, holiday_file)
     if options.overrides is not None and calendar.always:
         problems.append("overrides change nothing in a market that never closes: leave them out")
     elif options.overrides is not None and not problems:
@@ -85,7 +85,7 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
     return calendar
 
 
-def packaged(options: SessionOptions) -> Calendar:
+def load_packaged(options: SessionOptions) -> Calendar:
     """Return the calendar these options speak of, without overrides. Raises ConfigError."""
     return load(replace(options, overrides=None), FOLDER)
 
@@ -95,19 +95,19 @@ def is_listed(options: SessionOptions) -> bool:
     return options.open is None and options.calendar in LISTED
 
 
-def holiday_file_of(options: SessionOptions, state_directory: Path) -> Path | None:
+def find_holiday_file(options: SessionOptions, state_directory: Path) -> Path | None:
     """Return where the exchange's list is kept if no overrides file takes it; None where there is no list."""
     return state_directory / f"holidays-{options.calendar}.toml" if is_listed(options) else None
 
 
-def files(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> list[Path]:
+def list_files(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> list[Path]:
     """Return the files that `load` reads for these options, those that may be missing among them."""
     packaged = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
     listed = [holiday_file] if holiday_file else []
     return packaged + listed + ([base / options.overrides] if options.overrides else [])
 
 
-def _with_holidays(calendar: Calendar, path: Path) -> Calendar:
+def _merge_holidays(calendar: Calendar, path: Path) -> Calendar:
     """Return the calendar with the list that the program keeps over it, if there is one that can be used."""
     if not path.exists():
         return calendar
@@ -121,7 +121,7 @@ def _with_holidays(calendar: Calendar, path: Path) -> Calendar:
     return calendar if problems else merged
 
 
-def _packaged(name: str, problems: list[str]) -> Calendar:
+def _read_packaged(name: str, problems: list[str]) -> Calendar:
     import json
 
     path = FOLDER / f"{name}.json"
@@ -140,7 +140,7 @@ def _packaged(name: str, problems: list[str]) -> Calendar:
         eras=tuple(sorted(eras, key=lambda era: era[0], reverse=True)),
         closed={date.fromisoformat(entry["date"]): entry["name"] for entry in document["closed"]},
         special={date.fromisoformat(entry["date"]): _hours(entry) for entry in document["special"]},
-        aliases=tuple(
+        symbol_changes=tuple(
             SymbolChange(
                 entry["old"], entry["new"], date.fromisoformat(entry["from"]) if "from" in entry else None
             )
@@ -164,15 +164,15 @@ def _hours(entry: Mapping[str, Any]) -> SessionHours:
     )
 
 
-def _own(options: SessionOptions, problems: list[str]) -> Calendar:
-    from heatmap.market.calendar.overrides import clock, day
+def _make_own(options: SessionOptions, problems: list[str]) -> Calendar:
+    from heatmap.market.calendar.overrides import parse_clock, parse_day
 
     if options.calendar != DEFAULTS.calendar:
         problems.append(
             f"calendar {options.calendar!r} and open, close are both given: leave one of them out"
         )
-    opens = clock(options.open, "open", problems)
-    closes = clock(options.close, "close", problems)
+    opens = parse_clock(options.open, "open", problems)
+    closes = parse_clock(options.close, "close", problems)
     if options.time_zone is None:
         problems.append('time_zone is missing: hours of your own need it, such as time_zone = "Asia/Kolkata"')
     elif not _is_zone(options.time_zone):
@@ -182,7 +182,7 @@ def _own(options: SessionOptions, problems: list[str]) -> Calendar:
         problems.append(f"weekdays must be some of {', '.join(WEEKDAYS)}, not {', '.join(unknown) or 'none'}")
     if not 0 <= options.settle_minutes <= LONGEST_SETTLE_MINUTES:
         problems.append(f"settle_minutes must be 0 to {LONGEST_SETTLE_MINUTES}")
-    holidays = [day(text, "holidays", problems) for text in options.holidays]
+    holidays = [parse_day(text, "holidays", problems) for text in options.holidays]
     if opens == closes and opens is not None:
         problems.append('open and close are the same: a market that never closes is calendar = "always"')
     if problems or opens is None or closes is None or options.time_zone is None:

@@ -69,8 +69,8 @@ class Calendar:
     closed: Mapping[date, str] = field(default_factory=dict)
     special: Mapping[date, SessionHours] = field(default_factory=dict)
     always: bool = False
-    aliases: tuple[SymbolChange, ...] = ()
-    terms: tuple[DeclaredSplit, ...] = ()
+    symbol_changes: tuple[SymbolChange, ...] = ()
+    declared_splits: tuple[DeclaredSplit, ...] = ()
 
 
 def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
@@ -93,11 +93,11 @@ def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
         )
         return MarketStatus(Phase.UNKNOWN, None, None, reason)
     is_past = is_past_end(calendar, session.date if session else today)
-    next_open, next_regular_open = _openings(calendar, now, today)
+    next_open, next_regular_open = _find_next_opens(calendar, now, today)
 
     def verdict(phase: Phase, reason: str) -> MarketStatus:
         if is_past:
-            reason = f"{reason} {presumption(calendar)}"
+            reason = f"{reason} {describe_presumed_calendar(calendar)}"
         return MarketStatus(phase, session, next_open, reason, is_past, next_regular_open)
 
     if session is None:
@@ -134,7 +134,7 @@ def is_ending_soon(calendar: Calendar, now: datetime) -> bool:
     return end is not None and end - RENEWED_AHEAD <= now
 
 
-def presumption(calendar: Calendar) -> str:
+def describe_presumed_calendar(calendar: Calendar) -> str:
     """Say what holds past the calendar's end."""
     return (
         f"This is a presumed trading calendar: {calendar.name} ended on {calendar.last}, so each weekday "
@@ -197,7 +197,9 @@ def _precedes(calendar: Calendar, day: date) -> bool:
     return calendar.first is not None and day < calendar.first
 
 
-def _openings(calendar: Calendar, now: datetime, today: date) -> tuple[datetime | None, datetime | None]:
+def _find_next_opens(
+    calendar: Calendar, now: datetime, today: date
+) -> tuple[datetime | None, datetime | None]:
     """Return when trading starts next, and when at the latest: see `next_open` and `next_regular_open`."""
     is_sure = True
     for days in range(-1, LONGEST_BREAK_DAYS):

@@ -20,7 +20,7 @@ YEAR_DAYS = 370  # a calendar is looked at for a year from today: both sides of 
 HORIZON_DAYS = 14  # how far ahead the next ticks are searched
 
 
-def hours(
+def run_hours(
     calendars: Iterable[Calendar], zone: tzinfo | None, today: date, spare: timedelta
 ) -> frozenset[int]:
     """Return the hours of the day in `zone` (None: this machine's) in which any session needs a tick.
@@ -41,7 +41,7 @@ def hours(
     return frozenset(found)
 
 
-def minutes(interval_minutes: int, offset: int) -> tuple[int, ...]:
+def run_minutes(interval_minutes: int, offset: int) -> tuple[int, ...]:
     """Return the minutes of an hour at which to run; once an hour where the interval is an hour or more."""
     return tuple(range(offset % min(interval_minutes, MINUTES_AN_HOUR), MINUTES_AN_HOUR, interval_minutes))
 

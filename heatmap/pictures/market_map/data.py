@@ -16,7 +16,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from heatmap.analysis import colours, rankings
-from heatmap.analysis.modes import EVERY, MODES
+from heatmap.analysis.modes import ALL_MODES, MODES
 from heatmap.pictures import wording
 from heatmap.pictures.market_map.sectors import SectorsView
 from heatmap.pictures.market_map.table import LEGEND_SWATCHES, find_extremes
@@ -144,11 +144,11 @@ def mode_data(mode: Mode) -> dict[str, Any]:
     """Return what the script knows of a mode."""
     return {
         "unit": "" if mode.unit == "currency" else mode.unit,  # amounts are written with theirs
-        "ramp": mode.ramp,
+        "ramp": mode.palette_kind,
         "centre": mode.centre,
         "signed": mode.signed,
         "decimals": mode.decimals,
-        "needs": mode.needs,
+        "needs": mode.required_data,
         "periods": mode.periods,
         "swatches": colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)[::-1],
     }
@@ -173,7 +173,7 @@ def encode_ranking(
 
     `changes` are those of its period, where they are not the source's own.
     """
-    mode = EVERY[reading.mode]
+    mode = ALL_MODES[reading.mode]
     currency = snapshot.currency
     groups = SectorsView().draw(snapshot, reading, changes)
     medians = [group.median for group in groups if group.median is not None]
@@ -206,7 +206,7 @@ def _scale(reading: Ranking, scale: Scale, mode: Mode, currency: str | None) -> 
         "name": scale.name,
         "low": "" if low is None else wording.format_value(low, mode, currency),
         "high": "" if high is None else wording.format_value(high, mode, currency),
-        "clipped": scale.clipped,
+        "clipped": scale.beyond_clamp,
         "shades": falling([-shade for shade in scale.shades]),
     }
 

@@ -154,7 +154,7 @@ def _changes(past: HistoryView, quotes: Sequence[Quote]) -> dict[str, measures.V
 
 def _changes_of(reading: Ranking) -> str:
     """Return over which period a reading's sectors rose or fell."""
-    return reading.period if modes.EVERY[reading.mode].periods is None else periods.DAY
+    return reading.period if modes.ALL_MODES[reading.mode].periods is None else periods.DAY
 
 
 def _read_all(
@@ -177,20 +177,20 @@ def _read_all(
     ]
 
     def add(mode: str, period: Period, values: measures.Values, lack: str = "") -> None:
-        chosen = modes.EVERY[mode]
+        chosen = modes.ALL_MODES[mode]
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
         found[name] = rankings.rank_values(
             snapshot, chosen, period, values, clamp, scored=mode != "sector", exact=mode == "change"
         )
         if not found[name].values:
-            lacks[name] = lack or f"it takes {chosen.needs}"
+            lacks[name] = lack or f"it takes {chosen.required_data}"
 
     for name, period in over.items():
         base = digest.bases[name]
         add("change", period, changes[name])
         if found[f"change {name}"].scores:
-            found[f"rs {name}"] = rankings.relative(found[f"change {name}"])
+            found[f"rs {name}"] = rankings.rank_relative_strength(found[f"change {name}"])
         else:
             add("rs", period, measures.standard_scores(changes[name]))
         add("sector", period, measures.scores_in_sectors(changes[name], sectors))

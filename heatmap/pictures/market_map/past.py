@@ -99,7 +99,9 @@ class PastReader(NamedTuple):
         dates = [day for day in self.store.sessions(self.market) if day < session]
         archived = len(self.store.archived_sessions(self.market))
         symbols = sorted(quote.symbol for quote in quotes)
-        aliases = [list(map(str, known)) for known in (*self.calendar.aliases, *self.calendar.terms)]
+        aliases = [
+            list(map(str, known)) for known in (*self.calendar.symbol_changes, *self.calendar.declared_splits)
+        ]
         known = (len(dates), str(dates[-1:]), archived)
         doubted = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
         # Whether a whole session is beyond the band can change as long as it runs.
@@ -111,10 +113,10 @@ class PastReader(NamedTuple):
             return _decoded(kept)
         from heatmap.history import period_starts, quoted_closes, summary
 
-        asked = {*symbols, *(alias.old for alias in self.calendar.aliases)}
+        asked = {*symbols, *(alias.old for alias in self.calendar.symbol_changes)}
         count = period_starts.sessions_needed(names) + 1
         bars = self._bars(sorted(asked), session, count) if dates else []
-        closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.aliases)
+        closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.symbol_changes)
         digest = summary.make(bars, self.calendar, quotes, session, names, closes)
         encoded = _encoded(digest) | {"lines": sparklines.draw_closes(digest.closes)}
         cache.write(path, key, encoded)
@@ -184,7 +186,7 @@ class PastReader(NamedTuple):
         near = [(day, volumes) for day, at, volumes in after if moments[day] - at <= NEAREST]
         found: dict[str, list[float]] = {quote.symbol: [] for quote in quotes}
         for day, volumes in near:
-            renamed = {alias.new: alias.old for alias in self.calendar.aliases if alias.old in volumes}
+            renamed = {alias.new: alias.old for alias in self.calendar.symbol_changes if alias.old in volumes}
             factors = _factors(digest, day)
             for symbol, own in found.items():
                 volume = volumes.get(symbol)

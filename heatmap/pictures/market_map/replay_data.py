@@ -43,7 +43,8 @@ def replay_data(tape: ReplayTrack, as_of: datetime, options: PageOptions) -> dic
         "ticks": varint.encode([tick or 1 for tick in tape.ticks]),
         "prices": tape.prices,
         "scales": [
-            _scale(name, options) for name in (rankings.RANK, *(f"{heat:g}" for heat in rankings.HEATS))
+            _scale(name, options)
+            for name in (rankings.RANK, *(f"{heat:g}" for heat in rankings.CLAMP_FACTORS))
         ],
         "ranks": {count: tape.ranks[count] for count in sorted(tape.ranks, key=int)},
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap.analysis import measures
-from heatmap.analysis.modes import EVERY
+from heatmap.analysis.modes import ALL_MODES
 from heatmap.market.periods import DAY
 from heatmap.pictures.shapes import Group
 
@@ -30,7 +30,7 @@ class SectorsView:
         is the percent change's: how the sector itself moved. `changes` are the exact ones of the reading's
         period, quote by quote, where they are not the source's own.
         """
-        mode = EVERY[reading.mode]
+        mode = ALL_MODES[reading.mode]
         if changes is None:
             period = reading.period if mode.periods is None else DAY
             changes = measures.percent_changes(snapshot.quotes, period)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heatmap.analysis import colours, measures
-from heatmap.analysis.modes import EVERY
+from heatmap.analysis.modes import ALL_MODES
 from heatmap.analysis.rankings import RANK
 from heatmap.pictures.shapes import Cell, LegendStop, Table
 
@@ -54,10 +54,10 @@ class TableView:
         )
 
     def _ramp(self, reading: Ranking) -> tuple[str, ...]:
-        mode = EVERY[reading.mode]
+        mode = ALL_MODES[reading.mode]
         if mode.two_sided:
             return colours.palette(colours.GRADIENTS[self.gradient][self.up])
-        return colours.one_sided_palette(mode.ramp)
+        return colours.one_sided_palette(mode.palette_kind)
 
     def _colours(self, reading: Ranking, scale: Scale, ramp: Sequence[str]) -> list[tuple[str, str]]:
         """Return the fill and the ink of each value that has a shade, in order.
@@ -66,18 +66,18 @@ class TableView:
         """
         gradient = colours.GRADIENTS[self.gradient][self.up]
         if scale.name == RANK:
-            shown = EVERY[reading.mode].rounded(reading.values)
+            shown = ALL_MODES[reading.mode].rounded(reading.values)
             fills = colours.rank_fills(shown, gradient)
             inks = colours.inks_of_both_sides(fills, colours.count_gains(shown))
             return list(zip(fills, inks, strict=True))
-        two_sided = EVERY[reading.mode].two_sided
+        two_sided = ALL_MODES[reading.mode].two_sided
         ramp_inks = colours.palette_inks(gradient) if two_sided else colours.inks(ramp)
         return [(ramp[shade], ramp_inks[shade]) for shade in scale.shades]
 
 
 def _legend(reading: Ranking, scale: Scale, ramp: Sequence[str]) -> tuple[LegendStop, ...]:
     """Return swatches from the lowest value to the highest; the ends carry what they stand for."""
-    mode = EVERY[reading.mode]
+    mode = ALL_MODES[reading.mode]
     places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
     low, high = find_extremes(reading, scale)
     stops = [LegendStop(ramp[place], None) for place in reversed(places)]
@@ -88,13 +88,13 @@ def _legend(reading: Ranking, scale: Scale, ramp: Sequence[str]) -> tuple[Legend
 
 def find_extremes(reading: Ranking, scale: Scale) -> tuple[float | None, float | None]:
     """Return where a scale's strongest shades begin, lowest first; None: there is no such side."""
-    centre = EVERY[reading.mode].centre
+    centre = ALL_MODES[reading.mode].centre
     if scale.clamp is not None:
         return centre - scale.clamp, centre + scale.clamp
     if not reading.values:
         return None, None
     low, high = reading.values[-1], reading.values[0]
-    if EVERY[reading.mode].two_sided:
-        low, high = EVERY[reading.mode].rounded([low, high])
+    if ALL_MODES[reading.mode].two_sided:
+        low, high = ALL_MODES[reading.mode].rounded([low, high])
         return (low if low < centre else None), (high if high > centre else None)
     return low, high

@@ -137,7 +137,7 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
     it. The file's block holds what `beneath` lacks, and `coverage_to` moves to the year's end once the list
     is whole. Raises SourceNonsense where the list cannot be right, ConfigError where the file cannot be used.
     """
-    own = overrides.dates(overrides_file.remove_block(text)) | overrides.dates(
+    own = overrides.read_dates(overrides_file.remove_block(text)) | overrides.read_dates(
         overrides_file.remove_block(above)
     )
 

@@ -50,10 +50,10 @@ def candidates(options: SessionOptions, base: Path, state_directory: Path) -> li
     Relative paths start at `base`. Empty for a calendar without such a list. Raises ConfigError where the
     overrides file cannot be read.
     """
-    in_state = calendars.holiday_file_of(options, state_directory)
+    in_state = calendars.find_holiday_file(options, state_directory)
     if in_state is None:
         return []
-    packaged = calendars.packaged(options)
+    packaged = calendars.load_packaged(options)
     text = _usable(in_state, packaged)
     if options.overrides is None:
         return [HolidayFile(in_state, text, packaged)]
@@ -116,7 +116,7 @@ def _usable(path: Path, packaged: Calendar) -> str:
 
 def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
     """Raise ConfigError where an older block of the overrides file hides what a list has."""
-    own = overrides.dates(overrides_file.remove_block(file.above))
+    own = overrides.read_dates(overrides_file.remove_block(file.above))
     hidden = [change for update in updates for change in update.own if change.day not in own]
     if hidden:
         problem = (

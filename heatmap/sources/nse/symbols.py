@@ -103,8 +103,8 @@ def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str
 
     kept = load(state_directory / FOLDER)
     changes = kept if symbols is None else of_symbols(kept, symbols)
-    new = [change for change in changes if change not in calendar.aliases]
-    return replace(calendar, aliases=(*calendar.aliases, *new)) if new else calendar
+    new = [change for change in changes if change not in calendar.symbol_changes]
+    return replace(calendar, symbol_changes=(*calendar.symbol_changes, *new)) if new else calendar
 
 
 def current(symbol: str, day: date, changes: Sequence[SymbolChange]) -> str:

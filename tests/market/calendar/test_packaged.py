@@ -117,7 +117,7 @@ def test_symbols_that_changed(tmp_path: Path) -> None:
     """The calendar knows some itself; those of the overrides file come first, with or without a date."""
     (tmp_path / "own.toml").write_text(OVERRIDES)
 
-    known = load(SessionOptions(), tmp_path).aliases
+    known = load(SessionOptions(), tmp_path).symbol_changes
     assert (
         ("IIFLWAM", "360ONE", date(2023, 1, 23)),
         ("ADANITRANS", "ADANIENSOL", date(2023, 8, 24)),
@@ -131,7 +131,7 @@ def test_symbols_that_changed(tmp_path: Path) -> None:
     ) == known
     assert (("OLDNAME", "NEWNAME", date(2026, 4, 1)), ("TATAMOTORS", "TMCV", None), *known) == load(
         SessionOptions(overrides=Path("own.toml")), tmp_path
-    ).aliases
+    ).symbol_changes
 
 
 def test_splits_and_the_like_that_a_user_knows(tmp_path: Path) -> None:
@@ -147,12 +147,12 @@ def test_splits_and_the_like_that_a_user_knows(tmp_path: Path) -> None:
         )
     )
 
-    assert () == load(SessionOptions(), tmp_path).terms
+    assert () == load(SessionOptions(), tmp_path).declared_splits
     assert (
         ("A", date(2026, 7, 30), 2, 5),
         ("B", date(2026, 7, 31), 5173, 10_000),
         ("M&M", date(2026, 7, 30), 1, 1),
-    ) == load(SessionOptions(overrides=Path("own.toml")), tmp_path).terms
+    ) == load(SessionOptions(overrides=Path("own.toml")), tmp_path).declared_splits
 
 
 def test_own_mistakes_are_told_together(tmp_path: Path) -> None:

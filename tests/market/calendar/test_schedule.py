@@ -18,7 +18,7 @@ from tests.checkout import CHECKOUT
 
 NSE = load(SessionOptions(), Path())
 SPARE = timedelta(minutes=10)
-EVERY_FIVE = schedule.minutes(5, 2)
+EVERY_FIVE = schedule.run_minutes(5, 2)
 
 
 def expanded(field: str) -> set[int]:
@@ -31,20 +31,22 @@ def test_hours_of_nse_in_utc_and_in_india() -> None:
     """The regular day, the afternoon session of 2025 and the evening ones of 2023 and 2024, with their final runs."""
     today = date(2026, 11, 20)
 
-    assert {*range(3, 11), 12, 13, 14} == schedule.hours([NSE], UTC, today, SPARE)
-    assert {*range(9, 17), 18, 19} == schedule.hours([NSE], ZoneInfo("Asia/Kolkata"), today, SPARE)
+    assert {*range(3, 11), 12, 13, 14} == schedule.run_hours([NSE], UTC, today, SPARE)
+    assert {*range(9, 17), 18, 19} == schedule.run_hours([NSE], ZoneInfo("Asia/Kolkata"), today, SPARE)
 
 
 def test_hours_hold_both_sides_of_a_clock_change() -> None:
     """New York's 9:30 to 16:15 is 13 to 20 in UTC in summer, 14 to 21 in winter."""
     own = load(SessionOptions(open="9:30", close="16:00", time_zone="America/New_York"), Path())
 
-    assert set(range(13, 22)) == schedule.hours([own], UTC, date(2026, 1, 1), SPARE)
+    assert set(range(13, 22)) == schedule.run_hours([own], UTC, date(2026, 1, 1), SPARE)
 
 
 def test_a_market_that_never_closes_takes_every_hour() -> None:
     """All 24, written as a star."""
-    found = schedule.hours([load(SessionOptions(calendar="always"), Path())], UTC, date(2026, 1, 1), SPARE)
+    found = schedule.run_hours(
+        [load(SessionOptions(calendar="always"), Path())], UTC, date(2026, 1, 1), SPARE
+    )
 
     assert "*" == schedule.cron_field(found, 24)
 
@@ -66,7 +68,7 @@ def test_crontab_example_covers_every_session(line: int, zone: str) -> None:
     lines = [line.lstrip("#") for line in text.splitlines() if re.match(r"#?\d", line)]
     minute, hour, *days = lines[line].split()[:5]
 
-    assert expanded(hour) >= schedule.hours([NSE], ZoneInfo(zone), date(2026, 11, 20), SPARE)
+    assert expanded(hour) >= schedule.run_hours([NSE], ZoneInfo(zone), date(2026, 11, 20), SPARE)
     assert (set(EVERY_FIVE), ["*", "*", "*"]) == (expanded(minute), days)
     assert "%" not in lines[line]
 

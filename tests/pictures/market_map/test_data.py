@@ -97,7 +97,7 @@ def test_readings_come_out_as_they_went_in(
     for scale, other in zip(reading.scales, packed["scales"], strict=True):
         assert scale.name == other["name"]
         assert list(scale.shades) == [-shade for shade in falling(other["shades"])]
-        assert list(scale.clipped) == other["clipped"]
+        assert list(scale.beyond_clamp) == other["clipped"]
 
 
 @pytest.mark.parametrize(("mode", "over"), ALL)

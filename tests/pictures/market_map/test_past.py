@@ -63,7 +63,7 @@ def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mon
         figures.forget_summaries(tmp_path)
         asked(store, tmp_path).digest(quotes, SESSION)
         assert 7 == len(made)
-        told = replace(NSE, terms=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),))
+        told = replace(NSE, declared_splits=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),))
         asked(store, tmp_path, calendar=told).digest(quotes, SESSION)
         assert 8 == len(made)
 

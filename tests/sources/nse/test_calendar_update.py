@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from heatmap.errors import ConfigError, SourceNonsense
 from heatmap.market.calendar import overrides, overrides_file
-from heatmap.market.calendar.packaged import SessionOptions, packaged
+from heatmap.market.calendar.packaged import SessionOptions, load_packaged
 from heatmap.market.calendar.phases import Calendar, phase_at
 from heatmap.sources.nse.calendar_update import Update, compare, update
 from heatmap.sources.nse.holidays import parse
 from tests.servers.exchange_holidays import LISTED_2026, MADE_UP_2027, holiday_master
 
-NSE = packaged(SessionOptions())
+NSE = load_packaged(SessionOptions())
 (IN_2026,), (IN_2027,) = parse(holiday_master()), parse(holiday_master(MADE_UP_2027))
 DECEMBER = date(2026, 12, 14)
 NOVEMBER = date(2026, 11, 20)
@@ -279,7 +279,7 @@ def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) 
 
     found = update(NSE, text, "own.toml", listed, DECEMBER)
 
-    own = overrides.dates(text)
+    own = overrides.read_dates(text)
     assert {change.day for change in compare(listed, found.after)} <= own
     assert date(2027, 12, 31) == found.after.last
     assert found.text == update(NSE, found.text, "own.toml", listed, DECEMBER).text

@@ -123,9 +123,9 @@ def test_what_is_kept(tmp_path: Path) -> None:
     known = packaged.load(packaged.SessionOptions(), tmp_path)
 
     assert (*CHAIN[1:], fresh) == symbols.load(state / "sources")
-    assert (*known.aliases, fresh) == symbols.with_kept(known, state).aliases
+    assert (*known.symbol_changes, fresh) == symbols.with_kept(known, state).symbol_changes
     assert known == symbols.with_kept(known, state, ["TCS"])
-    assert (*known.aliases, fresh) == symbols.with_kept(known, state, ["NEWER"]).aliases
+    assert (*known.symbol_changes, fresh) == symbols.with_kept(known, state, ["NEWER"]).symbol_changes
     other = replace(known, name="own hours")
     assert other == symbols.with_kept(other, state)
 
@@ -145,4 +145,4 @@ def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
 
 def test_the_packaged_changes_are_the_calendar_s(tmp_path: Path) -> None:
     """One table for the archive source and the history."""
-    assert packaged.load(packaged.SessionOptions(), tmp_path).aliases == symbols.packaged()
+    assert packaged.load(packaged.SessionOptions(), tmp_path).symbol_changes == symbols.packaged()
