@@ -179,7 +179,8 @@ def refuse_stale(
     if now - since >= longest and _digest(snapshot.quotes) == last.figures:
         raise SourceGated(
             f"not one of its {len(snapshot.quotes):,} instruments has moved since "
-            f"{_format_time(since, zone)}, while the market is open: the page stays as it is; the source is stuck, or trading is halted"
+            f"{_format_time(since, zone)}, while the market is open: "
+            "the page stays as it is; the source is stuck, or trading is halted"
         )
 
 
