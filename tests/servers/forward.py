@@ -107,7 +107,9 @@ class _Http(_Handler):
         parts = urlsplit(target)
         other = self.proxy.reach(parts.hostname or "", parts.port or 80)
         path = parts._replace(scheme="", netloc="").geturl() or "/"
-        kept = {name: value for name, value in headers.items() if not name.startswith("proxy-")}
+        # Kept alive, a connection would end by the server's timeout only.
+        ours = ("proxy-", "connection")
+        kept = {name: value for name, value in headers.items() if not name.startswith(ours)}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in kept.items())]
         other.sendall("\r\n".join([*lines, "connection: close", "", ""]).encode())
         _carry(other, self.connection)
