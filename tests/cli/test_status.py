@@ -65,7 +65,7 @@ def here(
     monkeypatch.chdir(tmp_path)
     with Exchange() as exchange:
         (tmp_path / "heatmap.toml").write_text(
-            f'[[market]]\nname = "nse-fno"\n[market.source]\ntype = "nse"\nbase_url = "{exchange.url}"\n'
+            f'[page]\npng = false\n[[market]]\nname = "nse-fno"\n[market.source]\ntype = "nse"\nbase_url = "{exchange.url}"\n'
         )
         yield Here(tmp_path, exchange, capsys)
 

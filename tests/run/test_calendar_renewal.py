@@ -16,7 +16,7 @@ from heatmap import cli
 from heatmap.state import idle
 from heatmap.state.memory import State, lock
 from tests.publishers.test_folder import as_nobody
-from tests.servers.exchange import Exchange
+from tests.servers.exchange import Exchange, recorded_rows
 from tests.servers.exchange_holidays import ENDPOINT, LISTED_2026, MADE_UP_2027, holiday_master
 
 IN_STATE = Path("state/holidays-nse-equity-fno.toml")
@@ -85,7 +85,7 @@ def notes() -> str:
 def exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
     """An exchange that still lists 2026, and an empty current directory."""
     monkeypatch.chdir(tmp_path)
-    with Exchange() as server:
+    with Exchange(rows=recorded_rows()[:20]) as server:
         yield server
 
 

@@ -25,7 +25,7 @@ from heatmap.system import clocks
 from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.promises.year import runs
-from tests.servers.exchange import Exchange
+from tests.servers.exchange import Exchange, recorded_rows
 from tests.servers.process import Missing
 
 RECORDING = CHECKOUT / "heatmap/data/recordings/nse-fno-2026-09-17.json"
@@ -156,7 +156,7 @@ class Machine:
 @pytest.fixture
 def exchange() -> Iterator[Exchange]:
     """The exchange, which may have another clock than this machine."""
-    with Exchange() as server:
+    with Exchange(rows=recorded_rows()[:20]) as server:
         yield server
 
 
