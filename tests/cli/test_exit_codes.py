@@ -15,11 +15,19 @@ from tests.publishers.test_folder import as_nobody
 FTP = '[[publish]]\nurl = "ftp://me@127.0.0.1:9/x"\n'
 
 
+@pytest.fixture(scope="module")
+def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The commands have imported what they need, as long as this user may read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("rights"))
+        Path("heatmap.toml").write_text(RECORDED)
+        for argv in (["run", "--now", DURING], ["check"], ["history", "export", "--output", "bars.csv"]):
+            assert 0 == cli.main(argv)
+
+
 @pytest.fixture
 def here(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-    capsys: pytest.CaptureFixture[str],
+    _imported: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Path]:
     """A folder that everybody may write into, as the current one; `locked` in it nobody may."""
     with TemporaryDirectory() as name:
@@ -27,18 +35,8 @@ def here(
         folder.chmod(0o777)
         (folder / "locked").mkdir(mode=0o555)
         (folder / "heatmap.toml").write_text(RECORDED)
-        _import_all(tmp_path_factory.mktemp("rights"), monkeypatch)
         monkeypatch.chdir(folder)
-        capsys.readouterr()
         yield folder
-
-
-def _import_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the commands import what they need as long as this user may read it."""
-    monkeypatch.chdir(folder)
-    (folder / "heatmap.toml").write_text(RECORDED)
-    for argv in (["run", "--now", DURING], ["check"], ["history", "export", "--output", "bars.csv"]):
-        assert 0 == cli.main(argv)
 
 
 def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:

@@ -63,6 +63,7 @@ def read(day: list[Snapshot]) -> dict[str, Any]:
     return document(*day)
 
 
+@pytest.mark.slow
 def test_every_change_and_price_of_every_moment_comes_back(day: list[Snapshot], read: dict[str, Any]) -> None:
     """In hundredths of a percent and of a rupee, by symbol; times are the market's own."""
     assert [f"{snapshot.as_of.astimezone(ZONE):%Y-%m-%dT%H:%M}" for snapshot in day] == read["moments"]

@@ -379,6 +379,7 @@ def test_a_store_that_damages_is_told(scripted: ScriptedS3) -> None:
     caught(target(scripted, verify="all"), PublishError, "other bytes came back")
 
 
+@pytest.mark.slow
 def test_cut_at_any_byte(scripted: ScriptedS3) -> None:
     """Broken off at 40 places all over a delivery, the old page or the new one is there, whole; then it heals."""
     old, new = b"old" * 20_000, b"new" * 20_000

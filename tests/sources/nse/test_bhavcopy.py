@@ -258,6 +258,7 @@ def test_where_the_exchange_keeps_a_day() -> None:
     assert ("/products/content/sec_bhavdata_full_05072024.csv",) == bhavcopy.paths(date(2024, 7, 5))
 
 
+@pytest.mark.slow
 def test_the_exchange_s_own_files(recorded_bodies: Path) -> None:
     """All rows of 20 sessions, against a plain reading of the same text; and four figures typed by hand."""
     seen = 0
