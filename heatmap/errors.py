@@ -1,4 +1,4 @@
-"""Everything this program raises on purpose: one sentence and one exit code each."""
+"""The errors of this program. Each has one sentence for the user and an exit code."""
 
 from __future__ import annotations
 
@@ -15,39 +15,43 @@ EXIT_BUG = 70
 EXIT_TEMPORARY = 75
 EXIT_REFUSED = 77
 EXIT_CONFIGURATION = 78
-EXIT_INTERRUPTED = 130  # as shells have it for Ctrl-C
+EXIT_INTERRUPTED = 130  # as in shells, after Ctrl-C
 
 
 class HeatmapError(Exception):
-    """A fault that was foreseen. `str()` of it is one sentence: what failed, why, what to do.
+    """An expected error. `str()` of it is one sentence: what failed, why, and what the user can do.
 
-    `word` is what outcomes and logs call its kind; `market` whose fault it is, None for the whole run's.
+    `kind` is its name in the run log and in other logs. `market` is the name of the market that failed; None
+    if the whole run failed.
     """
 
     exit_code = EXIT_BUG
-    word: ClassVar[str] = "bug"
+    kind: ClassVar[str] = "bug"
     market: str | None = None
 
 
 class StoppedError(BaseException):
     """The system asked the run to end.
 
-    It is no `Exception`: a place that keeps parts apart by `except Exception` must not hold it up.
+    It is not an `Exception`: code that isolates a part of a run with `except Exception` must not catch it.
     """
 
     exit_code = EXIT_TEMPORARY
-    word: ClassVar[str] = "stopped"
+    kind: ClassVar[str] = "stopped"
     market: str | None = None
 
 
-def is_foreseen(error: BaseException) -> TypeGuard[HeatmapError | StoppedError]:
-    """Return whether an error has a sentence and a code of its own; any other is a bug."""
+def is_known_error(error: BaseException) -> TypeGuard[HeatmapError | StoppedError]:
+    """Return whether an error has a sentence and an exit code of its own. Any other error is a bug."""
     return isinstance(error, (HeatmapError, StoppedError))
 
 
-def common_code(errors: Iterable[BaseException]) -> int:
-    """Return the exit code all errors share; EXIT_TEMPORARY where they differ, EXIT_BUG if one is a bug."""
-    codes = {error.exit_code if is_foreseen(error) else EXIT_BUG for error in errors}
+def common_exit_code(errors: Iterable[BaseException]) -> int:
+    """Return the exit code that all errors share.
+
+    EXIT_BUG if one of them is a bug, else EXIT_TEMPORARY if their codes differ, EXIT_OK if there are none.
+    """
+    codes = {error.exit_code if is_known_error(error) else EXIT_BUG for error in errors}
     if EXIT_BUG in codes:
         return EXIT_BUG
     if len(codes) > 1:
@@ -56,17 +60,17 @@ def common_code(errors: Iterable[BaseException]) -> int:
 
 
 class UsageError(HeatmapError):
-    """The command line asks for something that cannot be."""
+    """The command line is wrong."""
 
     exit_code = EXIT_USAGE
-    word = "usage"
+    kind = "usage"
 
 
 class ConfigError(HeatmapError):
-    """The configuration, or a file it names, cannot be used. Carries every problem found."""
+    """The configuration, or a file that it names, cannot be used. `problems` has one sentence for each."""
 
     exit_code = EXIT_CONFIGURATION
-    word = "configuration"
+    kind = "configuration"
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -77,165 +81,165 @@ class AccessError(ConfigError):
     """Permission denied: this user may not write a file or a folder that the program must write."""
 
     exit_code = EXIT_REFUSED
-    word = "refused"
+    kind = "refused"
 
 
-def unwritable(error: OSError, sentence: str) -> ConfigError:
-    """Return the error of what cannot be written: AccessError where this user has no right to."""
-    kind = AccessError if isinstance(error, PermissionError) else ConfigError
-    return kind([sentence])
+def as_write_error(error: OSError, sentence: str) -> ConfigError:
+    """Return the error for a file that cannot be written: AccessError if this user lacks the permission."""
+    cls = AccessError if isinstance(error, PermissionError) else ConfigError
+    return cls([sentence])
 
 
 class LockedError(HeatmapError):
-    """Another run holds the state directory."""
+    """Another run has locked the state directory."""
 
     exit_code = EXIT_TEMPORARY
-    word = "locked"
+    kind = "locked"
 
 
 class DeadlineError(HeatmapError):
-    """The time a run may take is over."""
+    """The time limit of the run is over."""
 
     exit_code = EXIT_TEMPORARY
-    word = "deadline"
+    kind = "deadline"
 
 
 class ShortageError(HeatmapError):
-    """The machine has no memory, or no room for another thread."""
+    """The machine has no free memory, or cannot start another thread."""
 
     exit_code = EXIT_TEMPORARY
-    word = "shortage"
+    kind = "shortage"
 
 
 class SourceError(HeatmapError):
-    """No quotes could be had. The base class: network or server trouble that may pass.
+    """The source gave no quotes. The base class: network or server trouble that may pass.
 
-    `word` is what outcomes and the breaker call its kind; `status` is the server's, where it was that
-    which told of the fault.
+    `kind` is also its name for the circuit breaker. `status` is the HTTP status of the response that caused
+    the error; None if there was none.
     """
 
     exit_code = EXIT_TEMPORARY
-    word: ClassVar[str] = "network"
+    kind: ClassVar[str] = "network"
 
     def __init__(self, sentence: str, *, status: int | None = None) -> None:
         super().__init__(sentence)
         self.status = status
 
-    def saying(self, sentence: str) -> Self:
-        """Return the same error, with all that it carries, in other words; this one is its cause."""
-        other = type(self)(sentence)
-        other.__dict__.update(self.__dict__)
-        other.__cause__ = self
-        return other
+    def with_sentence(self, sentence: str) -> Self:
+        """Return a copy of this error, with all attributes, but another sentence. This error is its cause."""
+        error = type(self)(sentence)
+        error.__dict__.update(self.__dict__)
+        error.__cause__ = self
+        return error
 
 
 class SourceBlocked(SourceError):
-    """The source answers, but not this address: 401, 403, 421, a hang, HTML where JSON was due."""
+    """The source blocks this machine's address: 401, 403, 421, a hang, or HTML instead of JSON."""
 
-    word = "blocked"
+    kind = "blocked"
 
 
 class SourceOverloaded(SourceError):
-    """The source has too much to do, or is asked too often: 429 and 5xx.
+    """The source is overloaded, or gets too many requests from us: 429 and 5xx.
 
-    `retry_after_seconds` is how long it wants to be left alone; None where it does not say.
+    `retry_after_seconds` is the wait that the source asks for; None if it asks for none.
     """
 
-    word = "overloaded"
+    kind = "overloaded"
     retry_after_seconds: float | None = None
 
 
 class SourceUntrusted(SourceError):
-    """The source's certificate was not accepted, or our login at the proxy."""
+    """We do not trust the source's certificate, or the proxy refuses our login."""
 
     exit_code = EXIT_REFUSED
-    word = "untrusted"
+    kind = "untrusted"
 
 
 class SourceNonsense(SourceError):
-    """The source's answer made no sense. The base class: too large, misdirected."""
+    """The source's answer makes no sense. The base class: it is too large, or an unexpected redirect."""
 
     exit_code = EXIT_DATA
-    word = "changed"
+    kind = "changed"
 
 
 class SourceRenamed(SourceNonsense):
-    """The address asked is gone: 404 or 410."""
+    """The address no longer exists: 404 or 410."""
 
-    word = "renamed"
+    kind = "renamed"
 
 
 class SourceEmpty(SourceNonsense):
-    """The answer has the form that is known, and no quotes in it."""
+    """The answer has the expected form, but no quotes."""
 
-    word = "empty"
+    kind = "empty"
 
 
 class SourceReshaped(SourceNonsense):
-    """The answer has not the form that is known."""
+    """The answer does not have the expected form."""
 
 
 class SourceGated(SourceError):
-    """The answer would make the page worse: too few, older, still to come, stuck, contradictory."""
+    """The quotes would make the page worse: too few, older, from the future, stuck or contradictory."""
 
     exit_code = EXIT_DATA
-    word = "gated"
+    kind = "gated"
 
 
 class SourcePassed(SourceError):
-    """The source has nothing for this phase, which is no failure: of another date, closed, not there yet."""
+    """The source has no quotes for this phase, which is no failure: another date, closed, not ready yet."""
 
     exit_code = EXIT_OK
-    word = "skipped"
+    kind = "skipped"
 
 
 class SourceResting(SourcePassed):
-    """The source is left alone for a while, for it blocked us again and again."""
+    """The program does not fetch from the source for a while, because it blocked us repeatedly."""
 
-    word = "resting"
+    kind = "resting"
 
 
 class SourceImpossible(SourceError):
-    """The source can never be asked like this: the configuration, a file or an extra must change."""
+    """The source cannot work like this: the configuration, a file or an installed extra must change."""
 
     exit_code = EXIT_CONFIGURATION
-    word = "impossible"
+    kind = "impossible"
 
 
 class PublishError(HeatmapError):
-    """A target does not have the pages. The base class: trouble that may pass."""
+    """A target did not get the pages. The base class: trouble that may pass."""
 
     exit_code = EXIT_TEMPORARY
-    word = "target"
+    kind = "target"
 
 
 class PublishRefused(PublishError):
-    """A target refused us, or we refused it: login, host key, certificate."""
+    """The target refused our login, or we do not trust its host key or certificate."""
 
     exit_code = EXIT_REFUSED
 
 
 class PublishImpossible(PublishError):
-    """A target can never take the pages like this: its server or the configuration must change."""
+    """The target cannot get the pages like this: its server or the configuration must change."""
 
     exit_code = EXIT_CONFIGURATION
 
 
 class HistoryError(HeatmapError):
-    """The history cannot be read or kept. The base class: trouble that may pass."""
+    """The history cannot be read or written. The base class: trouble that may pass."""
 
     exit_code = EXIT_TEMPORARY
-    word = "history"
+    kind = "history"
 
 
 class HistoryNonsense(HistoryError):
-    """What should go into the history, or is in it, makes no sense: damaged, of another day, no archive."""
+    """Data for the history, or data in it, makes no sense: damaged, of another day, or no archive."""
 
     exit_code = EXIT_DATA
 
 
 class HistoryImpossible(HistoryError):
-    """The history can never be kept or exported like this.
+    """The history cannot be written or exported like this.
 
     The configuration, a folder or an extra must change.
     """
@@ -244,6 +248,6 @@ class HistoryImpossible(HistoryError):
 
 
 class HistoryRefused(HistoryError):
-    """The database of the history refused us, or we refused it: login, certificate."""
+    """The database of the history refused our login, or we do not trust its certificate."""
 
     exit_code = EXIT_REFUSED

@@ -260,10 +260,10 @@ def test_an_odd_error_at_the_limit_of_memory(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from heatmap.system import resource_errors\n"
-        "print(type(resource_errors.foreseen(KeyError('x'))).__name__)\n"
+        "print(type(resource_errors.as_known_error(KeyError('x'))).__name__)\n"
         "peak = int(open('/proc/self/status').read().split('VmPeak:')[1].split()[0]) * 1024\n"
         "resource.setrlimit(resource.RLIMIT_AS, (peak + 2**20, peak + 2**20))\n"
-        "print(type(resource_errors.foreseen(KeyError('x'))).__name__)\n"
+        "print(type(resource_errors.as_known_error(KeyError('x'))).__name__)\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT

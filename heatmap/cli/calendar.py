@@ -123,7 +123,7 @@ def _load_lists(body: Path | None, markets: Sequence[Market]) -> tuple[Holidays,
 
 def _with_subject(body: Path | None, error: SourceError) -> SourceError:
     """Return the same error with its subject."""
-    return error.saying(f"{body or 'the list of the exchange'} {error}")
+    return error.with_sentence(f"{body or 'the list of the exchange'} {error}")
 
 
 def _update(

@@ -187,7 +187,7 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
         if lives:
             _print_warning(f"{market.name} source", f"{named.label}: {fault}; others give what it does not")
         else:
-            _print_failure(f"{market.name} source", fault.saying(f"{named.label}: {fault}"), report)
+            _print_failure(f"{market.name} source", fault.with_sentence(f"{named.label}: {fault}"), report)
 
 
 def _check_target(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.cli import backfill, commands
 from heatmap.config.loader import load
-from heatmap.errors import EXIT_OK, ConfigError, UsageError, unwritable
+from heatmap.errors import EXIT_OK, ConfigError, UsageError, as_write_error
 from heatmap.history import symbol_changes
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
         except OSError as error:
             where = arguments.output or "standard output"
             sentence = f"{where} cannot be written ({error.strerror}): give another with --output"
-            raise unwritable(error, sentence) from error
+            raise as_write_error(error, sentence) from error
     return EXIT_OK
 
 

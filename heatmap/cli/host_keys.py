@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from heatmap.errors import PublishRefused, unwritable
+from heatmap.errors import PublishRefused, as_write_error
 from heatmap.publishers.sftp import known_hosts
 from heatmap.system.deadline import Deadline
 
@@ -39,7 +39,7 @@ def confirm(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) 
     except OSError as error:
         why = error.strerror or str(error)
         sentence = f"{target.known_hosts_file} cannot be written ({why}): make it writable"
-        raise unwritable(error, sentence) from error
+        raise as_write_error(error, sentence) from error
     print(f"From now on it is trusted: {target.known_hosts_file} has it.\n", flush=True)
 
 

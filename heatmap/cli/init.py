@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.cli import commands
 from heatmap.config.loader import FILE_NAME
-from heatmap.errors import AccessError, ConfigError, UsageError, unwritable
+from heatmap.errors import AccessError, ConfigError, UsageError, as_write_error
 from heatmap.pictures.templates import find_templates
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force") from error
     except OSError as error:
         sentence = f"{path} cannot be written ({error.strerror}): choose another with --config"
-        raise unwritable(error, sentence) from error
+        raise as_write_error(error, sentence) from error
 
 
 def _write_secret(path: Path, secret: str) -> None:
@@ -209,4 +209,6 @@ def _write_secret(path: Path, secret: str) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise unwritable(error, f"{path} cannot be written ({error.strerror}): make it writable") from error
+        raise as_write_error(
+            error, f"{path} cannot be written ({error.strerror}): make it writable"
+        ) from error

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from heatmap.errors import ConfigError, HeatmapError, common_code, is_foreseen
+from heatmap.errors import ConfigError, HeatmapError, common_exit_code, is_known_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ def print_error(error: BaseException) -> None:
     Where nobody can be told, on a full disk or a pipe without a reader, the exit code has to say it alone.
     """
     with suppress(OSError, ValueError):
-        if is_foreseen(error):
+        if is_known_error(error):
             from heatmap.cli.commands import complete
 
             problems = error.problems if isinstance(error, ConfigError) else (str(error),)
@@ -70,8 +70,8 @@ class Console:
         if self._form is None:
             print_error(error)
             return
-        word = getattr(error, "word", HeatmapError.word)
-        if is_foreseen(error):
+        word = getattr(error, "kind", HeatmapError.kind)
+        if is_known_error(error):
             for problem in getattr(error, "problems", (str(error),)):
                 self._write(ERROR, problem, "", error=word, exit_code=error.exit_code)
             return
@@ -79,14 +79,14 @@ class Console:
 
         sentence = f"this is a bug, please report it with its traceback: {error!r}"
         told = "".join(format_exception(error))
-        self._write(ERROR, sentence, "", error=word, exit_code=common_code([error]), traceback=told)
+        self._write(ERROR, sentence, "", error=word, exit_code=common_exit_code([error]), traceback=told)
 
     def error_line(self, error: HeatmapError, seconds: float) -> bytes:
         """Return the line that `complain` would write of an error `seconds` from now."""
         sentence = str(error)
         if self._form is None:
             return f"heatmap: {sentence}\n".encode()
-        more = {"error": error.word, "exit_code": error.exit_code}
+        more = {"error": error.kind, "exit_code": error.exit_code}
         return f"{self._line(ERROR, sentence, more, seconds)}\n".encode()
 
     def summary(self, code: int, outcomes: Sequence[RunOutcome] = ()) -> None:

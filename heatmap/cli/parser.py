@@ -20,7 +20,7 @@ from heatmap.errors import (
     HeatmapError,
     StoppedError,
     UsageError,
-    common_code,
+    common_exit_code,
 )
 from heatmap.system import stop, suggestions
 
@@ -57,7 +57,7 @@ def dispatch(argv: Sequence[str]) -> int:
 
         known = as_known_error(error)
         _print_error(argv, known)
-        return common_code([known])
+        return common_exit_code([known])
 
 
 def _refuse_missing_folder() -> None:

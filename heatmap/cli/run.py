@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from heatmap.cli.log import FORMATS, Console
 from heatmap.cli.now import parse_now
 from heatmap.config.loader import load
-from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_code
+from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, StoppedError, common_exit_code
 from heatmap.run import one_run
 from heatmap.state import idle
 from heatmap.system import stop
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         known = as_known_error(error)
         console.error(known)
-        console.summary(common_code([known]))
-        return common_code([known])
+        console.summary(common_exit_code([known]))
+        return common_exit_code([known])
 
 
 def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *, interactive: bool) -> int:

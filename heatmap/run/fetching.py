@@ -192,4 +192,6 @@ def _of_all(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
     (_, first), *others = errors
     if not others:
         return first
-    return first.saying("; ".join([str(first), *(f"{named.label}: {error}" for named, error in others)]))
+    return first.with_sentence(
+        "; ".join([str(first), *(f"{named.label}: {error}" for named, error in others)])
+    )

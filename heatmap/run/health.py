@@ -184,7 +184,7 @@ def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldow
 
 def _vetoed(verdict: MarketStatus, last: RunOutcome | None) -> Issue | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
-    if last is None or last.word != SourcePassed.word:
+    if last is None or last.word != SourcePassed.kind:
         return None
     if verdict.phase is Phase.UNKNOWN and verdict.past_calendar:
         return Issue(f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know")
@@ -201,7 +201,7 @@ def _vetoed(verdict: MarketStatus, last: RunOutcome | None) -> Issue | None:
 def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: datetime) -> Issue | None:
     """Return that ticks came and did not fail, and yet the last session has no closing page."""
     due = last_due(market.calendar, now)
-    if due is None or last is None or last.word != SourcePassed.word:
+    if due is None or last is None or last.word != SourcePassed.kind:
         return None
     moment, session = due
     if session is None or moment != session.settles or last.at < moment:

@@ -79,8 +79,8 @@ class MarketsRun:
             try:
                 result = self._draw(market, verdict, seconds, whatever=market.name in unheeded)
             except SourcePassed as passed:
-                self._report.say(f"{market.name}: {passed.word}, {passed}")
-                self._report.passed[market.name] = (passed.word, str(passed))
+                self._report.say(f"{market.name}: {passed.kind}, {passed}")
+                self._report.passed[market.name] = (passed.kind, str(passed))
             except SourceError as error:
                 self._report.errors.append(_of_market(market, error))
             else:
@@ -152,6 +152,6 @@ class MarketsRun:
 
 def _of_market(market: Market, error: SourceError) -> SourceError:
     """Return the same error, telling whose source failed."""
-    named = error.saying(f"{market.name}: {error}")
+    named = error.with_sentence(f"{market.name}: {error}")
     named.market = market.name
     return named

@@ -239,7 +239,7 @@ def _settle(state: State, ours: Sequence[tuple[Market, MarketStatus]], now: date
     for market, verdict in ours:
         memory, (word, _) = state[market.name], report.passed.get(market.name, ("", ""))
         is_early = memory.early_final is not None and duty.has_final(verdict, memory)
-        if is_early and word == SourcePassed.word and duty.is_settled(verdict, memory, now):
+        if is_early and word == SourcePassed.kind and duty.is_settled(verdict, memory, now):
             state.remember(market.name, early_final=None)
 
 

@@ -58,7 +58,7 @@ class SnapshotFile(OnlineSource):
         try:
             return replace(parse(body), clock_offset=offset)
         except SourceError as error:
-            raise error.saying(f"{where} {error}") from error
+            raise error.with_sentence(f"{where} {error}") from error
 
 
 def parse(body: bytes) -> Snapshot:

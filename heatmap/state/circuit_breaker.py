@@ -38,7 +38,7 @@ def record_attempt(blocks: BlockRecord, error: SourceError | None, now: datetime
         return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat(), wish)
     if isinstance(error, SourceBlocked):
         return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat())
-    if error is None or isinstance(error, (SourceNonsense, SourcePassed)) or error.word == "gated":
+    if error is None or isinstance(error, (SourceNonsense, SourcePassed)) or error.kind == "gated":
         return NONE
     return blocks
 

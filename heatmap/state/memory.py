@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from heatmap.errors import ConfigError, LockedError, unwritable
+from heatmap.errors import ConfigError, LockedError, as_write_error
 from heatmap.state import file_names, json_files
 from heatmap.system import files, parts, resource_errors
 
@@ -219,4 +219,6 @@ def _unusable(directory: Path, error: OSError) -> ConfigError:
     if error.errno in (errno.EINVAL, errno.EISDIR) and error.filename:  # of a file in it, see `files`
         why = f"{os.path.basename(error.filename)}: {why}"
     advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-    return unwritable(error, f"state_directory {directory} cannot be used ({why}): {advice} or name another")
+    return as_write_error(
+        error, f"state_directory {directory} cannot be used ({why}): {advice} or name another"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, common_code
+from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, common_exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
-        code = common_code(self.errors)
+        code = common_exit_code(self.errors)
         return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
 
     def note_part(self, market: str, part: str, why: str = "") -> None:

@@ -316,14 +316,14 @@ def test_every_word_is_documented() -> None:
     """Whoever reads the status can look up what a tick came to."""
 
     def words(kind: type[HeatmapError]) -> set[str]:
-        return {kind.word}.union(*map(words, kind.__subclasses__()))
+        return {kind.kind}.union(*map(words, kind.__subclasses__()))
 
     own = {run_log.PUBLISHED, run_log.RESTING, run_log.ELSEWHERE, run_log.KILLED}
     page = (CHECKOUT / "docs/operating.md").read_text("utf-8")
     table = page[page.index("| word | the tick |") :].partition("\n\n")[0]
 
     never = {"usage"}  # no run begins with it
-    own.add(StoppedError.word)
+    own.add(StoppedError.kind)
     assert own | words(HeatmapError) - never == {*re.findall(r"`([a-z]+)`", table)}
 
 

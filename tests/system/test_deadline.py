@@ -60,7 +60,7 @@ def test_it_can_come_early() -> None:
 
 ENDING = """
 import os, re, resource, sys, threading, time
-from heatmap.system.deadline import ending_process
+from heatmap.system.deadline import end_process_at_deadline
 kind = sys.argv[1]
 if kind == "nobody reads":
     reader, writer = os.pipe()
@@ -71,7 +71,7 @@ if kind == "nobody reads":
     except BlockingIOError:
         os.set_blocking(writer, True)
     os.dup2(writer, 2)
-with ending_process(0.5, b"a sentence\\n", 75):
+with end_process_at_deadline(0.5, b"a sentence\\n", 75):
     if kind == "no memory":
         resource.setrlimit(resource.RLIMIT_AS, (1, 1))
         hoard = []

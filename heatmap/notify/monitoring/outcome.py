@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_code, is_foreseen
+from heatmap.errors import EXIT_BUG, EXIT_TEMPORARY, HeatmapError, common_exit_code, is_known_error
 from heatmap.state.run_log import PUBLISHED, RunOutcome
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def outcome_for(
     of_all = [error for error in errors if getattr(error, "market", None) is None]
     if not own and name not in report.passed:
         own = of_all
-    code = common_code(own)
+    code = common_exit_code(own)
     if own:
-        word = getattr(own[0], "word", HeatmapError.word)
+        word = getattr(own[0], "kind", HeatmapError.kind)
         why = "; ".join(_sentence(error) for error in own)
         if own is of_all and report.is_partial and code != EXIT_BUG:
             code = EXIT_TEMPORARY
@@ -51,6 +51,6 @@ def outcome_for(
 
 
 def _sentence(error: BaseException) -> str:
-    if is_foreseen(error):
+    if is_known_error(error):
         return str(error).replace("\n", "; ")
     return f"a bug ({type(error).__name__}): see the run's own output"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from heatmap.errors import EXIT_OK, ConfigError, is_foreseen
+from heatmap.errors import EXIT_OK, ConfigError, is_known_error
 from heatmap.system import secrets as credentials
 from heatmap.system.background import BackgroundTask
 from heatmap.system.http import webhook
@@ -58,7 +58,7 @@ def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -
     Of a bug only its kind is told: nobody has weighed what else its text may hold.
     """
     sentences = [
-        str(error) if is_foreseen(error) else f"a bug ({type(error).__name__}): see the run's own output"
+        str(error) if is_known_error(error) else f"a bug ({type(error).__name__}): see the run's own output"
         for error in errors
     ]
     text = redact("\n".join([f"exit {code}", *sentences]), secrets)

@@ -7,14 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
-from heatmap.errors import (
-    EXIT_OK,
-    ConfigError,
-    DeadlineError,
-    LockedError,
-    StoppedError,
-    common_code,
-)
+from heatmap.errors import EXIT_OK, ConfigError, DeadlineError, LockedError, StoppedError, common_exit_code
 from heatmap.market.calendar.session import Phase
 from heatmap.notify.monitoring import metrics, ping, status_file, textfile
 from heatmap.notify.monitoring import outcome as ending
@@ -91,7 +84,7 @@ class RunMonitor:
             self._keep_once(error)
             if isinstance(error, LockedError) or kind is KeyboardInterrupt or self._is_resting:
                 return
-            code = common_code([error]) if error else self._report.exit_code
+            code = common_exit_code([error]) if error else self._report.exit_code
             written = self._metrics(code, whole=error is None)
             # A server goes by the order in which it hears of start and end.
             self._tell("the ping of the start", self._start, until)

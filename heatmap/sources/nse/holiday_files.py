@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.errors import ConfigError, unwritable
+from heatmap.errors import ConfigError, as_write_error
 from heatmap.market.calendar import overrides, overrides_file
 from heatmap.market.calendar import packaged as calendars
 from heatmap.sources.nse import calendar_update
@@ -146,4 +146,6 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise unwritable(error, f"{path} cannot be written ({error.strerror}): make it writable") from error
+        raise as_write_error(
+            error, f"{path} cannot be written ({error.strerror}): make it writable"
+        ) from error

@@ -92,17 +92,17 @@ def fetch(source: Nse) -> tuple[Holidays, ...]:
         try:
             return parse(body)
         except SourceError as error:
-            raise error.saying(f"{address} {error}") from error
+            raise error.with_sentence(f"{address} {error}") from error
 
     try:
         with Site(source, source.base_url) as site:
             return site.get(ENDPOINT, read)
     except SourceNonsense as error:
         advice = "look for a newer version of this program, or write the closures into the overrides file"
-        raise error.saying(f"{error}; {advice}") from error
+        raise error.with_sentence(f"{error}; {advice}") from error
     except SourceError as error:
         advice = f"open {address} in a browser, save what it shows, and give that with --from"
-        raise error.saying(f"{error}; {advice}") from error
+        raise error.with_sentence(f"{error}; {advice}") from error
 
 
 def address_of(source: Nse) -> str:

@@ -139,4 +139,4 @@ def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:
         what = str(error).removeprefix(url).strip().partition(":")[0]
         told.setdefault(what, []).append(url.rpartition("/")[2])
     summary = "; ".join(f"{', '.join(names)}: {what}" for what, names in told.items())
-    return cause.saying(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")
+    return cause.with_sentence(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")

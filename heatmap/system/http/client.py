@@ -117,7 +117,7 @@ class Client:
             except SourceError as error:
                 wait = _wait_seconds(error, tried)
                 if wait is None or wait >= deadline.remaining() or not budget.retries:
-                    raise error.saying(f"{redacted_url(url)} {error}") from error
+                    raise error.with_sentence(f"{redacted_url(url)} {error}") from error
             tried += 1
             budget.retries -= 1
             time.sleep(wait)

@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; from heatmap.notify.monitoring import textfile\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
-        "print(textfile.renew(Path(sys.argv[1]), {textfile.Series('heatmap_quotes'): 3}, set()))"
+        "print(textfile.update(Path(sys.argv[1]), {textfile.Series('heatmap_quotes'): 3}, set()))"
     )
 
     done = subprocess.run(

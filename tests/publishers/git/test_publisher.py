@@ -1094,9 +1094,9 @@ def test_killed_at_any_moment(place: Place) -> None:
     """After SIGKILL at random the branch is valid and holds one whole page; the next run needs no help."""
     place.start_pages({"index.html": "0" * 200_000})
     script = (
-        "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.system.web_file import Page\n"
+        "import sys\nfrom heatmap.system.deadline import Deadline\nfrom heatmap.system.web_file import WebFile\n"
         "from heatmap.publishers.git.publisher import GitPublisher\nprint(flush=True)\n"
-        "GitPublisher(sys.argv[1]).publish([Page('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
+        "GitPublisher(sys.argv[1]).publish([WebFile('index.html', sys.argv[2].encode() * 200_000)], Deadline(30))\n"
     )
     chance = random.Random(4)
     for number in range(1, 16):

@@ -305,11 +305,11 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     """Where this machine cannot keep a copy to send, it is said so, and nothing is stored."""
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
-        "from heatmap.system.deadline import Deadline; from heatmap.system.web_file import Page; from pathlib import Path;"
+        "from heatmap.system.deadline import Deadline; from heatmap.system.web_file import WebFile; from pathlib import Path;"
         "from heatmap.publishers.sftp.publisher import SftpPublisher;"
         f"SftpPublisher({sshd.url()!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         f" known_hosts_file=Path({str(sshd.known_hosts_file)!r}))"
-        ".publish([Page('index.html', b'n' * 200_000)], Deadline(30))"
+        ".publish([WebFile('index.html', b'n' * 200_000)], Deadline(30))"
     )
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, timeout=30)
 
@@ -334,11 +334,11 @@ def test_no_locale(sshd: Sshd) -> None:
     """With LANG=C, as under cron, names in other alphabets arrive all the same."""
     known = sshd.known_hosts_file.rename(sshd.folder / "été")
     code = (
-        "from heatmap.system.deadline import Deadline; from heatmap.system.web_file import Page; from pathlib import Path; import sys;"
+        "from heatmap.system.deadline import Deadline; from heatmap.system.web_file import WebFile; from pathlib import Path; import sys;"
         "from heatmap.publishers.sftp.publisher import SftpPublisher;"
         f"p = SftpPublisher({sshd.url('%C3%A9t%C3%A9')!r}, identity_file=Path({str(sshd.identity_file)!r}),"
         " known_hosts_file=Path(sys.argv[1]));"
-        "found = [p.publish([Page('index.html', b'x')], Deadline(30)) for _ in 'ab'];"
+        "found = [p.publish([WebFile('index.html', b'x')], Deadline(30)) for _ in 'ab'];"
         "print([ascii(str(each)) for each in found])"
     )
     plain = {

@@ -62,7 +62,7 @@ def test_classes(fault: str, kind: type[SourceError]) -> None:
         with pytest.raises(SourceError) as caught:
             Nse(base_url=exchange.url).fetch(now=NOW)
     assert kind is type(caught.value)
-    assert WORDS[kind] == caught.value.word
+    assert WORDS[kind] == caught.value.kind
     assert str(caught.value).endswith(f": {ADVICE[kind]}")
     assert "\n" not in str(caught.value)
     assert time.monotonic() - begun < 10

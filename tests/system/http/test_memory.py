@@ -21,14 +21,14 @@ FETCH = """
 import re, sys
 from datetime import UTC, datetime
 from heatmap.errors import SourceError
-from heatmap.sources.snapshot_file import File
+from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.sources.nse.live import (Nse)
 likeness = sys.argv[3] if len(sys.argv) > 3 else None
-source = {"nse": lambda url: Nse(base_url=url, impersonate=likeness), "file": lambda url: File(url=url)}[sys.argv[1]]
+source = {"nse": lambda url: Nse(base_url=url, impersonate=likeness), "file": lambda url: SnapshotFile(url=url)}[sys.argv[1]]
 try:
     source(sys.argv[2]).fetch(now=datetime.now(UTC))
 except SourceError as error:
-    print(error.word)
+    print(error.kind)
 else:
     print("fine")
 # What the process itself took: ru_maxrss also counts what its parent had when it began.
