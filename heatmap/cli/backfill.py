@@ -98,14 +98,14 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
                 market.name,
                 wanted,
                 shelf,
-                aliases=symbols.with_kept(market.calendar, config.state_directory).symbol_changes,
+                aliases=symbols.with_saved_changes(market.calendar, config.state_directory).symbol_changes,
                 say=lambda sentence: progress.say(f"heatmap: {sentence}"),
                 progress=progress,
             )
         if filled.stored and not filled.stopped:
             _save_symbol_changes(shelf, config)
         forget_summaries(config.state_directory)
-        calendar = symbols.with_kept(market.calendar, config.state_directory)
+        calendar = symbols.with_saved_changes(market.calendar, config.state_directory)
         findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
         f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
@@ -218,7 +218,7 @@ def _find_days(
         raise UsageError(
             f"the calendar {calendar.name} knows the sessions from {lowest} to {highest} only: ask for those"
         )
-    days = backfill.settled(calendar, first, last, now)
+    days = backfill.find_settled_sessions(calendar, first, last, now)
     asked = [day for day in folder if (arguments.first or day) <= day <= (arguments.last or day)]
     if strange := sorted(set(asked) - set(days)):
         print_note(f"left out, for the calendar knows no session then that is over: {format_days(strange)}")

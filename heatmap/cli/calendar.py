@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not markets:
         known = " and ".join(packaged.LISTED)
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
-    lists = holiday_files.without_leftovers(_load_lists(arguments.body, markets))
+    lists = holiday_files.drop_incomplete_years(_load_lists(arguments.body, markets))
     if arguments.action is _check or _is_terminal():
         for sentence in (sentence for listed in lists for sentence in listed.apart):
             print(f"note: {sentence}")
@@ -101,7 +101,7 @@ def _find_destinations(config: Config, markets: Sequence[Market]) -> list[_Desti
     base = config.files[0].parent
     found: dict[Path, _Destination] = {}
     for market in markets:
-        files = tuple(holiday_files.candidates(market.session, base, config.state_directory))
+        files = tuple(holiday_files.find_files(market.session, base, config.state_directory))
         path = files[0].path
         named = (*found[path].markets, market.name) if path in found else (market.name,)
         found[path] = _Destination(files, named, market.calendar)

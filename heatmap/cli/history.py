@@ -74,8 +74,8 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
     """Print what is kept of each market asked for."""
     from heatmap.cli import pending_text
     from heatmap.history import pending_actions
-    from heatmap.history.backfill import gaps
-    from heatmap.history.period_starts import sessions_needed
+    from heatmap.history.backfill import find_gaps
+    from heatmap.history.period_starts import count_sessions_needed
     from heatmap.sources.nse import symbols as nse_symbols
 
     markets = config.select_markets(arguments.market)
@@ -97,14 +97,14 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
                 print(f"  first      {backfill.format_day(sessions[0])}")
                 print(f"  last       {backfill.format_day(sessions[-1])}")
                 print(f"  archives   {archived:,} of them")
-            print(f"  missing    {backfill.format_days(gaps(market.calendar, sessions)) or 'none'}")
-            needed = sessions_needed(config.history.periods)
+            print(f"  missing    {backfill.format_days(find_gaps(market.calendar, sessions)) or 'none'}")
+            needed = count_sessions_needed(config.history.periods)
             if found.sessions < needed:
                 command = commands.heatmap("history backfill")
                 print(f"  periods    the longest takes {needed:,} sessions; earlier ones come by {command}")
             print(f"  ticks      {found.ticks:,}{_format_span(found.first_tick, found.last_tick, market)}")
             symbols = store.newest_symbols(market.name) or None
-            calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
+            calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
             pending_text.print_pending(pending_actions.read_store(store, market.name, calendar))
         print(f"size: {store.size_bytes() / 1e6:,.1f} MB")
     return EXIT_OK
@@ -127,7 +127,7 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
         raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
     write = export.FORMATS[arguments.format]
     with backfill.open_history(config) as store:
-        calendar = nse_symbols.with_kept(market.calendar, config.state_directory)
+        calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory)
         bars = _read_bars(store, market.name, calendar, arguments)
         try:
             if arguments.output is None:

@@ -111,7 +111,7 @@ def _pending_actions(config: Config, market: Market) -> tuple[PendingAction, ...
     """Return the corporate actions that the market's last run found and that wait for the user."""
     if not config.history.enabled:
         return ()
-    return pending_actions.read_digest(config.state_directory / summary_name(market.name), market.calendar)
+    return pending_actions.read_summary(config.state_directory / summary_name(market.name), market.calendar)
 
 
 def _assess_installation(

@@ -20,10 +20,10 @@ def adjust(bars: Iterable[Bar], actions: Iterable[CorporateAction]) -> list[Bar]
     for action in actions:
         if action.factor is not None:
             known.setdefault(action.symbol, []).append(action)
-    return [_on_later_terms(bar, known[bar.symbol]) if bar.symbol in known else bar for bar in bars]
+    return [_adjust_bar(bar, known[bar.symbol]) if bar.symbol in known else bar for bar in bars]
 
 
-def _on_later_terms(bar: Bar, actions: Iterable[CorporateAction]) -> Bar:
+def _adjust_bar(bar: Bar, actions: Iterable[CorporateAction]) -> Bar:
     factor = previous = 1.0
     for action in actions:
         if bar.date < action.date:
@@ -31,14 +31,14 @@ def _on_later_terms(bar: Bar, actions: Iterable[CorporateAction]) -> Bar:
         elif bar.date == action.date and bar.previous_close and action.leaves_old(bar.previous_close):
             previous *= float(action.factor or 1)
     return bar._replace(
-        open=_times(bar.open, factor),
-        high=_times(bar.high, factor),
-        low=_times(bar.low, factor),
+        open=_multiply(bar.open, factor),
+        high=_multiply(bar.high, factor),
+        low=_multiply(bar.low, factor),
         close=bar.close * factor,
-        previous_close=_times(bar.previous_close, factor * previous),
-        volume=_times(bar.volume, 1 / factor),
+        previous_close=_multiply(bar.previous_close, factor * previous),
+        volume=_multiply(bar.volume, 1 / factor),
     )
 
 
-def _times(figure: float | None, factor: float) -> float | None:
+def _multiply(figure: float | None, factor: float) -> float | None:
     return None if figure is None else figure * factor

@@ -52,7 +52,7 @@ class BackfillResult(NamedTuple):
     stopped: HeatmapError | None
 
 
-def settled(calendar: Calendar, first: date, last: date, now: datetime) -> list[date]:
+def find_settled_sessions(calendar: Calendar, first: date, last: date, now: datetime) -> list[date]:
     """Return the sessions from `first` to `last`, both included, whose closing prices are final at `now`."""
     days = (first + n * ONE_DAY for n in range((last - first).days + 1))
     sessions = [session for day in days if (session := phases.session_on(calendar, day))]
@@ -82,16 +82,16 @@ def fill(
     an error of the store or of the way to the archives ends it all: what was stored stays.
     """
     stored = bars = dropped = in_a_row = 0
-    whole = _Whole(store, market, aliases, say, may_be_trimmed=shelf.may_be_trimmed)
+    whole = _CompletenessCheck(store, market, aliases, say, may_be_trimmed=shelf.may_be_trimmed)
     missing: list[date] = []
     problems: list[HeatmapError] = []
     stopped: HeatmapError | None = None
     for done, day in enumerate(days):
         progress(day, done, len(days))
         try:
-            archive = _read(shelf, day, whole, say)
+            archive = _read_archive(shelf, day, whole, say)
             if archive:
-                bars += store.add_bars(market, _on_own_terms(store, market, day, archive.bars))
+                bars += store.add_bars(market, _replace_previous_closes(store, market, day, archive.bars))
                 whole.add(day, len(archive.bars))
         except HistoryNonsense as error:
             problems.append(error)
@@ -127,14 +127,14 @@ def verify(
     Of these symbols only, as they were then; None: of all.
     """
     return corporate_actions.detect(
-        _sessions(store, market, calendar, first, last, symbols),
-        lambda *days: not gaps(calendar, days),
-        corporate_actions.declared_splits(calendar),
+        _read_sessions(store, market, calendar, first, last, symbols),
+        lambda *days: not find_gaps(calendar, days),
+        corporate_actions.find_declared_splits(calendar),
         quoted_closes.make_lookup(store, market, calendar.symbol_changes),
     )
 
 
-def gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
+def find_gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
     """Return the sessions of the calendar that are missing between the first and the last of those stored."""
     if not stored:
         return []
@@ -143,7 +143,7 @@ def gaps(calendar: Calendar, stored: Sequence[date]) -> list[date]:
     return [day for day in between if day not in known and phases.session_on(calendar, day)]
 
 
-def _sessions(
+def _read_sessions(
     store: Store, market: str, calendar: Calendar, first: date, last: date, symbols: Sequence[str] | None
 ) -> Iterator[Sequence[Bar]]:
     known = store.sessions(market)
@@ -153,13 +153,13 @@ def _sessions(
         yield symbol_changes.rename(store.bars(market, day, 1, symbols), calendar.symbol_changes)
 
 
-def _on_own_terms(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
+def _replace_previous_closes(store: Store, market: str, day: date, bars: Sequence[Bar]) -> Sequence[Bar]:
     """Return an archive's bars with the previous closes that the day's ticks had."""
     known = {bar.symbol: bar for bar in store.bars(market, day, 1) if bar.date == day}
     return quoted_closes.replace_closes(bars, quoted_closes.read_session(store, market, day), known)
 
 
-class _Whole:
+class _CompletenessCheck:
     """Judges whether an archive is whole: by the archives beside it, and by the market's own instruments.
 
     The instruments count where there are FEWEST_INSTRUMENTS or more, and by their present symbols.
@@ -231,7 +231,7 @@ class _Whole:
         return size
 
 
-def _read(shelf: Shelf, day: date, whole: _Whole, say: Callable[[str], None]) -> bhavcopy.Archive | None:
+def _read_archive(shelf: Shelf, day: date, whole: _CompletenessCheck, say: Callable[[str], None]) -> bhavcopy.Archive | None:
     """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
     problems: list[str] = []
     for name in shelf.names(day):

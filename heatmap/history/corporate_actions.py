@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
 SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less
 # A split leaves the money that is traded about as it was. A crash or a demerger draws a crowd.
-CROWD_TIMES = 3
-MONEY_SESSIONS = 20  # that the usual money is the median of
+MOST_TURNOVER_TIMES = 3
+TURNOVER_SESSIONS = 20  # that the usual money is the median of
 
 
 class Certainty(StrEnum):
@@ -37,7 +37,7 @@ class Certainty(StrEnum):
     UNEXPLAINED = "unexplained"  # they are others, and no split or bonus explains it
 
 
-class Change(NamedTuple):
+class TermsChange(NamedTuple):
     """What happened to the terms of an instrument's prices before a session."""
 
     certainty: Certainty
@@ -74,8 +74,8 @@ class CorporateAction(NamedTuple):
         return abs(previous_close - old) < abs(previous_close - new)
 
 
-Declared: TypeAlias = "Mapping[str, Mapping[dt.date, Fraction]]"  # factors by today's symbol and date
-Quoted: TypeAlias = "Callable[[str, dt.date], QuotedClose | None]"  # by today's symbol and date
+DeclaredSplits: TypeAlias = "Mapping[str, Mapping[dt.date, Fraction]]"  # factors by today's symbol and date
+CloseLookup: TypeAlias = "Callable[[str, dt.date], QuotedClose | None]"  # by today's symbol and date
 
 
 class Detection(NamedTuple):
@@ -86,7 +86,7 @@ class Detection(NamedTuple):
     actions: tuple[CorporateAction, ...]
 
 
-def declared_splits(calendar: Calendar) -> Declared:
+def find_declared_splits(calendar: Calendar) -> DeclaredSplits:
     """Return what the market's user knows, by the symbols that `renamed` gives."""
     found: dict[str, dict[dt.date, Fraction]] = {}
     for symbol, day, old, new in calendar.declared_splits:
@@ -96,7 +96,7 @@ def declared_splits(calendar: Calendar) -> Declared:
     return found
 
 
-def quoted_close(last_price: float | None, percent_change: float | None) -> QuotedClose | None:
+def derive_quoted_close(last_price: float | None, percent_change: float | None) -> QuotedClose | None:
     """Return the previous close that a quote's percent change counts from; None where that is not known.
 
     last price / (1 + percent change / 100); the change is rounded to 0.01, the price to 0.01.
@@ -108,7 +108,7 @@ def quoted_close(last_price: float | None, percent_change: float | None) -> Quot
     return QuotedClose(price, price * 0.00005 / grown + 0.005 / grown)
 
 
-def previous_close_of(quote: Quote) -> float | None:
+def find_previous_close(quote: Quote) -> float | None:
     """Return a quote's previous close on the terms of its day; None where that is doubtful, so no evidence.
 
     It is what the percent change counts from, where a ratio of splits and bonuses lies between the two: then
@@ -117,7 +117,7 @@ def previous_close_of(quote: Quote) -> float | None:
     if DAY in quote.doubts:
         return None
     previous = quote.previous_close
-    quoted = quoted_close(quote.last_price, quote.percent_change)
+    quoted = derive_quoted_close(quote.last_price, quote.percent_change)
     if not previous or quoted is None or abs(quoted.price / previous - 1) <= SAME_SHARE:
         return previous
     factor = ratios.find_exact(previous, quoted.price, quoted.tolerance)
@@ -126,7 +126,7 @@ def previous_close_of(quote: Quote) -> float | None:
 
 def judge_terms(
     bar: Bar, earlier: Sequence[Bar] = (), quoted: QuotedClose | None = None, *, is_next: bool = True
-) -> Change:
+) -> TermsChange:
     """Return what happened to the terms of a session's prices, by the evidence there is.
 
     `earlier` are the instrument's bars of the sessions before, oldest first; without any, the bar's own
@@ -142,18 +142,18 @@ def judge_terms(
     given = quoted.price if quoted else bar.previous_close
     close = earlier[-1].close if earlier else bar.previous_close
     if close is None:
-        return Change(Certainty.NONE, Fraction(1), given)
+        return TermsChange(Certainty.NONE, Fraction(1), given)
     if given is not None and abs(given / close - 1) > SAME_SHARE:
         factor = ratios.find_exact(close, given, quoted.tolerance if quoted else 0.0)
         if factor and quoted:
             given = round(close * float(factor), 2)
-        return Change(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, given)
+        return TermsChange(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, given)
     if not is_beyond_band(bar, close):
-        return Change(Certainty.NONE, Fraction(1), given)
-    factor = None if quoted or not is_next else _guess(bar, close, earlier)
+        return TermsChange(Certainty.NONE, Fraction(1), given)
+    factor = None if quoted or not is_next else _guess_factor(bar, close, earlier)
     if factor is None:
-        return Change(Certainty.UNEXPLAINED, None, None)
-    return Change(Certainty.PROBABLE, factor, round(close * float(factor), 2))
+        return TermsChange(Certainty.UNEXPLAINED, None, None)
+    return TermsChange(Certainty.PROBABLE, factor, round(close * float(factor), 2))
 
 
 def is_beyond_band(bar: Bar, close: float) -> bool:
@@ -167,8 +167,8 @@ def is_beyond_band(bar: Bar, close: float) -> bool:
 def detect(
     sessions: Iterable[Sequence[Bar]],
     follows: Callable[[dt.date, dt.date], bool],
-    known: Declared | None = None,
-    quoted: Quoted | None = None,
+    known: DeclaredSplits | None = None,
+    quoted: CloseLookup | None = None,
 ) -> Detection:
     """Judge the terms of each bar by those before it, in sessions given in time order.
 
@@ -191,12 +191,12 @@ def detect(
         for bar in bars:
             earlier = seen.get(bar.symbol)
             if earlier is None:
-                seen[bar.symbol] = deque((bar,), MONEY_SESSIONS)
+                seen[bar.symbol] = deque((bar,), TURNOVER_SESSIONS)
                 since_hole.add(bar.symbol)
                 continue
             last, previous = earlier[-1], bar.previous_close
             is_compared = bar.symbol in since_hole
-            own = _declared(bar, last, told_of[bar.symbol]) if bar.symbol in told_of else []
+            own = _find_declared_actions(bar, last, told_of[bar.symbol]) if bar.symbol in told_of else []
             actions += [action for action in own if action.factor != 1]
             close = last.close if is_compared else previous
             if is_compared and previous is not None:
@@ -206,7 +206,7 @@ def detect(
                 given = close if previous is None else previous
                 if abs(given / close - 1) > SAME_SHARE or is_beyond_band(bar, close):
                     is_next = not is_compared or last.date == before
-                    action = _judged(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
+                    action = _find_action(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
                     actions += [action] if action else []
             earlier.append(bar)
             since_hole.add(bar.symbol)
@@ -230,8 +230,8 @@ def describe(action: CorporateAction) -> str:
     return f"{seen}: {sure}{ratios.describe(action.factor)}, so earlier prices count {action.factor}"
 
 
-def _judged(
-    bar: Bar, earlier: Sequence[Bar], quoted: Quoted | None, *, is_compared: bool, is_next: bool
+def _find_action(
+    bar: Bar, earlier: Sequence[Bar], quoted: CloseLookup | None, *, is_compared: bool, is_next: bool
 ) -> CorporateAction | None:
     """Return the action before a bar; None where there was none. `earlier` are the instrument's last bars.
 
@@ -254,25 +254,25 @@ def _judged(
     return CorporateAction(bar.symbol, bar.date, change.factor, day, last.close, met, is_likely=not is_own)
 
 
-def _guess(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
+def _guess_factor(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
     """Return the usual ratio that a session opened near to, unless its money speaks against it."""
     factor, is_clear = ratios.find_likely(close, bar.open or bar.close)
     if factor is None or is_clear:
         return factor
-    usual = median([money for other in earlier if (money := _money(other)) is not None])
-    money = _money(bar)
-    is_calm = usual is not None and money is not None and money <= CROWD_TIMES * usual
+    usual = median([money for other in earlier if (money := _find_turnover(other)) is not None])
+    money = _find_turnover(bar)
+    is_calm = usual is not None and money is not None and money <= MOST_TURNOVER_TIMES * usual
     return factor if is_calm else None
 
 
-def _money(bar: Bar) -> float | None:
+def _find_turnover(bar: Bar) -> float | None:
     """Return the money traded, in the market's currency."""
     if bar.turnover is not None or bar.volume is None:
         return bar.turnover
     return bar.volume * bar.close
 
 
-def _declared(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[CorporateAction]:
+def _find_declared_actions(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[CorporateAction]:
     """Return what is known to have happened since the instrument's `last` bar."""
     price = bar.previous_close or bar.open or bar.close
     return [

@@ -33,7 +33,7 @@ class Cursor(Protocol):
         ...
 
 
-class Turn(Protocol):
+class TickClaim(Protocol):
     """A market's turn, see Store.turn. Every method raises HistoryError."""
 
     seconds: float  # how long it lasts, from when it was taken or kept
@@ -74,7 +74,7 @@ class Database(Protocol):
         """Return how much room it takes."""
         ...
 
-    def turn(self, market: str, slot: datetime) -> Turn:
+    def turn(self, market: str, slot: datetime) -> TickClaim:
         """See Store.turn."""
         ...
 

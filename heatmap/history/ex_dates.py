@@ -35,14 +35,14 @@ class Evidence(NamedTuple):
     bars: Callable[[Collection[str]], Mapping[str, tuple[Sequence[Bar], bool]]]
 
 
-def mark_unknown_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
+def correct_previous_closes(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
     """Return an archive's figures with each previous close on the session's own terms.
 
     The evidence counts in this order: what the market's user declared; the exchange's own previous close, of
     the last live page or of the session's ticks; the bars, where the whole session lies beyond any price
     band. A guess is marked in `doubts`. Where nothing tells, the percent change is unknown.
     """
-    bars = {quote.symbol: bar for quote in snapshot.quotes if (bar := _bar(quote, evidence.session))}
+    bars = {quote.symbol: bar for quote in snapshot.quotes if (bar := _make_bar(quote, evidence.session))}
     alone = (
         {
             symbol
@@ -57,7 +57,7 @@ def mark_unknown_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
     return replace(
         snapshot,
         quotes=tuple(
-            _judged(quote, bar, evidence, *earlier.get(quote.symbol, ((), True)))
+            _correct_quote(quote, bar, evidence, *earlier.get(quote.symbol, ((), True)))
             if (bar := bars.get(quote.symbol))
             else quote
             for quote in snapshot.quotes
@@ -65,7 +65,7 @@ def mark_unknown_terms(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
     )
 
 
-def _judged(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], is_next: bool) -> Quote:
+def _correct_quote(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], is_next: bool) -> Quote:
     """Return the quote by the first evidence there is. `before` are its bars of earlier sessions."""
     previous = quote.previous_close or 0.0
     declared, live = evidence.declared.get(quote.symbol), evidence.closes.get(quote.symbol)
@@ -73,27 +73,27 @@ def _judged(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], i
         old = before[-1].close if before and is_next else previous
         new = old * float(declared)
         is_adjusted = abs(previous - new) < abs(previous - old)
-        return quote if is_adjusted else _counted_from(quote, round(new, 2))
+        return quote if is_adjusted else _with_previous_close(quote, round(new, 2))
     if live is not None:
         is_same = abs(live / previous - 1) <= corporate_actions.SAME_SHARE
-        return quote if is_same else _counted_from(quote, live)
+        return quote if is_same else _with_previous_close(quote, live)
     known = evidence.quoted.get(quote.symbol)
     change = corporate_actions.judge_terms(bar, before, known, is_next=is_next)
     close = change.previous_close
     if change.certainty is corporate_actions.Certainty.NONE or (known is not None and close is None):
         return quote  # the exchange itself counted from this close
     if close is None:
-        return _unknown(quote)
+        return _without_change(quote)
     if change.certainty is corporate_actions.Certainty.PROBABLE and change.factor:
         doubt = (
             f"Probably {ratios.describe(change.factor)} took effect: the session opened at "
             f"{bar.open or bar.close:,.2f}, after a close of {previous:,.2f}."
         )
-        return replace(_counted_from(quote, close), doubts={**quote.doubts, DAY: doubt})
-    return _counted_from(quote, round(close, 2))
+        return replace(_with_previous_close(quote, close), doubts={**quote.doubts, DAY: doubt})
+    return _with_previous_close(quote, round(close, 2))
 
 
-def _counted_from(quote: Quote, close: float) -> Quote:
+def _with_previous_close(quote: Quote, close: float) -> Quote:
     """Return the quote with another previous close, and the percent change from it."""
     if close <= 0 or quote.previous_close == close:
         return quote
@@ -101,7 +101,7 @@ def _counted_from(quote: Quote, close: float) -> Quote:
     return replace(quote, previous_close=close, percent_change=change)
 
 
-def _unknown(quote: Quote) -> Quote:
+def _without_change(quote: Quote) -> Quote:
     doubt = (
         f"All of the session was traded far from the previous close of {quote.previous_close:,.2f}: a split, "
         "a bonus or a demerger may have taken effect."
@@ -109,7 +109,7 @@ def _unknown(quote: Quote) -> Quote:
     return replace(quote, percent_change=None, doubts={**quote.doubts, DAY: doubt})
 
 
-def _bar(quote: Quote, session: date) -> Bar | None:
+def _make_bar(quote: Quote, session: date) -> Bar | None:
     if quote.last_price is None or quote.previous_close is None:
         return None
     return Bar(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCHEMA = "market-heatmap/history/1"
 
 
-def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
+def write_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
     """Write a header and a line a bar; what is unknown is empty."""
     import csv
     import io
@@ -30,7 +30,7 @@ def as_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
         file.write(text.getvalue().encode())
 
 
-def as_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
+def write_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
     """Write one object, its bars as lists in the order of its `columns`; what is unknown is null."""
     head = {"schema": SCHEMA, "market": market, "columns": Bar._fields}
     file.write(f'{json.dumps(head)[:-1]}, "bars": ['.encode())
@@ -44,7 +44,7 @@ def as_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
 
 
 FORMATS: dict[str, Callable[[Iterable[Sequence[Bar]], str, BinaryIO], None]] = {
-    "csv": as_csv,
-    "json": as_json,
+    "csv": write_csv,
+    "json": write_json,
     "parquet": parquet.write,
 }

@@ -42,12 +42,12 @@ def refuse_impossible(market: str, bar: Bar) -> None:
 
 def make_bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
     """Return the rows of the daily bars that a session's last quotes are."""
-    from heatmap.history.corporate_actions import previous_close_of  # only a session's final needs it
+    from heatmap.history.corporate_actions import find_previous_close  # only a session's final needs it
 
     return [
         (
             *(market, quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price),
-            *(previous_close_of(quote), quote.volume, quote.turnover),
+            *(find_previous_close(quote), quote.volume, quote.turnover),
         )
         for quote in quotes
         if quote.last_price is not None

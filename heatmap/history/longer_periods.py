@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # smaller than 1:10, which is 9 %.
 SAME_SHARE = 0.03
 MOST_REFUTED = 0.25  # of the instruments: in a year, fewer than one in ten have a split or a bonus
-NEAR = timedelta(days=10)  # how far a close may be from the day that a change counts from, to tell anything
+NEAREST_CLOSE = timedelta(days=10)  # how far a close may be from the day that a change counts from, to tell anything
 
 
 def remove_refuted_changes(snapshot: Snapshot, digest: EarlierSessions) -> Snapshot:
@@ -32,15 +32,15 @@ def remove_refuted_changes(snapshot: Snapshot, digest: EarlierSessions) -> Snaps
     """
     if not any(change.since for quote in snapshot.quotes for change in quote.changes.values()):
         return snapshot
-    quotes = tuple(_checked(quote, digest) for quote in snapshot.quotes)
+    quotes = tuple(_check_quote(quote, digest) for quote in snapshot.quotes)
     count = sum(new is not old for new, old in zip(quotes, snapshot.quotes, strict=True))
     is_believed = 0 < count <= max(1, MOST_REFUTED * len(quotes))
     return replace(snapshot, quotes=quotes) if is_believed else snapshot
 
 
-def _checked(quote: Quote, digest: EarlierSessions) -> Quote:
+def _check_quote(quote: Quote, digest: EarlierSessions) -> Quote:
     doubts = {
-        name: doubt for name, change in quote.changes.items() if (doubt := _doubt(quote, change, digest))
+        name: doubt for name, change in quote.changes.items() if (doubt := _find_doubt(quote, change, digest))
     }
     if not doubts:
         return quote
@@ -48,27 +48,27 @@ def _checked(quote: Quote, digest: EarlierSessions) -> Quote:
     return replace(quote, changes={**quote.changes, **unknown}, doubts={**quote.doubts, **doubts})
 
 
-def _doubt(quote: Quote, change: Change, digest: EarlierSessions) -> str | None:
+def _find_doubt(quote: Quote, change: Change, digest: EarlierSessions) -> str | None:
     """Return why a change cannot be; None where the history does not refute it."""
     since, price = change.since, quote.last_price
     if since is None or price is None or change.percent is None or change.percent <= -100:
         return None
     broken = digest.breaks.get(quote.symbol)
     if broken and not broken.is_gap and since < broken.date:
-        return f"Prices before {_day(broken.date)} are on other terms, which the source's change ignores."
-    day, close = _close_by(quote.symbol, since, digest)
+        return f"Prices before {_format_day(broken.date)} are on other terms, which the source's change ignores."
+    day, close = _find_close(quote.symbol, since, digest)
     if day is None or close is None:
         return None
     base = price / (1 + change.percent / 100)
     if abs(base / close - 1) <= (SAME_SHARE if day == since else BAND):
         return None
     return (
-        f"The source's change counts from a price of {base:,.2f}, and the close of {_day(day)} was "
+        f"The source's change counts from a price of {base:,.2f}, and the close of {_format_day(day)} was "
         f"{close:,.2f} on today's terms: a split or bonus is not counted."
     )
 
 
-def _close_by(symbol: str, since: date, digest: EarlierSessions) -> tuple[date | None, float | None]:
+def _find_close(symbol: str, since: date, digest: EarlierSessions) -> tuple[date | None, float | None]:
     """Return the last close by a day, on the terms of today, and its date; None where it is not near."""
     place = bisect_right(digest.dates, since)
     if place:
@@ -81,8 +81,8 @@ def _close_by(symbol: str, since: date, digest: EarlierSessions) -> tuple[date |
             key=lambda start: start[0],
             default=(date.min, None),
         )
-    return found if since - found[0] <= NEAR else (None, None)
+    return found if since - found[0] <= NEAREST_CLOSE else (None, None)
 
 
-def _day(day: date) -> str:
+def _format_day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"

@@ -56,12 +56,12 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[PendingAc
     return tuple(each for each in found if not symbols or each.symbol in symbols)
 
 
-def read_digest(path: Path, calendar: Calendar) -> tuple[PendingAction, ...]:
+def read_summary(path: Path, calendar: Calendar) -> tuple[PendingAction, ...]:
     """Return what the last run kept in the file at `path`, without what the user has declared since."""
-    from heatmap.history.corporate_actions import declared_splits
+    from heatmap.history.corporate_actions import find_declared_splits
 
     kept = cache.read_any(path)
-    known = declared_splits(calendar)
+    known = find_declared_splits(calendar)
     return tuple(
         each
         for each in (decode(kept.get("pending", ())) if kept else ())

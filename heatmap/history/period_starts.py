@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 YEAR_TO_DATE = "ytd"
 YEAR_SESSIONS = 260  # more than any year to date has
-FEWEST_TO_TELL = 3  # instruments, to call a day no session
-SHARE_TO_TELL = 0.9  # of the instruments whose previous close is still that of before the day
+FEWEST_INSTRUMENTS = 3  # instruments, to call a day no session
+LEAST_SHARE = 0.9  # of the instruments whose previous close is still that of before the day
 
 
 class Start(NamedTuple):
@@ -31,7 +31,7 @@ class Start(NamedTuple):
     )
 
 
-def sessions_needed(names: Sequence[str]) -> int:
+def count_sessions_needed(names: Sequence[str]) -> int:
     """Return how many sessions before a running one these periods reach back."""
     return max((YEAR_SESSIONS if name == YEAR_TO_DATE else int(name[:-1]) for name in names), default=0)
 
@@ -55,12 +55,12 @@ def find_session_dates(
             for number in range(1, (following - day).days)
             if phases.session_on(calendar, between := day + timedelta(days=number))
         ]
-        if missing and not _meet(sessions[day], sessions.get(following, running)):
+        if missing and not _are_adjacent(sessions[day], sessions.get(following, running)):
             found += missing
     return tuple(found)
 
 
-def start(name: str, dates: Sequence[date], held: Mapping[date, object], session: date) -> Start:
+def find_start(name: str, dates: Sequence[date], held: Mapping[date, object], session: date) -> Start:
     """Return where the period called `name` starts that ends in the running session.
 
     `dates` are all sessions before it since the history began, `held` those that there are bars of.
@@ -70,18 +70,18 @@ def start(name: str, dates: Sequence[date], held: Mapping[date, object], session
         count = len(dates) - len(earlier) + 1
         since = earlier[-1] if earlier else None
         if since is None:
-            return Start(count, None, f"it takes the last session of {session.year - 1}; {_reach(dates)}")
+            return Start(count, None, f"it takes the last session of {session.year - 1}; {_describe_reach(dates)}")
     else:
         count = int(name[:-1])
         since = dates[-count] if len(dates) >= count else None
         if since is None:
-            lack = f"it takes {count} sessions before this one; {_reach(dates)}"
+            lack = f"it takes {count} sessions before this one; {_describe_reach(dates)}"
             return Start(count, None, lack, count - len(dates))
     if since not in held:
         # The start moves on by a session a day, until it comes to one that there are bars of.
         later = (*dates[dates.index(since) + 1 :], session)
         wait = next((place for place, day in enumerate(later, 1) if day in held or day == session), None)
-        lack = f"it takes the closes of {_told(since)}, and {describe_missing(since)}"
+        lack = f"it takes the closes of {_format_day(since)}, and {describe_missing(since)}"
         return Start(count, None, lack, None if name == YEAR_TO_DATE else wait)
     return Start(count, since, "")
 
@@ -94,17 +94,17 @@ def describe_missing(day: date) -> str:
     )
 
 
-def _reach(dates: Sequence[date]) -> str:
+def _describe_reach(dates: Sequence[date]) -> str:
     count = f"{len(dates)} session{'s' * (len(dates) != 1)}"
-    since = f", since {_told(dates[0])}" if dates else ""
+    since = f", since {_format_day(dates[0])}" if dates else ""
     return f"the history has {count}{since}: heatmap history backfill brings more"
 
 
-def _told(day: date) -> str:
+def _format_day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def _meet(before: Mapping[str, Bar], after: Mapping[str, Bar]) -> bool:
+def _are_adjacent(before: Mapping[str, Bar], after: Mapping[str, Bar]) -> bool:
     """Whether the closes of one session are the previous closes of the other, so that none lies between."""
     from heatmap.history.corporate_actions import (
         ONE_TICK,  # late: a run that has its digest needs no fractions
@@ -116,4 +116,4 @@ def _meet(before: Mapping[str, Bar], after: Mapping[str, Bar]) -> bool:
         if symbol in before and bar.previous_close is not None
     ]
     same = sum(abs(close - previous) <= ONE_TICK for close, previous in pairs)
-    return len(pairs) >= FEWEST_TO_TELL and same >= SHARE_TO_TELL * len(pairs)
+    return len(pairs) >= FEWEST_INSTRUMENTS and same >= LEAST_SHARE * len(pairs)

@@ -26,10 +26,10 @@ SCHEMA = "heatmap"
 LOCK_SECONDS = 5  # how long another machine's writing is waited for
 LEASE_SPARE_SECONDS = 10  # by which a turn outlives a run's deadline, which the run may outlive by five
 # The first key of the writer's advisory lock is "heat".
-WRITER = 0x68656174
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-CHANGE = "BEGIN"
-ALONE = f"SELECT pg_advisory_xact_lock({WRITER}, 0)"  # one writer at a time
+WRITER_KEY = 0x68656174
+BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN_WRITE = "BEGIN"
+LOCK_WRITERS = f"SELECT pg_advisory_xact_lock({WRITER_KEY}, 0)"  # one writer at a time
 
 
 class Postgres:
@@ -51,14 +51,14 @@ class Postgres:
 
     def read(self, work: Callable[[Cursor], _T]) -> _T:
         """Return what `work` returns, which sees the tables as they are at one moment."""
-        return self._transaction(READ, work)
+        return self._transaction(BEGIN_READ, work)
 
     def write(self, work: Callable[[Cursor], _T]) -> _T:
         """Do all of `work` or nothing, and nobody else's at the same time. Return what it returns.
 
         Where the connection was cut it is done again, so that it must not matter if it is done twice.
         """
-        return self._transaction(CHANGE, work, ALONE)
+        return self._transaction(BEGIN_WRITE, work, LOCK_WRITERS)
 
     def compact(self) -> None:
         """Nothing: the server's autovacuum does it."""
@@ -69,26 +69,26 @@ class Postgres:
             "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
             " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'"
         )
-        return self.read(lambda cursor: int(_one(cursor, statement, SCHEMA)))
+        return self.read(lambda cursor: int(_fetch_value(cursor, statement, SCHEMA)))
 
     def turn(self, market: str, slot: datetime) -> turns.Lease:
         """See Store.turn. It ends by itself soon after the run's deadline."""
         seconds = (self._deadline.seconds if self._deadline else STEP_SECONDS) + LEASE_SPARE_SECONDS
 
         def change(work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401 -- what `work` returns
-            return self._transaction(CHANGE, work, is_last=is_last)
+            return self._transaction(BEGIN_WRITE, work, is_last=is_last)
 
         return turns.Lease(change, market, slot, seconds)
 
     def pooler(self) -> str | None:
         """See Store.pooler."""
-        own = self.read(_backend)
+        own = self.read(_fetch_backend_pid)
         if own == self._connection.run(lambda connection: connection.info.backend_pid):
             return None
         other = Postgres(*self._login)
         try:
             # While `other` has the session that was ours a moment ago, we get another one.
-            is_shared = other.read(lambda cursor: _backend(cursor) == own or self.read(_backend) != own)
+            is_shared = other.read(lambda cursor: _fetch_backend_pid(cursor) == own or self.read(_fetch_backend_pid) != own)
         finally:
             other.close()
         return "transaction" if is_shared else "session"
@@ -127,16 +127,16 @@ class Postgres:
         """Make the tables, or bring them to the version we know. Raises HistoryImpossible for a newer one."""
 
         def is_ready(cursor: Cursor) -> bool:
-            has_lease = bool(_one(cursor, turns.HAS_LEASE, f"{SCHEMA}.turns"))
+            has_lease = bool(_fetch_value(cursor, turns.HAS_LEASE, f"{SCHEMA}.turns"))
             return self._version(cursor) == len(MIGRATIONS) and has_lease
 
         def migrate(cursor: Cursor) -> None:
-            if _one(cursor, "SELECT to_regnamespace(?) IS NULL", SCHEMA):
+            if _fetch_value(cursor, "SELECT to_regnamespace(?) IS NULL", SCHEMA):
                 cursor.execute(f"CREATE SCHEMA {SCHEMA}")
             scripts = [[*MIGRATIONS[0], turns.TABLE], *MIGRATIONS[1:]]
             for script in [*scripts[self._version(cursor) :], turns.LEASE]:
                 for statement in script:
-                    cursor.execute(_dialect(statement))
+                    cursor.execute(_translate(statement))
             cursor.execute("CREATE TABLE IF NOT EXISTS version (number integer NOT NULL)")
             cursor.execute("DELETE FROM version")
             cursor.execute("INSERT INTO version (number) VALUES (?)", (len(MIGRATIONS),))
@@ -146,9 +146,9 @@ class Postgres:
 
     def _version(self, cursor: Cursor) -> int:
         """Return which version the tables have, 0 for none."""
-        if _one(cursor, "SELECT to_regclass(?) IS NULL", f"{SCHEMA}.version"):
+        if _fetch_value(cursor, "SELECT to_regclass(?) IS NULL", f"{SCHEMA}.version"):
             return 0
-        version = int(_one(cursor, "SELECT max(number) FROM version") or 0)
+        version = int(_fetch_value(cursor, "SELECT max(number) FROM version") or 0)
         if version > len(MIGRATIONS):
             raise HistoryImpossible(
                 f"the history {self._name} was written by a newer version of this program (its tables are of "
@@ -186,18 +186,18 @@ class _Cursor:
         return found
 
 
-def _dialect(statement: str) -> str:
+def _translate(statement: str) -> str:
     """Return a statement of the common schema as PostgreSQL has it: names sort by code point there, too."""
     return (
         statement.replace("BLOB", "BYTEA").replace("TEXT", 'TEXT COLLATE "C"').replace(" WITHOUT ROWID", "")
     )
 
 
-def _one(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the server has it
+def _fetch_value(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the server has it
     cursor.execute(statement, parameters)
     return cursor.fetchall()[0][0]
 
 
-def _backend(cursor: Cursor) -> int:
+def _fetch_backend_pid(cursor: Cursor) -> int:
     """Return the number of the server's process that answers."""
-    return int(_one(cursor, "SELECT pg_backend_pid()"))
+    return int(_fetch_value(cursor, "SELECT pg_backend_pid()"))

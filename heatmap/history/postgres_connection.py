@@ -39,15 +39,15 @@ class Connection:
 
     def __init__(self, url: str, password_env: str | None, deadline: Deadline | None) -> None:
         self.name = url.partition("?")[0]
-        self.psycopg = _psycopg()
+        self.psycopg = _import_psycopg()
         self._url = url
-        self._password = _password(password_env, self.name)
+        self._password = _read_password(password_env, self.name)
         self._deadline = deadline
         self._left = deadline.seconds * RUN_SHARE if deadline else float("inf")
         self._reserved = self._left * RESERVED_SHARE if deadline else 0.0
         most = STEP_SECONDS if deadline else COMMAND_STEP_SECONDS
         self.step_seconds = min(most, self._left - self._reserved)
-        self._settings = postgres_login.settings(self.psycopg, url, self.step_seconds)
+        self._settings = postgres_login.make_settings(self.psycopg, url, self.step_seconds)
         self._lost: HistoryError | None = None  # why there is no connection any more
         self._may_reconnect = True
         self._closing = Lock()  # so that nobody else's socket is broken
@@ -123,7 +123,7 @@ class Connection:
         if self._deadline:  # what comes after it needs time as well
             seconds = min(seconds, self._deadline.remaining() / 2, stop.seconds_left())
         if seconds < LEAST_SECONDS:
-            raise postgres_faults.too_late(self.name)
+            raise postgres_faults.no_time_left(self.name)
         return seconds
 
     def _break_when(self, limit: Deadline, is_over: Event) -> None:
@@ -165,7 +165,7 @@ class Connection:
     def _limit_session(self, connection: Any) -> None:  # noqa: ANN401 -- psycopg may not be here
         """Let the server, too, notice a machine that vanishes. A pooler's sessions stay as they are."""
         idle = self._deadline.seconds + IDLE_SPARE_SECONDS if self._deadline else None
-        wanted = postgres_login.server_settings(self.step_seconds, idle)
+        wanted = postgres_login.make_server_settings(self.step_seconds, idle)
         connection.execute(
             "SELECT set_config(s.name, w.setting, false) FROM pg_settings AS s"
             " JOIN unnest(%s::text[], %s::text[]) AS w (name, setting) ON s.name = w.name"
@@ -174,7 +174,7 @@ class Connection:
         )
 
 
-def _psycopg() -> Any:  # noqa: ANN401 -- it may not be here
+def _import_psycopg() -> Any:  # noqa: ANN401 -- it may not be here
     try:
         import psycopg
     except ImportError as error:  # psycopg alone, without libpq, raises it as well
@@ -184,7 +184,7 @@ def _psycopg() -> Any:  # noqa: ANN401 -- it may not be here
     return psycopg
 
 
-def _password(variable: str | None, name: str) -> str | None:
+def _read_password(variable: str | None, name: str) -> str | None:
     from heatmap.system import secrets
 
     try:

@@ -40,7 +40,7 @@ def no_reply(name: str, seconds: float, *, is_rest: bool) -> HistoryError:
     )
 
 
-def too_late(name: str) -> HistoryError:
+def no_time_left(name: str) -> HistoryError:
     """Return the error of a run that has no time left for the database."""
     return HistoryError(
         f"the history {name} has used up its part of the run's time: this run goes on without it; check the "

@@ -17,7 +17,7 @@ VERIFYING = ("verify-ca", "verify-full")  # values of sslmode that find out who 
 SYSTEM_ROOTS = "system"  # sslrootcert: libpq's sslmode is then verify-full
 
 
-def settings(psycopg: Any, url: str, seconds: float) -> dict[str, Any]:  # noqa: ANN401 -- it may not be here
+def make_settings(psycopg: Any, url: str, seconds: float) -> dict[str, Any]:  # noqa: ANN401 -- it may not be here
     """Return the settings for psycopg.connect beside `url`, without those that the URL itself has.
 
     `seconds` is how long a connection that carries nothing is believed in. Raises HistoryImpossible where
@@ -28,8 +28,8 @@ def settings(psycopg: Any, url: str, seconds: float) -> dict[str, Any]:  # noqa:
     except psycopg.ProgrammingError as error:
         raise HistoryImpossible(f"[history] url is none that libpq understands: {error}") from error
     # An environment variable may name another host, or ask for more than we do.
-    known = _defaults(psycopg) | asked
-    found: dict[str, Any] = {} if _is_local(known) else _protection(psycopg.pq.version(), asked, known)
+    known = _read_defaults(psycopg) | asked
+    found: dict[str, Any] = {} if _is_local(known) else _make_protection(psycopg.pq.version(), asked, known)
     pause = max(1, round(seconds / 3))
     found |= {
         "keepalives_idle": pause,
@@ -40,7 +40,7 @@ def settings(psycopg: Any, url: str, seconds: float) -> dict[str, Any]:  # noqa:
     return {name: value for name, value in found.items() if name not in asked}
 
 
-def server_settings(seconds: float, idle_seconds: float | None) -> Mapping[str, str]:
+def make_server_settings(seconds: float, idle_seconds: float | None) -> Mapping[str, str]:
     """Return the same for the server's end of the connection, for one session.
 
     `idle_seconds` is after how long without a question the server ends the session; None: never.
@@ -75,7 +75,7 @@ def _is_this_machine(place: str) -> bool:
         return False
 
 
-def _protection(version: int, asked: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+def _make_protection(version: int, asked: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     """Return what keeps the password from others, where the URL does not say otherwise."""
     mode, roots = known.get("sslmode", ""), known.get("sslrootcert")
     if mode in VERIFYING or ("sslmode" not in asked and roots == SYSTEM_ROOTS):
@@ -93,7 +93,7 @@ def _protection(version: int, asked: Mapping[str, str], known: Mapping[str, str]
     return found
 
 
-def _defaults(psycopg: Any) -> dict[str, str]:  # noqa: ANN401
+def _read_defaults(psycopg: Any) -> dict[str, str]:  # noqa: ANN401
     """Return what libpq takes where a URL says nothing: its environment variables, and its own values."""
     options = psycopg.pq.Conninfo.get_defaults()
     return {each.keyword.decode(): each.val.decode() for each in options if each.val is not None}

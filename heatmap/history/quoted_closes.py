@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from heatmap.history.corporate_actions import Quoted, QuotedClose
+    from heatmap.history.corporate_actions import CloseLookup, QuotedClose
     from heatmap.history.model import Tick
     from heatmap.history.store import Store
     from heatmap.market.bars import Bar
@@ -37,7 +37,7 @@ def combine_closes(moments: Iterable[Tick]) -> dict[str, QuotedClose]:
     found: dict[str, QuotedClose] = {}
     for moment in sorted(moments, key=lambda moment: moment.as_of):
         for symbol, row in moment.rows.items():
-            close = corporate_actions.quoted_close(row.last_price, row.percent_change)
+            close = corporate_actions.derive_quoted_close(row.last_price, row.percent_change)
             if close is not None:
                 found[symbol] = _intersect(found[symbol], close) if symbol in found else close
     return found
@@ -50,7 +50,7 @@ def _intersect(one: QuotedClose, other: QuotedClose) -> QuotedClose:
     return other if low > high else other._replace(price=(low + high) / 2, tolerance=(high - low) / 2)
 
 
-def make_lookup(store: Store, market: str, aliases: Sequence[SymbolChange]) -> Quoted:
+def make_lookup(store: Store, market: str, aliases: Sequence[SymbolChange]) -> CloseLookup:
     """Return how to look one up by today's symbol and date; a session is read when it is first asked for."""
     known: dict[date, Mapping[str, QuotedClose]] = {}
 

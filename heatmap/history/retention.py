@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 def prune(cursor: Cursor, options: HistoryOptions) -> PruneResult:
     """Forget what is older than the options say."""
     ticks = sessions = 0
-    for market in _markets(cursor):
-        oldest = _value(cursor, sql.NTH_NEWEST_TICKED, market, options.tick_sessions - 1)
-        ticks += _changed(cursor, sql.THIN_TICKS, market, oldest)
+    for market in _read_markets(cursor):
+        oldest = _fetch_text(cursor, sql.NTH_NEWEST_TICK_SESSION, market, options.tick_sessions - 1)
+        ticks += _count_changed(cursor, sql.THIN_TICKS, market, oldest)
         if options.bar_sessions is not None:
-            oldest = _value(cursor, sql.NTH_NEWEST_SESSION, market, options.bar_sessions - 1)
-            _changed(cursor, sql.DELETE_BARS, market, oldest)
-            sessions += _changed(cursor, sql.DELETE_SESSIONS, market, oldest)
-            ticks += _changed(cursor, sql.DELETE_TICKS, market, oldest)
+            oldest = _fetch_text(cursor, sql.NTH_NEWEST_SESSION, market, options.bar_sessions - 1)
+            _count_changed(cursor, sql.DELETE_BARS, market, oldest)
+            sessions += _count_changed(cursor, sql.DELETE_SESSIONS, market, oldest)
+            ticks += _count_changed(cursor, sql.DELETE_TICKS, market, oldest)
     return PruneResult(ticks, sessions)
 
 
-def status(cursor: Cursor) -> list[tuple[Any, ...]]:
+def read_status(cursor: Cursor) -> list[tuple[Any, ...]]:
     """Return a row for each market: what `kept` takes."""
     found = []
-    for market in _markets(cursor):
+    for market in _read_markets(cursor):
         cursor.execute(sql.COUNT_SESSIONS, (market,))
         sessions = cursor.fetchall()[0]
         cursor.execute(sql.COUNT_TICKS, (market,))
@@ -38,7 +38,7 @@ def status(cursor: Cursor) -> list[tuple[Any, ...]]:
     return found
 
 
-def is_within_retention(
+def parse_stats(
     market: str,
     sessions: int,
     first: str | None,
@@ -59,17 +59,17 @@ def is_within_retention(
     )
 
 
-def _markets(cursor: Cursor) -> list[str]:
+def _read_markets(cursor: Cursor) -> list[str]:
     cursor.execute(sql.MARKETS)
     return [row[0] for row in cursor.fetchall()]
 
 
-def _value(cursor: Cursor, statement: str, *parameters: object) -> str:
+def _fetch_text(cursor: Cursor, statement: str, *parameters: object) -> str:
     """Return the one text that a statement finds; "", which is before every date, where it finds none."""
     cursor.execute(statement, parameters)
     return str(next((row[0] for row in cursor.fetchall()), ""))
 
 
-def _changed(cursor: Cursor, statement: str, *parameters: object) -> int:
+def _count_changed(cursor: Cursor, statement: str, *parameters: object) -> int:
     cursor.execute(statement, parameters)
     return cursor.rowcount

@@ -40,8 +40,8 @@ REPLACE_BAR = _ADD_BAR + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" f
 # An archive's figures stay, but for the previous close: an archive has it on the old terms on an ex-date.
 FILL_BAR = _ADD_BAR + "UPDATE SET previous_close = coalesce(excluded.previous_close, bars.previous_close)"
 
-NOTE = "SELECT content FROM notes WHERE market = ? AND name = ?"
-KEEP_NOTE = (
+SHARED_VALUE = "SELECT content FROM notes WHERE market = ? AND name = ?"
+SET_SHARED_VALUE = (
     "INSERT INTO notes (market, name, content) VALUES (?, ?, ?)"
     " ON CONFLICT (market, name) DO UPDATE SET content = excluded.content"
 )
@@ -49,7 +49,7 @@ KEEP_NOTE = (
 MARKETS = "SELECT market FROM sessions UNION SELECT market FROM ticks ORDER BY market"
 COUNT_SESSIONS = "SELECT count(*), min(date), max(date) FROM sessions WHERE market = ?"
 COUNT_TICKS = "SELECT count(*), min(as_of), max(as_of) FROM ticks WHERE market = ?"
-NTH_NEWEST_TICKED = (
+NTH_NEWEST_TICK_SESSION = (
     "SELECT DISTINCT session FROM ticks WHERE market = ? ORDER BY session DESC LIMIT 1 OFFSET ?"
 )
 NTH_NEWEST_SESSION = "SELECT date FROM sessions WHERE market = ? ORDER BY date DESC LIMIT 1 OFFSET ?"
@@ -65,7 +65,7 @@ DELETE_BARS = "DELETE FROM bars WHERE market = ? AND date < ?"
 DELETE_SESSIONS = "DELETE FROM sessions WHERE market = ? AND date < ?"
 
 
-def bars(columns: str, symbols: int | None) -> str:
+def select_bars(columns: str, symbols: int | None) -> str:
     """Return the statement for these columns of so many symbols; None: of all.
 
     Its parameters: market, last date, market, last date, how many sessions, the symbols.

@@ -36,7 +36,7 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _CLOSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 
 
-class _Damage(Exception):
+class _DamagedFile(Exception):
     """The file holds something else than our tables."""
 
 
@@ -79,9 +79,9 @@ class Sqlite:
                 sizes += os.stat(f"{self._path}{end}").st_size
         return sizes
 
-    def turn(self, market: str, slot: datetime) -> turns.OwnTurn:  # noqa: ARG002 -- as every database has it
+    def turn(self, market: str, slot: datetime) -> turns.UnsharedClaim:  # noqa: ARG002 -- as every database has it
         """Return one that always is this machine's: nobody shares this file."""
-        return turns.OwnTurn()
+        return turns.UnsharedClaim()
 
     def pooler(self) -> None:
         """Return None: nothing stands between."""
@@ -98,11 +98,11 @@ class Sqlite:
         """Return what `work` returns; where the file is found damaged, of a new one."""
         try:
             return self._explaining(work)
-        except _Damage as damage:
+        except _DamagedFile as damage:
             self._set_aside(damage)
         try:
             return self._explaining(work)
-        except _Damage as damage:
+        except _DamagedFile as damage:
             raise HistoryError(
                 f"the history {self._path} was made anew and is damaged again ({damage}): check the disk"
             ) from damage
@@ -114,7 +114,7 @@ class Sqlite:
         except sqlite3.Error as error:
             raise self._explained(error) from error
         except UnicodeDecodeError as error:  # by the sqlite3 module, of a damaged table's name
-            raise _Damage(str(error)) from error
+            raise _DamagedFile(str(error)) from error
         except OSError as error:
             raise self._closed(error.strerror or str(error)) from error
 
@@ -136,8 +136,8 @@ class Sqlite:
         # SQLite takes so short a file for a new one. With a journal it is: the first writing was cut off.
         if 0 < found.st_size < SMALLEST_BYTES and not os.path.exists(f"{self._path}-journal"):
             message = "it is cut short"
-            raise _Damage(message)
-        prepare(self._connection, MIGRATIONS, str(self._path))
+            raise _DamagedFile(message)
+        prepare_tables(self._connection, MIGRATIONS, str(self._path))
         self._is_ready = True
         if was_emptied:  # SQLite takes it for a new one, so that what was lost would never be reported
             self._warn(
@@ -166,7 +166,7 @@ class Sqlite:
         if free * 4 >= pages and free * size >= WORTH_COMPACTING_BYTES:
             connection.execute("VACUUM")
 
-    def _set_aside(self, damage: _Damage) -> None:
+    def _set_aside(self, damage: _DamagedFile) -> None:
         """Rename the file and what lies beside it, unless another process has done so."""
         try:
             is_ours = os.stat(self._path).st_ino == self._inode
@@ -200,7 +200,7 @@ class Sqlite:
         code = getattr(error, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF
         if primary in _DAMAGED or (code is None and "decode" in str(error)):  # text that is not UTF-8
-            return _Damage(str(error))
+            return _DamagedFile(str(error))
         if primary in _BUSY:
             return HistoryError(
                 f"the history {self._path} is busy: another process has been writing it for "
@@ -222,17 +222,17 @@ class Sqlite:
         )
 
 
-def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], name: str) -> None:
+def prepare_tables(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], name: str) -> None:
     """See that a file is ours, and bring its tables to the version of the last migration.
 
     Raises HistoryImpossible for a newer version, and leaves the file as it is.
     """
     with _transaction(connection, "BEGIN"):
-        version = _version(connection, len(migrations), name)
+        version = _read_version(connection, len(migrations), name)
     if version < len(migrations):
         with _transaction(connection, "BEGIN IMMEDIATE"):
             # Of two processes one does it.
-            for script in migrations[_version(connection, len(migrations), name) :]:
+            for script in migrations[_read_version(connection, len(migrations), name) :]:
                 for statement in script:
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -260,7 +260,7 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         raise
 
 
-def _version(connection: sqlite3.Connection, known: int, name: str) -> int:
+def _read_version(connection: sqlite3.Connection, known: int, name: str) -> int:
     """Return which version a file's tables have, 0 for none. Raises _Damage, HistoryImpossible."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     application, version = (
@@ -271,7 +271,7 @@ def _version(connection: sqlite3.Connection, known: int, name: str) -> int:
         return 0
     if application != APPLICATION_ID:
         message = "it is another program's database"
-        raise _Damage(message)
+        raise _DamagedFile(message)
     if version > known:
         raise HistoryImpossible(
             f"the history {name} was written by a newer version of this program (its tables are of version "
@@ -279,5 +279,5 @@ def _version(connection: sqlite3.Connection, known: int, name: str) -> int:
         )
     if version and not tables >= TABLES:
         message = f"it lacks the table {min(TABLES - tables)}"
-        raise _Damage(message)
+        raise _DamagedFile(message)
     return version

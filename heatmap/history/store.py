@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Self
 
-    from heatmap.history.database import Cursor, Database, Turn
+    from heatmap.history.database import Cursor, Database, TickClaim
     from heatmap.history.model import MarketStats, PruneResult
     from heatmap.history.options import HistoryOptions
     from heatmap.market.quotes import Snapshot
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
-_day = lru_cache(maxsize=4096)(date.fromisoformat)  # fifty thousand bars have 250 dates
+_parse_day = lru_cache(maxsize=4096)(date.fromisoformat)  # fifty thousand bars have 250 dates
 FILE_NAME = "history.sqlite"
 
 
@@ -62,14 +62,14 @@ class Store:
         the snapshot cannot be of that session.
         """
         incoming.refuse_other_session(market, snapshot.as_of, session_date)
-        as_of, session = _text(snapshot.as_of), session_date.isoformat()
+        as_of, session = _format_time(snapshot.as_of), session_date.isoformat()
         figures = tick_codec.encode(snapshot.quotes)
         final = phase is Phase.FINAL
         bars = incoming.make_bar_rows(market, session, snapshot.quotes) if final else []
 
         def work(cursor: Cursor) -> AddResult:
-            known = _one(cursor, sql.PHASE, market, as_of)
-            newest = _one(cursor, sql.NEWEST_TICK, market, session)
+            known = _fetch_value(cursor, sql.PHASE, market, as_of)
+            newest = _fetch_value(cursor, sql.NEWEST_TICK, market, session)
             later = datetime.fromisoformat(newest) if newest and newest > as_of else None
             if known is None or (final and known != phase):  # after the close as_of may stand still
                 cursor.execute(sql.ADD_TICK, (market, as_of, session, str(phase), figures))
@@ -119,11 +119,11 @@ class Store:
         def work(cursor: Cursor) -> list[Any]:
             found = []
             for day, moment in moments.items():
-                cursor.execute(sql.TICK_AT, (market, day.isoformat(), _text(moment)))
+                cursor.execute(sql.TICK_AT, (market, day.isoformat(), _format_time(moment)))
                 found += [(day, as_of, figures) for as_of, _, figures in cursor.fetchall()]
             return found
 
-        return self._parsed(market, self._database.read(work), _volumes)
+        return self._parsed(market, self._database.read(work), _parse_volumes)
 
     def tick_sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have ticks, the oldest first."""
@@ -155,7 +155,7 @@ class Store:
         Of these symbols only; None: of all.
         """
         rows = self._bar_rows(sql.BAR_COLUMNS, market, until, sessions, symbols)
-        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _day(day), *rest))
+        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _parse_day(day), *rest))
 
     def series(
         self, market: str, figure: str, until: date, sessions: int, symbols: Sequence[str] | None = None
@@ -174,7 +174,7 @@ class Store:
             if symbol not in found:
                 found[symbol] = [None] * len(days)
             found[symbol][places[day]] = value
-        dates = self._parsed(market, [(day,) for day in days], _day)
+        dates = self._parsed(market, [(day,) for day in days], _parse_day)
         return Series(tuple(dates), {symbol: tuple(values) for symbol, values in found.items()})
 
     def prune(self, options: HistoryOptions) -> PruneResult:
@@ -189,24 +189,24 @@ class Store:
     def status(self) -> tuple[MarketStats, ...]:
         """Return what is kept of each market, by name."""
         return tuple(
-            self._parsed("history", self._database.read(retention.status), retention.is_within_retention)
+            self._parsed("history", self._database.read(retention.read_status), retention.parse_stats)
         )
 
     def note(self, market: str, name: str) -> bytes | None:
         """Return what was last noted under a name; None where nothing was."""
-        found = self._selected(sql.NOTE, (market, name))
+        found = self._selected(sql.SHARED_VALUE, (market, name))
         return bytes(found[0][0]) if found else None
 
     def keep_notes(self, market: str, notes: Mapping[str, bytes]) -> None:
         """Note these for machines that share this history, all or none."""
         rows = [(market, name, content) for name, content in notes.items()]
-        self._database.write(lambda cursor: cursor.executemany(sql.KEEP_NOTE, rows))
+        self._database.write(lambda cursor: cursor.executemany(sql.SET_SHARED_VALUE, rows))
 
     def size_bytes(self) -> int:
         """Return how much room the whole history takes."""
         return self._database.size_bytes()
 
-    def turn(self, market: str, slot: datetime) -> Turn:
+    def turn(self, market: str, slot: datetime) -> TickClaim:
         """Return a market's turn for the tick that was due at `slot`, to be taken by `with`.
 
         The block gets True where the turn is this machine's: for as long as the block lasts, and until soon
@@ -226,7 +226,7 @@ class Store:
 
     def _dates(self, statement: str, market: str) -> tuple[date, ...]:
         rows = [row for row in self._selected(statement, (market,)) if row[0] is not None]
-        return tuple(self._parsed(market, rows, _day))
+        return tuple(self._parsed(market, rows, _parse_day))
 
     def _bar_rows(
         self, columns: str, market: str, until: date, sessions: int, symbols: Sequence[str] | None
@@ -235,7 +235,7 @@ class Store:
             return []
         last = until.isoformat()
         return self._selected(
-            sql.bars(columns, None if symbols is None else len(symbols)),
+            sql.select_bars(columns, None if symbols is None else len(symbols)),
             (market, last, market, last, sessions, *(symbols or ())),
         )
 
@@ -248,13 +248,13 @@ class Store:
 
     def _parsed(self, market: str, rows: Sequence[Sequence[Any]], make: Callable[..., _T]) -> list[_T]:
         """Return what `make` makes of each row; warn once of those it cannot make anything of."""
-        with suppress(*tick_codec.DAMAGE):  # as a rule
+        with suppress(*tick_codec.DECODE_ERRORS):  # as a rule
             return [make(*row) for row in rows]
         made, spoilt = [], 0
         for row in rows:
             try:
                 made.append(make(*row))
-            except tick_codec.DAMAGE:
+            except tick_codec.DECODE_ERRORS:
                 spoilt += 1
         if spoilt:
             self._warn(
@@ -284,16 +284,16 @@ def open_store(
     return Store(Sqlite(directory / FILE_NAME, warn), warn)
 
 
-def _volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
+def _parse_volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
     return day, datetime.fromisoformat(as_of), tick_codec.decode_volumes(figures)
 
 
-def _text(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     """Return a moment as it is kept: always of the same length, so that its order is that of time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _one(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the database has it
+def _fetch_value(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the database has it
     """Return the first value of the first row; None where there is none."""
     cursor.execute(statement, parameters)
     return next((row[0] for row in cursor.fetchall()), None)

@@ -27,7 +27,7 @@ MOST_FALL, MOST_RISE = 0.75, 4 / 3
 _Aligned = list["float | None"]
 
 
-class _Basis(NamedTuple):
+class _AdjustedCloses(NamedTuple):
     """One instrument's closes on the terms of today, a value a session. None: not known."""
 
     closes: _Aligned
@@ -41,7 +41,7 @@ def make(
     quotes: Sequence[Quote],
     session: date,
     names: Sequence[str],
-    quoted: corporate_actions.Quoted | None = None,
+    quoted: corporate_actions.CloseLookup | None = None,
 ) -> EarlierSessions:
     """Return the digest of the bars before `session` for its quotes, with these periods.
 
@@ -49,7 +49,7 @@ def make(
     counts from it on, earlier closes are adjusted for that, too. `quoted` gives the previous closes that
     ticks of earlier sessions had.
     """
-    running = {quote.symbol: _bar(quote, session) for quote in quotes if quote.last_price is not None}
+    running = {quote.symbol: _make_bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
     for bar in symbol_changes.rename(bars, calendar.symbol_changes):
         if bar.symbol in running:
@@ -57,9 +57,9 @@ def make(
     dates = period_starts.find_session_dates(calendar, sessions, running, session)
     place = {day: number for number, day in enumerate((*dates, session))}
     every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
-    known = corporate_actions.declared_splits(calendar)
+    known = corporate_actions.find_declared_splits(calendar)
     quoted_today = {
-        quote.symbol: corporate_actions.quoted_close(quote.last_price, quote.percent_change)
+        quote.symbol: corporate_actions.derive_quoted_close(quote.last_price, quote.percent_change)
         for quote in quotes
         if DAY not in quote.doubts
     }
@@ -79,7 +79,7 @@ def make(
         day = every_date[bisect_left(every_date, action.date)]
         terms.setdefault(action.symbol, {}).setdefault(day, []).append(action)
     based = {
-        symbol: _on_one_basis(
+        symbol: _adjust_closes(
             [*(sessions[day].get(symbol) if day in sessions else None for day in dates), running_bar],
             every_date,
             terms.get(symbol, {}),
@@ -91,7 +91,7 @@ def make(
     factors = {symbol: basis.factors for symbol, basis in based.items()}
     waiting = pending_actions.select(found.actions)
     bases = {
-        name: _base(period_starts.start(name, dates, sessions, session), place, closes, factors)
+        name: _make_period_start(period_starts.find_start(name, dates, sessions, session), place, closes, factors)
         for name in names
     }
     gap = next((day for day in reversed(dates) if day not in sessions), None)
@@ -109,12 +109,12 @@ def make(
         guesses={each.symbol: each.date for each in waiting if each.factor is not None},
         pending=waiting,
         bases=bases,
-        streaks={symbol: streak(prices) for symbol, prices in closes.items()},
-        volumes=_volumes(sessions, dates, factors),
+        streaks={symbol: count_streak(prices) for symbol, prices in closes.items()},
+        volumes=_mean_volumes(sessions, dates, factors),
     )
 
 
-def streak(prices: Sequence[float | None]) -> int:
+def count_streak(prices: Sequence[float | None]) -> int:
     """Return in how many sessions in a row, up to the last, a price rose; of falls, as a negative number.
 
     A change that rounds to 0.00 % is neither, and ends the row; so does a close that is not known.
@@ -130,20 +130,20 @@ def streak(prices: Sequence[float | None]) -> int:
     return count
 
 
-def _bar(quote: Quote, session: date) -> Bar:
+def _make_bar(quote: Quote, session: date) -> Bar:
     """Return a running session's bar so far."""
     return Bar(
         quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price or 0.0,
-        corporate_actions.previous_close_of(quote), quote.volume, quote.turnover,
+        corporate_actions.find_previous_close(quote), quote.volume, quote.turnover,
     )  # fmt: skip
 
 
-def _on_one_basis(
+def _adjust_closes(
     bars: Sequence[Bar | None],
     dates: Sequence[date],
     terms: Mapping[date, Sequence[corporate_actions.CorporateAction]],
     held: Mapping[date, object],
-) -> _Basis:
+) -> _AdjustedCloses:
     """Return one instrument's closes on the terms of the last bar, which is left out.
 
     Nothing is known before an action that no ratio explains, and before a missing session across which the
@@ -159,7 +159,7 @@ def _on_one_basis(
         later, after = bars[number + 1], dates[number + 1]
         taken = terms.get(after, ())
         if any(action.factor is None for action in taken):
-            return _Basis(closes, factors, TermsBreak(after, is_gap=False))
+            return _AdjustedCloses(closes, factors, TermsBreak(after, is_gap=False))
         later_factor = factor
         for action in taken:
             factor *= float(action.factor or 1)
@@ -173,14 +173,14 @@ def _on_one_basis(
         elif bar is not None:
             price = bar.close * factor
             if across is not None and not MOST_FALL < across / price < MOST_RISE:
-                return _Basis(closes, factors, TermsBreak(resumed, is_gap=True))
+                return _AdjustedCloses(closes, factors, TermsBreak(resumed, is_gap=True))
             across = None
             closes[number] = price
         factors[number] = factor
-    return _Basis(closes, factors, None)
+    return _AdjustedCloses(closes, factors, None)
 
 
-def _base(
+def _make_period_start(
     start: period_starts.Start,
     place: Mapping[date, int],
     closes: Mapping[str, _Aligned],
@@ -196,11 +196,11 @@ def _base(
         "",
         known,
         frozenset(symbol for symbol in known if factors[symbol][first] != 1),
-        {symbol: _spread(closes[symbol][first:]) for symbol in known},
+        {symbol: _measure_spread(closes[symbol][first:]) for symbol in known},
     )
 
 
-def _spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
+def _measure_spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
     """Return count, mean and sum of squared deviations of the daily changes in %."""
     changes = [
         (later / earlier - 1) * 100
@@ -211,7 +211,7 @@ def _spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
     return len(changes), mean, fsum((change - mean) ** 2 for change in changes)
 
 
-def _volumes(
+def _mean_volumes(
     sessions: Mapping[date, Mapping[str, Bar]], dates: Sequence[date], factors: Mapping[str, _Aligned]
 ) -> dict[str, float]:
     """Return the mean volume of the last sessions, in shares of today: of those that are on known terms."""

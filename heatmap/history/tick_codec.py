@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.quotes import Quote
 
-DAMAGE = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
+DECODE_ERRORS = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
 
 _DECODER = json.JSONDecoder()
 
@@ -32,14 +32,14 @@ def encode(quotes: Sequence[Quote]) -> bytes:
     return zlib.compress(json.dumps(columns, allow_nan=False, separators=(",", ":")).encode())
 
 
-def rows(quotes: Sequence[Quote]) -> Mapping[str, TickRow]:
+def make_rows(quotes: Sequence[Quote]) -> Mapping[str, TickRow]:
     """Return the figures by symbol, as `unpack` would of what `pack` makes of them."""
     return {quote.symbol: TickRow(*(getattr(quote, field) for field in TickRow._fields)) for quote in quotes}
 
 
 def decode(value: bytes) -> Mapping[str, TickRow]:
     """Return the figures by symbol. Raises one of DAMAGE for what `pack` did not make."""
-    symbols, *columns = json.loads(_inflated(value))
+    symbols, *columns = json.loads(_inflate(value))
     if len(columns) != len(TickRow._fields):
         message = "it has other columns"
         raise ValueError(message)
@@ -58,7 +58,7 @@ def make_tick(as_of: datetime, phase: Phase, figures: bytes) -> Tick:
 
 def decode_volumes(value: bytes) -> Mapping[str, float | None]:
     """Return the volumes alone, by symbol, in a third of the time. Raises as `unpack` does."""
-    text = _inflated(value)
+    text = _inflate(value)
     symbols, end = _DECODER.raw_decode(text, 1)
     for _ in range(TickRow._fields.index("volume")):  # columns of numbers: the next bracket ends each
         end = text.index("]", end) + 1
@@ -66,7 +66,7 @@ def decode_volumes(value: bytes) -> Mapping[str, float | None]:
     return dict(zip(symbols, volumes, strict=True))
 
 
-def _inflated(value: bytes) -> str:
+def _inflate(value: bytes) -> str:
     stream = zlib.decompressobj()
     try:
         text = stream.decompress(value, limits.TICK_BYTES)

@@ -85,7 +85,7 @@ class Lease:
 
         self._is_ours, slot = self._change(take, is_last=False)
         self.is_done = slot == self._slot
-        self.last_done = _moment(slot)
+        self.last_done = _parse_slot(slot)
         return self._is_ours
 
     def __exit__(
@@ -114,7 +114,7 @@ class Lease:
         return self._is_ours
 
 
-class OwnTurn:
+class UnsharedClaim:
     """The turn of a machine that shares its history with nobody: always its own."""
 
     seconds = inf
@@ -133,7 +133,7 @@ class OwnTurn:
         return True
 
 
-def _moment(slot: str) -> datetime | None:
+def _parse_slot(slot: str) -> datetime | None:
     try:
         return datetime.fromisoformat(slot)
     except ValueError:

@@ -189,11 +189,11 @@ def _merge(
     """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
     from heatmap.sources.nse import holiday_files
 
-    known = holiday_files.without_leftovers(lists)
+    known = holiday_files.drop_incomplete_years(lists)
     whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]
     base = config.files[0].parent if config.files else config.state_directory
     try:
-        files = holiday_files.candidates(market.session, base, config.state_directory)
+        files = holiday_files.find_files(market.session, base, config.state_directory)
         file, updates = holiday_files.save(files, whole, _today(market, now))
     except HeatmapError as error:
         return MissingHolidays(f"the list cannot be used: {error}".replace("\n", "; "), is_failure=True)

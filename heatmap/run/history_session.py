@@ -120,7 +120,7 @@ class HistorySession:
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
-            calendar = nse_symbols.with_kept(market.calendar, config.state_directory, symbols)
+            calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
             asked = figures.PastReader(store, name, calendar, config.history.periods, config.state_directory)
             return asked.past(snapshot, session, verdict.phase)
 
@@ -150,7 +150,7 @@ class HistorySession:
                 found.setdefault(bar.symbol, []).append(bar)
             return {symbol: (own, own[-1].date == before) for symbol, own in found.items()}
 
-        declared = corporate_actions.declared_splits(market.calendar)
+        declared = corporate_actions.find_declared_splits(market.calendar)
         return ex_dates.Evidence(
             session=session,
             closes=closes,
@@ -161,9 +161,9 @@ class HistorySession:
 
     @staticmethod
     def _bars(store: Store, name: str, session: date, symbols: Collection[str]) -> list[Bar]:
-        from heatmap.history.corporate_actions import MONEY_SESSIONS
+        from heatmap.history.corporate_actions import TURNOVER_SESSIONS
 
-        return store.bars(name, session - phases.ONE_DAY, MONEY_SESSIONS, sorted(symbols))
+        return store.bars(name, session - phases.ONE_DAY, TURNOVER_SESSIONS, sorted(symbols))
 
     def closes_before(
         self, market: Market, snapshot: Snapshot, verdict: MarketStatus, symbols: Collection[str]

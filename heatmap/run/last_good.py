@@ -112,7 +112,7 @@ class LastGood:
         is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()
         closes = last.closes if last and is_of_today else {}
         evidence = self._chronicle.evidence(market, snapshot, verdict, closes)
-        known = ex_dates.mark_unknown_terms(snapshot, evidence)
+        known = ex_dates.correct_previous_closes(snapshot, evidence)
         for quote in known.quotes:
             if DAY in quote.doubts:
                 advice = " An [[action]] in your overrides file says what it was."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from heatmap.config.loader import Market
-    from heatmap.history.database import Turn
+    from heatmap.history.database import TickClaim
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.state.report import Report
@@ -32,7 +32,7 @@ class _Taken(NamedTuple):
     """A turn that is this machine's, and when it was asked for, by the clock that counts sleep, too."""
 
     market: Market
-    turn: Turn
+    turn: TickClaim
     asked_at: float
 
 
@@ -96,7 +96,7 @@ class SharedTurns:
             # What cannot be given back is told, and ends by itself.
             self._ask(market, lambda _, t=turn, k=kind, e=undone: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
 
-    def _take(self, market: Market, turn: Turn) -> bool:
+    def _take(self, market: Market, turn: TickClaim) -> bool:
         asked_at = _clock()
         with stop.postpone():  # a turn that is taken and not noted would not be given back
             if turn.__enter__():
@@ -104,7 +104,7 @@ class SharedTurns:
                 return True
         return False
 
-    def _wait(self, market: Market, verdict: MarketStatus, turn: Turn) -> bool:
+    def _wait(self, market: Market, verdict: MarketStatus, turn: TickClaim) -> bool:
         """Try for a while to take the turn of a market whose page is late; return whether that went well.
 
         Else a machine that always comes first and always fails would keep all others from their turns.
@@ -118,7 +118,7 @@ class SharedTurns:
                 return True
         return False
 
-    def _tell(self, market: Market, verdict: MarketStatus, turn: Turn) -> None:
+    def _tell(self, market: Market, verdict: MarketStatus, turn: TickClaim) -> None:
         if turn.is_done:
             sentence = "another machine has drawn this tick"
         else:
@@ -137,7 +137,7 @@ class SharedTurns:
         error.market = market.name
         self._report.errors.append(error)
 
-    def _is_late(self, verdict: MarketStatus, turn: Turn, intervals: float) -> bool:
+    def _is_late(self, verdict: MarketStatus, turn: TickClaim, intervals: float) -> bool:
         """Whether ticks have been due for so many intervals, and none was done, this one neither."""
         since = _due_since(verdict, self._now)
         if turn.is_done or since is None:

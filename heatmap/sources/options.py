@@ -44,7 +44,7 @@ class OnlineSource:
         if self.proxy is None and has_password:
             problems.append("proxy_password_env, _file and _command need a proxy")
         if self.proxy is not None:
-            problems += _proxy_problems(self.proxy, has_password=has_password)
+            problems += _find_proxy_problems(self.proxy, has_password=has_password)
         if self.impersonate is not None and self.impersonate not in BROWSERS:
             problems.append(f"impersonate must be one of {', '.join(BROWSERS)}")
         return problems
@@ -88,7 +88,7 @@ class OnlineSource:
         return parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
-def _proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
+def _find_proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
     """Say what is wrong with a proxy's address, without repeating it: it may hold a password."""
     from urllib.parse import urlsplit
 

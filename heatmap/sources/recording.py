@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPENING_SHARE = 0.01  # of the day's volume: traded in the opening auction
 CONTINUOUS_SHARE = 0.95  # of the day's volume: traded when the closing auction begins
 EARLY_TRADING = 0.8  # exponent below 1: more is traded early in the day
-TICK = 0.05  # rupees between two prices
+PRICE_TICK = 0.05  # rupees between two prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Recording:
     def __post_init__(self) -> None:
         """Raise ConfigError where there is no such recording."""
         if not self.name.replace("-", "").isalnum() or not self._path().is_file():
-            known = ", ".join(sorted(path.stem for path in _folder().glob("*.json")))
+            known = ", ".join(sorted(path.stem for path in _recordings_folder().glob("*.json")))
             raise ConfigError([f"name must be that of a packaged recording ({known})"])
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- keeps nothing
@@ -43,17 +43,17 @@ class Recording:
         if now >= snapshot.as_of:
             return snapshot
         hours = {name: datetime.fromisoformat(text) for name, text in document["hours"].items()}
-        return _at(snapshot, now.astimezone(snapshot.as_of.tzinfo), **hours)
+        return _snapshot_at(snapshot, now.astimezone(snapshot.as_of.tzinfo), **hours)
 
     def _path(self) -> Path:
-        return _folder() / f"{self.name}.json"
+        return _recordings_folder() / f"{self.name}.json"
 
 
-def _folder() -> Path:
+def _recordings_folder() -> Path:
     return package_files.DATA / "recordings"
 
 
-def _at(snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime) -> Snapshot:
+def _snapshot_at(snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime) -> Snapshot:
     """Return the day as it stood at `now`, before its recorded end. Pure, and the same every time."""
     is_open = opens <= now < auction
     if now >= closes:
@@ -72,8 +72,8 @@ def _quote_at(quote: Quote, elapsed: float) -> Quote:
     """Return a quote when this share of continuous trading has elapsed (0.0 to 1.0)."""
     if not (quote.open and quote.high and quote.low and quote.last_price and quote.previous_close):
         return quote  # no path can be drawn: it stands still
-    path = _path(quote.symbol, quote.open, quote.high, quote.low, quote.last_price)
-    price = _on(path, elapsed)
+    path = _make_price_path(quote.symbol, quote.open, quote.high, quote.low, quote.last_price)
+    price = _price_at(path, elapsed)
     seen = [price, *(there for when, there in path if when <= elapsed)]
     traded = OPENING_SHARE + (CONTINUOUS_SHARE - OPENING_SHARE) * elapsed**EARLY_TRADING
     against_last = price / quote.last_price
@@ -87,11 +87,11 @@ def _quote_at(quote: Quote, elapsed: float) -> Quote:
         volume=None if quote.volume is None else float(int(quote.volume * traded)),
         turnover=None if quote.turnover is None else round(quote.turnover * traded, 2),
         free_float_market_cap=None if value is None else round(value * against_last, 2),
-        changes={period: _moved(change, against_last) for period, change in quote.changes.items()},
+        changes={period: _change_at(change, against_last) for period, change in quote.changes.items()},
     )
 
 
-def _path(symbol: str, first: float, high: float, low: float, last: float) -> list[tuple[float, float]]:
+def _make_price_path(symbol: str, first: float, high: float, low: float, last: float) -> list[tuple[float, float]]:
     """Return the price's corners as (share of the day elapsed, price), chosen by a hash of the symbol.
 
     The closing auction's jump starts from a price a little off the last one.
@@ -101,11 +101,11 @@ def _path(symbol: str, first: float, high: float, low: float, last: float) -> li
     dice = [byte / 255 for byte in blake2b(symbol.encode(), digest_size=4).digest()]
     early, late = 0.05 + 0.4 * dice[0], 0.5 + 0.42 * dice[1]
     corners = [(early, high), (late, low)] if dice[2] < 0.5 else [(early, low), (late, high)]
-    before_auction = min(max(_in_ticks(last + (dice[3] - 0.5) * 0.2 * (high - low)), low), high)
+    before_auction = min(max(_round_to_tick(last + (dice[3] - 0.5) * 0.2 * (high - low)), low), high)
     return [(0.0, first), *corners, (1.0, before_auction)]
 
 
-def _on(path: list[tuple[float, float]], elapsed: float) -> float:
+def _price_at(path: list[tuple[float, float]], elapsed: float) -> float:
     """Return the price on a path of straight lines."""
     from itertools import pairwise
 
@@ -114,15 +114,15 @@ def _on(path: list[tuple[float, float]], elapsed: float) -> float:
             lowest, highest = sorted((before, after))
             price = before + (after - before) * (elapsed - start) / (end - start)
             # A corner need not lie on a tick; a price between two corners stays between them.
-            return min(max(_in_ticks(price), lowest), highest) if start < elapsed < end else price
+            return min(max(_round_to_tick(price), lowest), highest) if start < elapsed < end else price
     return path[-1][1]
 
 
-def _in_ticks(price: float) -> float:
-    return round(round(price / TICK) * TICK, 2)
+def _round_to_tick(price: float) -> float:
+    return round(round(price / PRICE_TICK) * PRICE_TICK, 2)
 
 
-def _moved(change: Change, against_last: float) -> Change:
+def _change_at(change: Change, against_last: float) -> Change:
     """Return a longer period's change as it was when the price was another than the last one."""
     if change.percent is None:
         return change

@@ -146,15 +146,15 @@ def symbol_changes(body: bytes) -> object:
         assert [change.since for change in found] == sorted(change.since for change in found if change.since)
         symbols.save(folder(), found)
         assert symbols.load(folder()) == tuple(
-            change for change in found if change.since and change.since >= symbols.KEPT_SINCE
+            change for change in found if change.since and change.since >= symbols.FIRST_DAY
         )
         return found
 
     (folder() / symbols.FILE_NAME).write_bytes(body)
     kept = symbols.load(folder())
     for symbol in ("OLD1", "TATAMOTORS"):
-        assert symbols.current(symbol, TODAY, kept)
-        assert len(symbols.of_symbols(kept, [symbol])) <= len(kept)
+        assert symbols.find_symbol_on(symbol, TODAY, kept)
+        assert len(symbols.select_leading_to(kept, [symbol])) <= len(kept)
     return kept, refusing(parse)
 
 
@@ -163,7 +163,7 @@ def packed_tick(body: bytes) -> object:
     found: list[object] = []
     for raw in (body, zlib.compress(body, 1)):
         for read in (tick_codec.decode, tick_codec.decode_volumes):
-            with suppress(*tick_codec.DAMAGE):  # as it says, and the store expects
+            with suppress(*tick_codec.DECODE_ERRORS):  # as it says, and the store expects
                 found.append(read(raw))
     return found or "damaged"
 
@@ -186,7 +186,7 @@ def lone_values(body: bytes) -> object:
         found += [*figures, words, parsing.day(value), moment]
         if isinstance(value, str):
             VARIABLE.fullmatch(value)
-            found += [archives.date_of(value), responses.redacted_url(value)]
+            found += [archives.find_date(value), responses.redacted_url(value)]
     numbers = [byte << (byte % 40) for byte in body[:200]]
     assert varint.decode(varint.encode(numbers)) == numbers
     return found

@@ -179,7 +179,7 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     """Twenty real sessions: nineteen as history, the last as today's quotes; splits adjusted as found by hand."""
     days: dict[date, list[Bar]] = {}
     for file in sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv")):
-        day = bhavcopy.date_of(file.name)
+        day = bhavcopy.find_date(file.name)
         assert day
         days[day] = list(bhavcopy.parse(file.read_bytes(), day).bars)
     *earlier, session = sorted(days)

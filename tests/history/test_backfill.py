@@ -134,16 +134,16 @@ def server_of(days: Sequence[date] = SESSIONS, **options: object) -> Archives:
 
 def test_sessions_are_those_of_the_calendar(calendar: Calendar) -> None:
     """No holiday, no ordinary weekend, but the special Sunday; only sessions whose prices are final."""
-    assert SESSIONS == backfill.settled(calendar, FIRST, LAST, NOW)
+    assert SESSIONS == backfill.find_settled_sessions(calendar, FIRST, LAST, NOW)
     before = datetime(
         2026, 2, 3, 10, 14, tzinfo=UTC
     )  # a minute before the session settles, at 15:45 in India
-    assert SESSIONS[:-1] == backfill.settled(calendar, FIRST, LAST, before)
-    assert SESSIONS == backfill.settled(calendar, FIRST, LAST, before.replace(minute=15))
+    assert SESSIONS[:-1] == backfill.find_settled_sessions(calendar, FIRST, LAST, before)
+    assert SESSIONS == backfill.find_settled_sessions(calendar, FIRST, LAST, before.replace(minute=15))
     # The Muhurat session of 8 Nov 2026, whose hours the calendar does not know, counts from the next day on.
     diwali = date(2026, 11, 8)
-    assert [] == backfill.settled(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 0, tzinfo=UTC))
-    assert [diwali] == backfill.settled(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 30, tzinfo=UTC))
+    assert [] == backfill.find_settled_sessions(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 0, tzinfo=UTC))
+    assert [diwali] == backfill.find_settled_sessions(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 30, tzinfo=UTC))
 
 
 @pytest.mark.usefixtures("quick")
@@ -535,8 +535,8 @@ def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, 
         (a.symbol, a.date, str(a.factor), a.earlier_close, a.price) for a in earlier.actions
     ]
     assert earlier.actions == backfill.verify(store, MARKET, calendar, split, LAST).actions
-    assert [] == backfill.gaps(calendar, store.sessions(MARKET))
-    assert [SESSIONS[4]] == backfill.gaps(calendar, (SESSIONS[3], SESSIONS[5]))
+    assert [] == backfill.find_gaps(calendar, store.sessions(MARKET))
+    assert [SESSIONS[4]] == backfill.find_gaps(calendar, (SESSIONS[3], SESSIONS[5]))
 
 
 @pytest.mark.process
@@ -618,9 +618,9 @@ def test_twenty_real_sessions_through_a_server(
     first, last = date(2026, 7, 20), date(2026, 8, 16)
     with Archives({}) as server, exchange(server) as shelf:
         for file in (recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"):
-            day = bhavcopy.date_of(file.name)
+            day = bhavcopy.find_date(file.name)
             server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = file.read_bytes()
-        days = backfill.settled(calendar, first, last, datetime(2026, 8, 17, tzinfo=UTC))
+        days = backfill.find_settled_sessions(calendar, first, last, datetime(2026, 8, 17, tzinfo=UTC))
         filled, _ = fill(store, shelf, days)
         assert sorted(server.bodies) == sorted(server.paths)
 

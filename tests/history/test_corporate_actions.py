@@ -219,7 +219,7 @@ def test_the_day_s_quotes_are_exact(
     after = Bar("A", TUESDAY, last_price, last_price, last_price, last_price, close, 1e3, 1e6)
 
     change = corporate_actions.judge_terms(
-        after, [bar("A", MONDAY, close, close)], corporate_actions.quoted_close(last_price, percent_change)
+        after, [bar("A", MONDAY, close, close)], corporate_actions.derive_quoted_close(last_price, percent_change)
     )
 
     assert (certainty, factor) == (change.certainty, None if change.factor is None else str(change.factor))
@@ -231,7 +231,7 @@ def test_a_tick_settles_what_an_archive_leaves_open() -> None:
     sessions = [[ex_dates.GENESYS[0]], [ex_dates.GENESYS[1]]]
 
     def found_with(percent_change: float) -> CorporateAction:
-        quoted = corporate_actions.quoted_close(229.0, percent_change)
+        quoted = corporate_actions.derive_quoted_close(229.0, percent_change)
         return corporate_actions.detect(sessions, lambda *_: True, None, lambda *_: quoted).actions[0]
 
     assert (Fraction(2, 3), False) == (found_with(4.5).factor, found_with(4.5).is_likely)
@@ -260,13 +260,13 @@ def test_a_doubtful_previous_close_is_no_evidence() -> None:
         "GENESYS", 4.5, last_price=229.0, previous_close=219.13, doubts={"1d": "Probably a bonus."}
     )
 
-    assert None is corporate_actions.previous_close_of(guessed)
-    assert 219.13 == corporate_actions.previous_close_of(replace(guessed, doubts={"1y": "Not adjusted."}))
+    assert None is corporate_actions.find_previous_close(guessed)
+    assert 219.13 == corporate_actions.find_previous_close(replace(guessed, doubts={"1y": "Not adjusted."}))
     # Of a body that keeps the old close in that column.
-    assert 219.13 == corporate_actions.previous_close_of(
+    assert 219.13 == corporate_actions.find_previous_close(
         Quote("GENESYS", 4.5, last_price=229.0, previous_close=328.7)
     )
-    assert 328.7 == corporate_actions.previous_close_of(
+    assert 328.7 == corporate_actions.find_previous_close(
         Quote("GENESYS", 77.0, last_price=229.0, previous_close=328.7)
     )
 
@@ -274,7 +274,7 @@ def test_a_doubtful_previous_close_is_no_evidence() -> None:
 def test_no_quote_without_a_price_has_a_previous_close() -> None:
     """Nothing is divided by nothing."""
     assert (None, None, None) == (
-        corporate_actions.quoted_close(None, 1.0), corporate_actions.quoted_close(0.0, 1.0), corporate_actions.quoted_close(5.0, -100.0),
+        corporate_actions.derive_quoted_close(None, 1.0), corporate_actions.derive_quoted_close(0.0, 1.0), corporate_actions.derive_quoted_close(5.0, -100.0),
     )  # fmt: skip
 
 
@@ -399,9 +399,9 @@ def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -
     assert sentence == corporate_actions.describe(action)
 
 
-def declared(*terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()) -> corporate_actions.Declared:
+def declared(*terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()) -> corporate_actions.DeclaredSplits:
     """What the user of a market says."""
-    return corporate_actions.declared_splits(
+    return corporate_actions.find_declared_splits(
         Calendar("own", "UTC", declared_splits=terms, symbol_changes=aliases)
     )
 
@@ -453,7 +453,7 @@ def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
     """Six jumps that are ratios of splits and bonuses, three that are none; all other closes meet to the paisa."""
     files = sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"))
     sessions = [
-        bhavcopy.parse(file.read_bytes(), bhavcopy.date_of(file.name) or MONDAY).bars for file in files
+        bhavcopy.parse(file.read_bytes(), bhavcopy.find_date(file.name) or MONDAY).bars for file in files
     ]
 
     result = corporate_actions.detect(sessions, lambda *_: True)

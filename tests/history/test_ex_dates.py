@@ -72,7 +72,7 @@ def evidence(
 
 def judged(bar: Bar, known: Evidence) -> Quote:
     """The one quote that comes of it."""
-    (quote,) = ex_dates.mark_unknown_terms(closing(bar), known).quotes
+    (quote,) = ex_dates.correct_previous_closes(closing(bar), known).quotes
     return quote
 
 

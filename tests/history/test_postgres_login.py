@@ -196,7 +196,7 @@ DEMANDED = {"sslmode": "require", "require_auth": "scram-sha-256"}
 )
 def test_what_is_demanded(url: str, demanded: dict[str, str]) -> None:
     """Of every host but this machine, as far as the address says nothing else."""
-    found = postgres_login.settings(psycopg, url, 20)
+    found = postgres_login.make_settings(psycopg, url, 20)
 
     assert demanded == {name: found[name] for name in found if name in {*DEMANDED, "channel_binding"}}
 
@@ -218,7 +218,7 @@ def test_what_the_environment_says(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    found = postgres_login.settings(psycopg, "postgresql:///history", 20)
+    found = postgres_login.make_settings(psycopg, "postgresql:///history", 20)
 
     assert demanded == {name: found[name] for name in found if name in DEMANDED}
 
@@ -241,14 +241,14 @@ def test_a_libpq_that_cannot_name_methods() -> None:
     url = "postgresql://me@db.example.org/history"
 
     older: Any = Older(150004)
-    found = postgres_login.settings(older, url, 20)
+    found = postgres_login.make_settings(older, url, 20)
     assert {"sslmode": "require", "channel_binding": "require"} == {
         name: found[name] for name in found if name in {*DEMANDED, "channel_binding"}
     }
     for version, address in ((120000, url), (150004, f"{url}?sslmode=disable")):
         with pytest.raises(HistoryImpossible, match="libpq 1[25] cannot demand"):
-            postgres_login.settings(Older(version), address, 20)
-    assert "require_auth" not in postgres_login.settings(Older(120000), f"{url}?sslmode=verify-full", 20)
+            postgres_login.make_settings(Older(version), address, 20)
+    assert "require_auth" not in postgres_login.make_settings(Older(120000), f"{url}?sslmode=verify-full", 20)
 
 
 def test_on_a_real_libpq_of_before(tmp_path: Path, postgresql: Postgresql) -> None:

@@ -74,7 +74,7 @@ def test_closing_page_and_history_agree_on_an_ex_date(
     report = Report(say=lambda _: None)
     with HistorySession(config, State(config.state_directory), report, FINAL) as chronicle:
         known = chronicle.evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
-    (quote,) = ex_dates.mark_unknown_terms(snapshot, known).quotes
+    (quote,) = ex_dates.correct_previous_closes(snapshot, known).quotes
 
     assert (289.5, 289.5) == (quote.previous_close, bar.previous_close)
 

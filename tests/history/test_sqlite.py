@@ -22,7 +22,7 @@ from heatmap.errors import EXIT_CONFIGURATION, EXIT_TEMPORARY, HistoryError, His
 from heatmap.history import sqlite as module
 from heatmap.history.options import HistoryOptions
 from heatmap.history.schema import MIGRATIONS
-from heatmap.history.sqlite import APPLICATION_ID, prepare
+from heatmap.history.sqlite import APPLICATION_ID, prepare_tables
 from heatmap.market.calendar.session import Phase
 from heatmap.state import cache
 from tests.checkout import CHECKOUT
@@ -507,7 +507,7 @@ def test_a_migration_keeps_what_was_there(sqlite: Place) -> None:
     more = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN note TEXT", "UPDATE sessions SET note = 'old'"))
     for _ in range(2):
         with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
-            prepare(connection, more, "it")
+            prepare_tables(connection, more, "it")
 
             assert [(20, "old")] == connection.execute("SELECT count(*), max(note) FROM sessions").fetchall()
             assert (len(more), APPLICATION_ID) == tuple(
@@ -520,7 +520,7 @@ def test_a_file_of_the_first_version(sqlite: Place) -> None:
     """It keeps what it has, and can do what it could not."""
     sqlite.folder.mkdir(parents=True)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
-        prepare(connection, MIGRATIONS[:1], "it")
+        prepare_tables(connection, MIGRATIONS[:1], "it")
         connection.execute("INSERT INTO sessions VALUES ('nse', '2026-07-20', NULL, 1)")
 
     with sqlite.open() as store:
@@ -535,7 +535,7 @@ def test_a_migration_that_fails_changes_nothing(sqlite: Place) -> None:
     more = (*MIGRATIONS, ("DROP TABLE bars", "SELECT nonsense"))
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
-            prepare(connection, more, "it")
+            prepare_tables(connection, more, "it")
 
     with sqlite.open() as store:
         assert 20 * len(SYMBOLS) == len(store.bars(MARKET, TODAY, 250))

@@ -304,7 +304,7 @@ def test_a_tick_of_the_day_makes_it_certain(
 
     def quoted(symbol: str, day: date) -> corporate_actions.QuotedClose | None:
         asked.append((symbol, day))
-        return corporate_actions.quoted_close(68.5, percent_change)
+        return corporate_actions.derive_quoted_close(68.5, percent_change)
 
     digest = summary.make(bars, NSE, today, SESSION, ("5d",), quoted)
 
@@ -399,13 +399,13 @@ def test_of_nothing_there_is_nothing() -> None:
 )
 def test_streaks(closes: list[float | None], expected: int) -> None:
     """Rises count up, falls down; no change and unknown closes end the row."""
-    assert expected == summary.streak(closes)
+    assert expected == summary.count_streak(closes)
 
 
 def test_how_far_periods_reach() -> None:
     """The longest decides; the year to date may be as long as a year."""
-    assert 250 == period_starts.sessions_needed(("5d", "250d"))
-    assert 260 == period_starts.sessions_needed(("5d", "ytd"))
+    assert 250 == period_starts.count_sessions_needed(("5d", "250d"))
+    assert 260 == period_starts.count_sessions_needed(("5d", "ytd"))
     assert SESSION - timedelta(days=1) == DAYS[-1]
 
 

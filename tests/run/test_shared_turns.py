@@ -21,7 +21,7 @@ from heatmap import cli
 from heatmap.errors import DeadlineError, HistoryError, SourceError, StoppedError
 from heatmap.history import postgres as module
 from heatmap.history import postgres_connection, turns
-from heatmap.history.database import Turn
+from heatmap.history.database import TickClaim
 from heatmap.history.store import Store, open_store
 from heatmap.run import health, one_run
 from heatmap.state import run_log
@@ -79,7 +79,7 @@ def lasts(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(module, "LEASE_SPARE_SECONDS", seconds - DEADLINE_SECONDS)
 
 
-def hold(store: Store, now: datetime) -> Turn:
+def hold(store: Store, now: datetime) -> TickClaim:
     """Take the turn on a further machine."""
     turn = store.turn("nse-fno", now)
     assert turn.__enter__()

@@ -71,7 +71,7 @@ class PastReader(NamedTuple):
     def past(self, snapshot: Snapshot, session: date, phase: Phase) -> HistoryView:
         """Return what there is to tell beside a snapshot of `session`."""
         quotes = snapshot.quotes
-        now = Tick(snapshot.as_of, phase, tick_codec.rows(quotes))
+        now = Tick(snapshot.as_of, phase, tick_codec.make_rows(quotes))
         earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
         digest, lines = self._earlier_sessions(quotes, session)
         hours = phases.session_on(self.calendar, session)
@@ -114,7 +114,7 @@ class PastReader(NamedTuple):
         from heatmap.history import period_starts, quoted_closes, summary
 
         asked = {*symbols, *(alias.old for alias in self.calendar.symbol_changes)}
-        count = period_starts.sessions_needed(names) + 1
+        count = period_starts.count_sessions_needed(names) + 1
         bars = self._bars(sorted(asked), session, count) if dates else []
         closes = quoted_closes.make_lookup(self.store, self.market, self.calendar.symbol_changes)
         digest = summary.make(bars, self.calendar, quotes, session, names, closes)

@@ -88,7 +88,7 @@ class NseArchive(OnlineSource):
         as_of = session.settles or session.windows[-1].closes
 
         def work(shelf: ArchiveServer) -> Snapshot:
-            archive = _archive(shelf, session.date)
+            archive = _read_archive(shelf, session.date)
             if archive is None:
                 raise SourcePassed(f"the archive of {session.date:%d %b %Y} is not there yet")
             is_of_today = bool(symbols) and listed_on == session.date
@@ -109,7 +109,7 @@ class NseArchive(OnlineSource):
 
         def work(shelf: ArchiveServer) -> Snapshot:
             for settled in possible:
-                archive = _archive(shelf, settled.date())
+                archive = _read_archive(shelf, settled.date())
                 if archive is not None:
                     return parse(archive, self._listed(shelf), settled)
             raise SourceRenamed(
@@ -163,13 +163,13 @@ class NseArchive(OnlineSource):
         kept = nse_symbols.load(folder.parent) if folder else ()
 
         def renamed(changes: Sequence[SymbolChange]) -> set[str]:
-            newer = {symbol: nse_symbols.current(symbol, day, changes) for symbol in missing}
+            newer = {symbol: nse_symbols.find_symbol_on(symbol, day, changes) for symbol in missing}
             return {new if new in traded else old for old, new in newer.items()}
 
         missing = set(symbols) - traded
         if not missing:
             return symbols
-        present, missing = set(symbols) & traded, renamed((*nse_symbols.packaged(), *kept))
+        present, missing = set(symbols) & traded, renamed((*nse_symbols.load_packaged(), *kept))
         if missing - traded:
             found = self._optional(lambda: self._changes(shelf))
             if found and folder:
@@ -184,7 +184,7 @@ class NseArchive(OnlineSource):
         from heatmap.sources.nse import symbols as nse_symbols
 
         body = shelf.read((self.base_url or bhavcopy.BASE_URL).rstrip("/") + nse_symbols.PATH)
-        return nse_symbols.recent(nse_symbols.parse(body)) if body else ()
+        return nse_symbols.select_recent(nse_symbols.parse(body)) if body else ()
 
     def _optional(self, work: Callable[[], _T]) -> _T | None:
         """Return what `work` gives within a part of the time; None where it fails: a page can do without."""
@@ -220,13 +220,13 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     of a split or bonus: `ex_dates` does. `dropped` counts the symbols that are not in the archive.
     """
     from heatmap.market.quotes import Snapshot
-    from heatmap.sources.nse.body import CURRENCY, ZONE, packaged_industries
+    from heatmap.sources.nse.body import CURRENCY, ZONE, load_industries
 
-    wanted, industries = frozenset(symbols), packaged_industries()
+    wanted, industries = frozenset(symbols), load_industries()
     quotes = tuple(
         quote
         for bar in archive.bars
-        if bar.symbol in wanted and (quote := _quote(bar, industries.get(bar.symbol))) is not None
+        if bar.symbol in wanted and (quote := _make_quote(bar, industries.get(bar.symbol))) is not None
     )
     if not quotes:
         raise SourceEmpty("the exchange's archive holds none of the market's instruments")
@@ -241,7 +241,7 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
     )
 
 
-def _archive(shelf: ArchiveServer, day: date) -> Archive | None:
+def _read_archive(shelf: ArchiveServer, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
     from heatmap.sources.nse import bhavcopy
     from heatmap.system import http
@@ -260,7 +260,7 @@ def _archive(shelf: ArchiveServer, day: date) -> Archive | None:
     return None
 
 
-def _quote(bar: Bar, industry: str | None) -> Quote | None:
+def _make_quote(bar: Bar, industry: str | None) -> Quote | None:
     """Return a bar's quote; None where its change is not known."""
     from heatmap.market.quotes import Quote
     from heatmap.system import parsing

@@ -46,7 +46,7 @@ class ArchiveFolder:
                 f"{path} cannot be read ({error.strerror}): give --folder a folder of archives"
             ) from error
         for name in found:
-            day = bhavcopy.date_of(name)
+            day = bhavcopy.find_date(name)
             if day is not None:
                 self._names.setdefault(day, []).append(name)
         if not self._names:
@@ -104,7 +104,7 @@ class ArchiveServer:
 
     def names(self, day: date) -> Sequence[str]:
         """Return the addresses of a day's archives."""
-        return [self._base + path for path in bhavcopy.paths(day)]
+        return [self._base + path for path in bhavcopy.archive_paths(day)]
 
     def other(self, path: str) -> str:
         """Return the address of another file, by its path."""

@@ -47,7 +47,7 @@ class Archive(NamedTuple):
     dropped: int = 0  # without a usable symbol or close, with prices that cannot be, or there twice
 
 
-class _Form(NamedTuple):
+class _Format(NamedTuple):
     """How one form calls its columns, writes its dates, and in what unit it has the turnover."""
 
     symbol: str
@@ -62,8 +62,8 @@ class _Form(NamedTuple):
     only: Mapping[str, str]  # rows of anything else are no shares
 
 
-_FORMS = (
-    _Form(
+_FORMATS = (
+    _Format(
         "SYMBOL",
         "SERIES",
         "DATE1",
@@ -75,7 +75,7 @@ _FORMS = (
         LAKH,
         {},
     ),
-    _Form(
+    _Format(
         "TckrSymb",
         "SctySrs",
         "TradDt",
@@ -90,13 +90,13 @@ _FORMS = (
 )
 
 
-def paths(day: date) -> tuple[str, ...]:
+def archive_paths(day: date) -> tuple[str, ...]:
     """Return where the exchange keeps a day, the full form first."""
     known = (FULL_PATH, UDIFF_PATH) if day >= UDIFF_SINCE else (FULL_PATH,)
     return tuple(path.format(day=day) for path in known)
 
 
-def date_of(name: str) -> date | None:
+def find_date(name: str) -> date | None:
     """Return the day that a file's name speaks of; None for a file that is no archive of shares."""
     found = _NAME.fullmatch(name)
     if not found:
@@ -115,7 +115,7 @@ def parse(body: bytes, day: date) -> Archive:
     Volume is in shares, turnover in rupees. A price that is not there, or 0, is None. Raises
     HistoryNonsense, whose message lacks its subject, where the file is damaged, of another day, or none.
     """
-    content = _unpacked(body)
+    content = _unzip(body)
     begins = content[:HEAD_BYTES].removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
     if not begins and not content[HEAD_BYTES:].strip():
         raise HistoryNonsense("is empty: download it again")
@@ -130,37 +130,37 @@ def parse(body: bytes, day: date) -> Archive:
             raise HistoryNonsense(
                 f"has {len(header):,} columns, and {limits.ARCHIVE_COLUMNS} are the most: that is no archive"
             )
-        form = next((form for form in _FORMS if _columns(form) <= set(header)), None)
+        form = next((form for form in _FORMATS if _required_columns(form) <= set(header)), None)
         if form is None:
             raise HistoryNonsense(
                 "has not the columns of an archive of shares: give sec_bhavdata_full or BhavCopy_NSE_CM files"
             )
-        return _read(form, header, reader, day)
+        return _read_bars(form, header, reader, day)
     except csv.Error as error:
         raise HistoryNonsense(f"is damaged in line {reader.line_num} ({error}): download it again") from error
 
 
-def _columns(form: _Form) -> set[str]:
+def _required_columns(form: _Format) -> set[str]:
     single = (form.symbol, form.series, form.date, form.previous_close, form.volume, form.turnover)
     return {*single, *form.prices, *form.only}
 
 
-def _read(form: _Form, header: Sequence[str], rows: Iterable[list[str]], day: date) -> Archive:
+def _read_bars(form: _Format, header: Sequence[str], rows: Iterable[list[str]], day: date) -> Archive:
     """Return the bars in the rows that follow the header. Raises HistoryNonsense."""
     found: dict[str, tuple[int, Bar]] = {}  # with the rank of its series
     dates: dict[str, date | None] = {}
     dropped = 0
-    for row in _shares(form, header, rows):
+    for row in _read_share_rows(form, header, rows):
         if row is None:
             dropped += 1
             continue
         text = row[form.date]
         if text not in dates:
-            dates[text] = _date(text, form.date_format)
+            dates[text] = _parse_date(text, form.date_format)
         if dates[text] != day:
             told = f"{dates[text]:%d %b %Y}" if dates[text] else "no day that can be read"
             raise HistoryNonsense(f"is of {told}, not of {day:%d %b %Y}: give the file of that day")
-        bar = _bar(form, row, day)
+        bar = _make_bar(form, row, day)
         rank = SERIES.index(row[form.series])
         if bar is None or (bar.symbol in found and found[bar.symbol][0] == rank):
             dropped += 1
@@ -175,7 +175,7 @@ def _read(form: _Form, header: Sequence[str], rows: Iterable[list[str]], day: da
     return Archive(tuple(bar for _, bar in found.values()), dropped)
 
 
-def _shares(form: _Form, header: Sequence[str], rows: Iterable[list[str]]) -> Iterator[dict[str, str] | None]:
+def _read_share_rows(form: _Format, header: Sequence[str], rows: Iterable[list[str]]) -> Iterator[dict[str, str] | None]:
     """Yield the rows of shares, by column; None for one that lacks some. Raises where that is the last."""
     is_cut = False
     for number, row in enumerate(rows):
@@ -196,7 +196,7 @@ def _shares(form: _Form, header: Sequence[str], rows: Iterable[list[str]]) -> It
         raise HistoryNonsense("breaks off in its last line: download it again")
 
 
-def _bar(form: _Form, row: Mapping[str, str], day: date) -> Bar | None:
+def _make_bar(form: _Format, row: Mapping[str, str], day: date) -> Bar | None:
     """Return a row's bar; None for one that has no usable symbol or close, or prices that cannot be."""
     symbol = row[form.symbol]
     figures = [parsing.number(row[name]) for name in (*form.prices, form.previous_close)]
@@ -222,14 +222,14 @@ def _bar(form: _Form, row: Mapping[str, str], day: date) -> Bar | None:
     )
 
 
-def _date(text: str, form: str) -> date | None:
+def _parse_date(text: str, form: str) -> date | None:
     try:
         return datetime.strptime(text, form).date()  # noqa: DTZ007 -- a date
     except ValueError:
         return None
 
 
-def _unpacked(body: bytes) -> bytes:
+def _unzip(body: bytes) -> bytes:
     """Return the one CSV file of a zip, never more than its limit; another body as it is."""
     if not body.startswith(b"PK"):
         if len(body) > limits.ARCHIVE_BYTES:

@@ -63,11 +63,11 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
         raise SourceReshaped(
             f"holds {len(rows):,} rows, and {limits.QUOTES:,} are the most: no index has so many stocks"
         )
-    as_of = _as_of(content)
-    table = packaged_industries() if industries is None else industries
+    as_of = _find_as_of(content)
+    table = load_industries() if industries is None else industries
     names = {name for name in (index, content.get("name")) if isinstance(name, str)}
     stocks = [row for row in rows if not _is_index(row, names)]
-    quotes = _quotes(stocks, table)
+    quotes = _make_quotes(stocks, table)
     dropped = len(stocks) - len(quotes)
     if not stocks:
         raise SourceEmpty("holds a list without a single stock: the exchange may not know this index")
@@ -86,31 +86,31 @@ def is_web_page(body: bytes) -> bool:
 
 
 @cache
-def packaged_industries() -> Mapping[str, str]:
+def load_industries() -> Mapping[str, str]:
     """Return the exchange's industry of each stock, by symbol."""
     path = package_files.DATA / "nse_industries.json"
     table = json.loads(path.read_text("utf-8"))["symbols"]
     return {symbol: industry for industry, symbols in table.items() for symbol in symbols.split()}
 
 
-def _as_of(content: Mapping[str, Any]) -> datetime:
+def _find_as_of(content: Mapping[str, Any]) -> datetime:
     metadata = content.get("metadata")
     candidates = [content.get("timestamp"), content.get("time")]
     if isinstance(metadata, dict):
         candidates.append(metadata.get("timeVal"))
     for text in candidates:
-        moment = _time(text)
+        moment = _parse_time(text)
         if moment is not None:
             return moment
     raise SourceReshaped("holds no time that can be read: how old its figures are cannot be told")
 
 
-def _time(text: object) -> datetime | None:
-    return _parsed_time(text) if isinstance(text, str) and text.isascii() and len(text) <= 30 else None
+def _parse_time(text: object) -> datetime | None:
+    return _parse_time_text(text) if isinstance(text, str) and text.isascii() and len(text) <= 30 else None
 
 
 @lru_cache(maxsize=64)  # the rows of a body repeat a few days hundreds of times
-def _parsed_time(text: str) -> datetime | None:
+def _parse_time_text(text: str) -> datetime | None:
     for form in TIME_FORMATS:
         try:
             moment = datetime.strptime(text, form).replace(tzinfo=ZONE)
@@ -141,7 +141,7 @@ def _is_index(row: object, names: set[str]) -> bool:
     return priority == 1 or (isinstance(symbol, str) and (symbol in names or symbol == row.get("identifier")))
 
 
-def _quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[str, Quote]:
+def _make_quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[str, Quote]:
     """Return the quotes of usable rows, by symbol.
 
     Without stocks that stand there twice with other figures: which of them are right is not known.
@@ -149,21 +149,21 @@ def _quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[str, 
     quotes: dict[str, Quote] = {}
     contradicted: set[str] = set()
     for row in rows:
-        quote = _quote(row, industries)
+        quote = _make_quote(row, industries)
         if quote is not None and quotes.setdefault(quote.symbol, quote) != quote:
             contradicted.add(quote.symbol)
     return {symbol: quote for symbol, quote in quotes.items() if symbol not in contradicted}
 
 
-def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
+def _make_quote(row: object, industries: Mapping[str, str]) -> Quote | None:
     """Return a row's quote; None for a row without a usable symbol or percent change."""
     if not isinstance(row, dict):
         return None
     symbol = row.get("symbol")
     symbol = symbol.strip() if isinstance(symbol, str) else ""
-    last = _first(row, ("lastPrice", "ltP"), parsing.positive)
-    previous = _first(row, ("previousClose", "prevClose"), parsing.positive)
-    percent = _first(row, ("pChange", "per"), parsing.number)
+    last = _find_first(row, ("lastPrice", "ltP"), parsing.positive)
+    previous = _find_first(row, ("previousClose", "prevClose"), parsing.positive)
+    percent = _find_first(row, ("pChange", "per"), parsing.number)
     if percent is None and last is not None and previous is not None:
         percent = round((last / previous - 1) * 100, 2)
     percent = parsing.percent(percent)
@@ -179,24 +179,24 @@ def _quote(row: object, industries: Mapping[str, str]) -> Quote | None:
         last_price=last,
         previous_close=previous,
         open=parsing.positive(row.get("open")),
-        high=_first(row, ("dayHigh", "high"), parsing.positive),
-        low=_first(row, ("dayLow", "low"), parsing.positive),
-        volume=_amount(row, "totalTradedVolume", "trdVol", LAKH),
-        turnover=_amount(row, "totalTradedValue", "ntP", CRORE),
+        high=_find_first(row, ("dayHigh", "high"), parsing.positive),
+        low=_find_first(row, ("dayLow", "low"), parsing.positive),
+        volume=_find_amount(row, "totalTradedVolume", "trdVol", LAKH),
+        turnover=_find_amount(row, "totalTradedValue", "ntP", CRORE),
         free_float_market_cap=parsing.positive(row.get("ffmc")),
-        year_high=_first(row, ("yearHigh", "wkhi"), parsing.positive),
-        year_low=_first(row, ("yearLow", "wklo"), parsing.positive),
-        changes=_changes(row),
+        year_high=_find_first(row, ("yearHigh", "wkhi"), parsing.positive),
+        year_low=_find_first(row, ("yearLow", "wklo"), parsing.positive),
+        changes=_find_changes(row),
     )
 
 
-def _first(
+def _find_first(
     row: Mapping[str, Any], names: Sequence[str], check: Callable[[object], float | None]
 ) -> float | None:
     return next((value for name in names if (value := check(row.get(name))) is not None), None)
 
 
-def _amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_unit: float) -> float | None:
+def _find_amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_unit: float) -> float | None:
     """Return shares or rupees; the legacy form gives them in lakhs or crores with two decimals."""
     value = parsing.count(row.get(name))
     if value is None:
@@ -205,12 +205,12 @@ def _amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_unit: fl
     return value
 
 
-def _changes(row: Mapping[str, Any]) -> dict[str, Change]:
+def _find_changes(row: Mapping[str, Any]) -> dict[str, Change]:
     """Return the changes over longer periods that the row speaks of; they are not adjusted for splits."""
     result = {}
     for period, (name, since_name, legacy_name) in PERIODS.items():
         if name in row:
-            since = _day(row.get(since_name))
+            since = _parse_day(row.get(since_name))
             # Beside a percent change of 0, no day means that it is not known, not that it is 0.
             result[period] = Change(parsing.percent(row[name]) if since else None, since)
         elif legacy_name in row:
@@ -218,6 +218,6 @@ def _changes(row: Mapping[str, Any]) -> dict[str, Change]:
     return result
 
 
-def _day(text: object) -> date | None:
-    moment = _time(text)
+def _parse_day(text: object) -> date | None:
+    moment = _parse_time(text)
     return moment.date() if moment else None

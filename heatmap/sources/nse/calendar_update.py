@@ -142,8 +142,8 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
     )
 
     def merged(changed: str) -> Calendar:
-        calendar = _merged(beneath, changed, name)
-        return _merged(calendar, above, "overrides") if above else calendar
+        calendar = _merge(beneath, changed, name)
+        return _merge(calendar, above, "overrides") if above else calendar
 
     before, base = merged(text), merged(overrides_file.remove_block(text, listed.year))
     refuse(listed, before, own, today)
@@ -162,7 +162,7 @@ def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: dat
     return Update(updated, before, after, new, compare(listed, after))
 
 
-def _merged(packaged: Calendar, text: str, name: str) -> Calendar:
+def _merge(packaged: Calendar, text: str, name: str) -> Calendar:
     """Return the calendar with overrides over it. Raises ConfigError."""
     problems: list[str] = []
     calendar = overrides.merge(packaged, text, name, problems)

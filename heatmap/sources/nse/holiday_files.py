@@ -44,7 +44,7 @@ class HolidayFile(NamedTuple):
     above: str = ""
 
 
-def candidates(options: SessionOptions, base: Path, state_directory: Path) -> list[HolidayFile]:
+def find_files(options: SessionOptions, base: Path, state_directory: Path) -> list[HolidayFile]:
     """Return the files that may keep a list for these options, in the order in which they are tried.
 
     Relative paths start at `base`. Empty for a calendar without such a list. Raises ConfigError where the
@@ -54,7 +54,7 @@ def candidates(options: SessionOptions, base: Path, state_directory: Path) -> li
     if in_state is None:
         return []
     packaged = calendars.load_packaged(options)
-    text = _usable(in_state, packaged)
+    text = _read_usable(in_state, packaged)
     if options.overrides is None:
         return [HolidayFile(in_state, text, packaged)]
     path = (base / options.overrides).resolve()  # a link stays one, and what it leads to is replaced
@@ -63,7 +63,7 @@ def candidates(options: SessionOptions, base: Path, state_directory: Path) -> li
     return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
 
 
-def without_leftovers(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
+def drop_incomplete_years(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
     """Return the lists but for an earlier year that is not whole: it has only the days still to come."""
     return tuple(listed for listed in lists if listed is lists[-1] or not listed.missing)
 
@@ -102,7 +102,7 @@ def save(
     raise type(failures[-1])([problem for failure in failures for problem in failure.problems])
 
 
-def _usable(path: Path, packaged: Calendar) -> str:
+def _read_usable(path: Path, packaged: Calendar) -> str:
     """Return the text of the state directory's file, or how a new one begins where it cannot be used."""
     problems: list[str] = []
     try:

@@ -64,18 +64,18 @@ def parse(body: bytes) -> tuple[Holidays, ...]:
         raise SourceReshaped("holds no holidays by segment: the form of the answer is not known")
     if EQUITIES not in document:
         raise SourceReshaped(f"holds no segment {EQUITIES}, which is that of equities")
-    closed, muhurat = _segment(document[EQUITIES], EQUITIES)
+    closed, muhurat = _parse_segment(document[EQUITIES], EQUITIES)
     if not closed and not muhurat:
         raise SourceEmpty("holds not one holiday: the exchange may have none to tell yet")
     years = sorted({day.year for day in (*closed, *muhurat)})
     if years[-1] - years[0] > MOST_YEARS - 1:
         raise SourceReshaped(f"holds holidays from {years[0]} to {years[-1]}, where one year was due, or two")
-    apart = _apart({*closed, *muhurat}, document.get(DERIVATIVES))
+    apart = _describe_differences({*closed, *muhurat}, document.get(DERIVATIVES))
     return tuple(
         Holidays(
             year,
-            _of_year(closed, year),
-            _of_year(muhurat, year),
+            _select_year(closed, year),
+            _select_year(muhurat, year),
             tuple(sentence for day, sentence in apart if day.year == year or day.year not in years),
         )
         for year in years
@@ -86,7 +86,7 @@ def fetch(source: Nse) -> tuple[Holidays, ...]:
     """Return the lists, asked of the exchange where `source` asks for quotes. Raises SourceError."""
     from heatmap.sources.nse.site import Site
 
-    address = address_of(source)
+    address = make_address(source)
 
     def read(body: bytes) -> tuple[Holidays, ...]:
         try:
@@ -105,16 +105,16 @@ def fetch(source: Nse) -> tuple[Holidays, ...]:
         raise error.with_sentence(f"{error}; {advice}") from error
 
 
-def address_of(source: Nse) -> str:
+def make_address(source: Nse) -> str:
     """Return where the list is asked for."""
     return source.base_url.rstrip("/") + ENDPOINT
 
 
-def _of_year(days: Mapping[date, str], year: int) -> dict[date, str]:
+def _select_year(days: Mapping[date, str], year: int) -> dict[date, str]:
     return {day: name for day, name in days.items() if day.year == year}
 
 
-def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:
+def _parse_segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]:
     """Return a segment's closures and Muhurat days. Raises SourceReshaped for a row that cannot be read."""
     if not isinstance(rows, list) or len(rows) > limits.HOLIDAYS:
         raise SourceReshaped(f"holds no list of holidays in its segment {name}")
@@ -122,7 +122,7 @@ def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]
     muhurat: dict[date, str] = {}
     for row in rows:
         fields = row if isinstance(row, dict) else {}
-        day, description = _day(fields.get("tradingDate")), parsing.clean_text(fields.get("description"))
+        day, description = _parse_day(fields.get("tradingDate")), parsing.clean_text(fields.get("description"))
         if day is None or description is None:
             raise SourceReshaped(f"holds a holiday without date or description in its segment {name}")
         if fields.get("weekDay", f"{day:%A}") != f"{day:%A}":
@@ -135,7 +135,7 @@ def _segment(rows: object, name: str) -> tuple[dict[date, str], dict[date, str]]
     return closed, muhurat
 
 
-def _day(text: object) -> date | None:
+def _parse_day(text: object) -> date | None:
     """Return a date written like 08-Nov-2026; None for anything else."""
     if not isinstance(text, str) or not DATE.fullmatch(text):
         return None
@@ -145,11 +145,11 @@ def _day(text: object) -> date | None:
         return None
 
 
-def _apart(equities: set[date], rows: object) -> list[tuple[date, str]]:
+def _describe_differences(equities: set[date], rows: object) -> list[tuple[date, str]]:
     """Return the days on which derivatives rest and equities do not, or the other way round, in words."""
     if rows is None:
         return []
-    closed, muhurat = _segment(rows, DERIVATIVES)
+    closed, muhurat = _parse_segment(rows, DERIVATIVES)
     derivatives = {*closed, *muhurat}
     return [
         *(

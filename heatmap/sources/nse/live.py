@@ -35,7 +35,7 @@ ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encod
 )
 # When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
 # elsewhere, and trouble that may pass explains more than an alternative that is long gone.
-TELLING = (
+PRECEDENCE = (
     SourceOverloaded,
     SourceUntrusted,
     SourceBlocked,
@@ -75,7 +75,7 @@ class Nse(OnlineSource):
         problems = []
         if not self.index.strip() or len(self.index) > 100 or not self.index.isprintable():
             problems.append('index must be the name of an index of the exchange, such as "NIFTY 50"')
-        if self.base_url != BASE_URL and not _is_base(self.base_url):
+        if self.base_url != BASE_URL and not _is_base_url(self.base_url):
             problems.append(
                 "base_url must be https:// and a host, without user, password and query; "
                 "http:// is for this machine only"
@@ -108,7 +108,7 @@ class Nse(OnlineSource):
                     site.keep()
                     return replace(snapshot, clock_offset=site.clock_offset)
             site.forget()
-            raise _verdict(site.failures, site.page)
+            raise _combine_failures(site.failures, site.page)
 
 
 def _is_final(error: SourceError) -> bool:
@@ -118,7 +118,7 @@ def _is_final(error: SourceError) -> bool:
     return isinstance(error, SourceUntrusted)
 
 
-def _is_base(url: str) -> bool:
+def _is_base_url(url: str) -> bool:
     """Whether an address can stand before an endpoint's path, and is not read by others on its way."""
     from urllib.parse import urlsplit
 
@@ -128,11 +128,11 @@ def _is_base(url: str) -> bool:
     return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def _verdict(failures: Mapping[str, SourceError], page: str) -> SourceError:
+def _combine_failures(failures: Mapping[str, SourceError], page: str) -> SourceError:
     """Return one error for all: of the most telling kind, with what each address answered."""
     # What the page answered counts only where no endpoint was asked.
     heard = {url: error for url, error in failures.items() if url != page} or failures
-    kind = next(kind for kind in TELLING if any(type(error) is kind for error in heard.values()))
+    kind = next(kind for kind in PRECEDENCE if any(type(error) is kind for error in heard.values()))
     cause = next(error for error in heard.values() if type(error) is kind)
     told: dict[str, list[str]] = {}  # who answered alike stands together
     for url, error in failures.items():

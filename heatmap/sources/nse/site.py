@@ -28,7 +28,7 @@ BROWSER_HEADERS = {
 }
 PAGE = "/market-data/live-equity-market"  # visited for its cookies
 PAGE_SHARE = 0.3  # of the time that is left: the page may hang where the figures do not
-KEPT_SHARE = 0.5  # of the time that is left: with stale cookies, connections hang
+SAVED_COOKIES_SHARE = 0.5  # of the time that is left: with stale cookies, connections hang
 REFUSALS = (401, 403)  # what a visitor without the right cookies is answered
 COOKIES_FILE = "cookies.json"
 
@@ -73,7 +73,7 @@ class Site:
         if not self._is_warm:
             self._visit()
         try:
-            return self._ask(url, read, KEPT_SHARE if self._has_kept else 1.0)
+            return self._ask(url, read, SAVED_COOKIES_SHARE if self._has_kept else 1.0)
         except (SourceOverloaded, SourceUntrusted, SourceImpossible):
             raise
         except SourceError as error:

@@ -24,7 +24,7 @@ LIST_NAME = PATH.rpartition("/")[2]
 CALENDAR = "nse-equity-fno"  # the packaged calendar that has the table
 FILE_NAME = "nse-symbols.json"  # what is kept of the exchange's list, beside what sources keep
 VERSION = 1
-KEPT_SINCE = date(2023, 1, 1)  # the packaged calendar's first day: there are no sessions before it
+FIRST_DAY = date(2023, 1, 1)  # the packaged calendar's first day: there are no sessions before it
 FEWEST_COLUMNS = 4
 FEWEST_CHANGES = 50  # the list of 2026 has about 1,500, from 1999 on
 
@@ -48,41 +48,41 @@ def parse(body: bytes) -> tuple[SymbolChange, ...]:
         if len(cells) < FEWEST_COLUMNS:
             continue
         old, new, since = cells[-3:]
-        day = _day(since)
+        day = _parse_day(since)
         if day and old != new and _SYMBOL.fullmatch(old) and _SYMBOL.fullmatch(new):
             found.add(SymbolChange(old, new, day))
     if not FEWEST_CHANGES <= len(found) <= limits.SYMBOL_CHANGES:
         raise SourceReshaped(f"the exchange's list of symbols has {len(found):,} changes, not about 1,500")
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(found, key=_sort_key))
 
 
 @cache
-def packaged() -> tuple[SymbolChange, ...]:
+def load_packaged() -> tuple[SymbolChange, ...]:
     """Return the changes that came with the program."""
     path = package_files.DATA / "calendars" / f"{CALENDAR}.json"
-    return tuple(map(_packaged, json.loads(path.read_text("utf-8"))["aliases"]))
+    return tuple(map(_parse_packaged, json.loads(path.read_text("utf-8"))["aliases"]))
 
 
 def load(folder: Path) -> tuple[SymbolChange, ...]:
     """Return what is kept of the exchange's list in the sources' folder; nothing where it cannot be used."""
     try:
-        return json_files.load(folder / FILE_NAME, VERSION, _made, lambda _: None) or ()
+        return json_files.load(folder / FILE_NAME, VERSION, _parse_saved, lambda _: None) or ()
     except OSError:
         return ()
 
 
 def save(folder: Path, changes: Iterable[SymbolChange]) -> None:
     """Keep the exchange's list in the sources' folder, from KEPT_SINCE on. Raises OSError."""
-    plain = [[old, new, since.isoformat()] for old, new, since in recent(changes) if since]
+    plain = [[old, new, since.isoformat()] for old, new, since in select_recent(changes) if since]
     json_files.save(folder / FILE_NAME, VERSION, {"changes": plain})
 
 
-def recent(changes: Iterable[SymbolChange]) -> tuple[SymbolChange, ...]:
+def select_recent(changes: Iterable[SymbolChange]) -> tuple[SymbolChange, ...]:
     """Return the changes from KEPT_SINCE on; a symbol of before may be another company's by now."""
-    return tuple(change for change in changes if change.since and change.since >= KEPT_SINCE)
+    return tuple(change for change in changes if change.since and change.since >= FIRST_DAY)
 
 
-def of_symbols(changes: Sequence[SymbolChange], symbols: Collection[str]) -> tuple[SymbolChange, ...]:
+def select_leading_to(changes: Sequence[SymbolChange], symbols: Collection[str]) -> tuple[SymbolChange, ...]:
     """Return the changes that lead to one of these symbols, over others, too."""
     wanted = set(symbols)
     while olds := {change.old for change in changes if change.new in wanted} - wanted:
@@ -90,7 +90,7 @@ def of_symbols(changes: Sequence[SymbolChange], symbols: Collection[str]) -> tup
     return tuple(change for change in changes if change.new in wanted)
 
 
-def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str] | None = None) -> Calendar:
+def with_saved_changes(calendar: Calendar, state_directory: Path, symbols: Collection[str] | None = None) -> Calendar:
     """Return a calendar of the exchange with the changes that are kept; another calendar as it is.
 
     Of `symbols` only; None: of all. What the calendar has itself comes first.
@@ -102,28 +102,28 @@ def with_kept(calendar: Calendar, state_directory: Path, symbols: Collection[str
     from heatmap.sources.options import FOLDER
 
     kept = load(state_directory / FOLDER)
-    changes = kept if symbols is None else of_symbols(kept, symbols)
+    changes = kept if symbols is None else select_leading_to(kept, symbols)
     new = [change for change in changes if change not in calendar.symbol_changes]
     return replace(calendar, symbol_changes=(*calendar.symbol_changes, *new)) if new else calendar
 
 
-def current(symbol: str, day: date, changes: Sequence[SymbolChange]) -> str:
+def find_symbol_on(symbol: str, day: date, changes: Sequence[SymbolChange]) -> str:
     """Return what a symbol of earlier is called on a day: the changes until then, one after the other."""
-    for change in sorted(changes, key=_order):
+    for change in sorted(changes, key=_sort_key):
         if change.old == symbol and (change.since is None or change.since <= day):
             symbol = change.new
     return symbol
 
 
-def _order(change: SymbolChange) -> tuple[date, str, str]:
+def _sort_key(change: SymbolChange) -> tuple[date, str, str]:
     return change.since or date.min, change.old, change.new
 
 
-def _packaged(entry: dict[str, str]) -> SymbolChange:
+def _parse_packaged(entry: dict[str, str]) -> SymbolChange:
     return SymbolChange(entry["old"], entry["new"], date.fromisoformat(entry["from"]))
 
 
-def _made(document: Any) -> tuple[SymbolChange, ...]:  # noqa: ANN401 -- whatever a file may hold
+def _parse_saved(document: Any) -> tuple[SymbolChange, ...]:  # noqa: ANN401 -- whatever a file may hold
     """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
     changes = tuple(
         SymbolChange(old, new, date.fromisoformat(since)) for old, new, since in document["changes"]
@@ -133,7 +133,7 @@ def _made(document: Any) -> tuple[SymbolChange, ...]:  # noqa: ANN401 -- whateve
     return changes
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     try:
         return datetime.strptime(text, "%d-%b-%Y").date()  # noqa: DTZ007 -- a date
     except ValueError:

@@ -190,13 +190,13 @@ def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
     """A period that begins at a session without bars begins a session later tomorrow."""
     past, snapshot = known(tmp_path, 30)
     gap = past.digest.dates[-5]
-    base = period_starts.start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
+    base = period_starts.find_start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
 
     assert (None, 1) == (base.since, base.wait)
     both = set(past.digest.dates) - {gap, past.digest.dates[-4]}
-    assert 2 == period_starts.start("5d", past.digest.dates, both, SESSION).wait
-    assert 5 == period_starts.start("5d", past.digest.dates, set(), SESSION).wait
-    assert None is period_starts.start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
+    assert 2 == period_starts.find_start("5d", past.digest.dates, both, SESSION).wait
+    assert 5 == period_starts.find_start("5d", past.digest.dates, set(), SESSION).wait
+    assert None is period_starts.find_start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
 
 
 def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_damage_anywhere_never_makes_a_wrong_kind_of_bar(data: st.DataObject) ->
 )
 def test_a_file_tells_its_day_by_its_name(name: str, day: date | None) -> None:
     """The exchange's own names, as they are, copied or unpacked; nothing else is taken for an archive."""
-    assert day == bhavcopy.date_of(name)
+    assert day == bhavcopy.find_date(name)
 
 
 def test_where_the_exchange_keeps_a_day() -> None:
@@ -253,9 +253,9 @@ def test_where_the_exchange_keeps_a_day() -> None:
     assert (
         "/products/content/sec_bhavdata_full_20072026.csv",
         "/content/cm/BhavCopy_NSE_CM_0_0_0_20260720_F_0000.csv.zip",
-    ) == bhavcopy.paths(DAY)
-    assert 2 == len(bhavcopy.paths(date(2024, 7, 8)))
-    assert ("/products/content/sec_bhavdata_full_05072024.csv",) == bhavcopy.paths(date(2024, 7, 5))
+    ) == bhavcopy.archive_paths(DAY)
+    assert 2 == len(bhavcopy.archive_paths(date(2024, 7, 8)))
+    assert ("/products/content/sec_bhavdata_full_05072024.csv",) == bhavcopy.archive_paths(date(2024, 7, 5))
 
 
 @pytest.mark.slow
@@ -263,7 +263,7 @@ def test_the_exchange_s_own_files(recorded_bodies: Path) -> None:
     """All rows of 20 sessions, against a plain reading of the same text; and four figures typed by hand."""
     seen = 0
     for file in sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv")):
-        day = bhavcopy.date_of(file.name)
+        day = bhavcopy.find_date(file.name)
         assert day is not None
         lines = [[cell.strip() for cell in line.split(",")] for line in file.read_text().splitlines()[1:]]
         archive = bhavcopy.parse(file.read_bytes(), day)

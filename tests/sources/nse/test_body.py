@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from heatmap.errors import SourceBlocked, SourceError, SourceNonsense
 from heatmap.market.quotes import Change, Quote, Snapshot
-from heatmap.sources.nse.body import packaged_industries, parse
+from heatmap.sources.nse.body import load_industries, parse
 from tests.checkout import CHECKOUT
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -289,7 +289,7 @@ def test_web_page() -> None:
 
 def test_industries() -> None:
     """The packaged table knows the exchange's 22 groups, and its symbols with & and -."""
-    table = packaged_industries()
+    table = load_industries()
     assert len(table) == 755
     assert len(set(table.values())) == 22
     assert table["M&M"] == table["BAJAJ-AUTO"] == "Automobile and Auto Components"

@@ -88,8 +88,8 @@ def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
         SymbolChange("B", "A", None),
     )
 
-    assert expected == symbols.current(symbol, day, (*CHAIN, *circle))
-    assert symbols.current("A", day, circle) in {"A", "B"}
+    assert expected == symbols.find_symbol_on(symbol, day, (*CHAIN, *circle))
+    assert symbols.find_symbol_on("A", day, circle) in {"A", "B"}
 
 
 def test_a_symbol_that_was_given_twice() -> None:
@@ -98,21 +98,21 @@ def test_a_symbol_that_was_given_twice() -> None:
     back = (SymbolChange("Y", "X", date(2025, 1, 1)), SymbolChange("X", "Y", date(2024, 1, 1)))
 
     for count in (998, 999):
-        assert symbols.current("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
-        assert symbols.current("X", date(2026, 1, 1), (*others[:count], *back)) == "X"
+        assert symbols.find_symbol_on("X", date(2024, 6, 1), (*others[:count], *back)) == "Y"
+        assert symbols.find_symbol_on("X", date(2026, 1, 1), (*others[:count], *back)) == "X"
 
 
 def test_changes_of_long_ago() -> None:
     """They say nothing of a symbol of today: it may have been given to another company since."""
     old = SymbolChange("X", "Y", date(2005, 1, 1))
 
-    assert symbols.recent((old, ZOMATO)) == (ZOMATO,)
+    assert symbols.select_recent((old, ZOMATO)) == (ZOMATO,)
 
 
 def test_what_leads_to_a_symbol() -> None:
     """All that it was called before, over others, too."""
-    assert CHAIN[:2] == symbols.of_symbols(CHAIN, ["LTM", "TCS"])
-    assert () == symbols.of_symbols(CHAIN, ["LTI"])
+    assert CHAIN[:2] == symbols.select_leading_to(CHAIN, ["LTM", "TCS"])
+    assert () == symbols.select_leading_to(CHAIN, ["LTI"])
 
 
 def test_what_is_kept(tmp_path: Path) -> None:
@@ -123,11 +123,11 @@ def test_what_is_kept(tmp_path: Path) -> None:
     known = packaged.load(packaged.SessionOptions(), tmp_path)
 
     assert (*CHAIN[1:], fresh) == symbols.load(state / "sources")
-    assert (*known.symbol_changes, fresh) == symbols.with_kept(known, state).symbol_changes
-    assert known == symbols.with_kept(known, state, ["TCS"])
-    assert (*known.symbol_changes, fresh) == symbols.with_kept(known, state, ["NEWER"]).symbol_changes
+    assert (*known.symbol_changes, fresh) == symbols.with_saved_changes(known, state).symbol_changes
+    assert known == symbols.with_saved_changes(known, state, ["TCS"])
+    assert (*known.symbol_changes, fresh) == symbols.with_saved_changes(known, state, ["NEWER"]).symbol_changes
     other = replace(known, name="own hours")
-    assert other == symbols.with_kept(other, state)
+    assert other == symbols.with_saved_changes(other, state)
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
 
 def test_the_packaged_changes_are_the_calendar_s(tmp_path: Path) -> None:
     """One table for the archive source and the history."""
-    assert packaged.load(packaged.SessionOptions(), tmp_path).symbol_changes == symbols.packaged()
+    assert packaged.load(packaged.SessionOptions(), tmp_path).symbol_changes == symbols.load_packaged()
