@@ -161,7 +161,7 @@ def main() -> None:
             noon = OPENS.replace(hour=12)
             for what, work in {
                 "a day's 75 moments": lambda: store.ticks(MARKET, until),
-                "the same, as they are kept": lambda: store.packed(MARKET, until),
+                "the same, as they are kept": lambda: store.encoded_ticks(MARKET, until),
                 "20 sessions' volumes, at noon": lambda: store.volumes_at(
                     MARKET, {session: noon + (session - OPENS.date()) for session in sessions}
                 ),

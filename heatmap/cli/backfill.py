@@ -120,7 +120,7 @@ def _save_symbol_changes(shelf: ArchiveFolder | ArchiveServer, config: Config) -
     from heatmap.sources.nse import symbols
     from heatmap.sources.options import FOLDER
 
-    name = shelf.other(symbols.PATH)
+    name = shelf.locate(symbols.PATH)
     try:
         body = shelf.read(name) if name else None
         if body:
@@ -145,7 +145,9 @@ def _report(filled: BackfillResult, found: Detection | None, today: date, *, is_
     if missing and is_all:
         print(f"  missing    {format_days(missing)}")
     if found and found.compared:
-        print(f"  compared   {found.compared:,} previous closes: {found.met:,} meet the close before them")
+        print(
+            f"  compared   {found.compared:,} previous closes: {found.matches:,} meet the close before them"
+        )
         _print_actions(found.actions)
     errors = list(filled.problems)
     if missing and not is_all:

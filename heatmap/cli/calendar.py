@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError([f"no market here goes by {known}, the calendar of which the exchange has a list"])
     lists = holiday_files.drop_incomplete_years(_load_lists(arguments.body, markets))
     if arguments.action is _check or _is_terminal():
-        for sentence in (sentence for listed in lists for sentence in listed.apart):
+        for sentence in (sentence for listed in lists for sentence in listed.derivatives_differences):
             print(f"note: {sentence}")
     try:
         return max(
@@ -158,7 +158,7 @@ def _print_update(kept: _Destination, listed: Holidays, update: Update) -> None:
     print(f"{', '.join(kept.markets)}: the exchange's list of {listed.year}")
     for change in update.new:
         print(f"  new     {change}")
-    for change in update.own:
+    for change in update.user_differences:
         print(f"  kept    as your own entry has it; the list has {change}")
     last = update.after.last
     if last != update.before.last:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from heatmap.market.bars import Bar
     from heatmap.market.calendar.phases import Calendar, SymbolChange
 
-    class Shelf(Protocol):
+    class ArchiveReader(Protocol):
         """Where archives are."""
 
-        patience: int | None  # how many sessions in a row may be missing; None: any number
+        max_missing_in_a_row: int | None  # sessions without an archive; None: any number
         may_be_trimmed: bool  # whether somebody may have left out shares before
 
         def names(self, day: date) -> Sequence[str]:
@@ -68,7 +68,7 @@ def fill(
     store: Store,
     market: str,
     days: Sequence[date],
-    shelf: Shelf,
+    archives: ArchiveReader,
     *,
     aliases: Sequence[SymbolChange],
     say: Callable[[str], None],
@@ -82,14 +82,14 @@ def fill(
     an error of the store or of the way to the archives ends it all: what was stored stays.
     """
     stored = bars = dropped = in_a_row = 0
-    whole = _CompletenessCheck(store, market, aliases, say, may_be_trimmed=shelf.may_be_trimmed)
+    whole = _CompletenessCheck(store, market, aliases, say, may_be_trimmed=archives.may_be_trimmed)
     missing: list[date] = []
     problems: list[HeatmapError] = []
     stopped: HeatmapError | None = None
     for done, day in enumerate(days):
         progress(day, done, len(days))
         try:
-            archive = _read_archive(shelf, day, whole, say)
+            archive = _read_archive(archives, day, whole, say)
             if archive:
                 bars += store.add_bars(market, _replace_previous_closes(store, market, day, archive.bars))
                 whole.add(day, len(archive.bars))
@@ -104,7 +104,7 @@ def fill(
             continue
         missing.append(day)
         in_a_row += 1
-        if in_a_row == shelf.patience:
+        if in_a_row == archives.max_missing_in_a_row:
             stopped = SourceRenamed(
                 f"the exchange has no archive of {in_a_row} sessions in a row, the last that of "
                 f"{day:%d %b %Y}: look at them in a browser, and for a newer version of this program; "
@@ -231,12 +231,14 @@ class _CompletenessCheck:
         return size
 
 
-def _read_archive(shelf: Shelf, day: date, whole: _CompletenessCheck, say: Callable[[str], None]) -> bhavcopy.Archive | None:
+def _read_archive(
+    archives: ArchiveReader, day: date, whole: _CompletenessCheck, say: Callable[[str], None]
+) -> bhavcopy.Archive | None:
     """Return the first usable archive of a day; None where there is none. Raises HistoryNonsense."""
     problems: list[str] = []
-    for name in shelf.names(day):
+    for name in archives.names(day):
         try:
-            body = shelf.read(name)
+            body = archives.read(name)
             if body is None:
                 continue
             archive = bhavcopy.parse(body, day)

@@ -82,7 +82,7 @@ class Detection(NamedTuple):
     """What a look at sessions found: previous closes compared, those that met, and actions by date."""
 
     compared: int
-    met: int  # to within a tick
+    matches: int  # of them, those that equal the close before, to within a tick
     actions: tuple[CorporateAction, ...]
 
 

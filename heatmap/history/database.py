@@ -34,10 +34,10 @@ class Cursor(Protocol):
 
 
 class TickClaim(Protocol):
-    """A market's turn, see Store.turn. Every method raises HistoryError."""
+    """A market's turn, see Store.claim_tick. Every method raises HistoryError."""
 
     seconds: float  # how long it lasts, from when it was taken or kept
-    last_done: datetime | None
+    last_done_slot: datetime | None
     is_done: bool
 
     def __enter__(self) -> bool:
@@ -74,8 +74,8 @@ class Database(Protocol):
         """Return how much room it takes."""
         ...
 
-    def turn(self, market: str, slot: datetime) -> TickClaim:
-        """See Store.turn."""
+    def claim_tick(self, market: str, slot: datetime) -> TickClaim:
+        """See Store.claim_tick."""
         ...
 
     def pooler(self) -> str | None:

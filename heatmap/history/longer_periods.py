@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 # smaller than 1:10, which is 9 %.
 SAME_SHARE = 0.03
 MOST_REFUTED = 0.25  # of the instruments: in a year, fewer than one in ten have a split or a bonus
-NEAREST_CLOSE = timedelta(days=10)  # how far a close may be from the day that a change counts from, to tell anything
+NEAREST_CLOSE = timedelta(
+    days=10
+)  # how far a close may be from the day that a change counts from, to tell anything
 
 
 def remove_refuted_changes(snapshot: Snapshot, digest: EarlierSessions) -> Snapshot:
@@ -55,7 +57,9 @@ def _find_doubt(quote: Quote, change: Change, digest: EarlierSessions) -> str | 
         return None
     broken = digest.breaks.get(quote.symbol)
     if broken and not broken.is_gap and since < broken.date:
-        return f"Prices before {_format_day(broken.date)} are on other terms, which the source's change ignores."
+        return (
+            f"Prices before {_format_day(broken.date)} are on other terms, which the source's change ignores."
+        )
     day, close = _find_close(quote.symbol, since, digest)
     if day is None or close is None:
         return None
@@ -75,7 +79,7 @@ def _find_close(symbol: str, since: date, digest: EarlierSessions) -> tuple[date
         closes = digest.closes.get(symbol, ())
         found = digest.dates[place - 1], closes[place - 1] if closes else None
     else:  # longer ago than the digest's last sessions: only the days that its periods start from are known
-        starts = [(base.since, base.closes.get(symbol)) for base in digest.bases.values() if base.since]
+        starts = [(base.date, base.closes.get(symbol)) for base in digest.starts.values() if base.date]
         found = max(
             (start for start in starts if start[0] <= since),
             key=lambda start: start[0],

@@ -54,7 +54,7 @@ class AddResult(NamedTuple):
 
     is_new: bool  # False: a tick of the same `as_of` was there already
     bars: int  # how many daily bars it made; 0 unless it is a session's newest final
-    later: datetime | None = None  # a newer tick of the same session that was there already, in UTC
+    newer_as_of: datetime | None = None  # a newer tick of the same session that was there already, in UTC
 
 
 class MarketStats(NamedTuple):
@@ -80,13 +80,13 @@ class PeriodStart(NamedTuple):
     """Where a period starts: the close that changes over it are counted from."""
 
     sessions: int  # how many the period has, this one included
-    since: date | None  # the session of that close; None: not in the history
-    lack: str  # a sentence for the operator on why it is not; "" where it is
+    date: date | None  # the session of that close; None: not in the history
+    reason_missing: str  # a sentence for the operator on why `date` is None; else ""
     closes: Mapping[str, float]  # by symbol, on the terms of the last session before this one
-    adjusted: frozenset[str]  # symbols whose close was adjusted for what came after it
+    adjusted_symbols: frozenset[str]  # whose close was adjusted for a later split or bonus
     # By symbol: count, mean and sum of squared deviations of the daily changes in %, this session's left out.
     spreads: Mapping[str, Sequence[float]]
-    wait: int | None = None  # how many sessions after this one it is known; None: now, or not this year
+    sessions_to_wait: int | None = None  # until `date` is known; None: it is known, or not before next year
 
 
 class TermsBreak(NamedTuple):
@@ -109,7 +109,7 @@ class EarlierSessions(NamedTuple):
     """What the sessions before one come down to, on the terms of the last of them. The same all day long."""
 
     dates: tuple[date, ...]  # the last sessions there were, oldest first; not all need be in the history
-    held: int  # of how many in a row, up to the last, there are bars
+    consecutive: int  # how many sessions in a row, up to the last, have bars
     gap: date | None  # the newest session that there are none of, though there are of older ones
     closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
     # By symbol, one a date: what its prices were multiplied by, None where that is not known. Missing where
@@ -118,7 +118,7 @@ class EarlierSessions(NamedTuple):
     breaks: Mapping[str, TermsBreak]  # by symbol
     guesses: Mapping[str, date]  # by symbol: when the newest action took effect that is only probable
     pending: Sequence[PendingAction]  # by symbol and date
-    bases: Mapping[str, PeriodStart]  # by the period's name
+    starts: Mapping[str, PeriodStart]  # by the period's name
     streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
     volumes: Mapping[str, float]  # shares a session, the mean
 
@@ -135,4 +135,4 @@ class OpeningRange(NamedTuple):
     """The range of a session's first minutes."""
 
     ranges: Mapping[str, tuple[float, float]]  # low and high, by symbol
-    lack: str = ""  # a sentence on why it is not known; "" where it is
+    reason_missing: str = ""  # a sentence on why the range is not known; "" where it is known

@@ -24,11 +24,9 @@ class Start(NamedTuple):
     """Where a period starts. `since` is None where the history does not reach there, and `lack` says so."""
 
     sessions: int  # of the period, the running one included
-    since: date | None
-    lack: str  # for the operator
-    wait: int | None = (
-        None  # how many sessions after this one the period is known; None: now, or not this year
-    )
+    date: date | None
+    reason_missing: str  # a sentence for the operator; "" where `date` is known
+    sessions_to_wait: int | None = None  # until `date` is known; None: it is known, or not before next year
 
 
 def count_sessions_needed(names: Sequence[str]) -> int:
@@ -70,7 +68,9 @@ def find_start(name: str, dates: Sequence[date], held: Mapping[date, object], se
         count = len(dates) - len(earlier) + 1
         since = earlier[-1] if earlier else None
         if since is None:
-            return Start(count, None, f"it takes the last session of {session.year - 1}; {_describe_reach(dates)}")
+            return Start(
+                count, None, f"it takes the last session of {session.year - 1}; {_describe_reach(dates)}"
+            )
     else:
         count = int(name[:-1])
         since = dates[-count] if len(dates) >= count else None

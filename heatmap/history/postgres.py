@@ -71,8 +71,8 @@ class Postgres:
         )
         return self.read(lambda cursor: int(_fetch_value(cursor, statement, SCHEMA)))
 
-    def turn(self, market: str, slot: datetime) -> turns.Lease:
-        """See Store.turn. It ends by itself soon after the run's deadline."""
+    def claim_tick(self, market: str, slot: datetime) -> turns.Lease:
+        """See Store.claim_tick. It ends by itself soon after the run's deadline."""
         seconds = (self._deadline.seconds if self._deadline else STEP_SECONDS) + LEASE_SPARE_SECONDS
 
         def change(work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401 -- what `work` returns
@@ -88,7 +88,9 @@ class Postgres:
         other = Postgres(*self._login)
         try:
             # While `other` has the session that was ours a moment ago, we get another one.
-            is_shared = other.read(lambda cursor: _fetch_backend_pid(cursor) == own or self.read(_fetch_backend_pid) != own)
+            is_shared = other.read(
+                lambda cursor: _fetch_backend_pid(cursor) == own or self.read(_fetch_backend_pid) != own
+            )
         finally:
             other.close()
         return "transaction" if is_shared else "session"

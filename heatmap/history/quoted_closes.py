@@ -24,8 +24,8 @@ def read_session(store: Store, market: str, day: date) -> Mapping[str, QuotedClo
 
     A final tick may come from an archive, whose previous closes are no evidence. Raises HistoryError.
     """
-    live = [tick for tick in store.packed(market, day) if tick.phase is not Phase.FINAL]
-    return combine_closes(store.unpacked(market, live))
+    live = [tick for tick in store.encoded_ticks(market, day) if tick.phase is not Phase.FINAL]
+    return combine_closes(store.decode(market, live))
 
 
 def combine_closes(moments: Iterable[Tick]) -> dict[str, QuotedClose]:

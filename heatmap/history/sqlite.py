@@ -79,7 +79,7 @@ class Sqlite:
                 sizes += os.stat(f"{self._path}{end}").st_size
         return sizes
 
-    def turn(self, market: str, slot: datetime) -> turns.UnsharedClaim:  # noqa: ARG002 -- as every database has it
+    def claim_tick(self, market: str, slot: datetime) -> turns.UnsharedClaim:  # noqa: ARG002 -- as every database has it
         """Return one that always is this machine's: nobody shares this file."""
         return turns.UnsharedClaim()
 

@@ -97,14 +97,14 @@ class Store:
 
     def ticks(self, market: str, session_date: date) -> list[Tick]:
         """Return a session's moments, the oldest first."""
-        return self.unpacked(market, self.packed(market, session_date))
+        return self.decode(market, self.encoded_ticks(market, session_date))
 
-    def packed(self, market: str, session_date: date) -> list[EncodedTick]:
+    def encoded_ticks(self, market: str, session_date: date) -> list[EncodedTick]:
         """Return a session's moments as they are kept, the oldest first."""
         rows = self._selected(sql.TICKS, (market, session_date.isoformat()))
         return self._parsed(market, rows, tick_codec.make_encoded_tick)
 
-    def unpacked(self, market: str, ticks: Sequence[EncodedTick]) -> list[Tick]:
+    def decode(self, market: str, ticks: Sequence[EncodedTick]) -> list[Tick]:
         """Return the moments themselves, without those that are damaged."""
         return self._parsed(market, ticks, tick_codec.make_tick)
 
@@ -131,8 +131,10 @@ class Store:
 
     def newest_symbols(self, market: str) -> frozenset[str]:
         """Return the symbols that the newest tick has; none where there is no tick."""
-        newest = [tick for day in self.tick_sessions(market)[-1:] for tick in self.packed(market, day)[-1:]]
-        return frozenset(symbol for moment in self.unpacked(market, newest) for symbol in moment.rows)
+        newest = [
+            tick for day in self.tick_sessions(market)[-1:] for tick in self.encoded_ticks(market, day)[-1:]
+        ]
+        return frozenset(symbol for moment in self.decode(market, newest) for symbol in moment.rows)
 
     def sessions(self, market: str) -> tuple[date, ...]:
         """Return the sessions that have daily bars, the oldest first."""
@@ -155,7 +157,9 @@ class Store:
         Of these symbols only; None: of all.
         """
         rows = self._bar_rows(sql.BAR_COLUMNS, market, until, sessions, symbols)
-        return self._parsed(market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _parse_day(day), *rest))
+        return self._parsed(
+            market, rows, lambda symbol, day, *rest: Bar(intern(symbol), _parse_day(day), *rest)
+        )
 
     def series(
         self, market: str, figure: str, until: date, sessions: int, symbols: Sequence[str] | None = None
@@ -192,12 +196,12 @@ class Store:
             self._parsed("history", self._database.read(retention.read_status), retention.parse_stats)
         )
 
-    def note(self, market: str, name: str) -> bytes | None:
+    def shared_value(self, market: str, name: str) -> bytes | None:
         """Return what was last noted under a name; None where nothing was."""
         found = self._selected(sql.SHARED_VALUE, (market, name))
         return bytes(found[0][0]) if found else None
 
-    def keep_notes(self, market: str, notes: Mapping[str, bytes]) -> None:
+    def share_values(self, market: str, notes: Mapping[str, bytes]) -> None:
         """Note these for machines that share this history, all or none."""
         rows = [(market, name, content) for name, content in notes.items()]
         self._database.write(lambda cursor: cursor.executemany(sql.SET_SHARED_VALUE, rows))
@@ -206,16 +210,16 @@ class Store:
         """Return how much room the whole history takes."""
         return self._database.size_bytes()
 
-    def turn(self, market: str, slot: datetime) -> TickClaim:
+    def claim_tick(self, market: str, slot: datetime) -> TickClaim:
         """Return a market's turn for the tick that was due at `slot`, to be taken by `with`.
 
         The block gets True where the turn is this machine's: for as long as the block lasts, and until soon
         after the run's deadline at most. Left without an exception, the turn is done. False: another machine
-        has it, or has done it (`is_done`); `last_done` is the slot that was done last, None where there was
+        has it, or has done it (`is_done`); `last_done_slot` is the slot that was done last, None where there was
         none. A file is one machine's, so it is always True: there the state directory's lock keeps two runs
         apart.
         """
-        return self._database.turn(market, slot)
+        return self._database.claim_tick(market, slot)
 
     def pooler(self) -> str | None:
         """Return which pooler the database is behind: "transaction", "session", None for none.
@@ -284,7 +288,9 @@ def open_store(
     return Store(Sqlite(directory / FILE_NAME, warn), warn)
 
 
-def _parse_volumes(day: date, as_of: str, figures: bytes) -> tuple[date, datetime, Mapping[str, float | None]]:
+def _parse_volumes(
+    day: date, as_of: str, figures: bytes
+) -> tuple[date, datetime, Mapping[str, float | None]]:
     return day, datetime.fromisoformat(as_of), tick_codec.decode_volumes(figures)
 
 

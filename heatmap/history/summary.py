@@ -90,14 +90,16 @@ def make(
     closes = {symbol: basis.closes for symbol, basis in based.items()}
     factors = {symbol: basis.factors for symbol, basis in based.items()}
     waiting = pending_actions.select(found.actions)
-    bases = {
-        name: _make_period_start(period_starts.find_start(name, dates, sessions, session), place, closes, factors)
+    starts = {
+        name: _make_period_start(
+            period_starts.find_start(name, dates, sessions, session), place, closes, factors
+        )
         for name in names
     }
     gap = next((day for day in reversed(dates) if day not in sessions), None)
     return EarlierSessions(
         dates=dates[-KEPT_SESSIONS:],
-        held=len(dates) - (0 if gap is None else place[gap] + 1),
+        consecutive=len(dates) - (0 if gap is None else place[gap] + 1),
         gap=gap,
         closes={symbol: tuple(prices[-KEPT_SESSIONS:]) for symbol, prices in closes.items()},
         factors={
@@ -108,7 +110,7 @@ def make(
         breaks={symbol: basis.broken for symbol, basis in based.items() if basis.broken},
         guesses={each.symbol: each.date for each in waiting if each.factor is not None},
         pending=waiting,
-        bases=bases,
+        starts=starts,
         streaks={symbol: count_streak(prices) for symbol, prices in closes.items()},
         volumes=_mean_volumes(sessions, dates, factors),
     )
@@ -186,13 +188,15 @@ def _make_period_start(
     closes: Mapping[str, _Aligned],
     factors: Mapping[str, _Aligned],
 ) -> PeriodStart:
-    if start.since is None:
-        return PeriodStart(start.sessions, None, start.lack, {}, frozenset(), {}, start.wait)
-    first = place[start.since]
+    if start.date is None:
+        return PeriodStart(
+            start.sessions, None, start.reason_missing, {}, frozenset(), {}, start.sessions_to_wait
+        )
+    first = place[start.date]
     known = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
     return PeriodStart(
         start.sessions,
-        start.since,
+        start.date,
         "",
         known,
         frozenset(symbol for symbol in known if factors[symbol][first] != 1),

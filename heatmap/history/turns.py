@@ -71,7 +71,9 @@ class Lease:
         self.seconds = seconds
         self._holder = f"{os.uname().nodename} {os.getpid()} {os.urandom(8).hex()}"
         self._is_ours = False
-        self.last_done: datetime | None = None  # the last slot whose turn was done; None: none or not known
+        self.last_done_slot: datetime | None = (
+            None  # the last slot whose turn was done; None: none or not known
+        )
         self.is_done = False  # whether it is this very slot
 
     def __enter__(self) -> bool:
@@ -85,7 +87,7 @@ class Lease:
 
         self._is_ours, slot = self._change(take, is_last=False)
         self.is_done = slot == self._slot
-        self.last_done = _parse_slot(slot)
+        self.last_done_slot = _parse_slot(slot)
         return self._is_ours
 
     def __exit__(
@@ -118,7 +120,7 @@ class UnsharedClaim:
     """The turn of a machine that shares its history with nobody: always its own."""
 
     seconds = inf
-    last_done: datetime | None = None
+    last_done_slot: datetime | None = None
     is_done = False
 
     def __enter__(self) -> bool:

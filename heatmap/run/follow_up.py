@@ -118,15 +118,15 @@ class FollowUp:
     def _longer(self, market: Market, snapshot: Snapshot, past: HistoryView | None) -> Snapshot:
         """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
         names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
-        if past is None or not names.keys() & past.digest.bases.keys():
+        if past is None or not names.keys() & past.digest.starts.keys():
             return snapshot
         from heatmap.notify.alerts import rules
 
         longer = rules.with_history(snapshot, past, names)
         for period, alert in names.items():
-            base = past.digest.bases.get(period)
-            if base and base.lack and not any(period in quote.changes for quote in snapshot.quotes):
-                self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.lack}")
+            base = past.digest.starts.get(period)
+            if base and base.reason_missing and not any(period in quote.changes for quote in snapshot.quotes):
+                self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.reason_missing}")
         return longer
 
     def draw(
@@ -249,7 +249,7 @@ class FollowUp:
             return
         from heatmap.notify.alerts import memory
 
-        content = store.note(name, ALERTS)
+        content = store.shared_value(name, ALERTS)
         known = memory.decode(content) if content else None
         if known is not None:
             with suppress(OSError):  # a full disk: then nobody is told, which the desk says
@@ -260,7 +260,7 @@ class FollowUp:
 
         known = memory.load(self._config.state_directory, self._say).get(name)
         if known is not None:
-            store.keep_notes(name, {ALERTS: memory.encode(known)})
+            store.share_values(name, {ALERTS: memory.encode(known)})
 
 
 def feed_problem(config: Config) -> str | None:

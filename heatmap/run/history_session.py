@@ -194,8 +194,8 @@ class HistorySession:
                 self._refuse_without_room()
                 name = attribution.name_in_history(tick.market.name, tick.snapshot)
                 added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
-                if added.later:
-                    later = added.later.astimezone(ZoneInfo(tick.market.calendar.time_zone))
+                if added.newer_as_of:
+                    later = added.newer_as_of.astimezone(ZoneInfo(tick.market.calendar.time_zone))
                     self.tell(
                         tick.market,
                         f"its figures are older than those of {later:%H:%M} kept before: they are kept "

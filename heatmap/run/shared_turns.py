@@ -66,7 +66,7 @@ class SharedTurns:
         """
 
         def take(store: Store) -> bool:
-            turn = store.turn(market.name, self._slot(verdict))
+            turn = store.claim_tick(market.name, self._slot(verdict))
             if self._take(market, turn) or self._wait(market, verdict, turn):
                 return True
             if turn.is_done:
@@ -128,7 +128,7 @@ class SharedTurns:
         if not self._is_late(verdict, turn, TROUBLE_INTERVALS):
             return
         zone = ZoneInfo(market.calendar.time_zone)
-        since = f"since {turn.last_done.astimezone(zone):%d %b %H:%M}" if turn.last_done else "yet"
+        since = f"since {turn.last_done_slot.astimezone(zone):%d %b %H:%M}" if turn.last_done_slot else "yet"
         error = HistoryError(
             f"{market.name}: another machine has the turn, but no page has come {since}: look at "
             "`heatmap status` on each machine that shares this history; to publish from here: "
@@ -142,7 +142,7 @@ class SharedTurns:
         since = _due_since(verdict, self._now)
         if turn.is_done or since is None:
             return False
-        last = max(since, turn.last_done or since)
+        last = max(since, turn.last_done_slot or since)
         return self._now - last > self._interval * intervals
 
     def _slot(self, verdict: MarketStatus) -> datetime:

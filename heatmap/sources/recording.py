@@ -53,7 +53,9 @@ def _recordings_folder() -> Path:
     return package_files.DATA / "recordings"
 
 
-def _snapshot_at(snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime) -> Snapshot:
+def _snapshot_at(
+    snapshot: Snapshot, now: datetime, opens: datetime, auction: datetime, closes: datetime
+) -> Snapshot:
     """Return the day as it stood at `now`, before its recorded end. Pure, and the same every time."""
     is_open = opens <= now < auction
     if now >= closes:
@@ -91,7 +93,9 @@ def _quote_at(quote: Quote, elapsed: float) -> Quote:
     )
 
 
-def _make_price_path(symbol: str, first: float, high: float, low: float, last: float) -> list[tuple[float, float]]:
+def _make_price_path(
+    symbol: str, first: float, high: float, low: float, last: float
+) -> list[tuple[float, float]]:
     """Return the price's corners as (share of the day elapsed, price), chosen by a hash of the symbol.
 
     The closing auction's jump starts from a price a little off the last one.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".kept"
-FORMAT = 3  # to be raised with any change to what is kept
+FORMAT = 4  # to be raised with any change to what is kept
 
 
 def summary_name(market: str) -> str:

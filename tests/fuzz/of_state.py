@@ -116,7 +116,7 @@ class Notes:
         self.content = content
         self.name = name
 
-    def note(self, market: str, name: str) -> bytes | None:
+    def shared_value(self, market: str, name: str) -> bytes | None:
         return self.content if self.name in (None, name) else None
 
 

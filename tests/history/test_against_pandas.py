@@ -150,8 +150,8 @@ def test_all_that_can_happen_within_a_year(tmp_path: Path) -> None:
     assert date(2026, 2, 1) in closes.index  # a Sunday with a session
     assert markets.YOUNG not in found["change 20d"]  # listed inside the period: unknown, not 0
     assert markets.YOUNG in found["change 5d"]
-    assert {markets.SPLIT} == past.digest.bases["20d"].adjusted
-    assert frozenset() == past.digest.bases["5d"].adjusted
+    assert {markets.SPLIT} == past.digest.starts["20d"].adjusted_symbols
+    assert frozenset() == past.digest.starts["5d"].adjusted_symbols
     assert abs(found["change 20d"][markets.SPLIT]) < 40  # not -80 %
     assert markets.NEW in found["change 250d"]
 
@@ -168,7 +168,7 @@ def test_a_history_that_is_still_short(tmp_path: Path, count: int) -> None:
         short = int(name[:-1]) > count
         assert short == (f"change {name}" in lacks) == (not found[f"change {name}"].values)
         if short:
-            assert f"the history has {count} session" in past.digest.bases[name].lack
+            assert f"the history has {count} session" in past.digest.starts[name].reason_missing
     assert (count < 19) == ("bands 20d" in lacks)
     if count:
         check_short = {name: values for name, values in read(past, snapshot).items() if name == "change 5d"}
@@ -209,7 +209,7 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     everyone = ranks["change 5d"]
     exact = pandas.Series(
         {
-            symbol: quote_of[symbol].last_price / past.digest.bases["5d"].closes[symbol] - 1
+            symbol: quote_of[symbol].last_price / past.digest.starts["5d"].closes[symbol] - 1
             for symbol in everyone
         }
     )

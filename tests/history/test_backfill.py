@@ -142,8 +142,12 @@ def test_sessions_are_those_of_the_calendar(calendar: Calendar) -> None:
     assert SESSIONS == backfill.find_settled_sessions(calendar, FIRST, LAST, before.replace(minute=15))
     # The Muhurat session of 8 Nov 2026, whose hours the calendar does not know, counts from the next day on.
     diwali = date(2026, 11, 8)
-    assert [] == backfill.find_settled_sessions(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 0, tzinfo=UTC))
-    assert [diwali] == backfill.find_settled_sessions(calendar, diwali, diwali, datetime(2026, 11, 8, 18, 30, tzinfo=UTC))
+    assert [] == backfill.find_settled_sessions(
+        calendar, diwali, diwali, datetime(2026, 11, 8, 18, 0, tzinfo=UTC)
+    )
+    assert [diwali] == backfill.find_settled_sessions(
+        calendar, diwali, diwali, datetime(2026, 11, 8, 18, 30, tzinfo=UTC)
+    )
 
 
 @pytest.mark.usefixtures("quick")

@@ -135,7 +135,7 @@ def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
 
     result = found(*other)
 
-    assert (5, 4) == (result.compared, result.met)
+    assert (5, 4) == (result.compared, result.matches)
     assert (
         CorporateAction("A", WEDNESDAY, None, MONDAY, 100, 50, is_likely=True),
         CorporateAction("A", THURSDAY, Fraction(1, 5), WEDNESDAY, 50, 10),
@@ -219,7 +219,9 @@ def test_the_day_s_quotes_are_exact(
     after = Bar("A", TUESDAY, last_price, last_price, last_price, last_price, close, 1e3, 1e6)
 
     change = corporate_actions.judge_terms(
-        after, [bar("A", MONDAY, close, close)], corporate_actions.derive_quoted_close(last_price, percent_change)
+        after,
+        [bar("A", MONDAY, close, close)],
+        corporate_actions.derive_quoted_close(last_price, percent_change),
     )
 
     assert (certainty, factor) == (change.certainty, None if change.factor is None else str(change.factor))
@@ -399,7 +401,9 @@ def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -
     assert sentence == corporate_actions.describe(action)
 
 
-def declared(*terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()) -> corporate_actions.DeclaredSplits:
+def declared(
+    *terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()
+) -> corporate_actions.DeclaredSplits:
     """What the user of a market says."""
     return corporate_actions.find_declared_splits(
         Calendar("own", "UTC", declared_splits=terms, symbol_changes=aliases)
@@ -458,7 +462,7 @@ def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
 
     result = corporate_actions.detect(sessions, lambda *_: True)
 
-    assert (45_816, 45_814) == (result.compared, result.met)
+    assert (45_816, 45_814) == (result.compared, result.matches)
     assert {
         "POCL": "2/5", "JLHL": "1/5", "HARDWYN": "3/4", "IVZINNIFTY": "1/10", "TEMBO": "1/10", "GENESYS": "2/3",
         "NARMADA": "None", "TRIVENI": "None", "INOXGREEN": "None",

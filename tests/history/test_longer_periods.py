@@ -141,7 +141,7 @@ def test_a_year() -> None:
         for previous in [200.0 if symbol == "X" and day < split else 100.0]
     ]
     made = summary.make(bars, calendar, snapshot(0.0).quotes, SESSION, ("250d",))
-    since = made.bases["250d"].since
+    since = made.starts["250d"].date
     assert since
     wrong, right = (snapshot(percent, since) for percent in (-50.0, 2.0))
 

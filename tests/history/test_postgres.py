@@ -39,29 +39,29 @@ def database(place: Place) -> str:
 def test_one_machine_has_the_turn(postgres: Place) -> None:
     """While one has it the other does not; when it is done it is done for both; the next one is free again."""
     with postgres.open() as one, postgres.open() as two:
-        with one.turn(MARKET, SLOT) as is_ones:
-            with two.turn(MARKET, SLOT) as is_twos:
+        with one.claim_tick(MARKET, SLOT) as is_ones:
+            with two.claim_tick(MARKET, SLOT) as is_twos:
                 assert (True, False) == (is_ones, is_twos)
-            with two.turn(MARKET, NEXT_SLOT) as is_twos:
+            with two.claim_tick(MARKET, NEXT_SLOT) as is_twos:
                 assert not is_twos  # a run that takes longer than its interval
-            with two.turn("other", SLOT) as is_twos:
+            with two.claim_tick("other", SLOT) as is_twos:
                 assert is_twos
-        with two.turn(MARKET, SLOT) as is_twos:
+        with two.claim_tick(MARKET, SLOT) as is_twos:
             assert not is_twos
-        with one.turn(MARKET, SLOT) as is_ones:
+        with one.claim_tick(MARKET, SLOT) as is_ones:
             assert not is_ones
-        with two.turn(MARKET, NEXT_SLOT) as is_twos:
+        with two.claim_tick(MARKET, NEXT_SLOT) as is_twos:
             assert is_twos
 
 
 def test_a_turn_that_failed_is_free_again(postgres: Place) -> None:
     """A machine that could not publish leaves the turn to the other."""
     with postgres.open() as one, postgres.open() as two:
-        with pytest.raises(KeyError), one.turn(MARKET, SLOT) as is_ones:
+        with pytest.raises(KeyError), one.claim_tick(MARKET, SLOT) as is_ones:
             assert is_ones
             raise KeyError("not published")
 
-        with two.turn(MARKET, SLOT) as is_twos:
+        with two.claim_tick(MARKET, SLOT) as is_twos:
             assert is_twos
 
 
@@ -69,7 +69,7 @@ def test_a_file_is_one_machines(sqlite: Place) -> None:
     """Where nobody shares the history every turn is one's own, again and again."""
     with sqlite.open() as store:
         for _ in range(2):
-            with store.turn(MARKET, SLOT) as is_ours:
+            with store.claim_tick(MARKET, SLOT) as is_ours:
                 assert is_ours
 
 
@@ -95,7 +95,7 @@ def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) 
 def test_a_table_that_is_missing(postgres: Place, postgresql: Postgresql) -> None:
     """A shared database is nobody's to rename: the sentence says what to do."""
     postgres.open().close()
-    postgresql.sql("DROP TABLE heatmap.market.bars", database(postgres))
+    postgresql.sql("DROP TABLE heatmap.bars", database(postgres))
 
     with pytest.raises(
         HistoryImpossible, match="lacks the table bars: restore it from a backup, or drop the schema heatmap"

@@ -48,7 +48,7 @@ def through(place: Place, port: int) -> Place:
 def use(store: Store) -> None:
     """Do a bit of everything."""
     store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
-    with store.turn(MARKET, at(MONDAY, 10)):
+    with store.claim_tick(MARKET, at(MONDAY, 10)):
         store.status()
 
 
@@ -155,14 +155,14 @@ def test_a_part_is_reserved_for_giving_turns_back(postgres: Place) -> None:
     """What was published is noted as done, also where the rest of the history's time is used up."""
     slot = at(MONDAY, 10)
     with open_store(postgres.options, postgres.folder, pytest.fail, Deadline(80)) as store:
-        with store.turn(MARKET, slot) as is_ours:
+        with store.claim_tick(MARKET, slot) as is_ours:
             assert is_ours
             connection: Any = store._database
             connection._connection._left = connection._connection._reserved + 0.01
             with pytest.raises(HistoryError, match="has used up its part"):
                 store.status()
     with postgres.open() as other:
-        turn = other.turn(MARKET, slot)
+        turn = other.claim_tick(MARKET, slot)
         assert (False, True) == (turn.__enter__(), turn.is_done)
 
 

@@ -524,8 +524,8 @@ def test_a_file_of_the_first_version(sqlite: Place) -> None:
         connection.execute("INSERT INTO sessions VALUES ('nse', '2026-07-20', NULL, 1)")
 
     with sqlite.open() as store:
-        store.keep_notes("nse", {"a": b"1"})
-        assert ((date(2026, 7, 20),), b"1") == (store.sessions("nse"), store.note("nse", "a"))
+        store.share_values("nse", {"a": b"1"})
+        assert ((date(2026, 7, 20),), b"1") == (store.sessions("nse"), store.shared_value("nse", "a"))
     assert [] == sqlite.warnings
 
 

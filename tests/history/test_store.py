@@ -351,14 +351,16 @@ def test_a_clock_that_jumps_ahead_forgets_nothing(place: Place) -> None:
 def test_notes(place: Place) -> None:
     """The newest under each name, by market; all of them or none."""
     with place.open() as store:
-        assert store.note("nse", "a") is None
-        store.keep_notes("nse", {"a": b"\x00\xff", "b": b""})
-        store.keep_notes("bse", {"a": b"other"})
-        store.keep_notes("nse", {"a": b"newer"})
+        assert store.shared_value("nse", "a") is None
+        store.share_values("nse", {"a": b"\x00\xff", "b": b""})
+        store.share_values("bse", {"a": b"other"})
+        store.share_values("nse", {"a": b"newer"})
         with pytest.raises(HistoryError):
-            store.keep_notes("nse", {"a": b"newest", "b": None})  # type: ignore[dict-item]
+            store.share_values("nse", {"a": b"newest", "b": None})  # type: ignore[dict-item]
     with place.open() as store:
-        found = [store.note(market, name) for market, name in (("nse", "a"), ("nse", "b"), ("bse", "a"))]
+        found = [
+            store.shared_value(market, name) for market, name in (("nse", "a"), ("nse", "b"), ("bse", "a"))
+        ]
     assert [b"newer", b"", b"other"] == found
 
 

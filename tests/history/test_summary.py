@@ -67,10 +67,10 @@ def test_sessions_are_counted_not_days() -> None:
     """Five sessions before Thursday 17 Sep 2026 is 9 Sep: a holiday on the 14th and a weekend lie between."""
     digest = made(walk(DAYS, CLOSES), quotes(150, 139))
 
-    assert (5, date(2026, 9, 9), "") == digest.bases["5d"][:3]
+    assert (5, date(2026, 9, 9), "") == digest.starts["5d"][:3]
     assert DAYS[-5] == date(2026, 9, 9)
     assert date(2026, 9, 14) not in DAYS
-    assert {"A": 135.0, "B": 136.0, "C": 137.0, "D": 138.0} == digest.bases["5d"].closes
+    assert {"A": 135.0, "B": 136.0, "C": 137.0, "D": 138.0} == digest.starts["5d"].closes
 
 
 def test_a_session_on_a_sunday_counts() -> None:
@@ -81,7 +81,7 @@ def test_a_session_on_a_sunday_counts() -> None:
     digest = made(walk(days, CLOSES[:10]), quotes(120, 109), "2d", session=session)
 
     assert date(2026, 2, 1) == days[-1]
-    assert date(2026, 1, 30) == digest.bases["2d"].since
+    assert date(2026, 1, 30) == digest.starts["2d"].date
 
 
 def test_the_year_to_date_starts_at_last_year_s_close() -> None:
@@ -89,13 +89,13 @@ def test_the_year_to_date_starts_at_last_year_s_close() -> None:
     session = date(2026, 1, 5)
     days = markets.sessions_before(NSE, session, 6)
 
-    found = made(walk(days, CLOSES[:6]), quotes(120, 105), "ytd", session=session).bases["ytd"]
+    found = made(walk(days, CLOSES[:6]), quotes(120, 105), "ytd", session=session).starts["ytd"]
     first = [day for day in days if day.year == 2025][-1]
     assert (sum(day.year == 2026 for day in days) + 1, first) == found[:2]
 
-    short = made(walk(days[-2:], CLOSES[:2]), quotes(120, 101), "ytd", session=session).bases["ytd"]
-    assert None is short.since
-    assert "it takes the last session of 2025; the history has 2 sessions, since " in short.lack
+    short = made(walk(days[-2:], CLOSES[:2]), quotes(120, 101), "ytd", session=session).starts["ytd"]
+    assert None is short.date
+    assert "it takes the last session of 2025; the history has 2 sessions, since " in short.reason_missing
 
 
 def test_a_gap_is_a_session_all_the_same() -> None:
@@ -105,13 +105,13 @@ def test_a_gap_is_a_session_all_the_same() -> None:
 
     digest = made(bars, quotes(150, 139), "3d", "5d")
 
-    assert (DAYS[-5], DAYS[-3]) == (digest.bases["5d"].since, digest.dates[-3])
-    assert (gap, 2) == (digest.gap, digest.held)
+    assert (DAYS[-5], DAYS[-3]) == (digest.starts["5d"].date, digest.dates[-3])
+    assert (gap, 2) == (digest.gap, digest.consecutive)
     assert (135.0, 136.0, 137.0, 138.0, 139.0) == digest.closes["A"][-5:]
     assert 39 == digest.streaks["A"]
-    starts_there = digest.bases["3d"]
-    assert None is starts_there.since
-    assert f"heatmap history backfill --from {gap} --to {gap}" in starts_there.lack
+    starts_there = digest.starts["3d"]
+    assert None is starts_there.date
+    assert f"heatmap history backfill --from {gap} --to {gap}" in starts_there.reason_missing
 
 
 def test_two_missing_sessions_leave_one_unknown() -> None:
@@ -128,7 +128,7 @@ def test_yesterday_missing_is_today_s_previous_close() -> None:
     """A machine that was off yesterday still has yesterday's closes, from today's quotes."""
     digest = made(walk(DAYS[:-1], CLOSES[:-1]), quotes(150, 139))
 
-    assert (DAYS[-1], 0) == (digest.gap, digest.held)
+    assert (DAYS[-1], 0) == (digest.gap, digest.consecutive)
     assert (138.0, 139.0) == digest.closes["A"][-2:]
 
 
@@ -147,7 +147,7 @@ def test_what_a_split_may_hide_in_a_gap_is_unknown() -> None:
     digest = made(bars, today)
 
     assert (None, None, 68.5, 69.0, 69.5) == digest.closes["A"][-5:]
-    assert {"B", "C", "D"} == set(digest.bases["5d"].closes)
+    assert {"B", "C", "D"} == set(digest.starts["5d"].closes)
 
 
 def test_a_day_without_trade_is_no_session() -> None:
@@ -158,8 +158,8 @@ def test_a_day_without_trade_is_no_session() -> None:
     digest = made(walk(days, CLOSES[:-1]), quotes(150, 138))
 
     assert holiday not in digest.dates
-    assert (None, 39) == (digest.gap, digest.held)
-    assert DAYS[-6] == digest.bases["5d"].since
+    assert (None, 39) == (digest.gap, digest.consecutive)
+    assert DAYS[-6] == digest.starts["5d"].date
 
 
 def test_a_session_that_the_calendar_does_not_know_counts() -> None:
@@ -170,7 +170,7 @@ def test_a_session_that_the_calendar_does_not_know_counts() -> None:
     digest = made(walk(days, CLOSES), quotes(150, 139))
 
     assert saturday in digest.dates
-    assert DAYS[-4] == digest.bases["5d"].since
+    assert DAYS[-4] == digest.starts["5d"].date
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_an_action_of_today(previous: float, expected: float | None) -> None:
     digest = made(walk(DAYS, CLOSES), today)
 
     assert expected == (
-        pytest.approx(digest.bases["5d"].closes["A"]) if expected else digest.bases["5d"].closes.get("A")
+        pytest.approx(digest.starts["5d"].closes["A"]) if expected else digest.starts["5d"].closes.get("A")
     )
-    assert (expected not in {None, 135.0}) == ("A" in digest.bases["5d"].adjusted)
+    assert (expected not in {None, 135.0}) == ("A" in digest.starts["5d"].adjusted_symbols)
 
 
 def test_a_split_within_the_period_changes_volumes_too() -> None:
@@ -227,11 +227,11 @@ def test_what_the_user_says_of_an_action_counts(day: date, missing: bool) -> Non
     today = [Quote("A", 0.0, last_price=78.0, previous_close=72.28), *quotes(150, 139)[1:]]
     calendar = replace(NSE, declared_splits=(DeclaredSplit("A", day, 52, 100),))
 
-    assert "A" not in made(bars, today).bases["5d"].closes
+    assert "A" not in made(bars, today).starts["5d"].closes
     digest = made(bars, today, calendar=calendar)
 
-    assert 135 * 0.52 == pytest.approx(digest.bases["5d"].closes["A"])
-    assert {"A"} == digest.bases["5d"].adjusted
+    assert 135 * 0.52 == pytest.approx(digest.starts["5d"].closes["A"])
+    assert {"A"} == digest.starts["5d"].adjusted_symbols
     assert tuple(close * 0.52 for close in CLOSES[-5:]) == pytest.approx(digest.closes["A"][-5:])
 
 
@@ -262,7 +262,7 @@ def test_a_break_that_no_ratio_explains_is_unknown() -> None:
 
     digest = made(dropped(DAYS[-3], 0.38), today, "2d", "5d")
 
-    assert ("A" in digest.bases["2d"].closes, "A" in digest.bases["5d"].closes) == (True, False)
+    assert ("A" in digest.starts["2d"].closes, "A" in digest.starts["5d"].closes) == (True, False)
     assert (None, None, *(close * 0.38 for close in CLOSES[-3:])) == pytest.approx(digest.closes["A"][-5:])
     assert (None, None, 1, 1, 1) == digest.factors["A"][-5:]
     assert TermsBreak(DAYS[-3], is_gap=False) == digest.breaks["A"]
@@ -284,8 +284,8 @@ def test_a_probable_split_is_adjusted_and_called_a_guess() -> None:
     assert {"A": DAYS[-3]} == digest.guesses
     assert {} == digest.breaks
     assert [("A", DAYS[-3], "1/2")] == [pending[:3] for pending in digest.pending]
-    assert {"A"} == digest.bases["5d"].adjusted
-    assert frozenset() == digest.bases["2d"].adjusted
+    assert {"A"} == digest.starts["5d"].adjusted_symbols
+    assert frozenset() == digest.starts["2d"].adjusted_symbols
     # With a crowd it is no bonus.
     assert "A" in made(dropped(DAYS[-3], 0.5, 9.0), today).breaks
 
@@ -308,7 +308,7 @@ def test_a_tick_of_the_day_makes_it_certain(
 
     digest = summary.make(bars, NSE, today, SESSION, ("5d",), quoted)
 
-    assert expected == ("A" in digest.bases["5d"].closes, digest.guesses, digest.breaks)
+    assert expected == ("A" in digest.starts["5d"].closes, digest.guesses, digest.breaks)
     assert [("A", DAYS[-3])] == asked
 
 
@@ -318,7 +318,7 @@ def test_a_body_that_keeps_the_old_close_on_the_day_itself() -> None:
 
     digest = made(walk(DAYS, CLOSES), today)
 
-    assert 67.5 == pytest.approx(digest.bases["5d"].closes["A"])
+    assert 67.5 == pytest.approx(digest.starts["5d"].closes["A"])
     assert ({}, {}) == (digest.guesses, digest.breaks)
 
 
@@ -331,7 +331,7 @@ def test_an_action_declared_for_a_day_without_a_session_counts_from_the_next() -
 
     digest = made(dropped(tuesday, 0.38), today, calendar=calendar)
 
-    assert 135 * 0.38 == pytest.approx(digest.bases["5d"].closes["A"])
+    assert 135 * 0.38 == pytest.approx(digest.starts["5d"].closes["A"])
     assert () == digest.pending
 
 
@@ -356,8 +356,8 @@ def test_a_share_listed_inside_the_period_is_unknown() -> None:
 
     digest = made(bars, quotes(150, 139), "3d", "5d")
 
-    assert "D" not in digest.bases["5d"].closes
-    assert 140.0 == digest.bases["3d"].closes["D"]
+    assert "D" not in digest.starts["5d"].closes
+    assert 140.0 == digest.starts["3d"].closes["D"]
 
 
 def test_a_new_symbol_has_the_old_one_s_past() -> None:
@@ -368,8 +368,8 @@ def test_a_new_symbol_has_the_old_one_s_past() -> None:
         for found in walk(DAYS, CLOSES)
     ]
 
-    assert 135.0 == made(bars, quotes(150, 139), calendar=calendar).bases["5d"].closes["A"]
-    assert "A" not in made(bars, quotes(150, 139)).bases["5d"].closes
+    assert 135.0 == made(bars, quotes(150, 139), calendar=calendar).starts["5d"].closes["A"]
+    assert "A" not in made(bars, quotes(150, 139)).starts["5d"].closes
 
 
 def test_of_nothing_there_is_nothing() -> None:
@@ -378,7 +378,7 @@ def test_of_nothing_there_is_nothing() -> None:
 
     assert ((), 0, None) == digest[:3]
     assert "it takes 5 sessions before this one; the history has 0 sessions: heatmap history backfill" in (
-        digest.bases["5d"].lack
+        digest.starts["5d"].reason_missing
     )
     assert {"A": 0, "B": 0, "C": 0, "D": 0} == digest.streaks
 
@@ -417,12 +417,12 @@ def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
         found = asked(store, tmp_path, ("5d", "60d", "ytd")).digest(quotes, SESSION)
 
     expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
-    assert set(expected.bases) == set(found.bases)
+    assert set(expected.starts) == set(found.starts)
     assert json.loads(json.dumps(expected.closes)) == json.loads(json.dumps(found.closes))
-    for name, base in expected.bases.items():
-        assert base.closes == found.bases[name].closes
-        assert (base.since, base.sessions, base.lack) == (
-            found.bases[name].since,
-            found.bases[name].sessions,
-            found.bases[name].lack,
+    for name, base in expected.starts.items():
+        assert base.closes == found.starts[name].closes
+        assert (base.date, base.sessions, base.reason_missing) == (
+            found.starts[name].date,
+            found.starts[name].sessions,
+            found.starts[name].reason_missing,
         )

@@ -27,7 +27,7 @@ from heatmap.history.store import open_store
 from tests.history.figures import MARKET, MONDAY, at
 postgres.LEASE_SPARE_SECONDS = {LEASE_SECONDS} - postgres.STEP_SECONDS
 store = open_store(HistoryOptions(url=sys.argv[1], password_env=sys.argv[2]), Path(), print)
-with store.turn(MARKET, at(MONDAY, 10, 5)) as ours:
+with store.claim_tick(MARKET, at(MONDAY, 10, 5)) as ours:
     print(ours, flush=True)
     sys.stdin.read()
 """
@@ -55,7 +55,7 @@ def take(url: str) -> subprocess.Popen[bytes]:
 def can_take(place: Place) -> bool:
     """Whether the turn is free for one more machine, which then gives it back undone."""
     with place.open() as store:
-        turn = store.turn(MARKET, SLOT)
+        turn = store.claim_tick(MARKET, SLOT)
         is_ours = turn.__enter__()
         turn.__exit__(KeyError, KeyError("not published"), None)
         return is_ours
@@ -113,7 +113,7 @@ def test_a_lock_of_an_open_session_holds_nobody(postgres: Place, postgresql: Pos
 def test_a_turn_that_was_lost_is_not_done(postgres: Place, lease: None) -> None:
     """Who has slept is told so, and cannot say that the tick is done: it is the other's now."""
     with postgres.open() as one, postgres.open() as two:
-        lost, taken = one.turn(MARKET, SLOT), two.turn(MARKET, SLOT)
+        lost, taken = one.claim_tick(MARKET, SLOT), two.claim_tick(MARKET, SLOT)
         assert lost.__enter__()
         assert lost.renew()
         assert not taken.__enter__()
@@ -125,17 +125,17 @@ def test_a_turn_that_was_lost_is_not_done(postgres: Place, lease: None) -> None:
         assert (True, False) == (taken.renew(), taken.is_done)
         taken.__exit__(None, None, None)
 
-        again = one.turn(MARKET, SLOT)
+        again = one.claim_tick(MARKET, SLOT)
         assert not again.__enter__()
-        assert (True, SLOT) == (again.is_done, again.last_done)
+        assert (True, SLOT) == (again.is_done, again.last_done_slot)
 
 
 def test_a_turn_that_nobody_took_meanwhile_is_kept(postgres: Place, lease: None) -> None:
     """A machine that slept and was alone goes on."""
-    with postgres.open() as store, store.turn(MARKET, SLOT) as is_ours:
+    with postgres.open() as store, store.claim_tick(MARKET, SLOT) as is_ours:
         assert is_ours
         time.sleep(LEASE_SECONDS + 0.1)
-        turn = store.turn(MARKET, SLOT)
+        turn = store.claim_tick(MARKET, SLOT)
         assert turn.__enter__()
         assert turn.renew()
 
@@ -144,7 +144,7 @@ def test_tables_of_an_earlier_version(postgres: Place, postgresql: Postgresql) -
     """Its turns table gets what it lacks, keeps the slot that was done, and still serves that version."""
     assert postgres.options.url
     name = postgres.options.url.rpartition("/")[2]
-    with postgres.open() as store, store.turn(MARKET, SLOT) as is_ours:
+    with postgres.open() as store, store.claim_tick(MARKET, SLOT) as is_ours:
         assert is_ours
     for column in ("holder", "ends"):
         postgresql.sql(f"ALTER TABLE heatmap.turns DROP COLUMN {column}", name)
@@ -161,7 +161,7 @@ def test_tables_of_an_earlier_version(postgres: Place, postgresql: Postgresql) -
 def test_behind_a_pooler(pooled: Place, lease: None) -> None:
     """Whichever session the pooler gives: one has the turn, and it ends."""
     with pooled.open() as one, pooled.open() as two:
-        first, second = one.turn(MARKET, SLOT), two.turn(MARKET, SLOT)
+        first, second = one.claim_tick(MARKET, SLOT), two.claim_tick(MARKET, SLOT)
         assert (True, False) == (first.__enter__(), second.__enter__())
         time.sleep(LEASE_SECONDS + 0.1)
         assert (True, False) == (second.__enter__(), first.renew())
@@ -169,6 +169,6 @@ def test_behind_a_pooler(pooled: Place, lease: None) -> None:
 
 def test_machines_of_different_ways(postgres: Place, pooled: Place) -> None:
     """One reaches the database through the pooler, one without."""
-    with pooled.open() as one, one.turn(MARKET, SLOT) as is_ours:
+    with pooled.open() as one, one.claim_tick(MARKET, SLOT) as is_ours:
         assert is_ours
         assert not can_take(replace(postgres))

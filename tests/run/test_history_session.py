@@ -385,7 +385,7 @@ def test_a_bug_in_the_history_costs_no_page(tmp_path: Path, monkeypatch: pytest.
         message = "nobody thought of that"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(Store, "packed", fail)
+    monkeypatch.setattr(Store, "encoded_ticks", fail)
     report = one_run.run(config, now=OPEN)
 
     assert (0, 1) == (report.exit_code, target.runs)
@@ -400,7 +400,7 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise RuntimeError(next(words))
 
-    monkeypatch.setattr(Store, "packed", fail)
+    monkeypatch.setattr(Store, "encoded_ticks", fail)
     told = sum(len(one_run.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
 
     assert MOST_TOLD == told

@@ -81,7 +81,7 @@ def lasts(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 def hold(store: Store, now: datetime) -> TickClaim:
     """Take the turn on a further machine."""
-    turn = store.turn("nse-fno", now)
+    turn = store.claim_tick("nse-fno", now)
     assert turn.__enter__()
     return turn
 

@@ -56,7 +56,7 @@ def with_history(snapshot: Snapshot, past: HistoryView, names: Collection[str]) 
 
     quotes = snapshot.quotes
     told = {name for quote in quotes for name in quote.changes}
-    bases = {name: base for name, base in past.digest.bases.items() if name in names and name not in told}
+    bases = {name: base for name, base in past.digest.starts.items() if name in names and name not in told}
     if not bases:
         return snapshot
     prices = [quote.last_price for quote in quotes]
@@ -73,7 +73,7 @@ def with_history(snapshot: Snapshot, past: HistoryView, names: Collection[str]) 
                 quote,
                 changes={
                     **quote.changes,
-                    **{name: Change(found[name][place], base.since) for name, base in bases.items()},
+                    **{name: Change(found[name][place], base.date) for name, base in bases.items()},
                 },
             )
             for place, quote in enumerate(quotes)

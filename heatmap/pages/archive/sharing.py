@@ -30,7 +30,7 @@ def pull_record(store: Store, directory: Path, market: str, warn: Callable[[str]
 
     That happens: a machine that cannot reach the others publishes by itself. Raises HistoryError.
     """
-    content = store.note(market, RECORD)
+    content = store.shared_value(market, RECORD)
     if content is None:
         return
     try:
@@ -83,7 +83,7 @@ def _had(known: record.Record, target: str) -> set[date]:
 
 def pull_days(store: Store, directory: Path, market: str) -> None:
     """Take over the newest days' files as the machine that published last has them. Raises HistoryError."""
-    pages, days = store.note(market, PAGES), store.note(market, DAYS)
+    pages, days = store.shared_value(market, PAGES), store.shared_value(market, DAYS)
     try:
         # A date and nothing else: it becomes part of a file's name.
         newest = {
@@ -126,7 +126,7 @@ def push_days(store: Store, directory: Path, market: str, warn: Callable[[str], 
     }
     days = {str(day): b64encode(day_files.pack(files)).decode() for day, files in newest.items()}
     notes = {RECORD: content, PAGES: json.dumps(pages).encode(), DAYS: json.dumps(days).encode()}
-    store.keep_notes(market, notes)
+    store.share_values(market, notes)
 
 
 def _before(known: record.Record, day: date) -> date | None:

@@ -48,11 +48,11 @@ def describe_missing(
 def _waits(past: HistoryView) -> dict[str, int | None]:
     """Return after how many sessions each period and mode has values; None: not by waiting alone."""
     digest = past.digest
-    bases = {name: base.wait for name, base in digest.bases.items()}
+    bases = {name: base.sessions_to_wait for name, base in digest.starts.items()}
     lengths = {name: period.sessions for name, period in periods_of(past).items()}
     long = [wait for name, wait in bases.items() if wait and lengths.get(name, 0) >= SHORTEST_MOMENTUM]
     return bases | {
-        "bands": max(periods.BAND_SESSIONS - 1 - digest.held, 1),
+        "bands": max(periods.BAND_SESSIONS - 1 - digest.consecutive, 1),
         "momentum": min(long, default=None),
         "volume": None if digest.dates else 1,
         "streak": None if digest.dates else 1,

@@ -62,9 +62,9 @@ def history_data(
         "as_of": snapshot.as_of.isoformat(),
         "periods": {
             name: {
-                "since": wording.format_day(past.digest.bases[name].since),
+                "since": wording.format_day(past.digest.starts[name].date),
                 "label": period.label,
-                "adjusted": len(past.digest.bases[name].adjusted),
+                "adjusted": len(past.digest.starts[name].adjusted_symbols),
             }
             for name, period in over.items()
         },
@@ -83,9 +83,11 @@ def history_data(
             for name, reading in found.items()
         },
         "adjusted": {
-            name: varint.encode(place for place, symbol in enumerate(symbols) if symbol in base.adjusted)
-            for name, base in past.digest.bases.items()
-            if base.adjusted
+            name: varint.encode(
+                place for place, symbol in enumerate(symbols) if symbol in base.adjusted_symbols
+            )
+            for name, base in past.digest.starts.items()
+            if base.adjusted_symbols
         },
         "guesses": _by_period(past, symbols, _guess),
         "doubts": _by_period(past, symbols, _doubt),
@@ -109,7 +111,7 @@ def _by_period(
     """Return what there is to tell of stocks over each period, without those of which there is nothing."""
     found = {
         name: {symbol: text for symbol in symbols if (text := tell(past.digest, base, symbol))}
-        for name, base in past.digest.bases.items()
+        for name, base in past.digest.starts.items()
     }
     return {name: texts for name, texts in found.items() if texts}
 
@@ -117,7 +119,7 @@ def _by_period(
 def _guess(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
     """Return that a stock's period rests on a split or bonus that is only probable; "" where it does not."""
     day = digest.guesses.get(symbol)
-    if day is None or base.since is None or base.since >= day or symbol not in base.adjusted:
+    if day is None or base.date is None or base.date >= day or symbol not in base.adjusted_symbols:
         return ""
     return f"This period is adjusted for what was probably a split or bonus on {wording.format_day(day)}."
 
@@ -125,7 +127,7 @@ def _guess(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
 def _doubt(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
     """Return why a stock's prices are not comparable over a period; "" where they are."""
     found = digest.breaks.get(symbol)
-    if found is None or base.since is None or base.since >= found.date:
+    if found is None or base.date is None or base.date >= found.date:
         return ""
     day = wording.format_day(found.date)
     if found.is_gap:
@@ -136,7 +138,7 @@ def _doubt(digest: EarlierSessions, base: PeriodStart, symbol: str) -> str:
 def periods_of(past: HistoryView) -> dict[str, Period]:
     """Return the history's periods, the shortest first; the year's is as long as the year has been."""
     found = []
-    for name, base in past.digest.bases.items():
+    for name, base in past.digest.starts.items():
         known = periods.parse_period(name)
         if known:
             found.append(known._replace(sessions=base.sessions))
@@ -148,7 +150,7 @@ def _changes(past: HistoryView, quotes: Sequence[Quote]) -> dict[str, measures.V
     prices = [quote.last_price for quote in quotes]
     return {
         name: history_measures.period_changes(prices, [base.closes.get(quote.symbol) for quote in quotes])
-        for name, base in past.digest.bases.items()
+        for name, base in past.digest.starts.items()
     }
 
 
@@ -187,7 +189,7 @@ def _read_all(
             lacks[name] = lack or f"it takes {chosen.required_data}"
 
     for name, period in over.items():
-        base = digest.bases[name]
+        base = digest.starts[name]
         add("change", period, changes[name])
         if found[f"change {name}"].scores:
             found[f"rs {name}"] = rankings.rank_relative_strength(found[f"change {name}"])
@@ -208,7 +210,7 @@ def _read_all(
     usual = [past.usual.volumes.get(quote.symbol) for quote in quotes]
     add("volume", day, history_measures.volume_ratios(quotes, usual))
     ranges = [past.opening.ranges.get(quote.symbol) for quote in quotes]
-    add("opening-range", day, history_measures.breakouts(prices, ranges), past.opening.lack)
+    add("opening-range", day, history_measures.breakouts(prices, ranges), past.opening.reason_missing)
     before = [
         None if close is None else digest.streaks.get(quote.symbol)
         for quote, close in zip(quotes, yesterday, strict=True)

@@ -72,10 +72,10 @@ class PastReader(NamedTuple):
         """Return what there is to tell beside a snapshot of `session`."""
         quotes = snapshot.quotes
         now = Tick(snapshot.as_of, phase, tick_codec.make_rows(quotes))
-        earlier = [tick for tick in self.store.packed(self.market, session) if tick.as_of != now.as_of]
+        earlier = [tick for tick in self.store.encoded_ticks(self.market, session) if tick.as_of != now.as_of]
         digest, lines = self._earlier_sessions(quotes, session)
         hours = phases.session_on(self.calendar, session)
-        by_opening = self.store.unpacked(self.market, _by_opening(earlier, hours))
+        by_opening = self.store.decode(self.market, _by_opening(earlier, hours))
         return HistoryView(
             session=session,
             digest=digest,
@@ -147,7 +147,7 @@ class PastReader(NamedTuple):
         def extended(tape: ReplayTrack, wanted: Sequence[str]) -> ReplayTrack:
             for minute in wanted[len(tape.seen) :]:
                 tick = ticks[minute]
-                found = self.store.unpacked(self.market, [tick]) if isinstance(tick, EncodedTick) else [tick]
+                found = self.store.decode(self.market, [tick]) if isinstance(tick, EncodedTick) else [tick]
                 for moment in found:  # none, where it is damaged
                     tape.add(minute, moment.rows)
                 tape.seen.append(_mark(tick))
@@ -275,15 +275,18 @@ def _factors(digest: EarlierSessions, day: date) -> dict[str, float | None]:
 
 
 def _encoded(digest: EarlierSessions) -> dict[str, Any]:
-    bases = {
-        name: base._asdict()
-        | {"since": base.since and base.since.isoformat(), "adjusted": sorted(base.adjusted)}
-        for name, base in digest.bases.items()
+    starts = {
+        name: start._asdict()
+        | {
+            "date": start.date and start.date.isoformat(),
+            "adjusted_symbols": sorted(start.adjusted_symbols),
+        }
+        for name, start in digest.starts.items()
     }
     return digest._asdict() | {
         "dates": [day.isoformat() for day in digest.dates],
         "gap": digest.gap and digest.gap.isoformat(),
-        "bases": bases,
+        "starts": starts,
         "breaks": {symbol: [found.date.isoformat(), found.is_gap] for symbol, found in digest.breaks.items()},
         "guesses": {symbol: day.isoformat() for symbol, day in digest.guesses.items()},
         "pending": pending_actions.encode(digest.pending),
@@ -292,11 +295,12 @@ def _encoded(digest: EarlierSessions) -> dict[str, Any]:
 
 def _decoded(document: Mapping[str, Any]) -> tuple[EarlierSessions, Mapping[str, Sparkline]]:
     """Return the digest and the lines of what was kept."""
-    bases = {}
-    for name, kept in document["bases"].items():
-        fields = {field: kept[field] for field in PeriodStart._fields}
-        since = fields["since"] and date.fromisoformat(fields["since"])
-        bases[name] = PeriodStart(**fields | {"since": since, "adjusted": frozenset(fields["adjusted"])})
+    starts = {}
+    for name, start in document["starts"].items():
+        fields = {field: start[field] for field in PeriodStart._fields}
+        day = fields["date"] and date.fromisoformat(fields["date"])
+        symbols = frozenset(fields["adjusted_symbols"])
+        starts[name] = PeriodStart(**fields | {"date": day, "adjusted_symbols": symbols})
     fields = {field: document[field] for field in EarlierSessions._fields}
     gap = fields["gap"] and date.fromisoformat(fields["gap"])
     dates = tuple(map(date.fromisoformat, fields["dates"]))
@@ -309,7 +313,7 @@ def _decoded(document: Mapping[str, Any]) -> tuple[EarlierSessions, Mapping[str,
         "guesses": {symbol: date.fromisoformat(day) for symbol, day in fields["guesses"].items()},
         "pending": pending_actions.decode(fields["pending"]),
     }
-    return EarlierSessions(**fields | parts | {"dates": dates, "gap": gap, "bases": bases}), lines
+    return EarlierSessions(**fields | parts | {"dates": dates, "gap": gap, "starts": starts}), lines
 
 
 def _mark(tick: EncodedTick | Tick) -> list[str | int]:

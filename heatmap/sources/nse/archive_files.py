@@ -32,7 +32,7 @@ PAGE = "/all-reports"  # where a person would find the archives
 class ArchiveFolder:
     """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
 
-    patience: int | None = None
+    max_missing_in_a_row: int | None = None
     may_be_trimmed = True
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class ArchiveFolder:
         """Return the files of a day."""
         return self._names.get(day, [])
 
-    def other(self, path: str) -> str | None:
+    def locate(self, path: str) -> str | None:
         """Return the file that the exchange has at this path; None where it is not there."""
         name = path.rpartition("/")[2]
         return name if (self._path / name).is_file() else None
@@ -84,7 +84,7 @@ class ArchiveServer:
     page is visited for its cookies; a second one ends it.
     """
 
-    patience: int | None = 3
+    max_missing_in_a_row: int | None = 3
     may_be_trimmed = False
 
     def __init__(
@@ -106,7 +106,7 @@ class ArchiveServer:
         """Return the addresses of a day's archives."""
         return [self._base + path for path in bhavcopy.archive_paths(day)]
 
-    def other(self, path: str) -> str:
+    def locate(self, path: str) -> str:
         """Return the address of another file, by its path."""
         return self._base + path
 

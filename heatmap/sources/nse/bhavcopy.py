@@ -175,7 +175,9 @@ def _read_bars(form: _Format, header: Sequence[str], rows: Iterable[list[str]], 
     return Archive(tuple(bar for _, bar in found.values()), dropped)
 
 
-def _read_share_rows(form: _Format, header: Sequence[str], rows: Iterable[list[str]]) -> Iterator[dict[str, str] | None]:
+def _read_share_rows(
+    form: _Format, header: Sequence[str], rows: Iterable[list[str]]
+) -> Iterator[dict[str, str] | None]:
     """Yield the rows of shares, by column; None for one that lacks some. Raises where that is the last."""
     is_cut = False
     for number, row in enumerate(rows):

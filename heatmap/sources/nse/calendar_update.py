@@ -127,7 +127,7 @@ class Update(NamedTuple):
     before: Calendar
     after: Calendar
     new: tuple[CalendarChange, ...]
-    own: tuple[CalendarChange, ...]
+    user_differences: tuple[CalendarChange, ...]
 
 
 def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: date, above: str = "") -> Update:

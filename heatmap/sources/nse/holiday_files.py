@@ -117,7 +117,7 @@ def _read_usable(path: Path, packaged: Calendar) -> str:
 def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
     """Raise ConfigError where an older block of the overrides file hides what a list has."""
     own = overrides.read_dates(overrides_file.remove_block(file.above))
-    hidden = [change for update in updates for change in update.own if change.day not in own]
+    hidden = [change for update in updates for change in update.user_differences if change.day not in own]
     if hidden:
         problem = (
             f"{file.path} cannot keep the list, for an older one in the overrides file has another entry for "

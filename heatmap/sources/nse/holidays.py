@@ -40,7 +40,7 @@ class Holidays(NamedTuple):
     year: int
     closed: Mapping[date, str]  # no regular session, weekends among them
     muhurat: Mapping[date, str]  # a session of unknown hours in its place
-    apart: tuple[str, ...] = ()
+    derivatives_differences: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -122,7 +122,10 @@ def _parse_segment(rows: object, name: str) -> tuple[dict[date, str], dict[date,
     muhurat: dict[date, str] = {}
     for row in rows:
         fields = row if isinstance(row, dict) else {}
-        day, description = _parse_day(fields.get("tradingDate")), parsing.clean_text(fields.get("description"))
+        day, description = (
+            _parse_day(fields.get("tradingDate")),
+            parsing.clean_text(fields.get("description")),
+        )
         if day is None or description is None:
             raise SourceReshaped(f"holds a holiday without date or description in its segment {name}")
         if fields.get("weekDay", f"{day:%A}") != f"{day:%A}":

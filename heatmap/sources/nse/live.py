@@ -105,9 +105,9 @@ class Nse(OnlineSource):
                     if _is_final(error) or not site.has_time:
                         break
                 else:
-                    site.keep()
+                    site.save_cookies()
                     return replace(snapshot, clock_offset=site.clock_offset)
-            site.forget()
+            site.forget_cookies()
             raise _combine_failures(site.failures, site.page)
 
 

@@ -84,11 +84,11 @@ class Site:
         self._visit()
         return self._ask(url, read)
 
-    def keep(self) -> None:
+    def save_cookies(self) -> None:
         """Keep the cookies: with them figures came."""
         self._client.cookies.keep()
 
-    def forget(self) -> None:
+    def forget_cookies(self) -> None:
         """Keep no cookie: with them none came."""
         self._client.cookies.forget()
 

@@ -90,7 +90,9 @@ def select_leading_to(changes: Sequence[SymbolChange], symbols: Collection[str])
     return tuple(change for change in changes if change.new in wanted)
 
 
-def with_saved_changes(calendar: Calendar, state_directory: Path, symbols: Collection[str] | None = None) -> Calendar:
+def with_saved_changes(
+    calendar: Calendar, state_directory: Path, symbols: Collection[str] | None = None
+) -> Calendar:
     """Return a calendar of the exchange with the changes that are kept; another calendar as it is.
 
     Of `symbols` only; None: of all. What the calendar has itself comes first.

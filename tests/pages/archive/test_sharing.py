@@ -74,7 +74,7 @@ def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa:
     record.save(tmp_path, "nse", of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
     told: list[str] = []
     with sqlite.open() as store:
-        store.keep_notes("nse", {sharing.RECORD: b"[]"})
+        store.share_values("nse", {sharing.RECORD: b"[]"})
         sharing.pull_record(store, tmp_path, "nse", told.append)
 
     assert {FRIDAY: PAGE} == known(tmp_path)
@@ -92,12 +92,12 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
             tmp_path / "there",
             *(ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)),
         )
-        note = store.note("nse", sharing.DAYS) or b""
-        store.keep_notes("nse", {sharing.DAYS: note[:-200] + b"A" + note[-199:]})
+        note = store.shared_value("nse", sharing.DAYS) or b""
+        store.share_values("nse", {sharing.DAYS: note[:-200] + b"A" + note[-199:]})
         with pytest.raises(HistoryNonsense, match="damaged: this machine's own hold"):
             sharing.pull_days(store, here, "nse")
         assert [FRIDAY] == [*day_files.find(here, "nse")]
-        store.keep_notes("nse", {sharing.DAYS: note})
+        store.share_values("nse", {sharing.DAYS: note})
         sharing.pull_days(store, here, "nse")
 
     for day in (THURSDAY, FRIDAY):
@@ -111,7 +111,7 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
     with sqlite.open() as store:
         for told in (page[:-200], page):
             pages = {str(THURSDAY): told, str(FRIDAY): page}
-            store.keep_notes("nse", {sharing.PAGES: json.dumps(pages).encode()})
+            store.share_values("nse", {sharing.PAGES: json.dumps(pages).encode()})
             if told is not page:
                 with pytest.raises(HistoryNonsense):
                     sharing.pull_days(store, tmp_path, "nse")

@@ -108,7 +108,7 @@ def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
         found = dict(
             zip((symbols[place] for place in order(reading["order"], len(symbols))), values, strict=False)
         )
-        closes = past.digest.bases[name].closes
+        closes = past.digest.starts[name].closes
         expected = {symbol: round((prices[symbol] / close - 1) * 1e4) for symbol, close in closes.items()}
         assert expected == pytest.approx(found, abs=1)
     assert set(document["readings"]) == {
@@ -192,11 +192,14 @@ def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
     gap = past.digest.dates[-5]
     base = period_starts.find_start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
 
-    assert (None, 1) == (base.since, base.wait)
+    assert (None, 1) == (base.date, base.sessions_to_wait)
     both = set(past.digest.dates) - {gap, past.digest.dates[-4]}
-    assert 2 == period_starts.find_start("5d", past.digest.dates, both, SESSION).wait
-    assert 5 == period_starts.find_start("5d", past.digest.dates, set(), SESSION).wait
-    assert None is period_starts.find_start("5d", past.digest.dates, set(past.digest.dates), SESSION).wait
+    assert 2 == period_starts.find_start("5d", past.digest.dates, both, SESSION).sessions_to_wait
+    assert 5 == period_starts.find_start("5d", past.digest.dates, set(), SESSION).sessions_to_wait
+    assert (
+        None
+        is period_starts.find_start("5d", past.digest.dates, set(past.digest.dates), SESSION).sessions_to_wait
+    )
 
 
 def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
@@ -206,7 +209,7 @@ def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
     document, _ = drawn(past, snapshot)
     found = describe_missing(past, document, markets.nse())
 
-    year = past.digest.bases["ytd"].sessions
+    year = past.digest.starts["ytd"].sessions
     assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in found["periods"]]
     assert 120 < year < 250
     assert ("ytd", "Year to date", "") in found["periods"]

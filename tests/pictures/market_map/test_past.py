@@ -119,8 +119,8 @@ def test_the_opening_range(
     found = figures.find_opening_range([moment(*each) for each in moments], hours(), at(SESSION, *now))
 
     assert expected == found.ranges.get("A")
-    assert lack in found.lack
-    assert bool(lack) == bool(found.lack)
+    assert lack in found.reason_missing
+    assert bool(lack) == bool(found.reason_missing)
 
 
 def test_a_tick_just_after_the_opening_counts() -> None:
@@ -128,7 +128,7 @@ def test_a_tick_just_after_the_opening_counts() -> None:
     found = figures.find_opening_range([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
 
     assert {"A": (8, 12)} == found.ranges
-    assert "opening is known" in figures.find_opening_range([], None, at(SESSION, 10)).lack
+    assert "opening is known" in figures.find_opening_range([], None, at(SESSION, 10)).reason_missing
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
         asked = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
         first, second = (asked.digest((quote,), SESSION) for quote in (opened, later))
 
-    assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.bases["2d"].closes, first.breaks)
-    assert ({"A": 100.0}, {}) == (second.bases["2d"].closes, second.breaks)
+    assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.starts["2d"].closes, first.breaks)
+    assert ({"A": 100.0}, {}) == (second.starts["2d"].closes, second.breaks)
 
 
 def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
@@ -245,5 +245,5 @@ def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
         store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
         digest = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).digest((today,), next_day)
 
-    assert 328.7 * 2 / 3 == pytest.approx(digest.bases["2d"].closes["GENESYS"])
+    assert 328.7 * 2 / 3 == pytest.approx(digest.starts["2d"].closes["GENESYS"])
     assert {"GENESYS": after.date} == digest.guesses

@@ -90,7 +90,7 @@ def test_updating_again_changes_nothing() -> None:
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER)
 
     again = update(NSE, first.text, "own.toml", IN_2027, date(2027, 6, 1))
-    assert (first.text, (), ()) == (again.text, again.new, again.own)
+    assert (first.text, (), ()) == (again.text, again.new, again.user_differences)
 
 
 def test_a_late_closure_is_added() -> None:
@@ -168,7 +168,7 @@ def test_what_the_refusal_advises_settles_it() -> None:
     found = after(shorter, "[[regular]]\ndate = 2026-12-25\n")
     assert "open" == phase(found.after, "2026-12-25T11:00")
     late = after({**LISTED_2026, "2026-09-17": "Late"}, "[[closed]]\ndate = 2026-09-17\n")
-    assert ((), ()) == (late.new, late.own)
+    assert ((), ()) == (late.new, late.user_differences)
 
 
 def test_the_user_s_own_entries_win() -> None:
@@ -183,7 +183,7 @@ date = 2027-03-22
 
     assert "open" == phase(found.after, "2027-10-29T18:30")
     assert "open" == phase(found.after, "2027-03-22T11:00")
-    assert ["2027-03-22 Mon  closed, Holi"] == [str(change) for change in found.own]
+    assert ["2027-03-22 Mon  closed, Holi"] == [str(change) for change in found.user_differences]
     assert 1 == found.text.count("2027-10-29") == found.text.count("2027-03-22")
     assert found.text.endswith("# <<< holidays of 2027\n")
 

@@ -35,7 +35,7 @@ def test_the_segment_of_equities_is_read() -> None:
     assert {SUNDAY_WITH_A_STAR: "Diwali Laxmi Pujan"} == found.muhurat
     assert "Independence Day" == found.closed[date(2026, 8, 15)]  # a Saturday
     assert FEBRUARY_19 not in found.closed
-    assert () == found.apart == found.missing
+    assert () == found.derivatives_differences == found.missing
 
 
 def test_a_star_within_the_description() -> None:
@@ -51,7 +51,7 @@ def test_where_derivatives_differ_it_says_so() -> None:
     assert (
         "2026-12-24 is a holiday for derivatives, not for equities",
         "2026-12-25 is a holiday for equities, not for derivatives",
-    ) == parse(holiday_master(derivatives=derivatives))[0].apart
+    ) == parse(holiday_master(derivatives=derivatives))[0].derivatives_differences
 
 
 def test_a_list_without_a_fixed_holiday_is_not_whole() -> None:
@@ -70,10 +70,10 @@ def test_two_years_at_once() -> None:
     found = parse(both)
 
     assert [parse(holiday_master())[0], parse(holiday_master(MADE_UP_2027))[0]] == [
-        listed._replace(apart=()) for listed in found
+        listed._replace(derivatives_differences=()) for listed in found
     ]
     assert [(), ("2027-06-30 is a holiday for derivatives, not for equities",)] == [
-        listed.apart for listed in found
+        listed.derivatives_differences for listed in found
     ]
 
 
