@@ -211,13 +211,13 @@ class Store:
         return self._database.size_bytes()
 
     def claim_tick(self, market: str, slot: datetime) -> TickClaim:
-        """Return a market's turn for the tick that was due at `slot`, to be taken by `with`.
+        """Return a claim to draw a market's tick that was due at `slot`; enter it with `with`.
 
-        The block gets True where the turn is this machine's: for as long as the block lasts, and until soon
-        after the run's deadline at most. Left without an exception, the turn is done. False: another machine
-        has it, or has done it (`is_done`); `last_done_slot` is the slot that was done last, None where there was
-        none. A file is one machine's, so it is always True: there the state directory's lock keeps two runs
-        apart.
+        The block gets True where this machine has the claim: until the block ends, and at most until soon
+        after the run's deadline. A block that ends without an exception makes the tick done. False: another
+        machine has the claim, or has done the tick (`is_done`). `last_done_slot` is the slot of the last tick
+        that was done, None where none was. A file belongs to one machine, so the block always gets True: the
+        lock of the state directory keeps two runs apart.
         """
         return self._database.claim_tick(market, slot)
 

@@ -125,7 +125,9 @@ def test_what_is_kept(tmp_path: Path) -> None:
     assert (*CHAIN[1:], fresh) == symbols.load(state / "sources")
     assert (*known.symbol_changes, fresh) == symbols.with_saved_changes(known, state).symbol_changes
     assert known == symbols.with_saved_changes(known, state, ["TCS"])
-    assert (*known.symbol_changes, fresh) == symbols.with_saved_changes(known, state, ["NEWER"]).symbol_changes
+    assert (*known.symbol_changes, fresh) == symbols.with_saved_changes(
+        known, state, ["NEWER"]
+    ).symbol_changes
     other = replace(known, name="own hours")
     assert other == symbols.with_saved_changes(other, state)
 
