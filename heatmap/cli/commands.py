@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from heatmap.cli import command_line
 from heatmap.config.loader import FILE_NAME
 from heatmap.system import package_files
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
     from heatmap.config.loader import Config
-
-configuration_path: Path | None = None  # what --config names on this command line; None without it
 
 DISTRIBUTION = "market-heatmap"
 WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
@@ -58,7 +57,7 @@ def heatmap(words: str, configuration: Path | None = None) -> str:
     none either, the command names none: it then works in the current folder alone.
     """
     command = f"{shlex.join(program())} {words}"
-    path = configuration or configuration_path
+    path = configuration or command_line.configuration_path
     if path is None and Path(FILE_NAME).exists():
         path = Path(FILE_NAME)
     if path is None or any(word in words.split() for word in WITHOUT_CONFIGURATION):

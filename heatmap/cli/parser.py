@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from heatmap import __version__
-from heatmap.cli import commands
+from heatmap.cli import command_line
 from heatmap.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -36,11 +36,11 @@ WITH_ACTIONS = ("history", "calendar")  # commands that do nothing by themselves
 
 def dispatch(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    commands.configuration_path = None
+    command_line.configuration_path = None
     try:
         argv = _reorder(argv)
         arguments = _parser(argv).parse_args(argv)
-        commands.configuration_path = arguments.config
+        command_line.configuration_path = arguments.config
         if arguments.config is None or not arguments.config.is_absolute():
             _refuse_missing_folder()
         with stop.handlers():

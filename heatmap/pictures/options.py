@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.analysis.colours import GRADIENTS, UPS
-from heatmap.analysis.modes import MODES
 from heatmap.errors import ConfigError
 from heatmap.market.periods import DAY, parse_period
 from heatmap.pictures import wording
@@ -37,6 +36,8 @@ class Fragment(NamedTuple):
 
 def parse_fragment(name: str) -> Fragment | None:
     """Return the fragment of that name; None for one that cannot be."""
+    from heatmap.analysis.modes import MODES  # a run that finds nothing due does not need it
+
     mode, _, rest = name.partition("-")
     layout, _, theme = rest.partition("-")
     known = mode in MODES and layout in LAYOUTS and theme in {"", *THEMES}
