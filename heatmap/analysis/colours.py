@@ -1,4 +1,4 @@
-"""Fills and inks: separate gradients for gainers and losers, and the text colour readable on each."""
+"""Fills and inks: separate gradients for gainers and losers, and a readable text colour for each fill."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
     from colour import Color
 
-# `colour` takes 20 to 80 µs a step: longer gradients are read off one of this many steps.
+# `colour` takes 20 to 80 µs a step, so longer gradients are interpolated from one with this many steps.
 EXACT_STEPS = 1024
-SHADES = 64  # of each side of a ramp: more than an eye can tell apart
-NEUTRAL = SHADES  # between the two sides of a ramp: the place of what is neither a gain nor a loss
+SHADES = 64  # of each side of a palette: more than an eye can tell apart
+NEUTRAL = SHADES  # the index between the two sides of a palette, for values that are neither gain nor loss
 BLACK, WHITE = "#000000", "#ffffff"
 
 
 class Gradient(NamedTuple):
-    """The four ends of a pair of gradients, in any spelling that `colour` understands.
+    """The four ends of a pair of gradients, in any notation that `colour` reads.
 
     Gainers run from `strongest_gain` to `weakest_gain`, losers from `weakest_loss` to `strongest_loss`.
     """
@@ -30,7 +30,7 @@ class Gradient(NamedTuple):
     strongest_loss: str
 
 
-# By palette, then by how up is shown: "green" (Europe, America, India), "red" (China, Japan, Taiwan),
+# By palette, then by the colour of gains: "green" (Europe, America, India), "red" (China, Japan, Taiwan),
 # or "red-blue" (Korea: up is red, down is blue).
 GRADIENTS = {
     "contrast": {  # the original article's Image B
@@ -43,16 +43,16 @@ GRADIENTS = {
         "red": Gradient("red", "yellow", "yellow", "green"),
         "red-blue": Gradient("red", "#fff0f0", "#f0f4ff", "blue"),
     },
-    # Over slate, for white text throughout. The ends differ in lightness, too: shades grow darker from the
-    # strongest gain to the strongest loss, or the other way round. The hues of a side are near each other, as
-    # `colour` takes the way through those between.
+    # Through slate, always with white text. The ends differ in lightness, too: shades grow darker from the
+    # strongest gain to the strongest loss, or in the other direction. The hues of a side are near each other,
+    # because `colour` goes through all hues between them.
     "muted": {
         "green": Gradient("#1c7c45", "#4b5a56", "#60555a", "#741420"),
         "red": Gradient("#741420", "#60555a", "#4b5a56", "#1c7c45"),
         "red-blue": Gradient("#741420", "#60555a", "#4b5766", "#2563b8"),
     },
-    # Blue and orange stay apart under deuteranopia, protanopia and tritanopia, and both grow darker
-    # with strength, so that lightness alone orders each side.
+    # Blue and orange stay distinct with deuteranopia, protanopia and tritanopia. Both grow darker with
+    # strength, so lightness alone shows the order of each side.
     "colour-blind": {
         "green": Gradient("#08519c", "#c6dbef", "#fdd0a2", "#b35806"),
         "red": Gradient("#b35806", "#fdd0a2", "#c6dbef", "#08519c"),
@@ -61,14 +61,15 @@ GRADIENTS = {
 }
 UPS = ("green", "red", "red-blue")
 ONE_SIDED = {"orange": ("#a63603", "#fee6ce"), "blue": ("#08306b", "#deebf7")}  # deepest to lightest
-UNKNOWN, UNKNOWN_INK = "#6e7781", WHITE  # of what no source knows; the page's stripes make the fill darker
+UNKNOWN, UNKNOWN_INK = "#6e7781", WHITE  # of unknown values; the page's stripes make the fill darker
 AA = 4.5  # the least contrast ratio of text at level AA (WCAG 2.2, 1.4.3)
 
 
 def steps(first: str, last: str, count: int) -> list[str]:
     """Return `count` colours (#rrggbb) from `first` to `last`, both included; none for a count of 0.
 
-    Up to EXACT_STEPS they are those of `colour.Color.range_to`; beyond, within 1/255 a channel of them.
+    Up to EXACT_STEPS they are the colours of `colour.Color.range_to`; for more, each channel differs by at
+    most 1/255.
     """
     from colour import Color
 
@@ -81,7 +82,7 @@ def steps(first: str, last: str, count: int) -> list[str]:
 
 
 def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
-    """Colour by rank: one step a member, so every member of a side has a shade of its own.
+    """Return fills by rank: one step for each value, so each value of a side has its own shade.
 
     `changes` are percent changes in descending order; those of 0 and more count as gains.
     """
@@ -92,7 +93,7 @@ def rank_fills(changes: Sequence[float], gradient: Gradient) -> list[str]:
 
 
 def count_gains(values: Sequence[float]) -> int:
-    """Return how many values have a fill of the gainers' side: those of 0 and more, as in the original."""
+    """Return the number of values on the gainers' side: those of 0 and more, as in the original article."""
     return sum(value >= 0 for value in values)
 
 
@@ -100,7 +101,7 @@ def count_gains(values: Sequence[float]) -> int:
 def palette(gradient: Gradient) -> tuple[str, ...]:
     """Return the 2 x SHADES + 1 fills of a two-sided scale, from the strongest gain to the strongest loss.
 
-    At NEUTRAL stands the middle between the weakest gain and the weakest loss.
+    The fill at NEUTRAL is the middle between the weakest gain and the weakest loss.
     """
     gains = steps(gradient.strongest_gain, gradient.weakest_gain, SHADES)
     losses = steps(gradient.weakest_loss, gradient.strongest_loss, SHADES)
@@ -113,7 +114,7 @@ def one_sided_palette(name: str) -> tuple[str, ...]:
 
 
 def rank_shades(values: Sequence[float]) -> list[int]:
-    """Return each value's place in a `ramp` by rank: a side's members spread evenly over its shades.
+    """Return each value's index in a `palette` by rank: the values of a side spread evenly over its shades.
 
     `values` are in descending order; those of 0 and more count as gains.
     """
@@ -122,7 +123,7 @@ def rank_shades(values: Sequence[float]) -> list[int]:
 
 
 def value_shade(offset: float, clamp: float) -> int:
-    """Return a value's place in a `ramp`: neutral at an `offset` of 0, strongest from ±`clamp` on."""
+    """Return a value's index in a `palette`: NEUTRAL at an `offset` of 0, the strongest from ±`clamp` on."""
     if offset == 0:
         return NEUTRAL
     strength = round(min(abs(offset) / clamp, 1.0) * (SHADES - 1))
@@ -130,7 +131,7 @@ def value_shade(offset: float, clamp: float) -> int:
 
 
 def value_shades(offsets: Sequence[float], clamp: float) -> tuple[list[int], int, int]:
-    """Return the `value_shade` of each of a falling sequence, and how many lie above and below the clamp."""
+    """Return the `value_shade` of each descending offset, and how many are above and below the clamp."""
     ascending = offsets[::-1]
     above = len(offsets) - bisect_right(ascending, clamp)
     positive = len(offsets) - bisect_right(ascending, 0.0)
@@ -144,34 +145,34 @@ def value_shades(offsets: Sequence[float], clamp: float) -> tuple[list[int], int
 
 
 def share_shade(percentile: float) -> int:
-    """Return a percentile's place in a `one_sided_ramp`: deepest at 100, lightest at 0."""
+    """Return a percentile's index in a `one_sided_palette`: the deepest shade at 100, the lightest at 0."""
     return SHADES - 1 - round(percentile / 100 * (SHADES - 1))
 
 
 def inks(fills: Sequence[str]) -> list[str]:
     """Return the ink of each fill of one side of a scale. `fills` run from the strongest to the weakest.
 
-    Where black and white both reach AA, a fill has the ink of its neighbour: text changes its colour only
-    where it must. Contrast ratio as WCAG 2.2 defines it: (L1 + 0.05) / (L2 + 0.05). The better of the two
-    inks is 4.58 at worst, at a luminance of 0.179, so AA holds on every fill there is.
+    Where black and white both reach AA, a fill has the ink of its neighbour, so the text colour changes only
+    where it must. Contrast ratio of WCAG 2.2: (L1 + 0.05) / (L2 + 0.05). The better of the two inks has at
+    least 4.58 (at a luminance of 0.179), so every fill reaches AA.
     """
     readable = [_readable_inks(fill) for fill in fills]
     current = next((options[0] for options in readable if len(options) == 1), WHITE)
-    chosen = []
+    chosen_inks = []
     for options in readable:
         current = current if current in options else options[0]
-        chosen.append(current)
-    return chosen
+        chosen_inks.append(current)
+    return chosen_inks
 
 
 def inks_of_both_sides(fills: Sequence[str], gains: int) -> list[str]:
-    """Return the inks of fills from the strongest gain to the strongest loss, of which `gains` are gains."""
+    """Return the inks of fills from the strongest gain to the strongest loss; the first `gains` are gains."""
     return inks(fills[:gains]) + inks(fills[gains:][::-1])[::-1]
 
 
 @cache
 def palette_inks(gradient: Gradient) -> tuple[str, ...]:
-    """Return the inks of a `ramp`."""
+    """Return the inks of a `palette`."""
     return tuple(inks_of_both_sides(palette(gradient), NEUTRAL + 1))
 
 
@@ -193,20 +194,20 @@ def _linear(channel: float) -> float:
 
 
 def swatches(count: int, *, two_sided: bool) -> list[int]:
-    """Return places of a ramp for a legend, from its first shade to its last.
+    """Return indexes in a palette for a legend, from the first shade to the last.
 
-    They are `count` of a side, and NEUTRAL between two.
+    There are `count` for each side, and NEUTRAL between two sides.
     """
     return _spread(count, 0) + ([NEUTRAL, *_spread(count, NEUTRAL + 1)] if two_sided else [])
 
 
 def _spread(count: int, first: int) -> list[int]:
-    """Return `count` shades, evenly from `first` to the last of its side."""
+    """Return `count` shades, evenly spread from `first` to the last of its side."""
     return [first + round(place * (SHADES - 1) / max(count - 1, 1)) for place in range(count)]
 
 
 def _middle(first: str, last: str) -> str:
-    """Return the colour half way between two (#rrggbb), channel by channel."""
+    """Return the colour in the middle between two (#rrggbb), channel by channel."""
     return "#" + bytes(map(_mean, bytes.fromhex(first[1:]), bytes.fromhex(last[1:]))).hex()
 
 
@@ -215,7 +216,7 @@ def _mean(first: int, last: int) -> int:
 
 
 def _interpolate(exact: Sequence[Color], count: int) -> list[str]:
-    """Return `count` colours on straight lines between those given, ends included."""
+    """Return `count` colours on straight lines between the `exact` ones, ends included."""
     channels = [[channel * 255 for channel in colour.rgb] for colour in exact]
     scale = (len(channels) - 1) / (count - 1)
     return ["#{:02x}{:02x}{:02x}".format(*_between(channels, place * scale)) for place in range(count)]

@@ -1,4 +1,4 @@
-"""The ways to read a market: each names its measure, its colours, and its formula for the reader."""
+"""The modes of a page. Each has its measure, its colours, and its formula for the reader."""
 
 from __future__ import annotations
 
@@ -14,33 +14,38 @@ if TYPE_CHECKING:
 
 
 class Mode(NamedTuple):
-    """One way to read a market. `formula`, `caveat` and `required_data` are sentences for its reader."""
+    """One measure of a market, and how pages show it.
+
+    `formula`, `caveat` and `required_data` are texts for the reader.
+    """
 
     name: str
     label: str
     unit: str  # "currency" is the market's own
     palette_kind: Literal["two-sided", "orange", "blue"]
-    measure: Callable[[Sequence[Quote], str], measures.Values] | None  # None: it takes the history
+    measure: Callable[[Sequence[Quote], str], measures.Values] | None  # None: it needs the history
     formula: str
     caveat: str
-    required_data: str  # what the source must supply
-    centre: float = 0.0  # of a two-sided mode: where gains and losses meet
-    clamp: float | None = None  # how far from the centre the strongest shades begin; None: by period
-    decimals: int = 2  # that its values are written with, but for amounts of money
-    periods: tuple[str, ...] | None = None  # the only ones it can be read over; None: any
+    required_data: str  # the data that the mode needs
+    centre: float = 0.0  # of a two-sided mode: the value between gains and losses
+    clamp: float | None = (
+        None  # the distance from the centre at which the strongest shades begin; None: by period
+    )
+    decimals: int = 2  # of its values on the page, except amounts of money
+    periods: tuple[str, ...] | None = None  # the only periods of the mode; None: any
 
     @property
     def signed(self) -> bool:
-        """Whether its values are written with their sign."""
+        """Whether pages show its values with their sign."""
         return self.two_sided and not self.centre
 
     def rounded(self, values: Sequence[float]) -> list[float]:
-        """Return values of a mode without money as they are shown; never -0.0."""
+        """Return values rounded as pages show them; never -0.0. Not for amounts of money."""
         return [round(value, self.decimals) + 0.0 for value in values]
 
     @property
     def two_sided(self) -> bool:
-        """Whether its values have two sides: better and worse than the centre."""
+        """Whether its values have two sides: above and below the centre."""
         return self.palette_kind == "two-sided"
 
 
@@ -121,7 +126,7 @@ MODES = {
     )
 }
 
-# What a page can be read in once the history has enough.
+# Modes that a page can show if the history has enough sessions.
 HISTORY_MODES = {
     mode.name: mode
     for mode in (

@@ -82,7 +82,7 @@ class Console:
         self._write(ERROR, sentence, "", error=word, exit_code=common_exit_code([error]), traceback=told)
 
     def error_line(self, error: HeatmapError, seconds: float) -> bytes:
-        """Return the line that `complain` would write of an error `seconds` from now."""
+        """Return the line that `error` would write of an error `seconds` from now."""
         sentence = str(error)
         if self._form is None:
             return f"heatmap: {sentence}\n".encode()

@@ -1,1 +1,1 @@
-"""What is known of a market at one moment: quotes, bars, periods, whether figures can be."""
+"""A market's values: quotes, bars, periods and calendars, and the checks of their figures."""

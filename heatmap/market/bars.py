@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Bar(NamedTuple):
-    """One instrument's session. None: unknown.
+    """The figures of one instrument in one session. None means unknown.
 
-    Prices are in the market's currency and as they were, never adjusted.
+    Prices are in the market's currency, as they were on that day. They are never adjusted.
     """
 
     symbol: str
@@ -22,6 +22,6 @@ class Bar(NamedTuple):
     close: float
     previous_close: (
         float | None
-    )  # as the exchange gave it that day, so adjusted for what took effect that day
+    )  # as the exchange gave it that day: adjusted for corporate actions of that day
     volume: float | None  # shares
     turnover: float | None  # money traded, in the market's currency

@@ -1,4 +1,4 @@
-"""Which of a quote's figures contradict the others, and what is left of it. Pure."""
+"""Finds figures of a quote that contradict its other figures, and corrects or removes them. Pure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
     from heatmap.market.quotes import Quote
 
-# The recorded bodies of 2026 agree with themselves to 0.005, half the last digit of their percent changes.
-# Five times that digit leaves room for a source that takes its two figures a moment apart.
+# Figures in the recorded bodies of 2026 agree to 0.005, half the last digit of their percent changes.
+# Five times that digit allows for a source that takes its two figures at slightly different moments.
 PERCENT_TOLERANCE = 0.05  # percentage points
-PRICE_STEP = 0.01  # half of it is lost of each price: 1 % of a stock of one rupee
-# A percent change from an adjusted close is held to its last digit: 40 ratios are easily met by chance.
+PRICE_STEP = 0.01  # rounding loses up to half of it in each of two prices: 1 % of a price of one rupee
+# A percent change from an adjusted close must agree to its last digit: some of 40 ratios fit by chance.
 ADJUSTED_TOLERANCE = 0.01  # percentage points
-# The prices' own rounding may add so much. Below about five rupees a price is too coarse to tell a ratio.
+# The rounding of prices may add this much. Prices below about five rupees are too coarse to find a ratio.
 MOST_ROUNDING = 0.1  # percentage points
-FINE_BELOW = 250.0  # rupees: cheaper shares are priced in steps of 0.01, others of 0.05 and more
-BAND = 0.2  # how far a price may move in a session where no corporate action explains it, as a share
+FINE_BELOW = 250.0  # rupees: the price step is 0.01 below it, and 0.05 or more above
+BAND = 0.2  # the largest move of a price in a session without a corporate action, as a share
 LAST_DIGIT = 0.01  # of a percent change, in percentage points
-# The range of a year goes back 52 weeks, and a change of a year counts from the close before them.
+# The range of a year covers 52 weeks; the change of a year counts from the close before them.
 RANGE = timedelta(weeks=52)
 
 
 def contradicts_itself(quote: Quote) -> bool:
-    """Whether the percent change is not that from previous close to last price.
+    """Whether the percent change differs from the change between previous close and last price.
 
-    They may differ by PERCENT_TOLERANCE and by the prices' own rounding. No price at all is nothing: so
-    -100 % contradicts itself even where no price is given.
+    They may differ by PERCENT_TOLERANCE and by the rounding of the prices. No price is 0, so -100 % is
+    a contradiction even without prices.
     """
     if quote.percent_change is not None and quote.percent_change <= -100:
         return True
@@ -44,11 +44,11 @@ def contradicts_itself(quote: Quote) -> bool:
 
 
 def with_adjusted_close(quote: Quote) -> Quote | None:
-    """Return a quote that contradicts itself with the previous close that its percent change counts from.
+    """Return a contradicting quote with the adjusted previous close from which its percent change counts.
 
-    That close must be the given one times the ratio of a split, a bonus or a consolidation, and the price
-    must have moved within a band from it. The source's changes over longer periods are then of two terms,
-    so they become unknown. None: there is no such ratio.
+    That close must be the previous close times the ratio of a split, a bonus or a consolidation, and the
+    price must have moved less than BAND from it. The source's changes over longer periods then mix two terms
+    and become unknown. None: no ratio fits.
     """
     from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
@@ -58,7 +58,7 @@ def with_adjusted_close(quote: Quote) -> Quote | None:
         close = quote.previous_close * float(ratio)
         if _counts_from(quote, close) and abs(quote.percent_change or 0.0) <= BAND * 100:
             changes = {period: Change(None, change.since) for period, change in quote.changes.items()}
-            doubt = "A split or bonus took effect today, and the source's figure does not count it."
+            doubt = "A split or bonus took effect today, and the source's figure ignores it."
             doubts = {period: doubt for period, change in quote.changes.items() if change.percent is not None}
             close = max(round(close, 2), PRICE_STEP)
             return replace(quote, previous_close=close, changes=changes, doubts={**quote.doubts, **doubts})
@@ -66,10 +66,10 @@ def with_adjusted_close(quote: Quote) -> Quote | None:
 
 
 def with_own_close(quote: Quote, close: float) -> Quote | None:
-    """Return a quote that contradicts itself with `close`, ours of the session before, if it counts from it.
+    """Return a contradicting quote with `close` as previous close, if its percent change counts from it.
 
-    None: it counts from another one, or the given previous close is an adjusted one of ours, so that the
-    percent change is still on the old terms.
+    `close` is the history's close of the session before. None: the percent change counts from another
+    close, or the previous close is `close` adjusted, so the percent change is still on the old terms.
     """
     from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
@@ -81,11 +81,11 @@ def with_own_close(quote: Quote, close: float) -> Quote | None:
 
 
 def remove_refuted_changes(quote: Quote, today: date) -> Quote:
-    """Return the quote without changes over longer periods that its own range of 52 weeks refutes.
+    """Return the quote without changes over longer periods that its range of 52 weeks refutes.
 
-    The close that a change counts from is last price / (1 + change / 100). One from within those weeks lies
-    in their range, but for rounding. One of before them, as that of a year is, lies no farther outside than
-    a price moves in a session. The exchange adjusts the range for splits and bonuses, these changes not.
+    A change counts from the close last price / (1 + change / 100). A close within those weeks must be in
+    their range, except for rounding. A close before them, such as that of a year, may be outside by the
+    move of one session. The exchange adjusts the range for splits and bonuses, but not these changes.
     """
     refuted = {
         period: reason for period in quote.changes if (reason := _find_refutation(quote, period, today))
@@ -100,7 +100,7 @@ def remove_refuted_changes(quote: Quote, today: date) -> Quote:
 
 
 def _counts_from(quote: Quote, close: float) -> bool:
-    """Whether a quote's percent change counts from this close, held to the rounding of its figures."""
+    """Whether a quote's percent change counts from this close, within the rounding of its figures."""
     if quote.last_price is None or quote.percent_change is None:
         return False
     ratio = quote.last_price / close
@@ -110,7 +110,7 @@ def _counts_from(quote: Quote, close: float) -> bool:
 
 
 def _half_step(close: float) -> float:
-    """Return how far an adjusted close may be from its exact value, in rupees: half the price step."""
+    """Return the possible rounding error of an adjusted close, in rupees: half the price step."""
     from heatmap.market import ratios  # late: its fractions cost 10 ms, and few quotes contradict themselves
 
     step = PRICE_STEP / 2 if close < FINE_BELOW else ratios.HALF_STEP
@@ -118,7 +118,7 @@ def _half_step(close: float) -> float:
 
 
 def _find_refutation(quote: Quote, period: str, today: date) -> str | None:
-    """Return why a change cannot be; None where nothing speaks against it."""
+    """Return the reason why a change is impossible; None if it is possible."""
     change, price = quote.changes[period], quote.last_price
     low, high = quote.year_low, quote.year_high
     if change.percent is None or change.percent <= -100 or price is None or low is None or high is None:

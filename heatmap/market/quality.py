@@ -1,4 +1,4 @@
-"""Whether figures may take the place of a market's last good page. Pure."""
+"""Decides whether new figures may replace a market's last good page. Pure."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Quote, Snapshot
 
-CLOSE_TOLERANCE = timedelta(minutes=5)  # by which a last trade may come before the close
+CLOSE_TOLERANCE = timedelta(minutes=5)  # the last trade may come this long before the close
 ONE_DAY = timedelta(days=1)
-OPENING = timedelta(minutes=20)  # for which it may be true that not one instrument has moved
+OPENING = timedelta(minutes=20)  # so long after the open it is possible that no instrument has moved
 
 STALE_MINUTES = 20
-STALE_INTERVALS = 3  # if that is longer: one tick that brings nothing new says little
+STALE_INTERVALS = 3  # if that is longer: one run without new figures proves little
 
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """The `[gates]` table: what figures must be like to replace a market's page."""
+    """The `[gates]` table: the conditions under which figures replace a market's page."""
 
-    least_share: float = 0.7  # of the last page's instruments; 0: any
-    # For how long all figures may stand still while the market is open; 0: for ever.
+    least_share: float = 0.7  # of the last page's instruments; 0: no limit
+    # The longest time without any change of figures while the market is open; 0: no limit.
     stale_minutes: int | None = None  # None: STALE_MINUTES, or STALE_INTERVALS intervals if that is more
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for impossible values."""
         problems = []
         if not 0 <= self.least_share <= 1:
             problems.append("least_share must be 0 to 1, such as 0.7")
@@ -47,7 +47,7 @@ class GateOptions:
             raise ConfigError(problems)
 
     def stale_after(self, interval_minutes: int) -> timedelta | None:
-        """Return for how long figures may stand still, asked this often; None: for ever."""
+        """Return the longest time without a change of figures, at this interval; None: no limit."""
         minutes = self.stale_minutes
         if minutes is None:
             minutes = max(STALE_MINUTES, STALE_INTERVALS * interval_minutes)
@@ -55,93 +55,93 @@ class GateOptions:
 
 
 class ShrunkMarket(NamedTuple):
-    """A smaller market that was not believed. `since` is when it first came; no good one came after it."""
+    """A refused market with too few instruments. `since` is when it first came; no good one came after it."""
 
     since: datetime
     symbols: frozenset[str]
 
 
 class LastPage(NamedTuple):
-    """What the last good tick of a market was: what its page shows."""
+    """The figures of the last good page of a market."""
 
     as_of: datetime
     symbols: frozenset[str]
     figures: str  # a digest of all prices, percent changes and volumes
     unchanged_since: datetime  # by our clock
     shrunk_market: ShrunkMarket | None = None
-    closes: Mapping[str, float] = MappingProxyType({})  # the previous closes that live figures had, by symbol
-    attempted_as_of: datetime | None = (
-        None  # of newer figures whose run was killed while it published: they may be out
-    )
+    closes: Mapping[str, float] = MappingProxyType({})  # the previous closes of live figures, by symbol
+    # The time of newer figures whose run was killed while it published: a target may have them.
+    attempted_as_of: datetime | None = None
     prices: Mapping[str, float] = MappingProxyType({})  # the newest known last price, by symbol
-    price_source: str | None = None  # the source that gave prices last; None: none did, or it is not known
+    price_source: str | None = None  # the source that gave prices last; None: no source did, or not known
 
 
 def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
-    """Raise SourceGated for figures of a time that is still to come."""
+    """Raise SourceGated for figures of a future time."""
     if snapshot.as_of > now + FUTURE_TOLERANCE:
         when = f"{snapshot.as_of.astimezone(zone):%d %b %Y %H:%M %Z}"
-        raise SourceGated(f"its figures are dated {when}, which is still to come: check this machine's clock")
+        raise SourceGated(f"its figures are dated {when}, which is in the future: check this machine's clock")
 
 
 def remove_contradictions(
     snapshot: Snapshot, zone: ZoneInfo, closes: Callable[[Collection[str]], Mapping[str, float]] | None = None
 ) -> tuple[Snapshot, tuple[str, ...]]:
-    """Return the snapshot without what contradicts itself, and the symbols of the rows that are left out.
+    """Return the snapshot without contradictions, and the symbols of the rows that were removed.
 
-    A row whose percent change is not that from previous close to last price is left out, unless that counts
-    from an adjusted close or from our own: `closes` returns those of the session before, where they are
-    known, by symbol. A change over a longer period that the range of 52 weeks refutes becomes unknown.
-    Raises SourceGated where too many rows contradict themselves, whatever the reason.
+    A row is removed if its percent change differs from the change between previous close and last price,
+    unless it counts from an adjusted close or from the history's close. `closes` returns the history's known
+    closes of the session before, by symbol. A change over a longer period that the range of 52 weeks refutes
+    becomes unknown. Raises SourceGated if too many rows contradict themselves, for any reason.
     """
     odd = {quote.symbol: quote for quote in snapshot.quotes if plausibility.contradicts_itself(quote)}
     if len(odd) > max(1, MOST_CONTRADICTING * len(snapshot.quotes)) or len(odd) == len(snapshot.quotes):
         raise SourceGated(
             f"the percent changes of {len(odd):,} of {len(snapshot.quotes):,} instruments contradict their "
             f"last price and previous close ({name_some(odd)}): the page stays as "
-            "it is; if that goes on, the answer's form has changed: a newer version may know it"
+            "it is; if this continues, the response has a new form: a newer version may read it"
         )
-    believed = {symbol: plausibility.with_adjusted_close(quote) for symbol, quote in odd.items()}
-    doubtful = [symbol for symbol, quote in believed.items() if quote is None]
-    for symbol, close in (closes(doubtful) if closes and doubtful else {}).items():
-        believed[symbol] = plausibility.with_own_close(odd[symbol], close)
+    corrections = {symbol: plausibility.with_adjusted_close(quote) for symbol, quote in odd.items()}
+    unexplained = [symbol for symbol, quote in corrections.items() if quote is None]
+    for symbol, close in (closes(unexplained) if closes and unexplained else {}).items():
+        corrections[symbol] = plausibility.with_own_close(odd[symbol], close)
     today = snapshot.as_of.astimezone(zone).date()
     quotes = tuple(
         plausibility.remove_refuted_changes(quote, today)
-        for given in snapshot.quotes
-        if (quote := believed.get(given.symbol, given)) is not None
+        for original in snapshot.quotes
+        if (quote := corrections.get(original.symbol, original)) is not None
     )
-    bad = tuple(sorted(symbol for symbol, quote in believed.items() if quote is None))
+    removed = tuple(sorted(symbol for symbol, quote in corrections.items() if quote is None))
     if quotes == snapshot.quotes:
         return snapshot, ()
-    return replace(snapshot, quotes=quotes, dropped=snapshot.dropped + len(bad)), bad
+    return replace(snapshot, quotes=quotes, dropped=snapshot.dropped + len(removed)), removed
 
 
-def refuse_unfinished(snapshot: Snapshot, verdict: MarketStatus, zone: ZoneInfo) -> None:
-    """Raise SourceGated for a final of figures from before the close: our clock is ahead, or the source late.
+def refuse_unfinished(snapshot: Snapshot, status: MarketStatus, zone: ZoneInfo) -> None:
+    """Raise SourceGated if a closing page would show figures from before the close.
 
-    Once published they would stay for good. A time without hours, which some forms have, says nothing; a
-    source that calls the market open has no closing prices, however near the close is.
+    Then this machine's clock is ahead, or the source is late. A published closing page is never replaced.
+    A time of midnight is no proof: some responses have a date only. A source that says the market is open
+    has no closing prices, even shortly before the close.
     """
-    session = verdict.session
-    if verdict.phase is not Phase.FINAL or session is None or not session.windows:
+    session = status.session
+    if status.phase is not Phase.FINAL or session is None or not session.windows:
         return
     as_of, closes = snapshot.as_of.astimezone(zone), session.windows[-1].closes
     tolerance = timedelta(0) if snapshot.is_open else CLOSE_TOLERANCE
     if as_of < closes - tolerance and as_of.time() != time(0):
         raise SourceGated(
             f"its figures are of {_format_time(as_of, zone)}, when trading had not ended "
-            f"({closes.astimezone(zone):%H:%M}): the closing page waits for later ones; "
+            f"({closes.astimezone(zone):%H:%M}): the closing page waits for later figures; "
             "if they don't come, check this machine's clock"
         )
 
 
 def refuse_older(last: LastPage, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
-    """Raise SourceGated for figures of a time before the page's.
+    """Raise SourceGated for figures that are older than the page's.
 
-    Those of the page's own time are not worse: so finals are made, and targets that failed get their page.
-    A recording's time is that of our own clock, and says nothing of a source. A page of a time that is still
-    to come was drawn by clocks that ran ahead: measured by it, none could follow until then.
+    Figures of the page's own time pass: closing pages are drawn from them, and failed targets get the page.
+    A recording has the time of this machine's clock, so it is not compared. A page of a future time was drawn
+    while a clock ran ahead: it is not compared either, or it would block all pages until then.
     """
     if snapshot.recording:
         return
@@ -150,30 +150,30 @@ def refuse_older(last: LastPage, snapshot: Snapshot, now: datetime, zone: ZoneIn
     ]
     if not pages:
         return
-    # As exactly as the source gives its own time: some endpoints leave the seconds out.
+    # Compare as exactly as the source gives its time: some endpoints leave the seconds out.
     to_the_minute = not (snapshot.as_of.second or snapshot.as_of.microsecond)
     newest = max(pages)
     if snapshot.as_of < (newest.replace(second=0, microsecond=0) if to_the_minute else newest):
         raise SourceGated(
             f"its figures are of {_format_time(snapshot.as_of, zone)}, older than the page's of "
-            f"{_format_time(newest, zone)}: the page stays as it is; if that goes on, the source's clock or "
-            "cache is wrong; --force takes them all the same"
+            f"{_format_time(newest, zone)}: the page stays as it is; if this continues, the source's clock "
+            "or cache is wrong; --force publishes them anyway"
         )
 
 
 def refuse_stale(
     last: LastPage,
     snapshot: Snapshot,
-    verdict: MarketStatus,
+    status: MarketStatus,
     now: datetime,
     longest: timedelta | None,
     zone: ZoneInfo,
 ) -> None:
-    """Raise SourceGated where trading is continuous and nothing has moved for as long as `longest`."""
-    if verdict.phase is not Phase.OPEN or longest is None or len(snapshot.quotes) < LEAST_INSTRUMENTS:
+    """Raise SourceGated if the market is open and no figure has changed for `longest`; None: no limit."""
+    if status.phase is not Phase.OPEN or longest is None or len(snapshot.quotes) < LEAST_INSTRUMENTS:
         return
-    # What stood still before trading began, or over a break, says nothing.
-    windows = verdict.session.windows if verdict.session else ()
+    # Figures that did not change before the open, or during a break, prove nothing.
+    windows = status.session.windows if status.session else ()
     opened = max((window.opens for window in windows if window.opens <= now), default=last.unchanged_since)
     since = max(last.unchanged_since, opened)
     if now - since >= longest and _digest(snapshot.quotes) == last.figures:
@@ -184,88 +184,84 @@ def refuse_stale(
         )
 
 
-def refuse_impossible(
-    last: LastPage | None, snapshot: Snapshot, verdict: MarketStatus, now: datetime
-) -> None:
-    """Raise SourceGated for a market whose figures are all alike, or by their prices in another unit.
+def refuse_impossible(last: LastPage | None, snapshot: Snapshot, status: MarketStatus, now: datetime) -> None:
+    """Raise SourceGated for a market whose figures are all the same, or whose prices have another unit.
 
-    `last` is None for a market's first page. Soon after the open it may be true that nothing has moved.
+    `last` is None for a market's first page. Soon after the open it is possible that nothing has moved.
     """
     prices = last.prices if last else {}
-    windows = verdict.session.windows if verdict.session else ()
-    in_session = verdict.phase in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
-    has_traded = in_session and any(now >= each.opens + OPENING for each in windows[:1])
+    windows = status.session.windows if status.session else ()
+    in_session = status.phase in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+    has_traded = in_session and any(now >= window.opens + OPENING for window in windows[:1])
     market_figures.refuse_identical_figures(snapshot.quotes, prices, has_traded=has_traded)
     market_figures.refuse_other_unit(snapshot.quotes, prices or (last.closes if last else {}))
 
 
 def refuse_lost_prices(last: LastPage, snapshot: Snapshot, least_share: float) -> None:
-    """Raise SourceGated where prices are gone that the page has; another source may never have any."""
+    """Raise SourceGated if prices of the page are missing now. Another source may never give prices."""
     if last.price_source in (None, snapshot.source):
         market_figures.refuse_lost_prices(snapshot.quotes, last.prices or last.closes, least_share)
 
 
 def shrinkage(last: LastPage, snapshot: Snapshot, now: datetime, least_share: float) -> ShrunkMarket | None:
-    """Return what is to be remembered of a market that has shrunk too much; None where it has not."""
+    """Return the record of a market that has shrunk too much; None if it has not."""
     symbols = _symbols(snapshot)
     if _is_enough(symbols, last.symbols, least_share):
         return None
-    is_past = (
-        last.shrunk_market is not None and last.shrunk_market.since <= now
-    )  # not by a clock that ran ahead
+    is_past = last.shrunk_market is not None and last.shrunk_market.since <= now  # else a clock ran ahead
     if last.shrunk_market and is_past and _is_enough(symbols, last.shrunk_market.symbols, least_share):
         return last.shrunk_market
     return ShrunkMarket(now, symbols)
 
 
 def refuse_shrunk(
-    last: LastPage, refused: ShrunkMarket, snapshot: Snapshot, verdict: MarketStatus, now: datetime
+    last: LastPage, shrunk: ShrunkMarket, snapshot: Snapshot, status: MarketStatus, now: datetime
 ) -> None:
-    """Raise SourceGated for a market that has shrunk, unless it came like this for a whole session.
+    """Raise SourceGated for a shrunk market, until it has been like this for a whole session.
 
-    That is from before a session to its final, or for a day where there are no sessions.
+    That is from before a session to its end, or one day in a market without sessions.
     """
-    windows = verdict.session.windows if verdict.session else ()
-    if verdict.session is None:
-        is_believed = now - refused.since >= ONE_DAY
+    windows = status.session.windows if status.session else ()
+    if status.session is None:
+        is_confirmed = now - shrunk.since >= ONE_DAY
     else:
-        is_believed = verdict.phase is Phase.FINAL and bool(windows) and refused.since < windows[0].opens
-    if not is_believed:
+        is_confirmed = status.phase is Phase.FINAL and bool(windows) and shrunk.since < windows[0].opens
+    if not is_confirmed:
         missing = last.symbols - _symbols(snapshot)
         raise SourceGated(
             f"{len(missing):,} of the page's {len(last.symbols):,} instruments are missing "
             f"({name_some(missing)}): the page stays as it is; if the market has really shrunk, "
-            "that is believed after a whole session, or at once with --force"
+            "it is accepted after a whole session, or at once with --force"
         )
 
 
 def make_last_page(last: LastPage | None, snapshot: Snapshot, now: datetime) -> LastPage:
-    """Return what is to be remembered once a target has the page of these figures."""
+    """Return the record of a page of these figures, for the time after a target has it."""
     figures = _digest(snapshot.quotes)
     since = last.unchanged_since if last and last.figures == figures else now
     closes = {quote.symbol: quote.previous_close for quote in snapshot.quotes if quote.previous_close}
-    if snapshot.unadjusted:  # then those of the session's last live figures are the better ones
+    if snapshot.unadjusted:  # then the session's last live figures have the better ones
         closes = dict(last.closes) if last and last.as_of.date() == snapshot.as_of.date() else {}
     symbols = _symbols(snapshot)
     prices = {symbol: price for symbol, price in last.prices.items() if symbol in symbols} if last else {}
-    priced = {quote.symbol: quote.last_price for quote in snapshot.quotes if quote.last_price}
-    price_source = snapshot.source if priced else last.price_source if last else None
+    new_prices = {quote.symbol: quote.last_price for quote in snapshot.quotes if quote.last_price}
+    price_source = snapshot.source if new_prices else last.price_source if last else None
     return LastPage(
         snapshot.as_of,
         symbols,
         figures,
         since,
         closes=closes,
-        prices=prices | priced,
+        prices=prices | new_prices,
         price_source=price_source,
     )
 
 
 def describe_membership_change(last: LastPage, snapshot: Snapshot) -> str | None:
-    """Say which instruments joined and left since the last page; None where none did."""
+    """Return a sentence on the instruments that joined or left since the last page; None if none did."""
     symbols = _symbols(snapshot)
-    moves = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
-    parts = [f"{len(moved):,} {verb} ({name_some(moved)})" for verb, moved in moves if moved]
+    changes = (("joined", symbols - last.symbols), ("left", last.symbols - symbols))
+    parts = [f"{len(names):,} {verb} ({name_some(names)})" for verb, names in changes if names]
     return f"the instruments have changed: {', '.join(parts)}" if parts else None
 
 

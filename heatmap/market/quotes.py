@@ -1,4 +1,4 @@
-"""The figures of a market at one moment, as a source gives them. Frozen values."""
+"""The figures of a market at one moment, as a source gives them. All values are frozen."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One instrument's figures. None means that the source does not know; it never stands for 0."""
+    """One instrument's figures. None means that the source does not know it. It is never 0."""
 
     symbol: str
-    percent_change: float | None  # 1.5 means +1.5 %; the source's own figure, as given
+    percent_change: float | None  # 1.5 means +1.5 %; the source's own figure, unchanged
     name: str | None = None
     sector: str | None = None
     last_price: float | None = None
@@ -51,19 +51,19 @@ class Snapshot:
     as_of: datetime  # when the figures were true at the source; aware
     quotes: tuple[Quote, ...]  # at least one; symbols are unique
     currency: str | None = None  # ISO 4217
-    is_open: bool | None = None  # what the body says of itself; None where it says nothing
+    is_open: bool | None = None  # as the source's body says; None: it says nothing
     dropped: int = 0  # rows left out: duplicates, no usable percent change or symbol
-    recording: bool = False  # True for a recorded day replayed: never to be taken for live figures
+    recording: bool = False  # True for a replayed recorded day: these are no live figures
     relayed_phase: Phase | None = (
-        None  # the phase in which another installation drew it; None: it is first-hand
+        None  # the phase in which another installation drew it; None: it comes from the exchange
     )
     unadjusted: bool = False  # whether previous closes may be on the terms of the session before
-    # By how much the source's clock was ahead of this machine's when it answered; None: it did not tell.
+    # By how much the source's clock was ahead of this machine's when it responded; None: not known.
     clock_offset: timedelta | None = field(default=None, compare=False)
 
 
 class Breadth(NamedTuple):
-    """How many instruments rose, fell and stood still."""
+    """The numbers of instruments that rose, fell and did not change."""
 
     advances: int
     declines: int

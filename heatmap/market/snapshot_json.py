@@ -39,7 +39,7 @@ FIGURES: dict[str, Callable[[object], float | None]] = {
 def from_json(document: object) -> Snapshot:
     """Return the snapshot that a decoded snapshot.json holds. Raises SourceReshaped."""
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _unusable(f"it is not of the schema {SCHEMA}")
+        raise _unusable(f"its schema is not {SCHEMA}")
     as_of = parsing.aware_datetime(document.get("as_of"))
     source = parsing.clean_text(document.get("source"))
     rows = document.get("quotes")
@@ -52,7 +52,7 @@ def from_json(document: object) -> Snapshot:
         raise _unusable("it has no quotes")
     phase = session.get("phase") if isinstance(session, dict) else None
     if phase not in list(Phase):
-        raise _unusable("its session has no phase that is known")
+        raise _unusable("its session has no known phase")
     is_open = document.get("is_open", phase == Phase.OPEN)
     dropped = document.get("dropped", 0)
     recording = document.get("recording", False)
@@ -64,7 +64,7 @@ def from_json(document: object) -> Snapshot:
     if not isinstance(unknown, list):
         raise _unusable("its unknown is no list of quotes")
     quotes = _quotes(rows, unknown)
-    currency = parsing.currency_code(document.get("currency"))  # without one the figures are good, too
+    currency = parsing.currency_code(document.get("currency"))  # the figures are usable without one, too
     return Snapshot(source, as_of, quotes, currency, is_open, dropped, recording)
 
 
@@ -96,26 +96,26 @@ def _quotes(known: Sequence[object], unknown: Sequence[object]) -> tuple[Quote, 
         raise _unusable(limits.TOO_MANY_QUOTES.format(count=len(known) + len(unknown)))
     quotes = (*map(_known_quote, known), *map(_quote, unknown))
     if len({quote.symbol for quote in quotes}) < len(quotes):
-        raise _unusable("a symbol stands in it twice")
+        raise _unusable("it has a symbol twice")
     periods = {period for quote in quotes for period in (*quote.changes, *quote.doubts)}
     if len(periods) > limits.PERIODS:
-        raise _unusable(f"it has {len(periods):,} periods, and {limits.PERIODS} are the most")
+        raise _unusable(f"it has {len(periods):,} periods, more than {limits.PERIODS}")
     sectors = {quote.sector for quote in quotes}
     if len(sectors) > limits.SECTORS:
-        raise _unusable(f"it has {len(sectors):,} sectors, and {limits.SECTORS} are the most")
+        raise _unusable(f"it has {len(sectors):,} sectors, more than {limits.SECTORS}")
     return quotes
 
 
 def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
-    found = row.get("changes")
-    if found is None:
+    changes = row.get("changes")
+    if changes is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(changes, dict):
         raise _unusable(f"the changes of {symbol} are no object")
     result = {}
-    for period, change in found.items():
+    for period, change in changes.items():
         if not isinstance(change, dict) or not _PERIOD.fullmatch(period):
-            raise _unusable(f"a change of {symbol} is no object, or of no period")
+            raise _unusable(f"a change of {symbol} is no object, or has no valid period")
         result[period] = Change(
             _figure(change, "percent", parsing.percent), _optional(change, "since", parsing.day)
         )
@@ -123,31 +123,31 @@ def _changes(row: Mapping[str, object], symbol: str) -> dict[str, Change]:
 
 
 def _doubts(row: Mapping[str, object], symbol: str) -> dict[str, str]:
-    found = row.get("doubts", {})
-    if not isinstance(found, dict) or len(found) > MOST_DOUBTS:
+    doubts = row.get("doubts", {})
+    if not isinstance(doubts, dict) or len(doubts) > MOST_DOUBTS:
         raise _unusable(f"the doubts of {symbol} are no object")
     result = {}
-    for period, reason in found.items():
-        words = parsing.clean_text(reason, LONGEST_DOUBT)
-        if words is None or not _PERIOD.fullmatch(period):
-            raise _unusable(f"a doubt of {symbol} is no text, or of no period")
-        result[period] = words
+    for period, reason in doubts.items():
+        text = parsing.clean_text(reason, LONGEST_DOUBT)
+        if text is None or not _PERIOD.fullmatch(period):
+            raise _unusable(f"a doubt of {symbol} is no text, or has no valid period")
+        result[period] = text
     return result
 
 
 def _optional(row: Mapping[str, object], name: str, check: Callable[[object], _T | None]) -> _T | None:
-    """Return what stands under `name`, None where null does. Raises SourceReshaped if `check` refuses it."""
+    """Return the checked value of a key; None for null. Raises SourceReshaped if `check` returns None."""
     value = row.get(name)
     result = None if value is None else check(value)
     if result is None and value is not None:
-        raise _unusable(f"its {name} cannot be what it says")
+        raise _unusable(f"its {name} has an impossible value")
     return result
 
 
 def _figure(row: Mapping[str, object], name: str, check: Callable[[object], float | None]) -> float | None:
-    """Return a number, which here is never written as text. Raises SourceReshaped."""
+    """Return a number; a number written as text is refused. Raises SourceReshaped."""
     return _optional(row, name, lambda value: None if isinstance(value, str) else check(value))
 
 
-def _unusable(why: str) -> SourceReshaped:
-    return SourceReshaped(f"holds a snapshot.json that cannot be used: {why}")
+def _unusable(reason: str) -> SourceReshaped:
+    return SourceReshaped(f"holds a snapshot.json that cannot be used: {reason}")

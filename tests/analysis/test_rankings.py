@@ -149,5 +149,5 @@ def test_relative_strength_follows_from_the_change() -> None:
     assert rankings.rank_all(snapshot, 3.0, {})["rs", "1d"]._replace(
         scores=()
     ) == rankings.rank_relative_strength(change)
-    with pytest.raises(ValueError, match="takes"):
+    with pytest.raises(ValueError, match="needed"):
         rankings.rank_relative_strength(change._replace(scores=()))

@@ -353,7 +353,7 @@ class Run:
     [
         ({"quotes": market(144)}, "66 of the page's 210 instruments are missing (S144, S145"),
         ({"as_of": OPEN - timedelta(seconds=1)}, "older than the page's"),
-        ({"as_of": OPEN + timedelta(hours=1)}, "still to come"),
+        ({"as_of": OPEN + timedelta(hours=1)}, "in the future"),
         ({"quotes": [replace(quote, percent_change=-3.0) for quote in market(210)]}, "contradict"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The marked blocks of an overrides file, one a year: kept by the program, while all else is the user's."""
+"""Reads and writes the marked blocks of an overrides file: one a year. All other text is the user's."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 
 def remove_block(text: str, year: int | None = None) -> str:
-    """Return the text without the block of a year, or of all. Raises ConfigError where one is torn."""
+    """Return the text without the block of a year; None: of all. Raises ConfigError for half a block."""
     return _block_pattern(ANY_YEAR if year is None else f"({year})").sub("", _require_whole_blocks(text))
 
 
 def replace_block(text: str, year: int, lines: Sequence[str], coverage_to: date | None) -> str:
-    """Return the text with these lines as its block of a year; without lines, without one.
+    """Return the text with these lines as the block of a year; with no lines the block is removed.
 
-    `coverage_to` None leaves the end as it stands. Raises ConfigError where a block is torn.
+    If `coverage_to` is None, the end of the calendar stays. Raises ConfigError for half a block.
     """
-    end = "\r\n" if "\r\n" in text else "\n"
-    block = end.join([BEGIN.format(year=year), *lines, END.format(year=year), ""]) if lines else ""
-    found = _block_pattern(f"({year})").search(_require_whole_blocks(text))
-    if found:
-        text = text[: found.start()] + block + text[found.end() :]
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    block = line_end.join([BEGIN.format(year=year), *lines, END.format(year=year), ""]) if lines else ""
+    match = _block_pattern(f"({year})").search(_require_whole_blocks(text))
+    if match:
+        text = text[: match.start()] + block + text[match.end() :]
     elif block and text:
-        text += ("" if text.endswith("\n") else end) + end + block
+        text += ("" if text.endswith("\n") else line_end) + line_end + block
     else:
         text += block
-    return text if coverage_to is None else _set_coverage(text, coverage_to, end)
+    return text if coverage_to is None else _set_coverage(text, coverage_to, line_end)
 
 
-def _set_coverage(text: str, last: date, end: str) -> str:
-    """Return the text with its `coverage_to` set, which can only stand above the first table."""
+def _set_coverage(text: str, last: date, line_end: str) -> str:
+    """Return the text with `coverage_to` set. The key can only be above the first table."""
     table = TABLE.search(text)
     head = text[: table.start()] if table else text
     if COVERAGE.search(head):
         return COVERAGE.sub(rf"\g<1>{last}", head, count=1) + text[len(head) :]
-    return f"coverage_to = {last}{end}{text}"
+    return f"coverage_to = {last}{line_end}{text}"
 
 
 def _block_pattern(year: str) -> re.Pattern[str]:
-    """Return what a block looks like; `year` is a pattern with one group."""
+    """Return the pattern of a block. `year` is a pattern with one group."""
     pattern = rf"^# >>> holidays of {year}\b[^\n]*\n.*?^# <<< holidays of \1\b[^\n]*(?:\n|\Z)"
     return re.compile(pattern, re.MULTILINE | re.DOTALL)
 
 
 def _require_whole_blocks(text: str) -> str:
-    """Return the text. Raises ConfigError where one of two marked lines is missing."""
+    """Return the text. Raises ConfigError if the first or last line of a block is missing."""
     if re.search(r"^# (>>>|<<<) holidays of \d{4}\b", _block_pattern(ANY_YEAR).sub("", text), re.MULTILINE):
         problem = (
             "the overrides file has '# >>> holidays of' without its '# <<<', or the other way round: "
-            "remove what is left of that block, and update again"
+            "remove the rest of that block, and update again"
         )
         raise ConfigError([problem])
     return text

@@ -1,4 +1,4 @@
-"""Trading calendars: packaged, from hours of one's own, and with a user's overrides merged over them."""
+"""Loads trading calendars: packaged ones or the user's own hours, each with the user's overrides."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 FOLDER = package_files.DATA / "calendars"
 ALWAYS = "always"
-LISTED = ("nse-equity-fno",)  # calendars of which the exchange publishes a holiday list
+LISTED = ("nse-equity-fno",)  # calendars for which the exchange publishes a holiday list
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """The `[market.session]` table: a packaged calendar, or hours of one's own where `open` is given."""
+    """The `[market.session]` table: a packaged calendar, or the user's own hours if `open` is given."""
 
     calendar: str = "nse-equity-fno"
     overrides: Path | None = None
     open: str | None = None
     close: str | None = None
-    time_zone: str | None = None  # an IANA name; hours of one's own need it
+    time_zone: str | None = None  # an IANA name; own hours need it
     weekdays: tuple[str, ...] = WEEKDAYS[:5]
     holidays: tuple[str, ...] = ()
     settle_minutes: int = SETTLE_MINUTES
@@ -49,17 +49,17 @@ OWN_HOURS_ONLY = ("time_zone", "weekdays", "holidays", "settle_minutes")
 
 
 def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> Calendar:
-    """Return the calendar these options speak of; relative paths start at `base`. Raises ConfigError.
+    """Return the calendar of these options; relative paths start at `base`. Raises ConfigError.
 
-    `holiday_file` is what the program keeps of the exchange's holiday list: see `find_holiday_file`. It may
-    be missing, and counts for nothing where it is damaged: the list can be asked for again.
+    `holiday_file` is the program's copy of the exchange's holiday list: see `find_holiday_file`. It may be
+    missing. A damaged one is ignored, because the list can be fetched again.
     """
     problems: list[str] = []
     if options.open is not None or options.close is not None:
         calendar = _make_own(options, problems)
-    elif stray := [name for name in OWN_HOURS_ONLY if getattr(options, name) != getattr(DEFAULTS, name)]:
+    elif unused := [name for name in OWN_HOURS_ONLY if getattr(options, name) != getattr(DEFAULTS, name)]:
         problems.append(
-            f"{', '.join(stray)}: only for hours of your own; give open and close too, or leave it out"
+            f"{', '.join(unused)}: only for your own hours; give open and close, too, or remove it"
         )
         calendar = Calendar(options.calendar, "UTC")
     elif options.calendar == ALWAYS:
@@ -69,12 +69,12 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
     if not problems and not _is_zone(calendar.time_zone):
         problems.append(
             f"this machine knows no time zone {calendar.time_zone}: install the system's package tzdata, or "
-            "the one of that name: `pip install tzdata`"
+            "the Python package: `pip install tzdata`"
         )
     if holiday_file is not None and not problems:
         calendar = _merge_holidays(calendar, holiday_file)
     if options.overrides is not None and calendar.always:
-        problems.append("overrides change nothing in a market that never closes: leave them out")
+        problems.append("overrides change nothing in a market that never closes: remove them")
     elif options.overrides is not None and not problems:
         from heatmap.market.calendar import overrides
 
@@ -86,29 +86,29 @@ def load(options: SessionOptions, base: Path, holiday_file: Path | None = None) 
 
 
 def load_packaged(options: SessionOptions) -> Calendar:
-    """Return the calendar these options speak of, without overrides. Raises ConfigError."""
+    """Return the calendar of these options, without overrides. Raises ConfigError."""
     return load(replace(options, overrides=None), FOLDER)
 
 
 def is_listed(options: SessionOptions) -> bool:
-    """Whether the exchange publishes a holiday list for the calendar these options speak of."""
+    """Whether the exchange publishes a holiday list for the calendar of these options."""
     return options.open is None and options.calendar in LISTED
 
 
 def find_holiday_file(options: SessionOptions, state_directory: Path) -> Path | None:
-    """Return where the exchange's list is kept if no overrides file takes it; None where there is no list."""
+    """Return the file of the exchange's list if no overrides file has it; None if there is no list."""
     return state_directory / f"holidays-{options.calendar}.toml" if is_listed(options) else None
 
 
 def list_files(options: SessionOptions, base: Path, holiday_file: Path | None = None) -> list[Path]:
-    """Return the files that `load` reads for these options, those that may be missing among them."""
-    packaged = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
-    listed = [holiday_file] if holiday_file else []
-    return packaged + listed + ([base / options.overrides] if options.overrides else [])
+    """Return the files that `load` reads for these options. Some of them may be missing."""
+    calendar_files = [FOLDER / f"{options.calendar}.json"] if options.open is None else []
+    holiday_files = [holiday_file] if holiday_file else []
+    return calendar_files + holiday_files + ([base / options.overrides] if options.overrides else [])
 
 
 def _merge_holidays(calendar: Calendar, path: Path) -> Calendar:
-    """Return the calendar with the list that the program keeps over it, if there is one that can be used."""
+    """Return the calendar with the program's holiday file merged over it, if that file is usable."""
     if not path.exists():
         return calendar
     from heatmap.market.calendar import overrides
@@ -125,9 +125,9 @@ def _read_packaged(name: str, problems: list[str]) -> Calendar:
     import json
 
     path = FOLDER / f"{name}.json"
-    known = {file.stem for file in FOLDER.glob("*.json")} | {ALWAYS}
-    if name not in known:
-        problems.append(f"calendar {name!r} is not known{suggestion(name, sorted(known), cutoff=0.4)}")
+    names = {file.stem for file in FOLDER.glob("*.json")} | {ALWAYS}
+    if name not in names:
+        problems.append(f"calendar {name!r} is not known{suggestion(name, sorted(names), cutoff=0.4)}")
         return Calendar(name, "UTC")
     document = json.loads(path.read_text("utf-8"))
     eras = [(date.fromisoformat(era["from"]), _hours(era)) for era in document["eras"]]
@@ -168,13 +168,11 @@ def _make_own(options: SessionOptions, problems: list[str]) -> Calendar:
     from heatmap.market.calendar.overrides import parse_clock, parse_day
 
     if options.calendar != DEFAULTS.calendar:
-        problems.append(
-            f"calendar {options.calendar!r} and open, close are both given: leave one of them out"
-        )
+        problems.append(f"calendar {options.calendar!r} and open, close are both given: remove one of them")
     opens = parse_clock(options.open, "open", problems)
     closes = parse_clock(options.close, "close", problems)
     if options.time_zone is None:
-        problems.append('time_zone is missing: hours of your own need it, such as time_zone = "Asia/Kolkata"')
+        problems.append('time_zone is missing: your own hours need it, such as time_zone = "Asia/Kolkata"')
     elif not _is_zone(options.time_zone):
         problems.append(f"time_zone {options.time_zone!r} is no IANA name{_similar_zone(options.time_zone)}")
     unknown = [name for name in options.weekdays if name not in WEEKDAYS]
@@ -184,7 +182,9 @@ def _make_own(options: SessionOptions, problems: list[str]) -> Calendar:
         problems.append(f"settle_minutes must be 0 to {LONGEST_SETTLE_MINUTES}")
     holidays = [parse_day(text, "holidays", problems) for text in options.holidays]
     if opens == closes and opens is not None:
-        problems.append('open and close are the same: a market that never closes is calendar = "always"')
+        problems.append(
+            'open and close are the same: for a market that never closes, write calendar = "always"'
+        )
     if problems or opens is None or closes is None or options.time_zone is None:
         return Calendar("own hours", "UTC")
     settles = (datetime.combine(date.min, closes) + timedelta(minutes=options.settle_minutes)).time()
@@ -198,20 +198,26 @@ def _make_own(options: SessionOptions, problems: list[str]) -> Calendar:
 
 
 def _similar_zone(name: str) -> str:
-    """Return, as the end of a sentence, the time zone that was probably meant."""
+    """Return the time zone that the user probably meant, as the end of a sentence."""
     from difflib import get_close_matches
     from zoneinfo import available_timezones
 
     zones = sorted(available_timezones())
     cities = {zone.rpartition("/")[2].lower(): zone for zone in reversed(zones)}
-    near = get_close_matches(name.rpartition("/")[2].lower().replace(" ", "_"), list(cities), n=1, cutoff=0.7)
-    return f": did you mean {cities[near[0]]!r}?" if near else ", such as Asia/Kolkata, or tzdata is missing"
+    matches = get_close_matches(
+        name.rpartition("/")[2].lower().replace(" ", "_"), list(cities), n=1, cutoff=0.7
+    )
+    return (
+        f": did you mean {cities[matches[0]]!r}?"
+        if matches
+        else ", such as Asia/Kolkata, or tzdata is missing"
+    )
 
 
 def _is_zone(name: str) -> bool:
-    """Whether this machine and browsers know a time zone by this name.
+    """Whether this machine and browsers know a time zone of this name.
 
-    `zoneinfo` reads any file of the system's table. Browsers refuse names that are not IANA's.
+    `zoneinfo` reads any file in the folder of time zones. Browsers accept IANA names only.
     """
     if name in NO_ZONES or name.startswith(("posix/", "right/")):
         return False

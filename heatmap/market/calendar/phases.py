@@ -1,4 +1,4 @@
-"""What phase is a market in at one moment? Pure: the moment and the calendar are passed in."""
+"""Computes the phase of a market at one moment. Pure: the moment and the calendar are parameters."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ONE_DAY = timedelta(days=1)
-LONGEST_BREAK_DAYS = 60  # how far ahead an endless calendar is searched for its next session
-SETTLE_MINUTES = 15  # from the last window's end until closing prices are final, where nothing else is said
+LONGEST_BREAK_DAYS = 60  # how far ahead a calendar without end is searched for its next session
+SETTLE_MINUTES = 15  # default, from the last window's end until closing prices are final
 LONGEST_SETTLE_MINUTES = 240
-RENEWED_AHEAD = timedelta(days=31)  # of a calendar's end: the list of a year appears about 12 December
+RENEWED_AHEAD = timedelta(days=31)  # before a calendar's end: the list of a year appears about 12 December
 
 
 class SessionHours(NamedTuple):
     """The hours of one date, as wall times of the market's zone.
 
-    `windows` are (opens, closes, phase), half-open, in time order; one that does not close later than it
-    opens runs over midnight. `settles` is when closing prices are final; None where hours are not known.
+    `windows` are (opens, closes, phase) in time order; a window that does not close later than it opens runs
+    over midnight. `settles` is the time when closing prices are final; None if the hours are not known.
     """
 
     windows: tuple[tuple[time, time, Phase], ...]
@@ -32,7 +32,7 @@ class SessionHours(NamedTuple):
 
 
 class SymbolChange(NamedTuple):
-    """A symbol that became another. `since` is the new one's first date; None: it counts on any date."""
+    """A change of a symbol. `since` is the first date of the new one; None: it counts on any date."""
 
     old: str
     new: str
@@ -40,9 +40,9 @@ class SymbolChange(NamedTuple):
 
 
 class DeclaredSplit(NamedTuple):
-    """A split, a bonus or the like: `new` shares of `date` and after are what `old` shares were before.
+    """A split, a bonus or the like: from `date` on, `new` shares are worth `old` shares of before.
 
-    Where both are the same there was none, whatever the figures look like.
+    If both are the same, there was no corporate action, even if the figures look so.
     """
 
     symbol: str
@@ -53,11 +53,12 @@ class DeclaredSplit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When a market trades. `first` and `last` bound what is known; None means without end.
+    """The trading times of a market. `first` and `last` are its first and last known dates; None: no limit.
 
-    `eras` hold the regular hours from a date on, latest first. `special` replaces or adds a session,
-    `closed` names the dates without one. A calendar that is `always` open has nothing of these.
-    `aliases` are the symbols that changed on this market, `terms` what its user knows of splits and the like.
+    `eras` are the regular hours from a date on, latest first. `special` are sessions that replace a regular
+    one or are additional. `closed` are dates without a session, with their names. A market that is `always`
+    open has none of these. `symbol_changes` are those of this market, `declared_splits` those that its user
+    wrote into the overrides file.
     """
 
     name: str
@@ -74,13 +75,13 @@ class Calendar:
 
 
 def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
-    """Return the market's phase at `now`, which must be aware, or ValueError is raised."""
+    """Return the status of the market at `now`. Raises ValueError if `now` is not aware."""
     if now.utcoffset() is None:
         message = "now must be aware"
         raise ValueError(message)
     if calendar.always:
         return MarketStatus(Phase.OPEN, None, None, "This market never closes.")
-    now = now.astimezone(UTC)  # comparing within one zone would go by wall time, which repeats an hour a year
+    now = now.astimezone(UTC)  # times of one zone compare by wall time, which repeats an hour each year
     local = now.astimezone(ZoneInfo(calendar.time_zone))
     today = local.date()
     yesterday = session_on(calendar, today - ONE_DAY)
@@ -95,47 +96,47 @@ def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
     is_past = is_past_end(calendar, session.date if session else today)
     next_open, next_regular_open = _find_next_opens(calendar, now, today)
 
-    def verdict(phase: Phase, reason: str) -> MarketStatus:
+    def status(phase: Phase, reason: str) -> MarketStatus:
         if is_past:
             reason = f"{reason} {describe_presumed_calendar(calendar)}"
         return MarketStatus(phase, session, next_open, reason, is_past, next_regular_open)
 
     if session is None:
         name = calendar.closed.get(today)
-        return verdict(Phase.CLOSED, f"Closed for {name}." if name else f"No session on a {today:%A}.")
+        return status(Phase.CLOSED, f"Closed for {name}." if name else f"No session on a {today:%A}.")
     if session.settles is None:
-        return verdict(Phase.UNKNOWN, f"{session.name}: the hours are not known.")
+        return status(Phase.UNKNOWN, f"{session.name}: the hours are not known.")
     phase, reason = _phase(session, now, ZoneInfo(calendar.time_zone))
     if is_presumed(calendar, session.date) and phase in (Phase.OPEN, Phase.AUCTION):
         phase = Phase.UNKNOWN
-    return verdict(phase, reason)
+    return status(phase, reason)
 
 
 def coverage_end(calendar: Calendar) -> datetime | None:
-    """Return the first moment of which the calendar knows nothing; None where it has no end."""
+    """Return the first moment after the calendar's last date; None if it has no end."""
     if calendar.last in (None, date.max):
         return None
     return datetime.combine(calendar.last + ONE_DAY, time(0), ZoneInfo(calendar.time_zone))
 
 
 def is_past_end(calendar: Calendar, day: date) -> bool:
-    """Whether `day` lies past the last date that the calendar covers."""
+    """Whether `day` is after the calendar's last date."""
     return calendar.last is not None and calendar.last < day
 
 
 def is_presumed(calendar: Calendar, day: date) -> bool:
-    """Whether a session on `day` is only presumed: past the calendar's end, and not listed by itself."""
+    """Whether a session on `day` is only presumed: after the calendar's end, and not a listed special one."""
     return is_past_end(calendar, day) and day not in calendar.special
 
 
 def is_ending_soon(calendar: Calendar, now: datetime) -> bool:
-    """Whether the calendar ends soon (for the end of a year: from 1 December on) or has ended."""
+    """Whether the calendar ends within 31 days (from 1 December on for the end of a year) or has ended."""
     end = coverage_end(calendar)
     return end is not None and end - RENEWED_AHEAD <= now
 
 
 def describe_presumed_calendar(calendar: Calendar) -> str:
-    """Say what holds past the calendar's end."""
+    """Return a sentence on the presumed calendar that applies after the calendar's end."""
     return (
         f"This is a presumed trading calendar: {calendar.name} ended on {calendar.last}, so each weekday "
         "counts as a session in the last known hours, and the source's own date and status decide."
@@ -143,9 +144,9 @@ def describe_presumed_calendar(calendar: Calendar) -> str:
 
 
 def session_on(calendar: Calendar, day: date) -> Session | None:
-    """Return the session that opens on `day`; None where there is none, or before the calendar begins.
+    """Return the session that opens on `day`; None if there is none, and before the calendar begins.
 
-    Past the calendar's end each weekday has one in the last known hours, unless it is listed as closed.
+    After the calendar's end each weekday has one in the last known hours, unless it is listed as closed.
     """
     if calendar.always or _precedes(calendar, day):
         return None
@@ -168,9 +169,9 @@ def session_on(calendar: Calendar, day: date) -> Session | None:
 
 
 def _at_or_after(moment: datetime, wall: time, *, later: bool = False) -> datetime:
-    """Return the first time the wall clock shows `wall` from `moment` on; strictly `later` if so asked."""
-    found = moment.replace(hour=wall.hour, minute=wall.minute, second=wall.second, microsecond=0)
-    return found + ONE_DAY if found < moment or (later and found == moment) else found
+    """Return the first time from `moment` on when the wall clock shows `wall`; `later`: after `moment`."""
+    time_of_day = moment.replace(hour=wall.hour, minute=wall.minute, second=wall.second, microsecond=0)
+    return time_of_day + ONE_DAY if time_of_day < moment or (later and time_of_day == moment) else time_of_day
 
 
 def _phase(session: Session, now: datetime, zone: ZoneInfo) -> tuple[Phase, str]:
@@ -179,15 +180,15 @@ def _phase(session: Session, now: datetime, zone: ZoneInfo) -> tuple[Phase, str]
             return Phase.CLOSED, f"Opens at {window.opens.astimezone(zone):%H:%M}."
         if now < window.closes:
             until = f"until {window.closes.astimezone(zone):%H:%M}."
-            what = "Closing auction" if window.phase is Phase.AUCTION else session.name or "Trading"
-            return window.phase, f"{what} {until}"
+            name = "Closing auction" if window.phase is Phase.AUCTION else session.name or "Trading"
+            return window.phase, f"{name} {until}"
     if session.settles and now < session.settles:
         return Phase.SETTLING, f"Closing prices settle until {session.settles.astimezone(zone):%H:%M}."
     return Phase.FINAL, f"The session of {session.date:%d %b %Y} is over."
 
 
 def _reaches_into(session: Session, today: date, now: datetime, todays: Session | None) -> bool:
-    """Whether yesterday's session still speaks for `now`: it ran over midnight, and no newer one began."""
+    """Whether yesterday's session is the one of `now`: it ran over midnight, and no newer one began."""
     if session.settles is None or session.settles.date() < today:
         return False
     return not (todays and todays.windows and now >= todays.windows[0].opens)
@@ -200,7 +201,7 @@ def _precedes(calendar: Calendar, day: date) -> bool:
 def _find_next_opens(
     calendar: Calendar, now: datetime, today: date
 ) -> tuple[datetime | None, datetime | None]:
-    """Return when trading starts next, and when at the latest: see `next_open` and `next_regular_open`."""
+    """Return `next_open` and `next_regular_open` of MarketStatus."""
     is_sure = True
     for days in range(-1, LONGEST_BREAK_DAYS):
         day = today + timedelta(days=days)
@@ -211,7 +212,7 @@ def _find_next_opens(
         if not session.windows and day >= today:
             is_sure = False
         for number, window in enumerate(session.windows):
-            # An auction that follows without a gap opens nothing.
+            # An auction that follows without a gap is no new start.
             if window.opens > now and (number == 0 or session.windows[number - 1].closes < window.opens):
                 return window.opens if is_sure else None, window.opens
     return None, None

@@ -1,7 +1,7 @@
-"""What a market is called, and what its day is made of: phases, windows, sessions, the guard's verdict.
+"""The values of a market's day: its identity, phases, windows, sessions and status.
 
-Apart from `model`, because a tick in a closed market needs these and nothing else; and tuples, because
-making a dataclass costs five times as much, which such a tick would feel.
+A run in a closed market imports this module only, so it is separate from `quotes`. The values are tuples,
+because defining a dataclass takes five times as long.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class MarketIdentity(NamedTuple):
-    """What a market is called, and by which clock its days go."""
+    """A market's name, its title and its time zone."""
 
-    name: str  # as the configuration has it; also the name of its folder
+    name: str  # as in the configuration; also the name of its folder
     title: str  # of its page
     time_zone: str  # IANA
 
 
 class Phase(StrEnum):
-    """What a market is doing at one moment.
+    """The state of a market at one moment.
 
     CLOSED: before the open, between two windows of a day, on closed days.
-    OPEN: continuous trading. AUCTION: the closing auction, whose single price comes at its end.
-    SETTLING: trading is over, prices may still be corrected.
+    OPEN: continuous trading. AUCTION: the closing auction; its one price comes at its end.
+    SETTLING: trading is over, but prices may still be corrected.
     FINAL: from the session's settle time to midnight in the market's zone.
-    UNKNOWN: in the usual hours of a weekday past the calendar's end, or a listed session whose hours are
-    not known.
+    UNKNOWN: in the usual hours of a weekday past the calendar's end, or in a listed session whose hours
+    are not known.
     """
 
     CLOSED = "closed"
@@ -41,7 +41,7 @@ class Phase(StrEnum):
 
 
 class Window(NamedTuple):
-    """One stretch of trading, half-open: `opens` belongs to it, `closes` does not. Both aware."""
+    """One time of trading. `opens` belongs to it, `closes` does not. Both are aware."""
 
     opens: datetime
     closes: datetime
@@ -49,29 +49,29 @@ class Window(NamedTuple):
 
 
 class Session(NamedTuple):
-    """One trading session, known by the date on which it opens in the market's zone.
+    """One trading session. `date` is the day on which it opens, in the market's zone.
 
-    `windows` stand in time order and do not overlap; none where the session is announced but its
-    hours are not known, and then `settles` is None.
+    `windows` are in time order and do not overlap. If the session is announced but its hours are not known,
+    there are no windows and `settles` is None.
     """
 
     date: date
     windows: tuple[Window, ...]
     settles: datetime | None
-    name: str | None = None  # what makes it special; None for an ordinary day
+    name: str | None = None  # of a special session; None for an ordinary day
 
 
 class MarketStatus(NamedTuple):
-    """The guard's answer for one moment.
+    """The status of a market at one moment, by its calendar.
 
-    `session` is the session the phase speaks of (that of today in the market's zone, or the
-    overnight one still running); None on a day without one.
-    `next_open` is when trading starts next, strictly later than the moment asked about; None where
-    the calendar does not know, and in a market that never closes.
-    `reason` is a sentence for a person. `past_calendar` is True where the calendar has run out: then
-    weekdays are presumed to have a session in the last known hours.
-    `next_regular_open` is `next_open` where that is known. Else it is the next opening of which the hours
-    are known or presumed: newer figures are due then at the latest.
+    `session` is the session of the phase: today's in the market's zone, or one that still runs overnight.
+    None on a day without a session.
+    `next_open` is the next start of trading, later than the moment. None if the calendar does not know it,
+    and in a market that never closes.
+    `reason` is a sentence for people. `past_calendar` is True after the calendar's end: then each weekday is
+    presumed to have a session in the last known hours.
+    `next_regular_open` is `next_open` if that is known. Else it is the next start with known or presumed
+    hours: newer figures come at that time or before.
     """
 
     phase: Phase

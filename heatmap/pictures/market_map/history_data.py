@@ -183,7 +183,7 @@ def _read_all(
         clamp = chosen.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         name = f"{mode} {period.name}"
         found[name] = rankings.rank_values(
-            snapshot, chosen, period, values, clamp, scored=mode != "sector", exact=mode == "change"
+            snapshot, chosen, period, values, clamp, with_scores=mode != "sector", is_exact=mode == "change"
         )
         if not found[name].values:
             lacks[name] = lack or f"it takes {chosen.required_data}"
