@@ -57,7 +57,7 @@ def recorded(now: datetime = FINAL) -> Snapshot:
     return Recording().fetch(now=now)
 
 
-def occasion(title: str = "A market", **more: Any) -> PageContext:
+def page_context(title: str = "A market", **more: Any) -> PageContext:
     """A drawing after the close of 17 September 2026."""
     calendar = packaged.load(packaged.SessionOptions(), Path())
     known = {"calendar_end": phases.coverage_end(calendar), **more}
@@ -78,7 +78,7 @@ def page_of(
     found = rankings.rank_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
     table = view.draw(snapshot, found["change", "1d"])
-    page, page_above = render(table, snapshot, found, where or occasion(), options, history=history)
+    page, page_above = render(table, snapshot, found, where or page_context(), options, history=history)
     return (page_above if root else page).decode()
 
 

@@ -21,7 +21,7 @@ from heatmap.pages import snapshot_files
 from heatmap.pictures.market_map.table import TableView
 from tests.checkout import CHECKOUT
 from tests.conftest import started
-from tests.drawings import occasion, reading_of, snapshot_of
+from tests.drawings import page_context, reading_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
@@ -295,7 +295,9 @@ def test_the_address_of_a_web_hook(tmp_path: Path, sshd: Sshd, place: str, manne
 def written_as_json(snapshot: Snapshot) -> bytes:
     """The snapshot.json of another installation."""
     view = TableView(13, "contrast", "green", "rank")
-    return snapshot_files.to_json(snapshot, view.draw(snapshot, reading_of(snapshot, "change")), occasion())
+    return snapshot_files.to_json(
+        snapshot, view.draw(snapshot, reading_of(snapshot, "change")), page_context()
+    )
 
 
 @pytest.mark.process

@@ -122,7 +122,7 @@ def _choices(arguments: argparse.Namespace, config: Config) -> embed.EmbedChoice
 
 def _fragment(arguments: argparse.Namespace, choices: embed.EmbedChoices, published: Sequence[str]) -> str:
     """Return the fragment asked for. Raises UsageError, or ConfigError where it is not published."""
-    others = set(choices.made()) - {"mode", "layout", "theme"}
+    others = set(choices.as_query()) - {"mode", "layout", "theme"}
     if arguments.auto_height or arguments.height or others or (choices.mode or "change") not in MODES:
         raise UsageError(
             f"--fragment goes with --mode ({', '.join(MODES)}), --layout, --theme, --market and --url alone"

@@ -1,4 +1,4 @@
-"""A table and its circumstances become a page."""
+"""The page of a market: the filled template, once for each folder that has it."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ if TYPE_CHECKING:
     from heatmap.pictures.shapes import Cell, Table
 
 PAGE = "page.html.j2"
-FOLDER = "\0folder\0"  # stands where a link's folder will; no text holds a NUL
-UP = "\0up\0"  # and where the way from a page to the folder of all markets will
-# And what a day's page says of the days beside it, which is only known where and when it is published.
+# Markers in the filled template. No other text has a NUL.
+FOLDER = "\0folder\0"  # replaced by the folder of a link
+UP = "\0up\0"  # replaced by the path from the page to the folder of all markets
+# Replaced at publication in a day's page: the links to the days beside it, which differ by target.
 BEFORE, NEXT_LINK, NEXT_LABEL = "\0before\0", "\0next\0", "\0next label\0"
-NEVER_SECONDS = 10**9  # until a page asks for a newer one, if it is not to ask
+NEVER_SECONDS = 10**9  # the refresh interval of a page that never asks for a newer one
 USUAL_LETTERS = 8  # symbols up to this length have the full size at any width
 
 
 class CellText(NamedTuple):
-    """A cell's words, ready for the page; "" where the source does not know."""
+    """A cell's texts, ready for the page; "": the source does not give the figure."""
 
     symbol: str
     percent_change: float | str
     percent: str
-    doubt: str  # why the percent change is not known
+    doubt: str  # why the percent change is unknown
     style: str
     name: str
     chart: str
@@ -48,8 +49,8 @@ class CellText(NamedTuple):
 def render(
     table: Table,
     snapshot: Snapshot,
-    found: Mapping[tuple[str, str], Ranking],
-    occasion: PageContext,
+    rankings: Mapping[tuple[str, str], Ranking],
+    context: PageContext,
     options: PageOptions,
     cache: Path | None = None,
     picture: str = "svg",
@@ -57,21 +58,21 @@ def render(
 ) -> tuple[bytes, bytes]:
     """Return the page as UTF-8, once for the market's own folder and once for the one above it.
 
-    The table's cells are in the order of the first reading `found`. `picture` is the kind of the image that
-    goes with the page, for previews. In the state directory `cache`, if given, the compiled template is kept
-    for the next tick. `history` is what the page offers of it: `periods` and `modes`, lists of names and
-    labels each, and how many `moments` there are to replay; None: nothing.
+    `rankings` are by mode and period; the table's cells are in the order of the first. `picture` is the file
+    type of the preview image. If `cache`, the state directory, is given, the compiled template is cached in
+    it. `history` has the page's choices from the history: `periods` and `modes`, lists of (name, label,
+    reason), and the number of `moments` to replay; None: the page has no history.
     """
     from zoneinfo import ZoneInfo
 
     script = page_script()
-    zone = ZoneInfo(occasion.time_zone)
+    zone = ZoneInfo(context.time_zone)
     page = render_template(
         PAGE,
         cache,
-        occasion=occasion,
+        context=context,
         options=options,
-        rows=[[_texts(cell, options.chart_url) for cell in row] for row in table.rows],
+        rows=[[_cell_text(cell, options.chart_url) for cell in row] for row in table.rows],
         columns=table.columns,
         breadth=table.breadth,
         shares=_shares(table),
@@ -91,114 +92,112 @@ def render(
         ],
         periods=periods(snapshot),
         palettes=list(GRADIENTS),
-        markets=[{"name": name, "link": f"{UP}{name}/"} for name in occasion.markets],
-        image=f"{occasion.public_url}{_address(occasion)}heatmap.{picture}" if occasion.public_url else None,
-        days=_days(occasion),
+        markets=[{"name": name, "link": f"{UP}{name}/"} for name in context.markets],
+        image=f"{context.public_url}{_address(context)}heatmap.{picture}" if context.public_url else None,
+        days=_days(context),
         as_of=snapshot.as_of.astimezone(zone),
-        generated_at=occasion.generated_at.astimezone(zone),
-        phase=_phase(occasion, zone),
+        generated_at=context.generated_at.astimezone(zone),
+        phase=_phase(context, zone),
         recording=snapshot.recording,
         source=wording.source_name(snapshot),
-        clock=_clock(snapshot, occasion, options),
-        data=page_data(snapshot, found, options)
-        | {"market": occasion.market, "public_url": None if _is_lasting(occasion) else occasion.public_url}
+        clock=_clock(snapshot, context, options),
+        data=page_data(snapshot, rankings, options)
+        | {"market": context.market, "public_url": None if _is_permanent(context) else context.public_url}
         | ({"history": history} if history else {}),
-        is_presumed=occasion.verdict.past_calendar and not _is_lasting(occasion),
-        last_day=wording.format_day(occasion.calendar_end - timedelta(days=1))
-        if occasion.calendar_end
-        else "",
+        is_presumed=context.status.past_calendar and not _is_permanent(context),
+        last_day=wording.format_day(context.calendar_end - timedelta(days=1)) if context.calendar_end else "",
         folder=FOLDER,
         script=script,
         style=page_style(),
         script_hash=script_hash(script),
-        later_hash=script_hash(later_script()),  # where there is no history yet, too: it comes with a refresh
+        later_hash=script_hash(later_script()),  # always: a refresh may bring the history later
     )
-    # The two differ in their links alone: filling the template in twice would cost a tick twice as much.
-    own = page.replace(FOLDER, "").replace(UP, "../" * _address(occasion).count("/"))
-    above = page.replace(FOLDER, f"{occasion.market}/").replace(UP, "")
+    # The two pages differ only in their links. Filling in the template twice would take twice as long.
+    own = page.replace(FOLDER, "").replace(UP, "../" * _address(context).count("/"))
+    above = page.replace(FOLDER, f"{context.market}/").replace(UP, "")
     return own.encode(), above.encode()
 
 
-def _is_lasting(occasion: PageContext) -> bool:
-    """Whether the page is the lasting map of a day; then links to it are to where it stands."""
-    return occasion.days is not None and occasion.days.of is not None
+def _is_permanent(context: PageContext) -> bool:
+    """Whether the page is the permanent map of a day; then links to it have the day's address."""
+    return context.days is not None and context.days.permanent is not None
 
 
-def _address(occasion: PageContext) -> str:
-    """Return the page's folder, as seen from that of all markets."""
-    of = occasion.days.of if occasion.days else None
-    return f"{occasion.market}/{wording.day_folder(of)}" if of else f"{occasion.market}/"
+def _address(context: PageContext) -> str:
+    """Return the page's folder, relative to the folder of all markets."""
+    day = context.days.permanent if context.days else None
+    return f"{context.market}/{wording.day_folder(day)}" if day else f"{context.market}/"
 
 
-def _days(occasion: PageContext) -> dict[str, Any] | None:
-    """Return the links to other days' maps and how they are called; None where there is no archive."""
-    days = occasion.days
+def _days(context: PageContext) -> dict[str, Any] | None:
+    """Return the links to other days' maps and their labels; None if there is no archive."""
+    days = context.days
     if days is None:
         return None
-    market = f"{UP}{occasion.market}/" if days.of else FOLDER
+    market = f"{UP}{context.market}/" if days.permanent else FOLDER
     return {
-        "of": wording.format_day(days.of),
-        "way_before": BEFORE,
-        "before": wording.format_day(days.before),
-        "before_link": f"{market}{wording.day_folder(days.before)}" if days.before else "",
+        "permanent": wording.format_day(days.permanent),
+        "previous_marker": BEFORE,
+        "previous": wording.format_day(days.previous),
+        "previous_link": f"{market}{wording.day_folder(days.previous)}" if days.previous else "",
         "all_link": f"{market}archive.html",
-        "feed_link": f"{market}feed.xml" if days.feed else "",
+        "feed_link": f"{market}feed.xml" if days.has_feed else "",
         "next_link": NEXT_LINK,
         "next": NEXT_LABEL,
     }
 
 
-def _texts(cell: Cell, chart_url: str) -> CellText:
-    figures = cell.quote
-    letters = len(figures.symbol)
-    is_unknown = figures.percent_change is None  # then the style sheet hatches it: the colour alone is set
+def _cell_text(cell: Cell, chart_url: str) -> CellText:
+    quote = cell.quote
+    letters = len(quote.symbol)
+    is_unknown = quote.percent_change is None  # the style sheet hatches the cell: only its colour is set
     return CellText(
-        symbol=figures.symbol,
-        percent_change="" if figures.percent_change is None else figures.percent_change,
+        symbol=quote.symbol,
+        percent_change="" if quote.percent_change is None else quote.percent_change,
         percent=wording.NOT_KNOWN
-        if figures.percent_change is None
-        else wording.format_signed(figures.percent_change),
-        doubt=figures.doubts.get(DAY, ""),
+        if quote.percent_change is None
+        else wording.format_signed(quote.percent_change),
+        doubt=quote.doubts.get(DAY, ""),
         style=f"background{'-color' if is_unknown else ''}:{cell.fill};color:{_short(cell.ink)}"
         + (f";--letters:{letters}" if letters > USUAL_LETTERS else ""),
-        name=figures.name or "",
-        chart=wording.chart_link(chart_url, figures.symbol),
+        name=quote.name or "",
+        chart=wording.chart_link(chart_url, quote.symbol),
     )
 
 
 def _short(ink: str) -> str:
-    """Return black or white in as few characters as there are for it."""
+    """Return black or white in its shortest form."""
     return "#000" if ink == BLACK else "#fff"
 
 
 def _shares(table: Table) -> tuple[float, float]:
-    """Return what percentage of the market rose, and what fell."""
+    """Return the percentages of the market that rose and fell."""
     breadth = table.breadth
     total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
     return round(breadth.advances / total * 100, 2), round(breadth.declines / total * 100, 2)
 
 
-def _phase(occasion: PageContext, zone: tzinfo) -> str:
-    """Return the phase in a visitor's words; while closed, with the next opening."""
-    verdict = occasion.verdict
-    if verdict.phase == "closed" and verdict.next_open:
-        opens = verdict.next_open.astimezone(zone)
+def _phase(context: PageContext, zone: tzinfo) -> str:
+    """Return the phase in a visitor's words; for a closed market, with the next opening."""
+    status = context.status
+    if status.phase == "closed" and status.next_open:
+        opens = status.next_open.astimezone(zone)
         return f"Closed, opens {opens:%a} {opens.day} {opens:%b, %H:%M}"
-    return wording.PHASES[verdict.phase]
+    return wording.PHASES[status.phase]
 
 
-def _clock(snapshot: Snapshot, occasion: PageContext, options: PageOptions) -> dict[str, Any]:
-    """Return the times from which a page tells by itself that it has aged, or that nothing new can come."""
-    verdict = occasion.verdict
-    session = verdict.session
-    lasting = _is_lasting(occasion)
-    next_open = None if lasting else verdict.next_open
-    regular = None if lasting else verdict.next_regular_open
+def _clock(snapshot: Snapshot, context: PageContext, options: PageOptions) -> dict[str, Any]:
+    """Return the times from which the page's script sees that the page is old or the market closed."""
+    status = context.status
+    session = status.session
+    permanent = _is_permanent(context)
+    next_open = None if permanent else status.next_open
+    regular = None if permanent else status.next_regular_open
     return {
         "as_of": snapshot.as_of.isoformat(),
-        "generated_at": occasion.generated_at.isoformat(),
-        "time_zone": occasion.time_zone,
-        "phase": str(verdict.phase),
+        "generated_at": context.generated_at.isoformat(),
+        "time_zone": context.time_zone,
+        "phase": str(status.phase),
         "session_date": session.date.isoformat() if session else None,
         "windows": [
             {
@@ -211,8 +210,8 @@ def _clock(snapshot: Snapshot, occasion: PageContext, options: PageOptions) -> d
         "settles": session.settles.isoformat() if session and session.settles else None,
         "next_open": next_open.isoformat() if next_open else None,
         "next_regular_open": regular.isoformat() if regular else None,
-        "calendar_end": occasion.calendar_end.isoformat() if occasion.calendar_end and not lasting else None,
-        "interval_minutes": occasion.interval_minutes,
-        "refresh_seconds": NEVER_SECONDS if lasting else options.refresh_seconds,
+        "calendar_end": context.calendar_end.isoformat() if context.calendar_end and not permanent else None,
+        "interval_minutes": context.interval_minutes,
+        "refresh_seconds": NEVER_SECONDS if permanent else options.refresh_seconds,
         "recording": snapshot.recording,
     }

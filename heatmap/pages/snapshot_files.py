@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 _COLUMNS = ("symbol", "name", "sector", *FIGURES)
 
 
-def to_json(snapshot: Snapshot, table: Table, occasion: PageContext) -> bytes:
-    """Return snapshot.json: the table's cells in drawing order, a quote a line; what is unknown is null.
+def to_json(snapshot: Snapshot, table: Table, context: PageContext) -> bytes:
+    """Return snapshot.json: the table's cells in drawing order, one quote on each line; unknown is null.
 
-    Quotes whose percent change is unknown stand by themselves, under "unknown": the versions before 0.3
-    refuse a quote without one, and ignore keys that they do not know.
+    Quotes without a percent change are in a list of their own, "unknown": versions before 0.3 refuse a quote
+    without a percent change, and ignore unknown keys.
     """
-    verdict = occasion.verdict
+    status = context.status
     head: dict[str, Any] = {
         "schema": SCHEMA,
-        "market": occasion.market,
-        "title": occasion.title,
+        "market": context.market,
+        "title": context.title,
         "source": snapshot.source,
         "currency": snapshot.currency,
-        "time_zone": occasion.time_zone,
+        "time_zone": context.time_zone,
         "as_of": snapshot.as_of.isoformat(),
-        "generated_at": occasion.generated_at.isoformat(),
+        "generated_at": context.generated_at.isoformat(),
         "session": {
-            "date": verdict.session.date.isoformat() if verdict.session else None,
-            "phase": str(verdict.phase),
-            "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
+            "date": status.session.date.isoformat() if status.session else None,
+            "phase": str(status.phase),
+            "next_open": status.next_open.isoformat() if status.next_open else None,
         },
         "breadth": {
             "advances": table.breadth.advances,
@@ -48,7 +48,7 @@ def to_json(snapshot: Snapshot, table: Table, occasion: PageContext) -> bytes:
             "unchanged": table.breadth.unchanged,
         },
     }
-    if snapshot.is_open is not (verdict.phase is Phase.OPEN):  # else the phase says it
+    if snapshot.is_open is not (status.phase is Phase.OPEN):  # else the phase implies it
         head["is_open"] = snapshot.is_open
     if snapshot.recording:
         head["recording"] = True
@@ -56,12 +56,12 @@ def to_json(snapshot: Snapshot, table: Table, occasion: PageContext) -> bytes:
         head["dropped"] = snapshot.dropped
     known = [cell for cell in table.cells if cell.quote.percent_change is not None]
     unknown = [cell for cell in table.cells if cell.quote.percent_change is None]
-    parts = [_listed("quotes", known), *([_listed("unknown", unknown)] if unknown else [])]
-    return ",\n ".join([_dumped(head)[:-1], *parts]).encode() + b"}\n"
+    parts = [_encode_list("quotes", known), *([_encode_list("unknown", unknown)] if unknown else [])]
+    return ",\n ".join([_encode(head)[:-1], *parts]).encode() + b"}\n"
 
 
 def to_csv(table: Table) -> bytes:
-    """Return snapshot.csv: RFC 4180 in UTF-8, a header row, cells in drawing order, empty where unknown."""
+    """Return snapshot.csv: RFC 4180 in UTF-8, a header row, cells in drawing order; unknown is empty."""
     periods = sorted({period for cell in table.cells for period in cell.quote.changes})
     file = io.StringIO(newline="")
     writer = csv.writer(file)
@@ -69,7 +69,7 @@ def to_csv(table: Table) -> bytes:
     writer.writerow([*_COLUMNS, *extra])
     for cell in table.cells:
         quote = cell.quote
-        row = _written(quote)
+        row = _values(quote)
         for period in periods:
             change = quote.changes.get(period)
             row += [change.percent, change.since] if change else [None, None]
@@ -77,14 +77,14 @@ def to_csv(table: Table) -> bytes:
     return file.getvalue().encode()
 
 
-def _listed(name: str, cells: Sequence[Cell]) -> str:
-    lines = ",\n  ".join(_dumped(_row(cell)) for cell in cells)
+def _encode_list(name: str, cells: Sequence[Cell]) -> str:
+    lines = ",\n  ".join(_encode(_row(cell)) for cell in cells)
     return f'"{name}": [\n  {lines}\n]'
 
 
 def _row(cell: Cell) -> dict[str, Any]:
     quote = cell.quote
-    row: dict[str, Any] = dict(zip(_COLUMNS, _written(quote), strict=True))
+    row: dict[str, Any] = dict(zip(_COLUMNS, _values(quote), strict=True))
     row["changes"] = {
         period: {"percent": change.percent, "since": change.since.isoformat() if change.since else None}
         for period, change in quote.changes.items()
@@ -94,11 +94,11 @@ def _row(cell: Cell) -> dict[str, Any]:
     return {**row, "fill": cell.fill, "ink": cell.ink}
 
 
-def _written(quote: Quote) -> list[Any]:
-    """Return a quote's values in the order of the columns; shares are counted: 9374431, not 9374431.0."""
+def _values(quote: Quote) -> list[Any]:
+    """Return a quote's values in the order of the columns; a volume is an integer: 9374431, not 9374431.0."""
     volume = int(quote.volume) if quote.volume is not None and quote.volume.is_integer() else quote.volume
     return [volume if name == "volume" else getattr(quote, name) for name in _COLUMNS]
 
 
-def _dumped(value: object) -> str:
+def _encode(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -49,7 +49,7 @@ class Archives:
         None: there is no such history.
         """
         if ask:
-            ask(shelf.take)
+            ask(shelf.pull_days)
         self._shelves.append((shelf, ask))
 
     def add_feed(self, market: str, feed: Feed) -> None:
@@ -63,7 +63,7 @@ class Archives:
     def begin(self) -> None:
         """Keep the days that were drawn, before anything is published: a target may get them later."""
         for shelf, _ in self._shelves:
-            self._write(shelf, shelf.begin)
+            self._write(shelf, shelf.save_day)
 
     def more(self, target: str, delivery: Delivery | None) -> list[WebFile]:
         """Return what the target of this name lacks of the archives, a day of each market at a time.
@@ -86,10 +86,10 @@ class Archives:
                     faults.pop(parts.LIST)  # it waited for the day, and follows alone
                 self._faults.setdefault(key, {}).update(faults)
                 if offered != {parts.FEED}:
-                    shelf.note(target, failed)
+                    shelf.record_delivery(target, failed)
                 if parts.FEED in offered - failed.keys():
-                    shelf.note_feed(target)
-            pages = shelf.pages(target)
+                    shelf.record_feed(target)
+            pages = shelf.next_files(target)
             feed = self._feeds.get(name)
             if feed and delivery is None and (feed.is_new or shelf.lacks_feed(target)):
                 pages.append(feed.page)
@@ -127,7 +127,7 @@ class Archives:
         except PublishError as error:
             self._say(f"{shelf.market.name}: archived days could not be looked for: {error}")
             return False
-        shelf.note_found(target.name, days.values(), [days[path] for path in paths])
+        shelf.record_search(target.name, days.values(), [days[path] for path in paths])
         return True
 
     def _keep(self, shelf: MarketArchive, ask: Ask | None) -> None:
@@ -136,7 +136,7 @@ class Archives:
         def give(store: Store) -> None:
             sharing.push_days(store, folder, name, self._say)
 
-        if self._write(shelf, shelf.keep) and ask:
+        if self._write(shelf, shelf.save_record) and ask:
             ask(give)
 
     def _write(self, shelf: MarketArchive, work: Callable[[], bool]) -> bool:

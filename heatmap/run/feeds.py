@@ -49,9 +49,9 @@ def draw(
     if not is_new and not is_lacking:
         return None
     entries = [
-        *filter(None, (feed.of_day(day, market.name, market.title, url) for day in shelf.known)),
+        *filter(None, (feed.day_entry(day, market.name, market.title, url) for day in shelf.sessions)),
         *(
-            feed.of_alert(
+            feed.alert_entry(
                 market.name,
                 url,
                 name=notice.alert,
@@ -64,7 +64,7 @@ def draw(
         ),
     ]
     content = feed.render(entries, market.name, market.title, url, cache)
-    needs = parts.ARCHIVE if shelf.is_due else ""
+    needs = parts.ARCHIVE if shelf.publishes_today else ""
     return (
         Feed(WebFile(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None
     )

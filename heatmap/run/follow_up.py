@@ -110,7 +110,7 @@ class FollowUp:
             ask(lambda store: self._take(store, market))
         shelf = MarketArchive(
             *(self._archive_settings, market.identity, snapshot, verdict, now, archive_date, warn),
-            is_again=is_again,
+            is_redrawn=is_again,
         )
         self.archives.add(shelf, ask)
         return shelf
@@ -118,13 +118,13 @@ class FollowUp:
     def _longer(self, market: Market, snapshot: Snapshot, past: HistoryView | None) -> Snapshot:
         """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
         names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
-        if past is None or not names.keys() & past.digest.starts.keys():
+        if past is None or not names.keys() & past.earlier_sessions.starts.keys():
             return snapshot
         from heatmap.notify.alerts import rules
 
         longer = rules.with_history(snapshot, past, names)
         for period, alert in names.items():
-            base = past.digest.starts.get(period)
+            base = past.earlier_sessions.starts.get(period)
             if base and base.reason_missing and not any(period in quote.changes for quote in snapshot.quotes):
                 self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.reason_missing}")
         return longer
@@ -138,10 +138,10 @@ class FollowUp:
         """
         drawn = next(each for each in self._drawn if each.shelf is shelf)
         market = drawn.market
-        if shelf.is_due:
-            self._chronicle.ask(market, shelf.learn)
+        if shelf.publishes_today:
+            self._chronicle.ask(market, shelf.backfill_breadth)
         # Each by itself: a fault of one of them must not cost the other, nor the page.
-        self._try(market, parts.ARCHIVE, lambda: shelf.draw(files, draw))
+        self._try(market, parts.ARCHIVE, lambda: shelf.draw_day(files, draw))
         self._try(market, parts.FEED, lambda: self._draw_feed(drawn, shelf))
 
     def _try(self, market: Market, part: str, work: Callable[[], _T]) -> _T | None:
@@ -215,7 +215,7 @@ class FollowUp:
         memory = self._state[market.name]
         is_again = due.is_later_final(drawn.verdict, memory, drawn.snapshot)
         is_new = memory.feed_date != str(session and session.date)
-        is_due = shelf.is_of_final and (is_new or is_again)
+        is_due = shelf.is_final and (is_new or is_again)
         feed = feeds.draw(
             *(shelf, self._notices(drawn), session, url, self._config.state_directory),
             announces_final=is_due,

@@ -122,7 +122,7 @@ class HistorySession:
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
             asked = figures.PastReader(store, name, calendar, config.history.periods, config.state_directory)
-            return asked.past(snapshot, session, verdict.phase)
+            return asked.read(snapshot, session, verdict.phase)
 
         return self.ask(market, read)
 

@@ -56,11 +56,11 @@ def draw(
         title=market.title,
         time_zone=market.calendar.time_zone,
         generated_at=now.astimezone(ZoneInfo(market.calendar.time_zone)),
-        verdict=verdict,
+        status=verdict,
         interval_minutes=config.interval_minutes,
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
-        days=shelf.days if shelf else None,
+        days=shelf.day_links if shelf else None,
         calendar_end=phases.coverage_end(market.calendar),
     )
     cache = config.state_directory
@@ -107,7 +107,7 @@ def _history(
 
     document = history_data.history_data(past, snapshot, shown, look)
     offered = availability.describe_missing(past, document, market.calendar)
-    return document, {**offered, "moments": len(past.tape.minutes)} if offered else None
+    return document, {**offered, "moments": len(past.replay_track.minutes)} if offered else None
 
 
 def _without_reasons(offered: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def _parts(
     from heatmap.system.web_file import WebFile
 
     yield WebFile(f"{market.name}/history.json", history_data.history_json(document))
-    if len(past.tape.minutes) > 1:
-        content = replay_data.replay_json(past.tape, snapshot.as_of, config.page)
+    if len(past.replay_track.minutes) > 1:
+        content = replay_data.replay_json(past.replay_track, snapshot.as_of, config.page)
         yield WebFile(f"{market.name}/replay.json", content)
     yield WebFile(f"{market.name}/later.js", later_script().encode())

@@ -122,7 +122,7 @@ class MarketsRun:
         if past:
             from heatmap.history import longer_periods
 
-            snapshot = longer_periods.remove_refuted_changes(snapshot, past.digest)
+            snapshot = longer_periods.remove_refuted_changes(snapshot, past.earlier_sessions)
         files = market_files.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
         return verdict, files
 

@@ -200,7 +200,7 @@ def test_a_frame_that_has_gone_elsewhere_is_not_believed(site: Site, visit: Call
 def test_frames_stand_beside_each_other(site: Site, visit: Callable[..., Page]) -> None:
     """Each is as tall as its own page, two of the same among them, and none of their scripts leaves a trace."""
     bars = EmbedChoices(layout="bars", theme="dark")
-    shown = (embed.USUAL, bars, embed.USUAL)
+    shown = (embed.NO_CHOICES, bars, embed.NO_CHOICES)
     frames = [embed.iframe("/map/", "map", market="nse-fno", choices=choices) for choices in shown]
     widths = ("width:100%", "width:100%", "width:50%")
     site.other["/blog/"] = post(
@@ -384,8 +384,8 @@ def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page], c
     assert set(embed.HEATS) >= set(offered["heat"])
     assert set(embed.SORTS) == set(offered["sort"])
     assert set(embed.AREAS) == set(offered["area"])
-    for key in set(selects) & set(choices.made()):
-        assert choices.made()[key] == inside.locator(f"#{key}").input_value()
+    for key in set(selects) & set(choices.as_query()):
+        assert choices.as_query()[key] == inside.locator(f"#{key}").input_value()
     assert ["M&M", "TCS"] == sorted(
         inside.locator(".watched").evaluate_all("all => all.map((it) => it.dataset.symbol)")
     )

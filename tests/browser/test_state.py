@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Site
-from tests.drawings import occasion, page_of, recorded, snapshot_of
+from tests.drawings import page_context, page_of, recorded, snapshot_of
 
 ALL = "mode=sector&period=1mo&layout=treemap&theme=dark&palette=colour-blind&sort=symbol&area=equal&sector=Power&q=ntpc&watch=TCS%2CM%26M"
 
@@ -95,7 +95,7 @@ def test_the_markets_are_plain_links_that_keep_what_both_have(
     market: Site, visit: Callable[..., Page]
 ) -> None:
     """Mode, period and layout go along; a watchlist stays with its market. `?market=` leads there at once."""
-    both = replace(occasion(), markets=("nse-fno", "crypto"))
+    both = replace(page_context(), markets=("nse-fno", "crypto"))
     market.page = page_of(recorded(), where=both).encode()
     market.other["/crypto/"] = page_of(
         snapshot_of(), where=replace(both, market="crypto", title="Coins")
@@ -118,7 +118,7 @@ def test_the_markets_are_plain_links_that_keep_what_both_have(
 
 def test_without_script_the_markets_are_links(market: Site, visit: Callable[..., Page]) -> None:
     """Beside the page's own, as anywhere."""
-    both = replace(occasion(), markets=("nse-fno", "crypto"))
+    both = replace(page_context(), markets=("nse-fno", "crypto"))
     market.page = page_of(recorded(), where=both).encode()
     page = visit(java_script_enabled=False)
 
@@ -127,7 +127,9 @@ def test_without_script_the_markets_are_links(market: Site, visit: Callable[...,
 
 def test_a_copied_link_is_the_public_one(market: Site, visit: Callable[..., Page]) -> None:
     """With the state; where the page was told no public address, its own."""
-    market.page = page_of(recorded(), where=occasion(public_url="https://www.example.org/heatmap/")).encode()
+    market.page = page_of(
+        recorded(), where=page_context(public_url="https://www.example.org/heatmap/")
+    ).encode()
     page = visit("/map/?mode=rs", permissions=["clipboard-read", "clipboard-write"])
     page.locator("#menu-button").click()
     page.locator("#copy").click()

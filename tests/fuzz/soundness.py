@@ -118,8 +118,8 @@ def round_trip(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot as it comes back from its own snapshot.json."""
     cells = tuple(Cell(quote, quote.percent_change, "#000000", "#ffffff") for quote in snapshot.quotes)
     table = Table((cells,), 1, Breadth(0, 0, 0), ())
-    occasion = PageContext("m", "t", "UTC", NOW, MarketStatus(Phase.OPEN, None, None, "it is open"), 5)
-    back = snapshot_json.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, occasion)))
+    page_context = PageContext("m", "t", "UTC", NOW, MarketStatus(Phase.OPEN, None, None, "it is open"), 5)
+    back = snapshot_json.from_json(strict_json.decode(snapshot_files.to_json(snapshot, table, page_context)))
     return Snapshot(
         back.source,
         back.as_of,

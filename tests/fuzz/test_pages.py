@@ -192,7 +192,7 @@ def test_any_accepted_prices_can_be_replayed(prices: list[list[float | None]], d
             name: TickRow(price, 1.5, None, None, None, None) for name, price in zip("AB", both, strict=True)
         }
         tape.add(f"{minute:02}:00", found)
-    tape.settle()
+    tape.redraw_lines()
 
     body = json.loads(replay_data.replay_json(tape, snapshot.as_of, PageOptions()))
 

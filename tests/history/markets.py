@@ -42,7 +42,7 @@ def tape_of(*snapshots: Snapshot, folder: Path) -> ReplayTrack:
     with open_store(HistoryOptions(), folder, pytest.fail) as store:
         for snapshot in earlier:
             store.add_tick(MARKET, snapshot, SESSION, Phase.OPEN)
-        return PastReader(store, MARKET, nse(), (), folder).past(last, SESSION, Phase.OPEN).tape
+        return PastReader(store, MARKET, nse(), (), folder).read(last, SESSION, Phase.OPEN).replay_track
 
 
 def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]:

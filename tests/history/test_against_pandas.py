@@ -17,7 +17,7 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map import past as figures
-from heatmap.pictures.market_map.history_data import _changes, _read_all, periods_of
+from heatmap.pictures.market_map.history_data import _period_changes, periods_of, rank_all
 from heatmap.pictures.market_map.past import HistoryView
 from heatmap.pictures.options import PageOptions
 from heatmap.sources.nse import bhavcopy
@@ -39,7 +39,7 @@ def past_of(
     with open_store(HistoryOptions(), folder, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         found = figures.PastReader(store, MARKET, markets.nse(), NAMES, folder)
-        return found.past(snapshot, session, Phase.FINAL), snapshot
+        return found.read(snapshot, session, Phase.FINAL), snapshot
 
 
 def frame(bars: list[Bar], quotes: list[Quote], session: date, figure: str = "close") -> Any:
@@ -57,7 +57,9 @@ def frame(bars: list[Bar], quotes: list[Quote], session: date, figure: str = "cl
 
 def read(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
     """The values of each reading, by symbol."""
-    found, _ = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
+    found, _ = rank_all(
+        past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
+    )
 
     def values(reading: Ranking) -> dict[str, float]:
         order = [snapshot.quotes[index].symbol for index in reading.order]
@@ -68,7 +70,9 @@ def read(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]
 
 def percentiles(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
     """The percentiles of each reading, by symbol."""
-    found, _ = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
+    found, _ = rank_all(
+        past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
+    )
     return {
         name: {
             snapshot.quotes[index].symbol: value
@@ -150,8 +154,8 @@ def test_all_that_can_happen_within_a_year(tmp_path: Path) -> None:
     assert date(2026, 2, 1) in closes.index  # a Sunday with a session
     assert markets.YOUNG not in found["change 20d"]  # listed inside the period: unknown, not 0
     assert markets.YOUNG in found["change 5d"]
-    assert {markets.SPLIT} == past.digest.starts["20d"].adjusted_symbols
-    assert frozenset() == past.digest.starts["5d"].adjusted_symbols
+    assert {markets.SPLIT} == past.earlier_sessions.starts["20d"].adjusted_symbols
+    assert frozenset() == past.earlier_sessions.starts["5d"].adjusted_symbols
     assert abs(found["change 20d"][markets.SPLIT]) < 40  # not -80 %
     assert markets.NEW in found["change 250d"]
 
@@ -162,13 +166,15 @@ def test_a_history_that_is_still_short(tmp_path: Path, count: int) -> None:
     calendar = markets.nse()
     bars, quotes = markets.bars(calendar, count)
     past, snapshot = past_of(tmp_path, bars, quotes, markets.SESSION)
-    found, lacks = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
+    found, lacks = rank_all(
+        past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
+    )
 
     for name in ("5d", "20d", "60d"):
         short = int(name[:-1]) > count
         assert short == (f"change {name}" in lacks) == (not found[f"change {name}"].values)
         if short:
-            assert f"the history has {count} session" in past.digest.starts[name].reason_missing
+            assert f"the history has {count} session" in past.earlier_sessions.starts[name].reason_missing
     assert (count < 19) == ("bands 20d" in lacks)
     if count:
         check_short = {name: values for name, values in read(past, snapshot).items() if name == "change 5d"}
@@ -196,7 +202,11 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     found, ranks = read(past, snapshot), percentiles(past, snapshot)
     quote_of = {quote.symbol: quote for quote in quotes}
     # What is adjusted, or may not be compared, is left to the tests of actions: here the rest, nearly all.
-    plain = {symbol for symbol, closes in past.digest.closes.items() if symbol not in past.digest.factors}
+    plain = {
+        symbol
+        for symbol, closes in past.earlier_sessions.closes.items()
+        if symbol not in past.earlier_sessions.factors
+    }
     table = frame(bars, quotes, session)
     raw = [symbol for symbol in table.columns if symbol in plain]
     assert len(raw) > 2300
@@ -209,7 +219,7 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
     everyone = ranks["change 5d"]
     exact = pandas.Series(
         {
-            symbol: quote_of[symbol].last_price / past.digest.starts["5d"].closes[symbol] - 1
+            symbol: quote_of[symbol].last_price / past.earlier_sessions.starts["5d"].closes[symbol] - 1
             for symbol in everyone
         }
     )
@@ -245,14 +255,16 @@ def test_the_usual_volume_by_this_time(tmp_path: Path) -> None:
         )
         at = datetime(session.year, session.month, session.day, 11, 1, 30, tzinfo=ZONE)
         snapshot = Snapshot("test", at, quotes)
-        past = figures.PastReader(store, MARKET, calendar, ("5d",), tmp_path).past(
+        past = figures.PastReader(store, MARKET, calendar, ("5d",), tmp_path).read(
             snapshot, session, Phase.OPEN
         )
 
     usual = table.iloc[-20:].median()
-    assert (2, 20) == (past.usual.by_time, past.usual.sessions)
-    assert known(usual) == pytest.approx(past.usual.volumes)
-    found, _ = _read_all(past, snapshot, periods_of(past), _changes(past, snapshot.quotes), PageOptions())
+    assert (2, 20) == (past.usual_volumes.by_time, past.usual_volumes.sessions)
+    assert known(usual) == pytest.approx(past.usual_volumes.volumes)
+    found, _ = rank_all(
+        past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
+    )
     assert (3000 / usual["A"], 1 / usual["B"]) == pytest.approx(found["volume 1d"].values)
 
 

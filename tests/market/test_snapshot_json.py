@@ -54,7 +54,7 @@ def table(*quotes: Quote) -> Table:
     )
 
 
-def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> PageContext:
+def page_context(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> PageContext:
     """Return a drawing in this phase of the session of 17 September 2026."""
     verdict = MarketStatus(phase, Session(date(2026, 9, 17), (), None), next_open, "")
     return PageContext("nse-fno", 'A "title"', "Asia/Kolkata", AS_OF + timedelta(seconds=32), verdict, 5)
@@ -63,7 +63,7 @@ def occasion(phase: Phase = Phase.FINAL, next_open: datetime | None = None) -> P
 def document(**changes: Any) -> dict[str, Any]:
     """Return a sound document, with changes."""
     made = snapshot_files.to_json(
-        Snapshot("nse", AS_OF, (FULL, BARE), "INR", False), table(FULL, BARE), occasion()
+        Snapshot("nse", AS_OF, (FULL, BARE), "INR", False), table(FULL, BARE), page_context()
     )
     return {**json.loads(made), **changes}
 
@@ -71,7 +71,7 @@ def document(**changes: Any) -> dict[str, Any]:
 def test_shape() -> None:
     """snapshot.json is what the format says, key by key; what is unknown is null."""
     made = snapshot_files.to_json(
-        Snapshot("nse", AS_OF, (BARE, FULL), "INR", is_open=False), table(FULL, BARE), occasion()
+        Snapshot("nse", AS_OF, (BARE, FULL), "INR", is_open=False), table(FULL, BARE), page_context()
     )
     found = json.loads(made)
     quotes = found.pop("quotes")
@@ -123,7 +123,7 @@ def test_a_percent_change_that_is_unknown() -> None:
     split = replace(BARE, symbol="SPLIT", percent_change=None, doubts={"1d": "A split took effect."})
     longer = replace(FULL, doubts={"1y": "Not adjusted."})
     figures = Snapshot("nse", AS_OF, (longer, split), "INR", is_open=False)
-    made = snapshot_files.to_json(figures, table(longer, split), occasion())
+    made = snapshot_files.to_json(figures, table(longer, split), page_context())
     found = json.loads(made)
 
     assert ["M&M"] == [row["symbol"] for row in found["quotes"]]
@@ -159,7 +159,7 @@ def test_what_is_unknown_is_read_strictly(wrong: dict[str, Any]) -> None:
 def test_next_open() -> None:
     """The next open is written with its offset."""
     opens = datetime(2026, 9, 18, 9, 15, tzinfo=INDIA)
-    made = snapshot_files.to_json(Snapshot("nse", AS_OF, (BARE,)), table(BARE), occasion(next_open=opens))
+    made = snapshot_files.to_json(Snapshot("nse", AS_OF, (BARE,)), table(BARE), page_context(next_open=opens))
     assert json.loads(made)["session"]["next_open"] == "2026-09-18T09:15:00+05:30"
 
 
@@ -215,7 +215,7 @@ def test_nothing_is_lost(
 ) -> None:
     """Whatever was drawn comes back equal, to the last digit."""
     snapshot = Snapshot("nse", AS_OF, tuple(quotes), currency, is_open, dropped, recording)
-    made = snapshot_files.to_json(snapshot, table(*quotes), occasion(phase))
+    made = snapshot_files.to_json(snapshot, table(*quotes), page_context(phase))
     assert snapshot_json.from_json(strict_json.decode(made)) == snapshot
 
 

@@ -68,7 +68,7 @@ def day(number: int, **more: object) -> ArchivedDay:
 def alert(
     as_of: str = "2026-09-18T11:00:02+05:30", title: str = "TCS +5.20 %", name: str = "movers"
 ) -> feed.Entry:
-    return feed.of_alert(
+    return feed.alert_entry(
         "nse-fno",
         URL,
         name=name,
@@ -86,7 +86,7 @@ def written(*entries: feed.Entry | None, title: str = "NSE F&O heatmap") -> byte
 
 
 def final(each: ArchivedDay) -> feed.Entry | None:
-    return feed.of_day(each, "nse-fno", "NSE F&O heatmap", URL)
+    return feed.day_entry(each, "nse-fno", "NSE F&O heatmap", URL)
 
 
 def test_a_final() -> None:
@@ -164,7 +164,7 @@ def test_an_entry_without_an_offset_is_left_out() -> None:
     """Nobody can tell when it was true; the others stand, in order."""
     alert = {"name": "movers", "session": "2026-09-17", "title": "A market: UP", "lines": ["UP"]}
     times = ["2026-09-17T11:00:00+05:30", "2026-09-17T12:00:00", "soon", "2026-09-17T05:31:00+00:00"]
-    entries = [feed.of_alert("nse-fno", URL, as_of=time, **alert) for time in times]  # type: ignore[arg-type]
+    entries = [feed.alert_entry("nse-fno", URL, as_of=time, **alert) for time in times]  # type: ignore[arg-type]
     content = feed.render(entries, "nse-fno", "A market", URL) or b""
 
     assert [] == faults(content)

@@ -18,7 +18,7 @@ from heatmap.market.quotes import Quote
 from heatmap.pictures.context import PageContext
 from heatmap.pictures.options import PageOptions
 from heatmap.pictures.templates import later_script
-from tests.drawings import data_of, occasion, page_of, recorded, snapshot_of
+from tests.drawings import data_of, page_context, page_of, recorded, snapshot_of
 
 # All that a history offers by itself.
 OFFERED: dict[str, object] = {
@@ -31,7 +31,7 @@ OFFERED: dict[str, object] = {
 
 def drawn(*quotes: Quote, root: bool = True, recording: bool = False, title: str = "A market") -> str:
     """The page of these quotes after the close of 17 September 2026."""
-    return page_of(snapshot_of(*quotes, recording=recording), root=root, where=occasion(title))
+    return page_of(snapshot_of(*quotes, recording=recording), root=root, where=page_context(title))
 
 
 class _Cells(HTMLParser):
@@ -126,7 +126,7 @@ def test_times_are_told_in_the_markets_zone() -> None:
 
 def test_a_page_made_on_a_later_day_says_which() -> None:
     """Else the time stands beside the figures' own date, and reads as a time of that day."""
-    where = occasion("A market")
+    where = page_context("A market")
     page = page_of(snapshot_of(), where=replace(where, generated_at=where.generated_at + timedelta(days=74)))
 
     assert ">17 Sep 2026, 16:00:28 IST<" in page
@@ -145,9 +145,9 @@ def test_a_recording_is_labelled(*, recording: bool) -> None:
 def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
     """Plain links to each market's own page, from the folder above and from beside it."""
     assert "<nav" not in drawn()
-    markets = occasion()
+    markets = page_context()
     several = PageContext(
-        markets.market, "A", "Asia/Kolkata", markets.generated_at, markets.verdict, 5, ("nse-fno", "crypto")
+        markets.market, "A", "Asia/Kolkata", markets.generated_at, markets.status, 5, ("nse-fno", "crypto")
     )
     own = page_of(snapshot_of(), where=several)
     above = page_of(snapshot_of(), where=several, root=True)
@@ -174,7 +174,7 @@ def test_a_percent_change_that_is_unknown() -> None:
 def test_a_preview_needs_a_public_address() -> None:
     """Chats and mails take the picture by its full address; without one there is none to give."""
     assert "og:image" not in drawn()
-    page = page_of(snapshot_of(), where=occasion(public_url="https://www.example.org/heatmap/"))
+    page = page_of(snapshot_of(), where=page_context(public_url="https://www.example.org/heatmap/"))
     assert 'og:image" content="https://www.example.org/heatmap/nse-fno/heatmap.' in page
 
 
@@ -193,7 +193,7 @@ def test_up_follows_the_configuration_everywhere(up: str) -> None:
 
 def test_the_budget_holds() -> None:
     """210 stocks with everything: 40 KiB compressed, the script 14 of them, the default map in the first 14."""
-    where = occasion(title="NSE F&O heatmap", public_url="https://www.example.org/heatmap/")
+    where = page_context(title="NSE F&O heatmap", public_url="https://www.example.org/heatmap/")
     where = replace(where, markets=("nse-fno", "crypto", "forex"))
     page = page_of(recorded(), where=where, root=True, history=OFFERED).encode()
     squeezed = gzip.compress(page, 9)

@@ -54,15 +54,16 @@ def test_second_hand(tmp_path: Path) -> None:
         first = Nse(base_url=exchange.url).fetch(now=NOW)
     view = TableView()
     verdict = MarketStatus(Phase.OPEN, None, None, "")
-    occasion = PageContext("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
-    published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), occasion)
+    page_context = PageContext("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
+    published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), page_context)
     (tmp_path / "snapshot.json").write_bytes(published)
     second = SnapshotFile(path="snapshot.json").resolve_paths(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
     assert (
-        snapshot_files.to_json(second, view.draw(second, reading_of(second, "change")), occasion) == published
+        snapshot_files.to_json(second, view.draw(second, reading_of(second, "change")), page_context)
+        == published
     )
 
 

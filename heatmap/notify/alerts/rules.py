@@ -56,7 +56,11 @@ def with_history(snapshot: Snapshot, past: HistoryView, names: Collection[str]) 
 
     quotes = snapshot.quotes
     told = {name for quote in quotes for name in quote.changes}
-    bases = {name: base for name, base in past.digest.starts.items() if name in names and name not in told}
+    bases = {
+        name: base
+        for name, base in past.earlier_sessions.starts.items()
+        if name in names and name not in told
+    }
     if not bases:
         return snapshot
     prices = [quote.last_price for quote in quotes]

@@ -48,7 +48,7 @@ def with_day(record: Record, day: date) -> Record:
     return record._replace(targets=targets)
 
 
-def without_forgotten(record: Record, names: Collection[str]) -> Record:
+def without_unused_targets(record: Record, names: Collection[str]) -> Record:
     """Return the record without targets that are not configured and have lacked days for long."""
     targets = {
         name: target

@@ -58,7 +58,7 @@ def fragment(
     wanted: Fragment,
     snapshot: Snapshot,
     reading: Ranking,
-    occasion: PageContext,
+    context: PageContext,
     options: PageOptions,
     cache: Path | None = None,
 ) -> bytes:
@@ -88,9 +88,9 @@ def fragment(
     return render_template(
         TEMPLATE,
         cache,
-        title=occasion.title,
+        title=context.title,
         caption=", ".join(filter(None, (mode.label, wording.unit_of(mode, snapshot.currency)))),
-        as_of=snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)),
+        as_of=snapshot.as_of.astimezone(ZoneInfo(context.time_zone)),
         layout=wanted.layout,
         aspect=round(TREEMAP_WIDTH / height, 4),
         theme=wanted.theme,

@@ -71,14 +71,14 @@ class ImageLayout(NamedTuple):
     tiles: tuple[Tile, ...]
 
 
-def lay_out(table: Table, snapshot: Snapshot, occasion: PageContext, title: str) -> ImageLayout:
+def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) -> ImageLayout:
     """Return where everything stands under this title, how large and in which colour."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
     title = printable(title)
-    moment = wording.format_moment(snapshot.as_of.astimezone(ZoneInfo(occasion.time_zone)))
-    caption = f"{wording.PHASES[occasion.verdict.phase]}, as of {moment}"
+    moment = wording.format_moment(snapshot.as_of.astimezone(ZoneInfo(context.time_zone)))
+    caption = f"{wording.PHASES[context.status.phase]}, as of {moment}"
     counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
     lines = [
         _title(title, WIDTH - 2 * MARGIN - text_width(counts) * COUNTS_SIZE),

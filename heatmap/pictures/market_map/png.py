@@ -41,7 +41,7 @@ def is_possible() -> bool:
     return find_spec("PIL") is not None
 
 
-def draw(table: Table, snapshot: Snapshot, occasion: PageContext) -> bytes:
+def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
     """Return the picture with a palette. Raises ModuleNotFoundError where `is_possible` is False.
 
     Fills are exact where there are no more than GROUND_COLOURS, else off by as little as that allows.
@@ -52,8 +52,8 @@ def draw(table: Table, snapshot: Snapshot, occasion: PageContext) -> bytes:
 
     from PIL import Image, ImageChops, ImageDraw
 
-    title = occasion.title if _ascii(printable(occasion.title)).strip() else occasion.market
-    picture = lay_out(table, snapshot, occasion, title)
+    title = context.title if _ascii(printable(context.title)).strip() else context.market
+    picture = lay_out(table, snapshot, context, title)
     boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
     lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
     inks = {tile.box.fill: line.colour for tile in picture.tiles for line in tile.lines}

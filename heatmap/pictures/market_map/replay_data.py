@@ -1,6 +1,6 @@
 """replay.json: every moment of a session so far, for the page's time slider. Pure.
 
-The moments themselves are there already, packed: `history.tape` says how.
+The replay track has encoded the moments already: see `replay_track`.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ if TYPE_CHECKING:
     from heatmap.pictures.options import PageOptions
 
 
-def replay_json(tape: ReplayTrack, as_of: datetime, options: PageOptions) -> bytes:
-    """Return replay.json of a session's moments, of which the last is that of the page as of `as_of`."""
-    document = replay_data(tape, as_of, options)
+def replay_json(track: ReplayTrack, as_of: datetime, options: PageOptions) -> bytes:
+    """Return replay.json. The track's last moment is the moment of the page as of `as_of`."""
+    document = replay_data(track, as_of, options)
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def replay_data(tape: ReplayTrack, as_of: datetime, options: PageOptions) -> dict[str, Any]:
-    """Return its document. Stocks stand in the order of their symbols, as where changes are equal."""
+def replay_data(track: ReplayTrack, as_of: datetime, options: PageOptions) -> dict[str, Any]:
+    """Return the document of replay.json. Stocks are in the order of their symbols."""
     return {
         "as_of": as_of.isoformat(),
-        "moments": tape.minutes,
-        "symbols": tape.symbols,
-        "sectors": tape.sectors,
-        "changes": tape.changes,
-        "breadths": tape.breadths,
-        "groups": tape.groups,
-        "decimals": tape.decimals,
-        "ticks": varint.encode([tick or 1 for tick in tape.ticks]),
-        "prices": tape.prices,
+        "moments": track.minutes,
+        "symbols": track.symbols,
+        "sectors": track.sectors,
+        "changes": track.changes,
+        "breadths": track.breadths,
+        "groups": track.groups,
+        "decimals": track.decimals,
+        "ticks": varint.encode([tick or 1 for tick in track.ticks]),
+        "prices": track.prices,
         "scales": [
             _scale(name, options)
             for name in (rankings.RANK, *(f"{heat:g}" for heat in rankings.CLAMP_FACTORS))
         ],
-        "ranks": {count: tape.ranks[count] for count in sorted(tape.ranks, key=int)},
+        "ranks": {count: track.ranks[count] for count in sorted(track.ranks, key=int)},
     }
 
 
 def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
-    """Return a scale: how it is called, and of one by value from which change on each shade is given.
+    """Return a scale: its name and its ends; for a scale by value, also where each shade begins.
 
-    `limit` is where it clips; `least` holds for every shade but the last the least change, in hundredths,
-    that has it, as the falling steps of a sequence.
+    `limit` is the change, in hundredths, beyond which shades stay the same. `least` has the least change of
+    every shade but the last, in hundredths, encoded as a falling sequence.
     """
     if name == rankings.RANK:
         return {"name": name, "low": "", "high": ""}
@@ -64,9 +64,9 @@ def _scale(name: str, options: PageOptions) -> Mapping[str, Any]:
     def strength(hundredths: int) -> int:
         return colours.NEUTRAL - 1 - colours.value_shade(hundredths / HUNDREDTHS, clamp)
 
-    # By strength, the least gain that has it; one beyond the clamp has the last. 0 is neutral.
-    gains = [1 + bisect_left(range(1, limit + 2), wanted, key=strength) for wanted in range(colours.SHADES)]
-    # A loss has its strength from as far below 0 on, up to the next strength.
+    # The least gain of each strength; a gain beyond the clamp has the last strength. 0 is neutral.
+    gains = [1 + bisect_left(range(1, limit + 2), shade, key=strength) for shade in range(colours.SHADES)]
+    # A loss has the strength of the gain of its size.
     least = [*reversed(gains), 0, *(1 - gain for gain in gains[1:])]
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""The small lines of a stock's panel: prices scaled to the line's height. Pure."""
+"""Sparklines, the small lines in a stock's panel: prices scaled to the line's height. Pure."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ if TYPE_CHECKING:
 
     from heatmap.market.quotes import Quote
 
-SESSIONS = 60  # that a line of closes has, the running one included
-HEIGHT = 30  # steps from the lowest price to the highest: with the unknown, five bits a point
+SESSIONS = 60  # the points of a line of closes, with the running session
+HEIGHT = 30  # steps from the lowest price to the highest: with the code for unknown, five bits a point
 UNKNOWN = varint.encode([0])
 
 
 class Sparkline(NamedTuple):
-    """One instrument's line.
+    """One instrument's sparkline.
 
-    `heights`, packed, are one more than 0 to HEIGHT from the lowest price up, a digit each; 0: not known.
+    `points` has a digit for each price: one more than its height, 0 to HEIGHT from the lowest price up; 0:
+    the price is unknown.
     """
 
-    heights: str
+    points: str
     low: float
     high: float
-    first: float  # known price
-    last: float
+    first: float  # the first known price
+    last: float  # the last known price
 
 
 def draw(prices: Sequence[float | None]) -> Sparkline | None:
-    """Return the line of some prices; None where fewer than two are known."""
+    """Return the line of some prices; None if fewer than two are known."""
     known = [price for price in prices if price is not None]
     if len(known) < 2:
         return None
     low, high = min(known), max(known)
     scale, offset = _scaling(low, high)
-    heights = [0 if price is None else int((price - low) * scale + offset) + 1 for price in prices]
-    return Sparkline(varint.encode(heights), low, high, known[0], known[-1])
+    points = [0 if price is None else int((price - low) * scale + offset) + 1 for price in prices]
+    return Sparkline(varint.encode(points), low, high, known[0], known[-1])
 
 
 def encode_height(price: float | None, low: float, high: float) -> str:
-    """Return the end of a line with this range, for a price within it."""
+    """Return the point of a price on a line with this range, in which the price lies; None: unknown."""
     if price is None:
         return UNKNOWN
     scale, offset = _scaling(low, high)
@@ -49,8 +50,8 @@ def encode_height(price: float | None, low: float, high: float) -> str:
 
 
 def draw_closes(closes: Mapping[str, Sequence[float | None]]) -> dict[str, Sparkline]:
-    """Return the lines through the closes of earlier sessions, by symbol, without their last point."""
-    return {symbol: drawn for symbol, prices in closes.items() if (drawn := draw(prices[1 - SESSIONS :]))}
+    """Return the lines through the closes of earlier sessions, by symbol; the last point is still missing."""
+    return {symbol: line for symbol, prices in closes.items() if (line := draw(prices[1 - SESSIONS :]))}
 
 
 def add_last_prices(
@@ -58,24 +59,24 @@ def add_last_prices(
 ) -> list[Sparkline | None]:
     """Return each quote's line through the closes of the last sessions, the last price at its end.
 
-    `lines` are those that `begun` makes of `closes`, which are by symbol, a value a session.
+    `lines` is what `draw_closes` returned for `closes`. `closes` has a value for each session, by symbol.
     """
-    found: list[Sparkline | None] = []
+    whole: list[Sparkline | None] = []
     for quote in quotes:
-        price, earlier = quote.last_price, lines.get(quote.symbol)
-        if earlier and (price is None or earlier.low <= price <= earlier.high):
-            heights, low, high, first, last = earlier
+        price, line = quote.last_price, lines.get(quote.symbol)
+        if line and (price is None or line.low <= price <= line.high):
+            points, low, high, first, last = line
             end = encode_height(price, low, high)
-            found.append(Sparkline(heights + end, low, high, first, last if price is None else price))
+            whole.append(Sparkline(points + end, low, high, first, last if price is None else price))
         else:
             prices = closes.get(quote.symbol, ())
-            found.append(draw([*prices[1 - SESSIONS :], price]))
-    return found
+            whole.append(draw([*prices[1 - SESSIONS :], price]))
+    return whole
 
 
 def _scaling(low: float, high: float) -> tuple[float, float]:
-    """Return what a price's distance from `low` is multiplied by, and what is added: then int cuts off.
+    """Return the scale and the offset: a price's height is int((price - low) * scale + offset).
 
-    Without a range a line is straight, half way up.
+    A line without a range is straight, half way up.
     """
     return (HEIGHT / (high - low), 0.5) if high > low else (0.0, HEIGHT / 2)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 TEMPLATE = "heatmap.svg.j2"
 
 
-def draw(table: Table, snapshot: Snapshot, occasion: PageContext, cache: Path | None = None) -> bytes:
+def draw(table: Table, snapshot: Snapshot, context: PageContext, cache: Path | None = None) -> bytes:
     """Return the picture as a document of its own: no script, no style sheet, nothing to fetch.
 
     In the state directory `cache`, if given, the compiled template is kept for the next tick.
     """
-    picture = lay_out(table, snapshot, occasion, occasion.title)
+    picture = lay_out(table, snapshot, context, context.title)
     text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)
     return text.encode()

@@ -41,7 +41,7 @@ def test_a_new_day_is_nowhere_yet() -> None:
     assert lacking(THURSDAY, MONDAY, is_listed=False, has_feed=False) == changed["b"]
 
     many = Record(DAYS, dict.fromkeys("ab", lacking(*(MONDAY + timedelta(n) for n in range(61)))))
-    assert ["a"] == [*target_days.without_forgotten(many, ["a"]).targets]
+    assert ["a"] == [*target_days.without_unused_targets(many, ["a"]).targets]
 
 
 def test_the_newest_day_that_a_page_leads_to() -> None:

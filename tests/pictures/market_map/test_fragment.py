@@ -12,7 +12,7 @@ from heatmap.analysis import colours
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pictures.market_map.fragment import fragment
 from heatmap.pictures.options import LAYOUTS, Fragment, PageOptions, parse_fragment
-from tests.drawings import occasion, reading_of, recorded, snapshot_of
+from tests.drawings import page_context, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -25,7 +25,7 @@ def made(name: str, snapshot: Snapshot) -> str:
     wanted = parse_fragment(name)
     assert wanted is not None
     reading = reading_of(snapshot, wanted.mode)
-    return fragment(wanted, snapshot, reading, occasion("NSE <F&O>"), PageOptions()).decode()
+    return fragment(wanted, snapshot, reading, page_context("NSE <F&O>"), PageOptions()).decode()
 
 
 class _Tags(HTMLParser):

@@ -85,7 +85,7 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[HistoryView, Sna
             as_of = at(SESSION, 9, 20) + timedelta(minutes=10 * number)
             store.add_tick(MARKET, replace(last, as_of=as_of, quotes=moved), SESSION, Phase.OPEN)
         figures = PastReader(store, MARKET, markets.nse(), HistoryOptions().periods, folder)
-        return figures.past(last, SESSION, Phase.OPEN), last
+        return figures.read(last, SESSION, Phase.OPEN), last
 
 
 def drawn(past: HistoryView, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
@@ -108,7 +108,7 @@ def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
         found = dict(
             zip((symbols[place] for place in order(reading["order"], len(symbols))), values, strict=False)
         )
-        closes = past.digest.starts[name].closes
+        closes = past.earlier_sessions.starts[name].closes
         expected = {symbol: round((prices[symbol] / close - 1) * 1e4) for symbol, close in closes.items()}
         assert expected == pytest.approx(found, abs=1)
     assert set(document["readings"]) == {
@@ -189,16 +189,20 @@ def test_the_first_day_has_the_next_session_to_offer(tmp_path: Path) -> None:
 def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
     """A period that begins at a session without bars begins a session later tomorrow."""
     past, snapshot = known(tmp_path, 30)
-    gap = past.digest.dates[-5]
-    base = period_starts.find_start("5d", past.digest.dates, set(past.digest.dates) - {gap}, SESSION)
+    gap = past.earlier_sessions.dates[-5]
+    base = period_starts.find_start(
+        "5d", past.earlier_sessions.dates, set(past.earlier_sessions.dates) - {gap}, SESSION
+    )
 
     assert (None, 1) == (base.date, base.sessions_to_wait)
-    both = set(past.digest.dates) - {gap, past.digest.dates[-4]}
-    assert 2 == period_starts.find_start("5d", past.digest.dates, both, SESSION).sessions_to_wait
-    assert 5 == period_starts.find_start("5d", past.digest.dates, set(), SESSION).sessions_to_wait
+    both = set(past.earlier_sessions.dates) - {gap, past.earlier_sessions.dates[-4]}
+    assert 2 == period_starts.find_start("5d", past.earlier_sessions.dates, both, SESSION).sessions_to_wait
+    assert 5 == period_starts.find_start("5d", past.earlier_sessions.dates, set(), SESSION).sessions_to_wait
     assert (
         None
-        is period_starts.find_start("5d", past.digest.dates, set(past.digest.dates), SESSION).sessions_to_wait
+        is period_starts.find_start(
+            "5d", past.earlier_sessions.dates, set(past.earlier_sessions.dates), SESSION
+        ).sessions_to_wait
     )
 
 
@@ -209,7 +213,7 @@ def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
     document, _ = drawn(past, snapshot)
     found = describe_missing(past, document, markets.nse())
 
-    year = past.digest.starts["ytd"].sessions
+    year = past.earlier_sessions.starts["ytd"].sessions
     assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in found["periods"]]
     assert 120 < year < 250
     assert ("ytd", "Year to date", "") in found["periods"]
@@ -247,7 +251,7 @@ def test_lines_hold_the_prices(tmp_path: Path) -> None:
     assert "17 Sep 2026" == lines["dates"][-1]
     for place, index in enumerate(shown):
         quote = snapshot.quotes[index]
-        prices = [*past.digest.closes[quote.symbol][-59:], quote.last_price]
+        prices = [*past.earlier_sessions.closes[quote.symbol][-59:], quote.last_price]
         some = [price for price in prices if price is not None]
         cents = (
             firsts[place],
@@ -272,7 +276,7 @@ def test_a_line_without_a_range_is_straight() -> None:
     flat = sparklines.draw([5.0, None, 5.0])
 
     assert flat
-    assert [16, 0, 16] == unpack(flat.heights)
+    assert [16, 0, 16] == unpack(flat.points)
     assert (5.0, 5.0, 5.0, 5.0) == flat[1:]
     assert None is sparklines.draw([5.0, None])
     assert None is sparklines.draw([])
@@ -295,7 +299,7 @@ def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> Non
     """By period and symbol: a split that only the open tells, terms that nothing explains, a gap."""
     past, snapshot = known(tmp_path, 260)
     past = past._replace(
-        digest=past.digest._replace(
+        earlier_sessions=past.earlier_sessions._replace(
             guesses={markets.SPLIT: markets.SPLIT_DAY},
             breaks={
                 "A": TermsBreak(date(2026, 9, 9), is_gap=False),
@@ -326,14 +330,18 @@ def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> No
             for quote in snapshot.quotes
         ]
         for quote, found in zip(
-            quotes, sparklines.add_last_prices(past.lines, past.digest.closes, quotes), strict=True
+            quotes,
+            sparklines.add_last_prices(past.sparklines, past.earlier_sessions.closes, quotes),
+            strict=True,
         ):
-            assert found == sparklines.draw([*past.digest.closes[quote.symbol][-59:], quote.last_price])
-    low, high = past.lines["A"].low, past.lines["A"].high
+            assert found == sparklines.draw(
+                [*past.earlier_sessions.closes[quote.symbol][-59:], quote.last_price]
+            )
+    low, high = past.sparklines["A"].low, past.sparklines["A"].high
     for price in (low, high):
         quote = replace(snapshot.quotes[0], symbol="A", last_price=price)
-        assert sparklines.add_last_prices(past.lines, past.digest.closes, [quote]) == [
-            sparklines.draw([*past.digest.closes["A"][-59:], price])
+        assert sparklines.add_last_prices(past.sparklines, past.earlier_sessions.closes, [quote]) == [
+            sparklines.draw([*past.earlier_sessions.closes["A"][-59:], price])
         ]
     new = replace(snapshot.quotes[0], symbol="NEW", last_price=1.0)
-    assert [None] == sparklines.add_last_prices(past.lines, past.digest.closes, [new])
+    assert [None] == sparklines.add_last_prices(past.sparklines, past.earlier_sessions.closes, [new])

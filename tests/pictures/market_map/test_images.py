@@ -20,7 +20,7 @@ from heatmap.pictures.market_map import image as picture
 from heatmap.pictures.market_map import png, svg
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.shapes import Table
-from tests.drawings import occasion, reading_of, recorded, snapshot_of
+from tests.drawings import page_context, reading_of, recorded, snapshot_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,7 +56,7 @@ def market(count: int) -> Snapshot:
 
 
 def parsed(snapshot: Snapshot, title: str = "A market") -> ET.Element:
-    return ET.fromstring(svg.draw(drawn(snapshot), snapshot, occasion(title)))
+    return ET.fromstring(svg.draw(drawn(snapshot), snapshot, page_context(title)))
 
 
 def tiles_of(drawing: ET.Element) -> list[ET.Element]:
@@ -74,7 +74,7 @@ def words_of(drawing: ET.Element, part: str = "head") -> list[str]:
 def opened(snapshot: Snapshot, table: Table | None = None, title: str = "A market") -> Image:
     """The PNG, decoded."""
     image = pytest.importorskip("PIL.Image", reason="Pillow is not here: pip install market-heatmap[png]")
-    found: Image = image.open(io.BytesIO(png.draw(table or drawn(snapshot), snapshot, occasion(title))))
+    found: Image = image.open(io.BytesIO(png.draw(table or drawn(snapshot), snapshot, page_context(title))))
     return found
 
 
@@ -155,7 +155,7 @@ def test_it_says_what_it_is_to_those_who_listen() -> None:
 
 def test_live_figures_are_not_called_a_recording() -> None:
     """The word stands on recordings alone."""
-    assert b"recording" not in svg.draw(drawn(market(5)), market(5), occasion())
+    assert b"recording" not in svg.draw(drawn(market(5)), market(5), page_context())
 
 
 def test_a_percent_change_that_is_unknown() -> None:
@@ -188,7 +188,7 @@ def test_a_rise_and_a_fall_share_the_bar() -> None:
 def test_hostile_texts_stay_texts(title: str) -> None:
     """Nothing that a title or a symbol says becomes markup, breaks the document or reaches outside."""
     snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = svg.draw(drawn(snapshot), snapshot, occasion(title)).decode()
+    document = svg.draw(drawn(snapshot), snapshot, page_context(title)).decode()
     picture = ET.fromstring(document)
     symbols = [tile[1].text for tile in tiles_of(picture)]
 
@@ -256,7 +256,9 @@ def test_each_tile_has_its_fill(count: int) -> None:
     allowed = 0 if count <= 210 else 4
 
     assert ((1200, 630), "P", "PNG") == (image.size, image.mode, image.format)
-    for tile, cell in zip(picture.lay_out(table, snapshot, occasion(), "").tiles, table.cells, strict=True):
+    for tile, cell in zip(
+        picture.lay_out(table, snapshot, page_context(), "").tiles, table.cells, strict=True
+    ):
         wanted = bytes.fromhex(cell.fill[1:])
         for corner in corners(tile):
             found = pixel(shown, *corner)
@@ -271,7 +273,7 @@ def test_no_text_reaches_the_edge_of_its_tile(count: int, letters: str) -> None:
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
 
-    for tile in picture.lay_out(table, snapshot, occasion(), "").tiles:
+    for tile in picture.lay_out(table, snapshot, page_context(), "").tiles:
         x, y, width, height, fill = tile.box
         edges = ((x, y, x + 1, y + height), (x + width - 1, y, x + width, y + height))
         rims = ((x, y, x + width, y + 1), (x, y + height - 1, x + width, y + height))
@@ -285,7 +287,7 @@ def test_text_is_drawn_in_its_ink() -> None:
     snapshot = market(11)
     table = drawn(snapshot)
     shown = opened(snapshot, table).convert("RGB")
-    tiles = picture.lay_out(table, snapshot, occasion(), "").tiles
+    tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
 
     for tile, cell in zip(tiles, table.cells, strict=True):
         x, y, width, height, _ = tile.box
@@ -301,7 +303,7 @@ def test_text_stays_readable_where_fills_are_merged(gradient: str) -> None:
     snapshot = market(600)
     table = TableView(gradient=gradient).draw(snapshot, reading_of(snapshot, "change"))
     shown = opened(snapshot, table).convert("RGB")
-    tiles = picture.lay_out(table, snapshot, occasion(), "").tiles
+    tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
 
     drawn_fills = ["#" + bytes(pixel(shown, tile.box.x, tile.box.y)).hex() for tile in tiles]
     assert len(set(drawn_fills)) <= png.GROUND_COLOURS
@@ -315,14 +317,14 @@ def test_the_file_is_small() -> None:
     """The recorded day takes no more than 64 KB."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
 
-    assert len(png.draw(drawn(recorded()), recorded(), occasion())) <= 64_000
+    assert len(png.draw(drawn(recorded()), recorded(), page_context())) <= 64_000
 
 
 def test_a_minus_is_seen() -> None:
     """The font has no minus sign, so another stands for it: a stroke before the digits, not a box or nothing."""
     fall = snapshot_of(Quote("A", -1.5))
     table = drawn(fall)
-    symbol, percent = picture.lay_out(table, fall, occasion(), "").tiles[0].lines
+    symbol, percent = picture.lay_out(table, fall, page_context(), "").tiles[0].lines
     below = opened(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
     ink = bytes.fromhex(percent.colour[1:])
     columns = [
@@ -346,7 +348,7 @@ def test_a_title_the_font_cannot_draw() -> None:
     snapshot, table = market(3), drawn(market(3))
 
     def with_title(title: str) -> bytes:
-        return png.draw(table, snapshot, occasion(title))
+        return png.draw(table, snapshot, page_context(title))
 
     assert with_title("nse-fno") == with_title("日本株")
     assert with_title("Marche") != with_title("nse-fno")
@@ -367,7 +369,7 @@ def test_the_same_market_gives_the_same_bytes() -> None:
     script = (
         "import sys; sys.path.insert(0, '.')\nfrom hashlib import sha256\nfrom tests.pictures.market_map.test_images import *\n"
         "table, snapshot = drawn(recorded()), recorded()\n"
-        "for draw in svg.draw, png.draw: print(sha256(draw(table, snapshot, occasion())).hexdigest())"
+        "for draw in svg.draw, png.draw: print(sha256(draw(table, snapshot, page_context())).hexdigest())"
     )
     found = {
         subprocess.run(
@@ -395,8 +397,8 @@ def test_without_pillow_there_is_no_png(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert not png.is_possible()
     with pytest.raises(ModuleNotFoundError):
-        png.draw(drawn(market(3)), market(3), occasion())
-    assert svg.draw(drawn(market(3)), market(3), occasion())
+        png.draw(drawn(market(3)), market(3), page_context())
+    assert svg.draw(drawn(market(3)), market(3), page_context())
 
 
 @pytest.mark.process
@@ -430,7 +432,7 @@ def test_no_text_leaves_its_tile(browser: Browser, count: int, family: str | Non
     snapshot = recorded() if count == 210 else market(count)
     if count == 11:
         snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = svg.draw(drawn(snapshot), snapshot, occasion("Ein Titel, WWW & mehr " * 6)).decode()
+    document = svg.draw(drawn(snapshot), snapshot, page_context("Ein Titel, WWW & mehr " * 6)).decode()
     if family:
         document = re.sub('font-family="[^"]*"', f'font-family="{family}"', document)
     page = browser.new_page(viewport={"width": 1200, "height": 630})
@@ -453,7 +455,7 @@ def test_it_opens_as_a_document_of_its_own(
 ) -> None:
     """Opened by itself it is a picture of 1200 x 630, without errors and without a request."""
     path = tmp_path_factory.mktemp("picture") / "heatmap.svg"
-    path.write_bytes(svg.draw(drawn(recorded()), recorded(), occasion()))
+    path.write_bytes(svg.draw(drawn(recorded()), recorded(), page_context()))
     page = browser.new_page(viewport={"width": 1200, "height": 630})
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))

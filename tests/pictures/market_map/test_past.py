@@ -49,22 +49,22 @@ def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(summary, "make", lambda *given: (made.append(given[3]), make(*given))[1])
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [bar for bar in bars if bar.date != bars[0].date])
-        first = asked(store, tmp_path).digest(quotes, SESSION)
-        assert first == asked(store, tmp_path).digest(quotes, SESSION)
+        first = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert first == asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         assert 1 == len(made)
-        asked(store, tmp_path, ("5d", "7d")).digest(quotes, SESSION)
-        asked(store, tmp_path).digest(quotes[1:], SESSION)
-        asked(store, tmp_path).digest(quotes, SESSION + timedelta(days=1))
+        asked(store, tmp_path, ("5d", "7d")).read_earlier_sessions(quotes, SESSION)
+        asked(store, tmp_path).read_earlier_sessions(quotes[1:], SESSION)
+        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION + timedelta(days=1))
         assert 4 == len(made)
-        asked(store, tmp_path).digest(quotes, SESSION)
+        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         store.add_bars(MARKET, [bar for bar in bars if bar.date == bars[0].date])
-        asked(store, tmp_path).digest(quotes, SESSION)
+        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         assert 6 == len(made)
         figures.forget_summaries(tmp_path)
-        asked(store, tmp_path).digest(quotes, SESSION)
+        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         assert 7 == len(made)
         told = replace(NSE, declared_splits=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),))
-        asked(store, tmp_path, calendar=told).digest(quotes, SESSION)
+        asked(store, tmp_path, calendar=told).read_earlier_sessions(quotes, SESSION)
         assert 8 == len(made)
 
 
@@ -74,12 +74,12 @@ def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        first = asked(store, tmp_path).digest(quotes, SESSION)
+        first = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         path = tmp_path / cache.summary_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)
-            assert first == asked(store, tmp_path).digest(quotes, SESSION)
+            assert first == asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
             assert whole == path.read_bytes()
 
 
@@ -88,8 +88,8 @@ def test_without_room_each_tick_makes_its_own(tmp_path: Path) -> None:
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        somewhere = asked(store, tmp_path).digest(quotes, SESSION)
-        assert somewhere == asked(store, tmp_path / "not" / "there").digest(quotes, SESSION)
+        somewhere = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert somewhere == asked(store, tmp_path / "not" / "there").read_earlier_sessions(quotes, SESSION)
 
 
 def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Tick:
@@ -161,10 +161,10 @@ def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: fl
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         ticked(store, sessions, (745,))
         store.add_bars(MARKET, daily)
-        past = asked(store, tmp_path).past(Snapshot("test", now, (quote,)), SESSION, Phase.OPEN)
+        past = asked(store, tmp_path).read(Snapshot("test", now, (quote,)), SESSION, Phase.OPEN)
 
-    assert expected == pytest.approx(past.usual.volumes["A"])
-    assert sessions == past.usual.sessions
+    assert expected == pytest.approx(past.usual_volumes.volumes["A"])
+    assert sessions == past.usual_volumes.sessions
 
 
 @pytest.mark.parametrize(("since", "counted"), [(3, 0), (6, 1)])
@@ -181,11 +181,11 @@ def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since:
         ticked(store, 8, (660,))
         store.add_bars(MARKET, bars)
         snapshot = Snapshot("test", at(SESSION, 11), (quote,))
-        past = asked(store, tmp_path).past(snapshot, SESSION, Phase.OPEN)
+        past = asked(store, tmp_path).read(snapshot, SESSION, Phase.OPEN)
 
-    assert {"A": TermsBreak(days[-since], is_gap=False)} == past.digest.breaks
-    assert counted == past.usual.by_time
-    assert 380.0 == past.digest.volumes["A"]
+    assert {"A": TermsBreak(days[-since], is_gap=False)} == past.earlier_sessions.breaks
+    assert counted == past.usual_volumes.by_time
+    assert 380.0 == past.earlier_sessions.volumes["A"]
 
 
 def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
@@ -193,9 +193,13 @@ def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
     quote = Quote("A", 0.0, last_price=10.0, volume=50.0)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         ticked(store, 8, (600, 720))
-        past = asked(store, tmp_path).past(Snapshot("test", at(SESSION, 11), (quote,)), SESSION, Phase.OPEN)
+        past = asked(store, tmp_path).read(Snapshot("test", at(SESSION, 11), (quote,)), SESSION, Phase.OPEN)
 
-    assert (0, 0, {}) == (past.usual.sessions, past.usual.by_time, dict(past.usual.volumes))
+    assert (0, 0, {}) == (
+        past.usual_volumes.sessions,
+        past.usual_volumes.by_time,
+        dict(past.usual_volumes.volumes),
+    )
 
 
 def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
@@ -206,14 +210,14 @@ def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         store.add_tick(MARKET, replace(snapshot, as_of=at(SESSION, 15)), SESSION, Phase.OPEN)
-        before = asked(store, tmp_path).past(snapshot, SESSION, Phase.FINAL)
+        before = asked(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
         store.add_tick(MARKET, snapshot, SESSION, Phase.FINAL)
-        after = asked(store, tmp_path).past(snapshot, SESSION, Phase.FINAL)
+        after = asked(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
 
-    assert vars(before.tape) == vars(after.tape)
-    assert before == after._replace(tape=before.tape)
-    assert SESSION not in after.digest.dates
-    assert ["2026-09-17T15:00", "2026-09-17T15:50"] == after.tape.minutes
+    assert vars(before.replay_track) == vars(after.replay_track)
+    assert before == after._replace(replay_track=before.replay_track)
+    assert SESSION not in after.earlier_sessions.dates
+    assert ["2026-09-17T15:00", "2026-09-17T15:50"] == after.replay_track.minutes
 
 
 def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
@@ -225,7 +229,7 @@ def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         asked = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
-        first, second = (asked.digest((quote,), SESSION) for quote in (opened, later))
+        first, second = (asked.read_earlier_sessions((quote,), SESSION) for quote in (opened, later))
 
     assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.starts["2d"].closes, first.breaks)
     assert ({"A": 100.0}, {}) == (second.starts["2d"].closes, second.breaks)
@@ -243,7 +247,9 @@ def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [before])
         store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
-        digest = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).digest((today,), next_day)
+        digest = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).read_earlier_sessions(
+            (today,), next_day
+        )
 
     assert 328.7 * 2 / 3 == pytest.approx(digest.starts["2d"].closes["GENESYS"])
     assert {"GENESYS": after.date} == digest.guesses

@@ -33,7 +33,7 @@ FIVE_MINUTES = timedelta(minutes=5)
 
 def tape(store: Store, folder: Path, snapshot: Snapshot) -> dict[str, Any]:
     """All there is of the tape at a tick."""
-    return vars(PastReader(store, MARKET, NSE, (), folder).past(snapshot, SESSION, Phase.OPEN).tape)
+    return vars(PastReader(store, MARKET, NSE, (), folder).read(snapshot, SESSION, Phase.OPEN).replay_track)
 
 
 def anew(store: Store, snapshot: Snapshot) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_tick_by_tick_is_all_at_once(tmp_path: Path, seed: int, lowest: float, s
         assert line
         assert changes == known(found["changes"][place])
         assert units == known(found["prices"][place], found["ticks"][place])
-        assert line.heights == found["points"][place]
+        assert line.points == found["points"][place]
         assert (line.first, line.low, line.high, line.last) == tuple(
             found[name][place] for name in ("firsts", "lows", "highs", "last_prices")
         )
@@ -150,7 +150,7 @@ def test_a_tape_of_something_else_is_made_anew(tmp_path: Path) -> None:
         for snapshot in (*others, day[-1]):
             assert anew(store, snapshot) == tape(store, tmp_path, snapshot)
         elsewhere = PastReader(store, MARKET, replace(NSE, time_zone="Asia/Tokyo"), (), tmp_path)
-        assert "2026-09-17T12:45" == elsewhere.past(day[-1], SESSION, Phase.OPEN).tape.minutes[0]
+        assert "2026-09-17T12:45" == elsewhere.read(day[-1], SESSION, Phase.OPEN).replay_track.minutes[0]
     (tmp_path / "other").mkdir()
     with open_store(HistoryOptions(), tmp_path / "other", pytest.fail) as other:
         for snapshot in ticks(8, seed=2)[:-1]:
@@ -218,4 +218,4 @@ def test_a_tape_comes_back_as_it_was(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         found = tape(store, tmp_path, ticks(1)[0])
 
-    assert found == vars(ReplayTrack.revived(found))
+    assert found == vars(ReplayTrack.from_cache(found))
