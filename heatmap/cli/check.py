@@ -90,10 +90,10 @@ def _check_state(config: Config, report: Report) -> None:
 
 def _check_monitor(config: Config) -> None:
     """Say who is told of runs, and what keeps them from it, which fails no tick and so is no failure here."""
-    from heatmap.notify.monitoring.run_monitor import problems
+    from heatmap.notify.monitoring.run_monitor import find_problems
 
     options = config.monitor
-    found = problems(options)
+    found = find_problems(options)
     for problem in found:
         _print_warning("monitor", problem)
     if options and not found:

@@ -83,7 +83,7 @@ class FollowUp:
             from heatmap.notify.alerts import delivery
 
             # At once, because what is read as a secret no child of the run inherits.
-            for problem in delivery.problems(config.alerts):
+            for problem in delivery.find_problems(config.alerts):
                 say(f"alerts: nobody is told: {problem}")
 
     def shelf(
@@ -122,7 +122,7 @@ class FollowUp:
             return snapshot
         from heatmap.notify.alerts import rules
 
-        longer = rules.with_history(snapshot, past, names)
+        longer = rules.add_history_changes(snapshot, past, names)
         for period, alert in names.items():
             base = past.earlier_sessions.starts.get(period)
             if base and base.reason_missing and not any(period in quote.changes for quote in snapshot.quotes):
@@ -231,7 +231,9 @@ class FollowUp:
         from heatmap.notify.alerts import delivery
 
         tick = delivery.MarketRun(drawn.market.identity, drawn.verdict, drawn.snapshot)
-        return delivery.notices(self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market))
+        return delivery.feed_entries(
+            self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market)
+        )
 
     def _alert_settings(self) -> delivery.Settings:
         from heatmap.notify.alerts import delivery
@@ -281,7 +283,7 @@ def problems(config: Config) -> list[str]:
     return [
         *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
         *_unknown_periods(config),
-        *delivery.problems(config.alerts),
+        *delivery.find_problems(config.alerts),
     ]
 
 

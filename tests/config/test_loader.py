@@ -133,7 +133,7 @@ password_env = "X"
         ("archive = 3", "[archive] must be a table"),
         ("[archive]\ncolour = 3", "key 'colour' is not known"),
         ("alert = 3", "must be written as [[alert]]"),
-        ('[[alert]]\nname = "a"', "[alert 1] looks for nothing"),
+        ('[[alert]]\nname = "a"', "[alert 1] has no rule"),
         (2 * '[[alert]]\nname = "a"\nyear_high = true\n', "[alert 2] the name 'a' is used twice"),
         (
             '[[alert]]\nname = "a"\nyear_high = true\nmarkets = ["nse"]',

@@ -52,7 +52,7 @@ def kept_documents(body: bytes) -> object:
     warnings: list[str] = []
     for name, version, made in (
         ("last.json", last_good.VERSION, last_good._made),
-        ("alerts.json", memory.VERSION, memory._memories),
+        ("alerts.json", memory.VERSION, memory._from_document),
         ("archive.json", record.VERSION, record._record),
     ):
         path = folder() / name

@@ -123,8 +123,8 @@ def test_pings_and_web_hooks(monkeypatch: pytest.MonkeyPatch, place: str) -> Non
     """Their addresses come by a variable, and may hold a login."""
     monkeypatch.setenv("HOOK", f"https://{place}/canary")
     for read_address in (
-        lambda: ping.address(MonitorOptions(ping_url_env="HOOK")),
-        lambda: webhooks.address(AlertOptions(name="a", change_percent=1, url_env="HOOK")),
+        lambda: ping.read_address(MonitorOptions(ping_url_env="HOOK")),
+        lambda: webhooks.read_address(AlertOptions(name="a", change_percent=1, url_env="HOOK")),
     ):
         with pytest.raises(ConfigError, match="HOOK holds no address") as caught:
             read_address()

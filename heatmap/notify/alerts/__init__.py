@@ -1,1 +1,1 @@
-"""What is told of a market beyond its page, in the feed or to a web hook: a stock far out, a new high."""
+"""Alerts of a market, such as a large move or a new high: entries of the feed, and messages to web hooks."""

@@ -1,8 +1,9 @@
-"""What is new at a tick: told to the feed before it is published, and to the web hooks afterwards.
+"""Finds a run's new events, adds them to the feed before publishing, and sends them to web hooks afterwards.
 
-Nothing in here fails a run or outlasts its deadline. An event is told once a session. What a web hook does
-not take waits for the next run of the session, or after its final for a later run (see `completion`). A
-run that is killed between a hook's answer and the note of it tells the same again.
+An alert fails no run, and a run with alerts still ends by its deadline. Each event is sent once in a session.
+If a web hook does not accept a message, the next run of the session sends the events again; after the
+session's final, a later run does (see `completion`). If a run is killed after a web hook's answer and before
+it saves the state, the next run sends the same events again.
 """
 
 from __future__ import annotations
@@ -27,229 +28,233 @@ if TYPE_CHECKING:
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.system.deadline import Deadline
 
-MOST_SECONDS = 15.0  # for all web hooks together
-LEAST_SECONDS = 1.0  # below which nothing is begun: the next run tells it
-RESERVED_SECONDS = 3.0  # of the run, for those who watch over it
-STALE = {"closed", "settling"}  # phases in which figures are not of a session that goes on or has just ended
+MAX_SECONDS = 15.0  # for all web hooks together
+MIN_SECONDS = 1.0  # with less time left, the next run sends the messages
+RESERVED_SECONDS = 3.0  # the part of the run's time that monitoring needs
+QUIET_PHASES = {"closed", "settling"}  # phases whose quotes belong to no session that lasts or has just ended
 
 
 class Settings(NamedTuple):
-    """What the configuration says of alerts."""
+    """The part of the configuration that alerts need."""
 
     alerts: Sequence[AlertOptions]
     state_directory: Path
-    public_url: str | None  # with a slash at its end; None where it is not known
+    public_url: str | None  # ends with a slash; None if it is not configured
 
 
 class MarketRun(NamedTuple):
-    """One market at one tick. The snapshot has the changes that alerts ask of the history."""
+    """One market in one run. Its snapshot includes the changes over periods of the history."""
 
     market: MarketIdentity
-    verdict: MarketStatus
+    status: MarketStatus
     snapshot: Snapshot
 
 
 class NewEvents(NamedTuple):
-    """What one tick finds in one market that was not told yet, by the alert's name."""
+    """The events that one run found in one market, without the events of earlier runs of the session."""
 
-    where: Occurrence
-    found: Mapping[str, Sequence[rules.Event]]
+    occurrence: Occurrence
+    events: Mapping[str, Sequence[rules.Event]]  # by the alert's name
 
 
-def new_events(settings: Settings, tick: MarketRun, known: MarketAlerts) -> NewEvents | None:
-    """Return what is new, compared with what is known; None where nothing may be told.
+def new_events(settings: Settings, run: MarketRun, known: MarketAlerts) -> NewEvents | None:
+    """Return the events that `known` does not have; None if no event may be sent now.
 
-    A recording is no news, nor are the figures of a closed market.
+    A recording has no new events, and neither has a closed market.
     """
-    market, verdict, snapshot = tick
-    if not settings.alerts or snapshot.recording or verdict.phase in STALE:
+    market, status, snapshot = run
+    if not settings.alerts or snapshot.recording or status.phase in QUIET_PHASES:
         return None
     as_of = snapshot.as_of.astimezone(ZoneInfo(market.time_zone))
-    session = (verdict.session.date if verdict.session else as_of.date()).isoformat()
-    told = known.of(session).told
-    found = {
+    session = (status.session.date if status.session else as_of.date()).isoformat()
+    states = known.for_session(session).states
+    events = {
         alert.name: [
             event
-            for event in rules.events(alert, snapshot)
-            if event.key not in told.get(alert.name, memory.AlertState()).seen
+            for event in rules.find_events(alert, snapshot)
+            if event.key not in states.get(alert.name, memory.AlertState()).seen
         ]
         for alert in settings.alerts
         if alert.covers(market.name)
     }
     link = f"{settings.public_url}{market.name}/" if settings.public_url else None
-    return NewEvents(messages.Occurrence(market.name, market.title, as_of, session, link), found)
+    return NewEvents(messages.Occurrence(market.name, market.title, as_of, session, link), events)
 
 
-def notices(settings: Settings, tick: MarketRun, warn: Callable[[str], None]) -> tuple[FeedEntry, ...]:
-    """Return the feed's entries of a market, those that this tick adds among them; newest first.
+def feed_entries(settings: Settings, run: MarketRun, warn: Callable[[str], None]) -> tuple[FeedEntry, ...]:
+    """Return the feed's entries of a market, with the new ones of this run; newest first.
 
-    An entry that cannot be noted is not added: each run would add it anew, with another time.
+    If the disk has no room to save the new entries, leave them out: otherwise each run would add them again,
+    with another time.
     """
-    memories = memory.load(settings.state_directory, warn)
-    name = tick.market.name
-    before = memories.get(name, memory.MarketAlerts())
-    found = new_events(settings, tick, before)
-    added = _notices(settings.alerts, found) if found else ()
-    if found and added:
-        noted = {**memories, name: _noted(settings.alerts, before, found)}
-        if not memory.has_room(settings.state_directory, noted):
-            added = ()
-    return (*added, *before.notices)[: memory.MOST_NOTICES]
+    all_alerts = memory.load(settings.state_directory, warn)
+    name = run.market.name
+    known = all_alerts.get(name, memory.MarketAlerts())
+    new = new_events(settings, run, known)
+    entries = _make_entries(settings.alerts, new) if new else ()
+    if new and entries:
+        changed = {**all_alerts, name: _add_events(settings.alerts, known, new)}
+        if not memory.has_room(settings.state_directory, changed):
+            entries = ()
+    return (*entries, *known.feed_entries)[: memory.MAX_FEED_ENTRIES]
 
 
 def send(
     settings: Settings,
-    ticks: Sequence[MarketRun],
+    runs: Sequence[MarketRun],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> dict[str, str]:
-    """Tell every web hook what this tick, or one before, has found for it; and note what was told.
+    """Send the new and the pending events to all web hooks, and save which of them were sent.
 
-    Return by market why something still waits to be told; "" where nothing does.
+    Return, by the market's name, why events are still pending; "" if none are.
     """
     try:
-        return _tell(settings, ticks, deadline, say, warn)
+        return _send(settings, runs, deadline, say, warn)
     except Exception as mistake:  # noqa: BLE001 -- no alert may fail a run; its text may hold an address
-        why = f"ended in a bug ({type(mistake).__name__})"
-        say(f"alerts: {why}")
-        return {tick.market.name: why for tick in ticks}
+        reason = f"ended in a bug ({type(mistake).__name__})"
+        say(f"alerts: {reason}")
+        return {run.market.name: reason for run in runs}
 
 
-def problems(alerts: Sequence[AlertOptions]) -> list[str]:
-    """Say what keeps a web hook from being told; touches no network."""
-    found: list[str] = []
+def find_problems(alerts: Sequence[AlertOptions]) -> list[str]:
+    """Return a sentence for each web hook whose address cannot be read. It does not use the network."""
+    problems: list[str] = []
     for alert in alerts:
         try:
             if alert.posts:
-                webhooks.address(alert)
+                webhooks.read_address(alert)
         except ConfigError as error:
-            found += [f"{alert.name}: {problem}" for problem in error.problems]
-    return found
+            problems += [f"{alert.name}: {problem}" for problem in error.problems]
+    return problems
 
 
-def _tell(
+def _send(
     settings: Settings,
-    ticks: Sequence[MarketRun],
+    runs: Sequence[MarketRun],
     deadline: Deadline,
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> dict[str, str]:
-    memories = memory.load(settings.state_directory, warn)
-    before = dict(memories)
+    all_alerts = memory.load(settings.state_directory, warn)
+    saved = dict(all_alerts)
     occurrences = {}
-    for tick in ticks:
-        name = tick.market.name
-        known = memories.get(name, memory.MarketAlerts())
-        found = new_events(settings, tick, known)
-        if found:
-            memories[name] = _noted(settings.alerts, known, found)
-            occurrences[name] = found.where
-    # An event that cannot be noted is not sent: each later run would send it again. An event that waits since
-    # an earlier run is noted once more, for the disk may have filled up since.
-    if memories != before or any(_waits(settings.alerts, memories[name]) for name in occurrences):
-        unsaved = _saved(settings.state_directory, memories, say)
-        if unsaved:
-            return {tick.market.name: unsaved for tick in ticks}
-    errands, faults = _errands(settings.alerts, memories, occurrences, deadline, say)
-    until = time.monotonic() + MOST_SECONDS
-    for (market_name, alert_name), errand in errands.items():
-        problem = errand.wait(until - time.monotonic())
+    for run in runs:
+        name = run.market.name
+        known = all_alerts.get(name, memory.MarketAlerts())
+        new = new_events(settings, run, known)
+        if new:
+            all_alerts[name] = _add_events(settings.alerts, known, new)
+            occurrences[name] = new.occurrence
+    # An event that cannot be saved is not sent: each later run would send it again. Pending events of earlier
+    # runs are saved again too, because the disk may be full now.
+    if all_alerts != saved or any(_has_pending(settings.alerts, all_alerts[name]) for name in occurrences):
+        problem = _save(settings.state_directory, all_alerts, say)
         if problem:
-            faults[market_name, alert_name] = f"the web hook {problem}"
-            say(f"alerts: {alert_name}: the web hook {problem}; what it was to be told waits")
+            return {run.market.name: problem for run in runs}
+    posts, problems = _start_posts(settings.alerts, all_alerts, occurrences, deadline, say)
+    until = time.monotonic() + MAX_SECONDS
+    for (market_name, alert_name), post in posts.items():
+        post_problem = post.wait(until - time.monotonic())
+        if post_problem:
+            problems[market_name, alert_name] = f"the web hook {post_problem}"
+            say(f"alerts: {alert_name}: the web hook {post_problem}; a later run sends the message again")
         else:
-            memories[market_name] = _taken(memories[market_name], alert_name)
-    if errands:
-        _saved(settings.state_directory, memories, say)
+            all_alerts[market_name] = _clear_pending(all_alerts[market_name], alert_name)
+    if posts:
+        _save(settings.state_directory, all_alerts, say)
     return {
-        tick.market.name: "; ".join(
-            f"{alert}: {why}" for (name, alert), why in faults.items() if name == tick.market.name
+        run.market.name: "; ".join(
+            f"{alert}: {problem}" for (name, alert), problem in problems.items() if name == run.market.name
         )
-        for tick in ticks
+        for run in runs
     }
 
 
-def _waits(alerts: Sequence[AlertOptions], known: MarketAlerts) -> bool:
-    """Whether a web hook has not taken everything yet."""
-    return any(alert.posts and known.told.get(alert.name, memory.AlertState()).waiting for alert in alerts)
+def _has_pending(alerts: Sequence[AlertOptions], known: MarketAlerts) -> bool:
+    """Return whether an event of the market is still to be sent to a web hook."""
+    return any(alert.posts and known.states.get(alert.name, memory.AlertState()).pending for alert in alerts)
 
 
-def _noted(alerts: Sequence[AlertOptions], known: MarketAlerts, found: NewEvents) -> MarketAlerts:
-    """Return the memory with what is new, yet to be told."""
-    before = known.of(found.where.session)
-    told = {}
+def _add_events(alerts: Sequence[AlertOptions], known: MarketAlerts, new: NewEvents) -> MarketAlerts:
+    """Return the market's alerts with the new events, which are pending for the web hooks."""
+    before = known.for_session(new.occurrence.session)
+    states = {}
     for alert in alerts:
-        seen, waiting = before.told.get(alert.name, memory.AlertState())
-        new = found.found.get(alert.name, ())
-        seen |= {event.key for event in new}
-        told[alert.name] = memory.AlertState(seen, (*waiting, *new) if alert.posts else ())
-    entries = (*_notices(alerts, found), *before.notices)[: memory.MOST_NOTICES]
-    return memory.MarketAlerts(found.where.session, told, entries)
+        seen, pending = before.states.get(alert.name, memory.AlertState())
+        events = new.events.get(alert.name, ())
+        seen |= {event.key for event in events}
+        states[alert.name] = memory.AlertState(seen, (*pending, *events) if alert.posts else ())
+    entries = (*_make_entries(alerts, new), *before.feed_entries)[: memory.MAX_FEED_ENTRIES]
+    return memory.MarketAlerts(new.occurrence.session, states, entries)
 
 
-def _notices(alerts: Sequence[AlertOptions], found: NewEvents) -> tuple[FeedEntry, ...]:
-    where = found.where
+def _make_entries(alerts: Sequence[AlertOptions], new: NewEvents) -> tuple[FeedEntry, ...]:
+    occurrence = new.occurrence
     return tuple(
         memory.FeedEntry(
             alert.name,
-            where.session,
-            where.as_of.isoformat(),
-            messages.summary(events, where),
-            tuple(messages.lines(events)),
+            occurrence.session,
+            occurrence.as_of.isoformat(),
+            messages.make_headline(events, occurrence),
+            tuple(messages.make_lines(events)),
         )
         for alert in alerts
-        if alert.feed and (events := found.found.get(alert.name))
+        if alert.feed and (events := new.events.get(alert.name))
     )
 
 
-def _errands(
+def _start_posts(
     alerts: Sequence[AlertOptions],
-    memories: Mapping[str, MarketAlerts],
+    all_alerts: Mapping[str, MarketAlerts],
     occurrences: Mapping[str, Occurrence],
     deadline: Deadline,
     say: Callable[[str], None],
 ) -> tuple[dict[tuple[str, str], BackgroundTask], dict[tuple[str, str], str]]:
-    """Begin to tell every web hook what waits for it, one message each; by market and alert.
+    """Start to post the pending events: one message for each market and alert.
 
-    Return with it why some are not told, by market and alert, too.
+    Return the posts, and the problems of the messages that cannot be posted. The keys of both are the
+    market's and the alert's name.
     """
-    seconds = min(MOST_SECONDS, deadline.remaining() - RESERVED_SECONDS)
-    errands: dict[tuple[str, str], BackgroundTask] = {}
-    faults: dict[tuple[str, str], str] = {}
+    seconds = min(MAX_SECONDS, deadline.remaining() - RESERVED_SECONDS)
+    posts: dict[tuple[str, str], BackgroundTask] = {}
+    problems: dict[tuple[str, str], str] = {}
     for alert in alerts:
-        for name, where in occurrences.items():
-            waiting = memories[name].told.get(alert.name, memory.AlertState()).waiting
-            if not waiting or not alert.posts:
+        for name, occurrence in occurrences.items():
+            pending = all_alerts[name].states.get(alert.name, memory.AlertState()).pending
+            if not pending or not alert.posts:
                 continue
-            if seconds < LEAST_SECONDS or stop.is_requested():
-                faults[name, alert.name] = "the run had no time left to tell the web hook"
+            if seconds < MIN_SECONDS or stop.is_requested():
+                problems[name, alert.name] = "the run had no time left to send the message"
                 continue
             try:
-                url = webhooks.address(alert)
+                url = webhooks.read_address(alert)
             except ConfigError as error:
-                faults[name, alert.name] = str(error)
-                say(f"alerts: {alert.name}: nobody is told: {error}")
+                problems[name, alert.name] = str(error)
+                say(f"alerts: {alert.name}: no message is sent: {error}")
                 continue
-            errands[name, alert.name] = _errand(url, messages.body(alert, waiting, where), seconds)
-    return errands, faults
+            posts[name, alert.name] = _start_post(
+                url, messages.make_body(alert, pending, occurrence), seconds
+            )
+    return posts, problems
 
 
-def _errand(url: str, body: bytes, seconds: float) -> BackgroundTask:
+def _start_post(url: str, body: bytes, seconds: float) -> BackgroundTask:
     return BackgroundTask(lambda: webhooks.deliver(url, body, seconds), seconds)
 
 
-def _taken(known: MarketAlerts, alert: str) -> MarketAlerts:
-    """Return the memory without what the alert's web hook has taken."""
-    return known._replace(told={**known.told, alert: known.told[alert]._replace(waiting=())})
+def _clear_pending(known: MarketAlerts, alert: str) -> MarketAlerts:
+    """Return the market's alerts after the alert's web hook has received all its events."""
+    return known._replace(states={**known.states, alert: known.states[alert]._replace(pending=())})
 
 
-def _saved(directory: Path, memories: Mapping[str, MarketAlerts], say: Callable[[str], None]) -> str:
-    """Note what was found and told; return why that cannot be, "" where it is."""
+def _save(directory: Path, all_alerts: Mapping[str, MarketAlerts], say: Callable[[str], None]) -> str:
+    """Save the alerts of all markets. Return the problem; "" if there is none."""
     try:
-        memory.save(directory, memories)
+        memory.save(directory, all_alerts)
     except OSError as error:
-        why = f"{directory / memory.FILE_NAME} cannot be written ({error.strerror}): nobody is told"
-        say(f"alerts: {why}")
-        return why
+        problem = f"{directory / memory.FILE_NAME} cannot be written ({error.strerror}): no message is sent"
+        say(f"alerts: {problem}")
+        return problem
     return ""

@@ -1,4 +1,8 @@
-"""What alerts remember between runs: this session's events, what is still to be told, the feed's entries."""
+"""What the alerts keep between runs: the session's events, the messages still to send, the feed's entries.
+
+The keys of the file and the names of the classes differ for historical reasons: `told` holds the states,
+`waiting` the pending events and `notices` the feed's entries.
+"""
 
 from __future__ import annotations
 
@@ -14,103 +18,103 @@ if TYPE_CHECKING:
 
 FILE_NAME = "alerts.json"
 VERSION = 1
-MOST_NOTICES = 30  # of a market, in the feed
+MAX_FEED_ENTRIES = 30  # for each market
 
 
 class FeedEntry(NamedTuple):
-    """One entry of the feed: the events that one tick found for one alert."""
+    """One entry of the feed: the events that one run found for one alert."""
 
     alert: str
     session: str  # its date, as ISO text
-    as_of: str  # ISO text, in the market's zone
+    as_of: str  # ISO text, in the market's time zone
     title: str
     lines: tuple[str, ...]
 
 
 class AlertState(NamedTuple):
-    """What one alert has found in the session, by Event.key, and what its web hook has not taken yet."""
+    """The state of one alert in one session."""
 
-    seen: frozenset[str] = frozenset()
-    waiting: tuple[Event, ...] = ()
+    seen: frozenset[str] = frozenset()  # Event.key of each event that the alert found
+    pending: tuple[Event, ...] = ()  # events that its web hook has not received yet
 
 
 class MarketAlerts(NamedTuple):
-    """What is remembered of one market."""
+    """The state of all alerts of one market."""
 
-    session: str = ""  # its date, as ISO text: what was told in another session is forgotten
-    told: Mapping[str, AlertState] = {}  # by the alert's name; never changed
-    notices: tuple[FeedEntry, ...] = ()  # newest first
+    session: str = ""  # the date, as ISO text, of the session that `states` belong to
+    states: Mapping[str, AlertState] = {}  # by the alert's name; never changed in place
+    feed_entries: tuple[FeedEntry, ...] = ()  # newest first
 
-    def of(self, session: str) -> MarketAlerts:
-        """Return what holds in this session."""
-        return self if self.session == session else MarketAlerts(session, {}, self.notices)
+    def for_session(self, session: str) -> MarketAlerts:
+        """Return the state for a session; in a new session all events are new again."""
+        return self if self.session == session else MarketAlerts(session, {}, self.feed_entries)
 
 
 def load(directory: Path, warn: Callable[[str], None]) -> dict[str, MarketAlerts]:
-    """Return what is remembered of each market; a file that cannot be used is forgotten, and `warn` told."""
+    """Return the alerts of each market. If the file cannot be used, call `warn` and return {}."""
     path = directory / FILE_NAME
     try:
-        return json_files.load(path, VERSION, _memories, warn, "markets") or {}
+        return json_files.load(path, VERSION, _from_document, warn, "markets") or {}
     except OSError as error:
         warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
         return {}
 
 
-def save(directory: Path, memories: Mapping[str, MarketAlerts]) -> None:
-    """Write it down, whole or not at all. Raises OSError."""
-    json_files.save(directory / FILE_NAME, VERSION, _content(memories), checked=True)  # the feed shows it
+def save(directory: Path, alerts: Mapping[str, MarketAlerts]) -> None:
+    """Write the alerts of all markets, completely or not at all. Raises OSError."""
+    json_files.save(directory / FILE_NAME, VERSION, _to_document(alerts), checked=True)  # the feed shows it
 
 
-def has_room(directory: Path, memories: Mapping[str, MarketAlerts]) -> bool:
-    """Whether `save` would find room for it. Nothing is left behind."""
+def has_room(directory: Path, alerts: Mapping[str, MarketAlerts]) -> bool:
+    """Return whether the disk has room for `save`. It leaves no file behind."""
     path = directory / f"{FILE_NAME}.room"
     try:
-        json_files.save(path, VERSION, _content(memories), checked=True)
+        json_files.save(path, VERSION, _to_document(alerts), checked=True)
         path.unlink()
     except OSError:
         return False
     return True
 
 
-def _content(memories: Mapping[str, MarketAlerts]) -> dict[str, Any]:
-    return {"markets": {name: _plain(memory) for name, memory in memories.items()}}
-
-
-def _memories(document: Mapping[str, Any]) -> dict[str, MarketAlerts]:
-    return {name: _memory(kept) for name, kept in document["markets"].items()}
-
-
-def encode(memory: MarketAlerts) -> bytes:
-    """Return one market's memory as other machines get it."""
-    return json.dumps(_plain(memory), ensure_ascii=False).encode("utf-8", "replace")
+def encode(alerts: MarketAlerts) -> bytes:
+    """Return one market's alerts as bytes, for other machines."""
+    return json.dumps(_to_json(alerts), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def decode(content: bytes) -> MarketAlerts | None:
-    """Return a memory that was packed; None where it is damaged."""
+    """Return the alerts from the bytes of `encode`; None if they are damaged."""
     try:
-        return _memory(json.loads(content))
+        return _from_json(json.loads(content))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 
-def _plain(memory: MarketAlerts) -> dict[str, Any]:
+def _to_document(alerts: Mapping[str, MarketAlerts]) -> dict[str, Any]:
+    return {"markets": {name: _to_json(market_alerts) for name, market_alerts in alerts.items()}}
+
+
+def _from_document(document: Mapping[str, Any]) -> dict[str, MarketAlerts]:
+    return {name: _from_json(value) for name, value in document["markets"].items()}
+
+
+def _to_json(alerts: MarketAlerts) -> dict[str, Any]:
     return {
-        "session": memory.session,
+        "session": alerts.session,
         "told": {
-            name: {"seen": sorted(told.seen), "waiting": [event._asdict() for event in told.waiting]}
-            for name, told in memory.told.items()
+            name: {"seen": sorted(state.seen), "waiting": [event._asdict() for event in state.pending]}
+            for name, state in alerts.states.items()
         },
-        "notices": [notice._asdict() for notice in memory.notices[:MOST_NOTICES]],
+        "notices": [entry._asdict() for entry in alerts.feed_entries[:MAX_FEED_ENTRIES]],
     }
 
 
-def _memory(kept: Mapping[str, Any]) -> MarketAlerts:
-    """Return a memory as it was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
-    told = {
+def _from_json(value: Mapping[str, Any]) -> MarketAlerts:
+    """Return the alerts of one market. Raises ValueError, KeyError, TypeError or AttributeError."""
+    states = {
         str(name): AlertState(
-            frozenset(map(str, one["seen"])), tuple(Event(**event) for event in one["waiting"])
+            frozenset(map(str, state["seen"])), tuple(Event(**event) for event in state["waiting"])
         )
-        for name, one in kept["told"].items()
+        for name, state in value["told"].items()
     }
-    notices = [FeedEntry(**{**one, "lines": tuple(map(str, one["lines"]))}) for one in kept["notices"]]
-    return MarketAlerts(str(kept["session"]), told, tuple(notices))
+    entries = [FeedEntry(**{**entry, "lines": tuple(map(str, entry["lines"]))}) for entry in value["notices"]]
+    return MarketAlerts(str(value["session"]), states, tuple(entries))

@@ -1,4 +1,4 @@
-"""What a web hook is sent: one message a run and alert, in the words and the escapes of each kind."""
+"""The messages to web hooks, in the format of each kind: one message for each run and alert."""
 
 from __future__ import annotations
 
@@ -16,64 +16,70 @@ if TYPE_CHECKING:
     from heatmap.notify.alerts.rules import Event
 
 SCHEMA = "market-heatmap-alert/1"
-MOST_LINES = 20  # of a message for people: the day on which everything falls is one message, too
-MOST_EVENTS = 500  # of a message for machines
-LONGEST_LINE = 160  # characters: with all lines, less than the 4,096 that Telegram takes
+MAX_LINES = 20  # of a message for people, also on a day when every stock moves
+MAX_EVENTS = 500  # of a JSON message
+MAX_LINE_LENGTH = 160  # characters: all lines together stay below Telegram's limit of 4,096
 
 
 class Occurrence(NamedTuple):
-    """Where and when some events were found."""
+    """The market and the time of some events."""
 
     market: str
     title: str
-    as_of: datetime  # in the market's zone
+    as_of: datetime  # in the market's time zone
     session: str  # its date, as ISO text
-    link: str | None  # the market's page
+    link: str | None  # the URL of the market's page; None if it is not known
 
 
-def summary(found: Sequence[Event], where: Occurrence) -> str:
-    """Return one line for all: a headline."""
-    first = parsing.clean_text(found[0].text, LONGEST_LINE) or ""
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{where.title}: {first}{more}"
+def make_headline(events: Sequence[Event], occurrence: Occurrence) -> str:
+    """Return one line: the first event, and the number of the others."""
+    first = parsing.clean_text(events[0].text, MAX_LINE_LENGTH) or ""
+    more = f", and {len(events) - 1} more" if len(events) > 1 else ""
+    return f"{occurrence.title}: {first}{more}"
 
 
-def lines(found: Sequence[Event]) -> list[str]:
-    """Return a line an event, at most MOST_LINES and one that counts the rest."""
-    shown = [parsing.clean_text(event.text, LONGEST_LINE) or "" for event in found[:MOST_LINES]]
-    rest = len(found) - MOST_LINES
-    return [*shown, f"and {rest} more"] if rest > 0 else shown
+def make_lines(events: Sequence[Event]) -> list[str]:
+    """Return one line for each event: at most MAX_LINES, then a line with the number of the others."""
+    lines = [parsing.clean_text(event.text, MAX_LINE_LENGTH) or "" for event in events[:MAX_LINES]]
+    more = len(events) - MAX_LINES
+    return [*lines, f"and {more} more"] if more > 0 else lines
 
 
-def body(options: AlertOptions, found: Sequence[Event], where: Occurrence) -> bytes:
-    """Return the message as the web hook's kind wants it: JSON, whichever it is."""
-    return json.dumps(_document(options, found, where), ensure_ascii=False).encode("utf-8", "replace")
+def make_body(options: AlertOptions, events: Sequence[Event], occurrence: Occurrence) -> bytes:
+    """Return the message in the format of the web hook's kind. Each format is JSON."""
+    return json.dumps(_make_document(options, events, occurrence), ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
 
 
-def _document(options: AlertOptions, found: Sequence[Event], where: Occurrence) -> dict[str, Any]:
+def _make_document(options: AlertOptions, events: Sequence[Event], occurrence: Occurrence) -> dict[str, Any]:
     if options.kind == "slack":
-        # Slack's own three escapes; without mrkdwn no star or underscore in a name means anything.
-        text = _text(found, where).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        # Slack has three escapes. Without mrkdwn a star or an underscore in a name has no meaning.
+        text = _make_text(events, occurrence).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return {"text": text, "mrkdwn": False, "unfurl_links": False}
     if options.kind == "telegram":
-        # Without parse_mode a text is plain: nothing in it needs an escape.
+        # Without parse_mode the text is plain: nothing in it needs an escape.
         preview = {"is_disabled": True}
-        return {"chat_id": options.chat_id, "text": _text(found, where), "link_preview_options": preview}
+        return {
+            "chat_id": options.chat_id,
+            "text": _make_text(events, occurrence),
+            "link_preview_options": preview,
+        }
     return {
         "schema": SCHEMA,
         "alert": options.name,
-        "market": where.market,
-        "title": where.title,
-        "session": where.session,
-        "as_of": where.as_of.isoformat(),
-        "link": where.link,
-        "text": _text(found, where),
-        "count": len(found),
-        "events": [event._asdict() for event in found[:MOST_EVENTS]],
+        "market": occurrence.market,
+        "title": occurrence.title,
+        "session": occurrence.session,
+        "as_of": occurrence.as_of.isoformat(),
+        "link": occurrence.link,
+        "text": _make_text(events, occurrence),
+        "count": len(events),
+        "events": [event._asdict() for event in events[:MAX_EVENTS]],
     }
 
 
-def _text(found: Sequence[Event], where: Occurrence) -> str:
-    """Return a message for people: what, when, an event a line, where to look."""
-    head = f"{where.title}, {wording.format_day(where.as_of)}, {where.as_of:%H:%M %Z}"
-    return "\n".join([head, *lines(found), *([where.link] if where.link else [])])
+def _make_text(events: Sequence[Event], occurrence: Occurrence) -> str:
+    """Return a message for people: the market and the time, one line for each event, and the link."""
+    head = f"{occurrence.title}, {wording.format_day(occurrence.as_of)}, {occurrence.as_of:%H:%M %Z}"
+    return "\n".join([head, *make_lines(events), *([occurrence.link] if occurrence.link else [])])

@@ -14,40 +14,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = ("json", "slack", "telegram")
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it is part of an entry's id in the feed
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # part of an entry's id in the feed
 _CHAT = re.compile(r"-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class AlertOptions:
-    """An `[[alert]]` table: what to look for, in which stocks, and who is told.
+    """An `[[alert]]` table: the rules, the stocks they apply to, and the receivers.
 
-    The address of a web hook is a secret, so it is named and never written here.
+    The address of a web hook is a secret, so the table has only the name of its variable or file.
     """
 
     name: str
-    markets: tuple[str, ...] = ()  # by name; empty: all
-    symbols: tuple[str, ...] = ()  # a watchlist; empty: all
-    change_percent: float | None = None  # a stock that has moved by so much or more, up or down
-    period: str = DAY  # over which, for change_percent and breadth_percent
-    breadth_percent: float | None = None  # so many of the stocks or more have risen, or have fallen
-    year_high: bool = False  # a stock that has reached its highest price of 52 weeks
+    markets: tuple[str, ...] = ()  # names; empty for all markets
+    symbols: tuple[str, ...] = ()  # a watchlist; empty for all stocks
+    change_percent: float | None = None  # an event for a stock that moved by this much or more, up or down
+    period: str = DAY  # the period of change_percent and breadth_percent
+    breadth_percent: float | None = None  # an event if this share of the stocks or more rose, or fell
+    year_high: bool = False  # an event for a stock at its highest price of 52 weeks
     year_low: bool = False
-    feed: bool = True  # whether the feed tells it
+    feed: bool = True  # whether the events go into the feed
     url_env: str | None = None
     url_file: Path | None = None
-    kind: str = "json"  # what the web hook speaks
-    chat_id: str | None = None  # of Telegram: which chat
+    kind: str = "json"  # the message format of the web hook
+    chat_id: str | None = None  # the chat of a Telegram web hook
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for wrong values."""
         telegram = self.kind == "telegram"
         rules = (self.change_percent, self.breadth_percent, self.year_high or None, self.year_low or None)
         checks = [
             (NAME.fullmatch(self.name), "name must be lower-case letters, digits and hyphens"),
             (
                 any(rule is not None for rule in rules),
-                "looks for nothing: give change_percent, breadth_percent, year_high or year_low",
+                "has no rule: give change_percent, breadth_percent, year_high or year_low",
             ),
             (
                 self.change_percent is None or 0 < self.change_percent <= 1000,
@@ -59,7 +59,7 @@ class AlertOptions:
             ),
             (
                 parse_period(self.period) is not None,
-                f"{self.period!r} is no period: write 1d, 20d, ytd, 1mo or 1y",
+                f"{self.period!r} is not a period: write 1d, 20d, ytd, 1mo or 1y",
             ),
             (self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}"),
             (
@@ -67,7 +67,7 @@ class AlertOptions:
                 "url_env and url_file are both given: keep one of them",
             ),
             (
-                # It may be the address itself, so it is not repeated.
+                # The value may be the address itself, so the message does not repeat it.
                 self.url_env is None or VARIABLE.fullmatch(self.url_env),
                 "url_env must be the NAME of an environment variable, never the address itself",
             ),
@@ -82,18 +82,18 @@ class AlertOptions:
             ),
             (
                 self.posts or self.feed,
-                "tells nobody: name an address in url_env or url_file, or leave feed on",
+                "has no receiver: name an address in url_env or url_file, or leave feed on",
             ),
         ]
-        problems = [problem for holds, problem in checks if not holds]
+        problems = [problem for is_valid, problem in checks if not is_valid]
         if problems:
             raise ConfigError(problems)
 
     @property
     def posts(self) -> bool:
-        """Whether there is a web hook to tell."""
+        """Whether the alert has a web hook."""
         return self.url_env is not None or self.url_file is not None
 
     def covers(self, market: str) -> bool:
-        """Whether it looks at this market."""
+        """Return whether the alert applies to this market."""
         return not self.markets or market in self.markets

@@ -1,4 +1,4 @@
-"""Brings a message to a web hook: the one place where a call, other than to a target, is tried again."""
+"""Posts a message to a web hook, and retries. Pings, in contrast, are never retried."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ if TYPE_CHECKING:
     from heatmap.notify.alerts.options import AlertOptions
 
 ATTEMPTS = 3
-BACKOFF_SECONDS = (
-    0.5  # before the second attempt; twice as long before the third; by chance half as much or more
-)
+# The wait before the second attempt; it doubles before the third. A random factor of 0.5 to 1.5 is applied.
+BACKOFF_SECONDS = 0.5
 MEDIA_TYPE = "application/json; charset=utf-8"
 
 
-def address(options: AlertOptions) -> str:
-    """Return the web hook's address. Raises ConfigError, which does not hold it."""
+def read_address(options: AlertOptions) -> str:
+    """Return the web hook's address. Raises ConfigError, whose text never contains the address."""
     return webhook.read_address(options.url_env, options.url_file, what="url")
 
 
 def deliver(url: str, body: bytes, seconds: float) -> str | None:
-    """Post a message, at most ATTEMPTS times within `seconds`. Return what went wrong; None: it was taken.
+    """Post a message, with at most ATTEMPTS attempts within `seconds`. Return the problem; None if none.
 
-    Only what may pass is tried again, and not before the server wants to be asked again.
+    Retry only after a problem that may pass, and not before the time that the server asks for.
     """
     until = time.monotonic() + seconds
     for attempt in range(1, ATTEMPTS + 1):
-        answer = webhook.post("POST", url, body, MEDIA_TYPE)
-        if answer.problem is None:
+        response = webhook.post("POST", url, body, MEDIA_TYPE)
+        if response.problem is None:
             return None
         wait = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
-        if answer.wait_seconds is not None:
-            wait = answer.wait_seconds
-        if not answer.may_pass or attempt == ATTEMPTS or time.monotonic() + wait >= until:
+        if response.wait_seconds is not None:
+            wait = response.wait_seconds
+        if not response.may_pass or attempt == ATTEMPTS or time.monotonic() + wait >= until:
             tries = "" if attempt == 1 else f" at each of {attempt} attempts"
-            return f"{answer.problem}{tries}"
+            return f"{response.problem}{tries}"
         time.sleep(wait)
     raise AssertionError("the last attempt returns")

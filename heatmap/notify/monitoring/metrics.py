@@ -36,9 +36,9 @@ def market_samples(
     """
     samples: Samples = {}
     for name, verdict in verdicts:
-        own = _of_market(name)
+        own = _market_labels(name)
         for phase in Phase:
-            samples[Series("heatmap_phase", _of_phase(own, phase))] = phase is verdict.phase
+            samples[Series("heatmap_phase", _phase_labels(own, phase))] = phase is verdict.phase
         if verdict.next_open:
             samples[Series("heatmap_next_open_timestamp_seconds", own)] = verdict.next_open.timestamp()
         if name in figures:
@@ -51,31 +51,31 @@ def market_samples(
 def target_samples(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Samples:
     """Return for each target tried, by its place from 0, whether it took all pages."""
     return {
-        Series("heatmap_publish_success", _of_target(number, targets[number])): success
+        Series("heatmap_publish_success", _target_labels(number, targets[number])): success
         for number, success in reached.items()
     }
 
 
 def success_samples(markets: Iterable[str], began: float) -> Samples:
     """Return that these markets succeeded in a run that began then (seconds since 1970)."""
-    return {Series("heatmap_last_success_timestamp_seconds", _of_market(name)): began for name in markets}
+    return {Series("heatmap_last_success_timestamp_seconds", _market_labels(name)): began for name in markets}
 
 
-def labels(names: Iterable[str], targets: Sequence[Publisher]) -> set[Labels]:
+def list_labels(names: Iterable[str], targets: Sequence[Publisher]) -> set[Labels]:
     """Return every set of labels that a sample can bear where these are all markets, by name, and targets."""
-    markets = [_of_market(name) for name in names]
-    phases = [_of_phase(own, phase) for own in markets for phase in Phase]
-    return {*markets, *phases, *(_of_target(number, each) for number, each in enumerate(targets))}
+    markets = [_market_labels(name) for name in names]
+    phases = [_phase_labels(own, phase) for own in markets for phase in Phase]
+    return {*markets, *phases, *(_target_labels(number, each) for number, each in enumerate(targets))}
 
 
-def _of_market(name: str) -> Labels:
+def _market_labels(name: str) -> Labels:
     return (("market", name),)
 
 
-def _of_phase(market: Labels, phase: Phase) -> Labels:
+def _phase_labels(market: Labels, phase: Phase) -> Labels:
     return (*market, ("phase", str(phase)))
 
 
-def _of_target(number: int, target: Publisher) -> Labels:
+def _target_labels(number: int, target: Publisher) -> Labels:
     """Name a target by its place, counted from 1 as people do, and its scheme: no host, user or path."""
     return (("target", str(number + 1)), ("scheme", target.name.partition(":")[0]))

@@ -25,12 +25,12 @@ START, SUCCESS, FAIL = "start", "", "fail"
 MAX_BODY_BYTES = 10_000  # what a healthchecks server keeps, as it comes
 
 
-def address(options: MonitorOptions) -> str:
+def read_address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, which says what is missing and not what it is."""
     return webhook.read_address(options.ping_url_env, options.ping_url_file, what="ping_url")
 
 
-def endpoint(url: str, event: str) -> str:
+def endpoint_url(url: str, event: str) -> str:
     """Return where an event is told: its name goes after the path, a query stays where it is."""
     parts = urlsplit(url)
     path = f"{parts.path.rstrip('/')}/{event}" if event else parts.path
@@ -39,20 +39,20 @@ def endpoint(url: str, event: str) -> str:
 
 def send(url: str, event: str, body: bytes | None = None) -> str | None:
     """Tell an event, by POST where there is a body. One try. Return what went wrong, or None."""
-    return webhook.post("GET" if body is None else "POST", endpoint(url, event), body).problem
+    return webhook.post("GET" if body is None else "POST", endpoint_url(url, event), body).problem
 
 
-def send_end(
+def start_end_ping(
     url: str, code: int, errors: Sequence[BaseException], targets: Sequence[Publisher]
 ) -> BackgroundTask:
     """Begin to tell that a run ended with this exit code; where it failed, why, without any secret."""
     if code == EXIT_OK:
         return BackgroundTask(lambda: send(url, SUCCESS))
-    body = reason(code, errors, [url, *_secrets(targets), *credentials.known()])
+    body = describe_failure(code, errors, [url, *_read_secrets(targets), *credentials.known()])
     return BackgroundTask(lambda: send(url, FAIL, body))
 
 
-def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -> bytes:
+def describe_failure(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -> bytes:
     """Return why a run failed, as the body of a ping: the code, then a sentence a line, without secrets.
 
     Of a bug only its kind is told: nobody has weighed what else its text may hold.
@@ -66,7 +66,7 @@ def reason(code: int, errors: Iterable[BaseException], secrets: Sequence[str]) -
     return cut.decode("utf-8", "ignore").encode()  # no half character at the end
 
 
-def _secrets(targets: Sequence[Publisher]) -> list[str]:
+def _read_secrets(targets: Sequence[Publisher]) -> list[str]:
     """Return the targets' secrets, as far as they can be had without running a command once more."""
     found = []
     for target in targets:

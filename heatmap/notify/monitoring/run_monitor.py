@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
-TELLABLE = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
-LAST_WORDS_SECONDS = 1.5  # also a run that has used up its time tells how it ended
+REPORTED_ERRORS = (Exception, StoppedError, KeyboardInterrupt)  # errors that a run may tell of
+MIN_REPORT_SECONDS = 1.5  # also a run that has used up its time tells how it ended
 
 
 class RunMonitor:
@@ -65,20 +65,20 @@ class RunMonitor:
 
     def __enter__(self) -> Self:
         # At once, because what is read as a secret no child of the run inherits.
-        self._url = None if self._quiet else _address(self._options, self._report)
+        self._url = None if self._quiet else _read_address(self._options, self._report)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Tell how the run ended. What cannot be told is said, and raises nothing."""
-        if self._quiet or not (error is None or isinstance(error, TELLABLE)):
+        if self._quiet or not (error is None or isinstance(error, REPORTED_ERRORS)):
             return
         with stop.postpone():
-            self._tell_end(_named(error), kind)
+            self._tell_end(_as_reported(error), kind)
 
     def _tell_end(self, error: BaseException | None, kind: type[BaseException] | None) -> None:
-        until = time.monotonic() + max(self._deadline.remaining(), LAST_WORDS_SECONDS)
+        until = time.monotonic() + max(self._deadline.remaining(), MIN_REPORT_SECONDS)
         errors = [*self._report.errors, *([error] if error else [])]
         try:
             self._keep_once(error)
@@ -88,7 +88,9 @@ class RunMonitor:
             written = self._metrics(code, whole=error is None)
             # A server goes by the order in which it hears of start and end.
             self._tell("the ping of the start", self._start, until)
-            ended = ping.send_end(self._url, code, errors, self._settings.targets) if self._url else None
+            ended = (
+                ping.start_end_ping(self._url, code, errors, self._settings.targets) if self._url else None
+            )
             self._tell("the ping of the end", ended, until)
             self._tell("the textfile", written, until)
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its outcome
@@ -111,11 +113,11 @@ class RunMonitor:
         lost = run_log.read_marker(left)
         if lost:
             killed = [each for each in run_log.outcomes_of_killed(lost) if not self._is_kept(each)]
-            _append(self._settings.state_directory, self._report, killed)
+            _append_outcomes(self._settings.state_directory, self._report, killed)
         try:
             yield
-        except TELLABLE as error:
-            self._keep_once(_named(as_known_error(error)))
+        except REPORTED_ERRORS as error:
+            self._keep_once(_as_reported(as_known_error(error)))
             raise
         self._keep_once(None)
 
@@ -133,7 +135,7 @@ class RunMonitor:
         """Keep, from another thread, that the run hung beyond its deadline; then call `end`, to end it."""
         hung = DeadlineError("the run hung and was ended at its deadline: the next run tries again")
         try:
-            BackgroundTask(lambda: self._keep([*self._report.errors, hung])).wait(LAST_WORDS_SECONDS)
+            BackgroundTask(lambda: self._keep([*self._report.errors, hung])).wait(MIN_REPORT_SECONDS)
         finally:  # without memory no further thread can be had
             end()
 
@@ -142,12 +144,12 @@ class RunMonitor:
         if not self._options.status:
             return []
         return [
-            status_file.page(
+            status_file.make_file(
                 name,
                 verdict,
                 as_of=self._report.figures[name][1],
                 generated_at=self._began[name],
-                outcomes=_latest(self._settings.state_directory, name, status_file.MOST_OUTCOMES),
+                outcomes=_read_latest(self._settings.state_directory, name, status_file.MAX_OUTCOMES),
             )
             for name, verdict in drawn
         ]
@@ -155,7 +157,7 @@ class RunMonitor:
     @property
     def _began(self) -> dict[str, datetime]:
         """When the run began, in the zone of each of its markets."""
-        return _local(self._now, self._due)
+        return _local_times(self._now, self._due)
 
     @property
     def _is_resting(self) -> bool:
@@ -171,7 +173,7 @@ class RunMonitor:
             for outcome in [ending.outcome_for(self._report, name, at, seconds, errors)]
             if outcome
         ]
-        _append(self._settings.state_directory, self._report, self._report.outcomes)
+        _append_outcomes(self._settings.state_directory, self._report, self._report.outcomes)
 
     def _is_kept(self, killed: RunOutcome) -> bool:
         """Whether a run that was ended at its deadline had the time to say so itself."""
@@ -190,7 +192,7 @@ class RunMonitor:
         samples |= metrics.target_samples(self._settings.targets, self._report.reached)
         if whole and not self._report.failed_targets:
             samples |= metrics.success_samples(self._report.figures, self._now.timestamp())
-        labels = metrics.labels(self._settings.markets, self._settings.targets)
+        labels = metrics.list_labels(self._settings.markets, self._settings.targets)
         return BackgroundTask(lambda: textfile.update(path, samples, labels))
 
     def _tell(self, what: str, errand: BackgroundTask | None, until: float) -> None:
@@ -200,12 +202,12 @@ class RunMonitor:
             self._report.say(f"monitor: {what} {problem}")
 
 
-def _named(error: BaseException | None) -> BaseException | None:
+def _as_reported(error: BaseException | None) -> BaseException | None:
     """Return what a run's end is told as."""
     return StoppedError(stop.INTERRUPTED) if isinstance(error, KeyboardInterrupt) else error
 
 
-def _append(folder: Path, report: Report, ended: Sequence[RunOutcome]) -> None:
+def _append_outcomes(folder: Path, report: Report, ended: Sequence[RunOutcome]) -> None:
     if not ended:
         return
     try:
@@ -214,13 +216,15 @@ def _append(folder: Path, report: Report, ended: Sequence[RunOutcome]) -> None:
         report.say(f"monitor: the outcome could not be kept ({error.strerror})")
 
 
-def _latest(folder: Path, market: str, most: int) -> list[RunOutcome]:
+def _read_latest(folder: Path, market: str, most: int) -> list[RunOutcome]:
     with suppress(OSError):
         return run_log.latest(folder, market, most)
     return []
 
 
-def _local(now: datetime, markets: Iterable[tuple[MarketIdentity, MarketStatus]]) -> dict[str, datetime]:
+def _local_times(
+    now: datetime, markets: Iterable[tuple[MarketIdentity, MarketStatus]]
+) -> dict[str, datetime]:
     """Return a moment in the zone of each of these markets, by name."""
     return {market.name: now.astimezone(ZoneInfo(market.time_zone)) for market, _ in markets}
 
@@ -237,36 +241,36 @@ def ping_when_idle(
     An error, such as a date before the calendar begins, is kept as its market's outcome.
     """
     options, folder = settings.options, settings.state_directory
-    began = _local(now, verdicts)
+    began = _local_times(now, verdicts)
     ended = [ending.outcome_for(report, name, at, 0.0, report.errors) for name, at in began.items()]
     report.outcomes = [outcome for outcome in ended if outcome]
-    _append(folder, report, report.outcomes)
+    _append_outcomes(folder, report, report.outcomes)
     if not (report.errors or options.ping_closed):
         return
     if options.ping_closed:
         report.idle_until = None  # or the next ticks would leave before they come here
-    last = [outcome for name in began for outcome in _latest(folder, name, 1)]
+    last = [outcome for name in began for outcome in _read_latest(folder, name, 1)]
     ill = any(outcome.code != EXIT_OK or outcome.word == RESTING for outcome in last) or any(
         verdict.phase is Phase.UNKNOWN for _, verdict in verdicts
     )
     if ill and not report.errors:
         return
-    url = _address(options, report)
+    url = _read_address(options, report)
     if url is None:
         return
-    problem = ping.send_end(url, report.exit_code, report.errors, settings.targets).wait(MOST_SECONDS)
+    problem = ping.start_end_ping(url, report.exit_code, report.errors, settings.targets).wait(MOST_SECONDS)
     if problem:
         report.say(f"monitor: the ping {problem}")
 
 
-def problems(options: MonitorOptions | None) -> list[str]:
+def find_problems(options: MonitorOptions | None) -> list[str]:
     """Say what keeps those who watch from being told; touches no network."""
     import os
 
     found: list[str] = []
     if options and options.pings:
         try:
-            ping.address(options)
+            ping.read_address(options)
         except ConfigError as error:
             found += error.problems
     if options and options.textfile and not os.access(options.textfile.parent, os.W_OK | os.X_OK):
@@ -276,12 +280,12 @@ def problems(options: MonitorOptions | None) -> list[str]:
     return found
 
 
-def _address(options: MonitorOptions, report: Report) -> str | None:
+def _read_address(options: MonitorOptions, report: Report) -> str | None:
     """Return the address to ping; None where there is none, which is said if there should be."""
     if not options.pings:
         return None
     try:
-        return ping.address(options)
+        return ping.read_address(options)
     except ConfigError as error:
         report.say(f"monitor: nothing is pinged: {error}")
         return None

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "market-heatmap-status/1"
 FILE_NAME = "status.json"
-MOST_OUTCOMES = 20
+MAX_OUTCOMES = 20
 
 
-def page(
+def make_file(
     market: str,
     verdict: MarketStatus,
     *,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 1024 * 1024  # of the file before; ours has some 2,000 a market
-LONGEST_LINE = 300  # characters, of one that can be ours
+MAX_LINE_LENGTH = 300  # characters, of one that can be ours
 MODE = 0o644  # another user reads it
 
 HELP = {
@@ -47,15 +47,17 @@ class Series(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        written = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels)
+        written = ",".join(f'{name}="{_escape(value)}"' for name, value in self.labels)
         return f"{self.name}{{{written}}}" if written else self.name
 
 
-def exposition(samples: Mapping[Series, float]) -> str:
+def format_samples(samples: Mapping[Series, float]) -> str:
     """Return the samples in Prometheus's text format: each metric's help and type, then its lines."""
     lines = []
     for name, told in HELP.items():
-        found = [f"{series} {_written(value)}" for series, value in samples.items() if series.name == name]
+        found = [
+            f"{series} {_format_value(value)}" for series, value in samples.items() if series.name == name
+        ]
         if found:
             lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *found]
     return "\n".join([*lines, ""])
@@ -65,10 +67,10 @@ def parse_previous(text: str, labels: Collection[tuple[tuple[str, str], ...]]) -
     """Return what an earlier file knew, of these sets of labels alone: what is gone for good is forgotten."""
     samples = {}
     for line in text.split("\n"):
-        match = _SAMPLE.fullmatch(line) if len(line) <= LONGEST_LINE else None
+        match = _SAMPLE.fullmatch(line) if len(line) <= MAX_LINE_LENGTH else None
         if match is None or match[1] not in HELP:
             continue
-        found = tuple((label, _unescaped(value)) for label, value in _LABEL.findall(match[2]))
+        found = tuple((label, _unescape(value)) for label, value in _LABEL.findall(match[2]))
         try:
             value = float(match[3])
         except ValueError:
@@ -86,13 +88,13 @@ def update(
     A reader sees the old file or the new one, whole.
     """
     try:
-        _write(path, exposition({**parse_previous(_before(path), labels), **samples}).encode())
+        _write(path, format_samples({**parse_previous(_read_previous(path), labels), **samples}).encode())
     except OSError as error:
         return f"cannot be written ({error.strerror}): make room, or let this user write into its folder"
     return None
 
 
-def _before(path: Path) -> str:
+def _read_previous(path: Path) -> str:
     """Return the file as it stands; nothing where there is none that can be ours."""
     try:
         with files.open_regular(path) as file:
@@ -118,13 +120,13 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-def _written(value: float) -> str:
+def _format_value(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return "".join(_ESCAPES.get(letter, letter) for letter in value)
 
 
-def _unescaped(value: str) -> str:
+def _unescape(value: str) -> str:
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], value)

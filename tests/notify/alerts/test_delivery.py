@@ -1,4 +1,4 @@
-"""Alerts through whole runs: once a session, one message a run, after publishing, and never at a run's cost."""
+"""Alerts in whole runs: once a session, one message for each run, after publishing. They fail no run."""
 
 from __future__ import annotations
 
@@ -37,60 +37,60 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
-    """A web hook, whose address is in the environment."""
+    """A web hook. Its address is in the environment."""
     with Hooks() as server:
         monkeypatch.setenv("ALERT_URL", f"{server.url}/{SECRET}")
         yield server
 
 
-class Desk:
-    """A market whose figures a test sets, and its runs."""
+class AlertMarket:
+    """A market whose quotes a test sets, and its runs."""
 
     def __init__(self, tmp_path: Path, *alerts: AlertOptions, **more: Any) -> None:
         self.source, self.target = MemorySource(), MemoryPublisher()
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.config: Config = configuration(tmp_path, self.source, self.target, **more)._replace(
             alerts=alerts
         )
 
     def run(self, now: datetime, **changes: float) -> Report:
-        """One run at which the stocks have changed by so many percent."""
+        """Run once. `changes` are the changes of the stocks in percent."""
         self.source.quotes = tuple(Quote(symbol, change) for symbol, change in changes.items())
-        return one_run.run(self.config, now=now, say=self.said.append)
+        return one_run.run(self.config, now=now, say=self.lines.append)
 
 
 def movers(**more: Any) -> AlertOptions:
     return AlertOptions(**({"name": "movers", "change_percent": 5.0, "url_env": "ALERT_URL"} | more))
 
 
-def told(hooks: Hooks) -> list[list[str]]:
+def sent_symbols(hooks: Hooks) -> list[list[str]]:
     """The symbols of each message."""
     return [[event["symbol"] for event in json.loads(call.body)["events"]] for call in hooks.calls]
 
 
 def test_once_a_session(tmp_path: Path, hooks: Hooks) -> None:
-    """A stock that falls back and crosses again is no news; the other side is, and so is the next session."""
-    market = Desk(tmp_path, movers())
+    """A stock that crosses the threshold again makes no new event. The other side and the next session do."""
+    market = AlertMarket(tmp_path, movers())
 
     market.run(OPEN, A=5.0, B=1.0)
     market.run(OPEN + FIVE, A=6.0, B=1.0)
     market.run(OPEN + 2 * FIVE, A=1.0, B=1.0)
     market.run(OPEN + 3 * FIVE, A=7.0, B=-8.0)
     market.run(OPEN + 4 * FIVE, A=-7.0, B=-8.0)
-    assert [["A"], ["B"], ["A"]] == told(hooks)
+    assert [["A"], ["B"], ["A"]] == sent_symbols(hooks)
     market.run(OPEN + timedelta(days=1), A=5.0, B=1.0)
-    assert [["A"], ["B"], ["A"], ["A"]] == told(hooks)
+    assert [["A"], ["B"], ["A"], ["A"]] == sent_symbols(hooks)
 
 
 def test_over_a_period_of_the_history(tmp_path: Path, hooks: Hooks) -> None:
-    """From the close five sessions before; a share that was split since is compared on today's terms.
+    """The change starts at the close five sessions before; splits since then are taken into account.
 
-    Until the history reaches back so far nobody is told anything, but on a terminal why.
+    While the history is too short, no event is sent, and the run says why.
     """
     month = AlertOptions(
         "week", change_percent=10.0, breadth_percent=75.0, period="5d", url_env="ALERT_URL", feed=False
     )
-    market = Desk(tmp_path, month)
+    market = AlertMarket(tmp_path, month)
     quotes = [
         Quote(symbol, 0.0, last_price=last, previous_close=last)
         for symbol, last in [("UP", 110.0), ("SPLIT", 22.0), ("DOWN", 90.1), ("STILL", 101.0)]
@@ -98,12 +98,12 @@ def test_over_a_period_of_the_history(tmp_path: Path, hooks: Hooks) -> None:
 
     def run(now: datetime) -> None:
         market.source.quotes = tuple(quotes)
-        assert [] == one_run.run(market.config, now=now, say=market.said.append).errors
+        assert [] == one_run.run(market.config, now=now, say=market.lines.append).errors
 
     run(OPEN)
     assert [] == hooks.calls
     assert any(
-        "alerts: week: nothing is known over 5d yet: it takes 5 sessions" in line for line in market.said
+        "alerts: week: nothing is known over 5d yet: it takes 5 sessions" in line for line in market.lines
     )
 
     days = [date(2026, 9, day) for day in (9, 10, 11, 15, 16)]  # the 14th is a holiday, the 12th a Saturday
@@ -140,47 +140,47 @@ def test_over_a_period_of_the_history(tmp_path: Path, hooks: Hooks) -> None:
 
 
 def test_the_final_prices_count_too(tmp_path: Path, hooks: Hooks) -> None:
-    """What only the close brings is told after the close."""
-    market = Desk(tmp_path, movers())
+    """An event that only the closing prices have is sent after the close."""
+    market = AlertMarket(tmp_path, movers())
 
     market.run(OPEN, A=1.0)
     market.run(FINAL, A=5.0)
 
-    assert [["A"]] == told(hooks)
+    assert [["A"]] == sent_symbols(hooks)
 
 
 def test_a_crash_is_one_message(tmp_path: Path, hooks: Hooks) -> None:
-    """All that is new at a run is one call for each alert."""
-    market = Desk(tmp_path, movers(), AlertOptions("side", breadth_percent=90.0, url_env="ALERT_URL"))
+    """The new events of a run are one call for each alert."""
+    market = AlertMarket(tmp_path, movers(), AlertOptions("side", breadth_percent=90.0, url_env="ALERT_URL"))
 
     market.run(OPEN, **{f"S{number}": -10.0 - number / 100 for number in range(210)})
 
-    assert [1, 210] == sorted(map(len, told(hooks)))
+    assert [1, 210] == sorted(map(len, sent_symbols(hooks)))
     assert ["movers", "side"] == sorted(json.loads(call.body)["alert"] for call in hooks.calls)
 
 
 @pytest.mark.serial
 @pytest.mark.parametrize("manner", ["error", "refuse", "redirect", "rubbish", "throttle"])
-def test_what_is_not_taken_waits(tmp_path: Path, hooks: Hooks, manner: str) -> None:
-    """The run is well all the same, says what went wrong, and the next one tells it with its own news."""
-    market = Desk(tmp_path, movers())
+def test_a_failed_message_is_sent_again(tmp_path: Path, hooks: Hooks, manner: str) -> None:
+    """The run succeeds and reports the problem. The next run sends the events with its own new ones."""
+    market = AlertMarket(tmp_path, movers())
     market.config = market.config._replace(deadline_seconds=4.5)
     hooks.manner = manner
 
     assert 0 == market.run(OPEN, A=5.0, B=1.0).exit_code
-    assert any("movers: the web hook " in line for line in market.said)
-    assert SECRET not in "".join(market.said)
+    assert any("movers: the web hook " in line for line in market.lines)
+    assert SECRET not in "".join(market.lines)
     hooks.manner = "ok"
     hooks.calls.clear()
     market.run(OPEN + FIVE, A=1.0, B=6.0)
-    assert [["A", "B"]] == told(hooks)
+    assert [["A", "B"]] == sent_symbols(hooks)
     market.run(OPEN + 2 * FIVE, A=6.0, B=6.0)
     assert 1 == len(hooks.calls)
 
 
-def test_what_waited_until_the_next_session_is_dropped(tmp_path: Path, hooks: Hooks) -> None:
-    """Nobody is told today that a stock was up yesterday."""
-    market = Desk(tmp_path, movers())
+def test_pending_events_are_dropped_in_the_next_session(tmp_path: Path, hooks: Hooks) -> None:
+    """Yesterday's events are not sent today."""
+    market = AlertMarket(tmp_path, movers())
     hooks.manner = "refuse"
     market.run(OPEN, A=5.0)
     hooks.manner = "ok"
@@ -188,56 +188,56 @@ def test_what_waited_until_the_next_session_is_dropped(tmp_path: Path, hooks: Ho
 
     market.run(OPEN + timedelta(days=1), A=1.0)
 
-    assert [] == told(hooks)
+    assert [] == sent_symbols(hooks)
 
 
 @pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip"])
 def test_a_web_hook_that_hangs(tmp_path: Path, hooks: Hooks, manner: str) -> None:
-    """The run ends by its deadline, and is well; a second web hook is not kept waiting."""
+    """The run succeeds and ends by its deadline. A second web hook gets its message in time."""
     hooks.manner = manner
     with Hooks() as other, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTHER_URL", other.url)
-        market = Desk(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
+        market = AlertMarket(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
         market.config = market.config._replace(deadline_seconds=5.5)
-        begun = time.monotonic()
+        started = time.monotonic()
 
         report = market.run(OPEN, A=5.0)
 
-        assert time.monotonic() - begun < 5.5
-    assert (0, [], [["A"]]) == (report.exit_code, report.errors, told(other))
-    assert any("movers: the web hook did not end in time" in line for line in market.said)
+        assert time.monotonic() - started < 5.5
+    assert (0, [], [["A"]]) == (report.exit_code, report.errors, sent_symbols(other))
+    assert any("movers: the web hook did not end in time" in line for line in market.lines)
     assert {"A"} == {
-        event.symbol for event in memory.load(tmp_path / "state", print)["nse-fno"].told["movers"].waiting
+        event.symbol for event in memory.load(tmp_path / "state", print)["nse-fno"].states["movers"].pending
     }
 
 
-def test_nothing_is_told_before_the_page_is_out(tmp_path: Path, hooks: Hooks) -> None:
-    """Where every target fails nobody is told; the next run tells it."""
-    market = Desk(tmp_path, movers())
+def test_nothing_is_sent_before_the_page_is_published(tmp_path: Path, hooks: Hooks) -> None:
+    """If every target fails, no message is sent; the next run sends it."""
+    market = AlertMarket(tmp_path, movers())
     market.target.error = failure(PublishError)
     market.run(OPEN, A=5.0)
-    assert [] == told(hooks)
+    assert [] == sent_symbols(hooks)
 
     market.target.error = None
-    market.target.before = lambda: told(hooks) and pytest.fail("told before it was published")
+    market.target.before = lambda: sent_symbols(hooks) and pytest.fail("a message was sent before publishing")
     market.run(OPEN + FIVE, A=5.0)
-    assert [["A"]] == told(hooks)
+    assert [["A"]] == sent_symbols(hooks)
 
 
-def test_no_news_from_what_is_not_live(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dry run, a market drawn although it is closed, and a recording tell nobody."""
-    market = Desk(tmp_path, movers())
+def test_no_events_without_live_quotes(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run, a closed market that is drawn with --force, and a recording send no message."""
+    market = AlertMarket(tmp_path, movers())
     market.source.quotes = (Quote("A", 9.0),)
 
     one_run.run(market.config, now=OPEN, dry_run=True)
     one_run.run(market.config, now=OPEN - timedelta(hours=8), force=True)
     fetch: Callable[..., Any] = MemorySource.fetch
-    monkeypatch.setattr(MemorySource, "fetch", lambda self, **asked: _recorded(fetch(self, **asked)))
+    monkeypatch.setattr(MemorySource, "fetch", lambda self, **arguments: _recorded(fetch(self, **arguments)))
     one_run.run(market.config, now=OPEN)
 
     assert 2 == market.target.runs
-    assert [] == told(hooks)
+    assert [] == sent_symbols(hooks)
 
 
 def _recorded(snapshot: Any) -> Any:
@@ -247,9 +247,11 @@ def _recorded(snapshot: Any) -> Any:
 
 
 def test_which_market(tmp_path: Path, hooks: Hooks) -> None:
-    """Each market has its own memory; an alert for one looks at no other."""
+    """Each market has its own alert state; an alert of one market does not apply to another."""
     other = MemorySource(quotes=(Quote("A", 6.0), Quote("B", 6.0)))
-    market = Desk(tmp_path, movers(), movers(name="here", markets=("other",)), more=(("other", other),))
+    market = AlertMarket(
+        tmp_path, movers(), movers(name="here", markets=("other",)), more=(("other", other),)
+    )
 
     market.run(OPEN, A=5.0)
     market.run(OPEN + FIVE, A=5.0)
@@ -259,63 +261,63 @@ def test_which_market(tmp_path: Path, hooks: Hooks) -> None:
     )
 
 
-def test_a_missing_address_is_said_and_costs_nothing(tmp_path: Path) -> None:
-    """Neither the run nor the other alerts; what was to be told waits."""
+def test_a_missing_address_is_reported_and_fails_nothing(tmp_path: Path) -> None:
+    """The run and the other alerts succeed; the events are sent later."""
     with Hooks() as hooks, pytest.MonkeyPatch.context() as patch:
         patch.delenv("ALERT_URL", raising=False)
         patch.setenv("OTHER_URL", hooks.url)
-        market = Desk(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
+        market = AlertMarket(tmp_path, movers(), movers(name="more", url_env="OTHER_URL"))
 
         assert 0 == market.run(OPEN, A=5.0).exit_code
-        assert [["A"]] == told(hooks)
-        assert any("ALERT_URL, which url_env names, is not set" in line for line in market.said)
+        assert [["A"]] == sent_symbols(hooks)
+        assert any("ALERT_URL, which url_env names, is not set" in line for line in market.lines)
         patch.setenv("ALERT_URL", hooks.url)
         market.run(OPEN + FIVE, A=5.0)
-        assert [["A"], ["A"]] == told(hooks)
+        assert [["A"], ["A"]] == sent_symbols(hooks)
 
 
 def test_no_child_inherits_the_address(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From before the first target is tried: what starts there has another environment."""
-    monkeypatch.setattr(secrets, "_variables", set())  # other tests may have asked for it
-    market = Desk(tmp_path, movers())
+    """The address is removed from the environment of children before the first target is tried."""
+    monkeypatch.setattr(secrets, "_variables", set())  # other tests may have read it
+    market = AlertMarket(tmp_path, movers())
     seen: list[dict[str, str]] = []
     market.target.before = lambda: seen.append(secrets.child_environment())
 
     market.run(OPEN, A=5.0)
 
-    assert [[]] == [[name for name, value in found.items() if SECRET in value] for found in seen]
+    assert [[]] == [[name for name, value in environment.items() if SECRET in value] for environment in seen]
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"[]", b'{"markets": {"nse-fno": 3}}', b"\xff\xfe", b'{"markets": {"nse-fno": {"session": "x", "told": {"movers": {"seen": [], "waiting": [3]}}, "notices": []}}}']
 )  # fmt: skip
 def test_a_damaged_memory(tmp_path: Path, hooks: Hooks, content: bytes) -> None:
-    """It is set aside and forgotten: the worst that follows is a message twice."""
-    market = Desk(tmp_path, movers())
+    """The file is set aside and forgotten: at worst, a message is sent twice."""
+    market = AlertMarket(tmp_path, movers())
     (tmp_path / "state").mkdir()
     (tmp_path / "state/alerts.json").write_bytes(content)
 
     assert 0 == market.run(OPEN, A=5.0).exit_code
     market.run(OPEN + FIVE, A=5.0)
 
-    assert [["A"]] == told(hooks)
+    assert [["A"]] == sent_symbols(hooks)
     assert content == (tmp_path / "state/alerts.damaged.json").read_bytes()
 
 
-def test_what_cannot_be_noted_is_not_told(
+def test_events_that_cannot_be_saved_are_not_sent(
     tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a full disk every run would tell it again."""
+    """Otherwise, on a full disk, every run would send them again."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(memory, "save", full)
-    market = Desk(tmp_path, movers())
+    market = AlertMarket(tmp_path, movers())
 
     assert 0 == market.run(OPEN, A=5.0).exit_code
-    assert [] == told(hooks)
-    assert any("alerts.json cannot be written (No space left on device)" in line for line in market.said)
+    assert [] == sent_symbols(hooks)
+    assert any("alerts.json cannot be written (No space left on device)" in line for line in market.lines)
 
 
 class Full:
@@ -337,18 +339,18 @@ class Full:
 def test_a_disk_that_fills_up(
     tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch, manner: str
 ) -> None:
-    """What waits is not sent while it cannot be noted that it was; once there is room, it is sent once.
+    """Pending events are not sent while the state cannot be saved; once there is room, they are sent once.
 
-    Where the disk fills up between the note before and the note after, it is sent twice, not with each run.
+    If the disk fills up between the two saves of a run, the events are sent twice, but not in each run.
     """
-    market, disk = Desk(tmp_path, movers()), Full(monkeypatch)
+    market, disk = AlertMarket(tmp_path, movers()), Full(monkeypatch)
     if manner == "refuse":  # so that it does not try again for as long as it may
         market.config = market.config._replace(deadline_seconds=4.5)
     hooks.manner = manner
-    tell = memory.save
+    save = memory.save
 
     def fills_up(*arguments: Any) -> None:
-        tell(*arguments)
+        save(*arguments)
         disk.is_full = True
 
     monkeypatch.setattr(memory, "save", fills_up)
@@ -362,17 +364,17 @@ def test_a_disk_that_fills_up(
         assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
     assert sent == len(hooks.calls)
 
-    monkeypatch.setattr(memory, "save", tell)
+    monkeypatch.setattr(memory, "save", save)
     disk.is_full = False
     for number in range(4, 7):
         assert 0 == market.run(OPEN + number * FIVE, A=5.0, B=1.0).exit_code
     assert sent + 1 == len(hooks.calls)
-    assert ["A"] == told(hooks)[-1]
+    assert ["A"] == sent_symbols(hooks)[-1]
 
 
-def test_the_feed_tells_only_what_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else each run would tell it under another time, and readers would see it anew."""
-    market, disk = Desk(tmp_path, movers(url_env=None)), Full(monkeypatch)
+def test_the_feed_has_only_saved_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise each run would add the event with another time, and readers would see it again."""
+    market, disk = AlertMarket(tmp_path, movers(url_env=None)), Full(monkeypatch)
     market.config = market.config._replace(public_url="https://www.example.org/map/")
     disk.is_full = True
 
@@ -388,31 +390,31 @@ def test_the_feed_tells_only_what_is_noted(tmp_path: Path, monkeypatch: pytest.M
     assert not [*(tmp_path / "state").glob("alerts.json.*")]
 
 
-def test_a_bug_costs_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its kind is said; its text, which may hold the address, is not."""
+def test_a_bug_fails_no_run(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run reports the type of the error, but not its text, which may contain the address."""
 
     def broken(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(delivery, "_errands", broken)
-    market = Desk(tmp_path, movers())
+    monkeypatch.setattr(delivery, "_start_posts", broken)
+    market = AlertMarket(tmp_path, movers())
 
     assert 0 == market.run(OPEN, A=5.0).exit_code
-    assert "alerts: ended in a bug (KeyError)" in market.said
-    assert SECRET not in "".join(market.said)
+    assert "alerts: ended in a bug (KeyError)" in market.lines
+    assert SECRET not in "".join(market.lines)
 
 
-def test_the_memory_comes_back_as_it_was(tmp_path: Path) -> None:
-    """Also what no encoding knows does no harm."""
+def test_the_saved_state_is_loaded_unchanged(tmp_path: Path) -> None:
+    """Text that UTF-8 cannot encode does no harm."""
     from heatmap.notify.alerts.rules import Event
 
     event = Event("change", "up", "M&M", None, "1d", 5.5, 5.0, "M&M +5.50 %")
-    notice = memory.FeedEntry("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))
-    kept = memory.MarketAlerts(
-        "2026-09-17", {"movers": memory.AlertState(frozenset({"a", "b"}), (event,))}, (notice,)
+    entry = memory.FeedEntry("movers", "2026-09-17", OPEN.isoformat(), "a title", ("one", "two"))
+    alerts = memory.MarketAlerts(
+        "2026-09-17", {"movers": memory.AlertState(frozenset({"a", "b"}), (event,))}, (entry,)
     )
 
-    memory.save(tmp_path, {"nse-fno": kept})
-    assert {"nse-fno": kept} == memory.load(tmp_path, print)
-    memory.save(tmp_path, {"nse-fno": kept._replace(notices=(notice._replace(title="\ud800"),))})
-    assert "?" == memory.load(tmp_path, print)["nse-fno"].notices[0].title
+    memory.save(tmp_path, {"nse-fno": alerts})
+    assert {"nse-fno": alerts} == memory.load(tmp_path, print)
+    memory.save(tmp_path, {"nse-fno": alerts._replace(feed_entries=(entry._replace(title="\ud800"),))})
+    assert "?" == memory.load(tmp_path, print)["nse-fno"].feed_entries[0].title

@@ -1,4 +1,4 @@
-"""Messages in the words and escapes of each kind of web hook, whatever a stock is called."""
+"""Messages in the format of each kind of web hook, whatever the name of a stock."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def event(text: str = "TCS +5.20 % over 1 day", symbol: str = "TCS") -> Event:
 
 
 def sent(kind: str, *events: Event) -> dict[str, Any]:
-    """The message, as its receiver reads it."""
+    """The message, parsed as its receiver does."""
     options = AlertOptions("movers", change_percent=5.0, kind=kind, **KINDS[kind])
-    document: dict[str, Any] = json.loads(messages.body(options, events, WHERE))
+    document: dict[str, Any] = json.loads(messages.make_body(options, events, WHERE))
     return document
 
 
 def test_json() -> None:
-    """Everything by name, so that a program needs to parse no sentence."""
+    """Every value has a key, so that a program does not need to parse a sentence."""
     document = sent("json", event())
 
     assert "market-heatmap-alert/1" == document.pop("schema")
@@ -53,7 +53,7 @@ def test_json() -> None:
 
 
 def test_slack() -> None:
-    """Slack's three characters are escaped, so nobody is called; no mark of formatting counts."""
+    """Slack's three special characters are escaped, so nobody is mentioned. Formatting is off."""
     document = sent("slack", event(HOSTILE))
 
     assert {"text", "mrkdwn", "unfurl_links"} == set(document)
@@ -66,7 +66,7 @@ def test_slack() -> None:
 
 
 def test_telegram() -> None:
-    """Plain text: without parse_mode nothing is markup, so nothing is escaped."""
+    """The text is plain: without parse_mode there is no markup, so nothing is escaped."""
     document = sent("telegram", event(HOSTILE))
 
     assert "-100123" == document["chat_id"]
@@ -76,7 +76,7 @@ def test_telegram() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_name_stays_on_its_line(kind: str) -> None:
-    """No line break, control or formatting character of a name is left; the message has its own lines alone."""
+    """Line breaks, control and formatting characters of a name are removed; a message has only its own lines."""
     lines = sent(kind, event(HOSTILE))["text"].split("\n")
 
     assert 3 == len(lines)
@@ -85,7 +85,7 @@ def test_a_name_stays_on_its_line(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_crash_is_one_message(kind: str) -> None:
-    """Of 210 events 20 are told and the rest counted, within what any service takes."""
+    """Of 210 events, 20 are listed and the others counted. The length is within every service's limit."""
     events = [event(f"{'&' * 190}{number:03} long words", f"S{number}") for number in range(210)]
     document = sent(kind, *events)
     lines = document["text"].split("\n")
@@ -100,5 +100,5 @@ def test_a_crash_is_one_message(kind: str) -> None:
 
 def test_the_headline() -> None:
     """The first event, and how many more."""
-    assert "A <b>market</b> & more: one" == messages.summary([event("one")], WHERE)
-    assert "A <b>market</b> & more: one, and 2 more" == messages.summary([event("one")] * 3, WHERE)
+    assert "A <b>market</b> & more: one" == messages.make_headline([event("one")], WHERE)
+    assert "A <b>market</b> & more: one, and 2 more" == messages.make_headline([event("one")] * 3, WHERE)

@@ -1,4 +1,4 @@
-"""A message reaches its web hook, is tried again only where that can help, and ends in time."""
+"""A message reaches its web hook, is retried only if that can help, and ends in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
 
 SECRET = "T000/B000/canary"
-PATIENCE_SECONDS = 10.0
+LIMIT_SECONDS = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +21,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "BACKOFF_SECONDS", 0.01)
 
 
-def test_what_the_server_hears() -> None:
-    """One POST of JSON, at the very address."""
+def test_the_request() -> None:
+    """One POST of JSON to exactly this address."""
     with Hooks() as hooks:
-        assert webhooks.deliver(f"{hooks.url}/{SECRET}?a=b", b'{"text": "x"}', PATIENCE_SECONDS) is None
+        assert webhooks.deliver(f"{hooks.url}/{SECRET}?a=b", b'{"text": "x"}', LIMIT_SECONDS) is None
 
     assert [("POST", f"/{SECRET}?a=b")] == hooks.told
     assert b'{"text": "x"}' == hooks.calls[0].body
@@ -32,7 +32,7 @@ def test_what_the_server_hears() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "manner", "calls", "told"),
+    ("first", "manner", "calls", "problem"),
     [
         (("error",), "ok", 2, None),
         (("error", "error"), "ok", 3, None),
@@ -42,60 +42,60 @@ def test_what_the_server_hears() -> None:
         ((), "redirect", 1, "was answered 302, a redirect, which is not followed: correct the address"),
     ],
 )
-def test_what_is_tried_again(first: tuple[str, ...], manner: str, calls: int, told: str | None) -> None:
-    """A server that is ill may recover; one that refuses will not think better of it."""
+def test_retries(first: tuple[str, ...], manner: str, calls: int, problem: str | None) -> None:
+    """A failure of the server is retried; a refusal is not."""
     with Hooks(manner, first=first) as hooks:
-        answer = webhooks.deliver(f"{hooks.url}/{SECRET}", b"{}", PATIENCE_SECONDS)
+        answer = webhooks.deliver(f"{hooks.url}/{SECRET}", b"{}", LIMIT_SECONDS)
 
-    assert told == answer
+    assert problem == answer
     assert calls == len(hooks.calls)
 
 
-def test_a_server_that_wants_to_be_left_alone() -> None:
-    """After 429 it is asked again, and not before the seconds that it names are over."""
+def test_a_server_that_asks_for_a_wait() -> None:
+    """After 429 the message is retried, but not before the server's wait is over."""
     with Hooks(first=("throttle",), retry_after="1") as hooks:
-        assert webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS) is None
+        assert webhooks.deliver(hooks.url, b"{}", LIMIT_SECONDS) is None
 
     assert 1.0 <= hooks.times[1] - hooks.times[0] < 5
 
 
 @pytest.mark.parametrize("retry_after", ["3600", "9" * 40])
 def test_a_wait_that_is_longer_than_the_run(retry_after: str) -> None:
-    """It is not waited for, and not ignored: the next run tells it."""
+    """The run neither waits that long nor ignores the wait: the next run sends the message."""
     with Hooks("throttle", retry_after=retry_after) as hooks:
-        begun = time.monotonic()
-        answer = webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS)
+        started = time.monotonic()
+        answer = webhooks.deliver(hooks.url, b"{}", LIMIT_SECONDS)
 
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 5
     assert "was answered 429" == answer
     assert 1 == len(hooks.calls)
 
 
 @pytest.mark.parametrize("retry_after", ["", "-1", "1.5", "soon", "Thu, 17 Sep 2026 05:30:00 GMT", "²"])
 def test_a_wait_that_is_no_number(retry_after: str) -> None:
-    """It counts for nothing: the usual pause is made."""
+    """The value is ignored, and the usual wait is used."""
     with Hooks(first=("throttle", "throttle"), retry_after=retry_after) as hooks:
         assert webhook.WebhookResponse("was answered 429", may_pass=True) == webhook.post(
             "POST", hooks.url, b"{}"
         )
-        assert webhooks.deliver(hooks.url, b"{}", PATIENCE_SECONDS) is None
+        assert webhooks.deliver(hooks.url, b"{}", LIMIT_SECONDS) is None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://no.such.host.invalid/"])
 def test_a_server_that_is_not_there(url: str) -> None:
-    """One sentence without the address."""
-    answer = webhooks.deliver(url.format(port=free_port()) + SECRET, b"{}", PATIENCE_SECONDS)
+    """The problem is one sentence without the address."""
+    answer = webhooks.deliver(url.format(port=free_port()) + SECRET, b"{}", LIMIT_SECONDS)
 
     assert answer == "did not reach the server at each of 3 attempts"
 
 
 @pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip"])
-def test_a_server_that_does_not_come_to_an_end(manner: str) -> None:
-    """It is left behind when the time is over."""
+def test_a_server_that_never_ends_its_answer(manner: str) -> None:
+    """The post is abandoned when its time is over."""
     with Hooks(manner) as hooks:
-        begun = time.monotonic()
-        errand = BackgroundTask(lambda: webhooks.deliver(hooks.url, b"{}", 0.5), 0.5)
+        started = time.monotonic()
+        post = BackgroundTask(lambda: webhooks.deliver(hooks.url, b"{}", 0.5), 0.5)
 
-        assert "did not end in time" == errand.wait(60)
-        assert time.monotonic() - begun < 3
+        assert "did not end in time" == post.wait(60)
+        assert time.monotonic() - started < 3

@@ -37,7 +37,7 @@ SECRET = "5b3c0ffe-e000-4000-8000-canary"
 )
 def test_the_event_goes_after_the_path(url: str, event: str, expected: str) -> None:
     """A query, a port and a user stay as they are."""
-    assert expected == ping.endpoint(url, event)
+    assert expected == ping.endpoint_url(url, event)
 
 
 def test_what_the_server_hears() -> None:
@@ -117,7 +117,7 @@ def test_the_reason_is_the_code_and_a_sentence_a_line() -> None:
 
     assert (
         b"exit 75\nnse-fno: www.example.org answered 403: ask elsewhere\none: mend it\ntwo: mend it too"
-    ) == ping.reason(75, errors, [])
+    ) == ping.describe_failure(75, errors, [])
 
 
 @pytest.mark.parametrize(
@@ -125,22 +125,22 @@ def test_the_reason_is_the_code_and_a_sentence_a_line() -> None:
 )
 def test_no_secret_is_in_the_reason(planted: str) -> None:
     """Neither as it is nor as an address would have it; what stands around it stays."""
-    body = ping.reason(75, [PublishError(f"ftp://me:{planted}@host: refused")], ["p@ss wörd/1", ""])
+    body = ping.describe_failure(75, [PublishError(f"ftp://me:{planted}@host: refused")], ["p@ss wörd/1", ""])
 
     assert b"exit 75\nftp://me:***@host: refused" == body
 
 
 def test_a_bug_tells_its_kind_alone() -> None:
     """Its text could hold anything."""
-    assert b"exit 70\na bug (ValueError): see the run's own output" == ping.reason(
+    assert b"exit 70\na bug (ValueError): see the run's own output" == ping.describe_failure(
         70, [ValueError("canary")], []
     )
 
 
 def test_the_reason_is_bounded() -> None:
     """At most 10,000 bytes of whole UTF-8 characters; what no encoding knows does no harm."""
-    body = ping.reason(75, [PublishError("ü" * 20_000)], [])
-    odd = ping.reason(75, [PublishError("file \udcff: gone")], [])
+    body = ping.describe_failure(75, [PublishError("ü" * 20_000)], [])
+    odd = ping.describe_failure(75, [PublishError("file \udcff: gone")], [])
 
     assert 9_990 <= len(body) <= 10_000
     assert body.decode().startswith("exit 75\nüüü")
@@ -154,8 +154,10 @@ def test_the_address_comes_from_where_it_is_named(tmp_path: Path, monkeypatch: p
     file.chmod(0o600)
     monkeypatch.setenv("HEATMAP_PING_URL", "https://hc.example.org/from-the-environment")
 
-    assert ping.address(MonitorOptions(ping_url_env="HEATMAP_PING_URL")).endswith("/from-the-environment")
-    assert ping.address(MonitorOptions(ping_url_file=file)).endswith("-file")
+    assert ping.read_address(MonitorOptions(ping_url_env="HEATMAP_PING_URL")).endswith(
+        "/from-the-environment"
+    )
+    assert ping.read_address(MonitorOptions(ping_url_file=file)).endswith("-file")
 
 
 @pytest.mark.parametrize("value", [SECRET, f"ftp://host/{SECRET}", f"https:///{SECRET}", f"https://h:x/{SECRET}", f"https://h/ {SECRET}", f"https://[h/{SECRET}"])  # fmt: skip
@@ -164,7 +166,7 @@ def test_what_is_no_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch, val
     monkeypatch.setenv("HEATMAP_PING_URL", value)
 
     with pytest.raises(ConfigError) as caught:
-        ping.address(MonitorOptions(ping_url_env="HEATMAP_PING_URL"))
+        ping.read_address(MonitorOptions(ping_url_env="HEATMAP_PING_URL"))
 
     assert "HEATMAP_PING_URL holds no address: it must begin with https:// or http:// and a host" == str(
         caught.value
@@ -183,6 +185,6 @@ def test_an_address_that_is_missing_is_told_of_by_its_own_key(tmp_path: Path) ->
         (MonitorOptions(ping_url_file=open_to_all), "chmod 600"),
     ):
         with pytest.raises(ConfigError) as caught:
-            ping.address(options)
+            ping.read_address(options)
         assert told in str(caught.value)
         assert "password_" not in str(caught.value)

@@ -264,7 +264,7 @@ def test_an_address_that_is_missing_fails_no_run(tmp_path: Path, monkeypatch: py
     sentence = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
     assert 0 == report.exit_code
     assert f"monitor: nothing is pinged: {sentence}" in said
-    assert [sentence] == run_monitor.problems(PINGED)
+    assert [sentence] == run_monitor.find_problems(PINGED)
 
 
 def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
@@ -276,11 +276,11 @@ def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
 
     assert 0 == report.exit_code
     assert said[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
-    assert 1 == len(run_monitor.problems(options))
+    assert 1 == len(run_monitor.find_problems(options))
     assert (
         []
-        == run_monitor.problems(None)
-        == run_monitor.problems(MonitorOptions(textfile=tmp_path / "heatmap.prom"))
+        == run_monitor.find_problems(None)
+        == run_monitor.find_problems(MonitorOptions(textfile=tmp_path / "heatmap.prom"))
     )
 
 

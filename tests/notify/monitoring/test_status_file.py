@@ -17,7 +17,7 @@ def at(text: str) -> datetime:
 
 def test_the_whole_file() -> None:
     """Times are in the market's zone; of the outcomes the newest comes first."""
-    page = status_file.page(
+    page = status_file.make_file(
         "nse-fno",
         MarketStatus(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
         as_of=datetime.fromisoformat("2026-09-17T05:29:58+00:00"),
@@ -51,7 +51,7 @@ def test_the_whole_file() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     """A market that never closes has no next opening; the first run has no outcome before it."""
-    page = status_file.page(
+    page = status_file.make_file(
         "all-day",
         MarketStatus(Phase.OPEN, None, None, "It never closes."),
         as_of=at("2026-09-17T11:00:00"),
