@@ -13,6 +13,7 @@ from heatmap.cli import backfill, commands
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_OK, ConfigError, UsageError, as_write_error
 from heatmap.history import symbol_changes
+from heatmap.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -145,13 +146,9 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file that is there whole or not at all. Raises OSError."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            write(file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    name = f".{path.name}.part"  # always the same, so that killed commands leave one file at most
+    with files.open_replacement(path, to_disk=False, make_folder=False, temporary=name) as file:
+        write(file)
 
 
 def _read_bars(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from heatmap.cli import commands
 from heatmap.config.loader import FILE_NAME
 from heatmap.errors import AccessError, ConfigError, UsageError, as_write_error
 from heatmap.pictures.templates import find_templates
+from heatmap.system import files
 
 if TYPE_CHECKING:
     import argparse
@@ -85,9 +85,9 @@ class _Setup:
         answers = interview.ask_market()
         target = interview.ask_target(self._is_there)
         answers = replace(answers, target=target.table, public_url=interview.ask_public_url())
-        files = f"{self._path} and {target.secret.file}" if target.secret else f"{self._path}"
+        paths = f"{self._path} and {target.secret.file}" if target.secret else f"{self._path}"
         write = "Overwrite" if self._path.exists() else "Write"
-        if not confirm(f"\n{write} {files}?"):
+        if not confirm(f"\n{write} {paths}?"):
             print("Nothing is written.")
             return EXIT_INTERRUPTED
         self._write(answers, target.secret)
@@ -198,17 +198,9 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
 
 def _write_secret(path: Path, secret: str) -> None:
     """Write a secret into a file that only this user can read, whole or not at all. Raises ConfigError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SECRET_MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{secret}\n")
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
+        files.write(path, f"{secret}\n".encode(), mode=SECRET_MODE, make_folder=False)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise as_write_error(
             error, f"{path} cannot be written ({error.strerror}): make it writable"
         ) from error

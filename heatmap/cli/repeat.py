@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from heatmap.cli.schedule import JITTER_MINUTES, KILL_AFTER_SECONDS, LAST_RESORT_SECONDS
 from heatmap.config.loader import load
 from heatmap.errors import EXIT_OK, UsageError
+from heatmap.system import processes
 
 if TYPE_CHECKING:
     import argparse
@@ -118,8 +119,7 @@ def _run_once(command: list[str], signals: _Signals, console: Console) -> None:
             kill_at = now + KILL_AFTER_SECONDS
             _send(tick, signal.SIGTERM)
         elif kill_at is not None and now >= kill_at:
-            with suppress(ProcessLookupError):
-                os.killpg(tick, signal.SIGKILL)
+            processes.kill_group(tick)
         signals.wait(1.0)
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name

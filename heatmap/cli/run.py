@@ -14,7 +14,7 @@ from heatmap.errors import EXIT_INTERRUPTED, EXIT_TEMPORARY, DeadlineError, Stop
 from heatmap.run import one_run
 from heatmap.state import idle
 from heatmap.system import stop
-from heatmap.system.deadline import end_process_at_deadline
+from heatmap.system.deadline import end_process_at_deadline, run_with_timeout
 from heatmap.system.resource_errors import as_known_error
 
 if TYPE_CHECKING:
@@ -108,15 +108,12 @@ def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *,
 
 def _give_up(console: Console) -> None:
     """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
-    from threading import Thread
 
     def tell() -> None:
         console.error(DeadlineError(HUNG))
         console.summary(EXIT_TEMPORARY)
 
     try:
-        telling = Thread(target=tell, daemon=True)  # a pipe that nobody reads would block it
-        telling.start()
-        telling.join(LAST_MESSAGE_SECONDS)
+        run_with_timeout(LAST_MESSAGE_SECONDS, tell)  # a pipe that nobody reads would block it
     finally:
         os._exit(EXIT_TEMPORARY)

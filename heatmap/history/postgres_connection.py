@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from heatmap.errors import ConfigError, DeadlineError, HistoryError, HistoryImpossible
 from heatmap.history import postgres_faults, postgres_login
 from heatmap.system import stop
+from heatmap.system.background import Job
 from heatmap.system.deadline import Deadline, run_with_timeout
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Connection:
         """Return what `work` returns; where it takes too long, break the connection. Raises HistoryError."""
         limit = Deadline(self._seconds())
         is_over = Event()
-        Thread(target=self._break_when, args=(limit, is_over), name="heatmap-postgres", daemon=True).start()
+        Job(lambda: self._break_when(limit, is_over), "heatmap-postgres")
         try:
             return work(self._psql)
         except self.psycopg.Error as error:

@@ -43,7 +43,7 @@ def day_entry(day: ArchivedDay, market: str, title: str, public_url: str) -> Ent
         if end
         for symbol, percent in [end]
     ]
-    counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
+    counts = wording.format_breadth(breadth)
     link = f"{public_url}{market}/{wording.day_folder(day.date)}"
     head = f"{title}, {wording.format_day(day.date)}: {'; '.join([counts, *ends])}"
     return Entry(

@@ -87,18 +87,7 @@ def _read(folder: int, name: str) -> bytes | None:
 
 def _write(folder: int, name: str, content: bytes) -> None:
     """Put a file in place, whole or not at all. Raises OSError."""
-    temporary = files.temporary_name(name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=folder)
-    try:
-        with open(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as file:
-            file.write(content)
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:  # a full disk would collect one with each run
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-        raise
+    files.write(name, content, mode=0o600, to_disk=False, folder=folder)
 
 
 def _refuse_shared(descriptor: int) -> os.stat_result:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from heatmap.analysis.modes import Mode
-    from heatmap.market.quotes import Snapshot
+    from heatmap.market.quotes import Breadth, Snapshot
 
 MINUS = "\N{MINUS SIGN}"
 NOT_KNOWN = "\N{EN DASH}"
@@ -39,6 +39,11 @@ CHART_SYMBOLS: dict[str, Callable[[str], str]] = {
     "symbol:tradingview": lambda symbol: symbol.replace("-", "_"),
 }
 _BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def format_breadth(breadth: Breadth) -> str:
+    """Return how many instruments rose and fell, such as "120 up, 85 down, 5 flat"."""
+    return f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
 
 
 def source_name(snapshot: Snapshot) -> str:

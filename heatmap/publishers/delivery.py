@@ -13,6 +13,7 @@ from heatmap.errors import DeadlineError, PublishError, PublishImpossible, Publi
 from heatmap.publishers import address, comparison, groups, obstacles, ownership, sweeping
 from heatmap.publishers.comparison import DamagedError
 from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
+from heatmap.system.retry import backoff_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -290,10 +291,9 @@ class Upload:
 
 def _backed_off(attempt: int, deadline: Deadline) -> bool:
     """Wait before another attempt, never twice the same time; False where the deadline leaves none for it."""
-    import random
     import time
 
-    seconds = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
+    seconds = backoff_seconds(BACKOFF_SECONDS, attempt)
     if deadline.remaining() <= seconds:
         return False
     time.sleep(seconds)

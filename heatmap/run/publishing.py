@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, PublishError
 from heatmap.system import parts, stop
+from heatmap.system.background import Job
 from heatmap.system.deadline import Deadline
 from heatmap.system.resource_errors import as_known_error
 
@@ -98,7 +100,6 @@ def publish_to_all(
     is broken off.
     """
     from queue import Empty, SimpleQueue
-    from threading import Thread
 
     outcomes: SimpleQueue[TargetResult] = SimpleQueue()
     reached: dict[int, TargetResult] = {}
@@ -111,11 +112,7 @@ def publish_to_all(
         except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
             outcomes.put(TargetResult(number, target.name, None, as_known_error(error)))
 
-    threads = []
-    for number, target in enumerate(targets):
-        # A daemon does not keep the process from ending: nothing else ends the wait for a silent name server.
-        threads.append(Thread(target=work, args=(number, target), name=f"heatmap-{number}", daemon=True))
-        threads[-1].start()
+    jobs = [Job(partial(work, number, target), f"heatmap-{number}") for number, target in enumerate(targets)]
     pending = dict(enumerate(targets))
     try:
         while pending:
@@ -129,8 +126,8 @@ def publish_to_all(
     except BaseException:  # nothing may be under way any more when the process ends
         deadline.expire()
         end = Deadline(STOP_SECONDS)
-        for thread in threads:
-            thread.join(end.remaining())
+        for job in jobs:
+            job.wait(end.remaining())
         raise
 
 

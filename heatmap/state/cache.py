@@ -50,13 +50,8 @@ def read_any(path: Path) -> Any:  # noqa: ANN401 -- as JSON has it
 def write(path: Path, key: object, kept: object) -> None:
     """Keep a value that JSON can hold; where that cannot be, whoever reads works it out again."""
     text = json.dumps([FORMAT, __version__, key, kept], separators=(",", ":")).encode()
-    temporary = path.with_name(files.temporary_name(path.name))
-    try:
-        temporary.write_bytes(b"%d\n%s" % (crc32(text), text))
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with suppress(OSError):
+        files.write(path, b"%d\n%s" % (crc32(text), text), to_disk=False, make_folder=False)
 
 
 def _file_name(market: str) -> str:

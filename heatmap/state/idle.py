@@ -52,20 +52,13 @@ def mark_idle(config: str | None, since: float, until: float, paths: Iterable[st
     `config` is the path given on the command line; None where there was none. What cannot be noted is not,
     and another program's file of that name stays: the next tick then looks for itself.
     """
-    from heatmap.system.files import temporary_name
-
     path = _note(config)
-    temporary = os.path.join(os.path.dirname(path), temporary_name(FILE_NAME))
     lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, paths)]
     try:
-        if not is_note(path):
-            return
-        with open(temporary, "wb") as file:
-            file.write(os.fsencode("\n".join(lines)))
-        os.replace(temporary, path)
+        if is_note(path):
+            files.write(path, os.fsencode("\n".join(lines)), to_disk=False, make_folder=False)
     except OSError:
-        if os.path.exists(temporary):  # a full disk would gather one with each run
-            os.unlink(temporary)
+        return
 
 
 def is_place(config: str | None, state_directory: str) -> bool:

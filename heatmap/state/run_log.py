@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from heatmap.errors import EXIT_OK, EXIT_TEMPORARY
 from heatmap.state import json_files
 from heatmap.system import files
+from heatmap.system.texts import make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -179,7 +180,7 @@ def _former_word(code: object) -> str:
 def _line(outcome: RunOutcome) -> bytes:
     document = {key: value for key, value in outcome._asdict().items() if value not in (None, "")}
     sentence = outcome.sentence[:LONGEST_SENTENCE]  # whose words may be a server's
-    document["sentence"] = "".join(each if each.isprintable() else " " for each in sentence)
+    document["sentence"] = make_printable(sentence)
     for key in ("at", "as_of"):
         if key in document:
             document[key] = document[key].isoformat()

@@ -111,29 +111,14 @@ def end_process_at_deadline(seconds: float, line: bytes, code: int) -> Iterator[
 
 
 def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
-    """Return what `work` returns, from a thread that is left behind where it takes longer.
+    """Run `work` in a daemon thread, and return what it returns.
 
-    A name server's silence cannot be broken off; a daemon thread left behind costs nothing, and does not
-    keep the process from ending. Without any seconds nothing is begun. Raises DeadlineError, and whatever
-    `work` raises.
+    After `seconds` the thread is left behind: see `background`. If there are no seconds, nothing is started.
+    Raises DeadlineError, and what `work` raises.
     """
-    from threading import Thread
+    from heatmap.system.background import Job
 
-    answers: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            answers.append(work())
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            errors.append(error)
-
-    if seconds > 0:
-        thread = Thread(target=run, name="heatmap-within", daemon=True)
-        thread.start()
-        thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not answers:
+    job = Job(work) if seconds > 0 else None
+    if job is None or not job.wait(seconds):
         raise DeadlineError(f"not done within {seconds:.3g} seconds")
-    return answers[0]
+    return job.result()

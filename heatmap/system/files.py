@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 KINDS = {
@@ -83,29 +83,74 @@ def is_printable(path: str | os.PathLike[str]) -> bool:
     return os.fsencode(path).decode("utf-8", "ignore").isprintable()
 
 
-def _refuse_irregular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
-    kind = describe_kind(found.st_mode)
-    if kind is not None:
-        number = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
-        raise OSError(number, f"it is {kind}, not a file", os.fspath(path))
-
-
 def temporary_name(name: str) -> str:
-    """Return under which name a file is written before it takes its place: this process's own."""
+    """Return the name of the temporary file beside a file: each process has its own."""
     return f".heatmap-{name}.{os.getpid()}.tmp"
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place, whole or not at all; its folder is made if need be. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name(path.name))  # two runs must not write into one file
+def write(
+    path: str | os.PathLike[str],
+    content: bytes,
+    *,
+    mode: int | None = None,
+    to_disk: bool = True,
+    make_folder: bool = True,
+    temporary: str | None = None,
+    folder: int | None = None,
+) -> None:
+    """Put a file in place, whole or not at all. The parameters are those of `open_replacement`.
+
+    Raises OSError.
+    """
+    with open_replacement(
+        path, mode=mode, to_disk=to_disk, make_folder=make_folder, temporary=temporary, folder=folder
+    ) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_replacement(
+    path: str | os.PathLike[str],
+    *,
+    mode: int | None = None,
+    to_disk: bool = True,
+    make_folder: bool = True,
+    temporary: str | None = None,
+    folder: int | None = None,
+) -> Iterator[BinaryIO]:
+    """Yield a new file, which takes the place of the one at `path` at the end of the block.
+
+    If the block or the disk fails, the new file is removed and the old one stays. `mode` None: as the umask
+    says. `to_disk`: wait until the content is on the disk, so that a power cut cannot leave an empty file.
+    `make_folder`: make the file's folder if it is missing. `temporary` is the new file's name during the
+    block; None: `temporary_name`. `folder` is the descriptor of an open folder, in which `path` is a bare
+    name; None: `path` is a path. Raises OSError.
+    """
+    parent, name = os.path.split(path)
+    temporary = os.path.join(parent, temporary or temporary_name(name))
+    if make_folder and folder is None:
+        os.makedirs(parent or os.curdir, exist_ok=True)
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
+        with suppress(FileNotFoundError):  # of a killed process, or another user's symbolic link
+            os.unlink(temporary, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o666 if mode is None else mode & 0o600, dir_fd=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
             file.flush()
-            sync(file.fileno())
-        temporary.replace(path)
-    except OSError:  # a full disk would gather one with each run
+            if mode is not None:
+                set_mode(descriptor, mode)
+            if to_disk:
+                sync(descriptor)
+        os.replace(temporary, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:  # a full disk would collect one file with each run
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary, dir_fd=folder)
         raise
+
+
+def _refuse_irregular(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+    kind = describe_kind(status.st_mode)
+    if kind is not None:
+        number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+        raise OSError(number, f"it is {kind}, not a file", os.fspath(path))

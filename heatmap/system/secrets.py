@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError
-from heatmap.system import files, resource_errors
+from heatmap.system import files, processes, resource_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,34 +130,18 @@ def _command_problems(command: Sequence[str], what: str) -> list[str]:
 
 def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | None, list[str]]:
     """Return the first line that a command prints. No word of it is repeated: it may be the secret."""
-    import signal
-    from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
-
     where = f"the {what}_command {command[0]}"
     advice = "run it by hand to see why"
     try:
-        child = Popen(
-            [*command],
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env=child_environment(),
-            start_new_session=True,
-        )
+        ended = processes.run(command, seconds, environment=child_environment())
+    except TimeoutError:
+        return None, [f"{where} printed nothing within {seconds:.3g} seconds: {advice}"]
     except OSError as error:
         resource_errors.refuse(error)
         return None, [f"{where} cannot be run ({error.strerror}): give its whole path"]
-    with child:
-        try:
-            out, _ = child.communicate(timeout=seconds)
-        except TimeoutExpired:
-            return None, [f"{where} printed nothing within {seconds:.3g} seconds: {advice}"]
-        finally:
-            if child.returncode is None:
-                os.killpg(child.pid, signal.SIGKILL)
-    line = out[: MAX_BYTES + 1].splitlines()[0] if out.strip() else b""
-    if child.returncode:
-        return None, [f"{where} ended with exit code {child.returncode}: {advice}"]
+    line = ended.stdout[: MAX_BYTES + 1].splitlines()[0] if ended.stdout.strip() else b""
+    if ended.code:
+        return None, [f"{where} ended with exit code {ended.code}: {advice}"]
     try:
         secret = line.decode("utf-8")
     except UnicodeDecodeError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from heatmap.system.texts import shorten
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -27,5 +29,4 @@ def suggestion(name: object, known: Sequence[str] | Mapping[str, object], cutoff
 
 def abbreviated(value: object) -> str:
     """Return a value for a message, cut short where it is long."""
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return shorten(repr(value), 40)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from heatmap.system.texts import make_printable
+
 LONGEST_QUOTE = 60  # characters
 LONGEST_READ = 1000  # characters of a line, in which an address is looked for
 ARRAYS = ("market", "market.source", "publish", "alert", "closed", "session", "regular", "alias", "action")
@@ -77,7 +79,7 @@ def _place(lines: list[str], number: int, column: int) -> _Place:
 
 def _quoted(line: str) -> str:
     """Return a line as it may be shown; "" where it may not."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in line.strip())
+    line = make_printable(line.strip(), "?")
     header = _HEADER_WORDS.match(line)
     if header:
         line = header[0].strip()

@@ -8,6 +8,7 @@ LONGEST_HOST = 253  # characters, as DNS has it
 LONGEST_LABEL = 63
 MOST_PORT = 65535
 WEB = ("https", "http")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")  # this machine, as addresses name it
 _PLACE = re.compile(
     r"(?:.*@)?(?:\[(?P<ip>[^\[\]@]+)\]|(?P<name>[^\[\]:@]+))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
 )
@@ -38,6 +39,11 @@ def is_web_address(
         and (may_login or not login)
         and (may_query or not re.search("[?#]", url))
     )
+
+
+def is_protected(scheme: str, host: str | None) -> bool:
+    """Whether nobody on the way can read or change what is sent: by https, or by http to this machine."""
+    return scheme == "https" or (scheme == "http" and host in LOOPBACK)
 
 
 def is_place(netloc: str) -> bool:

@@ -92,7 +92,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trouble that may pass is not waited for long."""
-    monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.0)
     monkeypatch.setattr(archive_files, "DEADLINE_SECONDS", 0.8)
 
 

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
+from typing import Any
 
 import pytest
 
@@ -322,10 +323,10 @@ def test_a_state_directory_without_room(
     market = Market(tmp_path, good, bad)
     write = files.write
 
-    def small(path: Path, content: bytes) -> None:
-        if path.suffix == ".zip":
+    def small(path: str | Path, content: bytes, **options: Any) -> None:  # noqa: ANN401 -- of many kinds
+        if Path(path).suffix == ".zip":
             raise OSError(28, "No space left on device")
-        write(path, content)
+        write(path, content, **options)
 
     monkeypatch.setattr(files, "write", small)
     reports = evening(market)

@@ -164,7 +164,7 @@ def test_a_note_that_cannot_be_put_in_place_leaves_nothing(
     config = tmp_path / "heatmap.toml"
     (tmp_path / idle.STATE_DIRECTORY).mkdir()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)

@@ -286,3 +286,77 @@ def test_a_file_system_that_lacks_something(
     assert ended.stderr.count("\n") == bool(said)
     assert (tmp_path / "site/index.html").is_file() is (code == 0)
     assert (tmp_path / "m.prom").is_file() or code
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_written_file_has_its_mode(tmp_path: Path, mode: int) -> None:
+    """Whatever the umask, and whatever mode the replaced file had."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    former = os.umask(0o027)
+    try:
+        files.write(path, b"new", mode=mode)
+    finally:
+        os.umask(former)
+
+    assert (b"new", mode) == (path.read_bytes(), path.stat().st_mode & 0o777)
+
+
+def test_a_secret_is_never_open_to_others(tmp_path: Path) -> None:
+    """A new file with a mode for its owner alone has it from its first byte on."""
+    former = os.umask(0)
+    try:
+        with files.open_replacement(tmp_path / "file", mode=0o600):
+            (temporary,) = tmp_path.iterdir()
+            assert temporary.stat().st_mode & 0o077 == 0
+    finally:
+        os.umask(former)
+
+
+def test_a_replacement_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    """Whatever ends the block, a request to end among them: the old file stays, the new one is removed."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    for error in (OSError, KeyboardInterrupt):
+        with pytest.raises(error), files.open_replacement(path) as file:
+            file.write(b"half")
+            raise error
+
+    assert (b"old", [path]) == (path.read_bytes(), [*tmp_path.iterdir()])
+
+
+def test_a_temporary_name_that_is_taken(tmp_path: Path) -> None:
+    """A link of another user under the temporary name is not followed; a killed run's file is replaced."""
+    other = tmp_path / "other"
+    other.write_bytes(b"theirs")
+    (tmp_path / ".file.tmp").symlink_to(other)
+
+    files.write(tmp_path / "file", b"new", temporary=".file.tmp")
+
+    assert (b"theirs", b"new") == (other.read_bytes(), (tmp_path / "file").read_bytes())
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_a_file_in_an_open_folder(tmp_path: Path) -> None:
+    """A folder's descriptor leads to that folder, even after it was renamed."""
+    (tmp_path / "before").mkdir()
+    folder = os.open(tmp_path / "before", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        (tmp_path / "before").rename(tmp_path / "after")
+        files.write("file", b"new", folder=folder)
+    finally:
+        os.close(folder)
+
+    assert ["after"] == [path.name for path in tmp_path.iterdir()]
+    assert b"new" == (tmp_path / "after/file").read_bytes()
+
+
+def test_a_folder_is_made_on_request_alone(tmp_path: Path) -> None:
+    """An optional file does not make a state directory that nobody wants."""
+    files.write(tmp_path / "a/b/file", b"new")
+    assert b"new" == (tmp_path / "a/b/file").read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        files.write(tmp_path / "c/file", b"new", make_folder=False)
+    assert not (tmp_path / "c").exists()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING
 
 from heatmap.system.http import webhook
+from heatmap.system.retry import backoff_seconds
 
 if TYPE_CHECKING:
     from heatmap.notify.alerts.options import AlertOptions
@@ -32,7 +32,7 @@ def deliver(url: str, body: bytes, seconds: float) -> str | None:
         response = webhook.post("POST", url, body, MEDIA_TYPE)
         if response.problem is None:
             return None
-        wait = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
+        wait = backoff_seconds(BACKOFF_SECONDS, attempt)
         if response.wait_seconds is not None:
             wait = response.wait_seconds
         if not response.may_pass or attempt == ATTEMPTS or time.monotonic() + wait >= until:

@@ -6,7 +6,6 @@ source fails, it takes over from the file before.
 
 from __future__ import annotations
 
-import os
 import re
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,20 +103,8 @@ def _read_previous(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(
-        f".{path.name}.tmp"
-    )  # always the same, so that a killed run leaves one at most
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            files.set_mode(descriptor, MODE)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    name = f".{path.name}.tmp"  # always the same, so that killed runs leave one file at most
+    files.write(path, content, mode=MODE, to_disk=False, make_folder=False, temporary=name)
 
 
 def _format_value(value: float) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.analysis import colours
 from heatmap.pictures import wording
-from heatmap.pictures.templates import archive_script, archive_style, render_template
+from heatmap.pictures.templates import archive_script, archive_style, render_template, script_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,9 +59,6 @@ def render(
     days: Iterable[ArchivedDay], title: str, options: PageOptions, *, feed: bool, cache: Path | None = None
 ) -> bytes:
     """Return the page of these days as UTF-8. `feed` is whether there is one to lead to."""
-    from base64 import b64encode
-    from hashlib import sha256
-
     script = archive_script()
     by_date = {day.date: day for day in days}
     return render_template(
@@ -77,7 +74,7 @@ def render(
             for year, months in groupby(_months(by_date), key=lambda found: found[0])
         ],
         script=script,
-        script_hash="sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
+        script_hash=script_hash(script),
         style=archive_style(),
     ).encode()
 
@@ -133,7 +130,7 @@ def _cell(day: date, by_date: dict[date, ArchivedDay]) -> Cell:
         day.day,
         _shade(percent),
         _whole(percent),
-        _told(found.breadth),
+        wording.format_breadth(found.breadth),
         wording.day_folder(day) if found.page else "",
     )
 
@@ -141,7 +138,3 @@ def _cell(day: date, by_date: dict[date, ArchivedDay]) -> Cell:
 def _whole(percent: float) -> str:
     number = round(percent)
     return f"{abs(number)}" if number == 0 else f"{'+' if number > 0 else wording.MINUS}{abs(number)}"
-
-
-def _told(breadth: Breadth) -> str:
-    return f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.pictures import wording
 from heatmap.pictures.letters import text_width
+from heatmap.system.texts import make_printable
 
 if TYPE_CHECKING:
     from heatmap.market.quotes import Breadth, Snapshot
@@ -79,7 +80,7 @@ def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) 
     title = printable(title)
     moment = wording.format_moment(snapshot.as_of.astimezone(ZoneInfo(context.time_zone)))
     caption = f"{wording.PHASES[context.status.phase]}, as of {moment}"
-    counts = f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
+    counts = wording.format_breadth(breadth)
     lines = [
         _title(title, WIDTH - 2 * MARGIN - text_width(counts) * COUNTS_SIZE),
         TextLine(WIDTH - MARGIN, FIRST_LINE, COUNTS_SIZE, "end", bold=True, colour=TEXT, text=counts),
@@ -197,4 +198,4 @@ def _in_halves(size: float) -> float:
 
 def printable(text: str) -> str:
     """Return a text on one line, without what XML forbids and without what turns other letters around."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
+    return make_printable(" ".join(text.split()), "")

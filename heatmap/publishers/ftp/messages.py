@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from heatmap.errors import DeadlineError, PublishError, PublishRefused
 from heatmap.publishers.ftp.control import REFUSALS, ClosingError
 from heatmap.system.redaction import holds
+from heatmap.system.texts import make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -173,4 +174,4 @@ ANSWERED = {  # what to do where the server refused in words; else a connection 
 
 
 def _printable(words: str) -> str:
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return " ".join(make_printable(words).split())

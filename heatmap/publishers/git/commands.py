@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.git import messages, store
-from heatmap.system import resource_errors, secrets
+from heatmap.system import processes, resource_errors, secrets
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -98,42 +98,35 @@ class Git:
 
         The command reads `content`. `index` is the path of the index to use; None: the repository's own.
         """
-        from subprocess import PIPE, Popen, TimeoutExpired
+        from subprocess import PIPE
 
         index_variable = {"GIT_INDEX_FILE": index} if index else {}
+        ended: processes.CompletedProcess | None = None
         try:
-            process = Popen(
+            ended = processes.run(
                 ["git", "-C", self.repository.path, *arguments],
-                stdin=PIPE,
-                stdout=PIPE,
+                self._deadline.remaining(),
+                environment={**self._environment, **index_variable},
+                content=content,
                 stderr=PIPE,
-                env={**self._environment, **index_variable},
-                start_new_session=True,  # a process group of its own: _kill ends its children, too
+                deadline=self._deadline,
             )
+        except TimeoutError:
+            pass
         except OSError as error:
             resource_errors.refuse(error)
             raise PublishImpossible(
                 f"{self.repository.name}: git cannot be run ({error.strerror}): install it"
             ) from error
-
-        with process:
-            try:
-                with self._deadline.interrupting(lambda: _kill(process.pid)):
-                    stdout, stderr = process.communicate(content, timeout=self._deadline.remaining())
-            except TimeoutExpired:
-                stdout, stderr = b"", b""
-            finally:
-                if process.returncode is None:
-                    _kill(process.pid)
-        if not self._deadline.remaining():
+        if ended is None or not self._deadline.remaining():
             seconds = f"{self._deadline.seconds:.3g}"
             raise PublishError(
                 f"{self.repository.name}: the run's {seconds} seconds were over before git {arguments[0]} "
                 "was done: the next run tries again"
             )
-        output = os.fsdecode(stdout).removesuffix("\n")
-        if process.returncode:
-            message = stderr.decode(errors="replace")
+        output = os.fsdecode(ended.stdout).removesuffix("\n")
+        if ended.code:
+            message = ended.stderr.decode(errors="replace")
             raise GitFailed(redact(message, self._secrets), redact(output, self._secrets))
         return output
 
@@ -222,11 +215,3 @@ def _make_variables(environment: Mapping[str, str], settings: Mapping[str, str])
     for number, (key, value) in enumerate(settings.items(), first):
         variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
-
-
-def _kill(group: int) -> None:
-    """Kill all processes of a process group, if there are any left."""
-    import signal
-
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)

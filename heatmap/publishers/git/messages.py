@@ -11,6 +11,7 @@ import re
 from shlex import quote
 
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
+from heatmap.system.texts import make_printable, shorten
 
 REACH = "reach the remote"  # the action that asks the remote for the branch
 LONGEST_QUOTE = 200  # characters of git's message
@@ -117,7 +118,7 @@ def rejected(name: str, branch: str, rejection: str, stderr: str) -> PublishErro
     """Return the error of a rejected push. `rejection`: the line of its output that begins with "!"."""
     conflict, lock = NAME_TAKEN.search(stderr), LOCK.search(stderr)
     if conflict:
-        other = _make_printable(conflict[1])
+        other = make_printable(conflict[1])
         return PublishImpossible(
             f"{name}: the branch {branch} cannot be made, for there is a branch {other}: choose another name"
         )
@@ -158,15 +159,11 @@ def stuck(name: str, branch: str, stderr: str) -> PublishError:
 
 def _explain_lock(name: str, problem: str, lock: str) -> PublishError:
     """Return the error for a lock: another git process works there, or a killed one left it."""
-    file = _make_printable(os.path.normpath(lock))
+    file = make_printable(os.path.normpath(lock))
     return PublishError(
         f"{name}: {problem}, for there is a lock ({file}): the next run tries again; if no git process works "
         "in that repository, one that was killed left the lock behind: delete the file"
     )
-
-
-def _make_printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def quoted(stderr: str) -> str:
@@ -174,8 +171,8 @@ def quoted(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if not UNUSED_ADVICE.match(line)]
     causes = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
     line = next(iter([*causes, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
-    line = LOGIN.sub("", QUERY.sub(r"\1", _make_printable(line)))
-    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."
+    line = LOGIN.sub("", QUERY.sub(r"\1", make_printable(line)))
+    return shorten(line, LONGEST_QUOTE)
 
 
 def _find_local_advice(stderr: str) -> str:
@@ -184,5 +181,5 @@ def _find_local_advice(stderr: str) -> str:
     if owner:
         allow = f"git config --global --add safe.directory {quote(owner[1] or owner[2])}"
         advice = f"it belongs to another user: run this as its owner, or allow this user to use it: {allow}"
-        return _make_printable(advice)
+        return make_printable(advice)
     return next((advice for pattern, advice in LOCAL if pattern.search(stderr)), "")

@@ -14,6 +14,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from heatmap.system import files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
@@ -43,10 +45,7 @@ def make(repository: str) -> str:
     alternates = os.path.join(store, "info", "alternates")
     if _read_alternates(alternates) != ALTERNATES:
         _remove(alternates)
-        temporary = f"{alternates}.{os.getpid()}"
-        with open(temporary, "wb") as file:
-            file.write(ALTERNATES)
-        os.replace(temporary, alternates)
+        files.write(alternates, ALTERNATES, to_disk=False)
     return store
 
 

@@ -17,7 +17,8 @@ from urllib3.exceptions import HTTPError
 from heatmap.publishers import options
 from heatmap.publishers.connection import Hidden, NotFound
 from heatmap.publishers.s3.errors import explain
-from heatmap.publishers.s3.requests import Http, InterruptibleRequest, S3Error, TooLong
+from heatmap.publishers.s3.requests import InterruptibleRequest, S3Error, TooLong
+from heatmap.system.http.sessions import Session
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class S3Connection:
         self._server = ""
         self._stored: set[str] = set()
         self._question: InterruptibleRequest | None = None
-        self._http = Http()
+        self._http = Session()
 
     def open(self) -> None:
         """Prepare to sign; the first request connects."""
@@ -176,9 +177,7 @@ class S3Connection:
                 data=content,
                 headers=asked,
                 timeout=seconds,
-                allow_redirects=False,
                 verify=self._bucket.ca_file,
-                stream=True,
             )
         )
         answer = self._question.answer(timeout, sent, self._deadline)

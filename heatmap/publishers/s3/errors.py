@@ -11,6 +11,7 @@ from urllib3.exceptions import NameResolutionError
 from heatmap.errors import PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.s3.requests import S3Error, TooLong
 from heatmap.system.redaction import redact
+from heatmap.system.texts import make_printable, shorten
 
 if TYPE_CHECKING:
     from heatmap.publishers.s3.requests import Bucket, Keys
@@ -25,9 +26,7 @@ def explain(error: BaseException, bucket: Bucket, keys: Keys, what: str) -> Publ
     """Return a fault, met when about to `what`, as a sentence with no secret in it."""
 
     def quoted(text: str) -> str:
-        text = redact(text, (keys.secret, keys.token))
-        plain = "".join(letter if letter.isprintable() else " " for letter in text)
-        return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 3] + "..."
+        return shorten(make_printable(redact(text, (keys.secret, keys.token))), LONGEST_QUOTE)
 
     kind, why, advice = (
         _told(error, bucket, what) if isinstance(error, S3Error) else _broken(error, bucket, what)

@@ -10,7 +10,7 @@ from heatmap.errors import ConfigError
 from heatmap.publishers import address, options
 from heatmap.publishers.remote import Remote
 from heatmap.system import secrets
-from heatmap.system.web_address import is_web_address
+from heatmap.system.web_address import is_protected, is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ SECRET = "secret_access_key"  # noqa: S105 -- how the configuration's keys for i
 SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 -- a variable's name
 TOKEN_VARIABLE = "AWS_SESSION_TOKEN"  # noqa: S105 -- the same
 NO_CACHE = "no-cache"  # a browser may keep the page, but asks each time whether it is still the newest
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +152,6 @@ def _endpoint_problems(url: str) -> list[str]:
     parts = urlsplit(url)
     if parts.username is not None or parts.query or parts.fragment:
         return ["endpoint_url must hold neither a user nor ? nor #: keys have settings of their own"]
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if not is_protected(parts.scheme, parts.hostname):
         return ["endpoint_url must begin with https:, for http: lets others read and change what is sent"]
     return []

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
 from html import unescape
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
-
 from heatmap.publishers import address, options
+from heatmap.system.background import Job
+from heatmap.system.http.sessions import abort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import requests
 
     from heatmap.system.deadline import Deadline
 
@@ -81,13 +80,6 @@ class S3Error(Exception):
         super().__init__(" ".join(word for word in said if word))
 
 
-class Http(requests.Session):
-    """Follows no redirect: of one that is not to be followed, requests would read and unpack all the same."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return where to go: nowhere."""
-
-
 class InterruptibleRequest:
     """A request in a thread of its own.
 
@@ -95,50 +87,44 @@ class InterruptibleRequest:
     """
 
     def __init__(self, ask: Callable[[], requests.Response]) -> None:
-        """Prepare; `ask` returns an answer of which nothing was read beyond its headers."""
+        """Start the request; `ask` returns an answer of which nothing was read beyond its headers."""
         self._ask = ask
-        self._ended: SimpleQueue[S3Response | BaseException] = SimpleQueue()
         self._response: requests.Response | None = None  # while it is being read
         self._received = 0
         self._is_given_up = False
+        self._started_at = time.monotonic()
+        self._job = Job(self._fetch, "heatmap-s3")
 
     def answer(self, seconds: float, sent: int, deadline: Deadline) -> S3Response:
         """Return the answer. Raises what asking raises, TimeoutError, DeadlineError.
 
         It may take `seconds`, and as long again for each block of the `sent` bytes and of those received.
         """
-        begun = time.monotonic()
-        Thread(target=self._work, name="heatmap-s3", daemon=True).start()
         try:
             while True:
-                left = begun + options.allowance(seconds, sent + self._received) - time.monotonic()
+                most = options.allowance(seconds, sent + self._received)
+                left = self._started_at + most - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
-                with suppress(Empty):
-                    found = self._ended.get(timeout=deadline.timeout(left))
-                    break
+                if self._job.wait(deadline.timeout(left)):
+                    return self._job.result()
         finally:
-            self._give_up()
-        if isinstance(found, BaseException):
-            raise found
-        return found
+            self._is_given_up = True
+            abort(self._response)  # the thread ends soon, if it has not
 
     def abort(self) -> None:
         """Wake who waits for the answer; the thread that asked is left behind."""
-        self._ended.put(TimeoutError("the run's time is over"))
+        self._job.fail(TimeoutError("the run's time is over"))
 
-    def _work(self) -> None:
-        try:
-            response = self._response = self._ask()
-            with response:
-                if self._is_given_up:
-                    return
-                content = self._content(response)
-                self._response = None
-                response.raw.release_conn()  # for the next question
-            self._ended.put(S3Response(response.status_code, response.headers, content))
-        except BaseException as error:  # noqa: BLE001 -- raised again in the thread that waits
-            self._ended.put(error)
+    def _fetch(self) -> S3Response:
+        response = self._response = self._ask()
+        with response:
+            if self._is_given_up:
+                raise TimeoutError
+            content = self._content(response)
+            self._response = None
+            response.raw.release_conn()  # for the next question
+        return S3Response(response.status_code, response.headers, content)
 
     def _content(self, response: requests.Response) -> bytes:
         content = bytearray()
@@ -150,14 +136,6 @@ class InterruptibleRequest:
             if self._is_given_up:
                 raise TimeoutError
         return bytes(content)
-
-    def _give_up(self) -> None:
-        """Let the thread end soon, where it has not: what still waits for the store hears that it hung up."""
-        self._is_given_up = True
-        response = self._response
-        if response is not None:
-            with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done
-                response.raw.shutdown()
 
 
 def _host(url: str) -> str:

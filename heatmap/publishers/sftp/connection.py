@@ -13,7 +13,7 @@ from heatmap.publishers import address, options
 from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
 from heatmap.publishers.sftp import askpass, messages, openssh
 from heatmap.publishers.sftp.messages import Broken, Lost
-from heatmap.system import resource_errors
+from heatmap.system import processes, resource_errors
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SftpConnection:
 
     def open(self) -> None:
         """Start the client and wait until it has logged in."""
-        from subprocess import PIPE, STDOUT, Popen
+        from subprocess import PIPE, STDOUT
 
         self._step = "keep"
         file = self._copy = _copy()
@@ -70,15 +70,13 @@ class SftpConnection:
         with askpass.serve_password(self._password) as answers:
             self._step = "connect"
             try:
-                self._client = Popen(
+                self._client = processes.start(
                     openssh.sftp_command(self._server, "-"),
+                    {**openssh.environment(), **answers},
                     stdin=PIPE,
-                    stdout=PIPE,
                     stderr=STDOUT,  # so that words and sentinel stay in order
-                    bufsize=0,
-                    env={**openssh.environment(), **answers},
                     pass_fds=[file.fileno()],
-                    start_new_session=True,  # a group of its own, so that it ends with all that it started
+                    bufsize=0,
                 )
             except OSError as error:
                 resource_errors.refuse(error)
@@ -176,11 +174,8 @@ class SftpConnection:
 
     def abort(self) -> None:
         """Kill the client and all that it started."""
-        import signal
-
-        if self._client and self._client.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
-                os.killpg(self._client.pid, signal.SIGKILL)
+        if self._client:
+            processes.kill(self._client)
 
     def close(self) -> None:
         """End the client: each command was answered, so nothing is lost by not waiting for a farewell."""

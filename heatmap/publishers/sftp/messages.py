@@ -6,6 +6,7 @@ import re
 
 from heatmap.errors import DeadlineError, PublishError, PublishImpossible, PublishRefused
 from heatmap.publishers.sftp import askpass, known_hosts
+from heatmap.system.texts import make_printable
 
 LATER = "the next run tries again"
 LINE_CHARACTERS = 200  # of a line of a server's words, in a sentence of ours
@@ -161,8 +162,5 @@ def _host_key(name: str, said: str) -> PublishRefused:
 
 def _lines(said: str) -> list[str]:
     """Return what was said, without empty lines; what does not show, such as colours, becomes a space."""
-    shown = (
-        "".join(letter if letter.isprintable() else " " for letter in line.strip()[:LINE_CHARACTERS]).strip()
-        for line in said.splitlines()
-    )
+    shown = (make_printable(line.strip()[:LINE_CHARACTERS]).strip() for line in said.splitlines())
     return [line for line in shown if line] or ["the connection was lost"]

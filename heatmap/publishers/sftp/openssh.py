@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers.sftp import askpass, known_hosts, messages
-from heatmap.system import resource_errors, secrets
+from heatmap.system import processes, resource_errors, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,24 +93,11 @@ def environment() -> dict[str, str]:
 
 def run(command: Sequence[str], seconds: float, more_environment: Mapping[str, str] | None = None) -> str:
     """Return all that a program says, in whatever order. Raises OSError, or TimeoutError after `seconds`."""
-    import signal
-    from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
+    from subprocess import STDOUT
 
-    with Popen(
-        command,
-        stdin=DEVNULL,
-        stdout=PIPE,
-        stderr=STDOUT,
-        env={**environment(), **(more_environment or {})},
-        start_new_session=True,
-    ) as child:
-        try:
-            return child.communicate(timeout=seconds)[0].decode(errors="replace")
-        except TimeoutExpired:
-            raise TimeoutError from None
-        finally:
-            if child.returncode is None:
-                os.killpg(child.pid, signal.SIGKILL)  # with all that it started
+    whole_environment = {**environment(), **(more_environment or {})}
+    ended = processes.run(command, seconds, environment=whole_environment, stderr=STDOUT)
+    return ended.stdout.decode(errors="replace")
 
 
 def description(server: Server, seconds: float, password: str | None = None) -> str:

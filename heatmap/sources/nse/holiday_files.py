@@ -128,24 +128,16 @@ def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
-    from contextlib import suppress
     from stat import S_IMODE
 
-    temporary = path.with_name(files.temporary_name(path.name))
     try:
         json_files.make_state_directory(path.parent)
+        mode = None
         if path.exists():
             path.open("r+b").close()  # a folder that may be written lets even a read-only file be replaced
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            files.sync(file.fileno())
-        if path.exists():
-            files.set_mode(temporary, S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
+            mode = S_IMODE(path.stat().st_mode)
+        files.write(path, text.encode(), mode=mode)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise as_write_error(
             error, f"{path} cannot be written ({error.strerror}): make it writable"
         ) from error

@@ -18,7 +18,7 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.options import OnlineSource
-from heatmap.system.web_address import is_web_address
+from heatmap.system.web_address import is_protected, is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,7 @@ def _is_base_url(url: str) -> bool:
     if not is_web_address(url, may_query=False):
         return False
     parts = urlsplit(url)
-    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return is_protected(parts.scheme, parts.hostname)
 
 
 def _combine_failures(failures: Mapping[str, SourceError], page: str) -> SourceError:

@@ -17,6 +17,7 @@ from heatmap.system import clocks
 from heatmap.system.deadline import Deadline, run_with_timeout
 from heatmap.system.http import errors, rate_limit, responses
 from heatmap.system.http.responses import Limits, RawResponse, Response, redacted_url
+from heatmap.system.retry import backoff_seconds
 from heatmap.system.web_address import is_place
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 MAX_REDIRECTS = 4
 RETRIES = 2  # for a whole fetch
 LOOKUP_SECONDS = 10.0  # the longest that a name server is waited for
-SHORTEST_WAIT_SECONDS = 1.0  # the first wait is up to this long, the next up to twice that, …
+BACKOFF_SECONDS = (
+    0.5  # before the first repeat; twice as long before the second; by chance half as much or more
+)
 LONGEST_WAIT_SECONDS = 10.0  # that a server can ask for and get within one fetch
 
 
@@ -106,7 +109,7 @@ class Client:
         package is missing) and SourceError (network, a short body).
         """
         deadline = Deadline(budget.remaining() * share)
-        tried = 0
+        attempts = 0
         while True:
             try:
                 return self._follow(url, deadline, headers or {})
@@ -115,10 +118,10 @@ class Client:
                 message = f"{redacted_url(url)} {late}: this address may be blocked there"
                 raise SourceBlocked(message) from error
             except SourceError as error:
-                wait = _wait_seconds(error, tried)
+                attempts += 1
+                wait = _wait_seconds(error, attempts)
                 if wait is None or wait >= deadline.remaining() or not budget.retries:
                     raise error.with_sentence(f"{redacted_url(url)} {error}") from error
-            tried += 1
             budget.retries -= 1
             time.sleep(wait)
 
@@ -213,20 +216,12 @@ def _environment_proxy(scheme: str, host: str) -> str | None:
     return proxy
 
 
-def _wait_seconds(error: SourceError, tried: int) -> float | None:
-    """Return how long to wait before asking again; None where that would not help, or be rude.
-
-    The waits are spread by chance over all they may last, so that many who failed at once do not come
-    back at once.
-    """
-    from random import uniform
-
+def _wait_seconds(error: SourceError, attempts: int) -> float | None:
+    """Return how long to wait before another attempt; None if none would help, or would be rude."""
+    wait = backoff_seconds(BACKOFF_SECONDS, attempts)
     if isinstance(error, SourceOverloaded):
         wish = error.retry_after_seconds
         if wish is not None:
-            return wish + uniform(0, SHORTEST_WAIT_SECONDS) if wish <= LONGEST_WAIT_SECONDS else None  # noqa: S311 -- no secret
-        if error.status == 429:
-            return None
-    elif type(error) is not SourceError:
-        return None
-    return uniform(0, min(LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS * 2**tried))  # noqa: S311 -- no secret
+            return wish + wait if wish <= LONGEST_WAIT_SECONDS else None
+        return None if error.status == 429 else wait
+    return wait if type(error) is SourceError else None

@@ -6,7 +6,6 @@ They concern the server's clock, so their age goes by the system's, not by the o
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
 from contextlib import suppress
@@ -78,13 +77,8 @@ class Cookies:
             for cookie in self._jar
         ]
         body = json.dumps({"kept_at": int(time.time()), "cookies": rows}, indent=1).encode()
-        temporary = self._file.with_name(files.temporary_name(self._file.name))
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(body)
-            os.replace(temporary, self._file)
+            files.write(self._file, body, mode=0o600, to_disk=False)
 
     def forget(self) -> None:
         """Drop them all, the file too."""

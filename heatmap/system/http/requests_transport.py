@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -12,9 +11,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimeoutError_
 
 from heatmap.errors import SourceError, SourceImpossible
-from heatmap.system.http import errors, responses
-from heatmap.system.http.logins import AddressLogin
+from heatmap.system.http import errors, responses, sessions
 from heatmap.system.http.responses import Limits, RawResponse
+from heatmap.system.http.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,21 +25,13 @@ CHUNK_BYTES = 16 * 1024
 BASE_HEADERS = {"Accept-Encoding": "gzip, deflate"}
 
 
-class _Http(requests.Session):
-    """Follows no redirect: of one that is not to be followed, requests would read and unpack all the same."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return where to go: nowhere."""
-
-
 class RequestsTransport:
     """Carries requests and their replies; connections are used again."""
 
     def __init__(self, headers: Mapping[str, str], timeouts_seconds: tuple[float, float]) -> None:
         """Prepare; the timeouts are to connect, and between two pieces of an answer."""
         self._timeouts = timeouts_seconds
-        self._session = _Http()
-        self._session.auth = AddressLogin()
+        self._session = Session()
         self._session.headers.update({**BASE_HEADERS, **headers})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # others keep them
         self._response: requests.Response | None = None  # while it is being read
@@ -56,8 +47,6 @@ class RequestsTransport:
                 headers=dict(headers),
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 timeout=timeouts,
-                stream=True,
-                allow_redirects=False,
             )
             with response:
                 body = _body(response, limits, deadline) if response.status_code == 200 else b""
@@ -71,10 +60,7 @@ class RequestsTransport:
 
     def give_up(self) -> None:
         """Let the thread end soon that still reads: it hears that the server hung up."""
-        response = self._response
-        if response is not None:
-            with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done
-                response.raw.shutdown()
+        sessions.abort(self._response)
 
     def close(self) -> None:
         """Close what is open."""

@@ -8,12 +8,12 @@ from urllib.parse import urljoin, urlsplit
 
 from heatmap.errors import SourceBlocked, SourceNonsense, SourceOverloaded, SourceRenamed
 from heatmap.system.http import errors
+from heatmap.system.web_address import is_protected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 REDIRECTS = (301, 302, 303, 307, 308)
 PORTS = {"http": 80, "https": 443}
 LONGEST_WISH_SECONDS = 7 * 24 * 3600.0  # that Retry-After is believed
@@ -143,8 +143,7 @@ def _is_upgrade(old: SplitResult, new: SplitResult) -> bool:
 
 def _is_alike(old: SplitResult, new: SplitResult) -> bool:
     """Whether both are https, or both http on this machine, at the same port."""
-    safe = old.scheme == "https" or (old.scheme == "http" and old.hostname in LOOPBACK)
-    return safe and old.scheme == new.scheme and _port(old) == _port(new)
+    return is_protected(old.scheme, old.hostname) and old.scheme == new.scheme and _port(old) == _port(new)
 
 
 def _inflated(wire: bytes, most: int) -> bytes:

@@ -48,23 +48,20 @@ def post(
     """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
     import requests
 
-    from heatmap.system.http.logins import AddressLogin
+    from heatmap.system.http.sessions import Session
 
     headers = {"User-Agent": f"market-heatmap/{__version__}"}
     if body is not None:
         headers["Content-Type"] = kind
     try:
         with (
-            requests.Session() as session,
+            Session() as session,
             session.request(
                 method,
                 url,
                 data=body,
                 headers=headers,
-                auth=AddressLogin(),
                 timeout=TIMEOUTS_SECONDS,
-                allow_redirects=False,
-                stream=True,
             ) as response,
         ):
             return _judged(response)

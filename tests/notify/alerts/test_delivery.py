@@ -327,10 +327,10 @@ class Full:
         self.is_full = False
         write = files.write
 
-        def written(path: Path, content: bytes) -> None:
-            if self.is_full and path.name.startswith("alerts.json"):
+        def written(path: str | Path, content: bytes, **options: Any) -> None:  # noqa: ANN401 -- of many kinds
+            if self.is_full and Path(path).name.startswith("alerts.json"):
                 raise OSError(28, "No space left on device")
-            write(path, content)
+            write(path, content, **options)
 
         monkeypatch.setattr(files, "write", written)
 

@@ -284,7 +284,7 @@ def test_redirect_within_the_site(serving: Serving, likeness: str | None) -> Non
 )
 def test_what_is_asked_again(monkeypatch: pytest.MonkeyPatch, fault: str, asked: int) -> None:
     """What may pass is asked again, twice at most; what will not, never."""
-    monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.01)
     with Exchange(fault=fault) as exchange, pytest.raises(SourceError):
         get(f"{exchange.url}/api/x", retries=2)
     assert asked == len(exchange.paths)
@@ -292,7 +292,7 @@ def test_what_is_asked_again(monkeypatch: pytest.MonkeyPatch, fault: str, asked:
 
 def test_trouble_that_passes(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the second or third answer is good, nothing has happened."""
-    monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.01)
     count = iter(range(3))
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -307,7 +307,7 @@ def test_trouble_that_passes(serving: Serving, monkeypatch: pytest.MonkeyPatch) 
 
 def test_one_budget_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked, all of it together is repeated no more often than the budget says."""
-    monkeypatch.setattr(client, "SHORTEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.0)
     with Exchange(fault="500") as exchange, Client() as asking:
         budget = FetchBudget(10, 2)
         for path in ("x", "y", "z"):
@@ -342,12 +342,12 @@ def test_no_wait_beyond_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_waits_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits before a repeat differ, and grow: up to a second, then up to two."""
-    first = {client._wait_seconds(SourceError("x"), 0) for _ in range(200)}
-    second = {client._wait_seconds(SourceError("x"), 1) for _ in range(200)}
+    """The waits before a repeat differ, and grow: half a second, more or less, then a second."""
+    first = {client._wait_seconds(SourceError("x"), 1) for _ in range(200)}
+    second = {client._wait_seconds(SourceError("x"), 2) for _ in range(200)}
     assert len(first) > 100 < len(second)
-    assert 0 <= min(first) < 0.1 < 0.9 < max(first) <= 1  # type: ignore[operator, type-var]
-    assert 1.5 < max(second) <= 2  # type: ignore[operator, type-var]
+    assert 0.25 <= min(first) < 0.3 < 0.7 < max(first) <= 0.75  # type: ignore[operator, type-var]
+    assert 1.3 < max(second) <= 1.5  # type: ignore[operator, type-var]
 
 
 @pytest.mark.serial
