@@ -95,12 +95,14 @@ def run(
     with ExitStack() as stack:
         if give_up:
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
-            stack.enter_context(last_resort.interrupting(lambda: watch.abandon(give_up)))
+            stack.enter_context(last_resort.interrupting(lambda: watch.record_hang(give_up)))
         stack.enter_context(watch)
         stack.enter_context(resource_errors.translating_resource_errors())
         _refuse_if_no_target_can_be_tried(config)
         stack.enter_context(
-            watch.begin(stack.enter_context(lock(config.state_directory, watch.mark, report.warnings.append)))
+            watch.start(
+                stack.enter_context(lock(config.state_directory, watch.marker, report.warnings.append))
+            )
         )
         # Once more, for a run that has just ended may have changed it.
         state = State(config.state_directory, report.warnings.append)

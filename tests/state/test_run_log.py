@@ -295,7 +295,7 @@ def test_a_disk_that_is_full_costs_no_tick(tmp_path: Path, monkeypatch: pytest.M
     )
 
     assert 0 == report.exit_code
-    assert "monitor: the outcome could not be kept (No space left on device)" in said
+    assert "monitor: the outcome could not be saved (No space left on device)" in said
 
 
 def start(folder: Path, hang: str) -> subprocess.Popen[bytes]:

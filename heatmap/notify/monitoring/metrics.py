@@ -1,4 +1,4 @@
-"""What a run, its markets and its targets are in numbers: the samples that textfile.py writes down."""
+"""The metrics of a run, its markets and its targets: the samples that textfile.py writes."""
 
 from __future__ import annotations
 
@@ -18,54 +18,56 @@ Labels = tuple[tuple[str, str], ...]
 Samples = dict[Series, float]
 
 
-def run_samples(began: float, exit_code: int, seconds: float) -> Samples:
-    """Return when the run began (seconds since 1970), how it ended, and how long it took."""
+def run_samples(started_at: float, exit_code: int, seconds: float) -> Samples:
+    """Return the run's start (in seconds since 1970), exit code and duration."""
     return {
-        Series("heatmap_last_run_timestamp_seconds"): began,
+        Series("heatmap_last_run_timestamp_seconds"): started_at,
         Series("heatmap_last_run_exit_code"): exit_code,
         Series("heatmap_last_run_duration_seconds"): seconds,
     }
 
 
 def market_samples(
-    verdicts: Iterable[tuple[str, MarketStatus]], figures: Mapping[str, tuple[int, datetime]]
+    statuses: Iterable[tuple[str, MarketStatus]], figures: Mapping[str, tuple[int, datetime]]
 ) -> Samples:
-    """Return what the calendar says of each market, and how many quotes, as of when, were fetched of it.
+    """Return each market's phase, its next opening, and the number and time of its quotes.
 
-    Both are by the market's name.
+    `statuses` are by the market's name. `figures` has, by name, the number of fetched quotes and their time.
     """
     samples: Samples = {}
-    for name, verdict in verdicts:
-        own = _market_labels(name)
+    for name, status in statuses:
+        labels = _market_labels(name)
         for phase in Phase:
-            samples[Series("heatmap_phase", _phase_labels(own, phase))] = phase is verdict.phase
-        if verdict.next_open:
-            samples[Series("heatmap_next_open_timestamp_seconds", own)] = verdict.next_open.timestamp()
+            samples[Series("heatmap_phase", _phase_labels(labels, phase))] = phase is status.phase
+        if status.next_open:
+            samples[Series("heatmap_next_open_timestamp_seconds", labels)] = status.next_open.timestamp()
         if name in figures:
             quotes, as_of = figures[name]
-            samples[Series("heatmap_quotes", own)] = quotes
-            samples[Series("heatmap_data_timestamp_seconds", own)] = as_of.timestamp()
+            samples[Series("heatmap_quotes", labels)] = quotes
+            samples[Series("heatmap_data_timestamp_seconds", labels)] = as_of.timestamp()
     return samples
 
 
 def target_samples(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Samples:
-    """Return for each target tried, by its place from 0, whether it took all pages."""
+    """Return for each tried target whether it got all pages. `reached` is by the target's index."""
     return {
-        Series("heatmap_publish_success", _target_labels(number, targets[number])): success
-        for number, success in reached.items()
+        Series("heatmap_publish_success", _target_labels(index, targets[index])): success
+        for index, success in reached.items()
     }
 
 
-def success_samples(markets: Iterable[str], began: float) -> Samples:
-    """Return that these markets succeeded in a run that began then (seconds since 1970)."""
-    return {Series("heatmap_last_success_timestamp_seconds", _market_labels(name)): began for name in markets}
+def success_samples(markets: Iterable[str], started_at: float) -> Samples:
+    """Return the last success of these markets: the run's start, in seconds since 1970."""
+    return {
+        Series("heatmap_last_success_timestamp_seconds", _market_labels(name)): started_at for name in markets
+    }
 
 
 def list_labels(names: Iterable[str], targets: Sequence[Publisher]) -> set[Labels]:
-    """Return every set of labels that a sample can bear where these are all markets, by name, and targets."""
+    """Return all sets of labels that a sample can have with these names of markets and these targets."""
     markets = [_market_labels(name) for name in names]
-    phases = [_phase_labels(own, phase) for own in markets for phase in Phase]
-    return {*markets, *phases, *(_target_labels(number, each) for number, each in enumerate(targets))}
+    phases = [_phase_labels(labels, phase) for labels in markets for phase in Phase]
+    return {*markets, *phases, *(_target_labels(index, target) for index, target in enumerate(targets))}
 
 
 def _market_labels(name: str) -> Labels:
@@ -76,6 +78,6 @@ def _phase_labels(market: Labels, phase: Phase) -> Labels:
     return (*market, ("phase", str(phase)))
 
 
-def _target_labels(number: int, target: Publisher) -> Labels:
-    """Name a target by its place, counted from 1 as people do, and its scheme: no host, user or path."""
-    return (("target", str(number + 1)), ("scheme", target.name.partition(":")[0]))
+def _target_labels(index: int, target: Publisher) -> Labels:
+    """Return a target's number, counted from 1, and its scheme: no host, user or path."""
+    return (("target", str(index + 1)), ("scheme", target.name.partition(":")[0]))

@@ -1,4 +1,4 @@
-"""The `[monitor]` table of the configuration, and what else those who watch over a run are told by."""
+"""The `[monitor]` table of the configuration, and the settings of a run's monitoring."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.interface import Publisher
 
-SUFFIX = ".prom"  # node_exporter reads no other files
+SUFFIX = ".prom"  # node_exporter reads only such files
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorOptions:
-    """The `[monitor]` table. The address to ping is a secret, so it is named and never written here."""
+    """The `[monitor]` table.
+
+    The address to ping is a secret, so the table has only the name of its variable or file.
+    """
 
     ping_url_env: str | None = None
     ping_url_file: Path | None = None
-    ping_closed: bool = False  # whether ticks that find every market closed ping, too
+    ping_closed: bool = False  # whether runs also ping if every market is closed
     textfile: Path | None = None
     status: bool = True  # whether each market has a status.json beside its page
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for wrong values."""
         problems = []
         if self.ping_url_env is not None and self.ping_url_file is not None:
             problems.append("ping_url_env and ping_url_file are both given: keep one of them")
         if self.ping_url_env is not None and not VARIABLE.fullmatch(self.ping_url_env):
-            # It may be the address itself, so it is not repeated.
+            # The value may be the address itself, so the message does not repeat it.
             problems.append(
                 "ping_url_env must be the NAME of an environment variable, never the address itself"
             )
@@ -54,9 +57,9 @@ class MonitorOptions:
 
 
 class MonitorSettings(NamedTuple):
-    """What the monitoring of a run takes from the configuration."""
+    """The part of the configuration that the monitoring of a run needs."""
 
     options: MonitorOptions
     state_directory: Path
-    markets: Sequence[str]  # the names of all, also of those that are not due
+    markets: Sequence[str]  # the names of all markets, also of those that are not due
     targets: Sequence[Publisher]

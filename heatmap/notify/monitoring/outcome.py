@@ -1,4 +1,4 @@
-"""What a run came to for one of its markets, of all that its report and what it raised tell."""
+"""Derives the outcome of one market from the report and the errors of a run."""
 
 from __future__ import annotations
 
@@ -17,31 +17,37 @@ if TYPE_CHECKING:
 def outcome_for(
     report: Report, name: str, at: datetime, seconds: float, errors: Sequence[BaseException]
 ) -> RunOutcome | None:
-    """Return how a run ended for a market; None where it was drawn by another run in the meantime."""
-    word, why = report.passed.get(name, (PUBLISHED, ""))
-    own = [error for error in errors if getattr(error, "market", None) == name]
-    of_all = [error for error in errors if getattr(error, "market", None) is None]
-    if not own and name not in report.passed:
-        own = of_all
-    code = common_exit_code(own)
-    if own:
-        word = getattr(own[0], "kind", HeatmapError.kind)
-        why = "; ".join(_sentence(error) for error in own)
-        if own is of_all and report.is_partial and code != EXIT_BUG:
+    """Return the outcome of the market `name`; None if another run drew the market in the meantime.
+
+    `at` is the start of the run in the market's time zone, `seconds` its duration.
+    """
+    kind, reason = report.passed.get(name, (PUBLISHED, ""))
+    own_errors = [error for error in errors if getattr(error, "market", None) == name]
+    run_errors = [error for error in errors if getattr(error, "market", None) is None]
+    if not own_errors and name not in report.passed:
+        own_errors = run_errors
+    code = common_exit_code(own_errors)
+    if own_errors:
+        kind = getattr(own_errors[0], "kind", HeatmapError.kind)
+        reason = "; ".join(_describe(error) for error in own_errors)
+        if own_errors is run_errors and report.is_partial and code != EXIT_BUG:
             code = EXIT_TEMPORARY
     elif name not in report.passed and name not in report.figures:
         return None
-    mine = f"{name}: "
-    beside = [*report.warnings, *report.notes]
-    told = [sentence.removeprefix(mine) for sentence in beside if sentence.startswith(mine)]
+    prefix = f"{name}: "
+    remarks = [
+        sentence.removeprefix(prefix)
+        for sentence in [*report.warnings, *report.notes]
+        if sentence.startswith(prefix)
+    ]
     quotes, as_of = report.figures.get(name, (None, None))
     clock = report.clocks.get(name)
     return RunOutcome(
         market=name,
         at=at,
         code=code,
-        word=word,
-        sentence="; ".join([*filter(None, [why.removeprefix(mine)]), *told]),
+        word=kind,
+        sentence="; ".join([*filter(None, [reason.removeprefix(prefix)]), *remarks]),
         source=report.sources.get(name),
         quotes=quotes,
         as_of=as_of and as_of.astimezone(at.tzinfo),
@@ -50,7 +56,7 @@ def outcome_for(
     )
 
 
-def _sentence(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if is_known_error(error):
         return str(error).replace("\n", "; ")
     return f"a bug ({type(error).__name__}): see the run's own output"

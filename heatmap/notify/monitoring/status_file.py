@@ -1,4 +1,4 @@
-"""status.json beside a market's page: how old it is, and how the last runs ended, as codes alone."""
+"""status.json beside a market's page: the age of the page, and the exit codes of the last runs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MAX_OUTCOMES = 20
 
 def make_file(
     market: str,
-    verdict: MarketStatus,
+    status: MarketStatus,
     *,
     as_of: datetime,
     generated_at: datetime,
     outcomes: Iterable[RunOutcome],
 ) -> WebFile:
-    """Return the file. `outcomes` are of earlier runs, oldest first.
+    """Return the file. `outcomes` are those of earlier runs, oldest first.
 
-    A run cannot know its own outcome before its pages are in place, so it is told by the next one.
-    Nothing in it names a host, a user or a path.
+    The outcome of this run is not known before its pages are published, so the next run's file has it.
+    The file contains no host, user or path.
     """
     zone = generated_at.tzinfo
     document = {
@@ -39,8 +39,8 @@ def make_file(
         "market": market,
         "as_of": as_of.astimezone(zone).isoformat(),
         "generated_at": generated_at.isoformat(),
-        "phase": str(verdict.phase),
-        "next_open": verdict.next_open.astimezone(zone).isoformat() if verdict.next_open else None,
+        "phase": str(status.phase),
+        "next_open": status.next_open.astimezone(zone).isoformat() if status.next_open else None,
         "outcomes": [
             {"generated_at": outcome.at.astimezone(zone).isoformat(), "exit_code": outcome.code}
             for outcome in reversed(tuple(outcomes))

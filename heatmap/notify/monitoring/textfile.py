@@ -1,7 +1,7 @@
 """The metrics of the last run, in a file that node_exporter's textfile collector reads.
 
-The file is its own memory: what a run does not find out anew, such as the last success of a market whose
-source fails, it takes over from the file before.
+A run takes over the metrics that it has no new value for, such as the last success of a market whose source
+fails, from the previous file.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-MAX_BYTES = 1024 * 1024  # of the file before; ours has some 2,000 a market
-MAX_LINE_LENGTH = 300  # characters, of one that can be ours
-MODE = 0o644  # another user reads it
+MAX_BYTES = 1024 * 1024  # of the previous file; a file has about 2,000 bytes for each market
+MAX_LINE_LENGTH = 300  # characters of a line that this program can have written
+MODE = 0o644  # node_exporter runs as another user
 
 HELP = {
-    "heatmap_last_run_timestamp_seconds": "When the last run that had something to do began.",
-    "heatmap_last_run_exit_code": "How it ended: 0 is success, 75 trouble that may pass.",
-    "heatmap_last_run_duration_seconds": "How long it took.",
+    "heatmap_last_run_timestamp_seconds": "Start of the last run that had something to do.",
+    "heatmap_last_run_exit_code": "Exit code of the last run: 0 is success, 75 is trouble that may pass.",
+    "heatmap_last_run_duration_seconds": "Duration of the last run.",
     "heatmap_last_success_timestamp_seconds": (
-        "When the last run began that brought this market to every target, or found nothing to bring."
+        "Start of the last run that published this market to every target, or had nothing to publish."
     ),
-    "heatmap_data_timestamp_seconds": "When the figures last fetched were true at their source.",
-    "heatmap_quotes": "How many quotes were last fetched.",
-    "heatmap_phase": "1 for the phase the market was in at the last run, 0 for the others.",
-    "heatmap_next_open_timestamp_seconds": "When trading starts next, by the calendar at the last run.",
-    "heatmap_publish_success": "Whether the target, by its place in the configuration, last took all pages.",
+    "heatmap_data_timestamp_seconds": "Time of the last fetched quotes, by their source.",
+    "heatmap_quotes": "Number of the last fetched quotes.",
+    "heatmap_phase": "1 for the market's phase at the last run, 0 for the other phases.",
+    "heatmap_next_open_timestamp_seconds": "Next start of trading, by the calendar at the last run.",
+    "heatmap_publish_success": "1 if the target, by its number in the configuration, last got all pages.",
 }
 
 _SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} (-?[0-9][0-9.]{0,30})")
@@ -40,51 +40,51 @@ _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n"}
 
 
 class Series(NamedTuple):
-    """One line's name and labels; its value is kept beside it."""
+    """The name and the labels of one sample."""
 
     name: str
     labels: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        written = ",".join(f'{name}="{_escape(value)}"' for name, value in self.labels)
-        return f"{self.name}{{{written}}}" if written else self.name
+        labels = ",".join(f'{name}="{_escape(value)}"' for name, value in self.labels)
+        return f"{self.name}{{{labels}}}" if labels else self.name
 
 
 def format_samples(samples: Mapping[Series, float]) -> str:
-    """Return the samples in Prometheus's text format: each metric's help and type, then its lines."""
+    """Return the samples in Prometheus's text format: each metric's help and type, then its samples."""
     lines = []
-    for name, told in HELP.items():
-        found = [
+    for name, help_text in HELP.items():
+        sample_lines = [
             f"{series} {_format_value(value)}" for series, value in samples.items() if series.name == name
         ]
-        if found:
-            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *found]
+        if sample_lines:
+            lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", *sample_lines]
     return "\n".join([*lines, ""])
 
 
 def parse_previous(text: str, labels: Collection[tuple[tuple[str, str], ...]]) -> dict[Series, float]:
-    """Return what an earlier file knew, of these sets of labels alone: what is gone for good is forgotten."""
+    """Return the samples of the previous file that have one of these sets of labels."""
     samples = {}
     for line in text.split("\n"):
         match = _SAMPLE.fullmatch(line) if len(line) <= MAX_LINE_LENGTH else None
         if match is None or match[1] not in HELP:
             continue
-        found = tuple((label, _unescape(value)) for label, value in _LABEL.findall(match[2]))
+        sample_labels = tuple((label, _unescape(value)) for label, value in _LABEL.findall(match[2]))
         try:
             value = float(match[3])
         except ValueError:
             continue
-        if found in labels and isfinite(value):
-            samples[Series(match[1], found)] = value
+        if sample_labels in labels and isfinite(value):
+            samples[Series(match[1], sample_labels)] = value
     return samples
 
 
 def update(
     path: Path, samples: Mapping[Series, float], labels: Collection[tuple[tuple[str, str], ...]]
 ) -> str | None:
-    """Write the samples, and what the file knew of `labels` beyond them. Return what went wrong.
+    """Write the samples, and the previous file's other samples with these `labels`. Return the problem.
 
-    A reader sees the old file or the new one, whole.
+    None if there is no problem. A reader sees the complete old file or the complete new one.
     """
     try:
         _write(path, format_samples({**parse_previous(_read_previous(path), labels), **samples}).encode())
@@ -94,7 +94,7 @@ def update(
 
 
 def _read_previous(path: Path) -> str:
-    """Return the file as it stands; nothing where there is none that can be ours."""
+    """Return the text of the previous file; "" if it is missing or no regular file."""
     try:
         with files.open_regular(path) as file:
             return file.read(MAX_BYTES).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """A strict reader of Prometheus's text format, version 0.0.4, written from its description.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/ is the source of each rule; letter by letter,
-so that it shares no expression with what it checks.
+so that it shares no regular expression with the code that it checks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def parse(text: str) -> dict[Key, float]:
     for line in text.split("\n")[:-1]:
         assert line == line.strip()
         if line.startswith("# HELP "):
-            name, _, told = line.removeprefix("# HELP ").partition(" ")
+            name, _, text = line.removeprefix("# HELP ").partition(" ")
             assert name not in helped, "one HELP a metric"
-            assert told
-            assert "\\" not in told.replace("\\\\", "").replace("\\n", "")
+            assert text
+            assert "\\" not in text.replace("\\\\", "").replace("\\n", "")
             helped.add(name)
         elif line.startswith("# TYPE "):
             name, _, kind = line.removeprefix("# TYPE ").partition(" ")
@@ -60,10 +60,10 @@ def _sample(line: str) -> tuple[str, list[tuple[str, str]], float]:
     if line[at] == "{":
         at += 1
         while line[at] != "}":
-            begun = at
+            start = at
             while line[at] != "=":
                 at += 1
-            label = line[begun:at]
+            label = line[start:at]
             assert label
             assert set(label) <= NAME - {":"}
             assert label[0] not in string.digits
@@ -85,6 +85,6 @@ def _sample(line: str) -> tuple[str, list[tuple[str, str]], float]:
         at += 1
     assert len({label for label, _ in labels}) == len(labels), "a label stands once"
     assert line[at] == " "
-    rest = line[at + 1 :]
-    assert " " not in rest, "node_exporter takes no timestamps"
-    return name, labels, float(rest)
+    number = line[at + 1 :]
+    assert " " not in number, "node_exporter takes no timestamps"
+    return name, labels, float(number)

@@ -11,7 +11,7 @@ from heatmap.notify.monitoring.options import MonitorOptions
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"ping_url_env": "A", "ping_url_file": Path("b")}, "both given"),
         ({"ping_url_env": "https://hc.example.org/canary"}, "the NAME of an environment variable"),
@@ -20,10 +20,10 @@ from heatmap.notify.monitoring.options import MonitorOptions
         ({"textfile": Path("a\0b.prom")}, "control character"),
     ],
 )
-def test_what_cannot_be(wrong: dict[str, object], told: str) -> None:
-    """One sentence a problem; an address written in the wrong place is not repeated."""
+def test_wrong_options(wrong: dict[str, object], message: str) -> None:
+    """Each problem is one sentence. It does not repeat an address that stands in the wrong place."""
     with pytest.raises(ConfigError) as caught:
         MonitorOptions(**wrong)  # type: ignore[arg-type]
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "canary" not in str(caught.value)

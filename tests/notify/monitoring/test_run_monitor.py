@@ -1,4 +1,4 @@
-"""Whole runs, and what those hear of them who watch: a ping server, a reader of metrics, a visitor."""
+"""The monitoring of whole runs, as a ping server, a reader of metrics and a visitor see it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ from tests.servers.process import free_port
 
 CANARY = "5b3c0ffe-canary"
 PINGED = MonitorOptions(ping_url_env="HEATMAP_TEST_PING_URL")
-WELL = [("GET", f"/{CANARY}/start"), ("GET", f"/{CANARY}")]
-ILL = [("GET", f"/{CANARY}/start"), ("POST", f"/{CANARY}/fail")]
+SUCCESS = [("GET", f"/{CANARY}/start"), ("GET", f"/{CANARY}")]
+FAILURE = [("GET", f"/{CANARY}/start"), ("POST", f"/{CANARY}/fail")]
 
 
 def at(text: str) -> datetime:
@@ -55,13 +55,13 @@ BEFORE = at("2001-01-04T11:00:00")  # the calendar begins
 
 @pytest.fixture
 def hooks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
-    """A ping server, whose address is in the environment."""
+    """A ping server. Its address is in the environment."""
     with Hooks() as server:
         monkeypatch.setenv("HEATMAP_TEST_PING_URL", f"{server.url}/{CANARY}")
         yield server
 
 
-def watched(
+def monitored(
     tmp_path: Path, source: MemorySource, *targets: MemoryPublisher, options: MonitorOptions = PINGED
 ) -> Config:
     """A configuration with a `[monitor]` table."""
@@ -69,7 +69,7 @@ def watched(
 
 
 def metrics(path: Path) -> dict[str, float]:
-    """The samples of a file, written as people write them: name{label=value}."""
+    """Return the samples of a file, by name{label=value}."""
     return {
         name
         + "".join(f"{{{','.join(f'{k}={v}' for k, v in sorted(labels))}}}" for _ in (1,) if labels): value
@@ -78,35 +78,37 @@ def metrics(path: Path) -> dict[str, float]:
 
 
 def outcomes(tmp_path: Path, market: str = "nse-fno") -> list[int]:
-    """The exit codes that are remembered of a market."""
-    return [kept.code for kept in latest(tmp_path / "state", market, 20)]
+    """Return the exit codes in the run log of a market."""
+    return [outcome.code for outcome in latest(tmp_path / "state", market, 20)]
 
 
-def test_a_run_that_goes_well(tmp_path: Path, hooks: Hooks) -> None:
-    """Start and success are told, in this order, and nothing is said."""
-    said: list[str] = []
+def test_a_run_that_succeeds(tmp_path: Path, hooks: Hooks) -> None:
+    """Start and success are sent, in this order, and no problem is reported."""
+    sentences: list[str] = []
 
-    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(
+        monitored(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=sentences.append
+    )
 
-    assert (0, WELL) == (report.exit_code, hooks.told)
-    assert not [line for line in said if "monitor" in line]
+    assert (0, SUCCESS) == (report.exit_code, hooks.told)
+    assert not [line for line in sentences if "monitor" in line]
     assert [0] == outcomes(tmp_path)
 
 
 def test_a_run_that_fails(tmp_path: Path, hooks: Hooks) -> None:
-    """The failure comes with its reason, all errors' sentences."""
+    """The failure is sent with its reason: the sentences of all errors."""
     source = MemorySource(error=SourceBlocked("www.example.org answered 403: ask elsewhere"))
 
-    report = one_run.run(watched(tmp_path, source, MemoryPublisher()), now=OPEN)
+    report = one_run.run(monitored(tmp_path, source, MemoryPublisher()), now=OPEN)
 
-    assert (75, ILL) == (report.exit_code, hooks.told)
+    assert (75, FAILURE) == (report.exit_code, hooks.told)
     assert b"exit 75\nnse-fno: www.example.org answered 403: ask elsewhere" == hooks.calls[-1].body
     assert [75] == outcomes(tmp_path)
 
 
 def test_a_run_that_raises(tmp_path: Path, hooks: Hooks) -> None:
-    """A secret that is missing ends a run before it starts; that is told, too, and the error goes on."""
-    config = watched(tmp_path, MemorySource(), MemoryPublisher(missing=("no password: set it",)))
+    """A missing secret ends a run before it starts; the failure is sent, too, and the error is raised."""
+    config = monitored(tmp_path, MemorySource(), MemoryPublisher(missing=("no password: set it",)))
 
     with pytest.raises(ConfigError):
         one_run.run(config, now=OPEN)
@@ -116,9 +118,9 @@ def test_a_run_that_raises(tmp_path: Path, hooks: Hooks) -> None:
     assert [78] == outcomes(tmp_path)
 
 
-def test_a_bug_is_told_without_its_text(tmp_path: Path, hooks: Hooks) -> None:
-    """Its kind, and that is all."""
-    config = watched(tmp_path, MemorySource(error=KeyError("canary text")), MemoryPublisher())
+def test_a_bug_is_sent_without_its_text(tmp_path: Path, hooks: Hooks) -> None:
+    """Only the type of the error is sent."""
+    config = monitored(tmp_path, MemorySource(error=KeyError("canary text")), MemoryPublisher())
 
     with pytest.raises(KeyError):
         one_run.run(config, now=OPEN)
@@ -126,41 +128,41 @@ def test_a_bug_is_told_without_its_text(tmp_path: Path, hooks: Hooks) -> None:
     assert b"exit 70\na bug (KeyError): see the run's own output" == hooks.calls[-1].body
 
 
-def test_no_secret_is_told(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a target's nor the address itself, even where an error's sentence had them."""
+def test_no_secret_is_sent(tmp_path: Path, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a target's secret nor the address, even if an error's sentence contains them."""
     monkeypatch.setenv("HEATMAP_TEST_PASSWORD", "s3cret/canary")
     target = MemoryPublisher(error=PublishError(f"s3cret/canary s3cret%2Fcanary {hooks.url}/{CANARY} broke"))
     target.password_env = "HEATMAP_TEST_PASSWORD"  # type: ignore[attr-defined]
 
-    one_run.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+    one_run.run(monitored(tmp_path, MemorySource(), target), now=OPEN)
 
     assert b"exit 75\n*** *** *** broke" == hooks.calls[-1].body
 
 
 @pytest.mark.process
-def test_no_secret_of_a_command_is_told(tmp_path: Path, hooks: Hooks) -> None:
-    """Whatever this process has read as a secret is hidden, and its command is not run once more."""
+def test_no_secret_of_a_command_is_sent(tmp_path: Path, hooks: Hooks) -> None:
+    """Every secret that this process has read is hidden, and its command does not run again."""
     command = ["sh", "-c", f"echo >>{tmp_path}/asked; echo canary-5ecret"]
     assert "canary-5ecret" == secrets.read(None, None, command)
     target = MemoryPublisher(error=PublishError("it repeats canary%2d5ecret"))
 
-    one_run.run(watched(tmp_path, MemorySource(), target), now=OPEN)
+    one_run.run(monitored(tmp_path, MemorySource(), target), now=OPEN)
 
     assert b"exit 75\nit repeats ***" == hooks.calls[-1].body
     assert "\n" == (tmp_path / "asked").read_text()
 
 
 def test_a_veto_is_no_failure(tmp_path: Path, hooks: Hooks) -> None:
-    """On a holiday that the calendar does not know of, the run has done what there was to do."""
-    one_run.run(watched(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
+    """On a holiday that the calendar does not have, the run succeeds."""
+    one_run.run(monitored(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
 
-    assert WELL == hooks.told
+    assert SUCCESS == hooks.told
 
 
 @pytest.mark.parametrize("moment", [NIGHT, OPEN])
-def test_who_is_not_to_be_told_is_not(tmp_path: Path, hooks: Hooks, moment: datetime) -> None:
-    """A closed tick, a run that publishes nothing, and one that finds another at work."""
-    config = watched(
+def test_runs_that_send_nothing(tmp_path: Path, hooks: Hooks, moment: datetime) -> None:
+    """A run while the market is closed, a dry run, and a run that finds the lock taken."""
+    config = monitored(
         tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, textfile=tmp_path / "x.prom")
     )
     State(tmp_path / "state")  # reading writes nothing
@@ -172,21 +174,23 @@ def test_who_is_not_to_be_told_is_not(tmp_path: Path, hooks: Hooks, moment: date
             one_run.run(config, now=OPEN)
 
     assert [] == hooks.told
-    assert ([] if moment == NIGHT else [75]) == outcomes(tmp_path)  # kept, of one that another run kept away
+    assert ([] if moment == NIGHT else [75]) == outcomes(
+        tmp_path
+    )  # the outcome of the run that found the lock taken
     assert not (tmp_path / "x.prom").exists()
 
 
 def _done(tmp_path: Path) -> Path:
-    """A state in which the day's final page is published."""
+    """Return a state directory after the day's final page is published."""
     directory = tmp_path / "done"
     with lock(directory):
         State(directory).remember("nse-fno", final_date="2026-09-17")
     return directory
 
 
-def test_closed_ticks_ping_where_that_is_wanted(tmp_path: Path, hooks: Hooks) -> None:
-    """With one GET, and the ticks after it do not leave before they come to it."""
-    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
+def test_closed_runs_ping_if_configured(tmp_path: Path, hooks: Hooks) -> None:
+    """With one GET. The next runs do not end before they ping."""
+    config = monitored(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
     config = config._replace(state_directory=_done(tmp_path))
 
     report = one_run.run(config, now=NIGHT)
@@ -196,9 +200,9 @@ def test_closed_ticks_ping_where_that_is_wanted(tmp_path: Path, hooks: Hooks) ->
     assert report.idle_until is None
 
 
-def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks) -> None:
-    """After a run that failed nothing is sent until one succeeds."""
-    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
+def test_closed_runs_send_no_success_after_a_failure(tmp_path: Path, hooks: Hooks) -> None:
+    """After a failed run, no ping is sent until a run succeeds."""
+    config = monitored(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=True))
     config = config._replace(state_directory=_done(tmp_path))
     failed, good = at("2026-09-17T15:45:00"), at("2026-09-17T15:50:00")
 
@@ -212,9 +216,11 @@ def test_closed_ticks_do_not_call_well_what_failed(tmp_path: Path, hooks: Hooks)
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *, closed: bool) -> None:
-    """As a failure with its sentence; the ticks after it are silent, and call nothing well."""
-    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=closed))
+def test_a_time_before_the_calendar_is_sent_once(tmp_path: Path, hooks: Hooks, *, closed: bool) -> None:
+    """It is sent as a failure with its sentence; the next runs send nothing, not even success."""
+    config = monitored(
+        tmp_path, MemorySource(), MemoryPublisher(), options=replace(PINGED, ping_closed=closed)
+    )
 
     first = one_run.run(config, now=BEFORE)
     one_run.run(config, now=BEFORE)
@@ -227,55 +233,58 @@ def test_a_time_before_the_calendar_is_told_once(tmp_path: Path, hooks: Hooks, *
 @pytest.mark.serial
 @pytest.mark.parametrize("manner", ["hang", "drip", "error", "redirect", "rubbish"])
 def test_no_ping_server_can_fail_a_run(tmp_path: Path, hooks: Hooks, manner: str) -> None:
-    """The page is published, the exit code is 0, the trouble is said without the address, the time is kept."""
+    """The page is published in time, the exit code is 0, the problem is reported without the address."""
     hooks.manner = manner
-    said: list[str] = []
+    sentences: list[str] = []
     target = MemoryPublisher()
-    config = watched(tmp_path, MemorySource(), target)._replace(deadline_seconds=1.0)
-    begun = time.monotonic()
+    config = monitored(tmp_path, MemorySource(), target)._replace(deadline_seconds=1.0)
+    started = time.monotonic()
 
-    report = one_run.run(config, now=OPEN, say=said.append)
+    report = one_run.run(config, now=OPEN, say=sentences.append)
 
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - started < 4
     assert (0, True) == (report.exit_code, "index.html" in target.pages)
-    told = [line for line in said if line.startswith("monitor: ")]
-    assert 2 == len(told)
-    assert CANARY not in "".join(said)
+    assert 2 == len([line for line in sentences if line.startswith("monitor: ")])
+    assert CANARY not in "".join(sentences)
 
 
 def test_nobody_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ping server that is down changes nothing."""
     monkeypatch.setenv("HEATMAP_TEST_PING_URL", f"http://127.0.0.1:{free_port()}/{CANARY}")
-    said: list[str] = []
+    sentences: list[str] = []
 
-    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(
+        monitored(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=sentences.append
+    )
 
     assert 0 == report.exit_code
-    assert ["monitor: the ping of the start did not reach the server", "monitor: the ping of the end did not reach the server"] == said[-2:]  # fmt: skip
+    assert ["monitor: the ping of the start did not reach the server", "monitor: the ping of the end did not reach the server"] == sentences[-2:]  # fmt: skip
 
 
 def test_an_address_that_is_missing_fails_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said on a terminal, and `heatmap check` has the same sentence."""
+    """The run reports it, and `heatmap check` prints the same sentence."""
     monkeypatch.delenv("HEATMAP_TEST_PING_URL", raising=False)
-    said: list[str] = []
+    sentences: list[str] = []
 
-    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=said.append)
+    report = one_run.run(
+        monitored(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=sentences.append
+    )
 
-    sentence = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
+    problem = "the environment variable HEATMAP_TEST_PING_URL, which ping_url_env names, is not set: set it where the command runs, in the crontab too"
     assert 0 == report.exit_code
-    assert f"monitor: nothing is pinged: {sentence}" in said
-    assert [sentence] == run_monitor.find_problems(PINGED)
+    assert f"monitor: no ping is sent: {problem}" in sentences
+    assert [problem] == run_monitor.find_problems(PINGED)
 
 
 def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
-    """It is said on a terminal, and found by the check."""
+    """The run reports it, and the check finds it."""
     options = MonitorOptions(textfile=tmp_path / "missing" / "heatmap.prom")
-    said: list[str] = []
+    sentences: list[str] = []
 
-    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=options), now=OPEN, say=said.append)  # fmt: skip
+    report = one_run.run(monitored(tmp_path, MemorySource(), MemoryPublisher(), options=options), now=OPEN, say=sentences.append)  # fmt: skip
 
     assert 0 == report.exit_code
-    assert said[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
+    assert sentences[-1].startswith("monitor: the textfile cannot be written (No such file or directory)")
     assert 1 == len(run_monitor.find_problems(options))
     assert (
         []
@@ -285,7 +294,7 @@ def test_a_textfile_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
 
 
 def test_the_metrics_of_a_run(tmp_path: Path) -> None:
-    """Two markets, two targets of which one fails: every number, by the numbers that went in."""
+    """Two markets, and two targets of which one fails: each metric has the expected number."""
     path = tmp_path / "heatmap.prom"
     as_of = OPEN - timedelta(seconds=2)
     targets = (
@@ -300,9 +309,9 @@ def test_the_metrics_of_a_run(tmp_path: Path) -> None:
     )._replace(monitor=MonitorOptions(textfile=path))
 
     one_run.run(config, now=OPEN)
-    found = metrics(path)
+    samples = metrics(path)
 
-    assert 0 <= found.pop("heatmap_last_run_duration_seconds") < 60
+    assert 0 <= samples.pop("heatmap_last_run_duration_seconds") < 60
     phases = {
         f"heatmap_phase{{market={market},phase={phase}}}": float(phase == "open")
         for market in ("nse-fno", "b")
@@ -319,13 +328,13 @@ def test_the_metrics_of_a_run(tmp_path: Path) -> None:
         "heatmap_publish_success{scheme=ftps,target=1}": 1,
         "heatmap_publish_success{scheme=file,target=2}": 0,
         **phases,
-    } == found
+    } == samples
     assert "canary" not in path.read_text()
     assert "example" not in path.read_text()
 
 
 def test_the_last_success_outlives_failures(tmp_path: Path) -> None:
-    """By market, until the next success; a market whose source fails keeps the date of its figures."""
+    """By market, until the next success; a market whose source fails keeps the time of its quotes."""
     path = tmp_path / "heatmap.prom"
     a, b = MemorySource(), MemorySource()
     config = configuration(tmp_path, a, MemoryPublisher(), more=(("b", b),))
@@ -336,29 +345,29 @@ def test_the_last_success_outlives_failures(tmp_path: Path) -> None:
     b.error = failure(SourceNonsense)
     one_run.run(config, now=OPEN + five)
 
-    found = metrics(path)
+    samples = metrics(path)
     then = OPEN.timestamp()
     assert (65, then + 300, then) == (
-        found["heatmap_last_run_exit_code"],
-        found["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
-        found["heatmap_last_success_timestamp_seconds{market=b}"],
+        samples["heatmap_last_run_exit_code"],
+        samples["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
+        samples["heatmap_last_success_timestamp_seconds{market=b}"],
     )
-    assert then == found["heatmap_data_timestamp_seconds{market=b}"]
+    assert then == samples["heatmap_data_timestamp_seconds{market=b}"]
 
     config.publishers[0].error = failure(PublishError)  # type: ignore[attr-defined]
     b.error = None
     one_run.run(config, now=OPEN + 2 * five)
 
-    found = metrics(path)
+    samples = metrics(path)
     assert (then + 300, then, then + 600) == (
-        found["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
-        found["heatmap_last_success_timestamp_seconds{market=b}"],
-        found["heatmap_data_timestamp_seconds{market=b}"],
+        samples["heatmap_last_success_timestamp_seconds{market=nse-fno}"],
+        samples["heatmap_last_success_timestamp_seconds{market=b}"],
+        samples["heatmap_data_timestamp_seconds{market=b}"],
     )
 
 
-def test_status_tells_of_the_runs_before(tmp_path: Path) -> None:
-    """A run that failed cannot say so: the next page that arrives does."""
+def test_status_has_the_earlier_runs(tmp_path: Path) -> None:
+    """A failed run cannot publish its own outcome: the next published page has it."""
     source, target = MemorySource(), MemoryPublisher()
     config = configuration(tmp_path, source, target)
     five = timedelta(minutes=5)
@@ -385,63 +394,63 @@ def test_status_tells_of_the_runs_before(tmp_path: Path) -> None:
 
 
 def test_status_can_be_left_out(tmp_path: Path) -> None:
-    """By its key."""
+    """With its key in the configuration."""
     target = MemoryPublisher()
 
-    one_run.run(watched(tmp_path, MemorySource(), target, options=MonitorOptions(status=False)), now=OPEN)
+    one_run.run(monitored(tmp_path, MemorySource(), target, options=MonitorOptions(status=False)), now=OPEN)
 
     assert "nse-fno/status.json" not in target.pages
     assert "index.html" in target.pages
 
 
 @pytest.mark.serial
-def test_a_run_without_time_left_has_last_words(tmp_path: Path, hooks: Hooks) -> None:
-    """Its deadline is over, and still the failure is told, within two seconds."""
+def test_a_run_without_time_left_is_still_reported(tmp_path: Path, hooks: Hooks) -> None:
+    """Its deadline is over, but the failure is sent, within two seconds."""
     report = Report(print, errors=[failure(PublishError)])
-    config = watched(tmp_path, MemorySource(), MemoryPublisher())
+    config = monitored(tmp_path, MemorySource(), MemoryPublisher())
     deadline = Deadline(0)
-    begun = time.monotonic()
+    started = time.monotonic()
 
     settings = MonitorSettings(PINGED, config.state_directory, ["nse-fno"], config.publishers)
-    with run_monitor.RunMonitor(settings, [], report, OPEN, deadline) as own, own.begin(""):
+    with run_monitor.RunMonitor(settings, [], report, OPEN, deadline) as own, own.start(""):
         pass
 
-    assert ILL == hooks.told
-    assert time.monotonic() - begun < 2
+    assert FAILURE == hooks.told
+    assert time.monotonic() - started < 2
 
 
-def test_a_bug_in_here_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run's own outcome stands."""
+def test_a_bug_in_the_monitoring_fails_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's own exit code stays."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError(CANARY)
 
     monkeypatch.setattr(run_monitor.run_log, "append", broken)
-    said: list[str] = []
+    sentences: list[str] = []
 
-    report = one_run.run(watched(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=said.append)  # fmt: skip
+    report = one_run.run(monitored(tmp_path, MemorySource(), MemoryPublisher(), options=MonitorOptions()), now=OPEN, say=sentences.append)  # fmt: skip
 
-    assert (0, "monitor: ended in a bug (ZeroDivisionError)") == (report.exit_code, said[-1])
+    assert (0, "monitor: ended in a bug (ZeroDivisionError)") == (report.exit_code, sentences[-1])
 
 
-def test_a_run_that_is_stopped_says_so(tmp_path: Path, hooks: Hooks) -> None:
-    """A signal ends it in the middle; those who watch hear of it, and the signal's error goes on."""
+def test_a_stopped_run_is_reported(tmp_path: Path, hooks: Hooks) -> None:
+    """A signal ends the run; the failure is sent, and the error is raised."""
 
     def stop() -> None:
         raise StoppedError("stopped by a signal before its end")
 
-    config = watched(tmp_path, MemorySource(before=stop), MemoryPublisher())
+    config = monitored(tmp_path, MemorySource(before=stop), MemoryPublisher())
 
     with pytest.raises(StoppedError):
         one_run.run(config, now=OPEN)
 
-    assert ILL == hooks.told
+    assert FAILURE == hooks.told
     assert b"exit 75\nstopped by a signal before its end" == hooks.calls[-1].body
 
 
 @pytest.mark.serial
 def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The textfile may lie on a network drive: what does not end is left behind."""
+    """The textfile may be on a network drive: the run does not wait for a write that hangs."""
     released = threading.Event()
 
     def hang(*_: object) -> None:
@@ -449,20 +458,20 @@ def test_a_drive_that_hangs_does_not_hold_the_run(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(run_monitor.textfile, "update", hang)
     options = MonitorOptions(textfile=tmp_path / "heatmap.prom")
-    config = watched(tmp_path, MemorySource(), MemoryPublisher(), options=options)
-    said: list[str] = []
-    begun = time.monotonic()
+    config = monitored(tmp_path, MemorySource(), MemoryPublisher(), options=options)
+    sentences: list[str] = []
+    started = time.monotonic()
 
-    report = one_run.run(config._replace(deadline_seconds=1.0), now=OPEN, say=said.append)
+    report = one_run.run(config._replace(deadline_seconds=1.0), now=OPEN, say=sentences.append)
     released.set()
 
-    assert time.monotonic() - begun < 4
-    assert (0, "monitor: the textfile did not end in time") == (report.exit_code, said[-1])
+    assert time.monotonic() - started < 4
+    assert (0, "monitor: the textfile did not end in time") == (report.exit_code, sentences[-1])
 
 
 @pytest.mark.process
 def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
-    """A whole run as cron has it, and nothing it prints, writes or hands to a child has the address."""
+    """A whole run as under cron: nothing that it prints, writes or passes to a child has the address."""
     (tmp_path / "heatmap.toml").write_text(
         '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
         '[monitor]\nping_url_env = "HEATMAP_TEST_PING_URL"\ntextfile = "heatmap.prom"\n'
@@ -482,7 +491,7 @@ def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
             check=False,
         )
 
-    assert (0, "", WELL) == (done.returncode, done.stderr, hooks.told)
+    assert (0, "", SUCCESS) == (done.returncode, done.stderr, hooks.told)
     assert "monitor: the ping of the end was answered 500" in done.stdout
     assert CANARY not in done.stdout
     assert "HEATMAP_TEST_PING_URL" not in done.stdout
@@ -493,8 +502,8 @@ def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_closed_tick_loads_nothing_of_it(tmp_path: Path, *, closed: bool) -> None:
-    """But the table's options; unless closed ticks are to ping."""
+def test_a_closed_run_imports_no_monitoring(tmp_path: Path, *, closed: bool) -> None:
+    """It imports only the table's options, unless closed runs ping."""
     (tmp_path / "heatmap.toml").write_text(
         '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
         f'[monitor]\nping_url_file = "none"\nping_closed = {str(closed).lower()}\n'

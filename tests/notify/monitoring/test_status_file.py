@@ -1,4 +1,4 @@
-"""status.json: what it tells, and what it keeps to itself."""
+"""status.json: its fields, and the values that it must not have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def at(text: str) -> datetime:
 
 
 def test_the_whole_file() -> None:
-    """Times are in the market's zone; of the outcomes the newest comes first."""
+    """Times are in the market's time zone; the newest outcome comes first."""
     page = status_file.make_file(
         "nse-fno",
         MarketStatus(Phase.OPEN, None, datetime.fromisoformat("2026-09-18T03:45:00+00:00"), "It trades."),
@@ -49,7 +49,7 @@ def test_the_whole_file() -> None:
     } == json.loads(page.content)
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_unknown_values_are_null() -> None:
     """A market that never closes has no next opening; the first run has no outcome before it."""
     page = status_file.make_file(
         "all-day",
@@ -59,5 +59,5 @@ def test_what_is_not_known_is_null() -> None:
         outcomes=(),
     )
 
-    found = json.loads(page.content)
-    assert (None, []) == (found["next_open"], found["outcomes"])
+    document = json.loads(page.content)
+    assert (None, []) == (document["next_open"], document["outcomes"])

@@ -1,4 +1,4 @@
-"""The metrics are of the text format that Prometheus reads, outlive a failure, and harm nothing else."""
+"""The metrics are in Prometheus's text format, survive a failed run, and harm no other file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LABELS = {A, B}
 
 
 def read(path: Path) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """What a reader of the format that was written for these tests finds."""
+    """Parse the file with the reader that was written for these tests."""
     return parse(path.read_text("utf-8"))
 
 
-def test_a_reader_finds_what_was_written(tmp_path: Path) -> None:
+def test_a_reader_finds_the_samples(tmp_path: Path) -> None:
     """Names, labels and values, to the millisecond, in a file that every user can read."""
     path = tmp_path / "heatmap.prom"
     old_umask = os.umask(0o077)
@@ -61,8 +61,8 @@ def test_any_label_can_be_read_back(tmp_path: Path, value: str) -> None:
     assert {("heatmap_phase", frozenset(labels)): 1, (RUN.name, frozenset()): 5} == read(path)
 
 
-def test_what_a_run_does_not_find_out_is_taken_over(tmp_path: Path) -> None:
-    """The last success outlives a failed run; what a run does find out is its own."""
+def test_missing_samples_are_taken_from_the_previous_file(tmp_path: Path) -> None:
+    """The last success survives a failed run; new samples replace old ones."""
     path = tmp_path / "heatmap.prom"
     textfile.update(path, {RUN: 100, Series(SUCCESS, A): 100, Series(QUOTES, A): 210}, LABELS)
 
@@ -75,8 +75,8 @@ def test_what_a_run_does_not_find_out_is_taken_over(tmp_path: Path) -> None:
     } == read(path)
 
 
-def test_what_is_gone_from_the_configuration_is_forgotten(tmp_path: Path) -> None:
-    """A market taken out must not raise alarms for ever."""
+def test_samples_of_a_removed_market_are_dropped(tmp_path: Path) -> None:
+    """A removed market must not raise alarms for ever."""
     path = tmp_path / "heatmap.prom"
     textfile.update(path, {Series(SUCCESS, A): 100, Series(SUCCESS, B): 100}, LABELS)
 
@@ -99,8 +99,8 @@ def test_what_is_gone_from_the_configuration_is_forgotten(tmp_path: Path) -> Non
         *(b"heatmap_quotes{" + b"a" * 1_000_000 + b"} 1\n", b"heatmap_quotes{" + b"a,=" * 300_000 + b"} 1\n"),
     ],
 )
-def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, damage: bytes) -> None:
-    """Whatever stood there before, what is written can be read, and holds nothing of it."""
+def test_a_foreign_or_damaged_file_is_replaced(tmp_path: Path, damage: bytes) -> None:
+    """The new file is valid and contains nothing of the old one."""
     path = tmp_path / "heatmap.prom"
     path.write_bytes(damage)
 
@@ -109,8 +109,8 @@ def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, damage: bytes) 
     assert {(RUN.name, frozenset()): 400} == read(path)
 
 
-def test_every_metric_is_named_by_the_rules() -> None:
-    """A prefix, base units, no suffix that belongs to counters and histograms."""
+def test_the_names_of_metrics_follow_the_rules() -> None:
+    """A prefix, base units, and no suffix of counters or histograms."""
     for name in textfile.HELP:
         assert re.fullmatch(r"heatmap_[a-z]+(_[a-z]+)*", name)
         assert not name.endswith(("_total", "_count", "_sum", "_bucket", "_info", "_minutes", "_ms"))
@@ -119,25 +119,25 @@ def test_every_metric_is_named_by_the_rules() -> None:
 
 
 def folder_missing(path: Path) -> Path:
-    """A path whose folder is not there."""
+    """Return a path whose folder is missing."""
     return path / "missing" / "heatmap.prom"
 
 
 def folder_a_file(path: Path) -> Path:
-    """A path below a file."""
+    """Return a path below a file."""
     (path / "file").write_text("")
     return path / "file" / "heatmap.prom"
 
 
 def target_a_folder(path: Path) -> Path:
-    """A path at which a folder stands."""
+    """Return the path of a folder."""
     (path / "heatmap.prom" / "x").mkdir(parents=True)
     return path / "heatmap.prom"
 
 
 @pytest.mark.parametrize("where", [folder_missing, folder_a_file, target_a_folder])
-def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, where: Callable[[Path], Path]) -> None:
-    """Nothing is raised, and no temporary file is left."""
+def test_a_failed_write_is_a_sentence(tmp_path: Path, where: Callable[[Path], Path]) -> None:
+    """Nothing is raised, and no temporary file is left behind."""
     path = where(tmp_path)
     before = sorted(tmp_path.rglob("*"))
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path: Path, where: Callable[[P
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    """The old file stays as it is."""
+    """The old file stays unchanged."""
     path = tmp_path / "heatmap.prom"
     path.write_text("old")
     tmp_path.chmod(0o555)
@@ -191,8 +191,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert ["heatmap.prom"] == os.listdir(tmp_path)
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
-    """Its temporary file, even where that is a link that somebody else has set."""
+def test_the_temporary_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+    """Even if it is a link that another user has made."""
     other = tmp_path / "other"
     other.write_text("precious")
     (tmp_path / ".heatmap.prom.tmp").symlink_to(other)
@@ -204,7 +204,7 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
 
 
 def test_a_pipe_in_its_place_does_not_hold_the_run(tmp_path: Path) -> None:
-    """It is replaced, not read."""
+    """The pipe is replaced, not read."""
     path = tmp_path / "heatmap.prom"
     os.mkfifo(path)
 
@@ -213,24 +213,24 @@ def test_a_pipe_in_its_place_does_not_hold_the_run(tmp_path: Path) -> None:
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    """While it is written 300 times, every look finds the old file or the new one, whole."""
+    """During 300 writes, each read finds the complete old file or the complete new one."""
     path = tmp_path / "heatmap.prom"
     samples = {Series(QUOTES, (("market", f"m{n}"),)): 1 for n in range(200)}
     textfile.update(path, samples, ())
-    sizes, looked, done = set(), 0, threading.Event()
+    sizes, reads, done = set(), 0, threading.Event()
 
-    def look() -> None:
-        nonlocal looked
+    def read_often() -> None:
+        nonlocal reads
         while not done.is_set():
             sizes.add(len(path.read_bytes()))
-            looked += 1
+            reads += 1
 
-    reader = threading.Thread(target=look)
+    reader = threading.Thread(target=read_often)
     reader.start()
     for value in range(300):
         textfile.update(path, dict.fromkeys(samples, value % 10), ())
     done.set()
     reader.join()
 
-    assert looked > 50
+    assert reads > 50
     assert 1 == len(sizes)
