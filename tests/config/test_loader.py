@@ -1,4 +1,4 @@
-"""heatmap.toml: what it means, and what is said where it cannot be meant."""
+"""heatmap.toml: its meaning, and the messages for mistakes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.checkout import CHECKOUT
 EXAMPLE = CHECKOUT / "templates" / "heatmap.toml"
 
 
-def problems(tmp_path: Path, text: str) -> list[str]:
-    """What is wrong with a file of this text, without the file's name."""
+def find_problems(tmp_path: Path, text: str) -> list[str]:
+    """Return the problems of a file with this text, without the file's name."""
     path = tmp_path / "heatmap.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -32,21 +32,19 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return [problem.removeprefix("heatmap.toml: ") for problem in caught.value.problems]
 
 
-def test_without_a_file_one_market_goes_into_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """NSE F&O, published into ./site, state in ./state."""
+def test_the_defaults_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One market, NSE F&O, is published into ./site; the state is in ./state."""
     monkeypatch.chdir(tmp_path)
 
-    loaded = loader.load()
+    config = loader.load()
 
-    assert (None, tmp_path / "state", 5) == (loaded.path, loaded.state_directory, loaded.interval_minutes)
-    assert ["nse-fno"] == [market.name for market in loaded.markets]
-    assert [f"file:{tmp_path}/site"] == [target.name for target in loaded.publishers]
+    assert (None, tmp_path / "state", 5) == (config.path, config.state_directory, config.interval_minutes)
+    assert ["nse-fno"] == [market.name for market in config.markets]
+    assert [f"file:{tmp_path}/site"] == [target.name for target in config.publishers]
 
 
-def test_a_file_here_is_read_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """heatmap.toml in the current directory holds without --config."""
+def test_a_file_in_the_current_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """heatmap.toml in the current directory is used without --config."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "heatmap.toml").write_text('title = "Mine"')
 
@@ -54,7 +52,7 @@ def test_a_file_here_is_read_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cron runs from anywhere; the state, a folder target and the overrides stay where the file is."""
+    """Cron runs in any directory; the state, a folder target and the overrides start at the file's folder."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "holidays.toml").write_text('[[closed]]\ndate = 2026-09-17\nname = "Late"\n')
     path = tmp_path / "conf" / "heatmap.toml"
@@ -63,15 +61,15 @@ def test_relative_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     )
     monkeypatch.chdir(tmp_path)
 
-    loaded = loader.load(Path("conf/heatmap.toml"))
+    config = loader.load(Path("conf/heatmap.toml"))
 
-    assert tmp_path / "conf" / "state" == loaded.state_directory
-    assert isinstance(loaded.publishers[0], FolderPublisher)
-    assert f"file:{tmp_path}/conf/out" == loaded.publishers[0].name
+    assert tmp_path / "conf" / "state" == config.state_directory
+    assert isinstance(config.publishers[0], FolderPublisher)
+    assert f"file:{tmp_path}/conf/out" == config.publishers[0].name
 
 
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
-    """An unknown key names its table and the nearest valid key; wrong types say what was due."""
+    """An unknown key names its table and the nearest valid key; a wrong type names the right one."""
     text = """
 titel = "x"
 interval_minutes = "5"
@@ -99,11 +97,11 @@ password_env = "X"
         '[publish 2] needs a url, such as url = "file:site"',
         "[page] key 'columms' is not known: did you mean 'columns'?",
         "[page] scale must be text, not True",
-    ] == problems(tmp_path, text)
+    ] == find_problems(tmp_path, text)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("title = ", "is not valid TOML"),
         pytest.param("title = " + "[" * 100_000, "is not valid TOML", id="too deep"),
@@ -147,25 +145,27 @@ password_env = "X"
         ('[[publish]]\nurl = "ftp://user:hunter2@example.org/x"', "password_env"),
     ],
 )
-def test_values_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
-    """Each is one sentence that says what must change, and never shows a secret."""
-    found = problems(tmp_path, text)
+def test_wrong_values(tmp_path: Path, text: str, message: str) -> None:
+    """Each problem is one sentence that says what must change, and never shows a secret."""
+    problems = find_problems(tmp_path, text)
 
-    assert any(said in problem for problem in found), found
-    assert not any("hunter2" in problem for problem in found)
+    assert any(message in problem for problem in problems), problems
+    assert not any("hunter2" in problem for problem in problems)
 
 
 def test_a_secret_in_the_configuration_is_not_repeated(tmp_path: Path) -> None:
-    """A key `password` is unknown; the error names the key, and not what it holds."""
-    found = problems(tmp_path, '[[publish]]\nurl = "ftp://user@example.org/x"\npassword = "hunter2"\n')
+    """A key `password` is unknown; the error has the key, but not its value."""
+    problems = find_problems(
+        tmp_path, '[[publish]]\nurl = "ftp://user@example.org/x"\npassword = "hunter2"\n'
+    )
 
-    assert 1 == len(found)
-    assert "'password' is not known" in found[0]
-    assert "hunter2" not in found[0]
+    assert 1 == len(problems)
+    assert "'password' is not known" in problems[0]
+    assert "hunter2" not in problems[0]
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """A folder or something that is no text: one sentence that says what to do."""
+    """A folder, or a file that is not text: one sentence that says what to do."""
     path = tmp_path / "other.toml"
     path.write_bytes(b"\xff\xfe\x00")
 
@@ -176,23 +176,23 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def example_lines() -> str:
-    """The example with every commented key in force."""
+    """Return the example with every commented key switched on."""
     return re.sub(r"^# (?=[a-z_]+ = )", "", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
 
 
 def test_the_example_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is written it works, and means what having no file means."""
+    """Unchanged, it is valid and has the same meaning as no file."""
     monkeypatch.chdir(tmp_path)
     defaults = loader.load()
     (tmp_path / "heatmap.toml").write_bytes(EXAMPLE.read_bytes())
-    written = loader.load()
+    example = loader.load()
 
     assert (defaults.title, defaults.page, defaults.publishers) == (
-        written.title,
-        written.page,
-        written.publishers,
+        example.title,
+        example.page,
+        example.publishers,
     )
-    assert (defaults.markets, defaults.state_directory) == (written.markets, written.state_directory)
+    assert (defaults.markets, defaults.state_directory) == (example.markets, example.state_directory)
 
 
 OPTIONS = {
@@ -226,20 +226,20 @@ OPTIONS = {
     ],
 )
 def test_sources_in_their_order(tmp_path: Path, text: str, labels: list[str]) -> None:
-    """One table is one source; of a list each has a name of its own; without any, the default heals itself."""
+    """One table is one source; each source of a list has its own label; without a table, there are two."""
     path = tmp_path / "heatmap.toml"
     path.write_text(f'[[market]]\nname = "nse-fno"\n{text}', "utf-8")
 
     (market,) = loader.load(path).markets
 
-    assert labels == [named.label for named in market.sources]
-    paths = [named.source.path for named in market.sources if isinstance(named.source, SnapshotFile)]
+    assert labels == [source.label for source in market.sources]
+    paths = [source.source.path for source in market.sources if isinstance(source.source, SnapshotFile)]
     assert paths == ([f"{tmp_path}/a", f"{tmp_path}/b"] if paths else [])
 
 
 @pytest.mark.parametrize("where", OPTIONS)
 def test_every_key_is_documented(where: str) -> None:
-    """The example names every key there is; tests/test_reference.py looks at the reference."""
+    """The example has every key; tests/test_reference.py checks the reference."""
     keys = [field.name for field in fields(OPTIONS[where])]  # type: ignore[arg-type]
     example = example_lines()
 
@@ -247,7 +247,7 @@ def test_every_key_is_documented(where: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "meant"),
+    ("url", "hint"),
     [
         ("/var/www/my site", 'did you mean "file:/var/www/my%20site"?'),
         ("~/public_html", 'did you mean "file:~/public_html"?'),
@@ -267,24 +267,24 @@ def test_every_key_is_documented(where: str) -> None:
         ("s3a://bucket/x", "did you mean s3:?"),
     ],
 )
-def test_a_wrong_scheme_names_the_likely_one(tmp_path: Path, url: str, meant: str) -> None:
-    """Whoever pastes a path, a web address or another program's spelling reads what is right here."""
-    (problem,) = problems(tmp_path, f"[[publish]]\nurl = '{url}'\n")
+def test_a_wrong_scheme_names_the_likely_one(tmp_path: Path, url: str, hint: str) -> None:
+    """For a path, a web address or another program's spelling, the message suggests the right URL."""
+    (problem,) = find_problems(tmp_path, f"[[publish]]\nurl = '{url}'\n")
 
     assert problem.startswith("[publish 1] url must begin with one of file:")
-    assert meant in problem
+    assert hint in problem
 
 
 @pytest.mark.parametrize("scheme", ["ftpes", "https", "me", "gopher", "c", "/me", ""])
 def test_a_wrong_scheme_repeats_no_password(tmp_path: Path, scheme: str) -> None:
-    """It may stand in the address."""
-    (problem,) = problems(tmp_path, f'[[publish]]\nurl = "{scheme}://me:hunter2@host/x"\n')
+    """The URL may contain a password."""
+    (problem,) = find_problems(tmp_path, f'[[publish]]\nurl = "{scheme}://me:hunter2@host/x"\n')
 
     assert "hunter2" not in problem
 
 
 @pytest.mark.parametrize(
-    ("text", "home"),
+    ("text", "place"),
     [
         ('[page]\npublic_url = "https://x"', "it belongs to the lines above the first table"),
         ("columns = 3", "it belongs to [page]"),
@@ -308,14 +308,14 @@ def test_a_wrong_scheme_repeats_no_password(tmp_path: Path, scheme: str) -> None
         ('[[market]]\nname = "a"\n[market.session]\ncalendar = "nse"', "did you mean 'nse-equity-fno'?"),
     ],
 )
-def test_a_misplaced_key_names_its_table(tmp_path: Path, text: str, home: str) -> None:
-    """TOML gives a key to the table above it, which is easily overlooked."""
-    (problem,) = problems(tmp_path, text)
+def test_a_misplaced_key_names_its_table(tmp_path: Path, text: str, place: str) -> None:
+    """In TOML, a key belongs to the table above it, which users easily overlook."""
+    (problem,) = find_problems(tmp_path, text)
 
-    assert home in problem
+    assert place in problem
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
-    """Its whole name, and the command."""
+    """The message has the file's full path and the command that makes one."""
     with pytest.raises(ConfigError, match=r"there is no .*/none\.toml: .*`heatmap init`"):
         loader.load(tmp_path / "none.toml")

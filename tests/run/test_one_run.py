@@ -322,7 +322,7 @@ def test_figures_from_the_future_make_no_sense(tmp_path: Path) -> None:
 
     report = one_run.run(config, now=OPEN, force=True)
     assert (65, []) == (report.exit_code, target.order)
-    assert "still to come" in str(report.errors[0])
+    assert "in the future" in str(report.errors[0])
     source.as_of = OPEN + timedelta(minutes=5)
     assert 0 == one_run.run(config, now=OPEN).exit_code
 
