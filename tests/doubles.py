@@ -61,13 +61,13 @@ class MemoryPublisher:
         if self.error:
             raise self.error
         self.runs += 1
-        failed = [key for key in groups.group(pages) if key.part in self.lacks]
-        lacks = groups.missing_parts(pages, failed, f"{self.name}: something is in the way: remove it")
+        failed = [key for key in groups.group_files(pages) if key.part in self.lacks]
+        lacks = groups.list_missing_parts(pages, failed, f"{self.name}: something is in the way: remove it")
         taken = groups.leave_out(pages, lacks)
         for page in taken:
             self.pages[page.path] = page.content
             self.order.append(page.path)
-        return Delivery(len(taken), 0, lacks=tuple(lacks))
+        return Delivery(len(taken), 0, missing_parts=tuple(lacks))
 
     def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
         """Those it keeps; or raise."""

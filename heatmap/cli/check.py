@@ -199,7 +199,7 @@ def _check_target(
     visitor: Visitor | None,
 ) -> None:
     seconds, visit = config.deadline_seconds, visitor.visit if visitor else None
-    pages = ownership.samples([market.name for market in config.markets])
+    pages = ownership.make_samples([market.name for market in config.markets])
     report.targets += 1
     try:
         if problems:

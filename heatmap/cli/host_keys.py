@@ -35,7 +35,7 @@ def confirm(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) 
     )
     _ask(target.name, key, [fingerprint for fingerprint in fingerprints if fingerprint])
     try:
-        known_hosts.add(target.known_hosts_file, key)
+        known_hosts.add_key(target.known_hosts_file, key)
     except OSError as error:
         why = error.strerror or str(error)
         sentence = f"{target.known_hosts_file} cannot be written ({why}): make it writable"

@@ -1,4 +1,4 @@
-"""What all targets share: their address taken apart, and the names files bear on their way."""
+"""Parses the addresses of targets, joins paths, and makes the names of temporary files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from heatmap.system.web_address import is_place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FILE_MODE = 0o644  # the web server must be able to read what another user wrote
+FILE_MODE = 0o644  # the web server, another user, must be able to read the files
 FOLDER_MODE = 0o755
-MAX_BYTES = 64 * 1024 * 1024  # of what a server sends back: it must not fill our memory
-STALE_SECONDS = 3600  # no run takes that long, on whatever machine
+MAX_BYTES = 64 * 1024 * 1024  # of one answer of a server: it must not fill our memory
+STALE_SECONDS = 3600  # no run takes that long on any machine
 
 
 class Address(NamedTuple):
-    """scheme://user@host:port/folder. None: not given."""
+    """scheme://user@host:port/folder. None: the address does not have this part."""
 
     scheme: str
     user: str | None
@@ -27,7 +27,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The address for messages; there is no secret in it."""
+        """The address for messages. It holds no secret."""
         user = f"{self.user}@" if self.user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port else ""
@@ -35,13 +35,13 @@ class Address(NamedTuple):
 
 
 def parse(url: str) -> Address:
-    """Take apart the address of a server. `//` after the host makes the folder absolute.
+    """Parse the address of a server. `//` after the host makes the folder absolute.
 
-    Raises ConfigError with every problem found; it never repeats the address, which may hold a secret.
+    Raises ConfigError with all problems. They never repeat the address, because it may hold a secret.
     """
     from urllib.parse import unquote, urlsplit
 
-    if not url.isprintable():  # before urlsplit, which would silently drop line breaks
+    if not url.isprintable():  # before urlsplit: it would silently drop line breaks
         raise ConfigError(["url holds a line break or another control character: remove it"])
     try:
         parts = urlsplit(url)
@@ -74,7 +74,7 @@ def parse(url: str) -> Address:
 
 
 def join(folder: str, path: str) -> str:
-    """Return the path of a page below a folder. Raises ValueError for one that would leave it."""
+    """Return the path of a page below a folder. Raises ValueError if the path leaves the folder."""
     parts = path.split("/")
     if not path.isprintable() or any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"{path!r} is no path below a target's folder")
@@ -82,12 +82,12 @@ def join(folder: str, path: str) -> str:
 
 
 def parent(path: str) -> str:
-    """Return the folder of a path; "" where it has none."""
+    """Return the folder of a path; "" if it has none."""
     return path.rpartition("/")[0] or ("/" if path.startswith("/") else "")
 
 
-def levels(folder: str) -> Iterator[str]:
-    """Yield a folder's ancestors, highest first, and last the folder itself."""
+def list_levels(folder: str) -> Iterator[str]:
+    """Yield the ancestors of a folder, the highest first, and then the folder itself."""
     for end, letter in enumerate(folder):
         if letter == "/" and end:
             yield folder[:end]
@@ -95,45 +95,45 @@ def levels(folder: str) -> Iterator[str]:
         yield folder
 
 
-def temporary(path: str) -> str:
-    """Return a new name in the same folder, one that nothing else bears and that is known as ours."""
+def make_temporary_name(path: str) -> str:
+    """Return a new, unique path in the same folder. Its name shows that this program made the file."""
     folder, slash, _ = path.rpartition("/")
-    return f"{folder}{slash}{_own_name()}.tmp"
+    return f"{folder}{slash}{_make_name()}.tmp"
 
 
-def probe() -> str:
-    """Return a name for a file that only tries whether a target works."""
-    return f"{_own_name()}.probe"
+def make_probe_name() -> str:
+    """Return a name for a file that only tests whether a target works."""
+    return f"{_make_name()}.probe"
 
 
-def visible_probe() -> str:
-    """Return a name for a file that is there for a moment, under which a web server would give it."""
-    return f"{_own_name()}.probe.txt".removeprefix(".")
+def make_visible_probe_name() -> str:
+    """Return a name for a test file that a web server would serve: the name does not begin with a dot."""
+    return f"{_make_name()}.probe.txt".removeprefix(".")
 
 
 def is_stale(name: str, now: float) -> bool:
-    """Whether a file of this bare name is one of ours that a run left behind. `now`: seconds since 1970.
+    """Return whether an earlier run left the file of this bare name. `now`: seconds since 1970.
 
-    The age is told by the name, that is by the clocks of those who publish, for a server's own clock and its
-    lists of files are not to be relied on. Some servers add `.1` to a name, or put `.in.` before it and a
-    dot behind, while or after they store.
+    The name holds the time of its making, by the clock of the publishing machine: the clocks and the lists of
+    servers are not reliable. While or after they store a file, some servers add `.1` to its name, or put
+    `.in.` before it and a dot behind it.
     """
     import re
 
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"(?:\.in\.)?(?:\.heatmap-(?P<hidden>[0-9a-f]{8})-[0-9a-f]{16}\.(?:tmp|probe)"
         r"|heatmap-(?P<visible>[0-9a-f]{8})-[0-9a-f]{16}\.probe\.txt)(?:\.\d{0,3})?",
         name,
     )
-    return found is not None and now - int(found["hidden"] or found["visible"], 16) > STALE_SECONDS
+    return match is not None and now - int(match["hidden"] or match["visible"], 16) > STALE_SECONDS
 
 
-def is_way_to(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or one above it."""
+def is_same_or_parent(path: str, folder: str) -> bool:
+    """Return whether `path` is `folder` or one of its ancestors."""
     return f"{folder.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")
 
 
-def _own_name() -> str:
+def _make_name() -> str:
     import os
     import time
 

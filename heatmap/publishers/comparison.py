@@ -1,4 +1,4 @@
-"""What a server holds, beside what it should hold."""
+"""Compares the files on a server with what they should contain."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 class DamagedError(Exception):
-    """What the server holds is not what it was sent."""
+    """A file on the server does not have the content that was sent."""
 
 
-def size(session: Connection, path: str) -> int | None:
-    """Return a file's size in bytes, -1 where it is missing; None where the server does not tell sizes."""
+def read_size(connection: Connection, path: str) -> int | None:
+    """Return a file's size in bytes; -1 if the file is missing; None if the server reports no sizes."""
     try:
-        return session.size(path)
+        return connection.size(path)
     except NotFound:
         return -1
 
 
-def is_there(session: Connection, path: str) -> bool:
-    """Whether there is such a file, as far as the server tells, even if visitors do not get it."""
+def is_there(connection: Connection, path: str) -> bool:
+    """Return whether the server reports a file of this path, even if visitors do not get it."""
     try:
-        session.size(path)
+        connection.size(path)
     except Hidden:
         return True
     except NotFound:
@@ -34,13 +34,16 @@ def is_there(session: Connection, path: str) -> bool:
     return True
 
 
-def compare(session: Connection, path: str, content: bytes, *, read_back: bool) -> None:
-    """Raise Damaged where the server holds anything but `content`; without a size to go by, read it."""
+def check_content(connection: Connection, path: str, content: bytes, *, read_back: bool) -> None:
+    """Raise DamagedError if the file on the server does not contain `content`.
+
+    Sizes are compared. If `read_back` is true, or the server reports no size, the file is read, too.
+    """
     try:
-        size = session.size(path)
+        size = connection.size(path)
         if size not in (None, len(content)):
             raise DamagedError(f"{size:,} of {len(content):,} bytes arrived")
-        if (read_back or size is None) and session.read(path) != content:
+        if (read_back or size is None) and connection.read(path) != content:
             raise DamagedError("other bytes came back than were sent")
     except Unreadable as refusal:
         raise PublishError(str(refusal)) from None

@@ -1,4 +1,4 @@
-"""The primitive steps that every kind of target offers, for `delivery` to make its promises of."""
+"""The primitive steps that each kind of target has. `delivery` makes its promises out of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class NotFound(Exception):
-    """There is no such file on the server, or none that visitors can read."""
+    """The server has no such file, or visitors cannot read it."""
 
 
 class Hidden(NotFound):
-    """The file is there, but visitors do not get it as they should: it is to be put anew.
+    """The file exists, but visitors do not get it as they should: it must be put again.
 
-    `size` is its size in bytes; None where the server does not tell it.
+    `size` is its size in bytes; None if the server does not report it.
     """
 
     def __init__(self, size: int | None) -> None:
@@ -27,33 +27,33 @@ class Hidden(NotFound):
 
 
 class Unreadable(NotFound):
-    """The file is there, and the server does not give it back. `str()` of it is a sentence."""
+    """The file exists, but the server refuses to send it. Its `str()` is a sentence."""
 
 
 class CannotReplace(Exception):
-    """The server does not rename over a file that is there. `str()` of it is what the server said."""
+    """The server does not rename a file over an existing one. Its `str()` is the server's reply."""
 
 
 class Connection(Protocol):
-    """A connection to a target, in primitive steps, with whole paths as the server has them.
+    """A connection to a target, in primitive steps. Paths are complete, as the server has them.
 
-    Whatever a step raises beside Missing and CannotReplace is one of `faults` or a PublishError, and ends the
-    session: its connection may be one reply behind.
+    A step raises NotFound, CannotReplace, one of `faults`, or a PublishError. After a fault or a PublishError
+    the connection must not be used again: it may be one reply behind.
     """
 
     @property
     def atomic(self) -> bool:
-        """Whether `put` replaces a file in one step: then nothing bears a temporary name."""
+        """Whether `put` replaces a file in one step. If it does, no file has a temporary name."""
         ...
 
     @property
     def faults(self) -> tuple[type[BaseException], ...]:
-        """What the steps raise when something goes wrong on the way."""
+        """The errors that a step raises if the connection or the server fails."""
         ...
 
     @property
-    def made(self) -> Sequence[str]:
-        """The folders that `put` has made, as paths."""
+    def new_folders(self) -> Sequence[str]:
+        """The paths of the folders that `put` has made."""
         ...
 
     def open(self) -> None:
@@ -61,55 +61,58 @@ class Connection(Protocol):
         ...
 
     def size(self, path: str) -> int | None:
-        """Return a file's size in bytes; None where the server tells no sizes. Raises Missing, Hidden."""
+        """Return a file's size in bytes; None if the server reports no sizes. Raises NotFound, Hidden."""
         ...
 
-    def read(self, path: str, most: int | None = None) -> bytes:
-        """Return what a file holds. Raises Missing, and Unreadable where only reading it is refused.
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:
+        """Return a file's content. Raises NotFound; Unreadable if the file exists and cannot be read.
 
-        With `most` its first so many bytes will do, and more may be returned where that is simpler.
+        With `max_bytes` the caller needs only the first so many bytes. The method may return more.
         """
         ...
 
     def put(self, path: str, content: bytes) -> None:
-        """Store under exactly this name, readable for visitors, in folders made where they are missing."""
+        """Store a file under exactly this name, readable for visitors. Make the folders that are missing."""
         ...
 
-    def replace(self, temporary: str, path: str) -> None:
-        """Rename over what is there, in one step. Raises CannotReplace."""
+    def rename_over(self, temporary: str, path: str) -> None:
+        """Rename the file `temporary` to `path`, and replace an existing file in one step.
+
+        Raises CannotReplace.
+        """
         ...
 
     def remove(self, path: str) -> None:
-        """Delete a file. Raises Missing."""
+        """Delete a file. Raises NotFound."""
         ...
 
-    def names(self, folder: str) -> Sequence[str]:
-        """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
+    def list_names(self, folder: str) -> Sequence[str]:
+        """Return the bare names in a folder, also the hidden ones; none if there is no such folder."""
         ...
 
     def describe(self) -> str:
-        """Say which server this is, and what it can and cannot do, as far as it has told."""
+        """Return in words which server this is, and what it can and cannot do, as far as it is known."""
         ...
 
-    def explain(self, error: BaseException) -> PublishError:
-        """Return one of `faults` as a sentence, by the step it came at: the same refusal bears many codes."""
+    def describe_error(self, error: BaseException) -> PublishError:
+        """Return one of `faults` as a sentence. The step that failed decides: servers' codes differ."""
         ...
 
     def abort(self) -> None:
-        """Make whatever the session waits for fail at once. Called from another thread; never raises."""
+        """Make each step that waits fail at once. Another thread calls this. Never raises."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection, whatever its state. Never raises, never waits."""
+        """Close the connection, whatever its state. Never raises, never waits."""
         ...
 
 
 class Target(Protocol):
-    """What a delivery must know of a publisher."""
+    """The parts of a publisher that a delivery needs."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The target's name in messages."""
         ...
 
     @property
@@ -119,24 +122,24 @@ class Target(Protocol):
 
     @property
     def verify(self) -> str:
-        """What is read back once it is in place, one of options.VERIFY."""
+        """Which files are read back after they are put: one of options.VERIFY."""
         ...
 
     @property
     def replace(self) -> str:
-        """How a file takes another's place, one of options.REPLACE."""
+        """How a file replaces another: one of options.REPLACE."""
         ...
 
     @property
     def overwrite(self) -> bool:
-        """Whether files that this program did not write are replaced, too."""
+        """Whether files that this program did not write may be replaced, too."""
         ...
 
     @property
     def attempts(self) -> int:
-        """How often a fault that may pass is worth another try."""
+        """How many times a delivery is tried if the error may be temporary."""
         ...
 
-    def session(self, deadline: Deadline) -> Connection:
-        """Return a new session, not yet open. Raises PublishError."""
+    def make_connection(self, deadline: Deadline) -> Connection:
+        """Return a new connection that is not open yet. Raises PublishError."""
         ...

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heatmap.system.web_file import WebFile
 
 OTHERS_MAY_READ = 0o004
-NEVER = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what a file system lacks for good
+UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # the file system will never do it
 FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 
 
@@ -30,8 +30,8 @@ FORMS = "file:site, file:/var/www/site or file:///var/www/site"
 class FolderPublisher:
     """A folder: `file:site` (relative to the configuration), `file:/var/www/site` or `file:///var/www/site`.
 
-    `overwrite`: files that this program did not write are replaced, too. `create`: folders above the last
-    one are made where they are missing, too.
+    If `overwrite` is true, files that this program did not write may be replaced, too. If `create` is true,
+    missing folders above the last one are made, too.
     """
 
     url: str
@@ -39,13 +39,13 @@ class FolderPublisher:
     create: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for an address that cannot be."""
-        scheme, _, rest = self.url.partition(":")
-        if scheme.lower() != "file" or not rest or (rest.startswith("//") and not rest.startswith("///")):
+        """Raise ConfigError if the address is not valid."""
+        scheme, _, path = self.url.partition(":")
+        if scheme.lower() != "file" or not path or (path.startswith("//") and not path.startswith("///")):
             raise ConfigError([f"url must be a folder of this machine, as in {FORMS}"])
-        if not rest.isprintable() or "\0" in self.folder or "\n" in self.folder or "\r" in self.folder:
+        if not path.isprintable() or "\0" in self.folder or "\n" in self.folder or "\r" in self.folder:
             raise ConfigError(["url holds a line break or another control character: remove it"])
-        if "?" in rest or "#" in rest:
+        if "?" in path or "#" in path:
             raise ConfigError(["url must not hold ? or #: write %3F or %23 where the folder's name has them"])
 
     @property
@@ -58,46 +58,46 @@ class FolderPublisher:
 
     @property
     def name(self) -> str:
-        """What messages call this target."""
+        """The target's name in messages."""
         return f"file:{self.folder}"
 
     @property
     def verify(self) -> str:
-        """Every file is read back: here it costs nothing."""
+        """Every file is read back: for a folder this costs almost nothing."""
         return "all"
 
     @property
     def replace(self) -> str:
-        """Every file system renames over what is there."""
+        """Every file system renames over an existing file."""
         return "rename"
 
     @property
     def attempts(self) -> int:
-        """A folder that refuses once will not think better of it a second later."""
+        """One: an error of a folder does not go away within a second."""
         return 1
 
     def resolve_paths(self, base: Path) -> FolderPublisher:
-        """Return the same target with a relative folder taken from `base`."""
+        """Return the same target. If its folder is relative, it now starts at `base`."""
         from urllib.parse import quote
 
         return replace(self, url="file:" + quote(os.fsencode(base / os.path.expanduser(self.folder))))
 
     def problems(self) -> Sequence[str]:
-        """Nothing can be missing: the folder is made on first use."""
+        """Return no problems: the folder is made on first use."""
         return ()
 
-    def session(self, deadline: Deadline) -> Connection:  # noqa: ARG002 -- nothing here can be hurried
+    def make_connection(self, deadline: Deadline) -> Connection:  # noqa: ARG002 -- no step can be bounded
         """Return the primitive steps."""
-        return _Session(self)
+        return _FolderConnection(self)
 
     def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
+        """Put every page in place, in order. A file that is the same already stays. Raises PublishError."""
         from heatmap.publishers.delivery import deliver
 
         return deliver(self, pages, deadline)
 
     def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-        """Return those of these files that visitors find there. Raises PublishError."""
+        """Return those of `paths` that visitors find there. Raises PublishError."""
         from heatmap.publishers.search import find
 
         return find(self, paths, deadline)
@@ -108,14 +108,17 @@ class FolderPublisher:
         pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
-        """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
+        """Check that `pages` would replace no foreign file; write, replace, read back and delete a file.
+
+        Raises PublishError.
+        """
         from heatmap.publishers.probe import probe
 
         return probe(self, deadline, pages, visit)
 
 
-class _Session:
-    """A `steps.Session` on this machine's own file system."""
+class _FolderConnection:
+    """A `Connection` to a folder of this machine's file system."""
 
     atomic = False
     faults = (OSError,)
@@ -123,15 +126,17 @@ class _Session:
     def __init__(self, target: FolderPublisher) -> None:
         self._publisher = target
         self._target = target.name
-        self.made: list[str] = []
-        self._put: set[str] = set()  # there are mounts that have one mode for all their files
+        self.new_folders: list[str] = []
+        self._put_paths: set[str] = (
+            set()
+        )  # their mode does not count: some mounts have one mode for all files
 
     def open(self) -> None:
-        """See that the folder is there, or may be made."""
+        """Check that the folder exists, or may be made."""
         folder = self._publisher.folder.rstrip("/")
         if self._publisher.create or not folder or os.path.exists(folder):
             return
-        for level in address.levels(address.parent(folder)):
+        for level in address.list_levels(address.parent(folder)):
             try:
                 os.stat(level)
             except FileNotFoundError:
@@ -145,19 +150,19 @@ class _Session:
 
         self._refuse_other_things(path)
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except FileNotFoundError:
             raise NotFound from None
-        if not found.st_mode & OTHERS_MAY_READ and path not in self._put:
-            raise Hidden(found.st_size)
-        return found.st_size
+        if not status.st_mode & OTHERS_MAY_READ and path not in self._put_paths:
+            raise Hidden(status.st_size)
+        return status.st_size
 
-    def read(self, path: str, most: int | None = None) -> bytes:
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:
         from heatmap.publishers.connection import NotFound, Unreadable
 
         try:
             with files.open_regular(path) as stream:
-                return stream.read(-1 if most is None else most)
+                return stream.read(-1 if max_bytes is None else max_bytes)
         except FileNotFoundError:
             raise NotFound from None
         except PermissionError as error:
@@ -170,13 +175,13 @@ class _Session:
             stream.write(content)
             stream.flush()
             files.set_mode(descriptor, address.FILE_MODE)
-            self._put.add(path)
-            files.sync(descriptor)  # or a power cut could leave the new name with nothing in it
+            self._put_paths.add(path)
+            files.sync(descriptor)  # else a power cut could leave an empty file under the new name
 
-    def replace(self, temporary: str, path: str) -> None:
+    def rename_over(self, temporary: str, path: str) -> None:
         self._refuse_other_things(path)
         os.replace(temporary, path)
-        self._put.add(path)
+        self._put_paths.add(path)
 
     def remove(self, path: str) -> None:
         from heatmap.publishers.connection import NotFound
@@ -186,7 +191,7 @@ class _Session:
         except FileNotFoundError:
             raise NotFound from None
 
-    def names(self, folder: str) -> Sequence[str]:
+    def list_names(self, folder: str) -> Sequence[str]:
         with suppress(FileNotFoundError):
             return os.listdir(folder or os.curdir)
         return ()
@@ -194,39 +199,39 @@ class _Session:
     def describe(self) -> str:
         return "a folder of this machine"
 
-    def explain(self, error: BaseException) -> PublishError:
+    def describe_error(self, error: BaseException) -> PublishError:
         if not isinstance(error, OSError):
             return PublishError(f"{self._target}: not done in time ({error})")
-        where, why = error.filename or "a file", error.strerror or str(error)
+        path, reason = error.filename or "a file", error.strerror or str(error)
         advice = "make room, or let this user write into the folder"
         kind = PublishRefused if isinstance(error, PermissionError) else PublishError
-        if error.errno in NEVER:
+        if error.errno in UNSUPPORTED:
             kind, advice = PublishImpossible, "its file system cannot do that: publish into another one"
-        return kind(f"{self._target}: {where} cannot be written ({why}): {advice}")
+        return kind(f"{self._target}: {path} cannot be written ({reason}): {advice}")
 
     def abort(self) -> None:
-        """Do nothing: a file system cannot be interrupted, and who waits for it is left behind."""
+        """Do nothing: a file system cannot be interrupted. The run leaves a waiting thread behind."""
 
     def close(self) -> None:
-        """Hold nothing open."""
+        """Do nothing: no file stays open."""
 
     def _refuse_other_things(self, path: str) -> None:
         try:
-            what = files.describe_kind(os.lstat(path).st_mode)
+            kind = files.describe_kind(os.lstat(path).st_mode)
         except FileNotFoundError:
             return
-        if what:
+        if kind:
             raise PublishImpossible(
-                f"{self._target}: {path} is {what}, where a file is to be put: remove or rename it"
+                f"{self._target}: {path} is {kind}, where a file is to be put: remove or rename it"
             )
 
     def _make_folders(self, folder: str) -> None:
-        for level in address.levels(folder):
+        for level in address.list_levels(folder):
             try:
                 os.mkdir(level)
-            except OSError:  # also a parent that cannot be listed or is read-only: being there is enough
+            except OSError:  # also if the parent is read-only: it is enough that the folder exists
                 if not os.path.isdir(level):
                     raise
             else:
                 files.set_mode(level, address.FOLDER_MODE)  # whatever the umask
-                self.made.append(level)
+                self.new_folders.append(level)

@@ -1,4 +1,4 @@
-"""Which files of a delivery stand or fall together: the pages themselves, and each part of a market. Pure."""
+"""Groups the files of a delivery that succeed or fail together: the pages, each part of a market. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """A group of files. ("", ""): the pages themselves, of all markets, without which a delivery fails."""
+    """A group of files. ("", ""): the pages of all markets; if they fail, the delivery fails."""
 
     market: str
     part: str  # see `heatmap.system.parts`
 
 
 class MissingPart(NamedTuple):
-    """A part of a market that a target does not have, and why, in a sentence."""
+    """A part of a market that a target does not have. `sentence` is the reason."""
 
     market: str
     part: str
@@ -28,42 +28,45 @@ class MissingPart(NamedTuple):
 PAGES = Key("", "")
 
 
-def key(page: WebFile) -> Key:
+def find_key(page: WebFile) -> Key:
     """Return the group that a file belongs to."""
     return Key(page.market, page.part) if page.part else PAGES
 
 
-def group(pages: Sequence[WebFile]) -> dict[Key, list[WebFile]]:
-    """Return the files of each group, in order; the pages themselves come first."""
+def group_files(pages: Sequence[WebFile]) -> dict[Key, list[WebFile]]:
+    """Return the files of each group, in order; the pages come first."""
     groups: dict[Key, list[WebFile]] = {}
     for page in sorted(pages, key=lambda page: bool(page.part)):
-        groups.setdefault(key(page), []).append(page)
+        groups.setdefault(find_key(page), []).append(page)
     return groups
 
 
-def missing_parts(pages: Sequence[WebFile], failed: Collection[Key], sentence: str) -> list[MissingPart]:
-    """Return what a target lacks of `pages` where these groups failed: they, and what links to them."""
-    found = dict.fromkeys(failed, sentence)
+def list_missing_parts(
+    pages: Sequence[WebFile], failed_groups: Collection[Key], sentence: str
+) -> list[MissingPart]:
+    """Return the parts that a target lacks if these groups failed: they, and the parts that link to them."""
+    reasons = dict.fromkeys(failed_groups, sentence)
     for page in pages:
-        if page.needs and Key(page.market, page.needs) in failed:
-            found.setdefault(key(page), f"it waits for the {page.needs}, to which it links")
-    return [MissingPart(*each, why) for each, why in found.items()]
+        if page.needs and Key(page.market, page.needs) in failed_groups:
+            reasons.setdefault(find_key(page), f"it waits for the {page.needs}, to which it links")
+    return [MissingPart(*key, reason) for key, reason in reasons.items()]
 
 
-def leave_out(pages: Sequence[WebFile], lacking: Collection[MissingPart]) -> list[WebFile]:
-    """Return the files but for those of parts that are lacking."""
-    left_out = {Key(lack.market, lack.part) for lack in lacking}
-    return [page for page in pages if key(page) not in left_out]
+def leave_out(pages: Sequence[WebFile], missing_parts: Collection[MissingPart]) -> list[WebFile]:
+    """Return the files except those of the missing parts."""
+    missing_groups = {Key(part.market, part.part) for part in missing_parts}
+    return [page for page in pages if find_key(page) not in missing_groups]
 
 
-def doubted(group: Sequence[WebFile], settled: Iterable[WebFile]) -> list[WebFile]:
-    """Return the files of a group that may be somebody else's; `settled` are those in place.
+def select_doubtful(group: Sequence[WebFile], published: Iterable[WebFile]) -> list[WebFile]:
+    """Return the files of a group in whose place another program may have written a file.
 
-    Where a page is in place, a file of a part beside it is ours: see `ownership`.
+    `published` are the files that are in place. If a page is in place, the files of parts beside it are ours:
+    see `ownership`.
     """
-    ours = {_folder(page) for page in settled if not page.part}
-    return [page for page in group if not page.part or _folder(page) not in ours]
+    our_folders = {_find_folder(page) for page in published if not page.part}
+    return [page for page in group if not page.part or _find_folder(page) not in our_folders]
 
 
-def _folder(page: WebFile) -> str:
+def _find_folder(page: WebFile) -> str:
     return page.path.rpartition("/")[0]

@@ -1,11 +1,11 @@
-"""What a publisher is: a way to put files on a web server.
+"""The protocol of publishers. A publisher puts files on a web server.
 
-A publisher is a frozen, slotted dataclass whose fields are its configuration table; the scheme of `url`
+A publisher is a frozen, slotted dataclass. Its fields are its configuration table; the scheme of `url`
 chooses the class. Third-party and costly modules are imported inside the method that needs them: a closed
-market builds its publishers too, so to build one must stay cheap. It raises ConfigError from
-`__post_init__` for values that cannot be. Paths in fields of type `Path` are absolute. If a text field (the
-URL) holds a path, the class has a method `resolve_paths(base: Path) -> Self`: it returns the same publisher,
-and a relative path then starts at `base`.
+market makes its publishers too, so making one must stay cheap. `__post_init__` raises ConfigError for values
+that are not valid. Paths in fields of type `Path` are absolute. If a text field (the URL) holds a path, the
+class has a method `resolve_paths(base: Path) -> Self`. It returns the same publisher; a relative path then
+starts at `base`.
 """
 
 from __future__ import annotations
@@ -21,27 +21,33 @@ if TYPE_CHECKING:
 
 
 class Publisher(Protocol):
-    """A way to put files on a web server."""
+    """Puts files on a web server."""
 
     @property
     def name(self) -> str:
-        """What messages call this target: its address without any secret."""
+        """The target's name in messages: its address without any secret."""
         ...
 
     def problems(self) -> Sequence[str]:
-        """Say what would keep `publish` from starting, such as a missing secret; touches no network."""
+        """Return a sentence for each reason why `publish` cannot start, such as a missing secret.
+
+        Uses no network.
+        """
         ...
 
     def publish(self, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
-        """Put every page in place, in the order given, and see that it is; end by the deadline.
+        """Put every page in place, in this order, check it, and end by the deadline.
 
-        A visitor sees the old file or the new one, whole. Raises PublishError; what was already in
-        place stays.
+        A visitor gets the old file or the new one, never a part of one. Raises PublishError; then the files
+        that are in place already stay.
         """
         ...
 
     def find(self, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-        """Return those of these files, named as pages are, that visitors find there. Raises PublishError."""
+        """Return those of `paths` that visitors find there. Raises PublishError.
+
+        The paths are relative to the target's folder, like those of pages.
+        """
         ...
 
     def check(
@@ -50,9 +56,9 @@ class Publisher(Protocol):
         pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
-        """Write, replace, read back and delete a probe file; say what was found. Raises PublishError.
+        """Write, replace, read back and delete a probe file. Return the result in words. Raises PublishError.
 
-        None of `pages`, which are not put, may stand in the place of a file that this program did not write.
-        Where a file can be shown to visitors for a moment, `visit` is called with its name and what it holds.
+        If one of `pages` would replace a file that this program did not write, that is an error, too. They
+        are not put. If visitors can read a file for a moment, `visit` gets its name and its content.
         """
         ...

@@ -1,6 +1,6 @@
-"""Finds the file that stands where a folder is due.
+"""Finds a file that stands where a folder must be made.
 
-Servers say of it that there is no such folder, or nothing at all.
+Servers give no clear error for it: they say that there is no such folder, or give no reason.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ if TYPE_CHECKING:
     from heatmap.publishers.connection import Connection
 
 
-def find(session: Connection, folder: str, path: str) -> str:
-    """Return the file in whose place a folder on the way from `folder` to `path` is due; "" without one.
+def find_obstacle(connection: Connection, folder: str, path: str) -> str:
+    """Return the file that stands in place of a folder between `folder` and `path`; "" if there is none.
 
-    Raises what a session raises. Stores without folders have no such files.
+    Raises the connection's errors. Stores without folders have no such files.
     """
-    if session.atomic:
+    if connection.atomic:
         return ""
-    levels = [level for level in address.levels(address.parent(path)) if len(level) > len(folder.rstrip("/"))]
-    return next((level for level in levels if _is_file(session, level)), "")
+    levels = address.list_levels(address.parent(path))
+    below = [level for level in levels if len(level) > len(folder.rstrip("/"))]
+    return next((level for level in below if _is_file(connection, level)), "")
 
 
-def explain(target: str, path: str) -> PublishImpossible:
-    """Return the sentence for such a file."""
+def make_obstacle_error(target: str, path: str) -> PublishImpossible:
+    """Return the error for such a file."""
     return PublishImpossible(f"{target}: {path} is a file, where a folder is due: remove or rename it")
 
 
-def _is_file(session: Connection, path: str) -> bool:
-    """Whether a path is known to be a file's. Raises what a session raises."""
+def _is_file(connection: Connection, path: str) -> bool:
+    """Return whether the server reports a file of this path. Raises the connection's errors."""
     try:
-        return session.size(path) is not None
+        return connection.size(path) is not None
     except Hidden:
         return True
-    except (NotFound, PublishImpossible):  # the latter for a folder
+    except (NotFound, PublishImpossible):  # PublishImpossible: it is a folder
         return False

@@ -1,7 +1,7 @@
-"""Tells whether this program wrote a file at a target: a file of somebody else is never replaced.
+"""Finds whether this program wrote a file at a target. A foreign file is never replaced.
 
-Pure: the caller reads the files. The page of a folder proves that the whole folder is ours, so that a run
-need not read back every file it replaces.
+Pure: the caller reads the files. The page of a folder proves that the whole folder is ours. So a run does not
+have to read every file that it replaces.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from heatmap.system.web_file import WebFile
 
 PAGE_NAME, SNAPSHOT_NAME = "index.html", "snapshot.json"
-HEAD_BYTES = 4096  # a mark stands within these first bytes of a file
-MAX_PAGE_BYTES = 16 * 1024 * 1024  # no page of this program is as large: a larger one need not be read
+HEAD_BYTES = 4096  # a mark is within these first bytes of a file
+MAX_PAGE_BYTES = 16 * 1024 * 1024  # no page of this program is larger, so a larger file is not read
 MARKS = (
-    # Pages; those of 0.1.0 and 0.2.0 have only the second, snapshot.json and the feed have always had theirs.
+    # Two of pages (those of 0.1.0 and 0.2.0 have only the second), one of snapshot.json, one of the feed.
     rb'<meta\s+name=["\']?generator["\']?\s+content=["\']?heatmap \(market-heatmap\)',
     rb'<meta\s+name=["\']?heatmap-script["\']?\s+content=',
     rb'\A\s*\{\s*"schema":\s*"market-heatmap/',
@@ -32,17 +32,17 @@ SAMPLE = b'<meta name="generator" content="heatmap (market-heatmap)">'  # the sh
 
 
 def is_ours(content: bytes) -> bool:
-    """Whether this program wrote a file. An empty file counts, too: nothing in it can be lost."""
+    """Return whether this program wrote a file. An empty file counts, too: nothing in it can be lost."""
     return not content or MARK.search(content[:HEAD_BYTES]) is not None
 
 
 def is_recording(content: bytes) -> bool:
-    """Whether a file is a page of the demo's recorded day."""
+    """Return whether a file is a page of the demo's recorded day."""
     return RECORDING_MARK.search(content[:HEAD_BYTES]) is not None
 
 
-def samples(markets: Sequence[str]) -> list[WebFile]:
-    """Return stand-ins for the files that a run puts first and last, for a check, which has none to put."""
+def make_samples(markets: Sequence[str]) -> list[WebFile]:
+    """Return samples of the files that a run puts first and last. A check uses them: it has no pages."""
     from heatmap.system.web_file import WebFile
 
     names = [f"{market}/{name}" for market in markets for name in (SNAPSHOT_NAME, PAGE_NAME)]
@@ -50,45 +50,45 @@ def samples(markets: Sequence[str]) -> list[WebFile]:
 
 
 def check(target: str, pages: Sequence[WebFile], read: Callable[[WebFile], bytes | None]) -> None:
-    """Raise PublishImpossible where one of `pages` would replace a file that this program did not write.
+    """Raise PublishImpossible if one of `pages` would replace a file that this program did not write.
 
-    `read` returns at least the first HEAD_BYTES of what stands at the target in a page's place; None where
-    nothing does. `target` is what messages call the target.
+    `read` returns at least the first HEAD_BYTES of the file in a page's place; None if there is no file.
+    `target` is the target's name in messages.
 
     A folder is ours if its page or its snapshot.json is: a run that was killed before it put the page has put
-    the snapshot. In a folder without either, every file that stands in the way is somebody else's. A folder
-    into which no marked page goes is not looked at: the next run could not recognise its files.
+    the snapshot. If a folder has neither, each file in place of ours is foreign. A folder that gets no marked
+    page is not checked: the next run could not recognise its files.
     """
-    for folder in _folders(pages):
+    for folder in _group_by_folder(pages):
         for page in folder:
             content = read(page)
             if content is None:
                 continue
-            ours = is_ours(content)
-            if not ours and content != page.content:
-                raise foreign(target, page.path)
-            if ours and content:
+            has_mark = is_ours(content)
+            if not has_mark and content != page.content:
+                raise make_foreign_error(target, page.path)
+            if has_mark and content:
                 break
 
 
-def foreign(target: str, path: str) -> PublishImpossible:
-    """Return the sentence for a file that this program did not write."""
+def make_foreign_error(target: str, path: str) -> PublishImpossible:
+    """Return the error for a file that this program did not write."""
     return PublishImpossible(
         f"{target}: {path} there was not written by this program, and is left as it is: "
         "name another folder in url, or set overwrite = true to replace it"
     )
 
 
-def unreadable(target: str, path: str) -> PublishImpossible:
-    """Return the sentence for a file of which nobody can tell who wrote it."""
+def make_unreadable_error(target: str, path: str) -> PublishImpossible:
+    """Return the error for a file that cannot be read, so that its author is unknown."""
     return PublishImpossible(
         f"{target}: {path} there cannot be read, and may be somebody else's: let this user read it, "
         "name another folder in url, or set overwrite = true to replace it"
     )
 
 
-def _folders(pages: Sequence[WebFile]) -> Iterator[list[WebFile]]:
-    """Yield the pages of each folder into which a marked page goes, the folder's own page first."""
+def _group_by_folder(pages: Sequence[WebFile]) -> Iterator[list[WebFile]]:
+    """Yield the pages of each folder that gets a marked page, the folder's own page first."""
     folders: dict[str, list[WebFile]] = {}
     for page in pages:
         folders.setdefault(page.path.rpartition("/")[0], []).append(page)

@@ -1,4 +1,4 @@
-"""Tries for `heatmap check` all that a delivery needs, with a file of its own."""
+"""Tries, for `heatmap check`, all steps that a delivery needs, with a file of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import PublishError
 from heatmap.publishers import address, sweeping
-from heatmap.publishers.delivery import Upload
+from heatmap.publishers.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,42 +22,45 @@ def probe(
     pages: Sequence[WebFile] = (),
     visit: Callable[[str, bytes], None] | None = None,
 ) -> str:
-    """Write, replace, read back and delete a file; say what server that was. Raises PublishError.
+    """Write, replace, read back and delete a file. Return in words which server it is and what it can do.
 
-    Before, see that none of `pages` would replace a file of somebody else; they are not put. `visit` is
-    called with the name of a file and what it holds, while it is there for visitors.
+    First check that none of `pages` would replace a foreign file; they are not put. `visit` gets the name and
+    the content of a file while visitors can read it. Raises PublishError.
     """
     from heatmap.system.web_file import WebFile
 
-    work = Upload(target, deadline)
-    name = address.probe()
+    upload = Upload(target, deadline)
+    name = address.make_probe_name()
     path = address.join(target.folder, name)
 
-    def try_out(session: Connection) -> str:
+    def try_steps(connection: Connection) -> str:
         read_back = target.verify != "size"
-        work.refuse_foreign(session, pages)
-        work.bring(session, WebFile(name, b"first"), read_back=read_back)
-        work.bring(session, WebFile(name, b"second"), read_back=read_back)
-        session.remove(path)
+        upload.refuse_foreign_files(connection, pages)
+        upload.put_page(connection, WebFile(name, b"first"), read_back=read_back)
+        upload.put_page(connection, WebFile(name, b"second"), read_back=read_back)
+        connection.remove(path)
         if visit:
-            shown = WebFile(address.visible_probe(), f"{name}\n".encode())
-            where = address.join(target.folder, shown.path)
-            visible.append(where)
-            work.bring(session, shown, read_back=False)
-            visit(shown.path, shown.content)
-            session.remove(where)
-        said = session.describe()
-        sweeping.remove_leftovers(session, target.folder, [WebFile(name, b"")])
-        what = "writes, replaces, reads back and deletes" if read_back else "writes, replaces and deletes"
-        if work.deleted_first:
-            what += ", but does not rename over a file: visitors may meet no page for a moment"
-        return f"{said}; {what}"
+            visible = WebFile(address.make_visible_probe_name(), f"{name}\n".encode())
+            visible_path = address.join(target.folder, visible.path)
+            visible_paths.append(visible_path)
+            upload.put_page(connection, visible, read_back=False)
+            visit(visible.path, visible.content)
+            connection.remove(visible_path)
+        server = connection.describe()
+        sweeping.remove_leftovers(connection, target.folder, [WebFile(name, b"")])
+        abilities = (
+            "writes, replaces, reads back and deletes" if read_back else "writes, replaces and deletes"
+        )
+        if upload.deletes_first:
+            abilities += ", but does not rename over a file: visitors may meet no page for a moment"
+        return f"{server}; {abilities}"
 
-    visible: list[str] = []
+    visible_paths: list[str] = []
     try:
-        said = work.within_session(try_out)
-        return f"{said}; made {' and '.join(work.made)}, not there before" if work.made else said
+        sentence = upload.use_connection(try_steps)
     except PublishError:
-        work.leftovers += [path, *visible]
-        work.tidy()
+        upload.leftovers += [path, *visible_paths]
+        upload.remove_leftovers()
         raise
+    places = " and ".join(upload.new_places)
+    return f"{sentence}; made {places}, not there before" if places else sentence

@@ -1,4 +1,4 @@
-"""What the publishers to all kinds of servers have in common: who they are, and how they deliver."""
+"""The properties and methods that the publishers to all kinds of servers share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Remote:
-    """A publisher whose `url` has a host and a folder, and whose `session` has the primitive steps."""
+    """A publisher whose `url` has a host and a folder. Its connection is made by `make_connection`."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """What messages call this target."""
+        """The target's name in messages."""
         return address.parse(self.url).name
 
     @property
@@ -34,17 +34,17 @@ class Remote:
 
     @property
     def attempts(self) -> int:
-        """How often a fault that may pass is worth a try: sessions and libraries below try once."""
+        """How many times a delivery is tried. Connections and libraries below try once."""
         return options.ATTEMPTS
 
     def publish(self: Target, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
-        """Put every page in place, in order; files that are the same already stay. Raises PublishError."""
+        """Put every page in place, in order. A file that is the same already stays. Raises PublishError."""
         from heatmap.publishers.delivery import deliver
 
         return deliver(self, pages, deadline)
 
     def find(self: Target, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-        """Return those of these files that visitors find there. Raises PublishError."""
+        """Return those of `paths` that visitors find there. Raises PublishError."""
         from heatmap.publishers.search import find
 
         return find(self, paths, deadline)
@@ -55,7 +55,10 @@ class Remote:
         pages: Sequence[WebFile] = (),
         visit: Callable[[str, bytes], None] | None = None,
     ) -> str:
-        """See whose `pages` are there; write, replace, read back and delete a file. Raises PublishError."""
+        """Check that `pages` would replace no foreign file; write, replace, read back and delete a file.
+
+        Raises PublishError.
+        """
         from heatmap.publishers.probe import probe
 
         return probe(self, deadline, pages, visit)

@@ -1,4 +1,4 @@
-"""Asks a target which files it has, without changing anything there."""
+"""Looks which files a target has. Changes nothing there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.publishers import address
 from heatmap.publishers.connection import NotFound
-from heatmap.publishers.delivery import Upload
+from heatmap.publishers.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def find(target: Target, paths: Sequence[str], deadline: Deadline) -> frozenset[str]:
-    """Return those of these files, named as pages are, that visitors find there. Raises PublishError."""
+    """Return those of `paths`, relative to the target's folder, that visitors find. Raises PublishError."""
 
-    def is_there(session: Connection, path: str) -> bool:
+    def is_there(connection: Connection, path: str) -> bool:
         try:
-            size = session.size(path)
-            if size is None:  # the server tells no sizes
-                session.read(path, 1)
+            size = connection.size(path)
+            if size is None:  # the server reports no sizes
+                connection.read(path, 1)
         except NotFound:
             return False
         return size != 0
 
-    def find_all(session: Connection) -> frozenset[str]:
-        return frozenset(path for path in paths if is_there(session, address.join(target.folder, path)))
+    def find_all(connection: Connection) -> frozenset[str]:
+        return frozenset(path for path in paths if is_there(connection, address.join(target.folder, path)))
 
-    return Upload(target, deadline).within_session(find_all)
+    return Upload(target, deadline).use_connection(find_all)

@@ -1,4 +1,4 @@
-"""A target's secret, in what time the run has left."""
+"""Reads a target's secret within the time that the run has left."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Places = tuple[str | None, "Path | None", "Sequence[str] | None"]  # a variable,
 
 
 def read(name: str, places: Places, deadline: Deadline, what: str = "password") -> str | None:
-    """Return the secret of the target `name`; None where no place is named.
+    """Return the secret of the target `name`; None if the configuration names no place. `what`: its name.
 
-    Raises PublishImpossible where its variable or file is missing or cannot be used, PublishRefused where
-    its command fails, PublishError where only time was lacking.
+    Raises PublishImpossible if its variable or file is missing or cannot be used, PublishRefused if its
+    command fails, PublishError if there was no time left.
     """
     seconds = min(secrets.COMMAND_SECONDS, deadline.remaining())
-    over = f"{name}: the run's {deadline.seconds:.3g} seconds are over: the next run tries again"
+    no_time = f"{name}: the run's {deadline.seconds:.3g} seconds are over: the next run tries again"
     if not seconds:
-        raise PublishError(over)
+        raise PublishError(no_time)
     try:
         return secrets.read(*places, what=what, seconds=seconds)
     except ConfigError as error:
         if seconds < secrets.COMMAND_SECONDS and not deadline.remaining():
-            raise PublishError(over) from error
-        missing = secrets.problems(*places, what=what)  # as `heatmap check` says it, with its exit code
-        raise (PublishImpossible if missing else PublishRefused)(f"{name}: {error}") from error
+            raise PublishError(no_time) from error
+        problems = secrets.problems(*places, what=what)  # the same as in `heatmap check`, with its exit code
+        raise (PublishImpossible if problems else PublishRefused)(f"{name}: {error}") from error

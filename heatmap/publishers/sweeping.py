@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from heatmap.system.web_file import WebFile
 
 
-def remove_leftovers(session: Connection, target_folder: str, pages: Sequence[WebFile]) -> None:
-    """Remove what earlier runs left beside `pages`. As all pages are in place, no fault matters."""
+def remove_leftovers(connection: Connection, target_folder: str, pages: Sequence[WebFile]) -> None:
+    """Remove old temporary files from the folders of `pages`. The pages are in place: no fault matters."""
     import random
     import time
 
     now = time.time()
     paths = [address.join(target_folder, page.path) for page in pages]
-    with suppress(PublishError, DeadlineError, *session.faults):
+    with suppress(PublishError, DeadlineError, *connection.faults):
         for folder in dict.fromkeys(map(address.parent, paths)):
-            stale = [name for name in session.names(folder) if address.is_stale(name, now)]
-            random.shuffle(stale)  # one that cannot be removed must not keep the others for ever
-            for name in stale:
+            stale_names = [name for name in connection.list_names(folder) if address.is_stale(name, now)]
+            random.shuffle(stale_names)  # one that cannot be removed must not protect the others for ever
+            for name in stale_names:
                 with suppress(NotFound):
-                    session.remove(address.join(folder, name))
+                    connection.remove(address.join(folder, name))

@@ -80,7 +80,7 @@ class Archives:
         try:
             offered = self._offered.pop(key, None)
             if delivery and offered:
-                failed = {lack.part: lack.sentence for lack in delivery.lacks if lack.market == name}
+                failed = {lack.part: lack.sentence for lack in delivery.missing_parts if lack.market == name}
                 faults = {part: failed.get(part, "") for part in offered}
                 if faults.get(parts.ARCHIVE) or faults.get(parts.EARLIER):
                     faults.pop(parts.LIST)  # it waited for the day, and follows alone

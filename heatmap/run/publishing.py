@@ -63,17 +63,17 @@ def publish(
         report.reached[outcome.number] = outcome.error is None
         if outcome.error is None:
             report.say(f"{outcome.target}: {outcome.delivery}")
-            for lock in outcome.delivery.removed if outcome.delivery else ():
+            for lock in outcome.delivery.removed_locks if outcome.delivery else ():
                 report.warnings.append(
                     f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
                 )
-            for market, part, why in outcome.delivery.lacks if outcome.delivery else ():
+            for market, part, why in outcome.delivery.missing_parts if outcome.delivery else ():
                 if part not in parts.OF_TARGETS:
                     report.note_part(market, part, why)
-            if outcome.delivery and outcome.delivery.made and not is_first:
-                made = " and ".join(outcome.delivery.made)
+            if outcome.delivery and outcome.delivery.new_places and not is_first:
+                places = " and ".join(outcome.delivery.new_places)
                 report.warnings.append(
-                    f"{outcome.target}: {made} had to be made: check that visitors see the pages there"
+                    f"{outcome.target}: {places} had to be made: check that visitors see the pages there"
                 )
         else:
             report.failed_targets += 1

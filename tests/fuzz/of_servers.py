@@ -6,9 +6,9 @@ import ftplib
 from functools import partial
 
 from heatmap.publishers import address
+from heatmap.publishers.ftp import listing, replies
 from heatmap.publishers.ftp import messages as ftp_messages
-from heatmap.publishers.ftp import replies
-from heatmap.publishers.s3.errors import explain
+from heatmap.publishers.s3.errors import describe_error
 from heatmap.publishers.s3.requests import Bucket, Keys, S3Error, S3Response
 from heatmap.publishers.sftp import messages as sftp_messages
 from tests.fuzz.soundness import raised, refusing, text_of
@@ -18,11 +18,11 @@ def ftp_server(body: bytes) -> object:
     """Lists, greetings and refusals of an FTP server."""
     text = body.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
-    found = [ftp_messages.names(lines), ftp_messages.machine_names(lines)]
+    found = [listing.parse_names(lines), listing.parse_mlsd_names(lines)]
     assert all("/" not in name and name not in ("", ".", "..") for names in found for name in names)
-    modes = [ftp_messages.mode(lines, "index.html"), ftp_messages.machine_mode(lines, "index.html")]
+    modes = [listing.parse_mode(lines, "index.html"), listing.parse_mlsd_mode(lines, "index.html")]
     assert all(mode is None or len(mode) == 10 for mode in modes)
-    told = ftp_messages.description(
+    told = ftp_messages.describe_server(
         text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone"
     )
     assert told.isprintable()
@@ -30,7 +30,7 @@ def ftp_server(body: bytes) -> object:
     sentences = []
     faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in ftp_messages.FAILED]
     for step, error in [*faults, ("store", OSError(text)), ("list", EOFError(text))]:
-        said = ftp_messages.explain(error, "ftp://www.example.org", step, "site", "hunter2")
+        said = ftp_messages.describe_error(error, "ftp://www.example.org", step, "site", "hunter2")
         assert "hunter2" not in str(said)
         sentences.append(refusing(partial(raised, said)))
     return found, modes, told, stale, sentences
@@ -39,14 +39,14 @@ def ftp_server(body: bytes) -> object:
 def ftp_replies_of(body: bytes) -> object:
     """Replies that name folders, sizes, features and ports."""
     text = body.decode("utf-8", "surrogateescape")
-    quoted = replies.quoted_folder(text)
-    folders = [*filter(None, [quoted]), *replies.unquoted_folders(text)]
+    quoted = replies.parse_quoted_folder(text)
+    folders = [*filter(None, [quoted]), *replies.parse_unquoted_folders(text)]
     assert all(folder and "\n" not in folder for folder in folders)
-    ports = [replies.passive_port(text), replies.extended_passive_port(text)]
+    ports = [replies.parse_passive_port(text), replies.parse_extended_passive_port(text)]
     assert all(port is None or 0 < port <= 0xFFFF for port in ports)
-    size = replies.size(text)
+    size = replies.parse_size(text)
     assert size is None or size >= 0
-    features = replies.features(text)
+    features = replies.parse_features(text)
     assert all(name and " " not in name for name in features)
     return folders, ports, size, features
 
@@ -54,16 +54,20 @@ def ftp_replies_of(body: bytes) -> object:
 def sftp_client(body: bytes) -> object:
     """What OpenSSH's programs say."""
     text = body.decode(errors="replace")  # as `openssh.run` does
-    told = sftp_messages.describe(text, "3")
+    told = sftp_messages.describe_server(text, "3")
     faults = [
-        sftp_messages.refusal("sftp://www.example.org", text),
-        sftp_messages.refused_password("sftp://www.example.org", text, (8, 2)),
-        sftp_messages.refused_password("sftp://www.example.org", text, None),
+        sftp_messages.make_connection_error("sftp://www.example.org", text),
+        sftp_messages.make_password_error("sftp://www.example.org", text, (8, 2)),
+        sftp_messages.make_password_error("sftp://www.example.org", text, None),
     ]
     for step in sftp_messages.ADVICE:
         faults += [
-            sftp_messages.explain("sftp://www.example.org", step, "site", error)
-            for error in (sftp_messages.Broken(text), sftp_messages.Lost(text), OSError(text))
+            sftp_messages.describe_error("sftp://www.example.org", step, "site", error)
+            for error in (
+                sftp_messages.SftpError(text),
+                sftp_messages.ConnectionLostError(text),
+                OSError(text),
+            )
         ]
     return told, [refusing(partial(raised, fault)) for fault in faults]
 
@@ -77,7 +81,7 @@ def s3_store(body: bytes) -> object:
     found = []
     for status in (200, 301, 400, 401, 403, 404, 500):
         refusal = S3Error(S3Response(status, {"Location": text_of(body[:200])}, body))
-        said = refusing(partial(raised, explain(refusal, bucket, keys, "store a file")))
+        said = refusing(partial(raised, describe_error(refusal, bucket, keys, "store a file")))
         assert "hunter2hunter2" not in str(said)
         found.append(said)
     return found

@@ -90,7 +90,7 @@ def addresses(body: bytes) -> object:
         found = address.parse(text_of(body))
         assert found.name.isprintable()
         assert ".." not in found.folder.split("/")
-        assert list(address.levels(found.folder))[-1:] in ([], [found.folder])
+        assert list(address.list_levels(found.folder))[-1:] in ([], [found.folder])
         return found
 
     return refusing(parse)

@@ -124,11 +124,11 @@ def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
 def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
     """What a server says at login reached the terminal and the log as it came, whatever it was."""
     said = [
-        messages.describe(f"remote software version {words}\n", "3"),
-        str(messages.refusal("sftp://h", words)),
-        str(messages.refusal("sftp://h", f"no matching {words}")),
-        str(messages.explain("sftp://h", "store", "index.html", messages.Broken(words))),
-        str(messages.explain("sftp://h", "store", "index.html", OSError(words))),
+        messages.describe_server(f"remote software version {words}\n", "3"),
+        str(messages.make_connection_error("sftp://h", words)),
+        str(messages.make_connection_error("sftp://h", f"no matching {words}")),
+        str(messages.describe_error("sftp://h", "store", "index.html", messages.SftpError(words))),
+        str(messages.describe_error("sftp://h", "store", "index.html", OSError(words))),
     ]
 
     for sentence in said:

@@ -34,6 +34,6 @@ def measure(place: Place, _: Random, amount: int) -> Repeats:
         place.publish(pages)
         again = place.publish(pages)
         found = place.files()
-        files, put, kept = files + len(pages), put + again.put, kept + again.kept
+        files, put, kept = files + len(pages), put + again.put, kept + again.unchanged
         there += sum(found.get(page.path) == page.content for page in pages)
     return Repeats(amount, files, put, kept, there)

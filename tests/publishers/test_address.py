@@ -53,7 +53,7 @@ def test_what_cannot_be(url: str) -> None:
 
 def test_temporary_names() -> None:
     """They are in the target's folder, hidden, known as ours, and never the same."""
-    first, second = address.temporary("a/b.html"), address.temporary("a/b.html")
+    first, second = address.make_temporary_name("a/b.html"), address.make_temporary_name("a/b.html")
 
     assert first.startswith("a/.heatmap-")
     assert first.endswith(".tmp")
@@ -98,7 +98,7 @@ def test_what_is_swept(name: str, *, stale: bool) -> None:
 
 def test_a_temporary_name_tells_its_age() -> None:
     """It is not stale now, and will be in little more than an hour."""
-    name = address.temporary("a/b.html").removeprefix("a/")
+    name = address.make_temporary_name("a/b.html").removeprefix("a/")
 
     assert [False, True] == [address.is_stale(name, time.time() + HOUR + add) for add in (-10, 10)]
 
@@ -117,12 +117,12 @@ def test_a_temporary_name_tells_its_age() -> None:
 )
 def test_the_way_to_a_folder(path: str, folder: str, *, is_way: bool) -> None:
     """It is the folder itself and those above it."""
-    assert is_way == address.is_way_to(path, folder)
+    assert is_way == address.is_same_or_parent(path, folder)
 
 
 def test_a_name_for_visitors() -> None:
     """It is not hidden, for web servers keep hidden files back, and it is swept when it is old."""
-    name = address.visible_probe()
+    name = address.make_visible_probe_name()
 
     assert not name.startswith(".")
     assert address.is_stale(name, time.time() + HOUR + 10)

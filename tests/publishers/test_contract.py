@@ -270,11 +270,11 @@ def test_folders_that_are_made_are_told(target: Target) -> None:
     target.own(target.root / "web")
     publisher, pages = target.make("web/publichtml/heat"), [WebFile("nse/index.html", b"x")]
     first, second = publisher.publish(pages, soon()), publisher.publish(pages, soon())
-    told = [re.sub(r"^the folder .*?(?=web/)", "", made) for made in first.made]
+    told = [re.sub(r"^the folder .*?(?=web/)", "", made) for made in first.new_places]
 
     assert ["web/publichtml", "web/publichtml/heat"] == told
     assert str(first).endswith("publichtml/heat, not there before")
-    assert () == second.made
+    assert () == second.new_places
     assert "made the folder" in target.make("web/other").check(soon())
     assert "made the folder" not in target.make("web/other").check(soon())
 
@@ -394,12 +394,12 @@ def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
 
     assert {"index.html", "nse/index.html", "nse/2026"} == set(target.files())
     assert b"mine" == target.files()["nse/2026"]
-    told = {part: sentence for _, part, sentence in first.lacks}
+    told = {part: sentence for _, part, sentence in first.missing_parts}
     assert ["archive", "feed", "status"] == sorted(told)
     assert "it waits for the archive, to which it links" == told["feed"]
     assert re.search(r"nse/2026 is a file, where a folder is due: remove or rename it$", told["archive"])
     assert re.search(r"nse/status.json is a folder, where a file is .*: remove or rename it$", told["status"])
-    assert (2, 0) == (first.put, first.kept)
+    assert (2, 0) == (first.put, first.unchanged)
 
     (target.root / "nse/2026").unlink()
     (target.root / "nse/status.json").rmdir()
@@ -407,7 +407,7 @@ def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
     target.own(target.root / "nse/feed.xml")
     second = target.make("").publish(_with_parts(), soon())
 
-    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in second.lacks]
+    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in second.missing_parts]
     assert {page.path for page in _with_parts()} - {"nse/feed.xml"} == set(target.files())
     (target.root / "nse/feed.xml").rmdir()
     assert Delivery(1, 6) == target.make("").publish(_with_parts(), soon())

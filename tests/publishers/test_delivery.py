@@ -44,7 +44,7 @@ class Imaginary:
     steps: list[str] = field(default_factory=list)
     seen: set[bytes | None] = field(default_factory=set)
 
-    def session(self, deadline: Deadline) -> Session:
+    def make_connection(self, deadline: Deadline) -> Session:
         return Session(self)
 
 
@@ -52,7 +52,7 @@ class Session:
     """One connection to it."""
 
     faults = (OSError,)
-    made: tuple[str, ...] = ()
+    new_folders: tuple[str, ...] = ()
 
     def __init__(self, server: Imaginary) -> None:
         self.server = server
@@ -88,7 +88,7 @@ class Session:
 
         return self._step(f"size {path}", effect)
 
-    def read(self, path: str, most: int | None = None) -> bytes:
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:
         def effect() -> bytes:
             if path not in self.server.files:
                 raise NotFound
@@ -100,7 +100,7 @@ class Session:
         assert path not in self.server.files or self.atomic
         self._step(f"put {path}", lambda: self.server.files.__setitem__(path, content))
 
-    def replace(self, temporary: str, path: str) -> None:
+    def rename_over(self, temporary: str, path: str) -> None:
         def effect() -> None:
             if path in self.server.files and not self.server.overwrites:
                 raise CannotReplace("550 it is there")
@@ -115,14 +115,14 @@ class Session:
 
         self._step(f"remove {path}", effect)
 
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         found = [path.rpartition("/")[2] for path in self.server.files if path.rpartition("/")[0] == folder]
         return self._step(f"names {folder}", lambda: found)
 
     def describe(self) -> str:
         return "imaginary"
 
-    def explain(self, error: BaseException) -> PublishError:
+    def describe_error(self, error: BaseException) -> PublishError:
         return PublishError(f"imaginary: {error}")
 
     def abort(self) -> None:
@@ -164,7 +164,7 @@ def test_a_fault_at_any_step_is_healed(tells_sizes: bool, after_its_effect: bool
         )
         done = bring(server)
 
-        assert (2, 0) == (done.put, done.kept), server.steps
+        assert (2, 0) == (done.put, done.unchanged), server.steps
         assert NEW == server.files, server.steps
         assert server.seen <= {b"old page", b"new page"}
 
@@ -242,7 +242,7 @@ def test_what_is_read_back(verify: str, read: list[str]) -> None:
 def test_a_rename_that_did_nothing_is_noticed(page: WebFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server says yes and changes nothing: told, also where the old file has the same size."""
     server = Imaginary(files={f"web/{page.path}": bytes(len(page.content))})
-    monkeypatch.setattr(Session, "replace", lambda self, temporary, path: self._step("replace"))
+    monkeypatch.setattr(Session, "rename_over", lambda self, temporary, path: self._step("rename_over"))
     with pytest.raises(PublishError, match="other bytes came back"):
         bring(server, [page])
 
@@ -281,11 +281,11 @@ def test_a_refusal_is_not_repeated() -> None:
     """Neither a refused login nor a refused replacement: it would be refused again, and locks accounts."""
 
     class Refusing(Session):
-        def explain(self, error: BaseException) -> PublishError:
+        def describe_error(self, error: BaseException) -> PublishError:
             return PublishRefused("no")
 
     server = Imaginary(fails=frozenset({0}))
-    server.session = lambda deadline: Refusing(server)
+    server.make_connection = lambda deadline: Refusing(server)
     with pytest.raises(PublishRefused):
         bring(server)
 
@@ -359,7 +359,7 @@ def test_a_page_that_the_server_hides_from_visitors_is_looked_at() -> None:
             return found
 
     server = Imaginary()
-    server.session = lambda deadline: Hiding(server)
+    server.make_connection = lambda deadline: Hiding(server)
     _refused(server)
     server.files["web/index.html"] = ownership.SAMPLE + b"old"
     server.files["web/nse/snapshot.json"] = MARKED[0].content
@@ -374,13 +374,13 @@ def test_a_page_that_the_server_does_not_give_back(refusal: type[NotFound], is_o
     """It is there, for it has a size: refused, unless a snapshot of ours lies below it."""
 
     class Blind(Session):
-        def read(self, path: str, most: int | None = None) -> bytes:
+        def read(self, path: str, max_bytes: int | None = None) -> bytes:
             self._step(f"read {path}")
             raise refusal("550 No.")
 
     files = {"web/index.html": b"old page"} | ({"web/nse/snapshot.json": b"any"} if is_ours else {})
     server = Imaginary(files=dict(files), verify="size")
-    server.session = lambda deadline: Blind(server)
+    server.make_connection = lambda deadline: Blind(server)
     if is_ours:
         bring(server, MARKED)
         assert {f"web/{page.path}": page.content for page in MARKED} == server.files
@@ -398,10 +398,10 @@ def test_the_snapshot_of_another_market_proves_nothing() -> None:
     pages.append(WebFile("nse-fno/snapshot.json", MARKED[0].content))
 
     class Blind(Session):
-        def read(self, path: str, most: int | None = None) -> bytes:
+        def read(self, path: str, max_bytes: int | None = None) -> bytes:
             raise Unreadable("550 No.")
 
-    server.session = lambda deadline: Blind(server)
+    server.make_connection = lambda deadline: Blind(server)
     with pytest.raises(PublishImpossible, match=r"nse/index\.html there cannot be read"):
         bring(server, pages)
 
@@ -433,7 +433,7 @@ def test_a_sweep_that_fails_spoils_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(self: Session, folder: str) -> list[str]:
         raise PermissionError(folder)
 
-    monkeypatch.setattr(Session, "names", refuse)
+    monkeypatch.setattr(Session, "list_names", refuse)
 
     assert 2 == bring(Imaginary()).put
 
@@ -517,6 +517,6 @@ def test_a_session_for_which_there_is_no_time_names_its_target() -> None:
     def late(deadline: Deadline) -> Session:
         raise DeadlineError("not done within 5 seconds")
 
-    server.session = late
+    server.make_connection = late
     with pytest.raises(PublishError, match="imaginary: not done within 5 seconds"):
         bring(server)

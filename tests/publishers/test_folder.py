@@ -69,7 +69,7 @@ def test_a_folder_that_may_not_be_written() -> None:
         publisher.publish([WebFile("index.html", b"old")], Deadline(30))
         folder.chmod(0o555)
         with as_nobody():
-            assert 1 == publisher.publish([WebFile("index.html", b"old")], Deadline(30)).kept
+            assert 1 == publisher.publish([WebFile("index.html", b"old")], Deadline(30)).unchanged
             with pytest.raises(
                 PublishError, match=r"cannot be written \(Permission denied\): .*let this user write"
             ):
@@ -107,8 +107,8 @@ def test_the_last_folder_is_made_where_its_parent_is(tmp_path: Path, monkeypatch
         [WebFile("x.html", b"x")], Deadline(30)
     )
 
-    assert ("the folder site",) == near.made
-    assert (f"the folder {tmp_path}/a", f"the folder {tmp_path}/a/b") == far.made
+    assert ("the folder site",) == near.new_places
+    assert (f"the folder {tmp_path}/a", f"the folder {tmp_path}/a/b") == far.new_places
     assert {"site/index.html", "a/b/x.html"} == {
         str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()
     }

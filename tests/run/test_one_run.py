@@ -88,7 +88,7 @@ def test_a_folder_that_had_to_be_made(tmp_path: Path) -> None:
 def test_a_lock_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of another repository was deleted: that is a warning, though all is well again."""
     target = MemoryPublisher()
-    done = Delivery(1, 0, removed=("/srv/site/.git/HEAD.lock",))
+    done = Delivery(1, 0, removed_locks=("/srv/site/.git/HEAD.lock",))
     monkeypatch.setattr(MemoryPublisher, "publish", lambda *_: done)
     report = one_run.run(configuration(tmp_path, MemorySource(), target), now=OPEN)
 

@@ -1,6 +1,6 @@
 """The primitive steps on an FTP server.
 
-Loads ftplib and ssl, so it is imported by the method that publishes.
+Loads ftplib and ssl, so only the method that publishes imports it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishImpossible
 from heatmap.publishers import address
 from heatmap.publishers.connection import CannotReplace, NotFound, Unreadable
-from heatmap.publishers.ftp import messages, replies
+from heatmap.publishers.ftp import listing, messages, replies
 from heatmap.publishers.ftp.control import IMPLICIT_PORT, REFUSALS, Control, ReplyError
-from heatmap.publishers.ftp.data_connection import Data
+from heatmap.publishers.ftp.data_connection import DataConnections
 from heatmap.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from heatmap.publishers.ftp.control import Security
     from heatmap.system.deadline import Deadline
 
-UNCUT_BYTES = 2 * 1024 * 1024  # what is read to its end, although its beginning would do
+MIN_STOP_BYTES = 2 * 1024 * 1024  # a shorter file is read to its end, even if its beginning is enough
 
 
 class FtpConnection:
-    """A `steps.Session`. A refusal means what the server's own list of files says it means, not its code."""
+    """A `Connection` to an FTP server. Codes differ by server: its list of files explains a refusal."""
 
     atomic = False
     faults = (ftplib.Error, OSError, EOFError, ValueError)
 
     def __init__(
         self,
-        where: Address,
+        server_address: Address,
         secret: str | None,
         security: Security | None,
         deadline: Deadline,
@@ -46,114 +46,115 @@ class FtpConnection:
         passive: bool,
     ) -> None:
         """Prepare, without connecting."""
-        self._where = where
+        self._address = server_address
         self._secret = secret
         self._security = security
-        self._control = partial(Control, deadline, timeout_seconds, security and security.context)
+        self._make_control = partial(Control, deadline, timeout_seconds, security and security.context)
         self._passive = passive
         self._prepare()
-        self._step, self._what = "connect", ""
+        self._step, self._path = "connect", ""  # for messages
         self._greeting = ""
         self._features: dict[str, str] = {}
         self._home = ""
-        self._entered: set[str] = set()  # folders that are there
-        self.made: list[str] = []
-        self._tells_sizes: bool | None = None  # None: not known yet
-        self._changes_modes: bool | None = None
-        self._shows_modes = True  # until one was looked for in vain
+        self._existing_folders: set[str] = set()
+        self.new_folders: list[str] = []
+        self._reports_sizes: bool | None = None  # None: not known yet
+        self._changes_modes: bool | None = None  # the same
+        self._shows_modes = True  # until the server shows none
 
     def _prepare(self) -> None:
-        self._ftp = self._control()
-        self._data = Data(self._ftp, passive=self._passive)
-        self._type = ""
+        self._control = self._make_control()
+        self._data = DataConnections(self._control, passive=self._passive)
 
     def open(self) -> None:
         """Connect and log in."""
         implicit = self._security is not None and self._security.implicit
-        self._ftp.dial(self._where.host, self._where.port or (IMPLICIT_PORT if implicit else ftplib.FTP_PORT))
+        default_port = IMPLICIT_PORT if implicit else ftplib.FTP_PORT
+        self._control.open_connection(self._address.host, self._address.port or default_port)
         if implicit:
             self._step = "tls"
-            self._ftp.secure()
+            self._control.secure()
         self._step = "greeting"
-        self._greeting = self._ftp.greet()
+        self._greeting = self._control.read_greeting()
         if self._security and not implicit:
             self._step = "tls"
-            self._ftp.voidcmd("AUTH TLS")
-            self._ftp.secure()
+            self._control.voidcmd("AUTH TLS")
+            self._control.secure()
         self._step = "login"
-        self._ftp.login(self._where.user or "", self._secret or "")  # without a user: anonymous
+        self._control.login(self._address.user or "", self._secret or "")  # without a user: anonymous
         if self._security:
             self._step = "protect"
-            self._ftp.voidcmd("PBSZ 0")
-            self._ftp.voidcmd("PROT P")
+            self._control.voidcmd("PBSZ 0")
+            self._control.voidcmd("PROT P")
         self._step = "find"
         with suppress(*REFUSALS):
-            self._features = replies.features(self._ftp.sendcmd("FEAT"))
-        if not self._where.folder.isascii():
-            self._ftp.obeys("OPTS UTF8 ON")  # most speak UTF-8 unasked; some must be asked
-        if not self._where.folder.startswith("/"):
-            self._home = self._ask_home()
+            self._features = replies.parse_features(self._control.sendcmd("FEAT"))
+        if not self._address.folder.isascii():
+            self._control.try_command("OPTS UTF8 ON")  # most servers use UTF-8 anyway; some need this
+        if not self._address.folder.startswith("/"):
+            self._home = self._find_home()
 
     def size(self, path: str) -> int | None:
-        """Return a file's size; None where the server does not tell. Raises Missing."""
-        self._step, self._what = "look", path
-        if self._tells_sizes is False:
+        """Return a file's size; None if the server reports no sizes. Raises NotFound."""
+        self._step, self._path = "look", path
+        if self._reports_sizes is False:
             return None
-        self._use_type("I")
+        self._data.use_type("I")
         try:
-            size = replies.size(self._ftp.sendcmd(f"SIZE {self._whole(path)}"))
+            size = replies.parse_size(self._control.sendcmd(f"SIZE {self._make_absolute(path)}"))
         except REFUSALS:
-            found = self._is_listed(path)
-            if found is False:
+            is_listed = self._is_listed(path)
+            if is_listed is False:
                 raise NotFound from None
             self._refuse_folder(path)
-            if found:
-                self._tells_sizes = False
+            if is_listed:
+                self._reports_sizes = False
             return None
-        self._tells_sizes = size is not None
+        self._reports_sizes = size is not None
         return size
 
-    def read(self, path: str, most: int | None = None) -> bytes:
-        """Return what a file holds. Raises Missing, and Unreadable where it is there all the same."""
-        self._step, self._what = "read", path
-        self._use_type("I")
-        limit = address.MAX_BYTES if most is None else max(most, UNCUT_BYTES)
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:
+        """Return a file's content. Raises NotFound; Unreadable if the file is listed all the same."""
+        self._step, self._path = "read", path
+        self._data.use_type("I")  # before the block: its refusal would say nothing about the file
+        limit = address.MAX_BYTES if max_bytes is None else max(max_bytes, MIN_STOP_BYTES)
+        command = f"RETR {self._make_absolute(path)}"
         try:
-            content = self._data.receive(f"RETR {self._whole(path)}", limit, cut=most is not None)
+            content = self._data.receive(command, limit, stop_early=max_bytes is not None)
         except REFUSALS as error:
             if self._is_listed(path):
-                raise Unreadable(str(self.explain(error))) from None
+                raise Unreadable(str(self.describe_error(error))) from None
             raise NotFound from None
-        if len(content) > limit:  # then it was cut, at the price of another login
-            self._ftp.close()
+        if len(content) > limit:  # the transfer was stopped: that needs a new connection
+            self._control.close()
             self._prepare()
             self.open()
         return content
 
     def put(self, path: str, content: bytes) -> None:
-        """Store a file, readable for visitors. Folders are made where they are missing."""
-        self._enter(address.parent(path))
-        self._step, self._what = "store", address.parent(path)
-        self._use_type("I")
-        self._data.send(f"STOR {self._whole(path)}", content)
+        """Store a file, readable for visitors. Make the folders that are missing."""
+        self._make_folders(address.parent(path))
+        self._step, self._path = "store", address.parent(path)
+        absolute = self._make_absolute(path)
+        self._data.send(f"STOR {absolute}", content)
         if self._changes_modes is not False:
-            self._changes_modes = self._ftp.obeys(f"SITE CHMOD {address.FILE_MODE:o} {self._whole(path)}")
+            self._changes_modes = self._control.try_command(f"SITE CHMOD {address.FILE_MODE:o} {absolute}")
             if not self._changes_modes:
-                self._refuse_unreadable(path)  # once: the same umask makes the modes of all
+                self._refuse_unreadable(path)  # once: the same umask gives all files the same mode
 
-    def replace(self, temporary: str, path: str) -> None:
-        """Rename over what is there. Raises CannotReplace where the server does not."""
-        self._step, self._what = "rename", path
+    def rename_over(self, temporary: str, path: str) -> None:
+        """Rename over an existing file. Raises CannotReplace if the server does not do that."""
+        self._step, self._path = "rename", path
         try:
-            self._ftp.sendcmd(f"RNFR {self._whole(temporary)}")
+            self._control.sendcmd(f"RNFR {self._make_absolute(temporary)}")
         except REFUSALS as error:
-            # No CannotReplace: who deleted the page on its account could not put the new one there either.
+            # Not CannotReplace: then the page would be deleted, and the new one could not be renamed either.
             if self._is_listed(temporary):
-                raise PublishImpossible(str(self.explain(error))) from None
+                raise PublishImpossible(str(self.describe_error(error))) from None
             raise
         self._step = "replace"
         try:
-            self._ftp.voidcmd(f"RNTO {self._whole(path)}")
+            self._control.voidcmd(f"RNTO {self._make_absolute(path)}")
         except REFUSALS as error:
             self._refuse_folder(path)
             if self._is_listed(path):
@@ -161,141 +162,107 @@ class FtpConnection:
             raise
 
     def remove(self, path: str) -> None:
-        """Delete a file. Raises Missing."""
-        self._step, self._what = "delete", path
+        """Delete a file. Raises NotFound."""
+        self._step, self._path = "delete", path
         try:
-            self._ftp.voidcmd(f"DELE {self._whole(path)}")
+            self._control.voidcmd(f"DELE {self._make_absolute(path)}")
         except REFUSALS:
             if self._is_listed(path):
                 raise
             raise NotFound from None
 
-    def names(self, folder: str) -> Sequence[str]:
-        """Return the bare names in a folder, hidden ones too."""
-        self._step, self._what = "list", folder
-        return self._list(folder) or ()
+    def list_names(self, folder: str) -> Sequence[str]:
+        """Return the bare names in a folder, also the hidden ones."""
+        self._step, self._path = "list", folder
+        return self._list_names(folder) or ()
 
     def describe(self) -> str:
-        """Say what the server calls itself, and what it can and cannot do."""
-        return messages.description(
+        """Return in words the server's name for itself, and what it can and cannot do."""
+        return messages.describe_server(
             redact(self._greeting, [self._secret]),
-            tls=self._ftp.tls_version,
-            sizes=bool(self._tells_sizes),
-            machine_lists=self._lists_for_machines,
-            modes=self._modes(),
+            tls=self._control.tls_version,
+            sizes=bool(self._reports_sizes),
+            machine_lists=listing.has_mlsd(self._features),
+            modes=self._describe_modes(),
         )
 
-    def _modes(self) -> str:
+    def _describe_modes(self) -> str:
         if self._changes_modes:
             return "changes modes"
         return "changes no modes" if self._shows_modes else "modes can neither be changed nor seen"
 
-    def explain(self, error: BaseException) -> PublishError:
+    def describe_error(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence."""
-        return messages.explain(error, self._where.name, self._step, self._what, self._secret)
+        return messages.describe_error(error, self._address.name, self._step, self._path, self._secret)
 
     def abort(self) -> None:
-        """Make whatever is waited for fail at once."""
-        self._ftp.abort()
+        """Make each step that waits fail at once."""
+        self._control.abort()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         with suppress(OSError):
-            self._ftp.close()
+            self._control.close()
 
-    def _ask_home(self) -> str:
-        """Return the folder in which the login ends. Raises PublishImpossible where that cannot be known."""
+    def _find_home(self) -> str:
+        """Return the working folder after the login. Raises PublishImpossible if the server names none."""
         try:
-            return self._ftp.login_folder()
+            return self._control.find_working_folder()
         except ReplyError as error:
-            said = messages.quote_reply(error, self._secret)
+            reply = messages.quote_reply(error, self._secret)
             raise PublishImpossible(
-                f"{self._where.name}: the server does not say which folder the login ends in ({said}): "
+                f"{self._address.name}: the server does not say which folder the login ends in ({reply}): "
                 "write the whole path into url, with // after the host"
             ) from None
 
-    def _whole(self, path: str) -> str:
-        """Return a path from the root: the working folder is wherever a list was last asked for."""
+    def _make_absolute(self, path: str) -> str:
+        """Return a path from the root: lists change the working folder."""
         return path if path.startswith("/") else f"{self._home.rstrip('/')}/{path}"
 
-    def _use_type(self, letter: str) -> None:
-        """Have the server send bytes as they are (I), as it also counts them, or lines (A), as in lists."""
-        if letter != self._type:
-            self._ftp.voidcmd(f"TYPE {letter}")
-            self._type = letter
-
-    def _enter(self, folder: str) -> None:
-        """See that a folder is there; make it and those above it where they are not."""
-        if folder in self._entered:
+    def _make_folders(self, folder: str) -> None:
+        """Make a folder and its ancestors if they are missing."""
+        if folder in self._existing_folders:
             return
-        self._step, self._what = "enter", folder
-        if not self._is_folder(folder):
-            for level in address.levels(folder):
-                if not self._is_folder(level) and self._ftp.obeys(f"MKD {self._whole(level)}"):
-                    self.made.append(level)
-                    self._ftp.obeys(f"SITE CHMOD {address.FOLDER_MODE:o} {self._whole(level)}")
-            self._ftp.voidcmd(f"CWD {self._whole(folder)}")
-        self._entered.add(folder)
+        self._step, self._path = "enter", folder
+        if not self._enter(folder):
+            for level in address.list_levels(folder):
+                absolute = self._make_absolute(level)
+                if not self._enter(level) and self._control.try_command(f"MKD {absolute}"):
+                    self.new_folders.append(level)
+                    self._control.try_command(f"SITE CHMOD {address.FOLDER_MODE:o} {absolute}")
+            self._control.voidcmd(f"CWD {self._make_absolute(folder)}")
+        self._existing_folders.add(folder)
 
-    def _is_folder(self, path: str) -> bool:
-        return self._ftp.obeys(f"CWD {self._whole(path)}")
+    def _enter(self, folder: str) -> bool:
+        """Make a folder the working folder. Return False if there is no such folder."""
+        return self._control.try_command(f"CWD {self._make_absolute(folder)}")
 
     def _is_listed(self, path: str) -> bool | None:
-        """Whether there is anything of this name; None where the server lists nothing."""
-        names = self._list(address.parent(path))
+        """Return whether the server lists this name; None if it lists nothing."""
+        names = self._list_names(address.parent(path))
         return None if names is None else path.rpartition("/")[2] in names
 
-    def _list(self, folder: str) -> Sequence[str] | None:
-        """Return the names in a folder; None where the server refuses to list them."""
-        if not self._is_folder(folder):
+    def _list_names(self, folder: str) -> Sequence[str] | None:
+        """Return the names in a folder; None if the server refuses to list them."""
+        if not self._enter(folder):
             return ()
-        if self._lists_for_machines:
-            with suppress(*REFUSALS):
-                return messages.machine_names(self._lines("MLSD"))
-        listed = False
-        for command in ("NLST -a", "NLST"):  # to some servers -a is a name, and without it some hide ours
-            with suppress(*REFUSALS):
-                names = messages.names(self._lines(command))
-                listed = True
-                if names:
-                    return names
-        return () if listed else None
-
-    @property
-    def _lists_for_machines(self) -> bool:
-        return "MLSD" in self._features or "MLST" in self._features  # to know one is to know both
-
-    def _lines(self, command: str) -> list[str]:
-        self._use_type("A")
-        content = self._data.receive(command, address.MAX_BYTES)
-        return content.decode(self._ftp.encoding, "surrogateescape").replace("\r\n", "\n").split("\n")
+        return listing.list_names(self._data, has_mlsd=listing.has_mlsd(self._features))
 
     def _refuse_folder(self, path: str) -> None:
-        if self._is_folder(path):
-            what = f"{path} is a folder, where a file is to be put: remove or rename it"
-            raise PublishImpossible(f"{self._where.name}: {what}")
+        if self._enter(path):
+            problem = f"{path} is a folder, where a file is to be put: remove or rename it"
+            raise PublishImpossible(f"{self._address.name}: {problem}")
 
     def _refuse_unreadable(self, path: str) -> None:
-        """Raise PublishImpossible where a file was stored for its owner alone, and that cannot be changed."""
-        mode = self._mode(path)
+        """Raise PublishImpossible if only the owner can read a stored file. Its mode cannot be changed."""
+        mode = self._read_mode(path)
         self._shows_modes = mode is not None
         if mode and "r" not in mode[4:]:
-            what = f"visitors could not read what is stored ({mode}), and modes cannot be changed"
+            problem = f"visitors could not read what is stored ({mode}), and modes cannot be changed"
             advice = "have the server's umask set to 022 (vsftpd: anon_umask or local_umask)"
-            raise PublishImpossible(f"{self._where.name}: {what}: {advice}")
+            raise PublishImpossible(f"{self._address.name}: {problem}: {advice}")
 
-    def _mode(self, path: str) -> str | None:
-        """Return a file's mode, as in `-rw-r--r--`; None where the server shows none."""
-        name = path.rpartition("/")[2]
-        if not self._is_folder(address.parent(path)):
+    def _read_mode(self, path: str) -> str | None:
+        if not self._enter(address.parent(path)):
             return None
-        mode = None
-        if self._lists_for_machines:
-            if "UNIX.MODE" in self._features.get("MLST", "").split(";"):  # to be had, but not unasked
-                self._ftp.obeys("OPTS MLST type;UNIX.mode;")
-            with suppress(*REFUSALS):
-                mode = messages.machine_mode(self._lines("MLSD"), name)
-        if mode is None:
-            with suppress(*REFUSALS):
-                mode = messages.mode(self._lines("LIST -a"), name)
-        return mode
+        return listing.read_mode(self._control, self._data, self._features, path.rpartition("/")[2])

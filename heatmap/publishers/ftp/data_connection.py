@@ -1,4 +1,4 @@
-"""FTP's data connections: made by us or by the server, secured where the control connection is."""
+"""FTP's data connections: made by us or by the server, secured if the control connection is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from heatmap.publishers import address
 from heatmap.publishers.ftp import replies as ftp_replies
 from heatmap.publishers.ftp.control import REFUSALS, ReplyError
 from heatmap.publishers.options import BLOCK_BYTES
@@ -17,55 +18,73 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.ftp.control import Control
 
-GOODBYE_SECONDS = 3.0  # what a server may take to end TLS properly; some never do
+GOODBYE_SECONDS = 3.0  # the time for a server to end TLS properly; some never do
 
 
 class DataError(ftplib.Error):
     """There is no data connection, or it did not carry everything."""
 
 
-class Data:
-    """What goes beside the commands and replies of `control`. Not `passive`: the server connects to us.
+class DataConnections:
+    """Sends and receives data for commands of `control`. If `passive` is false, the server connects to us.
 
-    Where the control connection has a TLS context, no data connection carries a byte in clear.
+    If the control connection has a TLS context, no data connection carries a byte in clear.
     """
 
     def __init__(self, control: Control, *, passive: bool) -> None:
         self._control = control
         self._passive = passive
+        self._type = ""
+
+    def use_type(self, letter: str) -> None:
+        """Have the server send bytes as they are (I), as it also counts them, or lines (A), as in lists."""
+        if letter != self._type:
+            self._control.voidcmd(f"TYPE {letter}")
+            self._type = letter
 
     def send(self, command: str, content: bytes) -> None:
         """Send `content` as the data of a command."""
+        self.use_type("I")
         try:
-            with self._data(command) as connection:
+            with self._transfer(command) as connection:
                 for start in range(0, len(content), BLOCK_BYTES):
-                    connection.settimeout(self._control.seconds())
+                    connection.settimeout(self._control.compute_timeout())
                     connection.sendall(content[start : start + BLOCK_BYTES])
         except (ConnectionError, ssl.SSLError):
             with suppress(OSError, EOFError):
-                self._control.voidresp()  # the server may say why, such as that its disk is full
+                self._control.voidresp()  # the server may give the reason: its disk is full, for example
             raise
         self._control.voidresp()
 
-    def receive(self, command: str, most: int, *, cut: bool = False) -> bytes:
-        """Return the data of a command. Raises ReplyError where it is more than `most` bytes.
+    def receive(self, command: str, max_bytes: int, *, stop_early: bool = False) -> bytes:
+        """Return the data of a command. Raises ReplyError if it is more than `max_bytes`.
 
-        With `cut` the transfer is broken off there instead, and what came is returned, more than `most`. Then
-        the control connection is of no use any more: servers differ in what they say to that. One of REFUSALS
-        here means that the command itself was refused.
+        If `stop_early` is true, the transfer is stopped there instead, and the data is returned, more than
+        `max_bytes`. Then the control connection must not be used again: servers' replies to a stop differ.
+        One of REFUSALS means that the command itself was refused.
         """
+        self.use_type("I")
+        return self._receive(command, max_bytes, stop_early=stop_early)
+
+    def receive_lines(self, command: str) -> list[str]:
+        """Return the lines of a list. Raises as `receive` does."""
+        self.use_type("A")
+        content = self._receive(command, address.MAX_BYTES)
+        return content.decode(self._control.encoding, "surrogateescape").replace("\r\n", "\n").split("\n")
+
+    def _receive(self, command: str, max_bytes: int, *, stop_early: bool = False) -> bytes:
         content = bytearray()
-        with self._data(command) as connection:
-            while len(content) <= most:
-                connection.settimeout(self._control.seconds())
+        with self._transfer(command) as connection:
+            while len(content) <= max_bytes:
+                connection.settimeout(self._control.compute_timeout())
                 block = connection.recv(BLOCK_BYTES)
                 if not block:
                     break
                 content += block
-        if len(content) > most:
-            if cut:
+        if len(content) > max_bytes:
+            if stop_early:
                 return bytes(content)
-            raise ReplyError(f"more than {most:,} bytes came back")
+            raise ReplyError(f"more than {max_bytes:,} bytes came back")
         try:
             self._control.voidresp()
         except REFUSALS as error:
@@ -73,48 +92,49 @@ class Data:
         return bytes(content)
 
     @contextmanager
-    def _data(self, command: str) -> Iterator[socket.socket]:
-        """Give a command, and its data connection until the block ends."""
-        connection = self._called(command) if self._passive else self._awaited(command)
+    def _transfer(self, command: str) -> Iterator[socket.socket]:
+        """Send a command, and yield its data connection, which is closed at the end of the block."""
+        connection = self._open_passive(command) if self._passive else self._open_active(command)
         try:
             if self._control.context:
-                connection = self._control.secured(connection)
+                connection = self._control.start_tls(connection)
             yield connection
             if isinstance(connection, ssl.SSLSocket):
-                connection.settimeout(min(self._control.seconds(), GOODBYE_SECONDS))
-                with suppress(OSError, ValueError):  # the final reply and the size decide
+                connection.settimeout(min(self._control.compute_timeout(), GOODBYE_SECONDS))
+                with suppress(OSError, ValueError):  # the last reply and the size decide
                     connection.unwrap()
         finally:
             connection.close()
 
-    def _called(self, command: str) -> socket.socket:
-        """Give a command, over a data connection that we make.
+    def _open_passive(self, command: str) -> socket.socket:
+        """Send a command, and return its data connection, which we open.
 
-        It goes to the server's own host, whatever host it names: behind NAT that is an address of the inside.
+        It goes to the host of the control connection, whatever host the server names: behind NAT the server
+        names an address of its own network.
         """
-        host, port = self._control.connection.getpeername()[0], self._passive_port()
+        host, port = self._control.connection.getpeername()[0], self._read_passive_port()
         try:
-            connection = self._control.connected(host, port)
+            connection = self._control.open_socket(host, port)
         except OSError as error:
             raise DataError(f"no data connection: port {port}: {error.strerror or 'no answer'}") from error
         try:
-            self._begin(command)
+            self._start_transfer(command)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _passive_port(self) -> int:
+    def _read_passive_port(self) -> int:
         """Return the port at which the server waits.
 
-        On IPv4 PASV is asked first: there are firewalls that follow nothing else. Where a server does not
-        know it, or its answer was mangled on the way, EPSV may still do.
+        On IPv4 PASV comes first: some firewalls know no other command. If the server does not know PASV, or
+        a firewall damaged its reply, EPSV may still work.
         """
-        ways = [("EPSV", ftp_replies.extended_passive_port)]
+        commands = [("EPSV", ftp_replies.parse_extended_passive_port)]
         if self._control.af == socket.AF_INET:
-            ways.insert(0, ("PASV", ftp_replies.passive_port))
+            commands.insert(0, ("PASV", ftp_replies.parse_passive_port))
         replies = []
-        for command, parse in ways:
+        for command, parse in commands:
             try:
                 replies.append(self._control.sendcmd(command))
             except (*REFUSALS, ftplib.error_proto) as error:
@@ -124,31 +144,33 @@ class Data:
                 return port
         raise DataError(f"no data connection: {replies[0]}")
 
-    def _awaited(self, command: str) -> socket.socket:
-        """Give a command, over a data connection that the server makes."""
-        here, there = self._control.connection.getsockname()[0], self._control.connection.getpeername()[0]
-        with socket.create_server((here, 0), family=self._control.af, backlog=1) as listener:
-            self._control.adopt(listener)
+    def _open_active(self, command: str) -> socket.socket:
+        """Send a command, and return its data connection, which the server opens."""
+        our_host = self._control.connection.getsockname()[0]
+        server_host = self._control.connection.getpeername()[0]
+        with socket.create_server((our_host, 0), family=self._control.af, backlog=1) as listener:
+            self._control.track_socket(listener)
             port = listener.getsockname()[1]
-            tell = self._control.sendport if self._control.af == socket.AF_INET else self._control.sendeprt
+            is_ipv4 = self._control.af == socket.AF_INET
+            send_port = self._control.sendport if is_ipv4 else self._control.sendeprt
             try:
-                tell(here, port)
+                send_port(our_host, port)
             except REFUSALS as error:
                 raise DataError(f"no data connection: {error}") from None
-            self._begin(command)
-            listener.settimeout(self._control.seconds())
+            self._start_transfer(command)
+            listener.settimeout(self._control.compute_timeout())
             try:
                 connection, caller = listener.accept()
             except OSError as error:
                 raise DataError(f"no data connection: no call at port {port}") from error
-        if caller[0] != there:
+        if caller[0] != server_host:
             connection.close()
             raise DataError(f"no data connection: {caller[0]} called instead of the server")
-        return self._control.adopt(connection)
+        return self._control.track_socket(connection)
 
-    def _begin(self, command: str) -> None:
-        said = self._control.sendcmd(command)
-        if said.startswith("2"):  # a reply too many, which some servers give before the one that is due
-            said = self._control.getresp()
-        if not said.startswith("1"):
-            raise ReplyError(said)
+    def _start_transfer(self, command: str) -> None:
+        reply = self._control.sendcmd(command)
+        if reply.startswith("2"):  # some servers send one reply too many before this one
+            reply = self._control.getresp()
+        if not reply.startswith("1"):
+            raise ReplyError(reply)

@@ -1,84 +1,25 @@
-"""What an FTP server's words mean: its lists of files, its greeting, and its refusals as our sentences."""
+"""Turns the greeting, the refusals and the faults of an FTP server into sentences with advice."""
 
 from __future__ import annotations
 
-import re
 import ssl
-from stat import S_IFREG, S_IMODE, filemode
-from typing import TYPE_CHECKING
 
 from heatmap.errors import DeadlineError, PublishError, PublishRefused
 from heatmap.publishers.ftp.control import REFUSALS, ClosingError
 from heatmap.system.redaction import holds
 from heatmap.system.texts import make_printable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-SAID_CHARACTERS = 200  # of a server's words, in a sentence of ours
-NAME_CHARACTERS = 60  # of the name it gives itself
+QUOTE_CHARACTERS = 200  # of a server's reply, in a sentence of ours
+NAME_CHARACTERS = 60  # of the server's name for itself
 LATER = "the next run tries again"
 HUNG_UP = "the server hung up"
 WITHHELD = "its words hold the password"
-ITSELF = ("cdir", "pdir")  # the folder that is listed, and the one above
-MODE = re.compile(r"[-l](?:[-r][-w][-xsStT]){3}")
-FACT = re.compile(r"([^\s;=]+)=([^;]*);")
-MODE_FACT = re.compile(r"(?:0o)?([0-7]{1,6})")
 
 
-def names(lines: Iterable[str]) -> list[str]:
-    """Return the bare names in the answer to NLST, which may be paths."""
-    found = (line.rpartition("/")[2] for line in lines)
-    return [name for name in found if name not in ("", ".", "..")]
-
-
-def machine_names(lines: Iterable[str]) -> list[str]:
-    """Return the bare names in the answer to MLSD: `type=file;size=3; name`."""
-    entries = map(machine_entry, lines)
-    return names(name for facts, name in entries if facts.get("type", "").lower() not in ITSELF)
-
-
-def machine_entry(line: str) -> tuple[dict[str, str], str]:
-    """Return the facts of a line of MLSD, by their names in small letters, and what it calls the file.
-
-    Each fact ends with a semicolon, which no value may hold, and one space parts the facts from the name
-    (RFC 3659, section 7.2). A name may hold anything, "; " too. No value may hold a space either, but with
-    proftpd a group may be called "domain users": so the facts do not end at the first space.
-    """
-    facts: dict[str, str] = {}
-    end = 0
-    while fact := FACT.match(line, end):
-        facts.setdefault(fact[1].lower(), fact[2])
-        end = fact.end()
-    rest, _, name = line[end:].partition(" ")
-    if "=" in rest:  # a last fact without its semicolon
-        facts.setdefault(rest.partition("=")[0].lower(), rest.partition("=")[2])
-    return facts, name
-
-
-def mode(lines: Iterable[str], name: str) -> str | None:
-    """Return a file's mode by the answer to LIST, as in `-rw-r--r--`; None where it does not tell."""
-    for line in lines:
-        if line.endswith(" " + name):
-            found = MODE.match(line)
-            return found and found[0]
-    return None
-
-
-def machine_mode(lines: Iterable[str], name: str) -> str | None:
-    """Return the same by the answer to MLSD, which need not tell it either."""
-    for line in lines:
-        facts, path = machine_entry(line)
-        if path.rpartition("/")[2] == name:
-            found = MODE_FACT.fullmatch(facts.get("unix.mode", ""))
-            return found and filemode(S_IFREG | S_IMODE(int(found[1], 8)))
-    return None
-
-
-def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: str) -> str:
-    """Say what a server calls itself, and what it can and cannot do. `modes` is what it does about them."""
+def describe_server(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: str) -> str:
+    """Return in words a server's name for itself, and what it can and cannot do. `modes`: in words, too."""
     lines = (line[4:].strip(" -*=#") for line in greeting.split("\n"))
-    name = _printable(next(filter(None, lines), "no name"))[:NAME_CHARACTERS]
+    name = _make_one_line(next(filter(None, lines), "no name"))[:NAME_CHARACTERS]
     return ", ".join(
         [
             f'an FTP server that calls itself "{name}"',
@@ -91,32 +32,32 @@ def description(greeting: str, *, tls: str | None, sizes: bool, machine_lists: b
 
 
 def quote_reply(error: BaseException, secret: str | None) -> str:
-    """Return what went wrong in the server's words or the system's, in one line.
+    """Return the server's reply, or the system's message, in one line.
 
-    Words that hold the secret are withheld as a whole: a gap in a sentence would tell what is missing there.
+    A text that holds the secret is withheld as a whole: a gap in it would show what is missing.
     """
     if isinstance(error, DeadlineError):
-        return str(error)  # our words alone
+        return str(error)  # our own text
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, EOFError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return HUNG_UP
     if isinstance(error, ssl.SSLCertVerificationError):
-        words = error.verify_message
+        text = error.verify_message
     elif isinstance(error, ssl.SSLError):
-        reason = getattr(error, "reason", None)  # OpenSSL's; its sentence also tells of lines of C
-        words = reason.lower().replace("_", " ") if reason else str(error)
+        reason = getattr(error, "reason", None)  # of OpenSSL; its message also names lines of C code
+        text = reason.lower().replace("_", " ") if reason else str(error)
     elif isinstance(error, OSError):
-        words = error.strerror or str(error)
+        text = error.strerror or str(error)
     else:
-        words = str(error)
-    if holds(words, [secret]):
+        text = str(error)
+    if holds(text, [secret]):
         return WITHHELD
-    return _printable(words)[:SAID_CHARACTERS] or type(error).__name__
+    return _make_one_line(text)[:QUOTE_CHARACTERS] or type(error).__name__
 
 
-def explain(error: BaseException, name: str, step: str, what: str, secret: str | None) -> PublishError:
-    """Return a fault at a step as a sentence. `what` is the file or folder the step was about."""
+def describe_error(error: BaseException, name: str, step: str, path: str, secret: str | None) -> PublishError:
+    """Return a fault at a step as a sentence. `path` is the file or folder of the step."""
     why = quote_reply(error, secret)
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = "check the host's name, or give the authority that signed it as ca_file"
@@ -127,12 +68,12 @@ def explain(error: BaseException, name: str, step: str, what: str, secret: str |
         )
     if isinstance(error, REFUSALS) and step in REFUSED:
         return PublishRefused(f"{name}: {REFUSED[step].format(why=why)}")
-    broken = isinstance(error, ssl.SSLError) and why != HUNG_UP
-    if step == "tls" and broken:
+    is_tls_error = isinstance(error, ssl.SSLError) and why != HUNG_UP
+    if step == "tls" and is_tls_error:
         advice = "check that port and `implicit` are those of the server, and that it speaks TLS 1.2 or newer"
         return PublishRefused(f"{name}: no TLS connection ({why}), and without it nothing is sent: {advice}")
-    advice = ANSWERED.get(step, LATER) if isinstance(error, REFUSALS) else LATER
-    sentence = FAILED[step].format(what=what or "the login folder", why=why)
+    advice = REFUSAL_ADVICE.get(step, LATER) if isinstance(error, REFUSALS) else LATER
+    sentence = FAILED[step].format(path=path or "the login folder", why=why)
     return PublishError(
         f"{name}: {sentence}" if step in {"connect", "greeting"} else f"{name}: {sentence}: {advice}"
     )
@@ -150,16 +91,16 @@ FAILED = {
     "login": "the login failed ({why})",
     "protect": "the data cannot be protected ({why})",
     "find": "the login folder cannot be found ({why})",
-    "enter": "the folder {what} cannot be entered or made ({why})",
-    "look": "the size of {what} cannot be had ({why})",
-    "read": "{what} cannot be read back ({why})",
-    "store": "nothing can be stored in {what} ({why})",
-    "rename": "{what} cannot be replaced, as nothing can be renamed ({why})",
-    "replace": "{what} cannot be replaced by renaming ({why})",
-    "delete": "{what} cannot be deleted ({why})",
-    "list": "the files in {what} cannot be listed ({why})",
+    "enter": "the folder {path} cannot be entered or made ({why})",
+    "look": "the size of {path} cannot be had ({why})",
+    "read": "{path} cannot be read back ({why})",
+    "store": "nothing can be stored in {path} ({why})",
+    "rename": "{path} cannot be replaced, as nothing can be renamed ({why})",
+    "replace": "{path} cannot be replaced by renaming ({why})",
+    "delete": "{path} cannot be deleted ({why})",
+    "list": "the files in {path} cannot be listed ({why})",
 }
-ANSWERED = {  # what to do where the server refused in words; else a connection failed, and another may not
+REFUSAL_ADVICE = {  # if the server refused; else the connection failed, and the next one may not
     "enter": "make it, and let the user write there",
     "read": 'let the user read there, or set verify = "size"',
     "store": (
@@ -173,5 +114,5 @@ ANSWERED = {  # what to do where the server refused in words; else a connection 
 }
 
 
-def _printable(words: str) -> str:
-    return " ".join(make_printable(words).split())
+def _make_one_line(text: str) -> str:
+    return " ".join(make_printable(text).split())

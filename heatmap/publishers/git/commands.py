@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from heatmap.system.deadline import Deadline
 
-LOWEST = (2, 31)  # the first version of git that reads configuration from the environment
+LOWEST_VERSION = (2, 31)  # the first version of git that reads configuration from the environment
 REMOTE = "heatmap"  # the remote's name here; it has no fetch refspec, so git writes no tracking branches
-ELSEWHERE = (  # variables that make git use another repository, index or folder of objects
+REDIRECTING_VARIABLES = (  # variables that make git use another repository, index or folder of objects
     "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_CONFIG", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
 )  # fmt: skip
@@ -73,15 +73,16 @@ class Git:
         self._deadline = deadline
         self._secrets: set[str] = set()  # parts of the remote's address
         self._environment = {
-            name: value for name, value in secrets.child_environment().items() if name not in ELSEWHERE
+            name: value
+            for name, value in secrets.child_environment().items()
+            if name not in REDIRECTING_VARIABLES
         }
         self._environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         self.version = self.step("be run", "version").removeprefix("git version ")
         version = re.match(r"(\d+)\.(\d+)", self.version)
-        if version is None or (int(version[1]), int(version[2])) < LOWEST:
-            raise PublishImpossible(
-                f"{repository.name}: git is {self.version}: install {LOWEST[0]}.{LOWEST[1]} or newer"
-            )
+        if version is None or (int(version[1]), int(version[2])) < LOWEST_VERSION:
+            lowest = ".".join(map(str, LOWEST_VERSION))
+            raise PublishImpossible(f"{repository.name}: git is {self.version}: install {lowest} or newer")
         self._folder = os.path.join(repository.path, self._find_folder())
         self._configure()
         self._make_store()
@@ -91,7 +92,7 @@ class Git:
         try:
             return self.run(*arguments, content=content, index=index)
         except GitFailed as failure:
-            raise self.explain(failure, action) from None
+            raise self.describe_error(failure, action) from None
 
     def run(self, *arguments: str, content: bytes = b"", index: str | None = None) -> str:
         """Return the output of a command, without its last line break. Raises GitFailed, PublishError.
@@ -130,9 +131,9 @@ class Git:
             raise GitFailed(redact(message, self._secrets), redact(output, self._secrets))
         return output
 
-    def explain(self, failure: GitFailed, action: str) -> PublishError:
+    def describe_error(self, failure: GitFailed, action: str) -> PublishError:
         """Return the error of a command that failed. `action`: what git could not do."""
-        return messages.explain(self.repository.name, self.repository.path, failure.stderr, action)
+        return messages.describe_error(self.repository.name, self.repository.path, failure.stderr, action)
 
     def prune(self, commit: str) -> None:
         """Delete old objects that `commit` does not need. If that fails, they stay."""
@@ -153,7 +154,9 @@ class Git:
         try:
             return self.run("rev-parse", "--git-common-dir")
         except GitFailed as failure:
-            raise messages.no_repository(self.repository.name, self.repository.path, failure.stderr) from None
+            raise messages.make_missing_repository_error(
+                self.repository.name, self.repository.path, failure.stderr
+            ) from None
 
     def _configure(self) -> None:
         """Configure the remote, the committer and ssh for later commands; the user's own values hold."""
@@ -191,12 +194,12 @@ class Git:
                 f"{self.repository.name}: the repository has no remote {self.repository.remote!r}: "
                 f"name one that `git -C {quote(self.repository.path)} remote` shows, or set push = false"
             ) from None
-        self._secrets |= messages.secrets(url)
+        self._secrets |= messages.find_secrets(url)
         return url
 
     def _make_store(self) -> None:
         try:
-            self._store = store.make(self._folder)
+            self._store = store.make_store(self._folder)
         except OSError as error:
             kind = PublishRefused if isinstance(error, PermissionError) else PublishError
             folder = os.path.join(self._folder, store.FOLDERS[1])

@@ -54,7 +54,7 @@ TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
 UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
 
 
-def secrets(url: str) -> set[str]:
+def find_secrets(url: str) -> set[str]:
     """Return the parts of a remote's address that may be secret: password, token as a user name, query."""
     from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -70,13 +70,13 @@ def secrets(url: str) -> set[str]:
     return {form for value in values for form in (value, unquote(value)) if form}
 
 
-def explain(name: str, path: str, stderr: str, action: str) -> PublishError:
+def describe_error(name: str, path: str, stderr: str, action: str) -> PublishError:
     """Return the error of a git command that failed. `action`: what git could not do."""
     lock = LOCK.search(stderr)
     if lock:
         return _explain_lock(name, f"git cannot {action}", lock[1])
-    reason = quoted(stderr)
-    advice = _find_local_advice(stderr) or (action != REACH and damage_advice(path, stderr))
+    reason = quote_message(stderr)
+    advice = _find_local_advice(stderr) or (action != REACH and find_damage_advice(path, stderr))
     if advice:
         return PublishImpossible(f"{name}: git cannot {action} ({reason}): {advice}")
     if REFUSED.search(stderr):
@@ -89,12 +89,12 @@ def explain(name: str, path: str, stderr: str, action: str) -> PublishError:
     return PublishError(f"{name}: git cannot {action} ({reason}): the next run tries again")
 
 
-def damage_advice(path: str, stderr: str) -> str:
+def find_damage_advice(path: str, stderr: str) -> str:
     """Return the advice for a damaged object in the checkout's repository; "" if git reports none."""
     return f"an object in the repository {path} is damaged: clone it anew" if DAMAGED.search(stderr) else ""
 
 
-def no_branch_tip(name: str, branch: str) -> PublishImpossible:
+def make_missing_tip_error(name: str, branch: str) -> PublishImpossible:
     """Return the error for a branch whose file is empty, as it may be after a power cut."""
     return PublishImpossible(
         f"{name}: the branch {branch} is damaged in the remote repository, for it names no commit: delete or "
@@ -102,19 +102,20 @@ def no_branch_tip(name: str, branch: str) -> PublishImpossible:
     )
 
 
-def no_repository(name: str, path: str, stderr: str) -> PublishImpossible:
+def make_missing_repository_error(name: str, path: str, stderr: str) -> PublishImpossible:
     """Return the error for a folder that git does not accept as a checkout."""
     git_folder = os.path.join(path, ".git")
     advice = _find_local_advice(stderr)
     if not advice and os.path.lexists(git_folder):
         is_readable = os.access(git_folder, os.R_OK | os.X_OK)
         advice = "it is damaged: clone it anew" if is_readable else f"let this user read {git_folder}"
+    reason = quote_message(stderr)
     return PublishImpossible(
-        f"{name}: there is no repository that git can use ({quoted(stderr)}): {advice or 'clone it there'}"
+        f"{name}: there is no repository that git can use ({reason}): {advice or 'clone it there'}"
     )
 
 
-def rejected(name: str, branch: str, rejection: str, stderr: str) -> PublishError:
+def make_rejection_error(name: str, branch: str, rejection: str, stderr: str) -> PublishError:
     """Return the error of a rejected push. `rejection`: the line of its output that begins with "!"."""
     conflict, lock = NAME_TAKEN.search(stderr), LOCK.search(stderr)
     if conflict:
@@ -124,11 +125,11 @@ def rejected(name: str, branch: str, rejection: str, stderr: str) -> PublishErro
         )
     if lock:
         return _explain_lock(name, f"the branch {branch} cannot be changed", lock[1])
-    reason = quoted("!" + rejection.rpartition("\t")[2]).removeprefix("!")
+    reason = quote_message("!" + rejection.rpartition("\t")[2]).removeprefix("!")
     sentence = f"{name}: the push is not accepted ({reason})"
     if UNWRITABLE.search(rejection + stderr):
         line = next((line for line in stderr.splitlines() if UNWRITABLE.search(line)), "")
-        detail = f" ({quoted(line)})" if line else ""
+        detail = f" ({quote_message(line)})" if line else ""
         advice = f"let this user write in the remote repository{detail}, or make room there"
         return PublishError(f"{sentence}: {advice}")
     if "branch is currently checked out" in rejection:
@@ -145,7 +146,7 @@ def rejected(name: str, branch: str, rejection: str, stderr: str) -> PublishErro
     return PublishImpossible(f"{sentence}: {advice}")
 
 
-def stuck(name: str, branch: str, stderr: str) -> PublishError:
+def make_failed_push_error(name: str, branch: str, stderr: str) -> PublishError:
     """Return the error of a push that changed nothing, although nobody else pushed."""
     lock = LOCK.search(stderr)
     problem = f"the branch {branch} cannot be changed"
@@ -153,8 +154,8 @@ def stuck(name: str, branch: str, stderr: str) -> PublishError:
         return _explain_lock(name, problem, lock[1])
     if UNWRITABLE.search(stderr):
         advice = "let this user write in the remote repository, or make room there"
-        return PublishError(f"{name}: {problem} ({quoted(stderr)}): {advice}")
-    return PublishError(f"{name}: {problem} ({quoted(stderr)}): the next run tries again")
+        return PublishError(f"{name}: {problem} ({quote_message(stderr)}): {advice}")
+    return PublishError(f"{name}: {problem} ({quote_message(stderr)}): the next run tries again")
 
 
 def _explain_lock(name: str, problem: str, lock: str) -> PublishError:
@@ -166,7 +167,7 @@ def _explain_lock(name: str, problem: str, lock: str) -> PublishError:
     )
 
 
-def quoted(stderr: str) -> str:
+def quote_message(stderr: str) -> str:
     """Return the line of git's message that says most, without a user name or password in an address."""
     lines = [line.strip() for line in stderr.splitlines() if not UNUSED_ADVICE.match(line)]
     causes = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]

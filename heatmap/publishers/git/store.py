@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 FOLDERS = ("heatmap", "heatmap/objects", "heatmap/objects/info")  # in the repository's own folder
 ALTERNATES = b"../../objects\n"  # the path from here to the repository's objects
-KEPT_SECONDS = 3600  # the least age of an object that is deleted: runs at the same time may need younger ones
+MIN_AGE_SECONDS = (
+    3600  # the least age of an object that is deleted: runs at the same time may need younger ones
+)
 CHUNK_BYTES = 1 << 20
 MOST_HEADER_BYTES = 32  # the kind and the size before an object's content
 FAN_OUT = re.compile(r"[0-9a-f]{2}")
@@ -29,7 +31,7 @@ NAME = re.compile(r"[0-9a-f]{38}|[0-9a-f]{62}")  # together with the folder's na
 HEADER = re.compile(rb"(?:blob|tree|commit|tag) (\d+)\0")
 
 
-def make(repository: str) -> str:
+def make_store(repository: str) -> str:
     """Make the folder of objects in a repository's own folder, if it is missing, and return its path.
 
     If a file stands in place of a folder, or the list of alternates is wrong, it is replaced: only this
@@ -73,7 +75,7 @@ def remove_unneeded(store: str, needed: Collection[str]) -> None:
         for name in names:
             path = os.path.join(folder, name)
             is_needed = os.path.basename(folder) + name in needed or os.path.basename(folder) == "info"
-            if not is_needed and time.time() - os.stat(path).st_mtime > KEPT_SECONDS:
+            if not is_needed and time.time() - os.stat(path).st_mtime > MIN_AGE_SECONDS:
                 os.unlink(path)
 
 

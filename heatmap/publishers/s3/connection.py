@@ -1,8 +1,8 @@
-"""One session with an S3 store: signed requests, each answered within its time.
+"""The primitive steps on an S3 store: signed requests, each bounded in time.
 
 Loads requests, which the sources load too, and requests-aws4auth, which signs: 10 ms and 0.1 MB more. minio
-brings 20 MB and 70 ms, boto3 ten times that and checksums that some stores refuse; obstore, quick, has 16 MB
-of machine code, cannot be interrupted, and tells a refusal only in prose meant for its debugger.
+costs 20 MB and 70 ms; boto3 ten times as much, and it adds checksums that some stores refuse. obstore is
+fast, but has 16 MB of machine code, cannot be interrupted, and reports refusals only as text for debugging.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from urllib3.exceptions import HTTPError
 
 from heatmap.publishers import options
 from heatmap.publishers.connection import Hidden, NotFound
-from heatmap.publishers.s3.errors import explain
-from heatmap.publishers.s3.requests import InterruptibleRequest, S3Error, TooLong
+from heatmap.publishers.s3.errors import describe_error
+from heatmap.publishers.s3.requests import InterruptibleRequest, S3Error, TooLongError
 from heatmap.system.http.sessions import Session
 from heatmap.system.redaction import redact
 
@@ -41,15 +41,15 @@ CONTENT_TYPES = {
 }
 OTHER_CONTENT = "application/octet-stream"
 OK = (200, 204, 206)
-EMPTY = 416  # to who asks for the beginning of what holds nothing
+EMPTY = 416  # the answer to a request for the beginning of an empty file
 
 
 class S3Connection:
-    """A `steps.Session` with a bucket. Paths are keys; one request replaces a file in one step."""
+    """A `Connection` to a bucket. Paths are keys. One request replaces a file in one step."""
 
     atomic = True
-    made = ()  # folders are parts of names here
-    faults = (OSError, ValueError, HTTPError, S3Error, TooLong)  # a requests.RequestException is an OSError
+    new_folders = ()  # a store has no folders: they are parts of names
+    faults = (OSError, ValueError, HTTPError, S3Error, TooLongError)  # RequestException is an OSError
 
     def __init__(self, bucket: Bucket, keys: Keys, deadline: Deadline) -> None:
         """Prepare, without connecting."""
@@ -57,10 +57,10 @@ class S3Connection:
         self._keys = keys
         self._deadline = deadline
         self._step = "connect to"
-        self._what = ""
+        self._path = ""
         self._server = ""
-        self._stored: set[str] = set()
-        self._question: InterruptibleRequest | None = None
+        self._stored_paths: set[str] = set()
+        self._request: InterruptibleRequest | None = None
         self._http = Session()
 
     def open(self) -> None:
@@ -71,31 +71,31 @@ class S3Connection:
         self._http.auth = AWS4Auth(identity, secret, self._bucket.region, "s3", session_token=token)
 
     def size(self, path: str) -> int | None:
-        """Return a file's size. Raises Missing, and Hidden for one that visitors get with other headers."""
-        self._step, self._what = "look at", path
+        """Return a file's size. Raises NotFound; Hidden if visitors get the file with other headers."""
+        self._step, self._path = "look at", path
         try:
-            answer = self._ask("HEAD", path)
+            response = self._send("HEAD", path)
         except S3Error as refusal:
-            # Without the right to list a bucket a store hides what is missing behind 403, and the answer to
-            # HEAD never has words: those to the PUT that follows tell what is wrong.
-            if refusal.status == 404 or (refusal.status < 500 and path not in self._stored):
+            # If the user may not list the bucket, the answer for a missing file is 403. The answer to HEAD
+            # has no message: the one to the next PUT says what is wrong.
+            if refusal.status == 404 or (refusal.status < 500 and path not in self._stored_paths):
                 raise NotFound from None
             raise
-        length = answer.headers.get("Content-Length", "")
+        length = response.headers.get("Content-Length", "")
         size = int(length[:15]) if length.isascii() and length.isdigit() else None
-        if path not in self._stored and any(
-            _plain(answer.headers.get(name, "")) != _plain(value)
-            for name, value in self._headers(path).items()
+        if path not in self._stored_paths and any(
+            _normalize(response.headers.get(name, "")) != _normalize(value)
+            for name, value in self._make_headers(path).items()
         ):
             raise Hidden(size)
         return size
 
-    def read(self, path: str, most: int | None = None) -> bytes:
-        """Return what a file holds, or its first `most` bytes."""
-        self._step, self._what = "read", path
-        part = {"Range": f"bytes=0-{most - 1}"} if most else None
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:
+        """Return a file's content, or its first `max_bytes` bytes. Raises NotFound."""
+        self._step, self._path = "read", path
+        range_header = {"Range": f"bytes=0-{max_bytes - 1}"} if max_bytes else None
         try:
-            return self._ask("GET", path, headers=part).content
+            return self._send("GET", path, headers=range_header).content
         except S3Error as refusal:
             if refusal.code == "NoSuchKey":
                 raise NotFound from None
@@ -104,57 +104,57 @@ class S3Connection:
             raise
 
     def put(self, path: str, content: bytes) -> None:
-        """Store a file, with the headers that visitors are to get."""
-        self._step, self._what = "store", path
-        self._ask("PUT", path, content, self._headers(path))
-        self._stored.add(path)
+        """Store a file, with the headers that visitors must get."""
+        self._step, self._path = "store", path
+        self._send("PUT", path, content, self._make_headers(path))
+        self._stored_paths.add(path)
 
-    def replace(self, temporary: str, path: str) -> None:
-        """Never: `put` does it."""
+    def rename_over(self, temporary: str, path: str) -> None:
+        """Not used: `put` replaces a file."""
         raise NotImplementedError
 
     def remove(self, path: str) -> None:
-        """Delete a file; a store does not tell whether there was one."""
-        self._step, self._what = "delete", path
+        """Delete a file. Stores do not report whether it existed."""
+        self._step, self._path = "delete", path
         try:
-            self._ask("DELETE", path)
+            self._send("DELETE", path)
         except S3Error as refusal:
             if refusal.code == "NoSuchKey":
                 raise NotFound from None
             raise
 
-    def names(self, folder: str) -> Sequence[str]:
+    def list_names(self, folder: str) -> Sequence[str]:
         """Return the bare names in a folder, at most the store's first thousand."""
-        self._step, self._what = "list", folder
+        self._step, self._path = "list", folder
         prefix = f"{folder}/" if folder else ""
         query = f"?delimiter=%2F&list-type=2&prefix={quote(prefix, safe='')}"
-        text = self._ask("GET", "", query=query).text
+        text = self._send("GET", "", query=query).text
         return [unescape(key).removeprefix(prefix) for key in re.findall(r"<Key>(.*?)</Key>", text)]
 
     def describe(self) -> str:
-        """Say which store this is."""
+        """Return in words which store this is."""
         server = redact(self._server, (self._keys.secret, self._keys.token))
         server = server if server.isprintable() else ""
         return f"{server[:80] or 'an S3 store'}; each file is replaced in one step"
 
-    def explain(self, error: BaseException) -> PublishError:
+    def describe_error(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence."""
-        return explain(error, self._bucket, self._keys, f"{self._step} {self._what}".strip())
+        return describe_error(error, self._bucket, self._keys, f"{self._step} {self._path}".strip())
 
     def abort(self) -> None:
-        """Wake who waits for an answer."""
-        if self._question is not None:
-            self._question.abort()
+        """End the wait for a response."""
+        if self._request is not None:
+            self._request.abort()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._http.close()
 
-    def _headers(self, path: str) -> dict[str, str]:
+    def _make_headers(self, path: str) -> dict[str, str]:
         kind = CONTENT_TYPES.get(path.rpartition(".")[2].lower(), OTHER_CONTENT)
         return {"Content-Type": kind, "Cache-Control": self._bucket.cache_control}
 
-    def _ask(
+    def _send(
         self,
         method: str,
         path: str,
@@ -162,31 +162,31 @@ class S3Connection:
         headers: dict[str, str] | None = None,
         query: str = "",
     ) -> S3Response:
-        """Return the store's answer. Raises Refusal, or what asking raises."""
+        """Send a request and return the response. Raises S3Error for an error status; other faults."""
         timeout = self._bucket.timeout_seconds
-        sent = len(content or b"")
-        # To send it all at once, and then to hear of it, each has the time of the whole.
-        seconds = self._deadline.timeout(options.allowance(timeout, sent))
+        sent_bytes = len(content or b"")
+        # requests limits sending and waiting apart: each may take the time of the whole.
+        seconds = self._deadline.timeout(options.allowed_seconds(timeout, sent_bytes))
         url = f"{self._bucket.url}/{quote(path, safe='/~')}{query}"
-        # The file goes with each request: what a session has gives way to variables of the environment.
-        asked = {"Accept-Encoding": "identity", **(headers or {})}
-        self._question = InterruptibleRequest(
+        # `verify` goes with each request: variables of the environment override the one of a session.
+        request_headers = {"Accept-Encoding": "identity", **(headers or {})}
+        self._request = InterruptibleRequest(
             lambda: self._http.request(
                 method,
                 url,
                 data=content,
-                headers=asked,
+                headers=request_headers,
                 timeout=seconds,
                 verify=self._bucket.ca_file,
             )
         )
-        answer = self._question.answer(timeout, sent, self._deadline)
-        self._server = answer.headers.get("Server", "")
-        if answer.status not in OK:
-            raise S3Error(answer)
-        return answer
+        response = self._request.get_response(timeout, sent_bytes, self._deadline)
+        self._server = response.headers.get("Server", "")
+        if response.status not in OK:
+            raise S3Error(response)
+        return response
 
 
-def _plain(header: str) -> str:
-    """Return a header as stores compare it."""
+def _normalize(header: str) -> str:
+    """Return a header in the form in which stores compare it."""
     return header.replace(" ", "").lower()

@@ -1,4 +1,4 @@
-"""Publishes into a bucket of Amazon S3, or of any store that speaks its language."""
+"""Publishes into a bucket of Amazon S3, or of any store with the same protocol."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ if TYPE_CHECKING:
 
 ADDRESSING = ("path", "virtual")
 ID_VARIABLE = "AWS_ACCESS_KEY_ID"
-SECRET = "secret_access_key"  # noqa: S105 -- how the configuration's keys for it begin
-SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 -- a variable's name
+SECRET = "secret_access_key"  # noqa: S105 -- the beginning of configuration keys
+SECRET_VARIABLE = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 -- the name of a variable
 TOKEN_VARIABLE = "AWS_SESSION_TOKEN"  # noqa: S105 -- the same
-NO_CACHE = "no-cache"  # a browser may keep the page, but asks each time whether it is still the newest
+NO_CACHE = "no-cache"  # a browser may store the page, but asks each time whether it is still the newest
 
 
 @dataclass(frozen=True, slots=True)
 class S3Publisher(Remote):
     """A bucket and the folder in it: `s3://bucket/folder`.
 
-    `endpoint_url` is the store's own address; None: Amazon's for the region. `addressing` says where the
-    bucket stands in an address: "path" (https://host/bucket) or "virtual" (https://bucket.host).
-    `access_key_id` None: the variable AWS_ACCESS_KEY_ID; without any `secret_access_key_...`:
-    AWS_SECRET_ACCESS_KEY. `cache_control` is sent to visitors with each file. `ca_file` holds the
-    authorities to trust, in PEM; None: the usual ones. `timeout_seconds` bounds each request, once for each
-    64 KiB that it carries.
+    `endpoint_url` is the store's own address; None: Amazon's for the region. `addressing` is the place of the
+    bucket in an address: "path" (https://host/bucket) or "virtual" (https://bucket.host). `access_key_id`
+    None: the variable AWS_ACCESS_KEY_ID. Without any `secret_access_key_...`: AWS_SECRET_ACCESS_KEY. Visitors
+    get `cache_control` with each file. `ca_file` holds the certificates of the trusted authorities, in PEM;
+    None: the usual ones. `timeout_seconds` limits each request, and is added for each 64 KiB that it carries.
     """
 
     url: str
@@ -54,16 +53,16 @@ class S3Publisher(Remote):
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
-        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
+        """Raise ConfigError with a sentence for each value that is not valid."""
+        problems = options.find_problems(self.verify, self.replace, self.timeout_seconds)
         try:
-            where = address.parse(self.url)
-            if where.user is not None or where.port is not None or where.folder.startswith("/"):
+            bucket = address.parse(self.url)
+            if bucket.user is not None or bucket.port is not None or bucket.folder.startswith("/"):
                 problems.append("url must be s3://bucket/folder: the server's address goes into endpoint_url")
         except ConfigError as error:
             problems.extend(error.problems)
         if self.endpoint_url is not None:
-            problems.extend(_endpoint_problems(self.endpoint_url))
+            problems.extend(_find_endpoint_problems(self.endpoint_url))
         if self.addressing not in ADDRESSING:
             problems.append(f"addressing must be one of {', '.join(ADDRESSING)}")
         if not self.region or not self.region.replace("-", "").isalnum() or not self.region.isascii():
@@ -76,26 +75,26 @@ class S3Publisher(Remote):
 
     @property
     def replace(self) -> str:
-        """A file takes another's place in one step, as it arrives."""
+        """A store replaces a file in one step when the new one has arrived."""
         return "rename"
 
     def problems(self) -> Sequence[str]:
-        """Say what is missing: the library, a key, the file of authorities."""
+        """Return a sentence for each thing that is missing: the library, a key, the file of certificates."""
         from importlib.util import find_spec
 
-        found = []
+        problems = []
         if find_spec("requests_aws4auth") is None:
-            found.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
+            problems.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
         if not self._access_key_id:
-            found.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
-        found += secrets.problems(*self._secret_places, what=SECRET)
-        found += secrets.problems(self._token_variable, None, what="session_token")
+            problems.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
+        problems += secrets.problems(*self._secret_places, what=SECRET)
+        problems += secrets.problems(self._token_variable, None, what="session_token")
         if self.ca_file and not self.ca_file.is_file():
-            found.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
-        return found
+            problems.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
+        return problems
 
-    def session(self, deadline: Deadline) -> Connection:
-        """Return a new session, not yet open. Raises PublishError where a key cannot be had."""
+    def make_connection(self, deadline: Deadline) -> Connection:
+        """Return a new connection that is not open yet. Raises PublishError if a key cannot be read."""
         from heatmap.publishers import secret
         from heatmap.publishers.s3.connection import S3Connection
         from heatmap.publishers.s3.requests import Bucket, Keys
@@ -124,8 +123,8 @@ class S3Publisher(Remote):
         china = ".cn" if self.region.startswith("cn-") else ""
         endpoint = (self.endpoint_url or f"https://s3.{self.region}.amazonaws.com{china}").rstrip("/")
         if self.addressing == "virtual":
-            scheme, _, rest = endpoint.partition("://")
-            return f"{scheme}://{self.bucket}.{rest}"
+            scheme, _, host = endpoint.partition("://")
+            return f"{scheme}://{self.bucket}.{host}"
         return f"{endpoint}/{self.bucket}"
 
     @property
@@ -134,17 +133,17 @@ class S3Publisher(Remote):
 
     @property
     def _secret_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:
-        named = (self.secret_access_key_env, self.secret_access_key_file, self.secret_access_key_command)
-        return (SECRET_VARIABLE, None, None) if named == (None, None, None) else named
+        places = (self.secret_access_key_env, self.secret_access_key_file, self.secret_access_key_command)
+        return (SECRET_VARIABLE, None, None) if places == (None, None, None) else places
 
     @property
     def _token_variable(self) -> str | None:
-        """The variable of what temporary keys have beside their secret, if they come by the usual ones."""
-        usual = self._secret_places[0] == SECRET_VARIABLE and os.environ.get(TOKEN_VARIABLE)
-        return TOKEN_VARIABLE if usual else None
+        """The variable of the token of temporary keys; None if the keys are not in the usual variables."""
+        is_usual = self._secret_places[0] == SECRET_VARIABLE and os.environ.get(TOKEN_VARIABLE)
+        return TOKEN_VARIABLE if is_usual else None
 
 
-def _endpoint_problems(url: str) -> list[str]:
+def _find_endpoint_problems(url: str) -> list[str]:
     from urllib.parse import urlsplit
 
     if not is_web_address(url, may_login=True):

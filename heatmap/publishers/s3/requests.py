@@ -1,4 +1,4 @@
-"""One question to an S3 store, and its answer: in time, as it came, and not more than memory has room for."""
+"""One request to an S3 store and its response: bounded in time and in size, the content as it came."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from heatmap.system.deadline import Deadline
 
-CHUNK_BYTES = 16 * 1024  # what is read at once
-LONGEST_READ = 10_000  # bytes of a refusal that are looked at
+CHUNK_BYTES = 16 * 1024  # of one read
+LONGEST_READ = 10_000  # bytes of an error response that are parsed
 
 
 class S3Response(NamedTuple):
-    """What the store answered. `content` is unpacked by nobody: a few bytes can unpack to gigabytes."""
+    """A response. `content` is never decompressed: a few bytes can decompress to gigabytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,26 +32,26 @@ class S3Response(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The content, as far as it is text."""
+        """The content, decoded as UTF-8."""
         return self.content.decode(errors="replace")
 
 
 class Keys(NamedTuple):
-    """What a request is signed with. `token`: only temporary keys have one."""
+    """The keys that sign a request. `token` None: the keys are not temporary."""
 
     identity: str
     secret: str
     token: str | None
 
     def __repr__(self) -> str:
-        """Return it without anything secret."""
+        """Return it without secrets."""
         return f"Keys({self.identity!r})"
 
 
 class Bucket(NamedTuple):
-    """A bucket and how it is reached. `target` is what messages call it; `url` has no slash at its end.
+    """A bucket, and how it is reached. `target` is its name in messages. `url` has no slash at its end.
 
-    `ca_file` None: the usual authorities. `cache_control` is sent to visitors with each file.
+    `ca_file` None: the usual authorities. Visitors get `cache_control` with each file.
     """
 
     target: str
@@ -63,47 +63,47 @@ class Bucket(NamedTuple):
     timeout_seconds: float
 
 
-class TooLong(Exception):
-    """The store's answer is longer than any page."""
+class TooLongError(Exception):
+    """The response is longer than any page."""
 
 
 class S3Error(Exception):
-    """The store answered something other than done."""
+    """The response has an error status. `code`, `region`, `host`: "" if the store does not name them."""
 
-    def __init__(self, answer: S3Response) -> None:
-        text = answer.content[:LONGEST_READ].decode(errors="replace")
-        self.status = answer.status
-        self.code = _tag("Code", text)
-        self.region = answer.headers.get("x-amz-bucket-region", "") or _tag("Region", text)
-        self.host = _host(answer.headers.get("Location", "")) or _tag("Endpoint", text)
-        said = (str(self.status), self.code, _tag("Message", text))
-        super().__init__(" ".join(word for word in said if word))
+    def __init__(self, response: S3Response) -> None:
+        text = response.content[:LONGEST_READ].decode(errors="replace")
+        self.status = response.status
+        self.code = _read_tag("Code", text)
+        self.region = response.headers.get("x-amz-bucket-region", "") or _read_tag("Region", text)
+        self.host = _read_host(response.headers.get("Location", "")) or _read_tag("Endpoint", text)
+        parts = (str(self.status), self.code, _read_tag("Message", text))
+        super().__init__(" ".join(part for part in parts if part))
 
 
 class InterruptibleRequest:
     """A request in a thread of its own.
 
-    No timeout of a socket ends a name server's silence, or an answer of one byte a second.
+    No timeout of a socket ends the wait for a silent name server, or a response of one byte per second.
     """
 
-    def __init__(self, ask: Callable[[], requests.Response]) -> None:
-        """Start the request; `ask` returns an answer of which nothing was read beyond its headers."""
-        self._ask = ask
+    def __init__(self, send: Callable[[], requests.Response]) -> None:
+        """Start the request. `send` sends it and returns a response of which only the headers were read."""
+        self._send = send
         self._response: requests.Response | None = None  # while it is being read
-        self._received = 0
+        self._received_bytes = 0
         self._is_given_up = False
         self._started_at = time.monotonic()
         self._job = Job(self._fetch, "heatmap-s3")
 
-    def answer(self, seconds: float, sent: int, deadline: Deadline) -> S3Response:
-        """Return the answer. Raises what asking raises, TimeoutError, DeadlineError.
+    def get_response(self, timeout_seconds: float, sent_bytes: int, deadline: Deadline) -> S3Response:
+        """Return the response. Raises the errors of `send`, TimeoutError, DeadlineError.
 
-        It may take `seconds`, and as long again for each block of the `sent` bytes and of those received.
+        It may take `timeout_seconds`, and as long again for each block of bytes that are sent or received.
         """
         try:
             while True:
-                most = options.allowance(seconds, sent + self._received)
-                left = self._started_at + most - time.monotonic()
+                limit = options.allowed_seconds(timeout_seconds, sent_bytes + self._received_bytes)
+                left = self._started_at + limit - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
                 if self._job.wait(deadline.timeout(left)):
@@ -113,38 +113,38 @@ class InterruptibleRequest:
             abort(self._response)  # the thread ends soon, if it has not
 
     def abort(self) -> None:
-        """Wake who waits for the answer; the thread that asked is left behind."""
+        """End the wait for the response. The request's thread is left behind."""
         self._job.fail(TimeoutError("the run's time is over"))
 
     def _fetch(self) -> S3Response:
-        response = self._response = self._ask()
+        response = self._response = self._send()
         with response:
             if self._is_given_up:
                 raise TimeoutError
-            content = self._content(response)
+            content = self._read_content(response)
             self._response = None
-            response.raw.release_conn()  # for the next question
+            response.raw.release_conn()  # for the next request
         return S3Response(response.status_code, response.headers, content)
 
-    def _content(self, response: requests.Response) -> bytes:
+    def _read_content(self, response: requests.Response) -> bytes:
         content = bytearray()
         for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
             content += chunk
-            self._received = len(content)
-            if self._received > address.MAX_BYTES:
-                raise TooLong(f"more than {address.MAX_BYTES:,} bytes came back")
+            self._received_bytes = len(content)
+            if self._received_bytes > address.MAX_BYTES:
+                raise TooLongError(f"more than {address.MAX_BYTES:,} bytes came back")
             if self._is_given_up:
                 raise TimeoutError
         return bytes(content)
 
 
-def _host(url: str) -> str:
+def _read_host(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:  # the store's words
+    except ValueError:  # the store sent an address that is not valid
         return ""
 
 
-def _tag(name: str, text: str) -> str:
-    found = re.search(rf"<{name}>([^<]*)</{name}>", text)
-    return unescape(found[1]).strip() if found else ""
+def _read_tag(name: str, text: str) -> str:
+    match = re.search(rf"<{name}>([^<]*)</{name}>", text)
+    return unescape(match[1]).strip() if match else ""

@@ -12,7 +12,7 @@ from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, options
 from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
 from heatmap.publishers.sftp import askpass, messages, openssh
-from heatmap.publishers.sftp.messages import Broken, Lost
+from heatmap.publishers.sftp.messages import ConnectionLostError, SftpError
 from heatmap.system import processes, resource_errors
 from heatmap.system.redaction import redact
 
@@ -33,7 +33,7 @@ MAX_WORDS_BYTES = 4 * 1024 * 1024  # a folder of tens of thousands of files is t
 REAP_SECONDS = 1  # what a killed process may take to be gone
 NO_SUCH_FILE = ("No such file", "not found")  # the client's own words
 # Type and mode, owners (a group's name may hold spaces), size, the time if it is told, and the path.
-LISTED = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:]{4,5})? ?(\.?/.*)")
+LIST_LINE = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:]{4,5})? ?(\.?/.*)")
 OTHERS_MAY_READ = re.compile(r"......r..")
 
 
@@ -44,7 +44,7 @@ class SftpConnection:
     """
 
     atomic = False
-    faults = (OSError, Broken)
+    faults = (OSError, SftpError)
 
     def __init__(self, server: Server, deadline: Deadline, password: str | None = None) -> None:
         self._server = server
@@ -56,7 +56,7 @@ class SftpConnection:
         self._protocol = ""
         self._stored = ""  # what was put last
         self._size = 0  # what was found last
-        self.made: list[str] = []
+        self.new_folders: list[str] = []
         self._folders: dict[str, dict[str, str]] = {}  # the kinds of what they held at first: "-", "d", "l"
 
     def open(self) -> None:
@@ -64,15 +64,15 @@ class SftpConnection:
         from subprocess import PIPE, STDOUT
 
         self._step = "keep"
-        file = self._copy = _copy()
+        file = self._copy = _make_copy_file()
         os.fchmod(file.fileno(), address.FILE_MODE)  # which the client gives to what it stores
         self._step = "ask"
         with askpass.serve_password(self._password) as answers:
             self._step = "connect"
             try:
                 self._client = processes.start(
-                    openssh.sftp_command(self._server, "-"),
-                    {**openssh.environment(), **answers},
+                    openssh.make_sftp_command(self._server, "-"),
+                    {**openssh.make_environment(), **answers},
                     stdin=PIPE,
                     stderr=STDOUT,  # so that words and sentinel stay in order
                     pass_fds=[file.fileno()],
@@ -80,42 +80,44 @@ class SftpConnection:
                 )
             except OSError as error:
                 resource_errors.refuse(error)
-                raise openssh.missing(self._server.name, error) from error
+                raise openssh.make_missing_command_error(self._server.name, error) from error
             self._ask("")
 
     def size(self, path: str) -> int:
         """Return a file's size. Raises Missing, and Hidden for one that visitors may not read."""
         self._step, self._what = "look", path
         if self._held(address.parent(path)).get(path.rpartition("/")[2]) == "l":  # `ls` of it looks behind it
-            raise messages.in_the_way(self._server.name, path, "a symbolic link")
+            raise messages.make_obstacle_error(self._server.name, path, "a symbolic link")
         words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
         if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
             raise NotFound
-        listed = [found for found in map(LISTED.fullmatch, words) if found]
+        listed = [found for found in map(LIST_LINE.fullmatch, words) if found]
         if len(listed) != 1 or listed[0][4].count("/") > _named(path).count("/"):
             raise (
-                messages.in_the_way(self._server.name, path, "a folder") if listed else Broken(_told(words))
+                messages.make_obstacle_error(self._server.name, path, "a folder")
+                if listed
+                else SftpError(_told(words))
             )
         kind, mode, size, _ = listed[0].groups()
         self._size = int(size)
         if kind != "-":
             what = "a symbolic link that leads nowhere" if kind == "l" else "no ordinary file"
-            raise messages.in_the_way(self._server.name, path, what)
+            raise messages.make_obstacle_error(self._server.name, path, what)
         if not OTHERS_MAY_READ.fullmatch(mode):
             if path == self._stored:
-                raise messages.kept_from_visitors(self._server.name, path, kind + mode)
+                raise messages.make_unreadable_error(self._server.name, path, kind + mode)
             raise Hidden(self._size)
         return self._size
 
-    def read(self, path: str, most: int | None = None) -> bytes:  # noqa: ARG002 -- `get` has no such option
+    def read(self, path: str, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 -- `get` has no such option
         """Return what a file holds, all of it. Raises Missing, Unreadable."""
         self._step, self._what = "read", path
         file, local = self._emptied()
         words = self._ask(f"-get {_quoted(path)} {local}", self._size)
         if words:
             if "Permission denied" in words[0]:
-                raise Unreadable(str(self.explain(Broken(_told(words)))))
-            raise NotFound if any(word in words[0] for word in NO_SUCH_FILE) else Broken(_told(words))
+                raise Unreadable(str(self.describe_error(SftpError(_told(words)))))
+            raise NotFound if any(word in words[0] for word in NO_SUCH_FILE) else SftpError(_told(words))
         file.seek(0)
         return file.read()
 
@@ -133,27 +135,27 @@ class SftpConnection:
             self._make_folders(address.parent(path))
             words = self._ask(command, len(content))
         if words:
-            raise Broken(_told(words))
+            raise SftpError(_told(words))
         self._ask(f"-chmod {address.FILE_MODE:o} {_quoted(path)}")  # if that is refused, the umask decides
         self._stored = path
 
-    def replace(self, temporary: str, path: str) -> None:
+    def rename_over(self, temporary: str, path: str) -> None:
         """Rename over what is there, in one step. Raises CannotReplace."""
         self._step, self._what = "replace", path
         words = self._ask(f"-rename {_quoted(temporary)} {_quoted(path)}")
         if words:
             if "Permission denied" not in words[0] and self._is_there(path):
                 raise CannotReplace(_told(words))
-            raise Broken(_told(words))
+            raise SftpError(_told(words))
 
     def remove(self, path: str) -> None:
         """Delete a file. Raises Missing."""
         self._step, self._what = "delete", path
         words = self._ask(f"-rm {_quoted(path)}")
         if words:
-            raise NotFound if NO_SUCH_FILE[0] in words[0] else Broken(_told(words))
+            raise NotFound if NO_SUCH_FILE[0] in words[0] else SftpError(_told(words))
 
-    def names(self, folder: str) -> Sequence[str]:
+    def list_names(self, folder: str) -> Sequence[str]:
         """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
         self._step, self._what = "list", folder
         return [*self._held(folder)]
@@ -163,14 +165,14 @@ class SftpConnection:
         said = ""
         with suppress(OSError):
             seconds = self._deadline.timeout(self._server.timeout_seconds)
-            said = openssh.description(self._server, seconds, self._password)
-        return messages.describe(said, self._protocol)
+            said = openssh.read_server_messages(self._server, seconds, self._password)
+        return messages.describe_server(said, self._protocol)
 
-    def explain(self, error: BaseException) -> PublishError:
+    def describe_error(self, error: BaseException) -> PublishError:
         """Return a fault as a sentence, by the step it came at."""
-        if self._step == "connect" and isinstance(error, Lost):
+        if self._step == "connect" and isinstance(error, ConnectionLostError):
             return self._explain_login(str(error))
-        return messages.explain(self._server.name, self._step, self._what, error)
+        return messages.describe_error(self._server.name, self._step, self._what, error)
 
     def abort(self) -> None:
         """Kill the client and all that it started."""
@@ -197,9 +199,9 @@ class SftpConnection:
         """Return why there is no connection, as a sentence; `said` is the client's words."""
         said = redact(said, [self._password])
         if self._password is not None:
-            return messages.refused_password(self._server.name, said, openssh.version())
-        locked = openssh.locked_key(self._server) if messages.is_refused_login(said) else ""
-        return messages.refusal(self._server.name, said, locked)
+            return messages.make_password_error(self._server.name, said, openssh.read_version())
+        locked = openssh.find_locked_key(self._server) if messages.is_refused_login(said) else ""
+        return messages.make_connection_error(self._server.name, said, locked)
 
     def _ask(self, command: str, size: int = 0) -> list[str]:
         """Give a command, "" for none; return what was said to it: nothing, mostly, where all went well.
@@ -208,13 +210,13 @@ class SftpConnection:
         """
         client = self._client
         if client is None or client.stdin is None or client.stdout is None:
-            raise Lost("there is no connection")
+            raise ConnectionLostError("there is no connection")
         line = f"{command}\n".encode()
         if len(line) > MAX_COMMAND_BYTES:
             raise PublishImpossible(f"{self._server.name}: the path {self._what} is too long for sftp")
         with suppress(BrokenPipeError):  # then its last words tell more
             client.stdin.write((line if command else b"") + f"{SENTINEL}\n".encode())
-        seconds = options.allowance(self._server.timeout_seconds, size)
+        seconds = options.allowed_seconds(self._server.timeout_seconds, size)
         words = self._listen(client.stdout.fileno(), self._deadline.timeout(seconds))
         self._protocol = words.pop()
         return [word for word in words if word and not word.startswith(PROMPT)]
@@ -233,9 +235,9 @@ class SftpConnection:
             said += heard
             words = said.decode(errors="replace").splitlines()
             if not heard:
-                raise Lost("\n".join(word for word in words if not word.startswith(PROMPT)))
+                raise ConnectionLostError("\n".join(word for word in words if not word.startswith(PROMPT)))
             if len(said) > MAX_WORDS_BYTES:
-                raise Broken("it says too much")
+                raise SftpError("it says too much")
             ended = SENTINEL_ANSWER.fullmatch(words[-1]) if said.endswith(b"\n") else None
             if ended and words[-2:-1] == [PROMPT + SENTINEL]:
                 return [*words[:-2], ended[1]]
@@ -244,7 +246,7 @@ class SftpConnection:
         """Return the local file, emptied, and its path as the client reads it."""
         file = self._copy
         if file is None:
-            raise Lost("there is no connection")
+            raise ConnectionLostError("there is no connection")
         file.seek(0)
         file.truncate()
         return file, f"/dev/fd/{file.fileno()}" if HAS_OPEN_FILES else _quoted(file.name)
@@ -253,7 +255,7 @@ class SftpConnection:
         """Return the names in a folder when it was first looked into, and of which kind they were."""
         if folder not in self._folders:
             inside = f"{folder.rstrip('/')}/." if folder else "."  # a link to a folder is one, too
-            listed = map(LISTED.fullmatch, self._ask(f"-ls -lna {_quoted_for_list(inside)}"))
+            listed = map(LIST_LINE.fullmatch, self._ask(f"-ls -lna {_quoted_for_list(inside)}"))
             self._folders[folder] = {line[4].rpartition("/")[2]: line[1] for line in listed if line}
         return self._folders[folder]
 
@@ -262,13 +264,13 @@ class SftpConnection:
 
     def _make_folders(self, folder: str) -> None:
         self._step, self._what = "make", folder
-        for level in address.levels(folder):
+        for level in address.list_levels(folder):
             if not self._ask(f"-mkdir {_quoted(level)}"):  # else it is there, or the next step tells
-                self.made.append(level)
+                self.new_folders.append(level)
                 self._ask(f"-chmod {address.FOLDER_MODE:o} {_quoted(level)}")
 
 
-def _copy() -> IO[bytes]:
+def _make_copy_file() -> IO[bytes]:
     """Return a new file; where it can be had, one of which nothing is left however this process ends."""
     from heatmap.system import temporary
 

@@ -42,7 +42,7 @@ def parse(line: str) -> HostKey:
     return HostKey(name, kind, key)
 
 
-def add(file: Path, key: HostKey) -> None:
+def add_key(file: Path, key: HostKey) -> None:
     """Trust a key from now on. Nothing that is in the file changes. Raises OSError."""
     import os
 
@@ -54,7 +54,7 @@ def add(file: Path, key: HostKey) -> None:
         files.sync(descriptor)
 
 
-def unknown(target: str) -> UnknownHostKey:
+def make_unknown_key_error(target: str) -> UnknownHostKey:
     """Return the refusal of a server whose key nobody knows."""
     return UnknownHostKey(
         f"{target}: the host's key is not known. To see it, compare it and accept it: "
@@ -62,14 +62,14 @@ def unknown(target: str) -> UnknownHostKey:
     )
 
 
-def revoked(target: str) -> PublishRefused:
+def make_revoked_key_error(target: str) -> PublishRefused:
     """Return the refusal of a server whose key was taken back."""
     return PublishRefused(
         f"{target}: the host's key is marked as revoked: somebody has it who should not, so ask the provider"
     )
 
 
-def changed(target: str, name: str, fingerprint: str, file: str, line: str) -> PublishRefused:
+def make_changed_key_error(target: str, name: str, fingerprint: str, file: str, line: str) -> PublishRefused:
     """Return the refusal of a server whose key is not the one that `file` has in `line`."""
     return PublishRefused(
         f"{target}: the host's key has changed (it shows {fingerprint}, line {line} of {file} has another): "

@@ -23,15 +23,15 @@ ADVICE = {  # by step: what could not be done, and what may help where the serve
 }
 
 
-class Broken(Exception):
+class SftpError(Exception):
     """The server, or the client, refused a step. `str()` of it is what was said."""
 
 
-class Lost(Broken):
+class ConnectionLostError(SftpError):
     """The connection ended. `str()` of it is what was said last, in lines."""
 
 
-def explain(name: str, step: str, what: str, error: BaseException) -> PublishError:
+def describe_error(name: str, step: str, what: str, error: BaseException) -> PublishError:
     """Return a fault as a sentence, by the step it came at.
 
     `name`: the target's. `what`: the path it was about.
@@ -46,12 +46,14 @@ def explain(name: str, step: str, what: str, error: BaseException) -> PublishErr
     if step == "connect":
         return PublishError(f"{name}: no connection ({why}): check host and port, or wait")
     failed, advice = ADVICE[step]
-    if step not in ("keep", "ask") and (isinstance(error, Lost) or not isinstance(error, Broken)):
+    if step not in ("keep", "ask") and (
+        isinstance(error, ConnectionLostError) or not isinstance(error, SftpError)
+    ):
         advice = LATER
     return PublishError(f"{name}: {failed.format(what or 'the login folder')} ({why}): {advice}")
 
 
-def describe(said: str, protocol: str) -> str:
+def describe_server(said: str, protocol: str) -> str:
     """Say which server it is, from what `sftp -vv` says when it connects."""
     said = "\n".join(_lines(said))
     software = re.search(r"remote software version (.+)", said)
@@ -71,12 +73,12 @@ def description(software: str, protocol: str, *, renames: bool, syncs: bool) -> 
     return f"{software or 'an SSH server'}, SFTP {protocol}: {renaming}, {syncing}"
 
 
-def in_the_way(name: str, path: str, what: str) -> PublishImpossible:
+def make_obstacle_error(name: str, path: str, what: str) -> PublishImpossible:
     """Return the sentence for a path where something else than a file is."""
     return PublishImpossible(f"{name}: {path} is {what}, where a file is to be put: remove or rename it")
 
 
-def kept_from_visitors(name: str, path: str, mode: str) -> PublishImpossible:
+def make_unreadable_error(name: str, path: str, mode: str) -> PublishImpossible:
     """Return the sentence for a file that was stored, but that only its owner may read."""
     return PublishImpossible(
         f"{name}: the server keeps {path} from being read by visitors ({mode}) and does not let its mode be "
@@ -84,12 +86,12 @@ def kept_from_visitors(name: str, path: str, mode: str) -> PublishImpossible:
     )
 
 
-def refusal(name: str, said: str, locked_key: str = "") -> PublishError:
+def make_connection_error(name: str, said: str, locked_key: str = "") -> PublishError:
     """Say why there was no connection. `locked_key`: a file that ssh could not use, "" for none."""
     lines = _lines(said)
     said = "\n".join(lines)
     if "Host key verification failed" in said:
-        return _host_key(name, said)
+        return _make_host_key_error(name, said)
     if "Too many authentication failures" in said:
         return PublishRefused(
             f"{name}: the login was refused (too many keys were tried): name the right one in identity_file"
@@ -117,7 +119,7 @@ def refusal(name: str, said: str, locked_key: str = "") -> PublishError:
     return PublishError(f"{name}: no connection ({reason}): check host and port, or wait")
 
 
-def refused_password(name: str, said: str, version: tuple[int, int] | None) -> PublishError:
+def make_password_error(name: str, said: str, version: tuple[int, int] | None) -> PublishError:
     """Say why there was no connection by password; `version` is that of ssh, None where it is not known."""
     said = "\n".join(_lines(said))
     if "askpass: exec" in said:
@@ -126,7 +128,7 @@ def refused_password(name: str, said: str, version: tuple[int, int] | None) -> P
             "password: set TMPDIR to another folder"
         )
     if not is_refused_login(said):
-        return refusal(name, said)
+        return make_connection_error(name, said)
     if version and version < askpass.FIRST_VERSION:
         have, need = (".".join(map(str, each)) for each in (version, askpass.FIRST_VERSION))
         return PublishImpossible(
@@ -143,7 +145,7 @@ def is_refused_login(said: str) -> bool:
     return "Permission denied (" in said
 
 
-def _host_key(name: str, said: str) -> PublishRefused:
+def _make_host_key_error(name: str, said: str) -> PublishRefused:
     # Then it was another ssh that said so, and hung up on this one: that to the jump host.
     if "UNKNOWN port 65535" in said or "kex_exchange_identification" in said:
         return PublishRefused(
@@ -151,13 +153,15 @@ def _host_key(name: str, said: str) -> PublishRefused:
             "host by ssh once, and see what it says"
         )
     if "REVOKED" in said:
-        return known_hosts.revoked(name)
+        return known_hosts.make_revoked_key_error(name)
     changed = re.search(r"Offending \S+ key in (.+):(\d+)", said)
     host = re.search(r"^Host key for (\S+) has changed", said, re.MULTILINE)
     if "IDENTIFICATION HAS CHANGED" in said and changed and host:
         now = re.search(r"SHA256:[\w+/]+", said)
-        return known_hosts.changed(name, host[1], now[0] if now else "another", changed[1], changed[2])
-    return known_hosts.unknown(name)
+        return known_hosts.make_changed_key_error(
+            name, host[1], now[0] if now else "another", changed[1], changed[2]
+        )
+    return known_hosts.make_unknown_key_error(name)
 
 
 def _lines(said: str) -> list[str]:

@@ -37,7 +37,7 @@ class Server(NamedTuple):
     config_file: Path | None = None
 
 
-def arguments(server: Server, **more: str) -> list[str]:
+def make_arguments(server: Server, **more: str) -> list[str]:
     """Return the options and the host, alike for sftp and ssh.
 
     `more`: options that take the place of those.
@@ -72,21 +72,21 @@ def arguments(server: Server, **more: str) -> list[str]:
     if where.port:
         options["Port"] = f"{where.port}"
     if server.identity_file:
-        options |= {"IdentityFile": _quoted(server.identity_file), "IdentitiesOnly": "yes"}
+        options |= {"IdentityFile": _quote(server.identity_file), "IdentitiesOnly": "yes"}
     host = f"[{where.host}]" if ":" in where.host else where.host
     file = "none" if server.by_password else server.config_file
     config = ["-F", str(file)] if file else []
     return [*config, *(f"-o{key}={value}" for key, value in options.items()), "--", host]
 
 
-def sftp_command(server: Server, batch_file: str, *flags: str, **more: str) -> list[str]:
+def make_sftp_command(server: Server, batch_file: str, *flags: str, **more: str) -> list[str]:
     """Return the command that obeys `batch_file` ("-": what it reads) without a terminal; `more` as above."""
-    *options, end, host = arguments(server, **more)
+    *options, end, host = make_arguments(server, **more)
     # ssh obeys the first of two values, and -b brings a BatchMode of its own.
     return ["sftp", *flags, *options, "-b", batch_file, end, host]
 
 
-def environment() -> dict[str, str]:
+def make_environment() -> dict[str, str]:
     """Return the environment of ssh as the user has it, without secrets; its words are English."""
     return {**secrets.child_environment(), "LC_ALL": "C"}
 
@@ -95,25 +95,25 @@ def run(command: Sequence[str], seconds: float, more_environment: Mapping[str, s
     """Return all that a program says, in whatever order. Raises OSError, or TimeoutError after `seconds`."""
     from subprocess import STDOUT
 
-    whole_environment = {**environment(), **(more_environment or {})}
+    whole_environment = {**make_environment(), **(more_environment or {})}
     ended = processes.run(command, seconds, environment=whole_environment, stderr=STDOUT)
     return ended.stdout.decode(errors="replace")
 
 
-def description(server: Server, seconds: float, password: str | None = None) -> str:
+def read_server_messages(server: Server, seconds: float, password: str | None = None) -> str:
     """Return what `sftp` tells of a server when it connects. Raises OSError."""
-    command = sftp_command(server, os.devnull, "-vv", LogLevel="DEBUG2")
+    command = make_sftp_command(server, os.devnull, "-vv", LogLevel="DEBUG2")
     with askpass.serve_password(password) as answers:
         return run(command, seconds, answers)
 
 
-def version() -> tuple[int, int] | None:
+def read_version() -> tuple[int, int] | None:
     """Return the version of ssh, (8, 4) for instance; None where it is not told."""
-    told = VERSION.match(_tried(["ssh", "-V"]))
+    told = VERSION.match(_try(["ssh", "-V"]))
     return (int(told[1]), int(told[2])) if told else None
 
 
-def host_key(server: Server, deadline: Deadline) -> HostKey:
+def read_host_key(server: Server, deadline: Deadline) -> HostKey:
     """Return the key that a server shows, reached as ssh reaches it, by aliases and jump hosts; no login.
 
     Raises PublishError.
@@ -132,7 +132,7 @@ def host_key(server: Server, deadline: Deadline) -> HostKey:
             "BatchMode": "yes",
         }
         try:
-            said = run(["ssh", "-T", *arguments(server, **options)], seconds)
+            said = run(["ssh", "-T", *make_arguments(server, **options)], seconds)
         except OSError as error:
             resource_errors.refuse(error)
             why = error.strerror or "no answer in time"
@@ -141,25 +141,25 @@ def host_key(server: Server, deadline: Deadline) -> HostKey:
             with open(file, encoding="utf-8") as stream:
                 return known_hosts.parse(stream.readline())
         except (OSError, ValueError):
-            raise messages.refusal(server.name, said) from None
+            raise messages.make_connection_error(server.name, said) from None
 
 
-def locked_key(server: Server) -> str:
+def find_locked_key(server: Server) -> str:
     """Return the first file of a key that ssh would use but for its passphrase; "" for none."""
     if server.identity_file:
         files = [str(server.identity_file)]
     else:
-        said = _tried(["ssh", "-G", *arguments(server)])
+        said = _try(["ssh", "-G", *make_arguments(server)])
         files = re.findall(r"^identityfile (.+)$", said, re.MULTILINE)
     for file in map(os.path.expanduser, files):
-        if os.path.isfile(file) and "incorrect passphrase" in _tried(
+        if os.path.isfile(file) and "incorrect passphrase" in _try(
             ["ssh-keygen", "-y", "-P", "", "-f", file]
         ):
             return file
     return ""
 
 
-def missing(target: str, error: OSError) -> PublishImpossible:
+def make_missing_command_error(target: str, error: OSError) -> PublishImpossible:
     """Return the sentence for a client that cannot be run."""
     return PublishImpossible(
         f"{target}: the command sftp cannot be run ({error.strerror}): "
@@ -167,12 +167,12 @@ def missing(target: str, error: OSError) -> PublishImpossible:
     )
 
 
-def _tried(command: Sequence[str]) -> str:
+def _try(command: Sequence[str]) -> str:
     try:
         return run(command, 5)
     except OSError:
         return ""
 
 
-def _quoted(file: Path) -> str:
+def _quote(file: Path) -> str:
     return '"' + str(file).replace("%", "%%") + '"'

@@ -45,7 +45,7 @@ class SftpPublisher(Remote):
 
     def __post_init__(self) -> None:
         """Raise ConfigError for values that cannot be."""
-        problems = options.problems(self.verify, self.replace, self.timeout_seconds)
+        problems = options.find_problems(self.verify, self.replace, self.timeout_seconds)
         try:
             where = address.parse(self.url)
             if self.by_password and where.user is None:
@@ -79,7 +79,7 @@ class SftpPublisher(Remote):
                 found.append(f"the {name} {file} is not there: name an existing file")
         return found
 
-    def session(self, deadline: Deadline) -> Connection:
+    def make_connection(self, deadline: Deadline) -> Connection:
         """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
         from heatmap.publishers import secret
         from heatmap.publishers.sftp import connection
@@ -92,7 +92,7 @@ class SftpPublisher(Remote):
         from heatmap.publishers.sftp import openssh
 
         try:
-            return openssh.host_key(self._server, deadline)
+            return openssh.read_host_key(self._server, deadline)
         except DeadlineError as error:
             raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
 

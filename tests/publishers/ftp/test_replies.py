@@ -31,7 +31,7 @@ from heatmap.publishers.ftp import replies
 )
 def test_a_folder_in_quotation_marks(reply: str, folder: str | None) -> None:
     """RFC 959, appendix II: those inside the name are doubled; what has no end is no name."""
-    assert folder == replies.quoted_folder(reply)
+    assert folder == replies.parse_quoted_folder(reply)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_folder_in_quotation_marks(reply: str, folder: str | None) -> None:
 )
 def test_folders_without_quotation_marks(reply: str, folders: list[str]) -> None:
     """All that it may mean."""
-    assert folders == replies.unquoted_folders(reply)
+    assert folders == replies.parse_unquoted_folders(reply)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_folders_without_quotation_marks(reply: str, folders: list[str]) -> None
 )
 def test_size(reply: str, size: int | None) -> None:
     """A number in ASCII and nothing else (RFC 3659, section 4); the rest is no size, and no fault."""
-    assert size == replies.size(reply)
+    assert size == replies.parse_size(reply)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_size(reply: str, size: int | None) -> None:
 )
 def test_features(reply: str, features: dict[str, str]) -> None:
     """Those are told between the first line and the last, one a line, by their first word."""
-    assert features == replies.features(reply)
+    assert features == replies.parse_features(reply)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_features(reply: str, features: dict[str, str]) -> None:
 )
 def test_passive_port(reply: str, port: int | None) -> None:
     """With or without parentheses (RFC 1123, section 4.1.2.6); no number is beyond a byte, no port is 0."""
-    assert port == replies.passive_port(reply)
+    assert port == replies.parse_passive_port(reply)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_passive_port(reply: str, port: int | None) -> None:
 )
 def test_extended_passive_port(reply: str, port: int | None) -> None:
     """Between the delimiters of RFC 2428, whatever sign they are."""
-    assert port == replies.extended_passive_port(reply)
+    assert port == replies.parse_extended_passive_port(reply)

@@ -323,7 +323,7 @@ def test_an_old_lock_is_removed(place: Place, address: str, branch: str) -> None
     done = publisher.publish(NEWER, soon())
 
     assert Delivery(1, 0, 2) == done
-    assert (str(lock),) == done.removed
+    assert (str(lock),) == done.removed_locks
     assert not lock.exists()
     assert NEWER[0].content == place.files(branch, repository)["index.html"]
 
@@ -332,7 +332,7 @@ def test_an_old_lock_of_a_branch_that_is_not_there(place: Place) -> None:
     """The push that would have made the branch was killed."""
     lock = aged(place.remote / "refs/heads/gh-pages.lock")
 
-    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed
+    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed_locks
     assert PUT == place.files()
 
 
@@ -342,7 +342,7 @@ def test_an_old_lock_of_head(place: Place) -> None:
     place.publisher().publish(PAGES, soon())
     lock, other = aged(place.remote / "HEAD.lock"), aged(place.remote / "refs/heads/main.lock")
 
-    assert (str(lock),) == place.publisher().publish(NEWER, soon()).removed
+    assert (str(lock),) == place.publisher().publish(NEWER, soon()).removed_locks
     assert other.exists()
 
 
@@ -369,7 +369,7 @@ def test_an_old_lock_that_may_be_held_stays(place: Place) -> None:
         assert lock.exists()
         working.kill()
 
-    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed
+    assert (str(lock),) == place.publisher().publish(PAGES, soon()).removed_locks
 
 
 def test_where_processes_are_not_shown_an_old_lock_stays(
@@ -594,7 +594,7 @@ def test_a_bare_repository_at_hand(place: Place) -> None:
 
 def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What earlier publishes stored is deleted, and nothing of the user's, such as a stash that was dropped."""
-    monkeypatch.setattr(git_store, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(git_store, "MIN_AGE_SECONDS", 0)
     (place.checkout / "README").write_text("dropped")
     place.run(place.checkout, "stash", "-q")
     dropped = place.run(place.checkout, "rev-parse", "stash")
@@ -651,7 +651,7 @@ def test_what_was_fetched_is_deleted_too(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where others push much, it does not stay here in a pack of which one file is still needed."""
-    monkeypatch.setattr(git_store, "KEPT_SECONDS", -1)
+    monkeypatch.setattr(git_store, "MIN_AGE_SECONDS", -1)
     place.start_pages({"index.html": "old"})
     other = tmp_path / "other"
     place.run(tmp_path, "clone", "-q", "-b", "gh-pages", str(place.remote), str(other))
@@ -722,14 +722,14 @@ def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
     first = place.publisher().publish(pages, soon())
 
     assert {"nse/2026", "nse/index.html", "nse/status.json/mine"} == set(place.files())
-    told = {part: sentence for _, part, sentence in first.lacks}
+    told = {part: sentence for _, part, sentence in first.missing_parts}
     assert ["archive", "feed", "status"] == sorted(told)
     assert told["archive"].endswith("nse/2026 is a file, where a folder is due: remove or rename it")
     assert told["status"].endswith("nse/status.json is a folder, where a file is due: remove or rename it")
     place.publisher().publish([WebFile("nse/feed.xml", b"feed", "feed")], soon())  # as a later run does
     assert "nse/feed.xml" in place.files()
     again = place.publisher().publish(pages, soon())
-    assert (0, 1, 3) == (again.put, again.kept, len(again.lacks))
+    assert (0, 1, 3) == (again.put, again.unchanged, len(again.missing_parts))
 
 
 def test_names_that_git_would_take_for_patterns(place: Place) -> None:
@@ -818,15 +818,15 @@ def test_secrets_stay_out_of_messages(place: Place, address: str) -> None:
 )
 def test_what_is_secret_in_an_address(url: str, secrets: set[str]) -> None:
     """Password, token and query, as written and decoded; no ordinary user, for it stands in other words too."""
-    assert secrets == messages.secrets(url)
+    assert secrets == messages.find_secrets(url)
 
 
 def test_words_of_a_remote_that_repeat_a_token() -> None:
     """The query of an address is never told, and what was secret in the remote's is told nowhere."""
     words = "fatal: unable to access 'http://h.example/x.git?t=canary&u=1/': The requested URL returned error: 403"
 
-    assert "canary" not in messages.quoted(words)
-    assert "http://h.example/x.git'" in messages.quoted(words)
+    assert "canary" not in messages.quote_message(words)
+    assert "http://h.example/x.git'" in messages.quote_message(words)
 
 
 @pytest.mark.parametrize(
@@ -975,7 +975,7 @@ def test_a_clone_that_cannot_be_used(
 )
 def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> None:
     """As git words it, of this version and of others."""
-    fault = messages.explain("target", "/srv/x", words, "be used")
+    fault = messages.describe_error("target", "/srv/x", words, "be used")
 
     assert kind is type(fault)
     assert str(fault).endswith(advice)
@@ -1014,7 +1014,7 @@ def test_advice_by_words(words: str, kind: type[PublishError], advice: str) -> N
 )
 def test_advice_for_a_rejected_push(said: str, words: str, kind: type[PublishError], advice: str) -> None:
     """Each reason has its own."""
-    fault = messages.rejected("target", "gh-pages", said, words)
+    fault = messages.make_rejection_error("target", "gh-pages", said, words)
 
     assert kind is type(fault)
     assert re.search(advice, str(fault))
@@ -1075,11 +1075,11 @@ def test_pages_of_ours_are_replaced(place: Place) -> None:
 def test_what_is_made_is_told(place: Place) -> None:
     """A branch or a folder in it that was not there, which a misspelt name makes; once, and before it by check."""
     assert "gh-page of origin will be made" in place.publisher(branch="gh-page").check(soon(), MARKED)
-    assert ("the branch gh-page",) == place.publisher(branch="gh-page").publish(MARKED, soon()).made
+    assert ("the branch gh-page",) == place.publisher(branch="gh-page").publish(MARKED, soon()).new_places
     there = place.publisher(branch="gh-page", folder="docs/map")
     assert "the folder docs/map in it will be made" in there.check(soon(), MARKED)
-    assert ("the folder docs/map in it",) == there.publish(MARKED, soon()).made
-    assert () == there.publish([WebFile("index.html", SAMPLE)], soon()).made
+    assert ("the folder docs/map in it",) == there.publish(MARKED, soon()).new_places
+    assert () == there.publish([WebFile("index.html", SAMPLE)], soon()).new_places
     assert "docs/map" not in there.check(soon(), MARKED)
 
 

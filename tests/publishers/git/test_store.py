@@ -206,7 +206,7 @@ def test_the_user_s_objects_are_told_of_and_stay(place: Place) -> None:
 )
 def test_what_is_no_damage_here(words: str) -> None:
     """A login, a network, and the remote's own objects: a new clone would not help."""
-    assert "" == messages.damage_advice("site", words)
+    assert "" == messages.find_damage_advice("site", words)
 
 
 @pytest.mark.parametrize("push", [True, False])

@@ -156,11 +156,11 @@ def test_names(bucket: Any, moto: Moto) -> None:
         "s3://pages/%C3%A9", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
     )
     publisher.publish([WebFile(name, b"x") for name in ("a&b<c>.html", "été.html", "below/x.html")], soon())
-    session = publisher.session(soon())
+    session = publisher.make_connection(soon())
     session.open()
 
-    assert ["a&b<c>.html", "été.html"] == sorted(session.names("é"))
-    assert [] == session.names("nowhere")
+    assert ["a&b<c>.html", "été.html"] == sorted(session.list_names("é"))
+    assert [] == session.list_names("nowhere")
     session.close()
 
 
@@ -229,7 +229,7 @@ def test_the_beginning_of_a_file(bucket: Any, moto: Moto, size: int) -> None:
     publisher = S3Publisher(
         "s3://pages", endpoint_url=moto.url, access_key_id="x", secret_access_key_env=SECRET
     )
-    session = publisher.session(soon())
+    session = publisher.make_connection(soon())
     session.open()
 
     assert min(size, 4096) == len(session.read("a", 4096))
@@ -359,8 +359,8 @@ def test_a_part_that_the_store_refuses(scripted: ScriptedS3) -> None:
     scripted.fail("PUT", refuse_feed, times=50)
     delivered = target(scripted).publish([*parts, *PAGES], soon())
 
-    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in delivered.lacks]
-    assert "web/nse/feed.xml" in delivered.lacks[0].sentence
+    assert [("nse", "feed")] == [(lack.market, lack.part) for lack in delivered.missing_parts]
+    assert "web/nse/feed.xml" in delivered.missing_parts[0].sentence
     paths = {f"web/{page.path}" for page in [*parts, *PAGES]}
     assert paths - {"web/nse/feed.xml"} == set(scripted.objects)
 
@@ -707,7 +707,7 @@ def test_a_deadline_that_is_over_is_no_refusal(
     """Whether it was used up before, or by what prints the secret: the next run has its time."""
     publisher = target(scripted, **more)
     with pytest.raises(PublishError, match=r"^s3://pages/web: the run's .* seconds are over") as error:
-        publisher.session(Deadline(seconds))
+        publisher.make_connection(Deadline(seconds))
 
     assert type(error.value) is PublishError
     assert [] == scripted.requests

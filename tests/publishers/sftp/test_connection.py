@@ -12,7 +12,7 @@ from heatmap.publishers.connection import CannotReplace, NotFound, Unreadable
 from heatmap.publishers.sftp import messages
 from heatmap.publishers.sftp.connection import SftpConnection
 from heatmap.publishers.sftp.known_hosts import UnknownHostKey
-from heatmap.publishers.sftp.messages import Broken
+from heatmap.publishers.sftp.messages import SftpError
 from heatmap.publishers.sftp.publisher import SftpPublisher
 from heatmap.system.deadline import Deadline
 
@@ -85,14 +85,14 @@ def test_a_file_that_is_kept_from_visitors() -> None:
     [
         ('remote rename "/a" to "/b": Failure', "-rw-r--r-- 1 0 0 1 Nov 21 08:43 ./b", CannotReplace),
         ('remote rename "/a" to "/b": Unknown status', "-rw-r--r-- 1 0 0 1 Nov 21 08:43 ./b", CannotReplace),
-        ('remote rename "/a" to "/b": Permission denied', "-rw-r--r-- 1 0 0 1 Nov 21 08:43 ./b", Broken),
-        ('remote rename "/a" to "/b": Failure', 'Can\'t ls: "/b" not found', Broken),
+        ('remote rename "/a" to "/b": Permission denied', "-rw-r--r-- 1 0 0 1 Nov 21 08:43 ./b", SftpError),
+        ('remote rename "/a" to "/b": Failure', 'Can\'t ls: "/b" not found', SftpError),
     ],
 )
 def test_refusals_to_rename(rename: str, ls: str, outcome: type[Exception]) -> None:
     """Only where a file is there, and nothing else is in the way, is it replacing that is refused."""
     with pytest.raises(outcome) as caught:
-        Told(rename=rename, ls=ls).replace("a", "b")
+        Told(rename=rename, ls=ls).rename_over("a", "b")
 
     assert rename.rpartition(": ")[2] == str(caught.value)
 
@@ -146,7 +146,7 @@ def test_a_file_that_may_be_written_but_not_read() -> None:
 )
 def test_why_there_is_no_connection(said: str, kind: type[PublishError], phrase: str) -> None:
     """Each of ssh's ways to end is one sentence of the right class: what may pass is tried again, the rest is not."""
-    error = messages.refusal("sftp://x/", f"{said}\nConnection closed")
+    error = messages.make_connection_error("sftp://x/", f"{said}\nConnection closed")
 
     assert kind is type(error)
     assert "\n" not in str(error)

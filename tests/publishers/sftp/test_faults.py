@@ -53,7 +53,7 @@ def measure(server: Sshd | ProftpdSftp, login: str) -> dict[str, tuple[int, int]
     """
     with Proxy(server.port) as proxy:
         marks = {"banner": (0, 0), "key exchange": (60, 60)}
-        session = target(server, login=login, port=proxy.port).session(Deadline(WAIT_SECONDS))
+        session = target(server, login=login, port=proxy.port).make_connection(Deadline(WAIT_SECONDS))
 
         def mark(phase: str) -> None:
             marks[phase] = (len(proxy.sent), len(proxy.received))
@@ -64,13 +64,13 @@ def measure(server: Sshd | ProftpdSftp, login: str) -> dict[str, tuple[int, int]
         marks["subsystem"] = (opened[0] - 60, opened[1] - 60)
         mark("first look")
         session.size("index.html")
-        temporary = address.temporary("index.html")
+        temporary = address.make_temporary_name("index.html")
         mark("put")
         session.put(temporary, NEW)
         mark("look")
         session.size(temporary)
         mark("replace")
-        session.replace(temporary, "index.html")
+        session.rename_over(temporary, "index.html")
         mark("read")
         session.read("index.html")
         mark("end")
@@ -186,7 +186,7 @@ from heatmap.publishers import sftp_client
 from heatmap.publishers.sftp.publisher import (SftpPublisher)
 target = SftpPublisher(sys.argv[1], identity_file=Path(sys.argv[2]), known_hosts_file=Path(sys.argv[3]),
                        timeout_seconds=1 if sys.argv[4] == "stalled" else 30)
-session = target.session(Deadline(60))
+session = target.make_connection(Deadline(60))
 started = sftp_client.Session._listen
 def listen(self, *rest):
     print(self._client.pid, flush=True)

@@ -136,7 +136,7 @@ def test_the_key_that_is_shown(tmp_path: Path, login: str) -> None:
         assert [f"[127.0.0.1]:{server.port}", *words(server.folder / "host_key.pub")] == [*key]
         assert shown.stdout.split()[1] == key.fingerprint
 
-        known_hosts.add(server.known_hosts_file, key)
+        known_hosts.add_key(server.known_hosts_file, key)
         publisher.publish(PAGE, Deadline(30))
 
         assert {"index.html": b"x"} == files(server.root)
@@ -162,8 +162,8 @@ def test_adding_changes_nothing_else(tmp_path: Path) -> None:
     """A file that does not end in a line break gets one first."""
     file = tmp_path / "known_hosts"
     file.write_text("# mine\nother ssh-rsa AAAA comment", "utf-8")
-    known_hosts.add(file, HostKey("host", *OTHER.split()))
-    known_hosts.add(file, HostKey("[host]:2222", *OTHER.split()))
+    known_hosts.add_key(file, HostKey("host", *OTHER.split()))
+    known_hosts.add_key(file, HostKey("[host]:2222", *OTHER.split()))
 
     assert f"# mine\nother ssh-rsa AAAA comment\nhost {OTHER}\n[host]:2222 {OTHER}\n" == file.read_text(
         "utf-8"

@@ -428,7 +428,7 @@ def test_no_time_for_a_login(seconds: float, options: Any) -> None:
     """The deadline is told, which another run may meet, and no refusal."""
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
     with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
-        publisher.session(Deadline(seconds))
+        publisher.make_connection(Deadline(seconds))
 
     assert PublishError is type(caught.value)
     assert str(caught.value).startswith(f"{publisher.name}: ")
@@ -438,7 +438,7 @@ def test_a_password_command_that_fails_in_time() -> None:
     """That is a refusal as ever."""
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", password_command=("false",))
     with pytest.raises(PublishRefused, match="ended with exit code 1"):
-        publisher.session(soon())
+        publisher.make_connection(soon())
 
 
 def test_no_time_for_a_host_key(login: str) -> None:
@@ -468,8 +468,8 @@ def test_children_get_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     secrets.problems("HEATMAP_CANARY", None)
 
-    assert "HEATMAP_CANARY" not in openssh.environment()
-    assert "/agent" == openssh.environment()["SSH_AUTH_SOCK"]
+    assert "HEATMAP_CANARY" not in openssh.make_environment()
+    assert "/agent" == openssh.make_environment()["SSH_AUTH_SOCK"]
 
 
 @pytest.mark.parametrize(
