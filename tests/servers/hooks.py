@@ -1,4 +1,4 @@
-"""A server for pings and web hooks: keeps what it is told, and answers well, badly, or not at all."""
+"""A server for pings and web hooks. It records each request, and answers correctly, wrongly or never."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came."""
+    """One request, unchanged."""
 
     method: str
-    path: str  # with its query
+    path: str  # including the query
     body: bytes
     headers: dict[str, str] = field(compare=False, default_factory=dict)
 
 
 class Hooks:
-    """Listens on a port of 127.0.0.1. `manner`: ok, error, refuse, throttle, redirect, hang, drip, rubbish.
+    """A server on a port of 127.0.0.1. `manner`: ok, error, refuse, throttle, redirect, hang, drip, rubbish.
 
-    The first calls are answered in the manners `first`, one each; "throttle" asks for `retry_after` seconds.
+    The manners in `first` are for the first calls, one for each; "throttle" asks for a wait of `retry_after`
+    seconds.
     """
 
     def __init__(self, manner: str = "ok", *, first: tuple[str, ...] = (), retry_after: str = "1") -> None:
         self.manner = manner
         self._first = list(first)
         self._retry_after = retry_after
-        self.times: list[float] = []  # when each call came, on the monotonic clock
+        self.times: list[float] = []  # the time of each call, on the monotonic clock
         self.calls: list[Call] = []
-        self.released = threading.Event()  # set at the end, so that no thread is left hanging
+        self.released = threading.Event()  # set at the end, so that no thread hangs any longer
         hooks = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,12 +54,12 @@ class Hooks:
 
     @property
     def url(self) -> str:
-        """Where this server listens."""
+        """The URL of this server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """Method and path of each call, in order."""
+    def requests(self) -> list[tuple[str, str]]:
+        """The method and the path of each call, in order."""
         return [(call.method, call.path) for call in self.calls]
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -74,7 +75,7 @@ class Hooks:
                     if self.released.wait(0.05):
                         break
             except OSError:
-                pass  # the caller has left
+                pass  # the client has closed the connection
         elif manner == "redirect":
             handler.send_response(302)
             handler.send_header("Location", f"{self.url}/elsewhere")
@@ -87,7 +88,7 @@ class Hooks:
             handler.wfile.write(b"OK")
 
     def stop(self) -> None:
-        """Let go of who hangs, and end."""
+        """End the hanging answers and the server."""
         self.released.set()
         self._server.shutdown()
         self._server.server_close()

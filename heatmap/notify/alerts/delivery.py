@@ -57,8 +57,8 @@ class NewEvents(NamedTuple):
     events: Mapping[str, Sequence[rules.Event]]  # by the alert's name
 
 
-def new_events(settings: Settings, run: MarketRun, known: MarketAlerts) -> NewEvents | None:
-    """Return the events that `known` does not have; None if no event may be sent now.
+def new_events(settings: Settings, run: MarketRun, market_alerts: MarketAlerts) -> NewEvents | None:
+    """Return the events that `market_alerts` does not have; None if no event may be sent now.
 
     A recording has no new events, and neither has a closed market.
     """
@@ -67,7 +67,7 @@ def new_events(settings: Settings, run: MarketRun, known: MarketAlerts) -> NewEv
         return None
     as_of = snapshot.as_of.astimezone(ZoneInfo(market.time_zone))
     session = (status.session.date if status.session else as_of.date()).isoformat()
-    states = known.for_session(session).states
+    states = market_alerts.for_session(session).states
     events = {
         alert.name: [
             event
@@ -89,14 +89,14 @@ def feed_entries(settings: Settings, run: MarketRun, warn: Callable[[str], None]
     """
     all_alerts = memory.load(settings.state_directory, warn)
     name = run.market.name
-    known = all_alerts.get(name, memory.MarketAlerts())
-    new = new_events(settings, run, known)
+    market_alerts = all_alerts.get(name, memory.MarketAlerts())
+    new = new_events(settings, run, market_alerts)
     entries = _make_entries(settings.alerts, new) if new else ()
     if new and entries:
-        changed = {**all_alerts, name: _add_events(settings.alerts, known, new)}
+        changed = {**all_alerts, name: _add_events(settings.alerts, market_alerts, new)}
         if not memory.has_room(settings.state_directory, changed):
             entries = ()
-    return (*entries, *known.feed_entries)[: memory.MAX_FEED_ENTRIES]
+    return (*entries, *market_alerts.feed_entries)[: memory.MAX_FEED_ENTRIES]
 
 
 def send(
@@ -142,10 +142,10 @@ def _send(
     occurrences = {}
     for run in runs:
         name = run.market.name
-        known = all_alerts.get(name, memory.MarketAlerts())
-        new = new_events(settings, run, known)
+        market_alerts = all_alerts.get(name, memory.MarketAlerts())
+        new = new_events(settings, run, market_alerts)
         if new:
-            all_alerts[name] = _add_events(settings.alerts, known, new)
+            all_alerts[name] = _add_events(settings.alerts, market_alerts, new)
             occurrences[name] = new.occurrence
     # An event that cannot be saved is not sent: each later run would send it again. Pending events of earlier
     # runs are saved again too, because the disk may be full now.
@@ -172,21 +172,23 @@ def _send(
     }
 
 
-def _has_pending(alerts: Sequence[AlertOptions], known: MarketAlerts) -> bool:
+def _has_pending(alerts: Sequence[AlertOptions], market_alerts: MarketAlerts) -> bool:
     """Return whether an event of the market is still to be sent to a web hook."""
-    return any(alert.posts and known.states.get(alert.name, memory.AlertState()).pending for alert in alerts)
+    return any(
+        alert.posts and market_alerts.states.get(alert.name, memory.AlertState()).pending for alert in alerts
+    )
 
 
-def _add_events(alerts: Sequence[AlertOptions], known: MarketAlerts, new: NewEvents) -> MarketAlerts:
+def _add_events(alerts: Sequence[AlertOptions], market_alerts: MarketAlerts, new: NewEvents) -> MarketAlerts:
     """Return the market's alerts with the new events, which are pending for the web hooks."""
-    before = known.for_session(new.occurrence.session)
+    session_alerts = market_alerts.for_session(new.occurrence.session)
     states = {}
     for alert in alerts:
-        seen, pending = before.states.get(alert.name, memory.AlertState())
+        seen, pending = session_alerts.states.get(alert.name, memory.AlertState())
         events = new.events.get(alert.name, ())
         seen |= {event.key for event in events}
         states[alert.name] = memory.AlertState(seen, (*pending, *events) if alert.posts else ())
-    entries = (*_make_entries(alerts, new), *before.feed_entries)[: memory.MAX_FEED_ENTRIES]
+    entries = (*_make_entries(alerts, new), *session_alerts.feed_entries)[: memory.MAX_FEED_ENTRIES]
     return memory.MarketAlerts(new.occurrence.session, states, entries)
 
 
@@ -244,9 +246,11 @@ def _start_post(url: str, body: bytes, seconds: float) -> BackgroundTask:
     return BackgroundTask(lambda: webhooks.deliver(url, body, seconds), seconds)
 
 
-def _clear_pending(known: MarketAlerts, alert: str) -> MarketAlerts:
+def _clear_pending(market_alerts: MarketAlerts, alert: str) -> MarketAlerts:
     """Return the market's alerts after the alert's web hook has received all its events."""
-    return known._replace(states={**known.states, alert: known.states[alert]._replace(pending=())})
+    return market_alerts._replace(
+        states={**market_alerts.states, alert: market_alerts.states[alert]._replace(pending=())}
+    )
 
 
 def _save(directory: Path, all_alerts: Mapping[str, MarketAlerts], say: Callable[[str], None]) -> str:

@@ -1,7 +1,7 @@
 """What the alerts keep between runs: the session's events, the messages still to send, the feed's entries.
 
-The keys of the file and the names of the classes differ for historical reasons: `told` holds the states,
-`waiting` the pending events and `notices` the feed's entries.
+In the file, `told` holds the states, `waiting` the pending events and `notices` the feed's entries: version
+0.2.0 wrote these keys.
 """
 
 from __future__ import annotations

@@ -48,11 +48,11 @@ def market_samples(
     return samples
 
 
-def target_samples(targets: Sequence[Publisher], reached: Mapping[int, bool]) -> Samples:
-    """Return for each tried target whether it got all pages. `reached` is by the target's index."""
+def target_samples(targets: Sequence[Publisher], successes: Mapping[int, bool]) -> Samples:
+    """Return for each tried target whether it got all pages. `successes` is by the target's index."""
     return {
         Series("heatmap_publish_success", _target_labels(index, targets[index])): success
-        for index, success in reached.items()
+        for index, success in successes.items()
     }
 
 

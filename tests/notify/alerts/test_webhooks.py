@@ -26,7 +26,7 @@ def test_the_request() -> None:
     with Hooks() as hooks:
         assert webhooks.deliver(f"{hooks.url}/{SECRET}?a=b", b'{"text": "x"}', LIMIT_SECONDS) is None
 
-    assert [("POST", f"/{SECRET}?a=b")] == hooks.told
+    assert [("POST", f"/{SECRET}?a=b")] == hooks.requests
     assert b'{"text": "x"}' == hooks.calls[0].body
     assert "application/json; charset=utf-8" == hooks.calls[0].headers["Content-Type"]
 

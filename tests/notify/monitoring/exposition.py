@@ -14,7 +14,7 @@ Key = tuple[str, frozenset[tuple[str, str]]]
 
 
 def parse(text: str) -> dict[Key, float]:
-    """Return the samples by name and labels. Raises AssertionError where the text breaks a rule."""
+    """Return the samples by name and labels. Raises AssertionError if the text breaks a rule."""
     assert not text or text.endswith("\n"), "the last line must end with a line feed"
     assert "\r" not in text
     samples: dict[Key, float] = {}

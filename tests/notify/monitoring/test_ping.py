@@ -56,7 +56,7 @@ def test_the_requests() -> None:
         ("GET", f"/{SECRET}/start?create=1"),
         ("GET", f"/{SECRET}?create=1"),
         ("POST", f"/{SECRET}/fail?create=1"),
-    ] == hooks.told
+    ] == hooks.requests
     assert "exit 75\nit broke – mend it" == hooks.calls[2].body.decode()
     assert "text/plain; charset=utf-8" == hooks.calls[2].headers["Content-Type"]
 
@@ -73,7 +73,7 @@ def test_a_server_that_answers_badly(manner: str, message: str) -> None:
     assert problem is not None
     assert message in problem
     assert SECRET not in problem
-    assert [("GET", f"/{SECRET}")] == hooks.told
+    assert [("GET", f"/{SECRET}")] == hooks.requests
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_a_run_that_succeeds(tmp_path: Path, hooks: Hooks) -> None:
         monitored(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN, say=sentences.append
     )
 
-    assert (0, SUCCESS) == (report.exit_code, hooks.told)
+    assert (0, SUCCESS) == (report.exit_code, hooks.requests)
     assert not [line for line in sentences if "monitor" in line]
     assert [0] == outcomes(tmp_path)
 
@@ -101,7 +101,7 @@ def test_a_run_that_fails(tmp_path: Path, hooks: Hooks) -> None:
 
     report = one_run.run(monitored(tmp_path, source, MemoryPublisher()), now=OPEN)
 
-    assert (75, FAILURE) == (report.exit_code, hooks.told)
+    assert (75, FAILURE) == (report.exit_code, hooks.requests)
     assert b"exit 75\nnse-fno: www.example.org answered 403: ask elsewhere" == hooks.calls[-1].body
     assert [75] == outcomes(tmp_path)
 
@@ -113,7 +113,7 @@ def test_a_run_that_raises(tmp_path: Path, hooks: Hooks) -> None:
     with pytest.raises(ConfigError):
         one_run.run(config, now=OPEN)
 
-    assert [("POST", f"/{CANARY}/fail")] == hooks.told
+    assert [("POST", f"/{CANARY}/fail")] == hooks.requests
     assert b"exit 78\nmemory:: no password: set it" == hooks.calls[-1].body
     assert [78] == outcomes(tmp_path)
 
@@ -156,7 +156,7 @@ def test_a_veto_is_no_failure(tmp_path: Path, hooks: Hooks) -> None:
     """On a holiday that the calendar does not have, the run succeeds."""
     one_run.run(monitored(tmp_path, MemorySource(is_open=False), MemoryPublisher()), now=OPEN)
 
-    assert SUCCESS == hooks.told
+    assert SUCCESS == hooks.requests
 
 
 @pytest.mark.parametrize("moment", [NIGHT, OPEN])
@@ -173,10 +173,9 @@ def test_runs_that_send_nothing(tmp_path: Path, hooks: Hooks, moment: datetime) 
         with lock(tmp_path / "state"), pytest.raises(LockedError):
             one_run.run(config, now=OPEN)
 
-    assert [] == hooks.told
-    assert ([] if moment == NIGHT else [75]) == outcomes(
-        tmp_path
-    )  # the outcome of the run that found the lock taken
+    assert [] == hooks.requests
+    # The run that found the lock taken still has an outcome.
+    assert ([] if moment == NIGHT else [75]) == outcomes(tmp_path)
     assert not (tmp_path / "x.prom").exists()
 
 
@@ -196,7 +195,7 @@ def test_closed_runs_ping_if_configured(tmp_path: Path, hooks: Hooks) -> None:
     report = one_run.run(config, now=NIGHT)
     one_run.run(config, now=NIGHT, dry_run=True)
 
-    assert [("GET", f"/{CANARY}")] == hooks.told
+    assert [("GET", f"/{CANARY}")] == hooks.requests
     assert report.idle_until is None
 
 
@@ -208,11 +207,11 @@ def test_closed_runs_send_no_success_after_a_failure(tmp_path: Path, hooks: Hook
 
     append(config.state_directory, [RunOutcome("nse-fno", failed, 75, "blocked")])
     one_run.run(config, now=NIGHT)
-    assert [] == hooks.told
+    assert [] == hooks.requests
 
     append(config.state_directory, [RunOutcome("nse-fno", good, 0, "published")])
     one_run.run(config, now=NIGHT)
-    assert [("GET", f"/{CANARY}")] == hooks.told
+    assert [("GET", f"/{CANARY}")] == hooks.requests
 
 
 @pytest.mark.parametrize("closed", [True, False])
@@ -226,7 +225,7 @@ def test_a_time_before_the_calendar_is_sent_once(tmp_path: Path, hooks: Hooks, *
     one_run.run(config, now=BEFORE)
 
     assert 78 == first.exit_code
-    assert [("POST", f"/{CANARY}/fail")] == hooks.told
+    assert [("POST", f"/{CANARY}/fail")] == hooks.requests
     assert hooks.calls[0].body.startswith(b"exit 78\nnse-fno: ")
 
 
@@ -415,7 +414,7 @@ def test_a_run_without_time_left_is_still_reported(tmp_path: Path, hooks: Hooks)
     with run_monitor.RunMonitor(settings, [], report, OPEN, deadline) as own, own.start(""):
         pass
 
-    assert FAILURE == hooks.told
+    assert FAILURE == hooks.requests
     assert time.monotonic() - started < 2
 
 
@@ -444,7 +443,7 @@ def test_a_stopped_run_is_reported(tmp_path: Path, hooks: Hooks) -> None:
     with pytest.raises(StoppedError):
         one_run.run(config, now=OPEN)
 
-    assert FAILURE == hooks.told
+    assert FAILURE == hooks.requests
     assert b"exit 75\nstopped by a signal before its end" == hooks.calls[-1].body
 
 
@@ -491,7 +490,7 @@ def test_the_address_is_nowhere_to_be_found(tmp_path: Path) -> None:
             check=False,
         )
 
-    assert (0, "", SUCCESS) == (done.returncode, done.stderr, hooks.told)
+    assert (0, "", SUCCESS) == (done.returncode, done.stderr, hooks.requests)
     assert "monitor: the ping of the end was answered 500" in done.stdout
     assert CANARY not in done.stdout
     assert "HEATMAP_TEST_PING_URL" not in done.stdout
