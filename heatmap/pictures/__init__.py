@@ -1,1 +1,1 @@
-"""What is drawn of the data; one folder a picture."""
+"""The pictures of the data. Each picture has a folder of its own."""

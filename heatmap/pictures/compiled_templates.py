@@ -1,8 +1,8 @@
 """The cache of compiled templates, in a folder of the state directory that belongs to this user alone.
 
-What it holds is code, and Python runs it unchecked: a damaged file can crash the process, a forged one can
-do anything. So a file is read only if nobody else can have written it, and run only if it is whole. Anything
-else counts as not there: the template is compiled anew, and the file is replaced.
+The files are code, and Python runs it unchecked: a damaged file can crash the process, a forged file can do
+anything. So a file is read only if no other user can have written it, and run only if it is whole. Any other
+file is ignored: the template is compiled again, and the file is replaced.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
 
 FOLDER = "compiled-templates"
-MAX_BYTES = 4 * 1024 * 1024  # of a file; the largest template takes 100 kB
+MAX_BYTES = 4 * 1024 * 1024  # the largest size of a file; the largest template takes 100 kB
 
 
 class CompiledTemplates(BytecodeCache):
-    """Keeps compiled templates in `<directory>/compiled-templates`. No fault of a file or folder is raised.
+    """Keeps compiled templates in `<directory>/compiled-templates`. It raises no fault of a file or folder.
 
-    Folder and files are opened relative to an open folder whose owner and mode were checked. So it does not
-    matter who may write the folders above: they can only put other folders of this user in its place.
+    The files are opened relative to an open folder, after a check of its owner and mode. So the folders above
+    may be writable for others: at most they put another folder of this user in its place.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill the bucket, if there is a file for it that can be trusted."""
+        """Fill the bucket if a trusted file for it exists."""
         with suppress(OSError, ValueError, EOFError, TypeError), open_folder(self._directory) as folder:
             identity, _, code = (_read(folder, bucket.key) or b"").partition(b"\n")
             if identity == _identity(bucket):
-                bucket.code = marshal.loads(code)  # noqa: S302 -- this user wrote it, and it is whole
+                bucket.code = marshal.loads(code)  # noqa: S302 -- this user wrote the file, and it is whole
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Write the file; if that fails, the next run compiles the template again."""
@@ -59,15 +59,15 @@ class CompiledTemplates(BytecodeCache):
 
 @contextmanager
 def open_folder(directory: Path, *, is_closed: bool = False) -> Iterator[int]:
-    """Yield a descriptor of the cache's folder. `is_closed`: close it to other users first, if it is ours.
+    """Yield a descriptor of the cache's folder. `is_closed`: first close a folder of this user to others.
 
-    Raises OSError if there is none, and PermissionError if another user owns it or may write in it.
+    Raises OSError if there is no folder, and PermissionError if another user owns it or may write in it.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     folder = os.open(directory / FOLDER, flags)
     try:
         if is_closed and os.fstat(folder).st_uid == os.geteuid():
-            # Files that others wrote in it meanwhile are theirs, and so not read.
+            # Files that others wrote in it before belong to them, so they are not read.
             os.fchmod(folder, 0o700)
         _refuse_shared(folder)
         yield folder
@@ -79,8 +79,8 @@ def _read(folder: int, name: str) -> bytes | None:
     """Return a file's content without its checksum; None if it is damaged. Raises OSError."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a named pipe must not block the run
     with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-        found = _refuse_shared(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size > MAX_BYTES:
+        status = _refuse_shared(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size > MAX_BYTES:
             return None
         return json_files.unseal(file.read(MAX_BYTES + 1))
 
@@ -91,16 +91,16 @@ def _write(folder: int, name: str, content: bytes) -> None:
 
 
 def _refuse_shared(descriptor: int) -> os.stat_result:
-    """Return what is known of an open file or folder. Raises PermissionError if others may change it."""
-    found = os.fstat(descriptor)
-    # Rights by access control lists show in the group's bits, as the mask.
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    """Return the status of an open file or folder. Raises PermissionError if others may change it."""
+    status = os.fstat(descriptor)
+    # The group's bits also show the rights by access control lists, as their mask.
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PermissionError
-    return found
+    return status
 
 
 def _identity(bucket: Bucket) -> bytes:
-    """Return what the code follows from: the template, this program, Python and Jinja's compiler."""
-    found = os.stat(compiler.__file__)
-    words = (bucket.checksum, __version__, sys.implementation.cache_tag, f"{sys.hexversion:x}")
-    return " ".join([*map(str, words), str(found.st_mtime_ns), str(found.st_size)]).encode()
+    """Return the versions on which the code depends: template, this program, Python and Jinja's compiler."""
+    status = os.stat(compiler.__file__)
+    parts = (bucket.checksum, __version__, sys.implementation.cache_tag, f"{sys.hexversion:x}")
+    return " ".join([*map(str, parts), str(status.st_mtime_ns), str(status.st_size)]).encode()

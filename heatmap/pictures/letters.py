@@ -1,11 +1,11 @@
-"""How wide words are, where no font can be asked."""
+"""Estimates the width of text without a font."""
 
 from __future__ import annotations
 
 from heatmap.pictures.wording import MINUS
 
-# How wide letters are, in their size: those of Arial Bold and a little more, so that with a tenth left free
-# even DejaVu Sans Bold fits. Whoever looks at the picture has the fonts he has: no font is asked.
+# The widths of letters, in units of their size: those of Arial Bold and a little more. With a tenth of the
+# width left free, even DejaVu Sans Bold fits. The viewer's fonts are unknown.
 LETTER_WIDTHS = {
     letter: width
     for letters, width in (
@@ -18,10 +18,10 @@ LETTER_WIDTHS = {
     )
     for letter in letters
 }
-ASCII_WIDTH, FOREIGN_WIDTH = 0.65, 1.0  # of letters not listed
+ASCII_WIDTH, FOREIGN_WIDTH = 0.65, 1.0  # the widths of other letters
 
 
 def text_width(text: str) -> float:
-    """Return how wide a line is at most in the usual fonts, bold, in its size."""
+    """Return the largest width of a bold line in the usual fonts, in units of its size."""
     widths = LETTER_WIDTHS
     return sum(widths.get(letter) or (ASCII_WIDTH if letter.isascii() else FOREIGN_WIDTH) for letter in text)

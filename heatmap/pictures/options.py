@@ -22,45 +22,45 @@ CHART_FORMS = tuple(f"{{{form}}}" for form in wording.CHART_SYMBOLS)
 
 
 class Fragment(NamedTuple):
-    """A mode over a day, in a layout, on a ground; by name "rs-sectors" or "rs-sectors-dark"."""
+    """A mode over a day, in a layout and a theme. Its name is such as "rs-sectors" or "rs-sectors-dark"."""
 
     mode: str
     layout: str
-    theme: str | None  # None: whatever stands behind it
+    theme: str | None  # None: the background of the page around it
 
     @property
     def name(self) -> str:
-        """The name it is configured by, and published under as fragment-<name>.html."""
+        """The name in the configuration; it is published as fragment-<name>.html."""
         return "-".join(filter(None, self))
 
 
 def parse_fragment(name: str) -> Fragment | None:
-    """Return the fragment of that name; None for one that cannot be."""
+    """Return the fragment of that name; None if the name is invalid."""
     from heatmap.analysis.modes import MODES  # a run that finds nothing due does not need it
 
-    mode, _, rest = name.partition("-")
-    layout, _, theme = rest.partition("-")
-    known = mode in MODES and layout in LAYOUTS and theme in {"", *THEMES}
-    return Fragment(mode, layout, theme or None) if known else None
+    mode, _, look = name.partition("-")
+    layout, _, theme = look.partition("-")
+    is_valid = mode in MODES and layout in LAYOUTS and theme in {"", *THEMES}
+    return Fragment(mode, layout, theme or None) if is_valid else None
 
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """The `[page]` table. `refresh_seconds` is how often an open page asks for a newer one."""
+    """The `[page]` table. An open page asks for a newer one every `refresh_seconds`."""
 
     columns: int = 13
     gradient: str = "contrast"
     up: str = "green"
     scale: str = "rank"
-    clamp_percent: float = 3.0  # of a day: where the strongest shades of the value scale begin
-    period_clamps: Mapping[str, float] = field(default_factory=dict)  # of other periods, in percent
+    clamp_percent: float = 3.0  # the change over a day at which the value scale's strongest shades begin
+    period_clamps: Mapping[str, float] = field(default_factory=dict)  # the same for other periods
     refresh_seconds: int = 300
-    png: bool = True  # the picture as PNG too, where Pillow is installed
-    fragments: tuple[str, ...] = ()  # what other pages include: "rs-sectors", "change-table-dark"
+    png: bool = True  # also draw the picture as PNG, if Pillow is installed
+    fragments: tuple[str, ...] = ()  # pieces for other pages: "rs-sectors", "change-table-dark"
     chart_url: str = "https://www.tradingview.com/chart/?symbol=NSE:{symbol:tradingview}"
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for invalid values."""
         checks = [
             (1 <= self.columns <= 60, "columns must be 1 to 60"),
             (self.gradient in GRADIENTS, _one_of("gradient", GRADIENTS, self.gradient)),
@@ -95,15 +95,15 @@ class PageOptions:
                 for form in wording.unknown_chart_forms(self.chart_url)
             ),
         ]
-        problems = [problem for holds, problem in checks if not holds]
+        problems = [problem for is_valid, problem in checks if not is_valid]
         if problems:
             raise ConfigError(problems)
 
     @property
     def heat(self) -> str:
-        """The name of the scale that a page shows first: by rank, or by value at its usual clamp."""
+        """The name of the scale that a page shows first: "rank", or "1" for values at the usual clamp."""
         return "1" if self.scale == "value" else self.scale
 
 
-def _one_of(key: str, known: Iterable[str], value: str) -> str:
-    return f"{key} must be one of {', '.join(known)}, not {value!r}"
+def _one_of(key: str, choices: Iterable[str], value: str) -> str:
+    return f"{key} must be one of {', '.join(choices)}, not {value!r}"

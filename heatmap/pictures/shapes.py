@@ -1,4 +1,4 @@
-"""What pictures are drawn of: tables, sectors and rectangles. Tuples without behaviour."""
+"""The shapes in pictures: tables, sectors and rectangles. Tuples without behaviour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Cell(NamedTuple):
-    """One instrument as it is drawn: its value in the mode, its fill and an ink readable on it (#rrggbb)."""
+    """One instrument in a picture: its value in the mode, its fill and a readable ink (#rrggbb)."""
 
     quote: Quote
     value: float | None
@@ -18,18 +18,18 @@ class Cell(NamedTuple):
 
 
 class LegendStop(NamedTuple):
-    """One swatch of the legend and the value it stands for; None where only the side counts."""
+    """One swatch of the legend and its value; None: the swatch has no value of its own."""
 
     fill: str
     value: float | None
 
 
 class Table(NamedTuple):
-    """A market set in rows in a reading's order, left to right, then down."""
+    """A market in rows, in a ranking's order: left to right, then down."""
 
     rows: tuple[tuple[Cell, ...], ...]
     columns: int
-    breadth: Breadth  # of the day
+    breadth: Breadth  # the day's
     legend: tuple[LegendStop, ...]  # from the lowest value to the highest
 
     @property
@@ -39,16 +39,16 @@ class Table(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One sector of a reading. `members` are places in the reading's order; the sector None has no name."""
+    """One sector of a ranking. `members` are indexes in the ranking's order."""
 
-    sector: str | None
+    sector: str | None  # None: the group of the instruments without a sector
     members: tuple[int, ...]
-    median: float | None  # of the known values, in the mode's unit
-    breadth: Breadth  # of the reading's period
+    median: float | None  # the median of the known values, in the mode's unit
+    breadth: Breadth  # over the ranking's period
 
 
 class Rectangle(NamedTuple):
-    """A place on a picture, from its top left corner; in the unit that the picture says."""
+    """A place in a picture; x and y are its top left corner. The unit is the picture's."""
 
     x: float
     y: float
@@ -59,8 +59,8 @@ class Rectangle(NamedTuple):
 class Treemap(NamedTuple):
     """Rectangles in a picture of `width` by `height` pixels.
 
-    `tiles` are positions in the snapshot's quotes, `places` their rectangles; `headings` are the strips
-    that name a sector, where there is room for one.
+    `tiles` are indexes in the snapshot's quotes, `places` their rectangles. `headings` are strips with a
+    sector's name, for sectors that have room for one.
     """
 
     width: float

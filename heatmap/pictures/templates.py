@@ -1,4 +1,4 @@
-"""The Jinja2 environment, and where the templates are."""
+"""The Jinja2 environment, the folder of the templates, and the page's scripts and styles."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-SCRIPTS = "script"  # the folder of the page's script, in files that follow one another by name
-LATER = "later"  # and that of later.js, which shares the page script's scope
+SCRIPTS = "script"  # the folder of the page's script: its files are joined in the order of their names
+LATER = "later"  # the folder of later.js, which shares the page script's scope
 STYLE = "heatmap.css"
-ARCHIVE = "archive"  # the folder of what the list of all days has of its own
+ARCHIVE = "archive"  # the folder of the script and the style of the list of all days
 _COMMENTS = re.compile(r"/\*[\s\S]*?\*/ ?|(?:^|(?<=\s))//[ \t].*$", re.MULTILINE)
 _INDENTS = re.compile(r"\s*\n\s*")
-# What in a script may hold spaces that count: strings, templates (one in another, too), regular expressions.
+# The parts of a script in which spaces count: strings, templates (also nested ones), regular expressions.
 _QUOTED = re.compile(
     r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|\$\{(?:[^`{}]|`[^`]*`|\{[^{}]*\})*\}|[^`\\])*`"""
     r"""|(?<=[(,=:])\ ?/(?:\\.|\[[^]]*]|[^/\\\n])+/)"""
 )
-# What code can do without, in turn: spaces, line ends, what ends a list or block, brackets of one parameter;
-# and const, which is longer than let, and which tsc and biome have checked by then.
+# The needless parts of code, in turn: spaces, line ends, the end of a list or block, brackets around one
+# parameter. And const becomes let, which is shorter: tsc and biome have checked the source before.
 _NEEDLESS = (
     (re.compile(r" ?([]{}()[;,:?=<>&|!*]) ?"), r"\1"),
     (re.compile(r" ?([-+/%]=?) (?=[\w([]|$)"), r"\1"),
@@ -41,92 +41,90 @@ _STYLE_SPACES = re.compile(r"\s*([{};,])\s*|(?<=[\w-]:) +")
 
 
 def find_templates() -> Path:
-    """Return the folder of the templates: beside the package's modules in a wheel, else the checkout's."""
-    inside = package_files.PACKAGE / "templates"
-    return inside if inside.is_dir() else package_files.CHECKOUT / "templates"
+    """Return the folder of the templates: in a wheel the package's, else the checkout's."""
+    folder = package_files.PACKAGE / "templates"
+    return folder if folder.is_dir() else package_files.CHECKOUT / "templates"
 
 
 def render_template(template: str, cache: Path | None = None, **context: object) -> str:
-    """Return any template filled in. In the state directory `cache`, if given, its compiled form is kept."""
+    """Return a template, filled in. The state directory `cache`, if given, caches the compiled template."""
     return _environment(cache).get_template(template).render(context)
 
 
 def page_script() -> str:
     """Return the page's script: its files one after another, in one scope.
 
-    Comments, indentation and needless spaces stay behind: they are for readers of the files, and half
-    their size.
+    It has no comments, indentation and needless spaces. They are half the size of the files.
     """
-    return _joined(SCRIPTS)
+    return _join_scripts(SCRIPTS)
 
 
 def later_script() -> str:
-    """Return later.js, what the page fetches once its reader asks for history or replay."""
-    return _joined(LATER)
+    """Return later.js, which the page fetches when its reader chooses history or replay."""
+    return _join_scripts(LATER)
 
 
 def page_style() -> str:
     """Return the page's style, without comments, indentation and needless spaces."""
     style = (find_templates() / STYLE).read_text("utf-8")
-    return _STYLE_SPACES.sub(r"\1", _bare(style)).replace(";}", "}")
+    return _STYLE_SPACES.sub(r"\1", _strip_comments(style)).replace(";}", "}")
 
 
 def archive_script() -> str:
-    """Return the script of the list of all days, as that of a page."""
-    return f'"use strict";\n{_bare((find_templates() / ARCHIVE / "days.js").read_text("utf-8"))}'
+    """Return the script of the list of all days, without comments and indentation."""
+    return f'"use strict";\n{_strip_comments((find_templates() / ARCHIVE / "days.js").read_text("utf-8"))}'
 
 
 def archive_style() -> str:
-    """Return the style of the list of all days, as that of a page."""
-    return _bare((find_templates() / ARCHIVE / "days.css").read_text("utf-8"))
+    """Return the style of the list of all days, without comments and indentation."""
+    return _strip_comments((find_templates() / ARCHIVE / "days.css").read_text("utf-8"))
 
 
 def script_hash(script: str) -> str:
-    """Return by what a page's policy lets a script in."""
+    """Return the hash by which a page's Content-Security-Policy allows a script."""
     from base64 import b64encode
     from hashlib import sha256
 
     return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
 
 
-def _joined(folder: str) -> str:
-    """Return the scripts of a folder one after another, in the order of their names."""
-    return _minify(_sources(folder), _sources(LATER if folder == SCRIPTS else SCRIPTS))
+def _join_scripts(folder: str) -> str:
+    """Return the scripts of a folder one after another, in the order of their names, minified."""
+    return _minify(_read_scripts(folder), _read_scripts(LATER if folder == SCRIPTS else SCRIPTS))
 
 
 @lru_cache(maxsize=2)  # a run draws several pages, and all of them have the same two scripts
-def _minify(script: str, elsewhere: str) -> str:
-    """Return a script without what only readers of its files need; `elsewhere` is the other script."""
-    pieces = _QUOTED.split(_bare(script))  # code and quoted in turn
-    for needless, instead in _NEEDLESS:
-        pieces[::2] = [needless.sub(instead, code) for code in pieces[::2]]
-    _shorten_declarations(pieces, elsewhere)
+def _minify(script: str, other_script: str) -> str:
+    """Return a script in a shorter form with the same effect. `other_script` shares its scope."""
+    pieces = _QUOTED.split(_strip_comments(script))  # code and quoted text in turn
+    for needless, replacement in _NEEDLESS:
+        pieces[::2] = [needless.sub(replacement, code) for code in pieces[::2]]
+    _shorten_declarations(pieces, other_script)
     return f'"use strict";\n{"".join(pieces)}'
 
 
-def _sources(folder: str) -> str:
-    """Return the scripts of a folder as they are written."""
+def _read_scripts(folder: str) -> str:
+    """Return the source text of a folder's scripts, one after another."""
     return "".join(part.read_text("utf-8") for part in sorted((find_templates() / folder).glob("*.js")))
 
 
-def _shorten_declarations(pieces: list[str], elsewhere: str) -> None:
-    """Write numbers in place of the constants that name them, and several declarations as one.
+def _shorten_declarations(pieces: list[str], other_script: str) -> None:
+    """Replace constants by their numbers, and several declarations by one.
 
-    `pieces` are code and quoted in turn. A constant stays that a template or the other script, which comes
-    `elsewhere` from, may use.
+    `pieces` are code and quoted text in turn. A constant stays if quoted text or `other_script` may use it.
     """
-    kept = "".join([*pieces[1::2], elsewhere])
+    other_text = "".join([*pieces[1::2], other_script])
     code = "\0".join(pieces[::2])
-    numbers = {name: number for name, number in _NUMBER.findall(code) if name not in kept}
+    numbers = {name: number for name, number in _NUMBER.findall(code) if name not in other_text}
     if numbers:
-        code = _NUMBER.sub(lambda found: "" if found[1] in numbers else found[0], code)
-        code = re.sub(rf"\b(?:{'|'.join(numbers)})\b", lambda found: numbers[found[0]], code)
-    # Declarations that follow one another become one; only those without blocks, in which others may stand.
-    code = _DECLARED.sub(lambda found: re.sub(r";let\b ?", ",", found[1]) + ",", code)
+        code = _NUMBER.sub(lambda match: "" if match[1] in numbers else match[0], code)
+        code = re.sub(rf"\b(?:{'|'.join(numbers)})\b", lambda match: numbers[match[0]], code)
+    # Declarations in a row become one. Those with blocks stay: a block may have declarations of its own.
+    code = _DECLARED.sub(lambda match: re.sub(r";let\b ?", ",", match[1]) + ",", code)
     pieces[::2] = code.split("\0")
 
 
-def _bare(text: str) -> str:
+def _strip_comments(text: str) -> str:
     """Return a script or a style without comments, indentation and empty lines."""
     return _INDENTS.sub("\n", _COMMENTS.sub("", text))
 

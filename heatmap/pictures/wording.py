@@ -1,4 +1,4 @@
-"""Numbers in a reader's words: signs, money, amounts and times."""
+"""Formats figures for readers: signed numbers, money, amounts and times."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PHASES = {
     "settling": "Settling",
     "final": "Closing prices",
     "closed": "Closed",
-    "unknown": "Open",  # drawn only because the source itself says so
+    "unknown": "Open",  # it is drawn only if the source says that the market is open
 }
 SOURCES = {
     "nse": "National Stock Exchange of India",
     "nse-archive": "daily archive of the National Stock Exchange of India",
 }
-SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others are written as their code
-# What readers count large amounts in, the largest first: how many zeros, and the word.
+SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # others have their code
+# The units of large amounts, the largest first: the number of zeros, and the word.
 UNITS = {"INR": ((12, "lakh crore"), (7, "crore"), (5, "lakh"))}
 OTHER_UNITS = ((12, "trillion"), (9, "billion"), (6, "million"), (3, "thousand"))
 
-# How a chart site spells a symbol, by the form in braces of `chart_url`. In NSE symbols TradingView writes a
-# hyphen as an underscore and keeps an ampersand: its scanner knows NSE:BAJAJ_AUTO and NSE:M&M, and neither
-# NSE:BAJAJ-AUTO nor NSE:M_M. (In its BSE symbols both are underscores: BSE:M_M.)
+# The spelling of a symbol at a chart site, by the form in braces of `chart_url`. In NSE symbols TradingView
+# writes a hyphen as an underscore and keeps an ampersand: its scanner has NSE:BAJAJ_AUTO and NSE:M&M, and
+# neither NSE:BAJAJ-AUTO nor NSE:M_M. (In its BSE symbols both are underscores: BSE:M_M.)
 CHART_SYMBOLS: dict[str, Callable[[str], str]] = {
     "symbol": lambda symbol: symbol,
     "symbol:tradingview": lambda symbol: symbol.replace("-", "_"),
@@ -47,7 +47,7 @@ def format_breadth(breadth: Breadth) -> str:
 
 
 def source_name(snapshot: Snapshot) -> str:
-    """Return where figures come from; one that has no name here, by that of its plugin."""
+    """Return the name of a snapshot's source; for a source not in SOURCES, its plugin's name."""
     name = SOURCES.get(snapshot.source, snapshot.source)
     return f"{name}, relayed by another site" if snapshot.relayed_phase else name
 
@@ -61,15 +61,15 @@ def format_signed(value: float, decimals: int = 2) -> str:
 def format_amount(value: float, currency: str | None) -> str:
     """Return an amount of 0 or more, or a count, to three digits: "1.23 crore", "45,600".
 
-    Readers of rupees count in lakh and crore, others in thousands, millions and billions. Below the smallest
-    unit there are no decimals.
+    Amounts of rupees are in lakh and crore, others in thousands, millions and billions. Amounts below the
+    smallest unit have no decimals.
     """
-    rounded = float(f"{value:.2e}")  # what rounds up to a unit is one of it
+    rounded = float(f"{value:.2e}")  # first: 999,999 becomes 1 million
     exponent, unit = next((pair for pair in format_units(currency) if rounded >= 10 ** pair[0]), (0, ""))
     share = rounded / 10**exponent
     decimals = 0 if share >= 100 else 1 if share >= 10 else 2
     text = f"{share:.{decimals}f}" if unit else str(int(rounded + 0.5))
-    return " ".join(filter(None, (_grouped(text, currency), unit)))
+    return " ".join(filter(None, (_group_digits(text, currency), unit)))
 
 
 def format_money(value: float, currency: str | None) -> str:
@@ -79,28 +79,28 @@ def format_money(value: float, currency: str | None) -> str:
 
 def format_price(value: float, currency: str | None) -> str:
     """Return a price, to two decimals: "₹1,23,456.00"."""
-    return currency_sign(currency) + _grouped(f"{value:.2f}", currency)
+    return currency_sign(currency) + _group_digits(f"{value:.2f}", currency)
 
 
 def format_units(currency: str | None) -> tuple[tuple[int, str], ...]:
-    """Return what readers of a currency count large amounts in: UNITS or OTHER_UNITS."""
+    """Return the units of a currency's large amounts: UNITS or OTHER_UNITS."""
     return UNITS.get(currency or "", OTHER_UNITS)
 
 
 def currency_sign(currency: str | None) -> str:
-    """Return what stands before an amount: "₹", "CHF " or, for no currency, ""."""
+    """Return the sign before an amount: "₹", "CHF "; "" without a currency."""
     return SYMBOLS.get(currency or "", f"{currency} " if currency else "")
 
 
 def format_value(value: float, mode: Mode, currency: str | None) -> str:
-    """Return a value as the mode's tiles show it: an amount of money with its unit, all else without."""
+    """Return the text of a value on the mode's tiles: an amount of money with its unit, others without."""
     if mode.unit == "currency":
         return format_money(value, currency)
     return format_signed(value, mode.decimals) if mode.signed else f"{value:.{mode.decimals}f}"
 
 
 def unit_of(mode: Mode, currency: str | None) -> str:
-    """Return the unit of a mode's values, for a heading; "" for money of no known currency."""
+    """Return the unit of a mode's values, for a heading; "" for money in an unknown currency."""
     return currency_sign(currency).strip() if mode.unit == "currency" else mode.unit
 
 
@@ -115,7 +115,7 @@ def chart_link(chart_url: str, symbol: str) -> str:
 
 
 def unknown_chart_forms(chart_url: str) -> list[str]:
-    """Return the forms in braces of a `chart_url` that `chart` cannot fill in."""
+    """Return the forms in braces of a `chart_url` that `chart_link` cannot fill in."""
     return [form for form in _BRACES.findall(chart_url) if form not in CHART_SYMBOLS]
 
 
@@ -135,12 +135,12 @@ def format_day(value: date | None) -> str:
 
 
 def day_folder(value: date) -> str:
-    """Return the folder of a day's map below that of its market: "2026/11/20/"."""
+    """Return the folder of a day's map, relative to its market's folder: "2026/11/20/"."""
     return f"{value:%Y/%m/%d}/"
 
 
-def _grouped(number: str, currency: str | None) -> str:
-    """Return the digits of a number of 0 or more in groups: thousands, or for rupees as in India."""
+def _group_digits(number: str, currency: str | None) -> str:
+    """Return a number of 0 or more with its digits in groups: of three, or for rupees as in India."""
     whole, point, fraction = number.partition(".")
     if currency == "INR" and len(whole) > 3:
         head = re.sub(r"(?<=\d)(?=(\d\d)+$)", ",", whole[:-3])

@@ -1,4 +1,4 @@
-"""How a session ended, for the list of days: from its last quotes, or from the history's bars."""
+"""The end of a session for the list of days: from its last quotes, or from the history's bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def find_session_end(snapshot: Snapshot, session: date, now: datetime) -> ArchivedDay:
-    """Return a session as its last quotes show it, with a page that is made now."""
+    """Return a session by its last quotes, with a page of now."""
     quotes = snapshot.quotes
     changes = measures.percent_changes(quotes)
     order = measures.rank(quotes, changes)
@@ -31,17 +31,15 @@ def find_session_end(snapshot: Snapshot, session: date, now: datetime) -> Archiv
     )
 
 
-def read_breadths(bars: Sequence[Bar], wanted: set[date]) -> Mapping[date, ArchivedDay]:
-    """Return the breadth of some sessions, without shares whose close before is on unknown terms."""
+def read_breadths(bars: Sequence[Bar], sessions: set[date]) -> Mapping[date, ArchivedDay]:
+    """Return the breadth of these sessions, without stocks whose previous close is on unknown terms."""
     from heatmap.history.corporate_actions import judge_terms
 
-    changes: dict[date, list[float]] = {day: [] for day in wanted}
+    changes: dict[date, list[float]] = {day: [] for day in sessions}
     for bar in bars:
         if bar.date not in changes:
             continue
         change = measures.percent_change(bar.close, judge_terms(bar).previous_close)
         if change is not None:
             changes[bar.date].append(change)
-    return {
-        day: ArchivedDay(day, Breadth(*measures.breadth(found))) for day, found in changes.items() if found
-    }
+    return {day: ArchivedDay(day, Breadth(*measures.breadth(own))) for day, own in changes.items() if own}

@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 PAGE = "archive.html.j2"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-CLAMP_PERCENT = 80  # breadth from which a day has the strongest shade: three in four rose or fell, and more
-STEPS = 8  # shades of each side: enough for the eye, and a class each for the page
+CLAMP_PERCENT = 80  # the breadth from which a day has the strongest shade: nine in ten rose or fell
+STEPS = 8  # the number of shades on each side: enough for the eye; each has a class in the page
 
 
 class Shade(NamedTuple):
-    """A fill and an ink readable on it."""
+    """A fill and a readable ink."""
 
     fill: str
     ink: str
 
 
 class Cell(NamedTuple):
-    """A day of the calendar; without a session, its number alone."""
+    """A day of the calendar; a day without a session has its number alone."""
 
     number: int
-    shade: int | None = None  # its place among the shades
+    shade: int | None = None  # the index of its shade
     breadth: str = ""
-    told: str = ""
+    counts: str = ""  # how many stocks rose, fell and did neither
     link: str = ""
 
 
@@ -58,7 +58,7 @@ class Year(NamedTuple):
 def render(
     days: Iterable[ArchivedDay], title: str, options: PageOptions, *, feed: bool, cache: Path | None = None
 ) -> bytes:
-    """Return the page of these days as UTF-8. `feed` is whether there is one to lead to."""
+    """Return the page of these days as UTF-8. `feed`: whether the page links to a feed."""
     script = archive_script()
     by_date = {day.date: day for day in days}
     return render_template(
@@ -71,7 +71,7 @@ def render(
         weekdays=WEEKDAYS,
         years=[
             Year(str(year), [_month(year, month, by_date) for _, month in months])
-            for year, months in groupby(_months(by_date), key=lambda found: found[0])
+            for year, months in groupby(_months(by_date), key=lambda month: month[0])
         ],
         script=script,
         script_hash=script_hash(script),
@@ -80,34 +80,34 @@ def render(
 
 
 def breadth_percent(breadth: Breadth) -> float | None:
-    """Return (advances - declines) / all x 100; None of nothing."""
+    """Return (advances - declines) / all x 100; None without stocks."""
     total = sum(breadth)
     return (breadth.advances - breadth.declines) / total * 100 if total else None
 
 
 def _shades(options: PageOptions) -> list[Shade]:
-    """Return the shades from the strongest gain to the strongest loss, STEPS a side and the neutral one."""
+    """Return the shades from the strongest gain to the strongest loss: STEPS on each side, one neutral."""
     gradient = colours.GRADIENTS[options.gradient][options.up]
-    ramp, inks = colours.palette(gradient), colours.palette_inks(gradient)
+    fills, inks = colours.palette(gradient), colours.palette_inks(gradient)
     gains = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(STEPS)]
     offsets = [*gains, 0.0, *(-gain for gain in reversed(gains))]
     places = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
-    return [Shade(ramp[place], inks[place]) for place in places]
+    return [Shade(fills[place], inks[place]) for place in places]
 
 
 def _shade(percent: float) -> int:
-    if round(percent) == 0:  # as it is written: neither rise nor fall
+    if round(percent) == 0:  # the page shows 0: it is neutral
         return STEPS
     strength = min(int(abs(percent) / CLAMP_PERCENT * STEPS), STEPS - 1)
     return STEPS - 1 - strength if percent > 0 else STEPS + 1 + strength
 
 
 def _months(dates: Iterable[date]) -> list[tuple[int, int]]:
-    """Return year and month of all months from the first date to the last, the newest first."""
-    found = sorted(dates)
-    if not found:
+    """Return (year, month) of all months from the first date to the last, the newest first."""
+    ordered = sorted(dates)
+    if not ordered:
         return []
-    first, last = (day.year * 12 + day.month - 1 for day in (found[0], found[-1]))
+    first, last = (day.year * 12 + day.month - 1 for day in (ordered[0], ordered[-1]))
     return [(number // 12, number % 12 + 1) for number in range(last, first - 1, -1)]
 
 
@@ -122,19 +122,19 @@ def _month(year: int, month: int, by_date: dict[date, ArchivedDay]) -> Month:
 
 
 def _cell(day: date, by_date: dict[date, ArchivedDay]) -> Cell:
-    found = by_date.get(day)
-    percent = breadth_percent(found.breadth) if found else None
-    if found is None or percent is None:
+    session = by_date.get(day)
+    percent = breadth_percent(session.breadth) if session else None
+    if session is None or percent is None:
         return Cell(day.day)
     return Cell(
         day.day,
         _shade(percent),
-        _whole(percent),
-        wording.format_breadth(found.breadth),
-        wording.day_folder(day) if found.page else "",
+        _format_percent(percent),
+        wording.format_breadth(session.breadth),
+        wording.day_folder(day) if session.page else "",
     )
 
 
-def _whole(percent: float) -> str:
+def _format_percent(percent: float) -> str:
     number = round(percent)
     return f"{abs(number)}" if number == 0 else f"{'+' if number > 0 else wording.MINUS}{abs(number)}"

@@ -1,8 +1,8 @@
-"""The files of the newest archived days, kept in the state directory to be published later.
+"""The files of the newest archived days, in the state directory, for targets that lack them.
 
-Each day is one file, `archive-<market>-<date>.zip`: a ZIP archive, which any tool opens, behind a line with
-its SHA-256. It is read whole or not at all. Versions before 0.3 kept only the page, as HTML without a
-checksum; it is read where its text shows that it is whole.
+Each day is one file, `archive-<market>-<date>.zip`: a line with a SHA-256, and a ZIP archive, which any tool
+opens. It is read whole or not at all. Versions before 0.3 saved only the page, as HTML without a checksum; it
+is read if its text shows that it is whole.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE_NAME = "index.html"
-DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # no market's name goes on with this
-MOST_DAYS = 10  # kept of a market: two weeks of sessions
-MOST_BYTES = 16 * 1024 * 1024  # that these may take together
-LEAST_DAYS = 2  # kept whatever they take: the newest, and the one whose page gets a link to it
-MOST_UNPACKED_BYTES = 64 * 1024 * 1024  # of one day; a usual one has half a MB
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9]+")  # of a file beside the day's page
+DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # a market's name never ends like this
+MOST_DAYS = 10  # the most days of a market: two weeks of sessions
+MOST_BYTES = 16 * 1024 * 1024  # the most that these days take together
+LEAST_DAYS = 2  # kept at any size: the newest day, and the day before, whose page gets a link to it
+MOST_UNPACKED_BYTES = 64 * 1024 * 1024  # the most of one day; usually it is half a MB
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9]+")  # the name of a file beside the day's page
 
 
 def path(directory: Path, market: str, day: date) -> Path:
-    """Return where a day's files are kept."""
+    """Return the path of a day's file."""
     return directory / f"archive-{market}-{day}.zip"
 
 
 def find(directory: Path, market: str) -> dict[date, Path]:
-    """Return the days that have a file, the oldest first; whether it is whole is not looked at."""
+    """Return the days that have a file, the oldest first. The files are not checked."""
     files: dict[date, Path] = {}
-    for suffix in (".html", ".zip"):  # the second counts where there are both
+    for suffix in (".html", ".zip"):  # if a day has both, the second counts
         for file in directory.glob(f"archive-{market}-{DATED}{suffix}"):
             with suppress(ValueError):
                 files[date.fromisoformat(file.stem[-10:])] = file
@@ -45,9 +45,9 @@ def find(directory: Path, market: str) -> dict[date, Path]:
 
 
 def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -> Mapping[str, bytes] | None:
-    """Return a day's files by name; None where they are not kept, or are not whole.
+    """Return a day's files by name; None if they are missing or not whole.
 
-    What is not whole is renamed, never deleted, and `warn` is called with a sentence.
+    A damaged file is renamed, never deleted, and `warn` gets a sentence.
     """
     file = find(directory, market).get(day)
     if file is None:
@@ -60,8 +60,8 @@ def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -
         with suppress(OSError):
             file.replace(aside)
         warn(
-            f"{file} was damaged and set aside as {aside.name}: what visitors have of {day} stays as it is, "
-            "and a target that lacks the day does not get it"
+            f"{file} was damaged and set aside as {aside.name}: the published files of {day} stay as they "
+            "are, and a target that lacks the day does not get it"
         )
     except OSError as error:
         warn(f"{file} cannot be read ({error.strerror}): let this user read it")
@@ -69,12 +69,12 @@ def load(directory: Path, market: str, day: date, warn: Callable[[str], None]) -
 
 
 def save(directory: Path, market: str, day: date, content: bytes) -> None:
-    """Keep a day, packed by `pack`; older days give way to it where the disk is full. Raises OSError."""
+    """Save a day, packed by `pack`. On a full disk, older days are deleted for it. Raises OSError."""
     while True:
         try:
             files.write(path(directory, market, day), content)
         except OSError:
-            older = [file for kept, file in find(directory, market).items() if kept < day]
+            older = [file for other, file in find(directory, market).items() if other < day]
             if len(older) < LEAST_DAYS:
                 raise
             older[0].unlink()
@@ -85,7 +85,7 @@ def save(directory: Path, market: str, day: date, content: bytes) -> None:
 
 
 def remove_old(directory: Path, market: str) -> None:
-    """Delete the oldest days beyond MOST_DAYS and MOST_BYTES; what cannot be deleted stays."""
+    """Delete the oldest days beyond MOST_DAYS and MOST_BYTES; a file that cannot be deleted stays."""
     total = 0
     for number, file in enumerate(reversed(find(directory, market).values()), start=1):
         with suppress(OSError):
@@ -95,7 +95,7 @@ def remove_old(directory: Path, market: str) -> None:
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Return a day's files, by name, as they are kept."""
+    """Return the content of a day's file; `files` are by name."""
     from io import BytesIO
     from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -107,15 +107,15 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
-    """Return a day's files by name. Raises ValueError for anything but what `pack` returned."""
+    """Return a day's files by name. Raises ValueError if `pack` did not make `content`."""
     from io import BytesIO
     from zipfile import BadZipFile, ZipFile
     from zlib import error as ZlibError  # noqa: N812 -- a class, by its name
 
     packed = json_files.unseal(content)
     if packed is None:
-        raise ValueError("its checksum is another")
-    try:  # other machines' files come this way, too: a checksum does not make them harmless
+        raise ValueError("its checksum differs")
+    try:  # the content may come from another machine: a checksum does not make it harmless
         with ZipFile(BytesIO(packed)) as archive:
             if sum(info.file_size for info in archive.infolist()) > MOST_UNPACKED_BYTES:
                 raise ValueError("too large")
@@ -128,9 +128,9 @@ def unpack(content: bytes) -> dict[str, bytes]:
 
 
 def whole_page(content: bytes) -> bytes:
-    """Return a page that was kept without a checksum. Raises ValueError unless it is evidently whole.
+    """Return a page that was saved without a checksum. Raises ValueError unless it is evidently whole.
 
-    Its only NULs are the two marks that become the link to the next day: a block that was zeroed has more.
+    Its only NULs are in the two markers for the link to the next day. A block of zeros has more.
     """
     marks = [mark.encode() for mark in (NEXT_LINK, NEXT_LABEL)]
     is_whole = (

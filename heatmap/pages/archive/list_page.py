@@ -1,4 +1,4 @@
-"""The list of days as one target gets it: it leads only to days that are there."""
+"""The list of days for one target: it links only to days that the target has."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 NAME = "archive.html"
 
 
-def link_only(linked: Collection[date], days: Mapping[date, ArchivedDay]) -> list[ArchivedDay]:
-    """Return the days, without their pages where they are not among the `linked` ones."""
+def link_only(linked_days: Collection[date], days: Mapping[date, ArchivedDay]) -> list[ArchivedDay]:
+    """Return the days. Days that are not in `linked_days` lose their page."""
     return [
-        day if day.date in linked else day._replace(page=None, strongest=None, weakest=None)
+        day if day.date in linked_days else day._replace(page=None, strongest=None, weakest=None)
         for day in days.values()
     ]
 

@@ -1,4 +1,4 @@
-"""The `[archive]` table of the configuration, and what else the archives of a run go by."""
+"""The `[archive]` table of the configuration, and the settings of a run's archives."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class ArchiveOptions:
     """The `[archive]` table."""
 
-    enabled: bool = True  # whether each session's final map stays at an address of its own
-    feed: bool = True  # whether a feed announces it; it needs public_url
+    enabled: bool = True  # whether each session's final map has a permanent address
+    feed: bool = True  # whether a feed announces the final maps; it needs public_url
 
 
 class ArchiveSettings(NamedTuple):
-    """What the archives of all markets take from the configuration."""
+    """The settings of all markets' archives."""
 
-    is_enabled: bool  # whether each session's final map is kept
+    is_enabled: bool  # whether each session's final map is archived
     has_feed: bool  # whether a market can have a feed
     state_directory: Path
     page: PageOptions

@@ -1,4 +1,4 @@
-"""Passes the archive's record and its newest days between machines that share a history."""
+"""Shares the archive's record and its newest days between machines, through their history."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     from heatmap.history.store import Store
 
-# What comes of reading what none of these machines has written.
+# The errors that damaged values cause.
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-RECORD, DAYS = "archive", "archive days"  # what the notes are called
-PAGES = "archive pages"  # the newest pages alone, as versions before 0.3 give and take them
+RECORD, DAYS = "archive", "archive days"  # the names of the shared values
+PAGES = "archive pages"  # the newest pages alone, for and from versions before 0.3
 
 
 def pull_record(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
-    """Take over what the machine that published last knows; what is known here alone stays.
+    """Merge the record of the machine that published last into this machine's. Raises HistoryError.
 
-    That happens: a machine that cannot reach the others publishes by itself. Raises HistoryError.
+    Days that only this machine has stay: it may have published while it could not reach the others.
     """
     content = store.shared_value(market, RECORD)
     if content is None:
@@ -36,17 +36,18 @@ def pull_record(store: Store, directory: Path, market: str, warn: Callable[[str]
     try:
         theirs = record.parse(content)
     except DAMAGE:
-        warn("the archive's record in the history is damaged: this machine's own holds")
+        warn("the archive's record in the history is damaged: this machine uses its own record")
         return
     ours = record.load(directory, market, warn)
     own = {
-        day: known
-        for day, known in ours.days.items()
-        if known.page and not (day in theirs.days and theirs.days[day].page)
+        day: entry
+        for day, entry in ours.days.items()
+        if entry.page and not (day in theirs.days and theirs.days[day].page)
     }
     targets = {
         name: _without_days(
-            _as_known_here(target, ours.targets.get(name)) if own else target, own.keys() - _had(ours, name)
+            _merge_flags(target, ours.targets.get(name)) if own else target,
+            own.keys() - _days_of_target(ours, name),
         )
         for name, target in theirs.targets.items()
     }
@@ -55,13 +56,14 @@ def pull_record(store: Store, directory: Path, market: str, warn: Callable[[str]
         try:
             record.save(directory, market, merged)
         except OSError as error:
-            raise _unwritten(record.path(directory, market), error) from error
+            raise _write_failure(record.path(directory, market), error) from error
 
 
-def _as_known_here(target: record.Target, ours: record.Target | None) -> record.Target:
-    """Return what a target has, where days are known here alone: a list or feed without them is not right.
+def _merge_flags(target: record.Target, ours: record.Target | None) -> record.Target:
+    """Return a target whose list and feed are up to date only if both records say so.
 
-    So it is after a run that was ended between the day and the list, and could not tell the other machines.
+    It is for days that only this machine has, such as after a run that was killed between the day and the
+    list: the other machines do not know that the list lacks the day.
     """
     if ours is None:
         return target
@@ -71,23 +73,23 @@ def _as_known_here(target: record.Target, ours: record.Target | None) -> record.
 
 
 def _without_days(target: record.Target, days: set[date]) -> record.Target:
-    """Return what a target has, without days that the other machines do not know of."""
+    """Return a target that also lacks these days."""
     return target._replace(lacks=target.lacks | days, is_listed=False) if days else target
 
 
-def _had(known: record.Record, target: str) -> set[date]:
-    """Return the days that a target has, as far as this record knows."""
-    entry = known.targets.get(target)
-    return {*known.pages} - entry.lacks if entry else set()
+def _days_of_target(own_record: record.Record, target: str) -> set[date]:
+    """Return the days that a target has by this record."""
+    entry = own_record.targets.get(target)
+    return {*own_record.pages} - entry.lacks if entry else set()
 
 
 def pull_days(store: Store, directory: Path, market: str) -> None:
-    """Take over the newest days' files as the machine that published last has them. Raises HistoryError."""
+    """Save the newest days' files of the machine that published last. Raises HistoryError."""
     pages, days = store.shared_value(market, PAGES), store.shared_value(market, DAYS)
     try:
-        # A date and nothing else: it becomes part of a file's name.
+        # Only a valid date may become part of a file's name.
         newest = {
-            date.fromisoformat(day): _checked(b64decode(content, validate=True))
+            date.fromisoformat(day): _check(b64decode(content, validate=True))
             for day, content in json.loads(days or b"{}").items()
         }
         own = day_files.find(directory, market)
@@ -97,50 +99,52 @@ def pull_days(store: Store, directory: Path, market: str) -> None:
                 newest[day] = day_files.pack({PAGE_NAME: day_files.whole_page(page.encode())})
     except DAMAGE as error:
         raise HistoryNonsense(
-            "the archive's newest days in the history are damaged: this machine's own hold"
+            "the archive's newest days in the history are damaged: this machine uses its own days"
         ) from error
     for day, content in newest.items():
         try:
             day_files.save(directory, market, day, content)
         except OSError as error:
-            raise _unwritten(day_files.path(directory, market, day), error) from error
+            raise _write_failure(day_files.path(directory, market, day), error) from error
 
 
 def push_days(store: Store, directory: Path, market: str, warn: Callable[[str], None]) -> None:
-    """Note down what the machine that publishes next needs of this one. Raises HistoryError."""
-    known = record.load(directory, market, warn)
+    """Share the record and the files that the machine that publishes next needs. Raises HistoryError."""
+    own_record = record.load(directory, market, warn)
     stored_days = day_files.find(directory, market)
-    lacking = {day for target in known.targets.values() for day in target.lacks}
-    wanted = {*sorted(stored_days)[-day_files.LEAST_DAYS :], *(day for day in stored_days if day in lacking)}
-    newest = {day: files for day in sorted(wanted) if (files := day_files.load(directory, market, day, warn))}
+    missing_days = {day for target in own_record.targets.values() for day in target.lacks}
+    shared_days = {*sorted(stored_days)[-day_files.LEAST_DAYS :], *(missing_days & stored_days.keys())}
+    newest = {
+        day: files for day in sorted(shared_days) if (files := day_files.load(directory, market, day, warn))
+    }
     try:
         content = read(record.path(directory, market), limits.DOCUMENT_BYTES)
     except OSError as error:
         raise HistoryNonsense(
-            f"the archive's record of {market} cannot be read ({error.strerror}), so other machines are not "
-            "told of the day: let this user read the state directory"
+            f"the archive's record of {market} cannot be read ({error.strerror}), so other machines do not "
+            "get the day: let this user read the state directory"
         ) from error
     pages = {
-        str(day): target_days.fill_before(files[PAGE_NAME], market, _before(known, day)).decode()
+        str(day): target_days.fill_previous(files[PAGE_NAME], market, _previous_day(own_record, day)).decode()
         for day, files in newest.items()
     }
     days = {str(day): b64encode(day_files.pack(files)).decode() for day, files in newest.items()}
-    notes = {RECORD: content, PAGES: json.dumps(pages).encode(), DAYS: json.dumps(days).encode()}
-    store.share_values(market, notes)
+    values = {RECORD: content, PAGES: json.dumps(pages).encode(), DAYS: json.dumps(days).encode()}
+    store.share_values(market, values)
 
 
-def _before(known: record.Record, day: date) -> date | None:
-    return max((each for each in known.pages if each < day), default=None)
+def _previous_day(own_record: record.Record, day: date) -> date | None:
+    return max((other for other in own_record.pages if other < day), default=None)
 
 
-def _checked(content: bytes) -> bytes:
-    """Return a packed day as it came. Raises ValueError where it is not whole."""
+def _check(content: bytes) -> bytes:
+    """Return a packed day, unchanged. Raises ValueError if it is not whole."""
     day_files.unpack(content)
     return content
 
 
-def _unwritten(file: Path, error: OSError) -> HistoryNonsense:
+def _write_failure(file: Path, error: OSError) -> HistoryNonsense:
     return HistoryNonsense(
-        f"{file} cannot be written ({error.strerror}), so the archive lacks what other machines published: "
-        "make room in the state directory"
+        f"{file} cannot be written ({error.strerror}), so the archive lacks days that other machines "
+        "published: make room in the state directory"
     )

@@ -1,4 +1,4 @@
-"""Which archived days one target has, the files that bring it another, and what it has afterwards. Pure."""
+"""The archived days of one target: the next one to deliver, its files, and the outcome. Pure."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from datetime import date
 
 LIVE = "Live map"
-TO_MARKET = "../../../"  # from a day's page
-PATIENCE = timedelta(hours=1)  # until a day that a target refused is tried there again
-MOST_UNKNOWN = 60  # days after which a target that is no longer configured is forgotten
+TO_MARKET = "../../../"  # the path from a day's page to its market's folder
+RETRY_AFTER = timedelta(hours=1)  # the time between two attempts at a day that a target refused
+MOST_UNKNOWN = 60  # a target that is no longer configured is deleted if it lacks more days
 
 
 def with_targets(record: Record, names: Sequence[str], doubtful: Collection[date] = ()) -> Record:
     """Return the record with an entry for each configured target.
 
-    A target that is new to a record lacks all its days until it was searched. Where the record notes no
-    targets at all, as versions before 0.3 left it, the targets are taken to have every day but the `doubtful`
-    ones, for which they are searched.
+    A target that is new to the record lacks all days until it was searched. A record without any target is
+    from a version before 0.3: then the targets are assumed to have all days except the `doubtful` ones, for
+    which they are searched.
     """
     missing = [name for name in names if name not in record.targets]
     if not missing:
         return record
     lacks = frozenset(record.pages if record.targets else doubtful)
     is_sure = not lacks
-    added = dict.fromkeys(missing, Target(lacks, is_listed=is_sure, has_feed=is_sure, is_searched=is_sure))
-    return record._replace(targets={**record.targets, **added})
+    new = dict.fromkeys(missing, Target(lacks, is_listed=is_sure, has_feed=is_sure, is_searched=is_sure))
+    return record._replace(targets={**record.targets, **new})
 
 
 def with_day(record: Record, day: date) -> Record:
-    """Return the record after a day got its page, which no target has yet, configured or not."""
+    """Return the record with a new day's page, which no target has yet, configured or not."""
     targets = {
         name: target._replace(lacks=target.lacks | {day}, is_listed=False, has_feed=False, failed_at=None)
         for name, target in record.targets.items()
@@ -49,7 +49,7 @@ def with_day(record: Record, day: date) -> Record:
 
 
 def without_unused_targets(record: Record, names: Collection[str]) -> Record:
-    """Return the record without targets that are not configured and have lacked days for long."""
+    """Return the record without targets that are not configured and lack more than MOST_UNKNOWN days."""
     targets = {
         name: target
         for name, target in record.targets.items()
@@ -59,38 +59,38 @@ def without_unused_targets(record: Record, names: Collection[str]) -> Record:
 
 
 def newest_everywhere(
-    record: Record, names: Iterable[str], is_kept: Callable[[date], bool], before: date | None
+    record: Record, names: Iterable[str], has_files: Callable[[date], bool], before: date | None
 ) -> date | None:
-    """Return the newest day with a page that each of these targets has or will have; None: there is none.
+    """Return the newest day whose page each of these targets has or will get; None: there is none.
 
-    `is_kept` tells whether the files of a day can be brought. A target that refused a day is not expected to
-    take it. With `before`, only earlier days count.
+    `has_files` returns whether this machine has a day's files and can deliver them. A target that refused a
+    day is expected to refuse it again. With `before`, only earlier days count.
     """
-    lacking: dict[date, bool] = {}  # whether all targets that lack the day may still get it
+    can_follow: dict[date, bool] = {}  # by missing day: whether all targets that lack it may still get it
     for name in names:
         target = record.targets[name]
-        lacking |= {day: lacking.get(day, True) and not target.failed_at for day in target.lacks}
+        can_follow |= {day: can_follow.get(day, True) and not target.failed_at for day in target.lacks}
     days = (day for day in reversed(record.pages) if before is None or day < before)
-    return next((day for day in days if day not in lacking or (lacking[day] and is_kept(day))), None)
+    return next((day for day in days if day not in can_follow or (can_follow[day] and has_files(day))), None)
 
 
 def next_day(
-    target: Target, kept: Collection[date], tried: Collection[date], now: datetime, today: date | None
+    target: Target, days: Collection[date], attempts: Collection[date], now: datetime, today: date | None
 ) -> date | None:
-    """Return the day to bring to a target next: `today`, else the oldest; None where there is none to bring.
+    """Return the next day to deliver to a target: `today`, else the oldest; None: there is none.
 
-    `kept` are the days whose files are at hand, `tried` those that this run has tried there. After a day that
-    the target refused, earlier days wait.
+    `days` are the days whose files this machine has, `attempts` the days of this run's deliveries to the
+    target. If the target refused a day, earlier days wait for RETRY_AFTER.
     """
-    lacks = target.lacks.intersection(kept).difference(tried)
-    if today in lacks:
+    candidates = target.lacks.intersection(days).difference(attempts)
+    if today in candidates:
         return today
-    since = now - datetime.fromisoformat(target.failed_at) if target.failed_at else PATIENCE
-    return None if timedelta(0) <= since < PATIENCE else min(lacks, default=None)
+    since = now - datetime.fromisoformat(target.failed_at) if target.failed_at else RETRY_AFTER
+    return None if timedelta(0) <= since < RETRY_AFTER else min(candidates, default=None)
 
 
 def day_part(day: date, today: date | None) -> str:
-    """Return the name of the part of a delivery that brings a day."""
+    """Return the name of the part of a delivery that has this day."""
     return parts.ARCHIVE if day == today else parts.EARLIER
 
 
@@ -102,62 +102,62 @@ def page_path(market: str, day: date) -> str:
 def make_pages(
     market: str,
     day: date,
-    has: Collection[date],
+    target_has: Collection[date],
     files: Mapping[str, bytes],
-    files_of: Callable[[date], Mapping[str, bytes] | None],
+    load_files: Callable[[date], Mapping[str, bytes] | None],
     part: str,
 ) -> list[WebFile]:
-    """Return the files that bring a day to a target that `has` others, as a part of a delivery.
+    """Return a part of a delivery: a day's files for a target that has the days `target_has`.
 
-    The days before and after it get their pages again, with a link to it, where they are kept: `files_of`
-    returns the files of a day, or None.
+    It also has new pages of the days before and after, with a link to the day. `load_files` returns the files
+    of such a day; None: this machine does not have them, so that page stays as it is.
     """
-    order = sorted({*has, day})
+    order = sorted({*target_has, day})
     folder = f"{market}/{wording.day_folder(day)}"
     pages = [WebFile(folder + name, content, part) for name, content in files.items() if name != PAGE_NAME]
     pages.append(
-        WebFile(page_path(market, day), fill_links(files[PAGE_NAME], market, *_beside(order, day)), part)
+        WebFile(page_path(market, day), fill_links(files[PAGE_NAME], market, *_neighbours(order, day)), part)
     )
-    for other in filter(None, _beside(order, day)):
-        again = files_of(other)
-        if again:
-            page = fill_links(again[PAGE_NAME], market, *_beside(order, other))
+    for other in filter(None, _neighbours(order, day)):
+        other_files = load_files(other)
+        if other_files:
+            page = fill_links(other_files[PAGE_NAME], market, *_neighbours(order, other))
             pages.append(WebFile(page_path(market, other), page, parts.LINK, part))
     return pages
 
 
-def fill_links(page: bytes, market: str, before: date | None, after: date | None) -> bytes:
-    """Return a kept page with its links to the day before and after; without the latter, to the live map."""
-    link = f"{TO_MARKET}{wording.day_folder(after)}" if after else TO_MARKET
-    label = wording.format_day(after) if after else LIVE
-    filled = fill_before(page, market, before).replace(NEXT_LINK.encode(), link.encode())
+def fill_links(page: bytes, market: str, previous: date | None, following: date | None) -> bytes:
+    """Return a saved page with links to the days before and after; without a day after, to the live map."""
+    link = f"{TO_MARKET}{wording.day_folder(following)}" if following else TO_MARKET
+    label = wording.format_day(following) if following else LIVE
+    filled = fill_previous(page, market, previous).replace(NEXT_LINK.encode(), link.encode())
     return filled.replace(NEXT_LABEL.encode(), label.encode())
 
 
-def fill_before(page: bytes, market: str, before: date | None) -> bytes:
-    """Return a kept page with its link to the day before; None: without one."""
-    if before is None:
+def fill_previous(page: bytes, market: str, previous: date | None) -> bytes:
+    """Return a saved page with its link to the day before; None: without a link."""
+    if previous is None:
         return page.replace(BEFORE.encode(), b"")
-    link = f"../{TO_MARKET}{market}/{wording.day_folder(before)}"
-    day = wording.format_day(before)
-    way = f'<a rel="prev" href="{link}">\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} {day}</a>'
-    return page.replace(BEFORE.encode(), way.encode())
+    url = f"../{TO_MARKET}{market}/{wording.day_folder(previous)}"
+    day = wording.format_day(previous)
+    link = f'<a rel="prev" href="{url}">\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} {day}</a>'
+    return page.replace(BEFORE.encode(), link.encode())
 
 
 def with_outcome(
-    target: Target, day: date | None, failed: Collection[str], now: datetime, today: date | None
+    target: Target, day: date | None, failed_parts: Collection[str], now: datetime, today: date | None
 ) -> Target:
-    """Return what a target has after a delivery of a day and the list of days; None: of the list alone.
+    """Return a target after a delivery of a day and the list of days; `day` None: of the list alone.
 
-    `failed` are the names of the parts that did not arrive.
+    `failed_parts` are the names of the parts that did not arrive.
     """
-    has_list = parts.LIST not in failed
+    has_list = parts.LIST not in failed_parts
     if day is None:
         return target._replace(is_listed=has_list)
-    if day_part(day, today) in failed:  # then the list was left out, and the one that is there is still right
-        # A final that is completed later has the time of its drawing, which may be before another try.
-        before = datetime.fromisoformat(target.failed_at) if target.failed_at else now
-        return target._replace(failed_at=max(now, before).isoformat(timespec="seconds"))
+    if day_part(day, today) in failed_parts:  # the list was not sent; the target's list is still right
+        # `now` may be earlier: a final that is completed later has the time of its drawing.
+        last_failure = datetime.fromisoformat(target.failed_at) if target.failed_at else now
+        return target._replace(failed_at=max(now, last_failure).isoformat(timespec="seconds"))
     return target._replace(lacks=target.lacks - {day}, is_listed=has_list, failed_at=None)
 
 
@@ -165,21 +165,25 @@ class Gap(NamedTuple):
     """The archived days that a target lacks, the oldest first."""
 
     target: str
-    pending: tuple[date, ...]  # whose files are kept: the next runs bring them
-    missing: tuple[date, ...]  # whose files are not kept any more
+    pending: tuple[date, ...]  # days whose files are saved: the next runs deliver them
+    missing: tuple[date, ...]  # days whose files are no longer saved
 
 
-def find_gaps(record: Record, names: Iterable[str], kept: Collection[date]) -> list[Gap]:
-    """Return what these targets lack, as far as the record knows; `kept` days can be brought."""
-    lacking = {name: sorted(record.targets[name].lacks) for name in names if name in record.targets}
+def find_gaps(record: Record, names: Iterable[str], saved_days: Collection[date]) -> list[Gap]:
+    """Return the days that these targets lack by the record. The files of `saved_days` can be delivered."""
+    missing_days = {name: sorted(record.targets[name].lacks) for name in names if name in record.targets}
     return [
-        Gap(name, tuple(day for day in days if day in kept), tuple(day for day in days if day not in kept))
-        for name, days in lacking.items()
+        Gap(
+            name,
+            pending=tuple(day for day in days if day in saved_days),
+            missing=tuple(day for day in days if day not in saved_days),
+        )
+        for name, days in missing_days.items()
         if days
     ]
 
 
-def _beside(order: Sequence[date], day: date) -> tuple[date | None, date | None]:
-    """Return the days before and after one in `order`; None where there is none."""
+def _neighbours(order: Sequence[date], day: date) -> tuple[date | None, date | None]:
+    """Return the days before and after `day` in `order`; None: there is none."""
     place = bisect(order, day)
     return (order[place - 2] if place > 1 else None), (order[place] if place < len(order) else None)

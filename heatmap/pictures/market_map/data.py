@@ -1,8 +1,8 @@
-"""What the page's script picks from: every number and shade, as compact JSON.
+"""The data of the page's script: every number and shade, as compact JSON.
 
-Stocks are named by their place in the page. What belongs to a reading follows its order, in which most
-sequences fall or rise steadily. A sequence of whole numbers is written as base64 VLQ (`vlq`), mostly as its
-steps: the whole page has to fit in a few round trips.
+A stock is identified by its index in the page. The sequences of a ranking are in its order, in which most of
+them fall or rise steadily. A sequence of whole numbers is encoded by `varint`, mostly as its steps: the whole
+page has to fit in a few round trips.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Quote, Snapshot
     from heatmap.pictures.options import PageOptions
 
-SCORED = ("change", "rs", "sector")  # modes whose scores stand in another place
-# Made by `python -m tests.palettes`: asking `colour` anew would be a tenth of what a tick costs.
+SCORED = ("change", "rs", "sector")  # modes whose scores are elsewhere in the data
+# Made by `python -m tests.palettes`: computing the palettes would take a tenth of a run's time.
 PALETTES = package_files.DATA / "palettes.json"
-PRICES = {  # by the name they have in the page
+PRICES = {  # the name in the page's data: the attribute of a quote
     "last": "last_price",
     "low": "low",
     "high": "high",
@@ -46,14 +46,14 @@ PRICES = {  # by the name they have in the page
 
 
 def page_data(
-    snapshot: Snapshot, found: Mapping[tuple[str, str], Ranking], options: PageOptions
+    snapshot: Snapshot, by_mode_and_period: Mapping[tuple[str, str], Ranking], options: PageOptions
 ) -> dict[str, Any]:
-    """Return the data of one page, whose cells stand in the order of its first reading."""
-    shown = next(iter(found.values())).order
-    place_of = {index: place for place, index in enumerate(shown)}
-    quotes = [snapshot.quotes[index] for index in shown]
+    """Return the data of one page. Its cells are in the order of the first ranking."""
+    page_order = next(iter(by_mode_and_period.values())).order
+    page_index = {index: place for place, index in enumerate(page_order)}
+    quotes = [snapshot.quotes[index] for index in page_order]
     sectors = sorted({quote.sector for quote in quotes if quote.sector})
-    sector_places = {sector: place for place, sector in enumerate(sectors)}
+    sector_index = {sector: index for index, sector in enumerate(sectors)}
     currency = snapshot.currency
     by_cap = tile_order(snapshot, "market-cap")
     caps = [snapshot.quotes[index].free_float_market_cap for index in by_cap]
@@ -64,15 +64,15 @@ def page_data(
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.UNKNOWN_INK],
         "modes": {mode.name: mode_data(mode) for mode in MODES.values()},
-        "periods": {over.name: _period(snapshot, over) for over in rankings.periods(snapshot)},
+        "periods": {period.name: _period_data(snapshot, period) for period in rankings.periods(snapshot)},
         "readings": {
-            f"{mode} {over}": encode_ranking(snapshot, reading, place_of, sector_places)
-            for (mode, over), reading in found.items()
+            f"{mode} {period}": encode_ranking(snapshot, ranking, page_index, sector_index)
+            for (mode, period), ranking in by_mode_and_period.items()
         },
         "sectors": sectors,
-        "sector": encode(sector_places.get(quote.sector or "", len(sectors)) for quote in quotes),
-        "prices": _prices(quotes, currency),
-        "by_cap": encode_order(place_of, by_cap),
+        "sector": encode(sector_index.get(quote.sector or "", len(sectors)) for quote in quotes),
+        "prices": _encode_prices(quotes, currency),
+        "by_cap": encode_order(page_index, by_cap),
         "caps": falling([_three_digits(cap) for cap in caps if cap]),  # in the order of `by_cap`
         "volumes": encode(1 + _three_digits(quote.volume) if quote.volume else 0 for quote in quotes),
         "money": {"sign": wording.currency_sign(currency), "units": wording.format_units(currency)},
@@ -81,18 +81,19 @@ def page_data(
 
 
 def _doubts(quotes: Sequence[Quote]) -> dict[str, dict[str, str]]:
-    """Return by period and symbol why a percent change is not known, though the source gave figures."""
-    found: dict[str, dict[str, str]] = {}
+    """Return by period and symbol why a percent change is unknown although the source gave figures."""
+    reasons: dict[str, dict[str, str]] = {}
     for quote in quotes:
         for period, reason in quote.doubts.items():
-            found.setdefault(period, {})[quote.symbol] = reason
-    return found
+            reasons.setdefault(period, {})[quote.symbol] = reason
+    return reasons
 
 
 def _three_digits(value: float) -> int:
-    """Return which of all numbers of three digits an amount comes nearest to, 900 of them a decade.
+    """Return the ordinal of an amount, rounded to three digits, among all numbers of three digits.
 
-    1.00 is number 0, 9.99 number 899, 10.0 number 900; nothing is below 1 but 0, which is number -1.
+    A decade has 900 of them: 1.00 is number 0, 9.99 number 899, 10.0 number 900. 0 is number -1; between 0
+    and 1 there are no numbers.
     """
     if value < 0.5:
         return -1
@@ -100,50 +101,51 @@ def _three_digits(value: float) -> int:
     return round(float(mantissa) * 100) - 100 + 900 * int(exponent)
 
 
-def encode_order(place_of: Mapping[int, int], indexes: Sequence[int]) -> str:
-    """Return the places of the quotes at `indexes`, each among those that are left, as base64.
+def encode_order(page_index: Mapping[int, int], indexes: Sequence[int]) -> str:
+    """Return the order of the quotes at `indexes` as base64.
 
-    Each takes as many bits as the last that is left needs.
+    Each quote is encoded as its position among the remaining quotes in the page's order, with as many bits
+    as the last remaining position needs. `page_index` gives a quote's index in the page.
     """
-    left = list(range(len(place_of)))
+    remaining = list(range(len(page_index)))
     number = bits = 0
     for index in indexes:
-        width = (len(left) - 1).bit_length()
-        among = bisect_left(left, place_of[index])
-        del left[among]
-        number = number << width | among
+        width = (len(remaining) - 1).bit_length()
+        position = bisect_left(remaining, page_index[index])
+        del remaining[position]
+        number = number << width | position
         bits += width
     whole = -(-bits // 24) * 24  # the bits of whole bytes and whole letters
     return b64encode((number << whole - bits).to_bytes(whole // 8)).decode()[: -(-bits // 6)]
 
 
 def encode_palettes(up: str) -> dict[str, list[str]]:
-    """Return every palette, packed, with a gain shown as `up` says: what PALETTES holds."""
+    """Return every palette, encoded, as in PALETTES; `up` is the colour of a gain."""
     gradients = {name: by_up[up] for name, by_up in colours.GRADIENTS.items()}
-    ramps = {
-        name: _ramp(colours.palette(gradient), colours.palette_inks(gradient))
+    palettes = {
+        name: _encode_palette(colours.palette(gradient), colours.palette_inks(gradient))
         for name, gradient in gradients.items()
     }
     for name in colours.ONE_SIDED:
         fills = colours.one_sided_palette(name)
-        ramps[name] = _ramp(fills, colours.inks(fills))
-    return ramps
+        palettes[name] = _encode_palette(fills, colours.inks(fills))
+    return palettes
 
 
-def _ramp(fills: Sequence[str], inks: Sequence[str]) -> list[str]:
+def _encode_palette(fills: Sequence[str], inks: Sequence[str]) -> list[str]:
     """Return the steps of the fills' red, green and blue, and of their inks: black is 0, white 1."""
     channels = [[int(fill[start : start + 2], 16) for fill in fills] for start in (1, 3, 5)]
     whites = [int(ink == colours.WHITE) for ink in inks]
     return [
-        encode(zigzag(number - before) for before, number in pairwise([0, *column]))
+        encode(zigzag(number - previous) for previous, number in pairwise([0, *column]))
         for column in (*channels, whites)
     ]
 
 
 def mode_data(mode: Mode) -> dict[str, Any]:
-    """Return what the script knows of a mode."""
+    """Return the script's data of a mode."""
     return {
-        "unit": "" if mode.unit == "currency" else mode.unit,  # amounts are written with theirs
+        "unit": "" if mode.unit == "currency" else mode.unit,  # an amount's text has its unit
         "ramp": mode.palette_kind,
         "centre": mode.centre,
         "signed": mode.signed,
@@ -154,54 +156,53 @@ def mode_data(mode: Mode) -> dict[str, Any]:
     }
 
 
-def _period(snapshot: Snapshot, over: Period) -> dict[str, Any]:
-    """Return when a period began for most stocks, and each sector's advances and declines over it."""
-    starts = Counter(
-        change.since for quote in snapshot.quotes if (change := quote.changes.get(over.name)) and change.since
-    )
+def _period_data(snapshot: Snapshot, period: Period) -> dict[str, Any]:
+    """Return the day on which a period began for most stocks."""
+    changes = (quote.changes.get(period.name) for quote in snapshot.quotes)
+    starts = Counter(change.since for change in changes if change and change.since)
     return {"since": wording.format_day(starts.most_common(1)[0][0] if starts else None)}
 
 
 def encode_ranking(
     snapshot: Snapshot,
-    reading: Ranking,
-    place_of: Mapping[int, int],
-    sector_places: Mapping[str, int],
+    ranking: Ranking,
+    page_index: Mapping[int, int],
+    sector_index: Mapping[str, int],
     changes: Sequence[float | None] | None = None,
 ) -> dict[str, Any]:
-    """Return a reading, packed, of stocks by their place in the page and sectors by theirs in its list.
+    """Return a ranking, encoded. Stocks and sectors are indexes in the page and in its list of sectors.
 
-    `changes` are those of its period, where they are not the source's own.
+    `changes` are the percent changes over the ranking's period, quote by quote; None: the source's own.
     """
-    mode = ALL_MODES[reading.mode]
+    mode = ALL_MODES[ranking.mode]
     currency = snapshot.currency
-    groups = SectorsView().draw(snapshot, reading, changes)
+    groups = SectorsView().draw(snapshot, ranking, changes)
     medians = [group.median for group in groups if group.median is not None]
     return {
-        "order": encode_order(place_of, reading.order),
-        "values": _values(reading.values, mode),
-        # In halves of a place, in which they fall evenly but for ties.
-        "percentiles": falling([round(value / 50 * len(reading.values)) for value in reading.percentiles]),
-        # Of the percent change they are the relative strengths; that and the sector's are scores themselves.
-        "scores": "" if mode.name in SCORED else _values(reading.scores, MODES["rs"]),
-        "scales": [_scale(reading, scale, mode, currency) for scale in reading.scales],
-        "groups": encode(sector_places.get(group.sector or "", len(sector_places)) for group in groups),
-        "medians": _values(medians, mode),
+        "order": encode_order(page_index, ranking.order),
+        "values": _encode_values(ranking.values, mode),
+        # In halves of a rank: without ties they fall evenly.
+        "percentiles": falling([round(value / 50 * len(ranking.values)) for value in ranking.percentiles]),
+        # The scores of the percent change are the values of "rs"; the values of "rs" and "sector" are scores.
+        "scores": "" if mode.name in SCORED else _encode_values(ranking.scores, MODES["rs"]),
+        "scales": [_scale_data(ranking, scale, mode, currency) for scale in ranking.scales],
+        "groups": encode(sector_index.get(group.sector or "", len(sector_index)) for group in groups),
+        "medians": _encode_values(medians, mode),
         "breadths": encode(
             count for group in groups for count in (group.breadth.advances, group.breadth.declines)
         ),
     }
 
 
-def _values(values: Sequence[float], mode: Mode) -> str:
-    """Return a mode's falling values, packed: in units of its last decimal, or amounts as three digits."""
+def _encode_values(values: Sequence[float], mode: Mode) -> str:
+    """Return a mode's falling values, encoded: in units of its last decimal; amounts as three digits."""
     if mode.unit == "currency":
         return falling([_three_digits(value) for value in values])
     return falling([round(value * 10**mode.decimals) for value in mode.rounded(values)])
 
 
-def _scale(reading: Ranking, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
-    low, high = find_extremes(reading, scale)
+def _scale_data(ranking: Ranking, scale: Scale, mode: Mode, currency: str | None) -> dict[str, Any]:
+    low, high = find_extremes(ranking, scale)
     return {
         "name": scale.name,
         "low": "" if low is None else wording.format_value(low, mode, currency),
@@ -211,11 +212,12 @@ def _scale(reading: Ranking, scale: Scale, mode: Mode, currency: str | None) -> 
     }
 
 
-def _prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
-    """Return each stock's tick, the largest step all its prices are multiples of, and the prices in ticks.
+def _encode_prices(quotes: Sequence[Quote], currency: str | None) -> dict[str, Any]:
+    """Return each stock's tick and its prices in ticks, encoded.
 
-    A tick counts units of the last decimal. All but the last price are given by how far below it they
-    are. 0 is unknown; numbers from 0 up are given as one more.
+    A tick is the largest step of which all the stock's prices are multiples, in units of the last decimal.
+    The last price is itself, each other price is its distance below the last price. 0 means unknown; so
+    numbers from 0 up are one more.
     """
     lowest = min((quote.last_price for quote in quotes if quote.last_price), default=1.0)
     decimals = price_decimals(lowest)

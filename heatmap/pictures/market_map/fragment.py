@@ -1,4 +1,4 @@
-"""The map as a piece of HTML for other pages to include: no script, no style sheet, no frame."""
+"""A fragment: the map as a piece of HTML for other pages, without script, style sheet and frame."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from heatmap.pictures.shapes import Cell, Rectangle
 
 TEMPLATE = "fragment.html.j2"
-TREEMAP_WIDTH = 600.0  # pixels: of a column; elsewhere it grows and shrinks as a whole
+TREEMAP_WIDTH = 600.0  # pixels, for a column of text; in other widths the treemap is scaled
 LEAST_TREEMAP_HEIGHT = 300.0
-NAMEABLE = 4400.0  # square pixels a stock, on average: enough for a name on nearly every tile
+NAMEABLE = 4400.0  # square pixels for each stock, on average: nearly every tile has room for a name
 LEAST_LETTER_PIXELS, LARGEST_LETTER_PIXELS = 8.0, 18.0
-LINE_HEIGHT = 1.2  # of a letter's size
-FREE = 0.9  # of a width, for words: some fonts are wider than the usual ones
-MOST_LINES = 3  # that a symbol is split into
+LINE_HEIGHT = 1.2  # in units of the letters' size
+FREE = 0.9  # the share of a width for text: some fonts are wider than the usual ones
+MOST_LINES = 3  # a symbol is split into at most so many lines
 
 
 class Tile(NamedTuple):
-    """One stock's words and colours; in a treemap its left, top, width and height in percent."""
+    """One stock's texts and colours. `place` is its left, top, width and height in a treemap, in percent."""
 
     symbol: str
     name: str
@@ -42,58 +42,58 @@ class Tile(NamedTuple):
     fill: str
     ink: str
     place: tuple[float, ...] = ()
-    letter: float | None = None  # the size of its words in percent of its width; None: no room for them
-    room: float = 100.0  # how wide its symbol may be, in percent of its width: one that is split is narrower
-    has_text: bool = True  # whether there is room for more than the symbol
+    letter: float | None = None  # the size of its text in percent of its width; None: it has no room for text
+    room: float = 100.0  # the largest width of its symbol, in percent of its width; less if it is split
+    has_text: bool = True  # whether it has room for more than the symbol
 
 
 class Section(NamedTuple):
-    """Tiles that stand together, under a heading or none."""
+    """Tiles under one heading; "": without a heading."""
 
     heading: str
     tiles: Sequence[Tile]
 
 
 def fragment(
-    wanted: Fragment,
+    settings: Fragment,
     snapshot: Snapshot,
-    reading: Ranking,
+    ranking: Ranking,
     context: PageContext,
     options: PageOptions,
     cache: Path | None = None,
 ) -> bytes:
-    """Return the fragment as UTF-8. `reading` is of its mode over a day."""
+    """Return the fragment as UTF-8. `ranking` is the one of its mode over a day."""
     from zoneinfo import ZoneInfo
 
-    mode = MODES[wanted.mode]
-    # By rank, a small loss in a large tile looks like a crash: a treemap shades by value, as on the page.
-    heat = "1" if wanted.layout == "treemap" else options.heat
+    mode = MODES[settings.mode]
+    # By rank, a small loss on a large tile looks like a crash. So a treemap shades by value, as on the page.
+    heat = "1" if settings.layout == "treemap" else options.heat
     view = TableView(options.columns, options.gradient, options.up, heat)
-    cells = view.draw(snapshot, reading).cells
-    tiles = [_tile(cell, wanted.mode, snapshot.currency, options.chart_url) for cell in cells]
+    cells = view.draw(snapshot, ranking).cells
+    tiles = [_tile(cell, settings.mode, snapshot.currency, options.chart_url) for cell in cells]
     sections = [Section("", tiles)]
     headings: list[tuple[str, tuple[float, ...]]] = []
     height = max(LEAST_TREEMAP_HEIGHT, round(len(tiles) * NAMEABLE / TREEMAP_WIDTH))
-    if wanted.layout == "sectors":
+    if settings.layout == "sectors":
         sections = [
             Section(group.sector or "Without a sector", [tiles[place] for place in group.members])
-            for group in SectorsView().draw(snapshot, reading)
+            for group in SectorsView().draw(snapshot, ranking)
         ]
-    elif wanted.layout == "treemap":
-        treemap = TreemapView(width=TREEMAP_WIDTH, height=height).draw(snapshot, reading)
-        by_index = dict(zip(reading.order, tiles, strict=True))
+    elif settings.layout == "treemap":
+        treemap = TreemapView(width=TREEMAP_WIDTH, height=height).draw(snapshot, ranking)
+        by_index = dict(zip(ranking.order, tiles, strict=True))
         places = zip(treemap.tiles, treemap.places, strict=True)
-        sections = [Section("", [_placed(by_index[index], place, height) for index, place in places])]
-        headings = [(name, _sides(place, height)) for name, place in treemap.headings]
+        sections = [Section("", [_place_tile(by_index[index], place, height) for index, place in places])]
+        headings = [(name, _as_percent(place, height)) for name, place in treemap.headings]
     return render_template(
         TEMPLATE,
         cache,
         title=context.title,
         caption=", ".join(filter(None, (mode.label, wording.unit_of(mode, snapshot.currency)))),
         as_of=snapshot.as_of.astimezone(ZoneInfo(context.time_zone)),
-        layout=wanted.layout,
+        layout=settings.layout,
         aspect=round(TREEMAP_WIDTH / height, 4),
-        theme=wanted.theme,
+        theme=settings.theme,
         headings=headings,
         sections=sections,
         recording=snapshot.recording,
@@ -115,12 +115,12 @@ def _tile(cell: Cell, mode: str, currency: str | None, chart_url: str) -> Tile:
     )
 
 
-def _placed(tile: Tile, place: Rectangle, height: float) -> Tile:
-    """Return a tile with its place in a treemap of that height, and its words as large as there is room for.
+def _place_tile(tile: Tile, place: Rectangle, height: float) -> Tile:
+    """Return a tile with its place in a treemap of that height, and with the largest text that fits.
 
-    Symbol and text, or the symbol alone, in one line or in as many as MOST_LINES.
+    The text is the symbol and the value, or the symbol alone. The symbol has up to MOST_LINES lines.
     """
-    tile = tile._replace(place=_sides(place, height))
+    tile = tile._replace(place=_as_percent(place, height))
     wide, high = (place.width - 2) * FREE, place.height - 3
     for texts in ((tile.text,), ()):
         for count in range(1, MOST_LINES + 1):
@@ -138,7 +138,7 @@ def _placed(tile: Tile, place: Rectangle, height: float) -> Tile:
     return tile
 
 
-def _sides(place: Rectangle, height: float) -> tuple[float, ...]:
+def _as_percent(place: Rectangle, height: float) -> tuple[float, ...]:
     """Return left, top, width and height in percent of a treemap of that height."""
     across, down = 100 / TREEMAP_WIDTH, 100 / height
     x, y, width, high = place

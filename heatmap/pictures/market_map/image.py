@@ -1,4 +1,4 @@
-"""Where everything on the picture stands, how large and in which colour. Pure."""
+"""The layout of the preview image: the place, size and colour of each part. Pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 GROUND, TEXT, QUIET, LINE = "#ffffff", "#1b1f23", "#57606a", "#d8dee4"
 NOTICE, NOTICE_GROUND, NOTICE_TEXT = "recording", "#fff3cd", "#5c4400"
 
-# All lengths are pixels of the picture.
-WIDTH, HEIGHT = 1200, 630  # what previews of links ask for
+# All lengths are pixels of the image.
+WIDTH, HEIGHT = 1200, 630  # the size that previews of links need
 MARGIN = 24
 MAP_TOP = 104
 FIRST_LINE, SECOND_LINE = 54, 86  # baselines
-TITLE_SIZES = range(36, 19, -1)  # the first that fits; a title too long for the last is cut
+TITLE_SIZES = range(36, 19, -1)  # the first size that fits; a title that is too long for the last is cut
 CAPTION_SIZE, COUNTS_SIZE, NOTICE_SIZE = 20, 24, 18
 BAR_WIDTH, BAR_HEIGHT = 300, 12
 NOTICE_WIDTH, NOTICE_HEIGHT = 112, 28
-TILE_SHAPE = 1.9  # width / height at which a symbol above a percent change sits well
-LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; what would have to be smaller is left out
-USUAL_LETTERS_WIDTH = 8 * 0.72  # a symbol's, in its size: up to it, all symbols have the same size
-LINE_HEIGHT = 1.2  # of a line's size
-ROOM = 0.9  # of a width or height, for text
+TILE_SHAPE = 1.9  # width / height of a tile on which a symbol above a percent change looks good
+LARGEST, SMALLEST = 96, 6  # sizes of text on tiles; smaller text is left out
+USUAL_LETTERS_WIDTH = 8 * 0.72  # symbols up to this width, in units of their size, have the same size
+LINE_HEIGHT = 1.2  # in units of the line's size
+ROOM = 0.9  # the share of a width or height for text
 
 
 class TextLine(NamedTuple):
-    """A line of text: `x` is its start, middle or end, as `anchor` says, and `y` its baseline."""
+    """A line of text: `x` is its start, middle or end, as in `anchor`; `y` is its baseline."""
 
     x: int
     y: int
@@ -56,14 +56,14 @@ class Box(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """One instrument: its box, and of its symbol and its percent change what has room there."""
+    """One instrument: its box, and its symbol and percent change, as far as they fit."""
 
     box: Box
     lines: tuple[TextLine, ...]
 
 
 class ImageLayout(NamedTuple):
-    """Everything to be drawn on GROUND, in drawing order. `title` and `description` are read aloud."""
+    """All parts on GROUND, in drawing order. Screen readers read `title` and `description`."""
 
     title: str
     description: str
@@ -73,7 +73,7 @@ class ImageLayout(NamedTuple):
 
 
 def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) -> ImageLayout:
-    """Return where everything stands under this title, how large and in which colour."""
+    """Return the layout of the image with this title."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
@@ -108,7 +108,7 @@ def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) 
 
 
 def _title(title: str, free: float) -> TextLine:
-    """Return the title in the free width, smaller where it is long, and cut where it is too long."""
+    """Return the title within the width `free`: a long title is smaller, a longer one is cut."""
     room = free * ROOM
     size = next((size for size in TITLE_SIZES if text_width(title) * size <= room), TITLE_SIZES[-1])
     if text_width(title) * size > room:
@@ -119,25 +119,24 @@ def _title(title: str, free: float) -> TextLine:
 
 
 def _bar(breadth: Breadth, fall: str, rise: str) -> list[Box]:
-    """Return breadth as a bar: what rose from the left, what fell from the right, the rest between."""
+    """Return breadth as a bar: advances from the left, declines from the right, unchanged between."""
     total = max(breadth.advances + breadth.declines + breadth.unchanged, 1)
-    risen = round(breadth.advances / total * BAR_WIDTH)
-    fallen = round(breadth.declines / total * BAR_WIDTH)
+    rise_width = round(breadth.advances / total * BAR_WIDTH)
+    fall_width = round(breadth.declines / total * BAR_WIDTH)
     right = WIDTH - MARGIN
     top = SECOND_LINE - BAR_HEIGHT - 2
     parts = (
         (right - BAR_WIDTH, BAR_WIDTH, LINE),
-        (right - BAR_WIDTH, risen, rise),
-        (right - fallen, fallen, fall),
+        (right - BAR_WIDTH, rise_width, rise),
+        (right - fall_width, fall_width, fall),
     )
     return [Box(x, top, width, BAR_HEIGHT, fill) for x, width, fill in parts if width]
 
 
 def grid(count: int) -> list[tuple[int, int, int, int]]:
-    """Return x, y, width and height of so many tiles, left to right, then down.
+    """Return x, y, width and height of `count` tiles, left to right, then down.
 
-    Of all numbers of columns it takes the one whose tiles come nearest to TILE_SHAPE with the fewest places
-    left over.
+    The number of columns is the one whose tiles are nearest to TILE_SHAPE with the fewest empty places.
     """
     if not count:
         return []
@@ -174,7 +173,7 @@ def _tile(cell: Cell, place: tuple[int, int, int, int], usual: float) -> Tile:
         return Tile(box, ())
     middle, centre = x + width // 2, y + height / 2
     lines = []
-    # Capitals and digits rise to 0.72 of their size: together the two lines stand in the middle.
+    # Capitals and digits are 0.72 of their size high. These offsets center the two lines together.
     for text, bold, below in (
         (printable(cell.quote.symbol), True, -0.18),
         (_percent(cell.quote.percent_change), False, 0.9),
@@ -191,11 +190,11 @@ def _percent(change: float | None) -> str:
 
 
 def _in_halves(size: float) -> float:
-    """Return the largest half below a size: few sizes are few fonts to be made."""
+    """Return a size, rounded down to a half: with fewer sizes, fewer fonts are loaded."""
     halves = int(size * 2)
     return halves / 2 if halves % 2 else halves // 2
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, without what XML forbids and without what turns other letters around."""
+    """Return a text on one line, without characters that XML forbids or that change the text's direction."""
     return make_printable(" ".join(text.split()), "")

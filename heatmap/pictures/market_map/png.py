@@ -1,4 +1,4 @@
-"""The picture as PNG, by Pillow (the extra `png`): exact fills, few colours, a small file."""
+"""The preview image as PNG, by Pillow (the extra `png`): exact fills, few colours, a small file."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from heatmap.pictures.shapes import Table
 
 PALETTE_COLOURS = 256
-GROUND_COLOURS = 224  # of the palette; the rest is for text and its smooth edges
-EDGES = 4  # steps from the ground to the ink: they look as good as 255 and make the file a fifth smaller
-ANCHORS = {"start": 0, "middle": 0.5, "end": 1}  # how much of a line lies left of its place
-EMBOLDENING = 0.06  # of a line's size, by which a bold line's strokes are wider
+GROUND_COLOURS = 224  # the part of the palette for fills; the others are for text and its smooth edges
+EDGES = 4  # steps from the ground to the ink: they look as good as 255, and the file is a fifth smaller
+ANCHORS = {"start": 0, "middle": 0.5, "end": 1}  # the share of a line left of its x
+EMBOLDENING = 0.06  # the extra width of a bold line's strokes, in units of its size
 
 
 def is_possible() -> bool:
@@ -42,11 +42,11 @@ def is_possible() -> bool:
 
 
 def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
-    """Return the picture with a palette. Raises ModuleNotFoundError where `is_possible` is False.
+    """Return the image with a palette. Raises ModuleNotFoundError if `is_possible` is False.
 
-    Fills are exact where there are no more than GROUND_COLOURS, else off by as little as that allows.
-    The font is Pillow's own, which knows ASCII alone: accents are dropped, and so are other scripts; a title
-    of which nothing would be left gives way to the market's name.
+    Up to GROUND_COLOURS different fills are exact; more fills differ as little as possible. The font is
+    Pillow's own, which has ASCII alone: accents and other scripts are dropped. A title of which nothing would
+    remain is replaced by the market's name.
     """
     from io import BytesIO
 
@@ -61,8 +61,8 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
     palette = _palette(picture, merged)
     places = {colour: place for place, colour in enumerate(palette)}
 
-    # Grounds are drawn as places in the palette, and thus exact. Text is blended with the grounds' colours,
-    # and what it touches is looked up in the palette.
+    # Grounds are drawn as indexes in the palette, so they are exact. Text is blended with the grounds'
+    # colours, and the pixels under text get the nearest colour of the palette.
     grounds, touched = Image.new("L", (WIDTH, HEIGHT)), Image.new("L", (WIDTH, HEIGHT))
     colours = Image.new("RGB", (WIDTH, HEIGHT))
     on_grounds, on_colours = ImageDraw.Draw(grounds), ImageDraw.Draw(colours)
@@ -86,31 +86,31 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
 
 
 def _merge(fills: Iterable[str], inks: Mapping[str, str], most: int) -> dict[str, str]:
-    """Return what each fill becomes so that at most `most` are left: itself, or one before it.
+    """Return a replacement for each fill, itself or an earlier one, with at most `most` different ones.
 
-    Fills come in the order of a ramp, so that one near in the order is near in colour. `inks` are those of
-    the fills with text: a fill never becomes one with another ink, on which its own may be hard to read.
+    Fills are in the order of a palette: neighbours in the order are near in colour. `inks` has the inks of
+    fills with text. A fill is never replaced by one with another ink, on which its own may be hard to read.
     """
     distinct = {fill: _channels(fill) for fill in fills}
     tolerance = 0
     while True:
         merged: dict[str, str] = {}
-        kept, last = 0, None
+        count, last = 0, None
         for fill, channels in distinct.items():
             if (
                 last is None
                 or inks.get(fill) != inks.get(last)
                 or max(abs(a - b) for a, b in zip(channels, distinct[last], strict=True)) > tolerance
             ):
-                kept, last = kept + 1, fill
+                count, last = count + 1, fill
             merged[fill] = last
-        if kept <= most:
+        if count <= most:
             return merged
         tolerance = tolerance * 2 or 1
 
 
 def _palette(picture: ImageLayout, merged: dict[str, str]) -> list[str]:
-    """Return the grounds, the inks, and the steps between as many pairs of the two as there is room for."""
+    """Return the grounds, the inks, and the steps between as many pairs of them as fit in the palette."""
     inks = dict.fromkeys(line.colour for line in picture.lines)
     pairs = list(
         dict.fromkeys((merged[tile.box.fill], line.colour) for tile in picture.tiles for line in tile.lines)
@@ -125,7 +125,7 @@ def _palette(picture: ImageLayout, merged: dict[str, str]) -> list[str]:
 
 
 def _steps(ground: str, ink: str) -> dict[str, None]:
-    """Return the colours between two, without them."""
+    """Return the colours between `ground` and `ink`."""
     ends = list(zip(_channels(ground), _channels(ink), strict=True))
     return dict.fromkeys(
         "#" + bytes(round(start + (end - start) * step / EDGES) for start, end in ends).hex()
@@ -139,7 +139,7 @@ def _channels(colour: str) -> bytes:
 
 
 def _write(draw: ImageDraw, lines: Iterable[TextLine]) -> None:
-    """Draw lines of text, the bold ones smeared a little to the right: the font has no bold of its own."""
+    """Draw lines of text. A bold line is drawn several times, shifted right: the font has no bold."""
     from PIL import ImageFont
 
     fonts = {}
@@ -150,14 +150,14 @@ def _write(draw: ImageDraw, lines: Iterable[TextLine]) -> None:
         left = line.x - ANCHORS[line.anchor] * font.getlength(text)
         stroke = line.size * EMBOLDENING if line.bold else 0
         left -= stroke / 2
-        # From behind to the front, the last of them as it is. The font's hinting keeps to whole pixels.
+        # The last copy has no shift and full strength. The font's hinting allows only whole pixels.
         for shift in range(ceil(stroke), -1, -1):
             strength = min(stroke - shift + 1, 1.0) if shift else 1.0
             draw.text((round(left) + shift, line.y), text, round(255 * strength), font, "ls")
 
 
 def _ascii(text: str) -> str:
-    """Return what the font can draw of a text."""
+    """Return a text without characters that the font lacks."""
     from unicodedata import normalize
 
     return normalize("NFKD", text.replace(wording.MINUS, "-")).encode("ascii", "ignore").decode()

@@ -1,4 +1,4 @@
-"""The market by sector: sectors by their median, tiles within as the reading sorts them."""
+"""The market by sector: sectors in the order of their medians, members in the order of the ranking."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SectorsView:
-    """Groups the members of a reading by sector."""
+    """Groups the members of a ranking by sector."""
 
     def draw(
-        self, snapshot: Snapshot, reading: Ranking, changes: Sequence[float | None] | None = None
+        self, snapshot: Snapshot, ranking: Ranking, changes: Sequence[float | None] | None = None
     ) -> tuple[Group, ...]:
-        """Return the sectors, highest median first, ties by name, unknown last.
+        """Return the sectors, highest median first, ties by name, unknown medians last.
 
-        The median is that of the reading; in the mode "sector", whose medians are 0 by their making, it
-        is the percent change's: how the sector itself moved. `changes` are the exact ones of the reading's
-        period, quote by quote, where they are not the source's own.
+        The median is of the ranking's values; in the mode "sector", whose medians are always 0, it is of the
+        percent changes. `changes` are the exact percent changes over the ranking's period, quote by quote;
+        None: the source's own.
         """
-        mode = ALL_MODES[reading.mode]
+        mode = ALL_MODES[ranking.mode]
         if changes is None:
-            period = reading.period if mode.periods is None else DAY
+            period = ranking.period if mode.periods is None else DAY
             changes = measures.percent_changes(snapshot.quotes, period)
-        # Both in the reading's order, of which the unknown are last.
-        moved = [changes[index] for index in reading.order]
-        values = moved if mode.name in ("sector", "change") else reading.values
+        # Both are in the ranking's order, in which unknown values are last.
+        ranked_changes = [changes[index] for index in ranking.order]
+        values = ranked_changes if mode.name in ("sector", "change") else ranking.values
         members: dict[str | None, list[int]] = {}
-        for place, index in enumerate(reading.order):
+        for place, index in enumerate(ranking.order):
             members.setdefault(snapshot.quotes[index].sector, []).append(place)
         groups = []
         for sector, places in members.items():
             known = [
                 value for place in places if place < len(values) and (value := values[place]) is not None
             ]
-            breadth = measures.breadth([moved[place] for place in places])
+            breadth = measures.breadth([ranked_changes[place] for place in places])
             groups.append(Group(sector, tuple(places), measures.median(known), breadth))
         return tuple(sorted(groups, key=_sort_key))
 

@@ -1,4 +1,4 @@
-"""The picture as SVG."""
+"""The preview image as SVG."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TEMPLATE = "heatmap.svg.j2"
 
 
 def draw(table: Table, snapshot: Snapshot, context: PageContext, cache: Path | None = None) -> bytes:
-    """Return the picture as a document of its own: no script, no style sheet, nothing to fetch.
+    """Return the image as a whole document, without script, style sheet and references.
 
-    In the state directory `cache`, if given, the compiled template is kept for the next tick.
+    If `cache`, the state directory, is given, it caches the compiled template.
     """
     picture = lay_out(table, snapshot, context, context.title)
     text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)

@@ -1,4 +1,4 @@
-"""The market as a treemap: area by weight, grouped by sector; a tile's size says nothing of its change."""
+"""The market as a treemap: area by weight, grouped by sector; a tile's size does not show its change."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Quote, Snapshot
 
-SMALLEST = 0.4  # of the mean weight: no tile is smaller, so that none disappears
+SMALLEST = 0.4  # the smallest weight, in units of the mean: a smaller tile would disappear
 HEADING_PIXELS = 15.0
-FEWEST_IN_HEADING = 2.6  # headings' heights that a sector must have for one
+FEWEST_IN_HEADING = 2.6  # the least height of a sector with a heading, in heights of a heading
 
 WEIGHTS: dict[str, Callable[[Quote], float | None]] = {
     "market-cap": lambda quote: quote.free_float_market_cap,
@@ -28,7 +28,7 @@ WEIGHTS: dict[str, Callable[[Quote], float | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class TreemapView:
-    """Squarified rectangles, their areas by a `weight` of WEIGHTS, in a picture of that many pixels."""
+    """Draws squarified rectangles in `width` by `height` pixels; `weight`, a key of WEIGHTS, gives areas."""
 
     weight: str = "market-cap"
     width: float = 1000.0
@@ -47,9 +47,9 @@ class TreemapView:
 def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, height: float) -> Treemap:
     """Divide a picture of `width` by `height` pixels among sectors, and each sector among its members.
 
-    `weights` are positive and fall; `sectors` are the members' sectors, "" where there is none. The
-    heaviest sector is first, those of equal weight are by name, "" is last. The tiles of the result are
-    positions in `weights`. A sector that is high enough has a heading, unless it is the only one.
+    `weights` are positive and fall; `sectors` are the members' sectors, "" for none. The heaviest sector is
+    first, ties are by name, "" is last. The tiles of the result are indexes in `weights`. A sector that is
+    high enough has a heading, unless it is the only one.
     """
     members: dict[str, list[int]] = {}
     for place, sector in enumerate(sectors):
@@ -71,13 +71,13 @@ def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, heig
 
 
 def tile_order(snapshot: Snapshot, weight: str) -> list[int]:
-    """Return the quotes' positions by weight, heaviest first; where all weigh the same, by market cap."""
+    """Return the quotes' indexes by weight, heaviest first; for equal weights, by market cap."""
     measure = WEIGHTS["market-cap" if weight == "equal" else weight]
     return measures.rank(snapshot.quotes, [measure(quote) for quote in snapshot.quotes])
 
 
 def with_minimum(weights: Sequence[float | None]) -> list[float]:
-    """Return the weights with a floor of SMALLEST times the mean of the known; all 1 where none is known."""
+    """Return the weights with a floor of SMALLEST times the mean of the known; all 1 if none is known."""
     known = [weight for weight in weights if weight is not None and weight > 0]
     if not known:
         return [1.0] * len(weights)
@@ -86,53 +86,53 @@ def with_minimum(weights: Sequence[float | None]) -> list[float]:
 
 
 def squarify(weights: Sequence[float], room: Rectangle) -> list[Rectangle]:
-    """Divide a rectangle among positive weights, in strips, in their order; tiles are near to squares.
+    """Divide a rectangle among positive weights, in strips, in their order; tiles are nearly square.
 
     Bruls, Huizing and van Wijk, "Squarified Treemaps", 2000: a strip along the shorter side takes the next
-    weight as long as that does not make its worst aspect ratio worse. Best where the weights fall.
+    weight as long as this does not make its worst aspect ratio worse. Falling weights give the best tiles.
     """
     total = fsum(weights)
     if not weights or total <= 0:
         return []
     areas = [weight * room.width * room.height / total for weight in weights]
-    placed: list[Rectangle] = []
+    rectangles: list[Rectangle] = []
     x, y, width, height = room
     start = 0
     while start < len(areas):
         side = min(width, height)
-        end, strip = _strip(areas, start, side)
+        end, strip = _find_strip(areas, start, side)
         depth = strip / side if side > 0 else 0.0
         along = y if width >= height else x
         for area in areas[start:end]:
             length = area / depth if depth > 0 else 0.0
             if width >= height:
-                placed.append(Rectangle(x, along, depth, length))
+                rectangles.append(Rectangle(x, along, depth, length))
             else:
-                placed.append(Rectangle(along, y, length, depth))
+                rectangles.append(Rectangle(along, y, length, depth))
             along += length
         if width >= height:
             x, width = x + depth, max(width - depth, 0.0)
         else:
             y, height = y + depth, max(height - depth, 0.0)
         start = end
-    return placed
+    return rectangles
 
 
-def _strip(areas: Sequence[float], start: int, side: float) -> tuple[int, float]:
-    """Return where the strip that begins at `start` ends, and its area."""
+def _find_strip(areas: Sequence[float], start: int, side: float) -> tuple[int, float]:
+    """Return the end of the strip that begins at `start`, and its area."""
     end, strip = start + 1, areas[start]
     largest = smallest = strip
     while end < len(areas):
         area = areas[end]
         wider = max(largest, area), min(smallest, area), strip + area
-        if _worst(*wider, side) > _worst(largest, smallest, strip, side):
+        if _worst_ratio(*wider, side) > _worst_ratio(largest, smallest, strip, side):
             break
         largest, smallest, strip = wider
         end += 1
     return end, strip
 
 
-def _worst(largest: float, smallest: float, strip: float, side: float) -> float:
+def _worst_ratio(largest: float, smallest: float, strip: float, side: float) -> float:
     """Return the worst aspect ratio in a strip along `side`; at least 1."""
     square = (strip / side) ** 2 if side > 0 else 0.0
     return max(largest / square, square / smallest) if square > 0 and smallest > 0 else float("inf")

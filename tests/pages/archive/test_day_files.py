@@ -63,7 +63,8 @@ def test_a_damaged_day_replaces_no_page(tmp_path: Path, damage: str) -> None:
     assert (good, 0, 1) == (market.target.pages[PAGE], report.exit_code, len(report.warnings))
     aside = "archive-nse-fno.damaged.zip"
     assert (
-        f"{file} was damaged and set aside as {aside}: what visitors have of 2026-09-17" in report.warnings[0]
+        f"{file} was damaged and set aside as {aside}: the published files of 2026-09-17"
+        in report.warnings[0]
     )
     assert (spoilt, False) == ((market.state / aside).read_bytes(), file.exists())
     assert 'href="2026/09/17/"' in market.page("nse-fno/archive.html")

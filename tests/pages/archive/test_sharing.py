@@ -78,7 +78,7 @@ def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa:
         sharing.pull_record(store, tmp_path, "nse", told.append)
 
     assert {FRIDAY: PAGE} == known(tmp_path)
-    assert ["the archive's record in the history is damaged: this machine's own holds"] == told
+    assert ["the archive's record in the history is damaged: this machine uses its own record"] == told
 
 
 def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
@@ -94,7 +94,7 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
         )
         note = store.shared_value("nse", sharing.DAYS) or b""
         store.share_values("nse", {sharing.DAYS: note[:-200] + b"A" + note[-199:]})
-        with pytest.raises(HistoryNonsense, match="damaged: this machine's own hold"):
+        with pytest.raises(HistoryNonsense, match="damaged: this machine uses its own days"):
             sharing.pull_days(store, here, "nse")
         assert [FRIDAY] == [*day_files.find(here, "nse")]
         store.share_values("nse", {sharing.DAYS: note})
