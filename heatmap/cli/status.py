@@ -164,11 +164,11 @@ def _market_as_json(
         "age_seconds": round((now - as_of).total_seconds()) if as_of else None,
         "source": good.source if good else None,
         "published_at": _iso(found.published_at),
-        "phase": str(found.verdict.phase),
-        "reason": found.verdict.reason,
-        "next_open": _iso(found.verdict.next_open),
+        "phase": str(found.status.phase),
+        "reason": found.status.reason,
+        "next_open": _iso(found.status.next_open),
         "calendar_end": market.calendar.last.isoformat() if market.calendar.last else None,
-        "calendar_is_presumed": found.verdict.past_calendar,
+        "calendar_is_presumed": found.status.past_calendar,
         "resting": [
             {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks} for rest in found.rests
         ],

@@ -62,9 +62,9 @@ def print_market(
     for rest in found.rests:
         until = shown(rest.until, zone)
         print(f"  source     {rest.source} blocked {rest.blocks} times in a row: left alone until {until}")
-    _print_wrapped("  market     ", f"{found.verdict.phase}. {found.verdict.reason}")
-    if found.verdict.next_open:
-        there, here = found.verdict.next_open, found.verdict.next_open.astimezone()
+    _print_wrapped("  market     ", f"{found.status.phase}. {found.status.reason}")
+    if found.status.next_open:
+        there, here = found.status.next_open, found.status.next_open.astimezone()
         local = f", here {here:%a %H:%M %Z}" if here.utcoffset() != there.astimezone(zone).utcoffset() else ""
         print(f"  next open  {shown(there, zone)}{local}")
     if market.calendar.last:

@@ -1,4 +1,4 @@
-"""Brings the archives and feeds of a run's markets to the targets, each what it lacks; notes what arrived."""
+"""Brings each target the archived days and the feeds that it lacks, and records which ones arrived."""
 
 from __future__ import annotations
 
@@ -23,129 +23,137 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
-    Ask = Callable[[Callable[[Store], object]], object]
+    Attempt = Callable[[Callable[[Store], object]], object]
 
-SEARCH_SECONDS = 20  # for asking one target which archived days it has
+SEARCH_SECONDS = 20  # to look for archived days at one target
 
 
 class Archives:
-    """The archives of all markets that a run draws. What fails is noted as the fault of a part."""
+    """The archives of all markets that a run draws. A failure is reported as the fault of a part."""
 
     def __init__(self, settings: ArchiveSettings, report: Report, say: Callable[[str], None]) -> None:
         self._settings = settings
         self._report = report
         self._say = say
-        self._shelves: list[tuple[MarketArchive, Ask | None]] = []
+        self._archives: list[tuple[MarketArchive, Attempt | None]] = []
         self._lock = Lock()
-        # By market and target: the parts of the delivery under way; of each part tried why it failed, or "".
-        self._offered: dict[tuple[str, str], set[str]] = {}
         self._feeds: dict[str, Feed] = {}  # by market
+        # By market and target: the parts of the current delivery.
+        self._offered_parts: dict[tuple[str, str], set[str]] = {}
+        # By market and target, then by part: why its delivery failed; "" if it arrived.
         self._faults: dict[tuple[str, str], dict[str, str]] = {}
 
-    def add(self, shelf: MarketArchive, ask: Ask | None = None) -> None:
+    def add(self, archive: MarketArchive, attempt: Attempt | None = None) -> None:
         """Add a market's archive.
 
-        `ask` does work with the history that machines share: what others keep of the archive is taken over.
-        None: there is no such history.
+        `attempt` works with the history that machines share: the days of other machines are copied from it.
+        None means that there is no such history.
         """
-        if ask:
-            ask(shelf.pull_days)
-        self._shelves.append((shelf, ask))
+        if attempt:
+            attempt(archive.pull_days)
+        self._archives.append((archive, attempt))
 
     def add_feed(self, market: str, feed: Feed) -> None:
         """Add a market's feed."""
         self._feeds[market] = feed
 
-    def is_feed_lacking(self, shelf: MarketArchive) -> bool:
+    def is_feed_missing(self, archive: MarketArchive) -> bool:
         """Whether a target does not have the market's feed yet."""
-        return any(shelf.lacks_feed(target.name) for target in self._settings.targets)
+        return any(archive.lacks_feed(target.name) for target in self._settings.targets)
 
-    def begin(self) -> None:
-        """Keep the days that were drawn, before anything is published: a target may get them later."""
-        for shelf, _ in self._shelves:
-            self._write(shelf, shelf.save_day)
+    def save_days(self) -> None:
+        """Save the days that this run drew."""
+        for archive, _ in self._archives:
+            self._write(archive, archive.save_day)
 
-    def more(self, target: str, delivery: Delivery | None) -> list[WebFile]:
-        """Return what the target of this name lacks of the archives, a day of each market at a time.
+    def next_files(self, target: str, delivery: Delivery | None) -> list[WebFile]:
+        """Return the next archived day of each market for the target of this name; nothing at the end.
 
-        `delivery` is the last one to it, of which is noted what arrived; None: there was none yet. Called
-        from the targets' threads.
+        `delivery` is the last one to the target, whose result is recorded; None before the first one. The
+        targets' threads call this method.
         """
         with self._lock:
-            return [page for shelf, _ in self._shelves for page in self._more(shelf, target, delivery)]
+            return [
+                file
+                for archive, _ in self._archives
+                for file in self._next_files_of_market(archive, target, delivery)
+            ]
 
-    def _more(self, shelf: MarketArchive, target: str, delivery: Delivery | None) -> list[WebFile]:
-        name = shelf.market.name
+    def _next_files_of_market(
+        self, archive: MarketArchive, target: str, delivery: Delivery | None
+    ) -> list[WebFile]:
+        name = archive.market.name
         key = (name, target)
         try:
-            offered = self._offered.pop(key, None)
+            offered = self._offered_parts.pop(key, None)
             if delivery and offered:
                 failed = {lack.part: lack.sentence for lack in delivery.missing_parts if lack.market == name}
                 faults = {part: failed.get(part, "") for part in offered}
                 if faults.get(parts.ARCHIVE) or faults.get(parts.EARLIER):
-                    faults.pop(parts.LIST)  # it waited for the day, and follows alone
+                    faults.pop(parts.LIST)  # the list waited for the day, and follows without it
                 self._faults.setdefault(key, {}).update(faults)
                 if offered != {parts.FEED}:
-                    shelf.record_delivery(target, failed)
+                    archive.record_delivery(target, failed)
                 if parts.FEED in offered - failed.keys():
-                    shelf.record_feed(target)
-            pages = shelf.next_files(target)
+                    archive.record_feed(target)
+            files = archive.next_files(target)
             feed = self._feeds.get(name)
-            if feed and delivery is None and (feed.is_new or shelf.lacks_feed(target)):
-                pages.append(feed.page)
-        except Exception as mistake:  # noqa: BLE001 -- it must not cost the target its page
-            self._faults.setdefault(key, {})[parts.ARCHIVE] = f"a bug, please report it: {mistake!r}"
+            if feed and delivery is None and (feed.is_new or archive.lacks_feed(target)):
+                files.append(feed.page)
+        except Exception as bug:  # noqa: BLE001 -- a bug here must not cost the target its page
+            self._faults.setdefault(key, {})[parts.ARCHIVE] = f"a bug, please report it: {bug!r}"
             return []
-        self._offered[key] = {page.part for page in pages}
-        return pages
+        self._offered_parts[key] = {file.part for file in files}
+        return files
 
-    def keep(self, *, is_published: bool) -> None:
-        """Note what failed, and remember which days the targets have, if the pages are at one of them."""
-        for (market_name, _), faults in self._faults.items():
+    def record(self, *, is_published: bool) -> None:
+        """Report the failed parts. If a target has the pages, save which days each target has."""
+        for (market, _), faults in self._faults.items():
             for part, why in faults.items():
-                self._report.note_part(market_name, part, why)
-        for shelf, ask in self._shelves if is_published else ():
-            self._keep(shelf, ask)
+                self._report.note_part(market, part, why)
+        for archive, attempt in self._archives if is_published else ():
+            self._save(archive, attempt)
 
-    def search(self, deadline: Deadline) -> None:
-        """Ask targets that have the pages for archived days that nobody brought there, in the time left."""
-        for shelf, ask in self._shelves:
+    def search_targets(self, deadline: Deadline) -> None:
+        """Look for archived days at targets that may have them from elsewhere, in the time left."""
+        for archive, attempt in self._archives:
             for number, target in enumerate(self._settings.targets):
-                if self._report.reached.get(number) and self._search(shelf, target, deadline):
-                    self._keep(shelf, ask)
+                if self._report.reached.get(number) and self._search(archive, target, deadline):
+                    self._save(archive, attempt)
 
-    def _search(self, shelf: MarketArchive, target: Publisher, deadline: Deadline) -> bool:
-        """Ask one target, and note which days it has; return whether it answered."""
+    def _search(self, archive: MarketArchive, target: Publisher, deadline: Deadline) -> bool:
+        """Look for days at one target, and record them; return whether the target answered."""
         from heatmap.system.deadline import Deadline
 
-        days = {page_path(shelf.market.name, day): day for day in shelf.days_to_search(target.name)}
+        days = {page_path(archive.market.name, day): day for day in archive.days_to_search(target.name)}
         seconds = min(SEARCH_SECONDS, deadline.remaining())
         if not days or seconds < 1:
             return False
         try:
             paths = target.find([*days], Deadline(seconds))
         except PublishError as error:
-            self._say(f"{shelf.market.name}: archived days could not be looked for: {error}")
+            self._say(f"{archive.market.name}: archived days could not be looked for: {error}")
             return False
-        shelf.record_search(target.name, days.values(), [days[path] for path in paths])
+        archive.record_search(target.name, days.values(), [days[path] for path in paths])
         return True
 
-    def _keep(self, shelf: MarketArchive, ask: Ask | None) -> None:
-        folder, name = self._settings.state_directory, shelf.market.name
+    def _save(self, archive: MarketArchive, attempt: Attempt | None) -> None:
+        """Save the record of a market's days, and share it with other machines."""
+        folder, name = self._settings.state_directory, archive.market.name
 
-        def give(store: Store) -> None:
+        def push(store: Store) -> None:
             sharing.push_days(store, folder, name, self._say)
 
-        if self._write(shelf, shelf.save_record) and ask:
-            ask(give)
+        if self._write(archive, archive.save_record) and attempt:
+            attempt(push)
 
-    def _write(self, shelf: MarketArchive, work: Callable[[], bool]) -> bool:
-        """Return what `work` returns; False where the state directory cannot be written, which is noted."""
+    def _write(self, archive: MarketArchive, write: Callable[[], bool]) -> bool:
+        """Return the result of `write`; False if the state directory cannot be written, which is a fault."""
         try:
-            return work()
+            return write()
         except OSError as error:
             self._report.note_part(
-                shelf.market.name,
+                archive.market.name,
                 parts.ARCHIVE,
                 f"its days cannot be kept ({error.strerror}), so that a target which fails now may never get "
                 "this one: make room in the state directory",

@@ -28,10 +28,10 @@ def find_session_before(calendar: Calendar, session: date) -> date | None:
     return next((day for day in days if calendar.always or phases.session_on(calendar, day)), None)
 
 
-def find_session(calendar: Calendar, snapshot: Snapshot, verdict: MarketStatus) -> date:
+def find_session(calendar: Calendar, snapshot: Snapshot, status: MarketStatus) -> date:
     """Return the date of the session that figures are of."""
-    if verdict.phase in KEPT_PHASES and verdict.session:
-        return verdict.session.date
+    if status.phase in KEPT_PHASES and status.session:
+        return status.session.date
     # Closed, and drawn all the same: the newest session that had begun by then.
     day = snapshot.as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
     for earlier in (day, day - timedelta(days=1)):

@@ -1,7 +1,7 @@
-"""Completes the finals of sessions: bars, archive, feed and alerts that failed get another try.
+"""Completes the finals of sessions: it tries again bars, archive, feed and alerts that failed.
 
-The page is out, so nothing in here fails a run. Later runs of the session's evening try, then the first run
-of the next session and one an hour, until all is done or the next final takes its place.
+The page is published, so a failure here never fails a run. Runs of the same evening try, then the first run
+of the next session and one an hour, until nothing is missing or the next final takes its place.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from heatmap.system.web_file import WebFile
 
 
-OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # what is owed to targets
+OF_TARGETS = {parts.ARCHIVE, parts.FEED}  # the parts that are published
 GRACE_SECONDS = 3  # by which such a run may outlive its deadline
 
 
 class Work(NamedTuple):
-    """A final, and the parts of it that are still to be done."""
+    """A final, and its missing parts."""
 
     market: Market
-    verdict: MarketStatus  # of the final
+    status: MarketStatus  # at the final
     final: Final
-    owed: frozenset[str]  # parts
+    missing: frozenset[str]  # parts
 
 
 def complete(
@@ -57,43 +57,44 @@ def complete(
     *,
     is_history_lost: bool = False,
 ) -> None:
-    """Try again what the last finals of these markets owe, in half of the time left.
+    """Try again the missing parts of the last finals of these markets, in half of the time left.
 
-    `is_history_lost`: the history cannot be opened in this run. The state directory's lock must be held.
-    Raises ConfigError where the state cannot be written.
+    `is_history_lost` says that the history could not be opened in this run. The caller must hold the lock of
+    the state directory. Raises ConfigError if the state cannot be written.
     """
     own = Report(report.say)
-    with HistorySession(config, state, own, now, deadline=deadline, is_lost=is_history_lost) as chronicle:
+    with HistorySession(config, state, own, now, deadline=deadline, is_lost=is_history_lost) as history:
         works = [
-            work for market in markets for work in [_prepare(config, state, market, now, chronicle)] if work
+            work for market in markets for work in [_prepare(config, state, market, now, history)] if work
         ]
         runs = [
-            (work, FollowUp(config, state, chronicle, own, work.final.drawn_at, report.say)) for work in works
+            (work, FollowUp(config, state, history, own, work.final.drawn_at, report.say)) for work in works
         ]
-        for work, sequel in runs:
-            _try(config, work, sequel, chronicle, own)
+        for work, follow_up in runs:
+            _retry(config, work, follow_up, history, own)
         if stop.is_requested():
-            return  # nothing is noted, so the next run does it
-        if any(work.owed & OF_TARGETS for work in works):
-            _publish(config, works, [sequel.archives for _, sequel in runs], deadline, own)
-        for work, sequel in runs:
-            sequel.keep(is_page_out=True)
-            if parts.ALERTS in work.owed:
-                sequel.tell(deadline)
+            return  # nothing is saved, so the next run tries again
+        if any(work.missing & OF_TARGETS for work in works):
+            _publish(config, works, [follow_up.archives for _, follow_up in runs], deadline, own)
+        for work, follow_up in runs:
+            follow_up.record_published(is_page_out=True)
+            if parts.ALERTS in work.missing:
+                follow_up.send_alerts(deadline)
             _remember(config, state, work, own)
     report.warnings += own.warnings
 
 
 def complete_alone(
     config: Config,
-    verdicts: Sequence[tuple[Market, MarketStatus]],
+    statuses: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     report: Report,
     give_up: Callable[[], None] | None,
 ) -> bool:
-    """Try again what finals owe, in a run that draws no page; return whether something is still missing.
+    """Try again the missing parts of finals, in a run without a page; return whether one is still missing.
 
-    `give_up` is called, from another thread, where that hangs beyond the run's deadline. Raises ConfigError.
+    `give_up` ends the process. It is called from another thread if the run hangs beyond its deadline. Raises
+    ConfigError.
     """
     deadline = Deadline(config.deadline_seconds)
     with ExitStack() as stack:
@@ -103,102 +104,106 @@ def complete_alone(
         try:
             stack.enter_context(lock(config.state_directory))
         except LockedError:
-            return True  # the next run finds the time
+            return True  # the next run gets the lock
         state = State(config.state_directory)
-        with stop.postpone():  # until what was delivered is noted
-            complete(config, state, due.find_owing(config, state, verdicts, now), now, deadline, report)
+        with stop.postpone():  # until all that was published is saved
+            complete(config, state, due.find_owing(config, state, statuses, now), now, deadline, report)
         return any(
             final_parts.find_missing(config, state[market.name]) or state[market.name].final_date is None
-            for market, _ in verdicts
+            for market, _ in statuses
         )
 
 
 def _prepare(
-    config: Config, state: State, market: Market, now: datetime, chronicle: HistorySession
+    config: Config, state: State, market: Market, now: datetime, history: HistorySession
 ) -> Work | None:
-    """Return what a market's final owes; None where nothing can be done, which is remembered."""
-    memory_of = state[market.name]
-    day = date.fromisoformat(memory_of.closed_date or "")
+    """Return the missing parts of a market's final; None if they cannot be made, which is saved."""
+    remembered = state[market.name]
+    day = date.fromisoformat(remembered.closed_date or "")
     session = phases.session_on(market.calendar, day)
     final = final_figures.load(
-        config.state_directory, market.name, day, lambda sentence: chronicle.tell(market, sentence)
+        config.state_directory, market.name, day, lambda sentence: history.warn_once_a_day(market, sentence)
     )
     if final is None or session is None or session.settles is None:
-        _give_up(state, market, now, chronicle)
+        _give_up(state, market, now, history)
         return None
-    owed = final_parts.find_missing(config, memory_of)
-    if parts.ALERTS in owed and _is_superseded(config, market, day):
-        owed -= {parts.ALERTS}
+    missing = final_parts.find_missing(config, remembered)
+    if parts.ALERTS in missing and _is_superseded(config, market, day):
+        missing -= {parts.ALERTS}
         state.remember(market.name, alerts_date=day.isoformat())
-        chronicle.tell(market, f"alerts of {day:%d %b %Y} that no web hook took are dropped")
-    return Work(market, phases.phase_at(market.calendar, session.settles), final, owed)
+        history.warn_once_a_day(market, f"alerts of {day:%d %b %Y} that no web hook took are dropped")
+    return Work(market, phases.phase_at(market.calendar, session.settles), final, missing)
 
 
-def _give_up(state: State, market: Market, now: datetime, chronicle: HistorySession) -> None:
-    """Have the final made once more while its evening lasts; else forget what it owes, and say so."""
+def _give_up(state: State, market: Market, now: datetime, history: HistorySession) -> None:
+    """Make the runs of the same evening draw the final again; later, warn that its parts are lost."""
     day = state[market.name].closed_date
-    verdict = phases.phase_at(market.calendar, now)
-    if verdict.phase is Phase.FINAL and verdict.session and verdict.session.date.isoformat() == day:
+    status = phases.phase_at(market.calendar, now)
+    if status.phase is Phase.FINAL and status.session and status.session.date.isoformat() == day:
         state.remember(market.name, final_date=None)
         return
     marks = {mark_name(part): day for part in parts.OF_FINAL}
     state.remember(market.name, **marks)
-    chronicle.tell(market, f"what is missing of {day} cannot be made any more: its figures are not kept")
+    history.warn_once_a_day(
+        market, f"what is missing of {day} cannot be made any more: its figures are not kept"
+    )
 
 
 def _is_superseded(config: Config, market: Market, day: date) -> bool:
-    """Whether alerts have told of a later session: what was told in this one is forgotten since."""
-    known = memory.load(config.state_directory, lambda _: None).get(market.name, memory.MarketAlerts())
-    return known.session > day.isoformat()
+    """Whether the state of alerts is of a later session: that of this one is gone."""
+    alerts = memory.load(config.state_directory, lambda _: None).get(market.name, memory.MarketAlerts())
+    return alerts.session > day.isoformat()
 
 
-def _try(config: Config, work: Work, sequel: FollowUp, chronicle: HistorySession, own: Report) -> None:
-    """Add the bars, and draw what archive and feed need of the final."""
-    market, verdict, snapshot = work.market, work.verdict, work.final.snapshot
+def _retry(config: Config, work: Work, follow_up: FollowUp, history: HistorySession, own: Report) -> None:
+    """Add the bars, and draw the files that archive and feed need."""
+    market, status, snapshot = work.market, work.status, work.final.snapshot
     if stop.is_requested():
         return
-    if parts.BARS in work.owed:
-        chronicle.note(market, snapshot, verdict)
-        chronicle.keep()
-    if work.owed == {parts.BARS}:
+    if parts.BARS in work.missing:
+        history.add_snapshot(market, snapshot, status)
+        history.record()
+    if work.missing == {parts.BARS}:
         return
     try:
-        past = chronicle.past(market, snapshot, verdict)
-        if work.owed & OF_TARGETS:
-            market_files.draw(config, market, snapshot, verdict, work.final.drawn_at, past, sequel)
+        past = history.read(market, snapshot, status)
+        if work.missing & OF_TARGETS:
+            market_files.draw(config, market, snapshot, status, work.final.drawn_at, past, follow_up)
         else:
-            sequel.shelf(market, snapshot, verdict, past)
-    except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its end
-        for part in work.owed - {parts.BARS}:
-            own.note_part(market.name, part, f"a bug, please report it: {mistake!r}")
+            follow_up.open_archive(market, snapshot, status, past)
+    except Exception as bug:  # noqa: BLE001 -- a bug here must not fail the run
+        for part in work.missing - {parts.BARS}:
+            own.note_part(market.name, part, f"a bug, please report it: {bug!r}")
 
 
 def _publish(
     config: Config, works: Sequence[Work], archives: Sequence[Archives], deadline: Deadline, own: Report
 ) -> None:
-    """Bring each target what it lacks, and note the errors of whole targets as faults of what they lack."""
+    """Publish to each target what it lacks. An error of a target is a fault of the missing parts."""
 
-    def more(target: str, delivery: Delivery | None) -> list[WebFile]:
-        return [page for each in archives for page in each.more(target, delivery)]
+    def next_files(target: str, delivery: Delivery | None) -> list[WebFile]:
+        return [file for each in archives for file in each.next_files(target, delivery)]
 
     for each in archives:
-        each.begin()
-    publishing.publish(config.publishers, (), Deadline(deadline.remaining() / 2), own, more, is_first=True)
+        each.save_days()
+    publishing.publish(
+        config.publishers, (), Deadline(deadline.remaining() / 2), own, next_files, is_first=True
+    )
     for work in works:
-        for part in work.owed & OF_TARGETS:
+        for part in work.missing & OF_TARGETS:
             for error in own.errors:
                 own.note_part(work.market.name, part, str(error).replace("\n", "; "))
 
 
 def _remember(config: Config, state: State, work: Work, own: Report) -> None:
     name, day = work.market.name, state[work.market.name].closed_date
-    tried = {
+    attempts = {
         part: why
         for part, why in own.parts.get(name, {}).items()
-        if part in (*work.owed, parts.LINK, parts.LIST)
+        if part in (*work.missing, parts.LINK, parts.LIST)
     }
-    done = final_parts.find_done(config, tried) & work.owed
-    faults = merge_faults(state[name], {**tried, **dict.fromkeys(done, "")})
+    done = final_parts.find_done(config, attempts) & work.missing
+    faults = merge_faults(state[name], {**attempts, **dict.fromkeys(done, "")})
     state.remember(name, **{mark_name(part): day for part in done}, faults=faults)
     if not final_parts.find_missing(config, state[name]):
         final_figures.remove(config.state_directory, name)

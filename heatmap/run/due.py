@@ -23,13 +23,13 @@ LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the c
 ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
 
 
-def is_due(verdict: MarketStatus, memory: Memory, *, interactive: bool) -> bool:
+def is_due(status: MarketStatus, memory: Memory, *, interactive: bool) -> bool:
     """Whether to ask the source at all."""
-    if verdict.phase in (Phase.OPEN, Phase.AUCTION):
+    if status.phase in (Phase.OPEN, Phase.AUCTION):
         return True
-    if verdict.phase is Phase.FINAL and verdict.session:
-        return not has_final(verdict, memory) or memory.early_final is not None
-    if verdict.phase is Phase.UNKNOWN and verdict.session:
+    if status.phase is Phase.FINAL and status.session:
+        return not has_final(status, memory) or memory.early_final is not None
+    if status.phase is Phase.UNKNOWN and status.session:
         return True
     return interactive and memory.published_at is None
 
@@ -37,7 +37,7 @@ def is_due(verdict: MarketStatus, memory: Memory, *, interactive: bool) -> bool:
 def find_owing(
     config: Config,
     state: State,
-    verdicts: Sequence[tuple[Market, MarketStatus]],
+    statuses: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
     published: Collection[str] = (),
 ) -> list[Market]:
@@ -47,14 +47,14 @@ def find_owing(
     page of the market. `published` names the markets whose page this run has published.
     """
     found = []
-    for market, verdict in verdicts:
+    for market, status in statuses:
         memory = state[market.name]
         if not final_parts.find_missing(config, memory):
             continue
-        session = verdict.session
-        if verdict.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:
+        session = status.session
+        if status.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:
             # A run that makes the whole final again does all of it.
-            if has_final(verdict, memory) and market.name not in published:
+            if has_final(status, memory) and market.name not in published:
                 found.append(market)
         elif market.name in published:
             hour = now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()[:13]
@@ -63,47 +63,47 @@ def find_owing(
     return found
 
 
-def has_final(verdict: MarketStatus, memory: Memory) -> bool:
+def has_final(status: MarketStatus, memory: Memory) -> bool:
     """Whether the session's closing page is at every target."""
-    return verdict.session is not None and memory.final_date == verdict.session.date.isoformat()
+    return status.session is not None and memory.final_date == status.session.date.isoformat()
 
 
-def find_final(verdict: MarketStatus, memory: Memory, snapshot: Snapshot) -> str | None:
+def find_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> str | None:
     """Say that the closing page is out and that these figures do not take its place; None where they do."""
-    if verdict.phase is not Phase.FINAL or not has_final(verdict, memory):
+    if status.phase is not Phase.FINAL or not has_final(status, memory):
         return None
-    if is_later_final(verdict, memory, snapshot):
+    if is_later_final(status, memory, snapshot):
         return None
     return "the closing page has these figures, or newer ones"
 
 
-def is_later_final(verdict: MarketStatus, memory: Memory, snapshot: Snapshot) -> bool:
+def is_later_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> bool:
     """Whether the closing page is out, of early figures, and is to be made again of these."""
     from heatmap.system import parsing
 
     early = parsing.aware_datetime(memory.early_final)
     is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
-    return is_later and verdict.phase is Phase.FINAL and has_final(verdict, memory)
+    return is_later and status.phase is Phase.FINAL and has_final(status, memory)
 
 
-def find_early_final(verdict: MarketStatus, as_of: datetime) -> str | None:
+def find_early_final(status: MarketStatus, as_of: datetime) -> str | None:
     """Return the time of a closing page's figures, as ISO text, where it lies before prices had settled.
 
     Then later figures may follow, and the page is made again of them. None where they are the last ones.
     """
-    settles = verdict.session.settles if verdict.session else None
-    is_early = verdict.phase is Phase.FINAL and settles is not None and as_of < settles
+    settles = status.session.settles if status.session else None
+    is_early = status.phase is Phase.FINAL and settles is not None and as_of < settles
     return as_of.isoformat() if is_early else None
 
 
-def is_settled(verdict: MarketStatus, memory: Memory, now: datetime) -> bool:
+def is_settled(status: MarketStatus, memory: Memory, now: datetime) -> bool:
     """Whether a closing page of early figures has been out for so long that prices have settled since.
 
     However wrong this machine's clock is: what counts is the time since the page was published.
     """
     from heatmap.system import parsing
 
-    settles = verdict.session.settles if verdict.session else None
+    settles = status.session.settles if status.session else None
     as_of, published_at = (
         parsing.aware_datetime(memory.early_final),
         parsing.aware_datetime(memory.published_at),
@@ -113,9 +113,9 @@ def is_settled(verdict: MarketStatus, memory: Memory, now: datetime) -> bool:
     return now - published_at >= settles - as_of + LATE_FIGURES
 
 
-def is_uncovered(verdict: MarketStatus) -> bool:
+def is_uncovered(status: MarketStatus) -> bool:
     """Whether the moment lies before the calendar begins, of which nothing is known or presumed."""
-    return verdict.phase is Phase.UNKNOWN and verdict.session is None
+    return status.phase is Phase.UNKNOWN and status.session is None
 
 
 def idle_until(judged: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -> datetime | None:
@@ -125,58 +125,58 @@ def idle_until(judged: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -
     hours, or may be the first one for which the exchange's holiday list is to be asked.
     """
     ends = []
-    for calendar, verdict in judged:
-        if verdict.phase is Phase.SETTLING and verdict.session:
-            ends.append(verdict.session.settles)
-        elif verdict.phase not in (Phase.CLOSED, Phase.FINAL):
+    for calendar, status in judged:
+        if status.phase is Phase.SETTLING and status.session:
+            ends.append(status.session.settles)
+        elif status.phase not in (Phase.CLOSED, Phase.FINAL):
             return None
-        elif verdict.next_open:
-            ends.append(verdict.next_open)
+        elif status.next_open:
+            ends.append(status.next_open)
         else:
             today = now.astimezone(ZoneInfo(calendar.time_zone))
             tomorrow = datetime.combine(today.date() + timedelta(days=1), time(0), today.tzinfo)
-            ends.append(min(tomorrow, verdict.next_regular_open or tomorrow))
+            ends.append(min(tomorrow, status.next_regular_open or tomorrow))
     known = [end for end in ends if end is not None]
     return min(known) if len(known) == len(judged) else None
 
 
-def veto(verdict: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
+def veto(status: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
     """Say why these figures do not belong to this phase; None where they do."""
-    if verdict.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or is_uncovered(verdict):
-        return f"the market is {verdict.phase}"
+    if status.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or is_uncovered(status):
+        return f"the market is {status.phase}"
     dated = snapshot.as_of.astimezone(zone).date()
-    if verdict.session is None:
+    if status.session is None:
         if now - snapshot.as_of > ALWAYS_OPEN_TOLERANCE:
             return f"the figures are of {dated}, not of today"
-    elif dated not in _dates(verdict, zone):
-        return f"the figures are of {dated}, not of the session of {verdict.session.date}"
-    if verdict.phase is Phase.FINAL and _is_early(verdict, snapshot):
+    elif dated not in _dates(status, zone):
+        return f"the figures are of {dated}, not of the session of {status.session.date}"
+    if status.phase is Phase.FINAL and _is_early(status, snapshot):
         return "the other installation does not have the closing prices yet"
     # After the close every body says closed, so its status counts only where trading is continuous.
-    if verdict.phase is Phase.OPEN and snapshot.is_open is False:
+    if status.phase is Phase.OPEN and snapshot.is_open is False:
         return "the source says that the market is not open"
-    if verdict.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(verdict, now):
+    if status.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(status, now):
         return "the source does not confirm that the market is open"
     return None
 
 
-def _is_auction(verdict: MarketStatus, now: datetime) -> bool:
+def _is_auction(status: MarketStatus, now: datetime) -> bool:
     """Whether the closing auction of a presumed session is on: then, too, the date alone counts."""
-    windows = verdict.session.windows if verdict.session else ()
+    windows = status.session.windows if status.session else ()
     return any(window.opens <= now < window.closes and window.phase is Phase.AUCTION for window in windows)
 
 
-def _is_early(verdict: MarketStatus, snapshot: Snapshot) -> bool:
+def _is_early(status: MarketStatus, snapshot: Snapshot) -> bool:
     """Whether figures came from an installation that drew them before prices had settled."""
-    if snapshot.relayed_phase in (None, Phase.FINAL) or verdict.session is None:
+    if snapshot.relayed_phase in (None, Phase.FINAL) or status.session is None:
         return False
-    settles = verdict.session.settles
+    settles = status.session.settles
     return settles is not None and snapshot.as_of < settles
 
 
-def _dates(verdict: MarketStatus, zone: ZoneInfo) -> set[date]:
+def _dates(status: MarketStatus, zone: ZoneInfo) -> set[date]:
     """Return the dates on which figures of this session may be stamped: two where it runs over midnight."""
-    session = verdict.session
+    session = status.session
     if session is None:
         return set()
     return {session.date, *(window.closes.astimezone(zone).date() for window in session.windows)}

@@ -1,4 +1,4 @@
-"""The feed of a market at one tick: its sessions' final maps, and what alerts found."""
+"""The feed of a market in one run: the final maps of its sessions, and its alerts."""
 
 from __future__ import annotations
 
@@ -19,52 +19,52 @@ FEED_NAME = "feed.xml"
 
 
 class Feed(NamedTuple):
-    """A feed, and whether it is new: for all targets. Else those get it that do not have it."""
+    """A feed. If it `is_new` all targets get it, else only those that do not have it."""
 
     page: WebFile
     is_new: bool
 
 
 def draw(
-    shelf: MarketArchive,
-    notices: Sequence[FeedEntry],
+    archive: MarketArchive,
+    alerts: Sequence[FeedEntry],
     session: Session | None,
     url: str,
     cache: Path,
     *,
     announces_final: bool,
-    is_lacking: bool,
+    is_missing: bool,
 ) -> Feed | None:
-    """Return the feed; None where nobody needs it.
+    """Return the feed; None if no target needs it.
 
-    `notices` are what alerts found, `session` is that of the tick, `url` is the public address of all
-    markets, and `cache` is the state directory. The feed has something new if it announces a final
-    (`announces_final`) or alerts of the session. Else a target needs it that does not have it (`is_lacking`).
+    `alerts` are the entries about alerts, `session` is the run's, `url` is the public address of all
+    markets, and `cache` is the state directory. The feed is new if it announces a final (`announces_final`)
+    or alerts of the session. Else only a target without the feed (`is_missing`) needs it.
     """
     from heatmap.pages import feed
 
-    market = shelf.market
+    market = archive.market
     today = session.date.isoformat() if session else None
-    is_new = announces_final or any(notice.session == today or not today for notice in notices)
-    if not is_new and not is_lacking:
+    is_new = announces_final or any(alert.session == today or not today for alert in alerts)
+    if not is_new and not is_missing:
         return None
     entries = [
-        *filter(None, (feed.day_entry(day, market.name, market.title, url) for day in shelf.sessions)),
+        *filter(None, (feed.day_entry(day, market.name, market.title, url) for day in archive.sessions)),
         *(
             feed.alert_entry(
                 market.name,
                 url,
-                name=notice.alert,
-                session=notice.session,
-                as_of=notice.as_of,
-                title=notice.title,
-                lines=notice.lines,
+                name=alert.alert,
+                session=alert.session,
+                as_of=alert.as_of,
+                title=alert.title,
+                lines=alert.lines,
             )
-            for notice in notices
+            for alert in alerts
         ),
     ]
     content = feed.render(entries, market.name, market.title, url, cache)
-    needs = parts.ARCHIVE if shelf.publishes_today else ""
-    return (
-        Feed(WebFile(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new) if content else None
-    )
+    needs = parts.ARCHIVE if archive.publishes_today else ""
+    if not content:
+        return None
+    return Feed(WebFile(f"{market.name}/{FEED_NAME}", content, parts.FEED, needs), is_new)

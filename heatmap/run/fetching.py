@@ -1,4 +1,4 @@
-"""Asks the sources of a market in turn, within their share of the time, until one gives what can be drawn."""
+"""Fetches from the sources of a market in turn, within a share of the time, until one can be drawn."""
 
 from __future__ import annotations
 
@@ -35,21 +35,29 @@ if TYPE_CHECKING:
     from heatmap.state.circuit_breaker import BlockRecord
     from heatmap.state.memory import State
 
-SILENCE_SECONDS = 12.0  # from then on it is the source that says nothing, not its name server or our hurry
+SILENCE_SECONDS = 12.0  # a longer wait without an answer is the source's fault, not a lack of time
+
+
+class CheckedSnapshot(NamedTuple):
+    """A snapshot that may be drawn."""
+
+    snapshot: Snapshot
+    now: datetime  # the time that the page uses
+    status: MarketStatus  # at `now`
 
 
 class Fetched(NamedTuple):
-    """What can be drawn, which of a market's sources gave it, and what is to be said of those before it."""
+    """The snapshot to draw, the source that gave it, and a sentence for each source that failed before."""
 
-    snapshot: Snapshot
+    checked: CheckedSnapshot
     source: NamedSource
     failures: tuple[str, ...] = ()
 
 
 class Fetcher:
-    """The sources of all markets, for one run at `now`; the state directory's lock must be held.
+    """Fetches from the sources of one run at `now`. The caller must hold the lock of the state directory.
 
-    `patient` leaves alone for a while who blocked us again and again; without it, all are asked.
+    With `respects_cooldown` it leaves out sources whose circuit breaker is open, after several blocks.
     """
 
     def __init__(
@@ -59,82 +67,84 @@ class Fetcher:
         now: datetime,
         say: Callable[[str], None],
         *,
-        patient: bool = True,
+        respects_cooldown: bool = True,
         dry_run: bool = False,
     ) -> None:
         self._config = config
         self._state = state
         self._now = now
         self._say = say
-        self._patient = patient
+        self._respects_cooldown = respects_cooldown
         self._dry_run = dry_run
 
-    def ask(
+    def fetch(
         self,
         market: Market,
-        verdict: MarketStatus,
+        status: MarketStatus,
         seconds: float,
-        judge: Callable[[Snapshot], Snapshot],
-        listed: Callable[[], tuple[Collection[str], date | None]],
+        check: Callable[[Snapshot], CheckedSnapshot],
+        list_instruments: Callable[[], tuple[Collection[str], date | None]],
     ) -> Fetched:
-        """Return the first answer that `judge` lets pass, within `seconds`.
+        """Return the first snapshot that passes `check`, within `seconds`.
 
-        `judge` returns the snapshot as it may be drawn, or raises SourceError. `listed` returns the symbols
-        of the last page and its date, for sources that know more instruments than the market has. Each source
-        may take an equal share of the time that is left, so that one that hangs leaves the next ones theirs.
-        Raises SourceError: that of the first source asked, in which the others' are told; SourcePassed where
-        nothing failed; SourceResting where nothing failed that was asked, and something was not.
+        `check` raises SourceError for a snapshot that may not be drawn. `list_instruments` returns symbols
+        and date of the last page, for sources that have more instruments than the market. Each source may
+        take an equal share of the time left, so that one that hangs leaves time for the next ones.
+        Raises the SourceError of the first source, with the others' sentences; SourcePassed if no source
+        failed; SourceResting if no source failed and the circuit breaker of one is open.
         """
         until = monotonic() + seconds
-        waiting = [each for each in market.sources if can_serve(each, verdict)]
-        resting: list[str] = []
+        sources = [each for each in market.sources if can_serve(each, status)]
+        cooldowns: list[str] = []
         errors: list[tuple[NamedSource, SourceError]] = []
-        while waiting:
-            named = waiting.pop(0)
+        while sources:
+            named = sources.pop(0)
             blocks = circuit_breaker.from_plain(self._state[market.name].sources).get(
                 named.label, circuit_breaker.NONE
             )
-            rests = circuit_breaker.open_until(blocks, self._config.interval_minutes, self._now)
-            if rests and self._patient:
-                local = rests.astimezone(ZoneInfo(market.calendar.time_zone))
-                resting.append(f"{named.label} until {local:%H:%M %Z}")
-                self._say(f"{market.name}: leaving {resting[-1]}: {blocks.in_a_row} blocks in a row")
+            open_until = circuit_breaker.open_until(blocks, self._config.interval_minutes, self._now)
+            if open_until and self._respects_cooldown:
+                local = open_until.astimezone(ZoneInfo(market.calendar.time_zone))
+                cooldowns.append(f"{named.label} until {local:%H:%M %Z}")
+                self._say(f"{market.name}: leaving {cooldowns[-1]}: {blocks.in_a_row} blocks in a row")
                 continue
             self._say(f"{market.name}: asking {named.label}")
-            share = (until - monotonic()) / (1 + len(waiting))
+            share = (until - monotonic()) / (1 + len(sources))
             try:
-                snapshot = judge(self._fetch(market, named, verdict, share, listed))
+                checked = check(self._fetch(market, named, status, share, list_instruments))
             except SourceError as error:
-                self._note(market, named, blocks, error)
+                self._record_attempt(market, named, blocks, error)
                 errors.append((named, error))
-                if waiting:
+                if sources:
                     self._say(f"{market.name}: {named.label}: {error}")
                 continue
-            self._note(market, named, blocks, None)
-            left = (f"{rest}: left alone, for it blocked again and again" for rest in resting)
-            return Fetched(snapshot, named, (*left, *(f"{other.label}: {error}" for other, error in errors)))
-        failure = _of_all(errors) if errors else None
-        if resting and (failure is None or isinstance(failure, SourcePassed)):
-            rest = f"left alone after blocking again and again: {', '.join(resting)}"
-            raise SourceResting(f"{rest}; {failure}" if failure else rest)
+            self._record_attempt(market, named, blocks, None)
+            skipped = (f"{cooldown}: left alone, for it blocked again and again" for cooldown in cooldowns)
+            return Fetched(
+                checked, named, (*skipped, *(f"{other.label}: {error}" for other, error in errors))
+            )
+        failure = _join_errors(errors) if errors else None
+        if cooldowns and (failure is None or isinstance(failure, SourcePassed)):
+            sentence = f"left alone after blocking again and again: {', '.join(cooldowns)}"
+            raise SourceResting(f"{sentence}; {failure}" if failure else sentence)
         if failure:
             raise failure
-        raise SourcePassed(f"none of its sources has figures while the market is {verdict.phase}")
+        raise SourcePassed(f"none of its sources has figures while the market is {status.phase}")
 
     def _fetch(
         self,
         market: Market,
         named: NamedSource,
-        verdict: MarketStatus,
+        status: MarketStatus,
         seconds: float,
-        listed: Callable[[], tuple[Collection[str], date | None]],
+        list_instruments: Callable[[], tuple[Collection[str], date | None]],
     ) -> Snapshot:
-        """Return what a source gives within `seconds`. Raises SourceError."""
-        folder = folder_of(self._config.state_directory, market, named)
-        if is_closing(named) and verdict.session:
+        """Return the snapshot of a source, within `seconds`. Raises SourceError."""
+        folder = cache_folder(self._config.state_directory, market, named)
+        if is_closing(named) and status.session:
             source = cast("ClosingSource", named.source)
-            symbols, day = listed()
-            work = partial(source.closing, verdict.session, symbols=symbols, listed_on=day, folder=folder)
+            symbols, day = list_instruments()
+            work = partial(source.closing, status.session, symbols=symbols, listed_on=day, folder=folder)
         else:
             work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
@@ -148,47 +158,47 @@ class Fetcher:
                 f"no answer within {seconds:.0f} seconds: this address may be blocked there"
             ) from error
 
-    def _note(
+    def _record_attempt(
         self, market: Market, named: NamedSource, before: BlockRecord, error: SourceError | None
     ) -> None:
-        """Remember what became of asking a source, if that changes anything."""
+        """Save the result of a fetch in the source's circuit breaker, if it changes that."""
         blocks = circuit_breaker.record_attempt(before, error, self._now)
         if blocks == before or self._dry_run:
             return
-        kept = circuit_breaker.from_plain(self._state[market.name].sources)
-        labels = {each.label for each in market.sources}  # of a source that is no more, nothing is kept
-        kept = {label: each for label, each in kept.items() if label in labels and label != named.label}
+        records = circuit_breaker.from_plain(self._state[market.name].sources)
+        labels = {each.label for each in market.sources} - {named.label}  # without removed sources
+        records = {label: each for label, each in records.items() if label in labels}
         if blocks != circuit_breaker.NONE:
-            kept[named.label] = blocks
+            records[named.label] = blocks
         with suppress(ConfigError):  # a full disk: the page comes first
-            self._state.remember(market.name, sources=circuit_breaker.to_plain(kept))
+            self._state.remember(market.name, sources=circuit_breaker.to_plain(records))
 
 
 def is_closing(named: NamedSource) -> bool:
-    """Whether a source has a session's final figures alone."""
+    """Whether a source has only the final figures of a session."""
     return hasattr(named.source, "closing")
 
 
-def can_serve(named: NamedSource, verdict: MarketStatus) -> bool:
+def can_serve(named: NamedSource, status: MarketStatus) -> bool:
     """Whether a source may have figures for this phase."""
-    return not is_closing(named) or verdict.phase is Phase.FINAL
+    return not is_closing(named) or status.phase is Phase.FINAL
 
 
-def folder_of(state_directory: Path, market: Market, named: NamedSource) -> Path:
-    """Return where a source may keep what makes its next fetch better; it need not exist."""
+def cache_folder(state_directory: Path, market: Market, named: NamedSource) -> Path:
+    """Return the folder in which a source may save data for its next fetch; it need not exist."""
     return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
 
 
 def _refuse_too_many(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot. Raises SourceReshaped for one of more quotes than a page can have."""
+    """Return the snapshot. Raises SourceReshaped if it has more quotes than a page can have."""
     if len(snapshot.quotes) > limits.QUOTES:
         why = limits.TOO_MANY_QUOTES.format(count=len(snapshot.quotes))
         raise SourceReshaped(f"the snapshot cannot be used: {why}")
     return snapshot
 
 
-def _of_all(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
-    """Return the first error, which decides what became of the market; the others are told in it."""
+def _join_errors(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
+    """Return the first error, which decides the outcome of the run, with the sentences of the others."""
     (_, first), *others = errors
     if not others:
         return first

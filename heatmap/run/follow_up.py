@@ -1,10 +1,10 @@
-"""What follows from a tick beyond today's pages: the archive, the feed, alerts. It fails no run."""
+"""The work after a market's page: its archive, its feed, its alerts. A failure never fails the run."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heatmap.market.calendar.session import Phase
@@ -26,38 +26,40 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
     from heatmap.notify.alerts import delivery
     from heatmap.notify.alerts.memory import FeedEntry
-    from heatmap.pictures.context import DayLinks
     from heatmap.pictures.market_map.past import HistoryView
     from heatmap.run.history_session import HistorySession
     from heatmap.state.memory import State
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
-    from heatmap.system.web_file import WebFile
 
-_T = TypeVar("_T")
-ALERTS = "alerts"  # what the note is called that tells other machines what was told
+ALERTS = "alerts"  # the name under which machines that share a history share the state of alerts
 
 
-class _Drawn(NamedTuple):
+class _MarketRun(NamedTuple):
+    """One market in this run."""
+
     market: Market
-    verdict: MarketStatus
-    snapshot: Snapshot  # with the changes that alerts ask of the history
-    shelf: MarketArchive | None  # None: making it failed
+    status: MarketStatus
+    snapshot: Snapshot  # with the percent changes that alerts need from the history
+    archive: MarketArchive | None  # None: opening it failed
 
     @property
     def has_final(self) -> bool:
-        """Whether the tick is a session's final."""
-        return self.verdict.phase is Phase.FINAL and self.verdict.session is not None
+        """Whether the run draws the market's final of a session."""
+        return self.status.phase is Phase.FINAL and self.status.session is not None
 
 
 class FollowUp:
-    """The sequel of a run. `say` takes what a terminal may show. The state directory's lock must be held."""
+    """The archives, feeds and alerts of one run. The caller must hold the lock of the state directory.
+
+    `say` takes sentences for a terminal.
+    """
 
     def __init__(
         self,
         config: Config,
         state: State,
-        chronicle: HistorySession,
+        history: HistorySession,
         report: Report,
         now: datetime,
         say: Callable[[str], None],
@@ -66,9 +68,9 @@ class FollowUp:
         self._state = state
         self._report = report
         self._now = now
-        self._chronicle = chronicle
+        self._history = history
         self._say = say
-        self._drawn: list[_Drawn] = []
+        self._runs: list[_MarketRun] = []
         self._archive_settings = ArchiveSettings(
             final_parts.has_archive(config),
             final_parts.has_feed(config),
@@ -82,158 +84,151 @@ class FollowUp:
         if config.alerts:
             from heatmap.notify.alerts import delivery
 
-            # At once, because what is read as a secret no child of the run inherits.
+            # Secrets are read at once, so that no child process of the run inherits them.
             for problem in delivery.find_problems(config.alerts):
                 say(f"alerts: nobody is told: {problem}")
 
-    def shelf(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, past: HistoryView | None = None
+    def open_archive(
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, past: HistoryView | None = None
     ) -> MarketArchive | None:
-        """Return a market's archive at this tick; `keep` will remember what goes into it.
+        """Return a market's archive, which `record_published` saves; None if that fails, which is a fault.
 
-        None where that fails, which is noted. `past` is what alerts over the history's periods look at;
-        None: there is none.
+        `past` is the history that alerts look at; None: there is none.
         """
-        longer = self._try(market, parts.ALERTS, lambda: self._longer(market, snapshot, past)) or snapshot
-        shelf = self._try(market, parts.ARCHIVE, lambda: self._shelf(market, snapshot, verdict))
-        self._drawn.append(_Drawn(market, verdict, longer, shelf))
-        return shelf
+        alerts_snapshot, archive = snapshot, None
+        with self.reporting_bugs(market, parts.ALERTS):
+            alerts_snapshot = self._with_history_changes(market, snapshot, past)
+        with self.reporting_bugs(market, parts.ARCHIVE):
+            archive = self._open_archive(market, snapshot, status)
+        self._runs.append(_MarketRun(market, status, alerts_snapshot, archive))
+        return archive
 
-    def _shelf(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> MarketArchive:
+    def _open_archive(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> MarketArchive:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         memory = self._state[market.name]
-        is_again = due.is_later_final(verdict, memory, snapshot)
+        is_again = due.is_later_final(status, memory, snapshot)
         archive_date = None if is_again else memory.archive_date
-        warn = partial(self._chronicle.tell, market)
-        ask = (lambda work: self._chronicle.ask(market, work)) if self._is_shared else None
-        if ask:
-            ask(lambda store: self._take(store, market))
-        shelf = MarketArchive(
-            *(self._archive_settings, market.identity, snapshot, verdict, now, archive_date, warn),
+        warn = partial(self._history.warn_once_a_day, market)
+        attempt = (lambda work: self._history.attempt(market, work)) if self._is_shared else None
+        if attempt:
+            attempt(lambda store: self._pull_shared(store, market))
+        archive = MarketArchive(
+            *(self._archive_settings, market.identity, snapshot, status, now, archive_date, warn),
             is_redrawn=is_again,
         )
-        self.archives.add(shelf, ask)
-        return shelf
+        self.archives.add(archive, attempt)
+        if archive.publishes_today:
+            self._history.attempt(market, archive.backfill_breadth)
+        return archive
 
-    def _longer(self, market: Market, snapshot: Snapshot, past: HistoryView | None) -> Snapshot:
-        """Return the snapshot as alerts see it; say which of their periods cannot be had yet."""
+    def _with_history_changes(self, market: Market, snapshot: Snapshot, past: HistoryView | None) -> Snapshot:
+        """Return the snapshot with the history's percent changes that alerts need; say which are missing."""
         names = {alert.period: alert.name for alert in self._config.alerts if alert.covers(market.name)}
         if past is None or not names.keys() & past.earlier_sessions.starts.keys():
             return snapshot
         from heatmap.notify.alerts import rules
 
-        longer = rules.add_history_changes(snapshot, past, names)
+        extended = rules.add_history_changes(snapshot, past, names)
         for period, alert in names.items():
-            base = past.earlier_sessions.starts.get(period)
-            if base and base.reason_missing and not any(period in quote.changes for quote in snapshot.quotes):
-                self._say(f"alerts: {alert}: nothing is known over {period} yet: {base.reason_missing}")
-        return longer
+            start = past.earlier_sessions.starts.get(period)
+            if (
+                start
+                and start.reason_missing
+                and not any(period in quote.changes for quote in snapshot.quotes)
+            ):
+                self._say(f"alerts: {alert}: nothing is known over {period} yet: {start.reason_missing}")
+        return extended
 
-    def draw(
-        self, shelf: MarketArchive, files: Sequence[WebFile], draw: Callable[[str, DayLinks], bytes]
-    ) -> None:
-        """Draw what the archive and the feed add to a market's files, just drawn.
-
-        `draw` makes the market's page with this title and way to other days.
-        """
-        drawn = next(each for each in self._drawn if each.shelf is shelf)
-        market = drawn.market
-        if shelf.publishes_today:
-            self._chronicle.ask(market, shelf.backfill_breadth)
-        # Each by itself: a fault of one of them must not cost the other, nor the page.
-        self._try(market, parts.ARCHIVE, lambda: shelf.draw_day(files, draw))
-        self._try(market, parts.FEED, lambda: self._draw_feed(drawn, shelf))
-
-    def _try(self, market: Market, part: str, work: Callable[[], _T]) -> _T | None:
-        """Return what `work` returns; None where it fails, which is noted as the part's fault."""
+    @contextmanager
+    def reporting_bugs(self, market: Market, part: str) -> Iterator[None]:
+        """Report an exception of the `with` block as the fault of a part: it must not cost today's page."""
         try:
-            return work()
-        except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the page of today
-            why = f"a bug, please report it: {mistake!r}"
-            self._report.note_part(market.name, part, why)
-            return None
+            yield
+        except Exception as bug:  # noqa: BLE001 -- see above
+            self._report.note_part(market.name, part, f"a bug, please report it: {bug!r}")
 
-    def keep(self, *, is_page_out: bool) -> None:
-        """Remember which days the targets have, if the pages are at one, and warn of parts that failed."""
-        self._is_published = is_page_out
-        self.archives.keep(is_published=is_page_out)
-        for drawn in self._drawn if self._is_published else ():
-            self._tell_faults(drawn)
+    def draw_feed(self, market: Market, archive: MarketArchive) -> None:
+        """Draw a market's feed, after today's page is in its archive."""
+        with self.reporting_bugs(market, parts.FEED):
+            self._draw_feed(next(run for run in self._runs if run.archive is archive), archive)
 
-    def _tell_faults(self, drawn: _Drawn) -> None:
-        """Warn once a day of each part that failed; the history has told of its own."""
-        tried = self._report.parts.get(drawn.market.name, {})
-        waits = (parts.FEED, parts.LINK) if tried.get(parts.ARCHIVE) else ()  # for what is told anyway
-        for part, why in tried.items():
-            if why and part not in (parts.BARS, parts.ALERTS, *waits):
-                self._warn(drawn.market, part, why)
-
-    def _warn(self, market: Market, part: str, why: str) -> None:
-        sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
-        self._chronicle.tell(market, sentence)
-
-    def tell(self, deadline: Deadline) -> None:
-        """Tell the web hooks of alerts, if the pages are at a target. Call it once all else is remembered.
-
-        Raises ConfigError where the state cannot be written.
-        """
-        if self._config.alerts and self._is_published and self._drawn:
-            from heatmap.notify.alerts import delivery
-
-            ticks = [
-                delivery.MarketRun(drawn.market.identity, drawn.verdict, drawn.snapshot)
-                for drawn in self._drawn
-            ]
-            # What alerts remember is of all markets.
-            warn = partial(self._chronicle.tell, self._drawn[0].market)
-            for name, why in delivery.send(self._alert_settings(), ticks, deadline, self._say, warn).items():
-                self._report.note_part(name, parts.ALERTS, why)
-            for drawn in self._drawn:
-                self._remember_alerts(drawn)
-            for drawn in self._drawn if self._is_shared else ():
-                self._chronicle.ask(drawn.market, partial(self._give_alerts, name=drawn.market.name))
-
-    def _remember_alerts(self, drawn: _Drawn) -> None:
-        name, session = drawn.market.name, drawn.verdict.session
-        why = self._report.parts[name][parts.ALERTS]
-        if why and drawn.has_final:  # in the session the next run, minutes later, may well be luckier
-            self._warn(drawn.market, parts.ALERTS, why)
-        memory = self._state[name]
-        changed = memory._replace(faults=merge_faults(memory, {parts.ALERTS: why}))
-        if drawn.has_final and session and not why:
-            changed = changed._replace(alerts_date=session.date.isoformat())
-        if changed != memory:
-            self._state.remember(name, **changed._asdict())
-
-    def _draw_feed(self, drawn: _Drawn, shelf: MarketArchive) -> None:
+    def _draw_feed(self, run: _MarketRun, archive: MarketArchive) -> None:
         from heatmap.run import feeds
 
         url = self._config.public_url
-        if url is None or not shelf.has_feed:
+        if url is None or not archive.has_feed:
             return
-        market, session = drawn.market, drawn.verdict.session
+        market, session = run.market, run.status.session
         memory = self._state[market.name]
-        is_again = due.is_later_final(drawn.verdict, memory, drawn.snapshot)
+        is_again = due.is_later_final(run.status, memory, run.snapshot)
         is_new = memory.feed_date != str(session and session.date)
-        is_due = shelf.is_final and (is_new or is_again)
         feed = feeds.draw(
-            *(shelf, self._notices(drawn), session, url, self._config.state_directory),
-            announces_final=is_due,
-            is_lacking=self.archives.is_feed_lacking(shelf),
+            *(archive, self._feed_entries(run), session, url, self._config.state_directory),
+            announces_final=archive.is_final and (is_new or is_again),
+            is_missing=self.archives.is_feed_missing(archive),
         )
         if feed:
             self.archives.add_feed(market.name, feed)
 
-    def _notices(self, drawn: _Drawn) -> Sequence[FeedEntry]:
-        """Return what the feed tells of alerts, newest first."""
+    def _feed_entries(self, run: _MarketRun) -> Sequence[FeedEntry]:
+        """Return the feed's entries about alerts, newest first."""
         if not self._config.alerts:
             return ()
         from heatmap.notify.alerts import delivery
 
-        tick = delivery.MarketRun(drawn.market.identity, drawn.verdict, drawn.snapshot)
-        return delivery.feed_entries(
-            self._alert_settings(), tick, partial(self._chronicle.tell, drawn.market)
-        )
+        tick = delivery.MarketRun(run.market.identity, run.status, run.snapshot)
+        warn = partial(self._history.warn_once_a_day, run.market)
+        return delivery.feed_entries(self._alert_settings(), tick, warn)
+
+    def record_published(self, *, is_page_out: bool) -> None:
+        """Save which days the targets have, and warn of failed parts, if a target has the pages."""
+        self._is_published = is_page_out
+        self.archives.record(is_published=is_page_out)
+        for run in self._runs if self._is_published else ():
+            self._warn_of_faults(run)
+
+    def _warn_of_faults(self, run: _MarketRun) -> None:
+        """Warn once a day of each failed part, except bars and alerts, which have warnings of their own."""
+        faults = self._report.parts.get(run.market.name, {})
+        # Feed and link wait for the archive: if it failed, one warning is enough.
+        waiting = (parts.FEED, parts.LINK) if faults.get(parts.ARCHIVE) else ()
+        for part, why in faults.items():
+            if why and part not in (parts.BARS, parts.ALERTS, *waiting):
+                self._warn(run.market, part, why)
+
+    def _warn(self, market: Market, part: str, why: str) -> None:
+        sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
+        self._history.warn_once_a_day(market, sentence)
+
+    def send_alerts(self, deadline: Deadline) -> None:
+        """Send the alerts to their web hooks if a target has the pages.
+
+        Call it after all else is saved. Raises ConfigError if the state cannot be written.
+        """
+        if self._config.alerts and self._is_published and self._runs:
+            from heatmap.notify.alerts import delivery
+
+            ticks = [delivery.MarketRun(run.market.identity, run.status, run.snapshot) for run in self._runs]
+            # The state of alerts is one file for all markets.
+            warn = partial(self._history.warn_once_a_day, self._runs[0].market)
+            for name, why in delivery.send(self._alert_settings(), ticks, deadline, self._say, warn).items():
+                self._report.note_part(name, parts.ALERTS, why)
+            for run in self._runs:
+                self._remember_alerts(run)
+            for run in self._runs if self._is_shared else ():
+                self._history.attempt(run.market, partial(self._push_shared, name=run.market.name))
+
+    def _remember_alerts(self, run: _MarketRun) -> None:
+        name, session = run.market.name, run.status.session
+        why = self._report.parts[name][parts.ALERTS]
+        if why and run.has_final:  # during the session the next run, minutes later, tries again
+            self._warn(run.market, parts.ALERTS, why)
+        memory = self._state[name]
+        changed = memory._replace(faults=merge_faults(memory, {parts.ALERTS: why}))
+        if run.has_final and session and not why:
+            changed = changed._replace(alerts_date=session.date.isoformat())
+        if changed != memory:
+            self._state.remember(name, **changed._asdict())
 
     def _alert_settings(self) -> delivery.Settings:
         from heatmap.notify.alerts import delivery
@@ -241,10 +236,10 @@ class FollowUp:
         config = self._config
         return delivery.Settings(config.alerts, config.state_directory, config.public_url)
 
-    def _take(self, store: Store, market: Market) -> None:
-        """Take over what a machine that shares this history has published and told. Raises HistoryError."""
+    def _pull_shared(self, store: Store, market: Market) -> None:
+        """Copy the archive's record and the state of alerts from the shared history. Raises HistoryError."""
         folder, name = self._config.state_directory, market.name
-        warn = partial(self._chronicle.tell, market)
+        warn = partial(self._history.warn_once_a_day, market)
         if self._config.archive is None or self._config.archive.enabled:
             sharing.pull_record(store, folder, name, warn)
         if not self._config.alerts:
@@ -252,51 +247,52 @@ class FollowUp:
         from heatmap.notify.alerts import memory
 
         content = store.shared_value(name, ALERTS)
-        known = memory.decode(content) if content else None
-        if known is not None:
-            with suppress(OSError):  # a full disk: then nobody is told, which the desk says
-                memory.save(folder, {**memory.load(folder, warn), name: known})
+        alerts = memory.decode(content) if content else None
+        if alerts is not None:
+            with suppress(OSError):  # a full disk: then no alert is sent, and `delivery` says so
+                memory.save(folder, {**memory.load(folder, warn), name: alerts})
 
-    def _give_alerts(self, store: Store, name: str) -> None:
+    def _push_shared(self, store: Store, name: str) -> None:
+        """Copy the state of a market's alerts into the shared history. Raises HistoryError."""
         from heatmap.notify.alerts import memory
 
-        known = memory.load(self._config.state_directory, self._say).get(name)
-        if known is not None:
-            store.share_values(name, {ALERTS: memory.encode(known)})
+        alerts = memory.load(self._config.state_directory, self._say).get(name)
+        if alerts is not None:
+            store.share_values(name, {ALERTS: memory.encode(alerts)})
 
 
 def feed_problem(config: Config) -> str | None:
-    """Say why there is no feed; None where there is one."""
+    """Return why there is no feed; None if there is one."""
     if config.archive and not config.archive.feed:
         return "[archive] has feed = false"
     return None if config.public_url else "its links need public_url"
 
 
 def problems(config: Config) -> list[str]:
-    """Say what keeps alerts from being told; touches no network."""
+    """Return what prevents alerts from being sent. It uses no network."""
     if not config.alerts:
         return []
     from heatmap.notify.alerts import delivery
 
     problem = feed_problem(config)
-    silent = [alert.name for alert in config.alerts if problem and not alert.posts]
+    unsent = [alert.name for alert in config.alerts if problem and not alert.posts]
     return [
-        *(f"{name}: nobody is told, for there is no feed: {problem}" for name in silent),
+        *(f"{name}: nobody is told, for there is no feed: {problem}" for name in unsent),
         *_unknown_periods(config),
         *delivery.find_problems(config.alerts),
     ]
 
 
 def _unknown_periods(config: Config) -> Iterator[str]:
-    """Say which alerts look at a period that neither the history nor a source is known to have."""
+    """Yield a sentence for each alert over a period that neither the history nor a known source has."""
     from heatmap.market.periods import BAND_SESSIONS, DAY, YEAR
 
     history = config.history
-    known = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}
+    known_periods = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}
     for alert in config.alerts:
-        if alert.period not in known:
-            what = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
+        if alert.period not in known_periods:
+            advice = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
             yield (
                 f"{alert.name}: finds nothing over {alert.period}, unless the source tells that: "
-                f"under [history] {what}"
+                f"under [history] {advice}"
             )

@@ -48,7 +48,7 @@ class Cooldown(NamedTuple):
 class Health(NamedTuple):
     """How one market fares. None means that there was none, or that it is not known."""
 
-    verdict: MarketStatus
+    status: MarketStatus
     last: RunOutcome | None  # of its ticks
     last_good: RunOutcome | None  # the one that published the page there is
     published_at: datetime | None
@@ -71,15 +71,15 @@ def assess(
     config: Config, market: Market, ended: Sequence[RunOutcome], memory: Memory, now: datetime
 ) -> Health:
     """Return how a market fares at `now`; `ended` are its outcomes, oldest first."""
-    verdict = phases.phase_at(market.calendar, now)
+    status = phases.phase_at(market.calendar, now)
     last = ended[-1] if ended else None
     rests = _rests(config, memory, now)
     published_at = parsing.aware_datetime(memory.published_at)
     found = [
-        _uncovered(verdict),
-        _missed(config, market, verdict, [*(outcome.at for outcome in ended), published_at], memory, now),
-        None if _uncovered(verdict) else _failed(market, ended, rests),
-        _vetoed(verdict, last),
+        _uncovered(status),
+        _missed(config, market, status, [*(outcome.at for outcome in ended), published_at], memory, now),
+        None if _uncovered(status) else _failed(market, ended, rests),
+        _vetoed(status, last),
         _unfinished(market, last, memory, now),
         _second_best(market, last),
         _clock(last),
@@ -88,7 +88,7 @@ def assess(
         *_failed_parts(config, memory),
     ]
     return Health(
-        verdict,
+        status,
         last,
         next((outcome for outcome in reversed(ended) if outcome.is_good), None),
         published_at,
@@ -116,16 +116,16 @@ def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | N
     return None
 
 
-def _uncovered(verdict: MarketStatus) -> Issue | None:
+def _uncovered(status: MarketStatus) -> Issue | None:
     """Return that the calendar has not begun, as by a clock that is decades behind."""
-    is_uncovered = verdict.phase is Phase.UNKNOWN and verdict.session is None
-    return Issue(verdict.reason, EXIT_CONFIGURATION) if is_uncovered else None
+    is_uncovered = status.phase is Phase.UNKNOWN and status.session is None
+    return Issue(status.reason, EXIT_CONFIGURATION) if is_uncovered else None
 
 
 def _missed(
     config: Config,
     market: Market,
-    verdict: MarketStatus,
+    status: MarketStatus,
     signs: Sequence[datetime | None],
     memory: Memory,
     now: datetime,
@@ -147,8 +147,8 @@ def _missed(
     last = max(seen, default=None)
     if last is not None and last >= (moment if is_final else moment - interval):
         return None
-    is_open = verdict.phase in (Phase.OPEN, Phase.AUCTION)
-    is_todays = session is None or (verdict.session is not None and session.date == verdict.session.date)
+    is_open = status.phase in (Phase.OPEN, Phase.AUCTION)
+    is_todays = session is None or (status.session is not None and session.date == status.session.date)
     if last is None and not (is_open and is_todays):  # it may have been set up since
         return Issue("no run has come yet. For the line that makes cron run it: `heatmap schedule`")
     zone = ZoneInfo(market.calendar.time_zone)
@@ -182,15 +182,15 @@ def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldow
     return Issue(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
 
 
-def _vetoed(verdict: MarketStatus, last: RunOutcome | None) -> Issue | None:
+def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
     if last is None or last.word != SourcePassed.kind:
         return None
-    if verdict.phase is Phase.UNKNOWN and verdict.past_calendar:
+    if status.phase is Phase.UNKNOWN and status.past_calendar:
         return Issue(f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know")
-    if verdict.phase not in (Phase.OPEN, Phase.AUCTION):
+    if status.phase not in (Phase.OPEN, Phase.AUCTION):
         return None
-    if verdict.session is None:
+    if status.session is None:
         return Issue(f"this market is always open, but {last.sentence}: see whether its source still works")
     return Issue(
         f"the calendar has a session, but {last.sentence}: that is right on a holiday announced late. "

@@ -1,4 +1,4 @@
-"""What a run reads from the history and adds to it; a history that fails never costs a page."""
+"""The history within one run: it is read, and the run's ticks are added. Its failure never costs a page."""
 
 from __future__ import annotations
 
@@ -34,24 +34,25 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
-LEAST_ROOM_BYTES = 16 * 1024 * 1024  # left to what the program cannot do without: its state
-MOST_TOLD = 5  # sentences a market and day: cron mails what is on stderr
+LEAST_FREE_BYTES = 16 * 1024 * 1024  # stay free on the disk, for the state that the program needs
+MOST_WARNINGS = 5  # a market and day, for cron mails everything on stderr
 
 
 class _Tick(NamedTuple):
-    """A snapshot that is to be kept once its pages are published."""
+    """A snapshot that `record` adds to the history once its pages are published."""
 
     market: Market
+    name: str  # of the market in the history
     snapshot: Snapshot
     session: date
     phase: Phase
 
 
 class HistorySession:
-    """The history, for as long as a run lasts; opened when first needed, let go of at the block's end.
+    """The history of one run. It is opened at its first use and closed at the end of the `with` block.
 
-    No HistoryError leaves it, and no bug: what fails is told, each sentence once a day and market, and the
-    run goes on. The state directory's lock must be held.
+    It raises neither a HistoryError nor a bug of the history: it warns once a day and market, and the run
+    goes on. The caller must hold the lock of the state directory.
     """
 
     def __init__(
@@ -65,19 +66,22 @@ class HistorySession:
         dry_run: bool = False,
         is_lost: bool = False,
     ) -> None:
-        """`deadline` is the run's, of whose time a database may take a part; None: there is no run."""
+        """Prepare. A database may take a part of the run's `deadline`; None means that no run waits for it.
+
+        `is_lost` says that the history could not be opened earlier in this run.
+        """
         self._config = config
         self._state = state
         self._report = report
         self._now = now
         self._dry_run = dry_run
         self._store: Store | None = None
-        self.is_lost = is_lost  # it could not be opened: it is not tried again in this run
+        self.is_lost = is_lost  # it could not be opened, and this run does not try again
         self._ticks: list[_Tick] = []
         self._deadline = deadline
-        self._turns = SharedTurns(config.interval_minutes, report, now, deadline, self.ask)
+        self._turns = SharedTurns(config.interval_minutes, report, now, deadline, self.attempt)
         self._published: set[str] = set()  # the markets whose turn is done
-        self._fault = ""  # why the history failed last
+        self._fault = ""  # the reason of the last failure
 
     def __enter__(self) -> Self:
         return self
@@ -85,78 +89,77 @@ class HistorySession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the turns back, those of markets without a page as not done, and close the store."""
-        self._turns.give_back({name for name in self._published if not self._lacks(name)})
+        """Give the turns back and close the store. A turn counts as done only if its market has a page."""
+        self._turns.give_back({name for name in self._published if not self._has_failed_parts(name)})
         if self._store is not None:
             self._store.close()
 
-    def turns(self, due: Sequence[tuple[Market, MarketStatus]]) -> list[tuple[Market, MarketStatus]]:
-        """Return those of the due markets that are this machine's to draw, where machines share a history."""
+    def claim_turns(self, due: Sequence[tuple[Market, MarketStatus]]) -> list[tuple[Market, MarketStatus]]:
+        """Return the due markets that this machine draws: all, unless several machines share the history."""
         if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
             return list(due)
-        return [(market, verdict) for market, verdict in due if self._is_ours(market, verdict)]
+        return [(market, status) for market, status in due if self._claim_turn(market, status)]
 
     def confirm_turns(self) -> None:
-        """Raise DeadlineError where another machine may have drawn meanwhile what this run is to publish."""
+        """Raise DeadlineError if another machine may have drawn one of the markets in the meantime."""
         self._turns.confirm()
 
-    def note(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> date:
-        """Remember a snapshot, so that `keep` adds it; return its session."""
-        session = attribution.find_session(market.calendar, snapshot, verdict)
-        if verdict.phase in attribution.KEPT_PHASES:
-            self._ticks.append(_Tick(market, snapshot, session, verdict.phase))
+    def add_snapshot(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> date:
+        """Add a snapshot to those that `record` writes; return its session."""
+        session = attribution.find_session(market.calendar, snapshot, status)
+        if status.phase in attribution.KEPT_PHASES:
+            name = attribution.name_in_history(market.name, snapshot)
+            self._ticks.append(_Tick(market, name, snapshot, session, status.phase))
         return session
 
-    def past(self, market: Market, snapshot: Snapshot, verdict: MarketStatus) -> HistoryView | None:
-        """Return what the history knows of a market before this snapshot; None where it cannot be had.
+    def read(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> HistoryView | None:
+        """Return the history of a market before this snapshot; None if it cannot be read or is disabled.
 
-        The snapshot is remembered: `keep` adds it.
+        `record` will add the snapshot.
         """
-        session = self.note(market, snapshot, verdict)
+        session = self.add_snapshot(market, snapshot, status)
 
         def read(store: Store) -> HistoryView:
-            from heatmap.pictures.market_map import past as figures
+            from heatmap.pictures.market_map import past
             from heatmap.sources.nse import symbols as nse_symbols
 
             name, config = attribution.name_in_history(market.name, snapshot), self._config
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
-            asked = figures.PastReader(store, name, calendar, config.history.periods, config.state_directory)
-            return asked.read(snapshot, session, verdict.phase)
+            reader = past.PastReader(store, name, calendar, config.history.periods, config.state_directory)
+            return reader.read(snapshot, session, status.phase)
 
-        return self.ask(market, read)
+        return self.attempt(market, read)
 
-    def evidence(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, closes: Mapping[str, float]
+    def gather_evidence(
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, closes: Mapping[str, float]
     ) -> Evidence:
-        """Return what is known of the terms of a session's prices beside its archive.
+        """Return what says whether a session's previous closes are on the terms of its prices.
 
-        `closes` are the previous closes of the session's last live page.
+        `closes` are the previous closes of the session's last live page, by symbol.
         """
         from heatmap.history import corporate_actions, ex_dates, quoted_closes
 
-        session, name = (
-            attribution.find_session(market.calendar, snapshot, verdict),
-            attribution.name_in_history(market.name, snapshot),
-        )
+        session = attribution.find_session(market.calendar, snapshot, status)
+        name = attribution.name_in_history(market.name, snapshot)
         before = attribution.find_session_before(market.calendar, session)
 
-        def quoted(store: Store) -> Mapping[str, QuotedClose]:
+        def read_quoted_closes(store: Store) -> Mapping[str, QuotedClose]:
             return quoted_closes.read_session(store, name, session)
 
-        def bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
-            found: dict[str, list[Bar]] = {}
-            for bar in self.ask(market, lambda store: self._bars(store, name, session, symbols)) or []:
-                found.setdefault(bar.symbol, []).append(bar)
-            return {symbol: (own, own[-1].date == before) for symbol, own in found.items()}
+        def read_bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
+            by_symbol: dict[str, list[Bar]] = {}
+            for bar in self.attempt(market, lambda store: self._bars(store, name, session, symbols)) or []:
+                by_symbol.setdefault(bar.symbol, []).append(bar)
+            return {symbol: (own, own[-1].date == before) for symbol, own in by_symbol.items()}
 
         declared = corporate_actions.find_declared_splits(market.calendar)
         return ex_dates.Evidence(
             session=session,
             closes=closes,
-            quoted=self.ask(market, quoted) or {},
+            quoted=self.attempt(market, read_quoted_closes) or {},
             declared={symbol: days[session] for symbol, days in declared.items() if session in days},
-            bars=bars,
+            bars=read_bars,
         )
 
     @staticmethod
@@ -165,11 +168,11 @@ class HistorySession:
 
         return store.bars(name, session - phases.ONE_DAY, TURNOVER_SESSIONS, sorted(symbols))
 
-    def closes_before(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, symbols: Collection[str]
+    def read_previous_closes(
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, symbols: Collection[str]
     ) -> Mapping[str, float]:
-        """Return the closes of the session before a snapshot's, by symbol; none where they are not known."""
-        session = attribution.find_session(market.calendar, snapshot, verdict)
+        """Return the closes of the session before the snapshot's, by symbol; unknown ones are left out."""
+        session = attribution.find_session(market.calendar, snapshot, status)
         before = attribution.find_session_before(market.calendar, session)
 
         def read(store: Store) -> Mapping[str, float]:
@@ -181,22 +184,21 @@ class HistorySession:
             )
             return {bar.symbol: bar.close for bar in bars if bar.date == before}
 
-        return (self.ask(market, read) if before else None) or {}
+        return (self.attempt(market, read) if before else None) or {}
 
-    def keep(self) -> None:
-        """Add what was drawn, if anybody can see it; after a session's final forget what is too old."""
+    def record(self) -> None:
+        """Add the run's snapshots if a target has the pages. After a final, delete what is too old."""
         if self._report.targets and self._report.failed_targets == self._report.targets:
             return
         ticks, self._ticks = self._ticks, []
         for tick in ticks:
 
-            def work(store: Store, tick: _Tick = tick) -> bool:
-                self._refuse_without_room()
-                name = attribution.name_in_history(tick.market.name, tick.snapshot)
-                added = store.add_tick(name, tick.snapshot, tick.session, tick.phase)
+            def add(store: Store, tick: _Tick = tick) -> bool:
+                self._require_free_bytes()
+                added = store.add_tick(tick.name, tick.snapshot, tick.session, tick.phase)
                 if added.newer_as_of:
                     later = added.newer_as_of.astimezone(ZoneInfo(tick.market.calendar.time_zone))
-                    self.tell(
+                    self.warn_once_a_day(
                         tick.market,
                         f"its figures are older than those of {later:%H:%M} kept before: they are kept "
                         "in their place; if that goes on, look at the clocks of the source and this machine",
@@ -205,46 +207,45 @@ class HistorySession:
                     store.prune(self._config.history)
                 return True
 
-            is_kept = self.ask(tick.market, work)
-            if (
-                is_kept and not self._report.failed_targets
-            ):  # else the next run, wherever it is, does the rest
+            is_recorded = self.attempt(tick.market, add)
+            if is_recorded and not self._report.failed_targets:  # else the next run of any machine goes on
                 self._published.add(tick.market.name)
             if tick.phase is Phase.FINAL and self._config.history.enabled:
-                self._report.note_part(tick.market.name, parts.BARS, "" if is_kept else self._fault)
+                self._report.note_part(tick.market.name, parts.BARS, "" if is_recorded else self._fault)
 
-    def _lacks(self, name: str) -> bool:
-        """Whether a part of a market's page failed that any machine can make up for."""
-        known = self._report.parts.get(name, {})
-        return any(known.get(part) for part in (parts.BARS, parts.ARCHIVE, parts.FEED))
+    def _has_failed_parts(self, name: str) -> bool:
+        """Whether a part failed that another machine can make."""
+        faults = self._report.parts.get(name, {})
+        return any(faults.get(part) for part in (parts.BARS, parts.ARCHIVE, parts.FEED))
 
-    def _is_ours(self, market: Market, verdict: MarketStatus) -> bool:
-        if duty.has_final(verdict, self._state[market.name]):
-            return True  # this machine has published it, and alone looks for later figures
+    def _claim_turn(self, market: Market, status: MarketStatus) -> bool:
+        """Return whether this machine draws the market."""
+        if duty.has_final(status, self._state[market.name]):
+            return True  # this machine published the final, and only it looks for later figures
 
         def remember(store: Store) -> None:
-            session = verdict.session
-            if verdict.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
+            session = status.session
+            if status.phase is Phase.FINAL and session and store.latest_final(market.name) == session.date:
                 day = session.date.isoformat()
-                marks = {mark_name(part): day for part in parts.OF_FINAL}  # they are that machine's to do
+                marks = {mark_name(part): day for part in parts.OF_FINAL}  # the other machine makes them
                 self._state.remember(market.name, final_date=day, closed_date=day, **marks)
 
-        return self._turns.take(market, verdict, remember)
+        return self._turns.claim(market, status, remember)
 
-    def ask(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
-        """Return what `work` returns; None where it cannot be had, which is told."""
+    def attempt(self, market: Market, work: Callable[[Store], _T]) -> _T | None:
+        """Return the result of `work`; None if there is no history or it fails, which is a warning."""
         try:
-            store = self._opened(market)
+            store = self._open(market)
             return None if store is None else work(store)
         except HistoryError as error:
             self._fault = str(error)
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in the history may cost a page
             self._fault = f"the history ended in a bug, please report it: {mistake!r}"
-        self.tell(market, self._fault)
+        self.warn_once_a_day(market, self._fault)
         return None
 
-    def _opened(self, market: Market) -> Store | None:
-        """Return the store; None where there is to be none. Raises HistoryError, once a run."""
+    def _open(self, market: Market) -> Store | None:
+        """Return the open store; None if there is no history. Raises HistoryError, at most once a run."""
         options = self._config.history
         if not options.enabled or self.is_lost:
             return None
@@ -256,36 +257,36 @@ class HistorySession:
                 return None  # a dry run leaves nothing behind
             self.is_lost = True
             self._store = open_store(
-                options, folder, lambda sentence: self.tell(market, sentence), self._deadline
+                options, folder, lambda sentence: self.warn_once_a_day(market, sentence), self._deadline
             )
             self.is_lost = False
         return self._store
 
-    def _refuse_without_room(self) -> None:
-        """Raise HistoryError where a file would take the room that the run's own state needs."""
+    def _require_free_bytes(self) -> None:
+        """Raise HistoryError if the history's file would take the space that the state needs."""
         if self._config.history.url is not None:
             return
         folder = self._config.state_directory
         disk = os.statvfs(folder)
-        if disk.f_bavail * disk.f_frsize < LEAST_ROOM_BYTES:
+        if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
             raise HistoryError(
-                f"less than {LEAST_ROOM_BYTES // 1024**2} MiB are left on the disk of {folder}, so the "
+                f"less than {LEAST_FREE_BYTES // 1024**2} MiB are left on the disk of {folder}, so the "
                 "history goes without this tick: make room, or keep fewer with tick_sessions"
             )
 
-    def tell(self, market: Market, sentence: str) -> None:
-        """Warn on stderr, unless that was done today: numbers aside, what recurs says the same."""
+    def warn_once_a_day(self, market: Market, sentence: str) -> None:
+        """Warn, unless the same sentence was a warning today. Other digits do not make another sentence."""
         from zlib import crc32
 
         today = self._now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
-        sentence = sentence.removeprefix(f"{market.name}: ")  # some of the store's begin so
+        sentence = sentence.removeprefix(f"{market.name}: ")  # some sentences of the store begin with it
         mark = f"{crc32(''.join(c for c in sentence if not c.isdigit()).encode()):08x}"
-        told = (self._state[market.name].history_told or "").split()
-        told = told if told[:1] == [today] else [today]
-        if mark in told or len(told) > MOST_TOLD:
+        marks = (self._state[market.name].history_told or "").split()
+        marks = marks if marks[:1] == [today] else [today]
+        if mark in marks or len(marks) > MOST_WARNINGS:
             self._report.say(f"{market.name}: {sentence}")
             return
         self._report.warnings.append(f"{market.name}: {sentence}")
         if not self._dry_run:
-            with suppress(ConfigError):  # a full disk: the page comes first
-                self._state.remember(market.name, history_told=" ".join([*told, mark]))
+            with suppress(ConfigError):  # a full disk must not cost the page
+                self._state.remember(market.name, history_told=" ".join([*marks, mark]))

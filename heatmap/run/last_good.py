@@ -1,4 +1,4 @@
-"""The last good tick of each market, kept in the state directory, and whether the next may follow it."""
+"""The last good page of each market, saved in the state directory, and the checks of the next one."""
 
 from __future__ import annotations
 
@@ -28,106 +28,105 @@ FOLDER = "last"
 
 
 class LastGood:
-    """The gates of one run. What they compare with changes only once a target has the page: see `keep`."""
+    """Checks the figures of one run against the last good page. See `commit` for when that page changes."""
 
     def __init__(
         self,
         config: Config,
         report: Report,
-        chronicle: HistorySession,
+        history: HistorySession,
         *,
         force: bool = False,
         dry_run: bool = False,
     ) -> None:
-        """Prepare; with `force` even figures that can hardly be are admitted."""
+        """Prepare. With `force`, `check` accepts even figures that are almost certainly wrong."""
         self._config = config
         self._force = force
-        self._chronicle = chronicle
+        self._history = history
         self._options = config.gates or quality.GateOptions()
         self._report = report
         self._dry_run = dry_run
-        self._before: dict[str, LastPage] = {}
-        self._admitted: dict[str, LastPage] = {}
+        self._last_pages: dict[str, LastPage] = {}  # by market
+        self._next_pages: dict[str, LastPage] = {}  # by market: as `check` let them pass
 
-    def admit(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, now: datetime, *, whatever: bool
+    def check(
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, now: datetime, *, force: bool
     ) -> Snapshot:
-        """Return the snapshot as it may be drawn: without rows that contradict themselves.
+        """Return the snapshot without rows that contradict themselves. Raises SourceGated.
 
-        `now` is the time that the page goes by. With `whatever` it may be worse than the page there is.
-        Raises SourceGated.
+        `now` is the time that the page uses. With `force` the figures may be worse than the last page's.
         """
         zone = ZoneInfo(market.calendar.time_zone)
-        quality.refuse_unfinished(snapshot, verdict, zone)
+        quality.refuse_unfinished(snapshot, status, zone)
         last = self._load(market)
         if snapshot.unadjusted:
-            snapshot = self._with_known_terms(market, snapshot, verdict, last)
-        closes = self._missing_closes(market, snapshot, verdict, last) if last else {}
+            snapshot = self._with_known_terms(market, snapshot, status, last)
+        closes = self._missing_closes(market, snapshot, status, last) if last else {}
         snapshot, sentences = market_figures.remove_impossible_figures(snapshot, closes)
         for sentence in sentences:
-            self._tell(market, sentence)
-        snapshot, bad = quality.remove_contradictions(
+            self._add_note(market, sentence)
+        snapshot, bad_rows = quality.remove_contradictions(
             snapshot,
             zone,
-            lambda symbols: self._chronicle.closes_before(market, snapshot, verdict, symbols),
+            lambda symbols: self._history.read_previous_closes(market, snapshot, status, symbols),
         )
-        if bad:
-            self._tell(market, f"left out, for they contradict themselves: {', '.join(bad)}")
+        if bad_rows:
+            self._add_note(market, f"left out, for they contradict themselves: {', '.join(bad_rows)}")
         if not self._force:
-            quality.refuse_impossible(last, snapshot, verdict, now)
+            quality.refuse_impossible(last, snapshot, status, now)
         if last:
-            if not whatever:
-                self._compare(market, last, snapshot, verdict, now)
+            if not force:
+                self._compare(market, last, snapshot, status, now)
             change = quality.describe_membership_change(last, snapshot)
             if change:
-                self._tell(market, change)
-            self._before[market.name] = last
-        self._admitted[market.name] = quality.make_last_page(last, snapshot, now)
+                self._add_note(market, change)
+            self._last_pages[market.name] = last
+        self._next_pages[market.name] = quality.make_last_page(last, snapshot, now)
         return snapshot
 
-    def listed(self, market: Market) -> tuple[frozenset[str], date | None]:
-        """Return the instruments of a market's last page, and its date; none where there is no page."""
+    def list_instruments(self, market: Market) -> tuple[frozenset[str], date | None]:
+        """Return the symbols and the date of a market's last page; no symbols and None without a page."""
         last = self._load(market)
         zone = ZoneInfo(market.calendar.time_zone)
         return (last.symbols, last.as_of.astimezone(zone).date()) if last else (frozenset(), None)
 
-    def begin(self) -> None:
-        """Remember what is about to be published: a run that is killed meanwhile cannot say what is out."""
-        for name, last in self._before.items():
-            self._save(name, last._replace(attempted_as_of=self._admitted[name].as_of))
+    def mark_attempt(self) -> None:
+        """Save the time of the figures to be published: a killed run cannot say if a target has them."""
+        for name, last in self._last_pages.items():
+            self._save(name, last._replace(attempted_as_of=self._next_pages[name].as_of))
 
-    def keep(self) -> None:
-        """Remember what was admitted, if anybody can see it; else what was before."""
-        is_out = self._report.failed_targets < self._report.targets
-        for name, last in (self._admitted if is_out else self._before).items():
+    def commit(self) -> None:
+        """Save the new pages as the last ones if a target has them; else save the earlier ones again."""
+        is_published = self._report.reaches_any
+        for name, last in (self._next_pages if is_published else self._last_pages).items():
             self._save(name, last)
 
     def _with_known_terms(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, last: LastPage | None
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, last: LastPage | None
     ) -> Snapshot:
-        """Return an archive's figures with previous closes on the session's own terms, and tell of doubts."""
+        """Return an archive's figures; previous closes on unknown terms become unknown, with a note."""
         from heatmap.history import ex_dates
 
         zone = ZoneInfo(market.calendar.time_zone)
         is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()
         closes = last.closes if last and is_of_today else {}
-        evidence = self._chronicle.evidence(market, snapshot, verdict, closes)
-        known = ex_dates.correct_previous_closes(snapshot, evidence)
-        for quote in known.quotes:
+        evidence = self._history.gather_evidence(market, snapshot, status, closes)
+        marked = ex_dates.correct_previous_closes(snapshot, evidence)
+        for quote in marked.quotes:
             if DAY in quote.doubts:
                 advice = " An [[action]] in your overrides file says what it was."
-                self._tell(market, f"{quote.symbol}: {quote.doubts[DAY]}{advice}")
-        return known
+                self._add_note(market, f"{quote.symbol}: {quote.doubts[DAY]}{advice}")
+        return marked
 
     def _missing_closes(
-        self, market: Market, snapshot: Snapshot, verdict: MarketStatus, last: LastPage
+        self, market: Market, snapshot: Snapshot, status: MarketStatus, last: LastPage
     ) -> Mapping[str, float]:
-        """Return previous closes, by symbol, that the source gave before and that it lacks now.
+        """Return previous closes, by symbol, that the source gave earlier and does not give now.
 
-        They are those of the last page, where it is of the same date, or else the history's.
+        They come from the last page if it has the same date, or else from the history.
         """
         if last.price_source not in (None, snapshot.source):
-            return {}  # another source may count its changes from elsewhere
+            return {}  # another source may have other previous closes
         missing = {
             quote.symbol for quote in snapshot.quotes if quote.last_price and quote.previous_close is None
         }
@@ -137,25 +136,25 @@ class LastGood:
             return {}
         if last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date():
             return last.closes
-        return self._chronicle.closes_before(market, snapshot, verdict, missing)
+        return self._history.read_previous_closes(market, snapshot, status, missing)
 
     def _compare(
-        self, market: Market, last: LastPage, snapshot: Snapshot, verdict: MarketStatus, now: datetime
+        self, market: Market, last: LastPage, snapshot: Snapshot, status: MarketStatus, now: datetime
     ) -> None:
-        """Raise SourceGated for figures that are worse than the last page's."""
+        """Raise SourceGated if the figures are worse than the last page's."""
         zone = ZoneInfo(market.calendar.time_zone)
         longest = self._options.stale_after(self._config.interval_minutes)
         quality.refuse_older(last, snapshot, now, zone)
-        quality.refuse_stale(last, snapshot, verdict, now, longest, zone)
+        quality.refuse_stale(last, snapshot, status, now, longest, zone)
         quality.refuse_lost_prices(last, snapshot, self._options.least_share)
-        refused = quality.shrinkage(last, snapshot, now, self._options.least_share)
-        if refused:
-            if refused != last.shrunk_market:
-                self._save(market.name, last._replace(shrunk_market=refused))
-            quality.refuse_shrunk(last, refused, snapshot, verdict, now)
+        shrinkage = quality.shrinkage(last, snapshot, now, self._options.least_share)
+        if shrinkage:
+            if shrinkage != last.shrunk_market:
+                self._save(market.name, last._replace(shrunk_market=shrinkage))
+            quality.refuse_shrunk(last, shrinkage, snapshot, status, now)
 
-    def _tell(self, market: Market, sentence: str) -> None:
-        """Say it on a terminal, and keep it with the run's outcome."""
+    def _add_note(self, market: Market, sentence: str) -> None:
+        """Say a sentence on a terminal, and add it to the run log."""
         self._report.say(f"{market.name}: {sentence}")
         self._report.notes.append(f"{market.name}: {sentence}")
 
@@ -163,14 +162,14 @@ class LastGood:
         return self._config.state_directory / FOLDER / f"{name}.json"
 
     def _load(self, market: Market) -> LastPage | None:
-        """Return what is remembered of a market; one that cannot be used is told of, and bars nothing."""
+        """Return a market's last page; None if there is none or its file is damaged, which is a warning."""
 
         def warn(sentence: str) -> None:
             self._report.warnings.append(f"{market.name}: {sentence}")
 
         path = self._path(market.name)
         try:
-            return json_files.load(path, VERSION, _made, warn)
+            return json_files.load(path, VERSION, _parse, warn)
         except OSError as error:
             warn(f"{path} cannot be read or set aside ({error.strerror}): let this user write there")
             return None
@@ -178,12 +177,12 @@ class LastGood:
     def _save(self, name: str, last: LastPage) -> None:
         if self._dry_run:
             return
-        with suppress(OSError):  # a full disk, of which the state itself tells: the page comes first
-            json_files.save(self._path(name), VERSION, _plain(last))
+        with suppress(OSError):  # a full disk: saving the state reports it, and the page comes first
+            json_files.save(self._path(name), VERSION, _to_plain(last))
 
 
-def _plain(last: LastPage) -> dict[str, Any]:
-    refused = last.shrunk_market
+def _to_plain(last: LastPage) -> dict[str, Any]:
+    shrinkage = last.shrunk_market
     return {
         "as_of": last.as_of.isoformat(),
         "figures": last.figures,
@@ -193,34 +192,36 @@ def _plain(last: LastPage) -> dict[str, Any]:
         "closes": dict(last.closes),
         "prices": dict(last.prices),
         "priced_by": last.price_source,
-        "refused": refused
+        "refused": shrinkage
         and {
-            "since": refused.since.isoformat(),
-            "symbols": sorted(refused.symbols),
+            "since": shrinkage.since.isoformat(),
+            "symbols": sorted(shrinkage.symbols),
         },
     }
 
 
-def _made(document: Any) -> LastPage:  # noqa: ANN401 -- whatever a file may hold
-    """Return what was kept. Raises ValueError, KeyError, TypeError or AttributeError."""
-    refused, tried = document["refused"], document["tried"]
+def _parse(document: Any) -> LastPage:  # noqa: ANN401 -- a file may hold anything
+    """Return the last page of a file. Raises ValueError, KeyError, TypeError or AttributeError."""
+    shrinkage, attempted_as_of = document["refused"], document["tried"]
     return LastPage(
         _aware(document["as_of"]),
         _symbols(document["symbols"]),
         str(document["figures"]),
         _aware(document["unchanged_since"]),
-        None if refused is None else ShrunkMarket(_aware(refused["since"]), _symbols(refused["symbols"])),
+        None
+        if shrinkage is None
+        else ShrunkMarket(_aware(shrinkage["since"]), _symbols(shrinkage["symbols"])),
         _prices(document.get("closes", {})),
-        None if tried is None else _aware(tried),
+        None if attempted_as_of is None else _aware(attempted_as_of),
         _prices(document.get("prices", {})),
         parsing.clean_text(document.get("priced_by")),
     )
 
 
-def _prices(kept: dict[str, object]) -> dict[str, float]:
-    prices = {str(symbol): parsing.positive(price) for symbol, price in kept.items()}
+def _prices(document: dict[str, object]) -> dict[str, float]:
+    prices = {str(symbol): parsing.positive(price) for symbol, price in document.items()}
     if None in prices.values():
-        raise ValueError(kept)
+        raise ValueError(document)
     return {symbol: price for symbol, price in prices.items() if price is not None}
 
 
@@ -231,7 +232,7 @@ def _aware(text: str) -> datetime:
     return moment
 
 
-def _symbols(kept: list[str]) -> frozenset[str]:
-    if not kept or not all(isinstance(symbol, str) for symbol in kept):
-        raise ValueError(kept)
-    return frozenset(kept)
+def _symbols(symbols: list[str]) -> frozenset[str]:
+    if not symbols or not all(isinstance(symbol, str) for symbol in symbols):
+        raise ValueError(symbols)
+    return frozenset(symbols)

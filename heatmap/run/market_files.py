@@ -1,4 +1,4 @@
-"""All files of one market: its numbers, pictures, fragments and page."""
+"""All files of one market: its numbers, images, fragments and page."""
 
 from __future__ import annotations
 
@@ -6,127 +6,158 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.pages import snapshot_files
+from heatmap.system import parts
+from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
+    from heatmap.analysis.rankings import Ranking
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
-    from heatmap.pictures.context import DayLinks
+    from heatmap.pictures.context import PageContext
     from heatmap.pictures.market_map.past import HistoryView
     from heatmap.pictures.options import PageOptions
+    from heatmap.pictures.shapes import Table
     from heatmap.run.follow_up import FollowUp
-    from heatmap.system.web_file import WebFile
 
 
 def draw(
     config: Config,
     market: Market,
     snapshot: Snapshot,
-    verdict: MarketStatus,
+    status: MarketStatus,
     now: datetime,
     past: HistoryView | None = None,
-    sequel: FollowUp | None = None,
+    follow_up: FollowUp | None = None,
 ) -> list[WebFile]:
-    """Return one market's files, parts before the page that refers to them.
+    """Return one market's files, in the order in which they are published.
 
-    `past` is what the history knows; None: nothing, or there is none. `sequel` adds what lasts.
+    `past` is the history; None: there is none. `follow_up` gets the day's permanent page and the feed;
+    None: neither is made.
     """
     from dataclasses import replace
 
-    from heatmap.analysis import rankings
+    from heatmap.analysis import rankings as analysis
     from heatmap.market.calendar import phases
     from heatmap.pages.page import render
+    from heatmap.pictures import wording
     from heatmap.pictures.context import PageContext
-    from heatmap.pictures.market_map import png, svg
-    from heatmap.pictures.market_map.fragment import fragment
     from heatmap.pictures.market_map.table import TableView
-    from heatmap.pictures.options import parse_fragment
-    from heatmap.system.web_file import WebFile
 
-    look = config.page
-    found = rankings.rank_all(snapshot, look.clamp_percent, look.period_clamps)
+    # 1. The numbers.
+    look, cache = config.page, config.state_directory
+    rankings = analysis.rank_all(snapshot, look.clamp_percent, look.period_clamps)
     view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
-    table = view.draw(snapshot, next(iter(found.values())))
-    shelf = sequel.shelf(market, snapshot, verdict, past) if sequel else None
-    occasion = PageContext(
+    table = view.draw(snapshot, next(iter(rankings.values())))
+    document, offer = _history(market, snapshot, past, next(iter(rankings.values())).order, look)
+
+    # 2. The links to other days: the page shows them, so the archive is opened before the page is drawn.
+    archive = follow_up.open_archive(market, snapshot, status, past) if follow_up else None
+    context = PageContext(
         market=market.name,
         title=market.title,
         time_zone=market.calendar.time_zone,
         generated_at=now.astimezone(ZoneInfo(market.calendar.time_zone)),
-        status=verdict,
+        status=status,
         interval_minutes=config.interval_minutes,
         markets=tuple(each.name for each in config.markets),
         public_url=config.public_url,
-        days=shelf.day_links if shelf else None,
+        days=archive.day_links if archive else None,
         calendar_end=phases.coverage_end(market.calendar),
     )
-    cache = config.state_directory
-    pictures = [WebFile(f"{market.name}/heatmap.svg", svg.draw(table, snapshot, occasion, cache))]
-    if look.png and png.is_possible():
-        pictures.append(WebFile(f"{market.name}/heatmap.png", png.draw(table, snapshot, occasion)))
-    parts = [
-        WebFile(
-            f"{market.name}/fragment-{wanted.name}.html",
-            fragment(wanted, snapshot, found[wanted.mode, "1d"], occasion, look, cache),
-        )
-        for wanted in filter(None, map(parse_fragment, look.fragments))
-    ]
-    picture = pictures[-1].path.rpartition(".")[2]
-    document, offered = _history(market, snapshot, past, next(iter(found.values())).order, look)
-    page, page_above = render(table, snapshot, found, occasion, look, cache, picture, offered)
-    pages = [
-        WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, occasion)),
+
+    # 3. The live page, after the files that it refers to.
+    images = _images(look, table, snapshot, context, cache)
+    image_type = images[-1].path.rpartition(".")[2]
+    page, page_above = render(table, snapshot, rankings, context, look, cache, image_type, offer)
+    files = [
+        WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, context)),
         WebFile(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
-        *pictures,
-        *parts,
-        *(_parts(config, market, snapshot, past, document) if past and offered else ()),
+        *images,
+        *_fragments(look, snapshot, rankings, context, cache),
+        *(_history_files(market.name, look, snapshot, past, document) if past and offer else ()),
         WebFile(f"{market.name}/index.html", page),
     ]
     if market is config.markets[0]:
-        pages.append(WebFile("index.html", page_above))
+        files.append(WebFile("index.html", page_above))
 
-    def lasting(title: str, days: DayLinks) -> bytes:
-        where = replace(occasion, title=title, days=days)
-        return render(table, snapshot, found, where, look, cache, picture, _without_reasons(offered))[0]
+    # 4. The permanent page, where it is due; with the market's files it becomes a day of the archive.
+    if follow_up and archive:
+        with follow_up.reporting_bugs(market, parts.ARCHIVE):
+            links = archive.permanent_links
+            if links:
+                title = f"{market.title}, {wording.format_day(links.permanent)}"
+                permanent = replace(context, title=title, days=links)
+                permanent_offer = _without_reasons(offer)
+                page, _ = render(
+                    *(table, snapshot, rankings, permanent, look, cache, image_type), permanent_offer
+                )
+                archive.add_day(page, files)
+        follow_up.draw_feed(market, archive)
+    return files
 
-    if sequel and shelf:
-        sequel.draw(shelf, pages, lasting)
-    return pages
+
+def _images(
+    look: PageOptions, table: Table, snapshot: Snapshot, context: PageContext, cache: Path
+) -> list[WebFile]:
+    """Return the map as SVG, and as PNG if that is wanted and possible."""
+    from heatmap.pictures.market_map import png, svg
+
+    images = [WebFile(f"{context.market}/heatmap.svg", svg.draw(table, snapshot, context, cache))]
+    if look.png and png.is_possible():
+        images.append(WebFile(f"{context.market}/heatmap.png", png.draw(table, snapshot, context)))
+    return images
+
+
+def _fragments(
+    look: PageOptions,
+    snapshot: Snapshot,
+    rankings: Mapping[tuple[str, str], Ranking],
+    context: PageContext,
+    cache: Path,
+) -> Iterator[WebFile]:
+    """Yield the pieces for other pages that the configuration asks for."""
+    from heatmap.pictures.market_map.fragment import fragment
+    from heatmap.pictures.options import parse_fragment
+
+    for options in filter(None, map(parse_fragment, look.fragments)):
+        content = fragment(options, snapshot, rankings[options.mode, "1d"], context, look, cache)
+        yield WebFile(f"{context.market}/fragment-{options.name}.html", content)
 
 
 def _history(
-    market: Market, snapshot: Snapshot, past: HistoryView | None, shown: Sequence[int], look: PageOptions
+    market: Market, snapshot: Snapshot, past: HistoryView | None, order: Sequence[int], look: PageOptions
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the document of history.json, and what the page offers of it; None where there is none yet."""
+    """Return the document of history.json, and what the page offers of it; None: it offers nothing."""
     if past is None:
         return {}, None
     from heatmap.pictures.market_map import availability, history_data
 
-    document = history_data.history_data(past, snapshot, shown, look)
-    offered = availability.describe_missing(past, document, market.calendar)
-    return document, {**offered, "moments": len(past.replay_track.minutes)} if offered else None
+    document = history_data.history_data(past, snapshot, order, look)
+    offer = availability.describe_missing(past, document, market.calendar)
+    return document, {**offer, "moments": len(past.replay_track.minutes)} if offer else None
 
 
-def _without_reasons(offered: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what a page that stays as it is offers: what comes later comes to other pages."""
-    if offered is None:
-        return None
-    return offered | {what: [one for one in offered[what] if not one[2]] for what in ("periods", "modes")}
-
-
-def _parts(
-    config: Config, market: Market, snapshot: Snapshot, past: HistoryView, document: dict[str, Any]
+def _history_files(
+    name: str, look: PageOptions, snapshot: Snapshot, past: HistoryView, document: dict[str, Any]
 ) -> Iterator[WebFile]:
-    """Yield what the page loads once its reader asks for the past."""
+    """Yield the files that the page loads when its reader asks for the history."""
     from heatmap.pictures.market_map import history_data, replay_data
     from heatmap.pictures.templates import later_script
-    from heatmap.system.web_file import WebFile
 
-    yield WebFile(f"{market.name}/history.json", history_data.history_json(document))
+    yield WebFile(f"{name}/history.json", history_data.history_json(document))
     if len(past.replay_track.minutes) > 1:
-        content = replay_data.replay_json(past.replay_track, snapshot.as_of, config.page)
-        yield WebFile(f"{market.name}/replay.json", content)
-    yield WebFile(f"{market.name}/later.js", later_script().encode())
+        content = replay_data.replay_json(past.replay_track, snapshot.as_of, look)
+        yield WebFile(f"{name}/replay.json", content)
+    yield WebFile(f"{name}/later.js", later_script().encode())
+
+
+def _without_reasons(offer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the offer of a permanent page: it leaves out what is not available, for that never changes."""
+    if offer is None:
+        return None
+    return offer | {key: [entry for entry in offer[key] if not entry[2]] for key in ("periods", "modes")}

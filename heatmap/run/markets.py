@@ -1,4 +1,4 @@
-"""From the sources' figures to the pages of all markets that are due; one that fails stops no other."""
+"""Fetches, checks and draws all markets that are due. A market that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.run import due as duty
 from heatmap.run import market_files
+from heatmap.run.fetching import CheckedSnapshot
 from heatmap.system import clocks, stop
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
-PUBLISHING_SHARE = 1 / 3  # of a run's time, which fetching may not use up
+PUBLISHING_SHARE = 1 / 3  # of a run's time, which is left for publishing
 
 
 class MarketsRun:
-    """The drawing of one run at `now`, which tells `report` what came of it."""
+    """Draws the markets of one run at `now`; the `report` gets the results."""
 
     def __init__(
         self,
@@ -42,107 +43,115 @@ class MarketsRun:
         now: datetime,
         deadline: Deadline,
         report: Report,
-        asker: Fetcher,
-        gatekeeper: LastGood,
-        chronicle: HistorySession,
-        sequel: FollowUp,
+        fetcher: Fetcher,
+        last_good: LastGood,
+        history: HistorySession,
+        follow_up: FollowUp,
         *,
         pretended: bool = False,
     ) -> None:
-        """Prepare. A `pretended` time is not held against the sources' clocks."""
+        """Prepare. A `pretended` time is not compared with the sources' clocks."""
         self._config = config
         self._state = state
         self._pretended = pretended
         self._now = now
         self._deadline = deadline
         self._report = report
-        self._asker = asker
-        self._gatekeeper = gatekeeper
-        self._chronicle = chronicle
-        self._sequel = sequel
+        self._fetcher = fetcher
+        self._last_good = last_good
+        self._history = history
+        self._follow_up = follow_up
 
-    def draw(
-        self, due: Sequence[tuple[Market, MarketStatus]], unheeded: Collection[str]
+    def draw_all(
+        self, due: Sequence[tuple[Market, MarketStatus]], vetoes_overridden: Collection[str]
     ) -> tuple[list[tuple[Market, MarketStatus]], list[WebFile]]:
-        """Return the markets that could be drawn, each with its verdict, and all their pages.
+        """Return the markets that could be drawn, each with its status, and all their files.
 
-        `unheeded` names the markets whose veto is told but not heeded: such a page is marked closed, never
-        fresh, and its figures may be worse than the last page's.
+        `vetoes_overridden` names the markets that are drawn despite a veto: such a page is marked closed,
+        never fresh, and its figures may be worse than the last page's.
         """
         drawn: list[tuple[Market, MarketStatus]] = []
         files: list[WebFile] = []
-        for number, (market, verdict) in enumerate(due):
+        for number, (market, status) in enumerate(due):
             stop.raise_if_requested()
-            # Sources that hang must leave the next markets theirs, and all pages time to be published.
-            publishing = self._deadline.seconds * PUBLISHING_SHARE
-            seconds = (self._deadline.remaining() - publishing) / (len(due) - number)
+            # Sources that hang must leave time for the next markets, and for publishing.
+            publishing_seconds = self._deadline.seconds * PUBLISHING_SHARE
+            seconds = (self._deadline.remaining() - publishing_seconds) / (len(due) - number)
             try:
-                result = self._draw(market, verdict, seconds, whatever=market.name in unheeded)
+                checked = self._fetch(market, status, seconds, force=market.name in vetoes_overridden)
             except SourcePassed as passed:
                 self._report.say(f"{market.name}: {passed.kind}, {passed}")
                 self._report.passed[market.name] = (passed.kind, str(passed))
             except SourceError as error:
-                self._report.errors.append(_of_market(market, error))
+                self._report.errors.append(_with_market(market, error))
             else:
-                drawn.append((market, result[0]))
-                files += result[1]
+                files += self._draw(market, checked)
+                drawn.append((market, checked.status))
         stop.raise_if_requested()
         return drawn, files
 
-    def _draw(
-        self, market: Market, verdict: MarketStatus, seconds: float, *, whatever: bool
-    ) -> tuple[MarketStatus, Sequence[WebFile]]:
-        """Fetch, within `seconds`, and draw one market. Raises SourceError; SourcePassed for a veto."""
+    def _fetch(self, market: Market, status: MarketStatus, seconds: float, *, force: bool) -> CheckedSnapshot:
+        """Return the figures to draw, within `seconds`. Raises SourceError; SourcePassed for a veto."""
+        fetched = self._fetcher.fetch(
+            market,
+            status,
+            seconds,
+            lambda snapshot: self._check(market, status, snapshot, force=force),
+            lambda: self._last_good.list_instruments(market),
+        )
+        self._report.sources[market.name] = fetched.source.label
+        self._report.notes += [f"{market.name}: {failure}" for failure in fetched.failures]
+        return fetched.checked
+
+    def _check(
+        self, market: Market, status: MarketStatus, snapshot: Snapshot, *, force: bool
+    ) -> CheckedSnapshot:
+        """Return the snapshot as it may be drawn. Raises SourceError; SourcePassed for a veto.
+
+        With `force` a veto only marks the page as closed.
+        """
         zone = ZoneInfo(market.calendar.time_zone)
+        self._log_fetched(market, snapshot, zone)
+        now = self._correct_time(market, snapshot)
+        if now != self._now:
+            status = phases.phase_at(market.calendar, now)
+        quality.refuse_future(snapshot, now, zone)
+        self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
+        veto = duty.veto(status, snapshot, now, zone)
+        reason = veto or duty.find_final(status, self._state[market.name], snapshot)
+        if reason and not force:
+            raise SourcePassed(reason if now == self._now else f"{reason}, by the source's clock")
+        if veto:
+            status = status._replace(phase=Phase.CLOSED)
+        snapshot = self._last_good.check(market, snapshot, status, now, force=force)
+        if veto:
+            self._report.say(f"{market.name}: {veto}; drawn all the same, marked closed")
+        return CheckedSnapshot(snapshot, now, status)
 
-        def judge(snapshot: Snapshot) -> Snapshot:
-            """Return the snapshot as it may be drawn. Raises SourceError."""
-            self._tell_of(market, snapshot, zone)
-            now, phase = self._correct(market, verdict, snapshot)
-            self._tell_of_clock(market, snapshot)
-            quality.refuse_future(snapshot, now, zone)
-            self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
-            objection = duty.veto(phase, snapshot, now, zone)
-            why = objection or duty.find_final(phase, self._state[market.name], snapshot)
-            if why and not whatever:
-                raise SourcePassed(why if now == self._now else f"{why}, by the source's clock")
-            drawn_as = phase._replace(phase=Phase.CLOSED) if objection else phase
-            return self._gatekeeper.admit(market, snapshot, drawn_as, now, whatever=whatever)
-
-        answer = self._asker.ask(market, verdict, seconds, judge, lambda: self._gatekeeper.listed(market))
-        snapshot = answer.snapshot
-        self._report.sources[market.name] = answer.source.label
-        self._report.notes += [f"{market.name}: {failure}" for failure in answer.failures]
-        now, verdict = self._correct(market, verdict, snapshot)
-        objection = duty.veto(verdict, snapshot, now, zone)
-        if objection:
-            self._report.say(f"{market.name}: {objection}; drawn all the same, marked closed")
-            verdict = verdict._replace(phase=Phase.CLOSED)
-        past = self._chronicle.past(market, snapshot, verdict)
+    def _draw(self, market: Market, checked: CheckedSnapshot) -> list[WebFile]:
+        """Return the files of one market."""
+        snapshot, now, status = checked
+        past = self._history.read(market, snapshot, status)
         if past:
             from heatmap.history import longer_periods
 
             snapshot = longer_periods.remove_refuted_changes(snapshot, past.earlier_sessions)
-        files = market_files.draw(self._config, market, snapshot, verdict, now, past, self._sequel)
-        return verdict, files
+        return market_files.draw(self._config, market, snapshot, status, now, past, self._follow_up)
 
-    def _correct(
-        self, market: Market, verdict: MarketStatus, snapshot: Snapshot
-    ) -> tuple[datetime, MarketStatus]:
-        """Return the time to go by, and the verdict on it: by the source's clock where ours is refuted."""
-        now = (
-            self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
-        )
-        return (now, verdict) if now == self._now else (now, phases.phase_at(market.calendar, now))
+    def _correct_time(self, market: Market, snapshot: Snapshot) -> datetime:
+        """Return the time that the page uses: by the source's clock if it shows that this machine's is wrong.
 
-    def _tell_of_clock(self, market: Market, snapshot: Snapshot) -> None:
-        """Warn once a day of a clock of this machine that is wrong, as far as the source's tells."""
+        Then a warning says so, once a day.
+        """
+        if self._pretended:
+            return self._now
         difference = clocks.find_difference(self._now, snapshot.clock_offset, snapshot.as_of)
-        if difference is not None and not self._pretended:
+        if difference is not None:
             self._report.clocks[market.name] = difference
-            self._chronicle.tell(market, clocks.describe(difference))
+            self._history.warn_once_a_day(market, clocks.describe(difference))
+        return clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
 
-    def _tell_of(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
+    def _log_fetched(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
         as_of = snapshot.as_of.astimezone(zone)
         left_out = f", {snapshot.dropped} rows left out" if snapshot.dropped else ""
         self._report.say(
@@ -150,8 +159,8 @@ class MarketsRun:
         )
 
 
-def _of_market(market: Market, error: SourceError) -> SourceError:
-    """Return the same error, telling whose source failed."""
+def _with_market(market: Market, error: SourceError) -> SourceError:
+    """Return the same error with the market's name."""
     named = error.with_sentence(f"{market.name}: {error}")
     named.market = market.name
     return named

@@ -33,18 +33,18 @@ def remember_published(
 
     Raises ConfigError where the state cannot be written.
     """
-    for market, verdict in drawn:
+    for market, status in drawn:
         tried = dict(report.parts.get(market.name, {}))
         changes: dict[str, object] = {
             "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
             "faults": merge_faults(state[market.name], tried),
         }
-        if verdict.phase is Phase.FINAL and verdict.session:
+        if status.phase is Phase.FINAL and status.session:
             done = final_parts.find_done(config, tried) - ({parts.ALERTS} if config.alerts else set())
             if report.failed_targets:
                 done &= {parts.BARS}  # the rest is owed to the targets that failed
             if final_parts.find_configured(config) <= done or _keep_figures(config, market, pages):
-                day = verdict.session.date.isoformat()
+                day = status.session.date.isoformat()
                 if state[market.name].closed_date == day:  # made again: what failed now is of older figures
                     undone = final_parts.find_configured(config) - done - {parts.ALERTS}
                     changes |= {mark_name(part): None for part in undone}
@@ -52,14 +52,14 @@ def remember_published(
                 # A final page counts only once every target has it, so that the next tick heals the rest.
                 if not report.failed_targets:
                     changes["final_date"] = day
-                    changes["early_final"] = due.find_early_final(verdict, report.figures[market.name][1])
+                    changes["early_final"] = due.find_early_final(status, report.figures[market.name][1])
         state.remember(market.name, **changes)
 
 
 def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, MarketStatus]]) -> None:
     """Remove the figures of finals that owe nothing, and those of finals before them."""
-    for market, verdict in drawn:
-        if verdict.phase is Phase.FINAL and not final_parts.find_missing(config, state[market.name]):
+    for market, status in drawn:
+        if status.phase is Phase.FINAL and not final_parts.find_missing(config, state[market.name]):
             final_figures.remove(config.state_directory, market.name)
 
 

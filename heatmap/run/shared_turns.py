@@ -1,4 +1,4 @@
-"""Which of the machines that share a history draws a market now, and what is wrong where none does."""
+"""Decides which of the machines that share a history draws a market now; reports if none does."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
-LATE_INTERVALS = 1.5  # without a page for so long, a machine waits until the other gives its turn back
-TROUBLE_INTERVALS = 2.5  # and after so long it says that something is wrong
+LATE_INTERVALS = 1.5  # without a page for longer, a machine waits for the other one's turn
+TROUBLE_INTERVALS = 2.5  # without a page for longer, a machine reports an error
 WAIT_SHARE = 1 / 4  # of a run's time
-PAUSE_SECONDS = 1.0  # between two attempts to take a turn
+PAUSE_SECONDS = 1.0  # between two attempts to get a turn
 
 
-class _Taken(NamedTuple):
-    """A turn that is this machine's, and when it was asked for, by the clock that counts sleep, too."""
+class _ClaimedTurn(NamedTuple):
+    """A turn of this machine, and the time of its claim, on a clock that counts sleep, too."""
 
     market: Market
     turn: TickClaim
-    asked_at: float
+    claimed_at: float
 
 
 class SharedTurns:
-    """The turns that a run has, of the markets that are due.
+    """The turns of one run.
 
-    `ask` does work with the history; it returns None, and tells why, where that cannot be had. `deadline` is
-    the run's; None: nothing is waited for.
+    `attempt` works with the history; it returns None, with a warning, if that fails. `deadline` is the run's;
+    None: the turns of other machines are not waited for.
     """
 
     def __init__(
@@ -49,83 +49,84 @@ class SharedTurns:
         report: Report,
         now: datetime,
         deadline: Deadline | None,
-        ask: Callable[[Market, Callable[[Store], bool]], bool | None],
+        attempt: Callable[[Market, Callable[[Store], bool]], bool | None],
     ) -> None:
         self._interval = timedelta(minutes=interval_minutes)
         self._report = report
         self._now = now
         self._deadline = deadline
-        self._ask = ask
-        self._taken: dict[str, _Taken] = {}
+        self._attempt = attempt
+        self._claimed: dict[str, _ClaimedTurn] = {}
 
-    def take(self, market: Market, verdict: MarketStatus, when_done: Callable[[Store], None]) -> bool:
-        """Return whether this machine is to draw a market; it is where no history can be asked.
+    def claim(self, market: Market, status: MarketStatus, when_done: Callable[[Store], None]) -> bool:
+        """Return whether this machine draws a market; it does if the history fails.
 
-        `when_done` is called where another machine has drawn it. A page that grows old while another
-        machine has the turn is an error in the report.
+        `when_done` is called if another machine has drawn it. It is an error in the report if the page gets
+        old while another machine has the turn.
         """
 
-        def take(store: Store) -> bool:
-            turn = store.claim_tick(market.name, self._slot(verdict))
-            if self._take(market, turn) or self._wait(market, verdict, turn):
+        def claim(store: Store) -> bool:
+            turn = store.claim_tick(market.name, self._slot(status))
+            if self._enter(market, turn) or self._wait(market, status, turn):
                 return True
             if turn.is_done:
                 when_done(store)
-            self._tell(market, verdict, turn)
+            self._report_other(market, status, turn)
             return False
 
-        return self._ask(market, take) is not False
+        return self._attempt(market, claim) is not False
 
     def confirm(self) -> None:
-        """Raise DeadlineError where a turn is not this machine's any more, as after the machine has slept."""
-        for taken in self._taken.values():
-            still = self._ask(taken.market, lambda _, taken=taken: taken.turn.renew())  # type: ignore[misc]
-            if still is None:  # without an answer, only a turn that cannot have ended yet is surely ours
-                still = _clock() - taken.asked_at < taken.turn.seconds
+        """Raise DeadlineError if a turn is no longer this machine's, as after the machine has slept."""
+        for claimed in self._claimed.values():
+            still = self._attempt(claimed.market, lambda _, claimed=claimed: claimed.turn.renew())  # type: ignore[misc]
+            if still is None:  # no answer: the turn is ours only if it cannot have ended yet
+                still = _clock() - claimed.claimed_at < claimed.turn.seconds
             if not still:
                 raise DeadlineError(
-                    f"{taken.market.name}: this machine slept, or was too slow, and another one may have "
+                    f"{claimed.market.name}: this machine slept, or was too slow, and another one may have "
                     "drawn the market meanwhile: nothing is published, and the next run tries again"
                 )
 
     def give_back(self, published: Collection[str]) -> None:
-        """Give all turns back: those of the markets `published` are done, the others free again."""
-        for name, (market, turn, _) in self._taken.items():
+        """Give all turns back: the turns of `published` markets are done, the others are free again."""
+        for name, (market, turn, _) in self._claimed.items():
             undone = None if name in published else HistoryError("not published")
             kind = type(undone) if undone else None
-            # What cannot be given back is told, and ends by itself.
-            self._ask(market, lambda _, t=turn, k=kind, e=undone: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
+            # A turn that cannot be given back is a warning, and ends by itself.
+            self._attempt(market, lambda _, t=turn, k=kind, e=undone: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
 
-    def _take(self, market: Market, turn: TickClaim) -> bool:
-        asked_at = _clock()
-        with stop.postpone():  # a turn that is taken and not noted would not be given back
+    def _enter(self, market: Market, turn: TickClaim) -> bool:
+        """Return whether the turn is this machine's now."""
+        claimed_at = _clock()
+        with stop.postpone():  # otherwise a signal could keep a turn from being given back
             if turn.__enter__():
-                self._taken[market.name] = _Taken(market, turn, asked_at)
+                self._claimed[market.name] = _ClaimedTurn(market, turn, claimed_at)
                 return True
         return False
 
-    def _wait(self, market: Market, verdict: MarketStatus, turn: TickClaim) -> bool:
-        """Try for a while to take the turn of a market whose page is late; return whether that went well.
+    def _wait(self, market: Market, status: MarketStatus, turn: TickClaim) -> bool:
+        """Wait for the turn of a market whose page is late; return whether this machine got it.
 
-        Else a machine that always comes first and always fails would keep all others from their turns.
+        Otherwise a machine that always claims first and always fails would stop all others.
         """
-        if self._deadline is None or not self._is_late(verdict, turn, LATE_INTERVALS):
+        if self._deadline is None or not self._is_late(status, turn, LATE_INTERVALS):
             return False
         until = self._deadline.remaining() - self._deadline.seconds * WAIT_SHARE
         while not turn.is_done and self._deadline.remaining() > until:
             time.sleep(PAUSE_SECONDS)
-            if self._take(market, turn):
+            if self._enter(market, turn):
                 return True
         return False
 
-    def _tell(self, market: Market, verdict: MarketStatus, turn: TickClaim) -> None:
+    def _report_other(self, market: Market, status: MarketStatus, turn: TickClaim) -> None:
         if turn.is_done:
             sentence = "another machine has drawn this tick"
         else:
             sentence = "another machine has the turn, or a run that was killed had it a moment ago"
         self._report.say(f"{market.name}: {sentence}")
         self._report.passed[market.name] = (ELSEWHERE, sentence)
-        if not self._is_late(verdict, turn, TROUBLE_INTERVALS):
+        if not self._is_late(status, turn, TROUBLE_INTERVALS):
             return
         zone = ZoneInfo(market.calendar.time_zone)
         since = f"since {turn.last_done_slot.astimezone(zone):%d %b %H:%M}" if turn.last_done_slot else "yet"
@@ -137,27 +138,27 @@ class SharedTurns:
         error.market = market.name
         self._report.errors.append(error)
 
-    def _is_late(self, verdict: MarketStatus, turn: TickClaim, intervals: float) -> bool:
-        """Whether ticks have been due for so many intervals, and none was done, this one neither."""
-        since = _due_since(verdict, self._now)
+    def _is_late(self, status: MarketStatus, turn: TickClaim, intervals: float) -> bool:
+        """Whether no page has come for so many intervals, though one was due in each."""
+        since = _due_since(status, self._now)
         if turn.is_done or since is None:
             return False
         last = max(since, turn.last_done_slot or since)
         return self._now - last > self._interval * intervals
 
-    def _slot(self, verdict: MarketStatus) -> datetime:
-        """Return when the tick was due: of a final there is one a session, so machines publish one."""
-        if verdict.phase is Phase.FINAL and verdict.session and verdict.session.settles:
-            return verdict.session.settles
+    def _slot(self, status: MarketStatus) -> datetime:
+        """Return the time of the turn. A session has one turn for its final, so one machine publishes it."""
+        if status.phase is Phase.FINAL and status.session and status.session.settles:
+            return status.session.settles
         return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % self._interval
 
 
-def _due_since(verdict: MarketStatus, now: datetime) -> datetime | None:
-    """Return since when each tick has been due; None where that is not known."""
-    session = verdict.session
+def _due_since(status: MarketStatus, now: datetime) -> datetime | None:
+    """Return since when a page has been due at each interval; None if that is not known."""
+    session = status.session
     if session is None:
         return None
-    if verdict.phase is Phase.FINAL:
+    if status.phase is Phase.FINAL:
         return session.settles
     since: datetime | None = None
     end: datetime | None = None
@@ -166,9 +167,9 @@ def _due_since(verdict: MarketStatus, now: datetime) -> datetime | None:
             break
         since = since if since and window.opens == end else window.opens  # an auction follows at once
         end = window.closes
-    return since if verdict.phase in (Phase.OPEN, Phase.AUCTION) else None
+    return since if status.phase in (Phase.OPEN, Phase.AUCTION) else None
 
 
 def _clock() -> float:
-    """Return seconds on a clock that never jumps, and that counts on while the machine sleeps if it can."""
+    """Return seconds of a clock that never jumps and, where there is one, counts sleep, too."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

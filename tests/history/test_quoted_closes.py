@@ -72,9 +72,9 @@ def test_closing_page_and_history_agree_on_an_ex_date(
     )
     (market,) = config.markets
     report = Report(say=lambda _: None)
-    with HistorySession(config, State(config.state_directory), report, FINAL) as chronicle:
-        known = chronicle.evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
-    (quote,) = ex_dates.correct_previous_closes(snapshot, known).quotes
+    with HistorySession(config, State(config.state_directory), report, FINAL) as history:
+        evidence = history.gather_evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
+    (quote,) = ex_dates.correct_previous_closes(snapshot, evidence).quotes
 
     assert (289.5, 289.5) == (quote.previous_close, bar.previous_close)
 

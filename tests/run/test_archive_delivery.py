@@ -279,9 +279,9 @@ def test_a_run_that_is_killed_while_it_publishes(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     market.run(OPEN)
-    publish = Archives.begin
+    save_days = Archives.save_days
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Archives, "begin", lambda self: (publish(self), killed()))
+        patch.setattr(Archives, "save_days", lambda self: (save_days(self), killed()))
         with pytest.raises(KeyboardInterrupt):
             market.run(FINAL)
     market.run(OPEN + DAY)

@@ -96,7 +96,7 @@ def take_history_away(market: Market, monkeypatch: pytest.MonkeyPatch) -> Callab
 def fill_disk(market: Market, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Leave less room than the history leaves to the state."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(history_session, "LEAST_ROOM_BYTES", 1 << 60)
+    patch.setattr(history_session, "LEAST_FREE_BYTES", 1 << 60)
     return patch.undo
 
 
@@ -285,7 +285,7 @@ def test_a_run_killed_before_it_told_its_final(
     market = Market(tmp_path, alerts=(MOVERS,))
     hooks.manner = "ok"
     with monkeypatch.context() as patch:
-        patch.setattr(FollowUp, "tell", killed)
+        patch.setattr(FollowUp, "send_alerts", killed)
         with pytest.raises(KeyboardInterrupt):
             market.run(FINAL)
     assert ([], "2026-09-17", ["alerts"]) == (symbols(hooks), market.memory.final_date, market.owed)

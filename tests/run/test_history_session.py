@@ -21,7 +21,7 @@ from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Change, Quote
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.run import one_run
-from heatmap.run.history_session import MOST_TOLD, HistorySession
+from heatmap.run.history_session import MOST_WARNINGS, HistorySession
 from heatmap.state.memory import State
 from heatmap.system import varint
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
@@ -174,7 +174,7 @@ def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(HistorySession, "keep", killed)
+        patched.setattr(HistorySession, "record", killed)
         one_run.run(config, now=FINAL)
     one_run.run(config, now=FINAL + FIVE)
 
@@ -403,7 +403,7 @@ def test_never_more_than_a_few_sentences_a_day(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Store, "encoded_ticks", fail)
     told = sum(len(one_run.run(config, now=OPEN + number * FIVE).warnings) for number in range(12))
 
-    assert MOST_TOLD == told
+    assert MOST_WARNINGS == told
 
 
 def test_figures_that_go_back_in_time_are_told(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from heatmap.market.calendar.session import Phase
 from heatmap.pages.archive import breadths, day_files, list_page, record, sharing, target_days
 from heatmap.pages.archive.day_files import PAGE_NAME
-from heatmap.pictures import wording
 from heatmap.pictures.context import DayLinks
 from heatmap.system import parts
 from heatmap.system.web_file import WebFile
@@ -89,7 +88,7 @@ class MarketArchive:
 
     @property
     def sessions(self) -> Sequence[ArchivedDay]:
-        """All sessions, the oldest first; after `draw_day`, with today's.
+        """All sessions, the oldest first; after `add_day`, with today's.
 
         A session has a page only if a target has the page or can get it.
         """
@@ -124,15 +123,23 @@ class MarketArchive:
         days = {**self._record.days, **breadths.read_breadths(bars, {*missing})}
         self._record = self._record._replace(days=days)
 
-    def draw_day(self, files: Iterable[WebFile], draw_page: Callable[[str, DayLinks], bytes]) -> None:
-        """Make the files of today's final from the market's `files`, which this run drew.
+    @property
+    def permanent_links(self) -> DayLinks | None:
+        """The links of today's permanent page, at the day's final; None if this run draws no such page.
 
-        `draw_page` returns the market's page with this title and these links. A day that a target has is not
-        drawn again, so all targets get the same.
+        A day that a target has is not drawn again, so all targets get the same.
         """
         today = self._session
         if today is None or not self.publishes_today or self._has_drawing(today):
-            return
+            return None
+        return DayLinks(self._previous_day(), today, has_feed=self.has_feed)
+
+    def add_day(self, page: bytes, files: Iterable[WebFile]) -> None:
+        """Add today: the permanent page with `permanent_links`, and the market's `files` beside it."""
+        today = self._session
+        if today is None:
+            message = "a day needs a session"
+            raise ValueError(message)
         root = f"{self.market.name}/"
         other_files = {
             name: file.content
@@ -141,8 +148,6 @@ class MarketArchive:
             and name != PAGE_NAME
             and not name.startswith(NOT_ARCHIVED)
         }
-        title = f"{self.market.title}, {wording.format_day(today)}"
-        page = draw_page(title, DayLinks(self._previous_day(), today, has_feed=self.has_feed))
         days = {**self._record.days, today: breadths.find_session_end(self._snapshot, today, self._now)}
         self._record = target_days.with_day(self._record._replace(days=days), today)
         self._loaded[today] = {**other_files, PAGE_NAME: page}

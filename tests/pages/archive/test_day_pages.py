@@ -382,17 +382,17 @@ def test_a_run_that_dies_before_it_is_done(
     """Before or after the archive's note: the next run does what is not noted, and nothing is lost."""
     market = Market(tmp_path)
     market.run(FINAL)
-    keep = FollowUp.keep
+    record_published = FollowUp.record_published
 
     def dies(self: FollowUp, *, is_page_out: bool) -> None:
         if when == "after":
-            keep(self, is_page_out=is_page_out)
+            record_published(self, is_page_out=is_page_out)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(FollowUp, "keep", dies)
+    monkeypatch.setattr(FollowUp, "record_published", dies)
     with pytest.raises(KeyboardInterrupt):
         market.run(FINAL + DAY)
-    monkeypatch.setattr(FollowUp, "keep", keep)
+    monkeypatch.setattr(FollowUp, "record_published", record_published)
     market.run(FINAL + DAY + timedelta(minutes=5))
 
     assert [date(2026, 9, 17), date(2026, 9, 18)] == sorted(days_of(market))
