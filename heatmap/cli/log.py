@@ -95,7 +95,7 @@ class Console:
             return
         came = "; ".join(map(_summary_line, outcomes)) or ("nothing was done" if code else "nothing to do")
         seconds = round(time.monotonic() - self._start, 2)
-        words = {outcome.market: outcome.word for outcome in outcomes}
+        words = {outcome.market: outcome.kind for outcome in outcomes}
         self._write(
             INFO,
             f"exit {code} after {seconds} s: {came}",
@@ -132,7 +132,7 @@ class Console:
 
 def _summary_line(outcome: RunOutcome) -> str:
     """Say what became of a market, in few words: an error has had its line."""
-    told = f"{outcome.market} {outcome.word}"
+    told = f"{outcome.market} {outcome.kind}"
     if outcome.is_good and outcome.as_of:
         told += f", {outcome.quotes} quotes as of {outcome.as_of:%H:%M:%S}"
     return f"{told} from {outcome.source}" if outcome.is_good and outcome.source else told

@@ -101,7 +101,7 @@ def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *,
     console.summary(report.exit_code, report.outcomes)
     given = str(arguments.config) if arguments.config else None
     is_asked = not interactive and arguments.market is None
-    if report.idle_until and is_asked and idle.is_place(given, str(config.state_directory)):
+    if report.idle_until and is_asked and idle.is_default_directory(given, str(config.state_directory)):
         idle.mark_idle(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 

@@ -89,9 +89,9 @@ def _find_foreign_files(config: Config) -> Iterator[str]:
             )
     note = directory / idle.FILE_NAME
     given = str(config.path) if config.path else None
-    is_note = not idle.is_place(given, str(directory))  # elsewhere none is written
+    is_note = not idle.is_default_directory(given, str(directory))  # elsewhere none is written
     with suppress(OSError):
-        is_note = is_note or idle.is_note(str(note))
+        is_note = is_note or idle.is_marker(str(note))
     if not is_note:
         yield f"{note} is not of this program: runs outside market hours take longer. Move it away"
     from heatmap.pictures import compiled_templates

@@ -132,7 +132,7 @@ def _assess_installation(
         kept = [*kept, *(killed for killed in run_log.outcomes_of_killed(mark) if killed.at not in known)]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
-    if mark and any(now - began > limit for began in mark.began.values()):
+    if mark and any(now - began > limit for began in mark.started_at.values()):
         sentence = (
             f"process {mark.pid} holds the lock long after its deadline, so no other run can start: "
             f"end it (kill {mark.pid})"
@@ -176,7 +176,7 @@ def _market_as_json(
             {
                 "at": _iso(each.at),
                 "exit_code": each.code,
-                "outcome": each.word,
+                "outcome": each.kind,
                 "sentence": each.sentence,
                 "source": each.source,
                 "quotes": each.quotes,

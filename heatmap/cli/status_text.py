@@ -55,7 +55,7 @@ def print_market(
     print(f"\n{market.name}")
     print(f"  page       {_describe_page(found, zone, now)}")
     last, good = found.last, found.last_good
-    told = f"{shown(last.at, zone)}, {_format_age(now - last.at)}: {last.word}" if last else "none is known"
+    told = f"{shown(last.at, zone)}, {_format_age(now - last.at)}: {last.kind}" if last else "none is known"
     print(f"  last tick  {told}")
     if good and good is not last:
         print(f"  last good  {shown(good.at, zone)}, {_format_age(now - good.at)}")
@@ -109,7 +109,7 @@ def _run_lines(ended: Sequence[RunOutcome], zone: ZoneInfo) -> list[str]:
     """Return one line for each run, or for each stretch of runs of a day that ended alike."""
     lines = []
     for (day, word, sentence), group in groupby(
-        ended, key=lambda each: (each.at.astimezone(zone).date(), each.word, each.sentence)
+        ended, key=lambda each: (each.at.astimezone(zone).date(), each.kind, each.sentence)
     ):
         alike = list(group)
         first, last = (f"{each.at.astimezone(zone):%H:%M}" for each in (alike[0], alike[-1]))

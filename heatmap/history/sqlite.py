@@ -155,7 +155,7 @@ class Sqlite:
             size = os.stat(self._path).st_size
         except FileNotFoundError:
             return False
-        return size == 0 and cache.is_cache_name(self._path.parent)
+        return size == 0 and cache.has_files(self._path.parent)
 
     def _compact(self) -> None:
         connection = self._opened()

@@ -199,7 +199,7 @@ class Upload:
             raise PublishError(f"{self.target.name}: {error}: the next run tries again") from None
         faults: tuple[type[BaseException], ...] = (DeadlineError, *connection.faults)
         try:
-            with self.deadline.interrupting(connection.abort):
+            with self.deadline.abort_at_deadline(connection.abort):
                 connection.open()
                 return action(connection)
         except (DamagedError, CannotReplace) as error:

@@ -99,7 +99,7 @@ def complete_alone(
     deadline = Deadline(config.deadline_seconds)
     with ExitStack() as stack:
         if give_up:
-            stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).interrupting(give_up))
+            stack.enter_context(Deadline(config.deadline_seconds + GRACE_SECONDS).abort_at_deadline(give_up))
         stack.enter_context(resource_errors.translating_resource_errors())
         try:
             stack.enter_context(lock(config.state_directory))

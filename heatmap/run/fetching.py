@@ -106,7 +106,7 @@ class Fetcher:
             if open_until and self._respects_cooldown:
                 local = open_until.astimezone(ZoneInfo(market.calendar.time_zone))
                 cooldowns.append(f"{named.label} until {local:%H:%M %Z}")
-                self._say(f"{market.name}: leaving {cooldowns[-1]}: {blocks.in_a_row} blocks in a row")
+                self._say(f"{market.name}: leaving {cooldowns[-1]}: {blocks.consecutive} blocks in a row")
                 continue
             self._say(f"{market.name}: asking {named.label}")
             share = (until - monotonic()) / (1 + len(sources))

@@ -163,15 +163,15 @@ def _missed(
 
 def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldown]) -> Issue | None:
     """Return that the last tick failed; ticks that asked nothing, since all sources rest, mend nothing."""
-    last = next((outcome for outcome in reversed(ended) if outcome.word != RESTING), None)
+    last = next((outcome for outcome in reversed(ended) if outcome.kind != RESTING), None)
     if last is None or last.code == EXIT_OK:
         return None
     zone = ZoneInfo(market.calendar.time_zone)
     times = 0
     for outcome in reversed(ended):
-        if outcome.code == EXIT_OK and outcome.word != RESTING:
+        if outcome.code == EXIT_OK and outcome.kind != RESTING:
             break
-        times += outcome.word != RESTING
+        times += outcome.kind != RESTING
     before = "one" if times == 2 else f"{times - 1}"
     how_often = f", as the {before} before it" if times > 1 else ""
     rest = "".join(
@@ -179,12 +179,12 @@ def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldow
         for each in rests
     )
     sentence = last.sentence or "see what it wrote to cron's mail or the log"
-    return Issue(f"the last tick failed ({last.word}{how_often}): {sentence}{rest}", last.code)
+    return Issue(f"the last tick failed ({last.kind}{how_often}): {sentence}{rest}", last.code)
 
 
 def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
     """Return that the source contradicts the calendar, as on a holiday that was announced late."""
-    if last is None or last.word != SourcePassed.kind:
+    if last is None or last.kind != SourcePassed.kind:
         return None
     if status.phase is Phase.UNKNOWN and status.past_calendar:
         return Issue(f"{last.sentence}: that is right on a holiday, which a presumed calendar does not know")
@@ -201,7 +201,7 @@ def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
 def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: datetime) -> Issue | None:
     """Return that ticks came and did not fail, and yet the last session has no closing page."""
     due = last_due(market.calendar, now)
-    if due is None or last is None or last.word != SourcePassed.kind:
+    if due is None or last is None or last.kind != SourcePassed.kind:
         return None
     moment, session = due
     if session is None or moment != session.settles or last.at < moment:
@@ -264,7 +264,7 @@ def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Cooldown, ...
     for label, blocks in circuit_breaker.from_plain(memory.sources).items():
         until = circuit_breaker.open_until(blocks, config.interval_minutes, now)
         if until:
-            found.append(Cooldown(label, until, blocks.in_a_row))
+            found.append(Cooldown(label, until, blocks.consecutive))
     return tuple(found)
 
 

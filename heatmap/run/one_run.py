@@ -82,7 +82,7 @@ def run(
     with ExitStack() as stack:
         if give_up:
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
-            stack.enter_context(last_resort.interrupting(lambda: monitor.record_hang(give_up)))
+            stack.enter_context(last_resort.abort_at_deadline(lambda: monitor.record_hang(give_up)))
         stack.enter_context(monitor)
         stack.enter_context(resource_errors.translating_resource_errors())
         _require_usable_target(config)

@@ -1,1 +1,1 @@
-"""What is remembered between runs, in the state directory."""
+"""The files of the state directory: memory, run log, caches, lock."""

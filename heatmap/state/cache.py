@@ -1,6 +1,6 @@
-"""What is worked out once and kept between ticks, in a file each of the state directory.
+"""Results that are computed once and kept between runs, each in a file of the state directory.
 
-It holds nothing that could not be worked out again: what is missing, damaged or of something else is None.
+Each of them can be computed again. A file that is missing, damaged or has another key reads as None.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".kept"
-FORMAT = 4  # to be raised with any change to what is kept
+FORMAT = 4  # raise it with any change of the content
 
 
 def summary_name(market: str) -> str:
-    """Return the file name of a market's digest."""
+    """Return the file name of a market's summary of its history."""
     return f"digest-{_file_name(market)}"
 
 
 def replay_track_name(market: str) -> str:
-    """Return the file name of a market's tape."""
+    """Return the file name of a market's replay track."""
     return f"tape-{_file_name(market)}"
 
 
-def is_cache_name(directory: Path) -> bool:
-    """Whether anything is kept of a history in this directory."""
+def has_files(directory: Path) -> bool:
+    """Whether this directory has any file of the cache."""
     return any(directory.glob(f"*{SUFFIX}"))
 
 
 def read(path: Path, key: object) -> Any:  # noqa: ANN401 -- as JSON has it
-    """Return what was kept at `path` under this key by this very version of the program; else None."""
-    found = _read(path)
-    return found[1] if found and found[0] == as_read(key) else None
+    """Return the value at `path`, if this version of the program wrote it with this key; else None."""
+    entry = _read(path)
+    return entry[1] if entry and entry[0] == as_read(key) else None
 
 
 def read_any(path: Path) -> Any:  # noqa: ANN401 -- as JSON has it
-    """Return what was last kept at `path` by this version of the program, under whatever key; else None."""
-    found = _read(path)
-    return found[1] if found else None
+    """Return the value at `path`, if this version of the program wrote it, with any key; else None."""
+    entry = _read(path)
+    return entry[1] if entry else None
 
 
-def write(path: Path, key: object, kept: object) -> None:
-    """Keep a value that JSON can hold; where that cannot be, whoever reads works it out again."""
-    text = json.dumps([FORMAT, __version__, key, kept], separators=(",", ":")).encode()
+def write(path: Path, key: object, value: object) -> None:
+    """Write a value that JSON can hold. If it cannot be written, a later run computes it again."""
+    text = json.dumps([FORMAT, __version__, key, value], separators=(",", ":")).encode()
     with suppress(OSError):
         files.write(path, b"%d\n%s" % (crc32(text), text), to_disk=False, make_folder=False)
 
@@ -59,15 +59,15 @@ def _file_name(market: str) -> str:
 
 
 def _read(path: Path) -> tuple[Any, Any] | None:
-    """Return key and value of a file that is whole and of this version of the program; else None."""
+    """Return the key and the value of a file that is whole and of this version of the program; else None."""
     with suppress(OSError, ValueError, TypeError, RecursionError):
         checksum, _, text = files.read(path, limits.CACHE_BYTES).partition(b"\n")
         if int(checksum) == crc32(text):
-            *kind, key, kept = json.loads(text)
-            return (key, kept) if kind == [FORMAT, __version__] else None
+            *kind, key, value = json.loads(text)
+            return (key, value) if kind == [FORMAT, __version__] else None
     return None
 
 
 def as_read(value: object) -> Any:  # noqa: ANN401 -- as JSON has it
-    """Return a value as it comes back: of lists where it had tuples."""
+    """Return a value as `read` returns it: with lists in place of tuples."""
     return json.loads(json.dumps(value))

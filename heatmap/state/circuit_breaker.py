@@ -1,4 +1,4 @@
-"""How long a source that blocks is left alone, so that a ban is not prolonged. Pure."""
+"""The circuit breaker: how long a source that blocks is left alone, so that no ban is prolonged. Pure."""
 
 from __future__ import annotations
 
@@ -10,81 +10,85 @@ from heatmap.errors import SourceBlocked, SourceError, SourceNonsense, SourceOve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BLOCKS = 3  # in a row: then it opens
-LONGEST_REST_SECONDS = 60 * 60.0
-LONGEST_WISH_SECONDS = 6 * 60 * 60.0  # of what a server asks for with Retry-After
+BLOCKS = 3  # this many in a row open the breaker
+LONGEST_COOLDOWN_SECONDS = 60 * 60.0
+LONGEST_RETRY_AFTER_SECONDS = 6 * 60 * 60.0  # the most of a Retry-After that counts
 
 
 class BlockRecord(NamedTuple):
-    """What is remembered of one source: how many blocks there were in a row, and the last of them."""
+    """The blocks of one source: how many in a row, and the last of them."""
 
-    in_a_row: int = 0
+    consecutive: int = 0
     last_at: str | None = None  # ISO, aware; None: there was none
-    wish_seconds: float | None = None  # for how long the last one asked to be left alone; None: it did not
+    retry_after_seconds: float | None = None  # the Retry-After of the last block; None: it had none
 
 
 NONE = BlockRecord()
+KEYS = ("in_a_row", "last_at", "wish_seconds")  # of the fields, in the state file
 
 
-def record_attempt(blocks: BlockRecord, error: SourceError | None, now: datetime) -> BlockRecord:
-    """Return what to remember of a source that was asked at `now`: `error` is what it came to, None: quotes.
+def record_attempt(record: BlockRecord, error: SourceError | None, now: datetime) -> BlockRecord:
+    """Return the record after a fetch at `now`. `error` is the fetch's error; None: it gave quotes.
 
-    Whoever answers, with whatever nonsense, does not block. Trouble on the way proves neither.
+    A source that answers, even with nonsense, does not block. A network fault changes nothing.
     """
     if isinstance(error, SourceOverloaded):
-        wish = error.retry_after_seconds
-        if wish is None:
-            return blocks
-        return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat(), wish)
+        seconds = error.retry_after_seconds
+        if seconds is None:
+            return record
+        return BlockRecord(record.consecutive + 1, now.astimezone(UTC).isoformat(), seconds)
     if isinstance(error, SourceBlocked):
-        return BlockRecord(blocks.in_a_row + 1, now.astimezone(UTC).isoformat())
+        return BlockRecord(record.consecutive + 1, now.astimezone(UTC).isoformat())
     if error is None or isinstance(error, (SourceNonsense, SourcePassed)) or error.kind == "gated":
         return NONE
-    return blocks
+    return record
 
 
-def rest_seconds(blocks: BlockRecord, interval_minutes: int) -> float:
-    """Return how long the source rests after its last block, 0 while there are too few of them.
+def cooldown_seconds(record: BlockRecord, interval_minutes: int) -> float:
+    """Return how long the breaker stays open after the last block; 0 as long as there are too few blocks.
 
-    Twice the interval, doubled with each further block up to an hour; or what the server asks for, up to
-    six hours. Never less than the interval, since nothing is asked in between.
+    It is twice the interval, doubled with each further block, up to an hour; or the server's Retry-After, up
+    to six hours. It is never less than the interval, since there is no run in between.
     """
-    if blocks.in_a_row < BLOCKS:
+    if record.consecutive < BLOCKS:
         return 0.0
-    if blocks.wish_seconds is not None and blocks.wish_seconds > 0:
-        return min(blocks.wish_seconds, LONGEST_WISH_SECONDS)
-    doubled = 2.0 * interval_minutes * 60 * 2.0 ** min(blocks.in_a_row - BLOCKS, 10)
-    return min(doubled, max(LONGEST_REST_SECONDS, interval_minutes * 60.0))
+    if record.retry_after_seconds is not None and record.retry_after_seconds > 0:
+        return min(record.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS)
+    doubled = 2.0 * interval_minutes * 60 * 2.0 ** min(record.consecutive - BLOCKS, 10)
+    return min(doubled, max(LONGEST_COOLDOWN_SECONDS, interval_minutes * 60.0))
 
 
-def open_until(blocks: BlockRecord, interval_minutes: int, now: datetime) -> datetime | None:
-    """Return until when the source rests, in UTC; None where it may be asked at `now`.
+def open_until(record: BlockRecord, interval_minutes: int, now: datetime) -> datetime | None:
+    """Return until when the breaker is open, in UTC; None if the source may be fetched at `now`.
 
-    A block that is still to come was noted by a clock that has jumped since: it counts for nothing, or a
-    rest could outlast its own length.
+    A block in the future was recorded by a clock that has jumped since. It does not count: otherwise the
+    breaker could stay open for longer than any cooldown.
     """
-    if blocks.last_at is None:
+    if record.last_at is None:
         return None
-    blocked_at = datetime.fromisoformat(blocks.last_at)
-    until = blocked_at + timedelta(seconds=rest_seconds(blocks, interval_minutes))
+    blocked_at = datetime.fromisoformat(record.last_at)
+    until = blocked_at + timedelta(seconds=cooldown_seconds(record, interval_minutes))
     return until if blocked_at <= now < until else None
 
 
 def to_plain(sources: Mapping[str, BlockRecord]) -> dict[str, dict[str, object]]:
-    """Return what is remembered of some sources, by their labels, as the state keeps it."""
-    return {label: blocks._asdict() for label, blocks in sorted(sources.items())}
+    """Return the records of sources, by their labels, as the state file has them."""
+    return {label: dict(zip(KEYS, record, strict=True)) for label, record in sorted(sources.items())}
 
 
-def from_plain(kept: object) -> dict[str, BlockRecord]:
-    """Return what `to_plain` made; without what cannot be used: at the worst a request too many follows."""
-    found: dict[str, BlockRecord] = {}
-    for label, values in kept.items() if isinstance(kept, dict) else ():
+def from_plain(document: object) -> dict[str, BlockRecord]:
+    """Return the records that `to_plain` wrote.
+
+    Records that cannot be used are left out: at the worst, one request too many follows.
+    """
+    records: dict[str, BlockRecord] = {}
+    for label, values in document.items() if isinstance(document, dict) else ():
         try:
-            in_a_row, last_at, wish = (values.get(name) for name in BlockRecord._fields)
+            consecutive, last_at, seconds = (values.get(key) for key in KEYS)
             is_aware = datetime.fromisoformat(last_at).utcoffset() is not None
-            is_wish = wish is None or (type(wish) in (int, float) and wish >= 0)
-            if is_aware and is_wish and type(in_a_row) is int and in_a_row > 0:
-                found[str(label)] = BlockRecord(in_a_row, last_at, wish)
+            is_duration = seconds is None or (type(seconds) in (int, float) and seconds >= 0)
+            if is_aware and is_duration and type(consecutive) is int and consecutive > 0:
+                records[str(label)] = BlockRecord(consecutive, last_at, seconds)
         except (AttributeError, TypeError, ValueError):
             continue
-    return found
+    return records

@@ -1,4 +1,4 @@
-"""Which files in the state directory are this program's, by their names. Nothing else there is touched."""
+"""Which files in the state directory are this program's, by their names. Other files are never touched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SOURCES = "sources"  # the folder that has a folder for each source
+SOURCES = "sources"  # it has a folder for each source
 FOLDERS = ("last", SOURCES, "compiled-templates")
 
 _MARKET = r"[a-z0-9][a-z0-9-]*"
@@ -21,7 +21,7 @@ _OURS = re.compile(
     rf"|(?:archive|digest|tape)-{_MARKET}\..*|holidays-[\w.-]+\.toml|\.heatmap-.*"
 )
 _TEMPORARY = re.compile(r"\.heatmap-.+\.(\d{1,9})\.tmp")
-# How versions before 0.3 named them, by folder; and what a killed run leaves that tried for room on the disk.
+# Names of temporary files that versions before 0.3 wrote, by folder.
 _FORMER = {
     "": re.compile(
         rf"(?:(?:state|alerts|archive-{_MARKET})\.json|archive-{_MARKET}\.html|outcomes\.jsonl|nap"
@@ -35,7 +35,7 @@ _FORMER = {
 
 
 def find_foreign(directory: Path) -> list[str]:
-    """Return the names in the state directory that this program does not give, sorted. Raises OSError."""
+    """Return the names in the state directory that are not this program's, sorted. Raises OSError."""
     return sorted(
         name
         for name in os.listdir(directory)
@@ -46,24 +46,24 @@ def find_foreign(directory: Path) -> list[str]:
 def remove_temporary(directory: Path) -> None:
     """Remove the temporary files that killed runs left behind, and the caches of versions before 0.3.
 
-    A file is removed if this program gives such a name in that folder, and if the process whose number is
-    in the name has ended. Symbolic links are not followed. Files that cannot be removed stay.
+    A file is removed if its name is one that this program gives in that folder, and if the process whose
+    number is in the name has ended. Symbolic links are not followed. Files that cannot be removed stay.
     """
     for folder, former in _folders(directory):
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                found = _TEMPORARY.fullmatch(entry.name) or (former and former.fullmatch(entry.name))
+                match = _TEMPORARY.fullmatch(entry.name) or (former and former.fullmatch(entry.name))
                 if (
-                    found
+                    match
                     and entry.is_file(follow_symlinks=False)
-                    and not _is_running(found[found.lastindex or 0])
+                    and not _is_running(match[match.lastindex or 0])
                 ):
                     with suppress(OSError):
                         os.unlink(entry.path)
 
 
 def _folders(directory: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
-    """Yield each folder of this program's, and how earlier versions named temporary files in it."""
+    """Yield each folder of this program, and the pattern of earlier versions' temporary names in it."""
     yield str(directory), _FORMER[""]
     for name in FOLDERS:
         folder = os.path.join(directory, name)
@@ -78,7 +78,7 @@ def _folders(directory: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
 
 
 def _is_running(process: str) -> bool:
-    """Whether another process has this number; False for words that are no number."""
+    """Whether another process has this number; False for a text that is no number."""
     if not process.isdigit() or int(process) == os.getpid():
         return False
     try:

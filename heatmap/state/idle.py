@@ -1,9 +1,9 @@
-"""Lets a tick leave before it has read anything: until when nothing can be due, as the last tick found.
+"""The idle marker: until when nothing is due. A run that finds it valid ends before it reads anything else.
 
-Three of four ticks find the market closed, and reading the configuration and the calendar is all their
-cost. A note in the state directory tells for how long that stays so and which files it follows from; if
-one of them has changed, the note counts for nothing. It is only kept in the default place, `state` beside
-the configuration, for no other can be found without reading.
+Three of four runs find the market closed. Nearly all their cost is reading the configuration and the
+calendar. The marker is a file in the state directory. It has the time until which nothing is due, and the
+files that this depends on. If one of these files has changed, the marker is not valid. It is only in the
+default state directory, `state` beside the configuration: no other is known without reading that.
 """
 
 from __future__ import annotations
@@ -21,53 +21,53 @@ if TYPE_CHECKING:
 STATE_DIRECTORY = "state"
 CONFIGURATION = "heatmap.toml"
 FILE_NAME = "nap"
-MOST_BYTES = 64 * 1024  # of a note: each line is a path of this machine
-OPTIONS = {"--config", "--now", "--log-format"}  # that a plain run may have
+MOST_BYTES = 64 * 1024  # of a marker: each line is a path of this machine
+OPTIONS = {"--config", "--now", "--log-format"}  # a run with others reads the configuration
 
 
 def is_idle(argv: Sequence[str]) -> bool:
-    """Whether the command line asks for a plain run, at a time for which a note holds. Never raises."""
+    """Whether this is a plain run, and a valid marker says that nothing is due. Never raises."""
     options = dict(zip(argv[1::2], argv[2::2], strict=False))
     if argv[:1] != ["run"] or len(argv) % 2 == 0 or not options.keys() <= OPTIONS:
         return False
     if len(options) != len(argv) // 2 or sys.stdout is None or sys.stdout.isatty():
-        return False  # a run on a terminal tells what it finds
+        return False  # a run on a terminal prints what it finds
     try:
-        text = os.fsdecode(_read(_note(options.get("--config"))))
-        version, path, since, until, *marks = text.splitlines()
+        text = os.fsdecode(_read(_marker_path(options.get("--config"))))
+        version, path, since, until, *stamps = text.splitlines()
         now = _seconds(options.get("--now"))
         return (
             version == __version__
             and path == _path(options.get("--config"))
             and float(since) <= now < float(until)
-            and all(_mark(line.partition(" ")[2]) == line for line in marks)
+            and all(_stamp(line.partition(" ")[2]) == line for line in stamps)
         )
     except (OSError, ValueError):
         return False
 
 
 def mark_idle(config: str | None, since: float, until: float, paths: Iterable[str]) -> None:
-    """Note that nothing is due from `since` to `until` (seconds since 1970) while `paths` stay as they are.
+    """Write a marker: nothing is due from `since` to `until` (seconds since 1970), if `paths` stay unchanged.
 
-    `config` is the path given on the command line; None where there was none. What cannot be noted is not,
-    and another program's file of that name stays: the next tick then looks for itself.
+    `config` is the path on the command line; None: there was none. If the marker cannot be written, or
+    another program's file has its name, there is none, and the next run reads everything.
     """
-    path = _note(config)
-    lines = [__version__, _path(config), repr(since), repr(until), *map(_mark, paths)]
+    path = _marker_path(config)
+    lines = [__version__, _path(config), repr(since), repr(until), *map(_stamp, paths)]
     try:
-        if is_note(path):
+        if is_marker(path):
             files.write(path, os.fsencode("\n".join(lines)), to_disk=False, make_folder=False)
     except OSError:
         return
 
 
-def is_place(config: str | None, state_directory: str) -> bool:
-    """Whether a note of this configuration lies in the state directory: a folder `state` may be another's."""
-    return os.path.abspath(state_directory) == os.path.dirname(_note(config))
+def is_default_directory(config: str | None, state_directory: str) -> bool:
+    """Whether a state directory is the default one of this configuration. Only there a marker is written."""
+    return os.path.abspath(state_directory) == os.path.dirname(_marker_path(config))
 
 
-def is_note(path: str) -> bool:
-    """Whether a note may be put there: there is one, an empty file or nothing. Raises OSError."""
+def is_marker(path: str) -> bool:
+    """Whether a marker may be written to `path`: it is a marker, an empty file or missing. Raises OSError."""
     try:
         lines = _read(path).strip(b"\0").split(b"\n")  # a power cut may leave zeros
     except FileNotFoundError:
@@ -77,12 +77,12 @@ def is_note(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """Return what a file holds, up to MOST_BYTES. Raises OSError, also for what is no file."""
+    """Return the content of a file, up to MOST_BYTES. Raises OSError, also for a folder or a pipe."""
     with files.open_regular(path) as file:
         return file.read(MOST_BYTES)
 
 
-def _note(config: str | None) -> str:
+def _marker_path(config: str | None) -> str:
     return os.path.join(os.path.dirname(_path(config)), STATE_DIRECTORY, FILE_NAME)
 
 
@@ -90,13 +90,13 @@ def _path(config: str | None) -> str:
     return os.path.abspath(config or CONFIGURATION)
 
 
-def _mark(path: str) -> str:
-    """Return what a file looks like from outside, before its path."""
+def _stamp(path: str) -> str:
+    """Return the time, size and inode of a file, and its path. They change when the file changes."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return f"- {path}"
-    return f"{found.st_mtime_ns}:{found.st_size}:{found.st_ino} {path}"
+    return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino} {path}"
 
 
 def _seconds(now: str | None) -> float:

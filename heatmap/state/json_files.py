@@ -1,4 +1,4 @@
-"""Small JSON documents of the state directory: read whole or set aside, written whole or not at all."""
+"""Small JSON documents in the state directory, written whole or not at all. Damaged ones are set aside."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-LAST_VERSION = 999_999  # that is believed: it becomes part of a file's name
+LAST_VERSION = 999_999  # the highest that is believed: it becomes part of a file's name
 DIRECTORY_MODE = 0o700
-HEAD_BYTES = 256  # in which a document's first keys are
-MOST_ASIDE = 9  # files of one name that are set aside beside each other
-CHECKSUM = "crc32"  # the key of a document's checksum, where it has one
+HEAD_BYTES = 256  # the first keys of a document are in them
+MOST_ASIDE = 9  # how many files of one name are set aside beside each other
+CHECKSUM = "crc32"  # the key of a document's checksum, if it has one
 
 _HEAD = re.compile(rb'\{\s*"version":\s*\d+,\s*"([a-z_]+)":')  # how `save` begins a document
 _T = TypeVar("_T")
 
 
 class ForeignError(OSError):
-    """Another program's file has the name of one of ours: it is neither read nor replaced."""
+    """Another program's file has the name of a file of this program. It is neither read nor replaced."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(errno.EEXIST, "it belongs to another program: move it away", str(path))
@@ -35,29 +35,30 @@ class ForeignError(OSError):
 def load(
     path: Path,
     version: int,
-    made: Callable[[Any], _T],
+    parse: Callable[[Any], _T],
     warn: Callable[[str], None],
     key: str | None = None,
 ) -> _T | None:
-    """Return what `made` makes of a document; None where there is none that can be used.
+    """Return what `parse` returns for a document; None if there is no usable document.
 
-    `made` may raise whatever comes of reading a document of another shape. A damaged document, and one of
-    a version above `version`, is renamed, never deleted, and `warn` is called with a sentence. A document
-    of an earlier version, or of none, is `made`'s to understand. `key` is one that each document of this
-    kind has. Raises OSError where it cannot be read, and ForeignError for whole JSON that lacks the key.
+    `parse` may raise what reading a document of another shape raises. It must understand documents of earlier
+    versions, and those without a version. A damaged document, and one of a version above `version`, is
+    renamed, never deleted, and `warn` gets a sentence about it. `key` is a key that each document of this
+    kind has. Raises OSError if the file cannot be read, and ForeignError for whole JSON without the key.
     """
     try:
-        document = refuse_changed(json.loads(_content(path)))
+        document = refuse_changed(json.loads(_read(path)))
         if key and _is_foreign(document, {key}):
             raise ForeignError(path)
-        found = document.get("version", version)
-        if not found > version:
-            return made(document)
-        if found > LAST_VERSION:
-            raise ValueError(found)
-        aside = find_free_name(path, f"version-{int(found)}")
+        document_version = document.get("version", version)
+        if not document_version > version:
+            return parse(document)
+        if document_version > LAST_VERSION:
+            raise ValueError(document_version)
+        number = int(document_version)
+        aside = find_free_name(path, f"version-{number}")
         sentence = (
-            f"{path} is of a newer version of this program (it says {int(found)}, this one knows {version}) "
+            f"{path} is of a newer version of this program (it says {number}, this one knows {version}) "
             f"and was set aside as {aside.name}: to have it back, install the newer one and rename the file"
         )
     except FileNotFoundError:
@@ -65,14 +66,14 @@ def load(
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         aside = find_free_name(path, "damaged")
         sentence = f"{path} was damaged and set aside as {aside.name}: what it remembered is forgotten"
-    with suppress(FileNotFoundError):  # another run has done it
+    with suppress(FileNotFoundError):  # another run has renamed it
         path.replace(aside)
     warn(sentence)
     return None
 
 
-def _content(path: Path) -> str:
-    """Return a document's text. Raises OSError, and ValueError for more than any document of ours has."""
+def _read(path: Path) -> str:
+    """Return a document's text. Raises OSError, and ValueError if it is longer than any of this program."""
     try:
         return files.read(path, limits.DOCUMENT_BYTES).decode("utf-8")
     except OSError as error:
@@ -84,10 +85,10 @@ def _content(path: Path) -> str:
 def save(
     path: Path, version: int, content: Mapping[str, Any], *, indent: int | None = None, checked: bool = False
 ) -> None:
-    """Write a document; half a letter, which UTF-8 lacks, becomes "?".
+    """Write a document. Half a surrogate pair, which UTF-8 cannot encode, becomes "?".
 
-    `checked` adds a checksum, so that a later `load` finds one changed bit: for what comes before visitors.
-    Raises OSError, and ForeignError if another program's document stands there: one without keys of ours.
+    `checked` adds a checksum, by which `load` finds a single changed bit: for content that visitors see.
+    Raises OSError, and ForeignError if the file is another program's: a document without any of these keys.
     """
     _refuse_foreign(path, content)
     document = {"version": version, **content}
@@ -99,14 +100,14 @@ def save(
 
 
 def refuse_changed(document: Any) -> Any:  # noqa: ANN401 -- as JSON has it
-    """Return a document as it was given to `save`. Raises ValueError where its checksum is of another text.
+    """Return a document without its checksum. Raises ValueError if the checksum is wrong.
 
-    One without a checksum, as versions before 0.3 wrote all of them, is believed.
+    A document without a checksum is believed: versions before 0.3 wrote none.
     """
     if isinstance(document, dict) and CHECKSUM in document:
-        noted = document.pop(CHECKSUM)
-        if noted != _checksum(document):
-            raise ValueError(noted)
+        checksum = document.pop(CHECKSUM)
+        if checksum != _checksum(document):
+            raise ValueError(checksum)
     return document
 
 
@@ -118,20 +119,20 @@ def _checksum(document: Mapping[str, Any]) -> int:
 
 
 def seal(content: bytes) -> bytes:
-    """Return content behind a checksum of it (SHA-256, in hexadecimal, and a line end)."""
+    """Return the checksum of a content (SHA-256, in hexadecimal), a line end, and the content."""
     from hashlib import sha256
 
     return sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def unseal(sealed: bytes) -> bytes | None:
-    """Return the content that `seal` was given; None if it is not whole."""
+    """Return the content that `seal` got; None if it is not whole."""
     content = sealed.partition(b"\n")[2]
     return content if seal(content) == sealed else None
 
 
 def find_free_name(path: Path, why: str) -> Path:
-    """Return where to set a file aside. After MOST_ASIDE files the last one is replaced."""
+    """Return the name to set a file aside under. The last of MOST_ASIDE names is used again and again."""
     aside = path.with_suffix(f".{why}{path.suffix}")
     for number in range(2, MOST_ASIDE + 1):
         if not os.path.lexists(aside):
@@ -141,21 +142,21 @@ def find_free_name(path: Path, why: str) -> Path:
 
 
 def make_state_directory(directory: Path) -> None:
-    """Make the state directory, for this user alone. One that is there keeps its mode. Raises OSError.
+    """Make the state directory, for this user alone. An existing one keeps its mode. Raises OSError.
 
-    Folders in it get the usual mode, so that a group may share a directory that is open to it; folders above
-    it, too, for other things may stand there.
+    Folders in it get the usual mode, so that a group can share a directory that is open to it. Folders above
+    it get the usual mode, too: they may hold other things.
     """
     directory.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
 
 
 def _refuse_foreign(path: Path, keys: Collection[str]) -> None:
-    """Raise ForeignError for whole JSON with none of these keys, OSError where it cannot be read."""
+    """Raise ForeignError for whole JSON with none of these keys, and OSError if it cannot be read."""
     try:
         with files.open_regular(path) as file:
             head = file.read(HEAD_BYTES)
-            found = _HEAD.match(head)
-            if found and found[1].decode() in keys:  # the usual case, without reading it all
+            first_key = _HEAD.match(head)
+            if first_key and first_key[1].decode() in keys:  # the usual case, without reading the whole file
                 return
             document = json.loads(head + file.read(limits.DOCUMENT_BYTES))
     except FileNotFoundError:
@@ -167,7 +168,7 @@ def _refuse_foreign(path: Path, keys: Collection[str]) -> None:
 
 
 def _is_foreign(document: Any, keys: Collection[str]) -> bool:  # noqa: ANN401 -- whatever JSON holds
-    """Whether a whole document is of another program. An empty one is not: nothing in it can be lost."""
+    """Whether a whole document is another program's. An empty one is not: it has nothing to lose."""
     if isinstance(document, dict):
         return bool(document) and document.keys().isdisjoint(keys)
     return bool(document)

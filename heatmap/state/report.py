@@ -1,4 +1,4 @@
-"""What a run did: filled as it goes on, read by whoever tells of it."""
+"""The report of a run: filled during the run, and read by what logs, monitors and prints it."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
 
 @dataclass
 class Report:
-    """What a run did, in the order it happened: one sentence each, and the errors among them."""
+    """The report of a run. Lists are in the order in which things happened."""
 
     say: Callable[[str], None]  # called with each sentence as it happens
     errors: list[BaseException] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)  # for stderr, too, but no failure
-    notes: list[str] = field(default_factory=list)  # what was said that is worth keeping, but no warning
-    targets: int = 0  # how many targets were tried
+    warnings: list[str] = field(default_factory=list)  # printed on stderr, but no failure
+    notes: list[str] = field(default_factory=list)  # sentences for the run log that are no warnings
+    targets: int = 0  # how many targets were published to
     failed_targets: int = 0
     figures: dict[str, tuple[int, datetime]] = field(default_factory=dict)  # by market: quotes fetched, as of
-    # By market: by how much the source's clock was ahead of this machine's, where that is worth telling.
+    # By market: how far the source's clock was ahead of this machine's, if the difference matters.
     clocks: dict[str, timedelta] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)  # by market: which source answered
-    # By market, where it was left without a page and nothing failed: a word for it, and why.
+    sources: dict[str, str] = field(default_factory=dict)  # by market: the source of the figures
+    # By market that got no page although nothing failed: the outcome's kind, and the reason.
     passed: dict[str, tuple[str, str]] = field(default_factory=dict)
-    outcomes: list[RunOutcome] = field(default_factory=list)  # how it ended, market by market, once it has
-    reached: dict[int, bool] = field(default_factory=dict)  # by a target's place: whether it took all pages
-    # By market, then by part (see `parts`): why a part failed that was tried; "" where it is done.
+    outcomes: list[RunOutcome] = field(default_factory=list)  # one for each market, after its end
+    reached: dict[int, bool] = field(default_factory=dict)  # by a target's index: whether it has all pages
+    # By market, then by part (see `parts`): why its attempt failed; "": it is done.
     parts: dict[str, dict[str, str]] = field(default_factory=dict)
-    idle_until: datetime | None = None  # before then none of these markets can be due; None: not known
+    idle_until: datetime | None = None  # before then none of these markets is due; None: unknown
 
     @property
     def exit_code(self) -> int:
-        """The code all errors share; EXIT_TEMPORARY where they differ or where only some targets failed."""
+        """The exit code of all errors; EXIT_TEMPORARY if they differ, or if only some targets failed."""
         code = common_exit_code(self.errors)
         return EXIT_TEMPORARY if code != EXIT_BUG and self.is_partial else code
 
     def note_part(self, market: str, part: str, why: str = "") -> None:
-        """Note that a part was tried, and why it failed: one failure among several is one too many."""
-        known = self.parts.setdefault(market, {})
-        known[part] = "; ".join(filter(None, dict.fromkeys([known.get(part, ""), why])))
+        """Record an attempt at a part, and why it failed. A part fails if one of its attempts fails."""
+        reasons = self.parts.setdefault(market, {})
+        reasons[part] = "; ".join(filter(None, dict.fromkeys([reasons.get(part, ""), why])))
 
     @property
     def reaches_any(self) -> bool:
@@ -54,5 +54,5 @@ class Report:
 
     @property
     def is_partial(self) -> bool:
-        """Whether some targets have the pages and others have not."""
+        """Whether some targets have the pages, and others do not."""
         return 0 < self.failed_targets < self.targets

@@ -1,7 +1,8 @@
-"""What became of every tick that had something to do: a line each in `<state_directory>/outcomes.jsonl`.
+"""The run log: one line for each run and market, in `<state_directory>/outcomes.jsonl`.
 
-The file only grows at its end, so what stands in it no later fault can spoil; a torn line, or one that a
-later version wrote in its own way, is passed over. From time to time its older half is forgotten.
+Lines are only added at the end of the file, so a later fault cannot damage earlier lines. Torn lines, and
+lines of a later version that this one cannot read, are skipped. When the file grows too long, its older half
+is removed. Runs that find nothing due add no line.
 """
 
 from __future__ import annotations
@@ -22,84 +23,83 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "outcomes.jsonl"
-KEPT_BYTES = 512 * 1024  # about 25 sessions of 75 ticks; once the file has twice as much, it shrinks to this
-MOST_BYTES = 4 * KEPT_BYTES  # that are read; ours has half as much
-TAIL_BYTES = 64 * 1024  # what is read where the latest are enough
+KEPT_BYTES = 512 * 1024  # about 25 sessions of 75 runs; a file of twice this size is shortened to it
+MOST_BYTES = 4 * KEPT_BYTES  # the most that is read; this program writes half as much
+TAIL_BYTES = 64 * 1024  # what is read for the latest outcomes
 LONGEST_SENTENCE = 600  # characters
-YEARS = range(1970, 9999)  # of a moment that can be told in every zone
+YEARS = range(1970, 9999)  # times in these years exist in every time zone
 
-PUBLISHED = "published"  # the page has reached every target
-RESTING = "resting"  # every source is left alone for a while, after it refused again and again
+PUBLISHED = "published"  # every target has the page
+RESTING = "resting"  # the circuit breakers of all sources are open
 ELSEWHERE = "elsewhere"  # another machine that shares the history draws the market
-KILLED = "killed"  # the run ended without a word; the next one found what it had left
+KILLED = "killed"  # something ended the run that cannot be caught; the next run found its marker
 
 
 class RunOutcome(NamedTuple):
-    """How one run ended for one market. Times are aware; None means not known.
+    """How one run ended for one market. Times are aware; None: unknown.
 
-    `word` is one of the words above, or that of the error (heatmap/errors.py).
+    `kind` is one of the constants above, or the kind of the error (heatmap/errors.py).
     """
 
     market: str
-    at: datetime  # when the run began
-    code: int  # the exit code, as far as it is this market's
-    word: str
-    sentence: str = ""  # why; "" where there is nothing to say
-    source: str | None = None  # the one that answered
+    at: datetime  # when the run started
+    code: int  # the exit code, for this market alone
+    kind: str
+    sentence: str = ""  # the reason; "": none
+    source: str | None = None  # the source that gave the figures
     quotes: int | None = None
-    as_of: datetime | None = None  # of the figures fetched
-    seconds: float | None = None  # that the run took
-    clock_seconds: float | None = None  # the source's clock was ahead of this machine's; None: they agreed
+    as_of: datetime | None = None  # of the figures that were fetched
+    seconds: float | None = None  # the duration of the run
+    clock_seconds: float | None = None  # how far the source's clock was ahead; None: the clocks agreed
 
     @property
     def is_good(self) -> bool:
         """Whether a page was published."""
-        return self.code == EXIT_OK and self.word == PUBLISHED
+        return self.code == EXIT_OK and self.kind == PUBLISHED
 
 
 class RunMarker(NamedTuple):
-    """What a run leaves in the lock's file while it lasts."""
+    """What a run writes into the lock file while it lasts."""
 
     pid: int
-    began: dict[str, datetime]  # by market
+    started_at: dict[str, datetime]  # by market
 
 
-def write_marker(began: Mapping[str, datetime]) -> str:
-    """Return the mark of this process, whose run began then, by market."""
-    return json.dumps({"pid": os.getpid(), "began": {name: at.isoformat() for name, at in began.items()}})
+def write_marker(started_at: Mapping[str, datetime]) -> str:
+    """Return the marker of this process. `started_at`: when its run started, by market."""
+    times = {market: at.isoformat() for market, at in started_at.items()}
+    return json.dumps({"pid": os.getpid(), "began": times})
 
 
 def read_marker(text: str) -> RunMarker | None:
-    """Return what a mark says; None for one that says nothing, as the mark of no run does."""
+    """Return the marker in a text; None if there is none, as in the lock file of an ended run."""
     try:
         document = json.loads(text)
-        began = {_text(name): _moment(at) for name, at in document["began"].items()}
-        return RunMarker(_whole(document["pid"]), began)
+        started_at = {_text(market): _moment(at) for market, at in document["began"].items()}
+        return RunMarker(_whole(document["pid"]), started_at)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def outcomes_of_killed(left: RunMarker) -> list[RunOutcome]:
-    """Return the outcomes of a run that left its mark, because something ended it that cannot be caught."""
+def outcomes_of_killed(marker: RunMarker) -> list[RunOutcome]:
+    """Return the outcomes of a killed run, by the marker that it left."""
     sentence = (
         "the run ended without a word: killed, out of memory, or the machine went down; "
         "if that happens often, look at the system's log"
     )
-    return [RunOutcome(name, at, EXIT_TEMPORARY, KILLED, sentence) for name, at in left.began.items()]
+    return [RunOutcome(name, at, EXIT_TEMPORARY, KILLED, sentence) for name, at in marker.started_at.items()]
 
 
-def _keep_quiet(_: str) -> None:
-    """Say nothing."""
+def _ignore(_: str) -> None:
+    """Print no warning."""
 
 
-def append(
-    directory: Path, outcomes: Iterable[RunOutcome], warn: Callable[[str], None] = _keep_quiet
-) -> None:
+def append(directory: Path, outcomes: Iterable[RunOutcome], warn: Callable[[str], None] = _ignore) -> None:
     """Add outcomes, all in one write. Raises OSError.
 
-    A file without any outcome is renamed, never deleted, and `warn` is called with a sentence.
+    A file of that name without any outcome is renamed, never deleted, and `warn` gets a sentence about it.
     """
-    lines = b"".join(_line(outcome) for outcome in outcomes)
+    lines = b"".join(_encode(outcome) for outcome in outcomes)
     json_files.make_state_directory(directory)
     path = directory / FILE_NAME
     if _is_foreign(path):
@@ -110,16 +110,16 @@ def append(
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            lines = b"\n" + lines  # after a line that a full disk or a power cut has torn
+            lines = b"\n" + lines  # a full disk or a power cut tore the last line
         os.write(descriptor, lines)
     finally:
         os.close(descriptor)
     if size + len(lines) > 2 * KEPT_BYTES:
-        _shrink(path)
+        _shorten(path)
 
 
 def _is_foreign(path: Path) -> bool:
-    """Whether neither begin nor end of a file has a line of ours; an empty one may be had. Raises OSError."""
+    """Whether a file has content, but no outcome at its beginning or end. Raises OSError."""
     try:
         with files.open_regular(path) as file:
             ends = file.read(TAIL_BYTES)
@@ -131,55 +131,57 @@ def _is_foreign(path: Path) -> bool:
 
 
 def read(directory: Path) -> list[RunOutcome]:
-    """Return all that are kept, in the order in which the runs ended. Raises OSError."""
-    return [outcome for outcome in map(_outcome, _lines(directory / FILE_NAME)) if outcome]
+    """Return all outcomes, in the order in which the runs ended. Raises OSError."""
+    return [outcome for outcome in map(_decode, _read_lines(directory / FILE_NAME)) if outcome]
 
 
 def latest(directory: Path, market: str, most: int) -> list[RunOutcome]:
     """Return the last outcomes of a market, `most` at most, oldest first. Raises OSError.
 
-    Only the file's end is read: they are too few where other markets had hundreds of runs since.
+    Only the end of the file is read. If other markets had hundreds of runs since, there may be fewer.
     """
-    found: list[RunOutcome] = []
-    for line in reversed(_lines(directory / FILE_NAME, TAIL_BYTES)):
-        outcome = _outcome(line)
+    outcomes: list[RunOutcome] = []
+    for line in reversed(_read_lines(directory / FILE_NAME, TAIL_BYTES)):
+        outcome = _decode(line)
         if outcome and outcome.market == market:
-            found.append(outcome)
-            if len(found) == most:
+            outcomes.append(outcome)
+            if len(outcomes) == most:
                 break
-    return found[::-1]
+    return outcomes[::-1]
 
 
 def import_legacy(directory: Path, former: Mapping[str, object]) -> None:
-    """Put before all others what earlier versions kept in state.json: times and codes, by market.
+    """Add, before all others, the outcomes that earlier versions kept in state.json: times and codes.
 
-    What makes no sense is passed over. Raises OSError.
+    `former` has a list of pairs for each market. Pairs that make no sense are skipped. Raises OSError.
     """
     path = directory / FILE_NAME
-    known = {(outcome.market, outcome.at) for outcome in read(directory)}
-    taken = [
+    present = {(outcome.market, outcome.at) for outcome in read(directory)}
+    imports = [
         outcome
-        for market, kept in former.items()
-        for pair in (kept if isinstance(kept, list) else ())
+        for market, pairs in former.items()
+        for pair in (pairs if isinstance(pairs, list) else ())
         if isinstance(pair, list) and len(pair) == 2
         for outcome in [
-            _made({"market": market, "at": pair[0], "code": pair[1], "word": _former_word(pair[1])})
+            _parse({"market": market, "at": pair[0], "code": pair[1], "word": _former_kind(pair[1])})
         ]
-        if outcome and (market, outcome.at) not in known
+        if outcome and (market, outcome.at) not in present
     ]
-    if taken:
-        _replace(
-            path, [*(_line(outcome) for outcome in taken), *(line + b"\n" for line in _lines(path) if line)]
-        )
+    if imports:
+        lines = (line + b"\n" for line in _read_lines(path) if line)
+        _replace(path, [*map(_encode, imports), *lines])
 
 
-def _former_word(code: object) -> str:
+def _former_kind(code: object) -> str:
     return PUBLISHED if code == EXIT_OK else f"failed, exit {code}"
 
 
-def _line(outcome: RunOutcome) -> bytes:
-    document = {key: value for key, value in outcome._asdict().items() if value not in (None, "")}
-    sentence = outcome.sentence[:LONGEST_SENTENCE]  # whose words may be a server's
+def _encode(outcome: RunOutcome) -> bytes:
+    """Return an outcome as a line of the file."""
+    document = {
+        _KEYS.get(name, name): value for name, value in outcome._asdict().items() if value not in (None, "")
+    }
+    sentence = outcome.sentence[:LONGEST_SENTENCE]  # it may quote a server
     document["sentence"] = make_printable(sentence)
     for key in ("at", "as_of"):
         if key in document:
@@ -187,20 +189,23 @@ def _line(outcome: RunOutcome) -> bytes:
     return json.dumps(document).encode() + b"\n"
 
 
-def _outcome(line: bytes) -> RunOutcome | None:
-    """Return what a line tells; None where it tells nothing that can be understood."""
+def _decode(line: bytes) -> RunOutcome | None:
+    """Return the outcome in a line; None if the line cannot be read."""
     try:
-        return _made(json.loads(line))
+        return _parse(json.loads(line))
     except (ValueError, RecursionError):
         return None
 
 
-def _made(document: object) -> RunOutcome | None:
+def _parse(document: object) -> RunOutcome | None:
     if not isinstance(document, dict):
         return None
     try:
         values: dict[str, Any] = {
-            key: _KINDS[key](document[key]) for key in RunOutcome._fields if document.get(key) is not None
+            name: parse(document[key])
+            for name, parse in _PARSERS.items()
+            for key in [_KEYS.get(name, name)]
+            if document.get(key) is not None
         }
         return RunOutcome(**values)
     except (ValueError, TypeError, OverflowError):
@@ -214,7 +219,7 @@ def _text(value: object) -> str:
 
 
 def _name(value: object) -> str:
-    if not (name := _text(value)):  # an empty one would not be written again
+    if not (name := _text(value)):  # `_encode` leaves out empty texts
         raise ValueError
     return name
 
@@ -238,11 +243,12 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
-_KINDS = {
+_KEYS = {"kind": "word"}  # the keys in the file that differ from the fields' names
+_PARSERS: Mapping[str, Callable[[object], object]] = {
     "market": _name,
     "at": _moment,
     "code": _whole,
-    "word": _name,
+    "kind": _name,
     "sentence": _text,
     "source": _text,
     "quotes": _whole,
@@ -252,8 +258,8 @@ _KINDS = {
 }
 
 
-def _lines(path: Path, most_bytes: int = MOST_BYTES) -> list[bytes]:
-    """Return the lines that are whole in the file's last `most_bytes`; none where it is missing."""
+def _read_lines(path: Path, most_bytes: int = MOST_BYTES) -> list[bytes]:
+    """Return the whole lines in the file's last `most_bytes`; none if there is no file. Raises OSError."""
     try:
         with files.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -265,22 +271,22 @@ def _lines(path: Path, most_bytes: int = MOST_BYTES) -> list[bytes]:
         return []
 
 
-def _shrink(path: Path) -> None:
-    """Forget the older half, but for the last good outcome of a market that has none in the newer half.
+def _shorten(path: Path) -> None:
+    """Remove the older half, except the last good outcome of a market that has none in the newer half.
 
-    What another process writes in this very moment, such as a run that met this one's lock, may be lost.
+    A line that another process adds at the same moment, such as a run that finds the lock held, may be lost.
     """
-    lines = [line for line in _lines(path) if line]
+    lines = [line for line in _read_lines(path) if line]
     room, first = KEPT_BYTES, len(lines)
     while first and room >= len(lines[first - 1]) + 1:
         first -= 1
         room -= len(lines[first]) + 1
     good: dict[str, bytes] = {}
     for line in lines[:first]:
-        outcome = _outcome(line)
+        outcome = _decode(line)
         if outcome and outcome.is_good:
             good[outcome.market] = line
-    for outcome in filter(None, map(_outcome, lines[first:])):
+    for outcome in filter(None, map(_decode, lines[first:])):
         if outcome.is_good:
             good.pop(outcome.market, None)
     _replace(path, (line + b"\n" for line in [*good.values(), *lines[first:]]))

@@ -39,7 +39,7 @@ class Deadline:
         return min(most, left)
 
     @contextmanager
-    def interrupting(self, abort: Callable[[], None]) -> Iterator[None]:
+    def abort_at_deadline(self, abort: Callable[[], None]) -> Iterator[None]:
         """Call `abort`, from another thread, if the moment comes while the block runs.
 
         No timeout of a socket ends a server that says one byte a second; closing the socket does.

@@ -45,7 +45,7 @@ def run(
     process = start(command, environment, stdin=stdin, stderr=DEVNULL if stderr is None else stderr)
     with process:
         try:
-            with deadline.interrupting(lambda: kill(process)) if deadline else nullcontext():
+            with deadline.abort_at_deadline(lambda: kill(process)) if deadline else nullcontext():
                 output, errors = process.communicate(content, timeout=seconds)
         except TimeoutExpired:
             raise TimeoutError from None

@@ -38,7 +38,7 @@ def state_file(body: bytes) -> object:
     assert all(warning.isprintable() for warning in warnings)
     rests = circuit_breaker.from_plain(found["nse-fno"].sources)
     for blocked in rests.values():
-        assert circuit_breaker.rest_seconds(blocked, 5) >= 0
+        assert circuit_breaker.cooldown_seconds(blocked, 5) >= 0
         circuit_breaker.open_until(blocked, 5, NOW)
     assert circuit_breaker.from_plain(json.loads(json.dumps(circuit_breaker.to_plain(rests)))) == rests
     found.remember("nse-fno", final_date="2026-09-17")
@@ -126,7 +126,7 @@ def outcome_lines(body: bytes) -> object:
     found = run_log.read(folder())
     for outcome in found:
         assert outcome.at.utcoffset() is not None
-        run_log._line(outcome)
+        run_log._encode(outcome)
         outcome.at.astimezone(UTC)
     mark = run_log.read_marker(body.decode("utf-8", "replace"))
     if mark:

@@ -218,7 +218,7 @@ def zipped(text: str) -> bytes:
 
 def outcome_lines() -> list[bytes]:
     lines = b"".join(
-        run_log._line(outcome)
+        run_log._encode(outcome)
         for outcome in (
             run_log.RunOutcome("nse-fno", NOW, 0, run_log.PUBLISHED, "", "nse", 210, NOW, 1.5, -660.0),
             run_log.RunOutcome("nse-fno", NOW, 75, "network", "nothing came"),

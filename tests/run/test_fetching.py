@@ -157,7 +157,7 @@ def test_a_long_silence_is_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     one_run.run(config, now=OPEN)
 
     release.set()
-    assert remembered(config)["first"].in_a_row == 1
+    assert remembered(config)["first"].consecutive == 1
 
 
 def void(_: object) -> None:
@@ -347,7 +347,7 @@ def test_a_source_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
 
     one_run.run(several(tmp_path, MemorySource(error=SourceBlocked("no"))), now=OPEN + TICK)
 
-    assert {label: blocks.in_a_row for label, blocks in remembered(config).items()} == {"first": 2}
+    assert {label: blocks.consecutive for label, blocks in remembered(config).items()} == {"first": 2}
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_signal_breaks_off_what_is_under_way() -> None:
     started, aborted = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with deadline.interrupting(aborted.set):
+        with deadline.abort_at_deadline(aborted.set):
             started.set()
             aborted.wait(20)
 

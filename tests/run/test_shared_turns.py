@@ -120,7 +120,7 @@ def test_a_page_that_grows_old_is_trouble(a: Machine, b: Machine, postgres: Plac
     sentence = "another machine has the turn, but no page has come since 17 Sep 11:00"
     assert [True] == [sentence in str(error) for error in report.errors]
     assert [(75, True)] == [(code, sentence in told) for code, told in found]
-    assert ("history", 75) == (report.outcomes[0].word, report.outcomes[0].code)
+    assert ("history", 75) == (report.outcomes[0].kind, report.outcomes[0].code)
 
 
 @pytest.mark.parametrize("due", [FIRST, FINAL])
@@ -173,7 +173,7 @@ def test_a_machine_that_slept_publishes_nothing(
         a.run(OPEN)
 
     assert (0, 1) == (a.target.runs, b.target.runs)
-    assert [(75, "deadline")] == [(each.code, each.word) for each in run_log.read(a.config.state_directory)]
+    assert [(75, "deadline")] == [(each.code, each.kind) for each in run_log.read(a.config.state_directory)]
 
 
 def test_a_machine_that_slept_far_from_the_database(

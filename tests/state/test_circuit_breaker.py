@@ -46,12 +46,12 @@ def blocked(times: int, error: SourceError | None = None) -> BlockRecord:
 )
 def test_the_rest_grows_from_the_third_block_on(times: int, minutes: int) -> None:
     """Two intervals, then twice as long after each further block, up to an hour."""
-    assert minutes * 60 == circuit_breaker.rest_seconds(blocked(times), FIVE_MINUTES)
+    assert minutes * 60 == circuit_breaker.cooldown_seconds(blocked(times), FIVE_MINUTES)
 
 
 def test_who_is_asked_seldom_is_not_asked_more_often() -> None:
     """With an interval of two hours the rest is an interval, not an hour."""
-    assert circuit_breaker.rest_seconds(blocked(3), 120) == 7200
+    assert circuit_breaker.cooldown_seconds(blocked(3), 120) == 7200
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_who_is_asked_seldom_is_not_asked_more_often() -> None:
 )
 def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
     """What it asks for counts, up to six hours; to ask for no time at all is no wish."""
-    assert seconds == circuit_breaker.rest_seconds(blocked(3, asks_to_wait(wish)), FIVE_MINUTES)
+    assert seconds == circuit_breaker.cooldown_seconds(blocked(3, asks_to_wait(wish)), FIVE_MINUTES)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, 
 
     longest = max(6 * 3600, interval * 60)
     assert until is None or 0 < (until - now).total_seconds() <= min(
-        circuit_breaker.rest_seconds(blocks, interval), longest
+        circuit_breaker.cooldown_seconds(blocks, interval), longest
     )
 
 

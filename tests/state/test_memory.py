@@ -150,7 +150,7 @@ def test_outcomes_of_an_earlier_version_move(tmp_path: Path) -> None:
         ("11:00", 75, "failed, exit 75"),
         ("11:05", 0, "published"),
         ("11:10", 65, "changed"),
-    ] == [(f"{each.at:%H:%M}", each.code, each.word) for each in run_log.read(tmp_path)]
+    ] == [(f"{each.at:%H:%M}", each.code, each.kind) for each in run_log.read(tmp_path)]
     memory = State(tmp_path)["a"]
     assert ("2026-09-16", "2027-01-01") == (memory.final_date, memory.warned_on)
 

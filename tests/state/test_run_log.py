@@ -204,7 +204,7 @@ def test_it_costs_a_tick_less_than_two_milliseconds(tmp_path: Path) -> None:
 def kept(tmp_path: Path) -> list[RunOutcome]:
     """What ticks in this folder have kept, without how long they took."""
     found = run_log.read(tmp_path / "state")
-    assert all(each.seconds is not None for each in found if each.word != "killed")
+    assert all(each.seconds is not None for each in found if each.kind != "killed")
     return [each._replace(seconds=None) for each in found]
 
 

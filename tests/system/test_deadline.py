@@ -32,7 +32,7 @@ def test_nothing_may_begin_after_it() -> None:
 def test_it_breaks_off_what_waits() -> None:
     """From another thread, at its time."""
     broken = threading.Event()
-    with Deadline(0.05).interrupting(broken.set):
+    with Deadline(0.05).abort_at_deadline(broken.set):
         assert broken.wait(10)
 
 
@@ -40,7 +40,7 @@ def test_what_is_done_is_not_broken_off() -> None:
     """Neither at its time nor when it is made to come early."""
     broken = threading.Event()
     deadline = Deadline(0.05)
-    with deadline.interrupting(broken.set):
+    with deadline.abort_at_deadline(broken.set):
         pass
     deadline.expire()
 
@@ -51,7 +51,7 @@ def test_it_can_come_early() -> None:
     """All that waits is broken off at once, and no time is left."""
     broken = [threading.Event(), threading.Event()]
     deadline = Deadline(60)
-    with deadline.interrupting(broken[0].set), deadline.interrupting(broken[1].set):
+    with deadline.abort_at_deadline(broken[0].set), deadline.abort_at_deadline(broken[1].set):
         deadline.expire()
 
         assert all(each.is_set() for each in broken)

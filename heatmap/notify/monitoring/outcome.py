@@ -46,7 +46,7 @@ def outcome_for(
         market=name,
         at=at,
         code=code,
-        word=kind,
+        kind=kind,
         sentence="; ".join([*filter(None, [reason.removeprefix(prefix)]), *remarks]),
         source=report.sources.get(name),
         quotes=quotes,

@@ -167,7 +167,7 @@ class RunMonitor:
     def _is_resting(self) -> bool:
         """Whether the run fetched from no source, because their circuit breakers are open."""
         outcomes = self._report.outcomes
-        return bool(outcomes) and all(each.word == RESTING for each in outcomes)
+        return bool(outcomes) and all(each.kind == RESTING for each in outcomes)
 
     def _record(self, errors: Sequence[BaseException]) -> None:
         seconds = round(time.monotonic() - self._started_at, 2)
@@ -253,7 +253,7 @@ def ping_when_idle(
     if options.ping_closed:
         report.idle_until = None  # otherwise the next runs would end before they ping
     latest = [each for name in start_times for each in _read_latest(folder, name, 1)]
-    has_failed = any(each.code != EXIT_OK or each.word == RESTING for each in latest)
+    has_failed = any(each.code != EXIT_OK or each.kind == RESTING for each in latest)
     is_unknown = any(status.phase is Phase.UNKNOWN for _, status in statuses)
     if (has_failed or is_unknown) and not report.errors:
         return
