@@ -1,4 +1,4 @@
-"""Brings bars to the terms of the last session. Pure."""
+"""Adjusts bars to the terms of the last session. Pure."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ if TYPE_CHECKING:
 
 
 def adjust(bars: Iterable[Bar], actions: Iterable[CorporateAction]) -> list[Bar]:
-    """Return the bars on the terms of the last session: prices times, volumes by, each later factor.
+    """Return the bars on the terms of the last session.
 
-    Actions without a factor change nothing.
+    Prices are multiplied by each later factor, volumes are divided by it. Actions without a factor change
+    nothing.
     """
-    known: dict[str, list[CorporateAction]] = {}
+    actions_by_symbol: dict[str, list[CorporateAction]] = {}
     for action in actions:
         if action.factor is not None:
-            known.setdefault(action.symbol, []).append(action)
-    return [_adjust_bar(bar, known[bar.symbol]) if bar.symbol in known else bar for bar in bars]
+            actions_by_symbol.setdefault(action.symbol, []).append(action)
+    return [
+        _adjust_bar(bar, actions_by_symbol[bar.symbol]) if bar.symbol in actions_by_symbol else bar
+        for bar in bars
+    ]
 
 
 def _adjust_bar(bar: Bar, actions: Iterable[CorporateAction]) -> Bar:
-    factor = previous = 1.0
+    factor = previous_factor = 1.0
     for action in actions:
         if bar.date < action.date:
             factor *= float(action.factor or 1)
         elif bar.date == action.date and bar.previous_close and action.leaves_old(bar.previous_close):
-            previous *= float(action.factor or 1)
+            previous_factor *= float(action.factor or 1)
     return bar._replace(
         open=_multiply(bar.open, factor),
         high=_multiply(bar.high, factor),
         low=_multiply(bar.low, factor),
         close=bar.close * factor,
-        previous_close=_multiply(bar.previous_close, factor * previous),
+        previous_close=_multiply(bar.previous_close, factor * previous_factor),
         volume=_multiply(bar.volume, 1 / factor),
     )
 
 
-def _multiply(figure: float | None, factor: float) -> float | None:
-    return None if figure is None else figure * factor
+def _multiply(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

@@ -1,4 +1,4 @@
-"""What makes prices of two sessions incomparable: splits, bonuses and new symbols. Pure."""
+"""Finds splits, bonuses and other events that make prices of two sessions incomparable. Pure."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.quotes import Quote
 
-ONE_TICK = 0.05  # rupees: by how much a previous close may differ from the close before, rounded elsewhere
-SAME_SHARE = 0.01  # no action is so small; a last price differs from the official close by less
-# A split leaves the money that is traded about as it was. A crash or a demerger draws a crowd.
+ONE_TICK = 0.05  # rupees: a previous close may differ so much from the close before, by rounding
+SAME_SHARE = 0.01  # every action is larger; a last price differs from the official close by less
+# A split leaves the turnover about as it was. A crash or a demerger raises it.
 MOST_TURNOVER_TIMES = 3
-TURNOVER_SESSIONS = 20  # that the usual money is the median of
+TURNOVER_SESSIONS = 20  # the usual turnover is their median
 
 
 class Certainty(StrEnum):
-    """How sure it is which terms the prices of a session are on."""
+    """How certain the terms of a session's prices are."""
 
-    EXACT = "exact"  # the exchange's own adjusted previous close gives the factor, or the user does
-    PROBABLE = "probable"  # only the open gives it
+    EXACT = "exact"  # the factor comes from the exchange's adjusted previous close, or from the user
+    PROBABLE = "probable"  # the factor comes from the open alone
     NONE = "none"  # the terms are those of the session before
-    UNEXPLAINED = "unexplained"  # they are others, and no split or bonus explains it
+    UNEXPLAINED = "unexplained"  # the terms changed, and no split or bonus explains the change
 
 
 class TermsChange(NamedTuple):
-    """What happened to the terms of an instrument's prices before a session."""
+    """A change of an instrument's terms before a session."""
 
     certainty: Certainty
-    factor: Fraction | None  # what earlier prices are multiplied by; 1 for NONE, None for UNEXPLAINED
+    factor: Fraction | None  # multiplies earlier prices; 1 for NONE, None for UNEXPLAINED
     previous_close: float | None  # on the session's own terms; None: not known
 
 
 class QuotedClose(NamedTuple):
-    """A previous close as the exchange's live quotes of the day have it, so adjusted for that day."""
+    """A previous close from the exchange's live quotes of the day, which adjust it for that day."""
 
     price: float
-    tolerance: float  # by how much it may be off, for it is computed from rounded figures
+    tolerance: float  # its largest error: it is computed from rounded figures
 
 
 class CorporateAction(NamedTuple):
-    """Prices before `date` and those from it on are of different terms.
+    """An event that puts prices from `date` on and earlier prices on different terms.
 
-    `factor` is what earlier prices are multiplied by: 1/5 where one share became five. None: it is
-    none that splits and bonuses have, so it may be a demerger, a relisting or an error.
+    `factor` multiplies earlier prices: 1/5 where one share became five. None: no split or bonus has such a
+    factor, so the event may be a demerger, a relisting or an error.
     """
 
     symbol: str
     date: dt.date
     factor: Fraction | None
-    earlier_date: dt.date | None  # the last session in which it was seen before; None: that one is missing
+    earlier_date: dt.date | None  # the instrument's session before; None: it is missing
     earlier_close: float
-    price: float  # what met it: the previous close the exchange gave, or where trading opened
-    is_likely: bool = False  # True where the open tells it, not the exchange's own previous close
-    is_declared: bool = False  # True where the user tells it, whatever the figures look like
+    price: float  # compared with `earlier_close`: the exchange's previous close, or the open
+    is_likely: bool = False  # True: found by the open, not by the exchange's previous close
+    is_declared: bool = False  # True: declared by the user, whatever the figures show
 
     def leaves_old(self, previous_close: float) -> bool:
-        """Whether the previous close of the session of `date` is still of the old terms."""
+        """Whether this previous close, of the session of `date`, is still on the old terms."""
         old, new = self.earlier_close, self.earlier_close * float(self.factor or 1)
         return abs(previous_close - old) < abs(previous_close - new)
 
@@ -79,40 +79,40 @@ CloseLookup: TypeAlias = "Callable[[str, dt.date], QuotedClose | None]"  # by to
 
 
 class Detection(NamedTuple):
-    """What a look at sessions found: previous closes compared, those that met, and actions by date."""
+    """The result of `detect`."""
 
-    compared: int
-    matches: int  # of them, those that equal the close before, to within a tick
+    compared: int  # previous closes
+    matches: int  # of the compared: equal to the close before, to within a tick
     actions: tuple[CorporateAction, ...]
 
 
 def find_declared_splits(calendar: Calendar) -> DeclaredSplits:
-    """Return what the market's user knows, by the symbols that `renamed` gives."""
-    found: dict[str, dict[dt.date, Fraction]] = {}
+    """Return the factors that the user declared, by the new symbol and the date."""
+    splits: dict[str, dict[dt.date, Fraction]] = {}
     for symbol, day, old, new in calendar.declared_splits:
-        found.setdefault(symbol_changes.newest_symbol(symbol, day, calendar.symbol_changes), {})[day] = (
+        splits.setdefault(symbol_changes.newest_symbol(symbol, day, calendar.symbol_changes), {})[day] = (
             Fraction(old, new)
         )
-    return found
+    return splits
 
 
 def derive_quoted_close(last_price: float | None, percent_change: float | None) -> QuotedClose | None:
-    """Return the previous close that a quote's percent change counts from; None where that is not known.
+    """Return the previous close from which a quote's percent change counts; None if it is not known.
 
     last price / (1 + percent change / 100); the change is rounded to 0.01, the price to 0.01.
     """
     if last_price is None or percent_change is None or last_price <= 0 or percent_change <= -100:
         return None
-    grown = 1 + percent_change / 100
-    price = last_price / grown
-    return QuotedClose(price, price * 0.00005 / grown + 0.005 / grown)
+    growth = 1 + percent_change / 100
+    price = last_price / growth
+    return QuotedClose(price, price * 0.00005 / growth + 0.005 / growth)
 
 
 def find_previous_close(quote: Quote) -> float | None:
-    """Return a quote's previous close on the terms of its day; None where that is doubtful, so no evidence.
+    """Return a quote's previous close on the terms of its day; None if it is doubtful.
 
-    It is what the percent change counts from, where a ratio of splits and bonuses lies between the two: then
-    the source has kept the old price in that column.
+    If a ratio of splits and bonuses lies between the quote's previous close and the price from which its
+    percent change counts, the source has left the old price in that column: the latter price is returned.
     """
     if DAY in quote.doubts:
         return None
@@ -127,29 +127,30 @@ def find_previous_close(quote: Quote) -> float | None:
 def judge_terms(
     bar: Bar, earlier: Sequence[Bar] = (), quoted: QuotedClose | None = None, *, is_next: bool = True
 ) -> TermsChange:
-    """Return what happened to the terms of a session's prices, by the evidence there is.
+    """Return how the terms of a session's prices changed, by all evidence.
 
-    `earlier` are the instrument's bars of the sessions before, oldest first; without any, the bar's own
-    previous close stands for the close before. `is_next` tells whether the last of them is of the session
-    just before: after a break of trading nothing is guessed. `quoted` comes from a tick of the day.
+    `earlier` are the instrument's bars of earlier sessions, oldest first. Without any, the bar's own previous
+    close stands for the close before. `is_next`: the last earlier bar is of the session just before. After a
+    break of trading nothing is guessed. `quoted` comes from a tick of the day.
 
-    A previous close that differs from the close before is the exchange's own adjusted one: EXACT where it is
-    a ratio of splits and bonuses, to the rounding, else UNEXPLAINED. Where it does not differ, it may be an
-    archive's, which keeps the old terms on the very day; so where there is none. Then a whole session beyond
-    any price band shows that they changed: PROBABLE where it opens near a usual ratio, else UNEXPLAINED.
-    With `quoted` the exchange itself adjusted nothing, so it is no split or bonus.
+    A previous close that differs from the close before was adjusted by the exchange. The change is EXACT if
+    the two have a ratio of splits and bonuses, to the rounding, else UNEXPLAINED. A previous close that does
+    not differ may come from an archive, which keeps the old terms on the first day; a missing one says
+    nothing. In both cases a whole session beyond any price band shows a change: PROBABLE if it opens near a
+    usual ratio, else UNEXPLAINED. With `quoted` the exchange itself adjusted nothing, so the change is no
+    split or bonus.
     """
-    given = quoted.price if quoted else bar.previous_close
+    previous_close = quoted.price if quoted else bar.previous_close
     close = earlier[-1].close if earlier else bar.previous_close
     if close is None:
-        return TermsChange(Certainty.NONE, Fraction(1), given)
-    if given is not None and abs(given / close - 1) > SAME_SHARE:
-        factor = ratios.find_exact(close, given, quoted.tolerance if quoted else 0.0)
+        return TermsChange(Certainty.NONE, Fraction(1), previous_close)
+    if previous_close is not None and abs(previous_close / close - 1) > SAME_SHARE:
+        factor = ratios.find_exact(close, previous_close, quoted.tolerance if quoted else 0.0)
         if factor and quoted:
-            given = round(close * float(factor), 2)
-        return TermsChange(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, given)
+            previous_close = round(close * float(factor), 2)
+        return TermsChange(Certainty.EXACT if factor else Certainty.UNEXPLAINED, factor, previous_close)
     if not is_beyond_band(bar, close):
-        return TermsChange(Certainty.NONE, Fraction(1), given)
+        return TermsChange(Certainty.NONE, Fraction(1), previous_close)
     factor = None if quoted or not is_next else _guess_factor(bar, close, earlier)
     if factor is None:
         return TermsChange(Certainty.UNEXPLAINED, None, None)
@@ -157,8 +158,8 @@ def judge_terms(
 
 
 def is_beyond_band(bar: Bar, close: float) -> bool:
-    """Whether all of a session lies farther from a close than prices move in one."""
-    if (1 - BAND) * close <= bar.close <= (1 + BAND) * close:  # as nearly every session
+    """Whether all prices of a session are farther from `close` than a price moves in one session."""
+    if (1 - BAND) * close <= bar.close <= (1 + BAND) * close:  # nearly every session
         return False
     traded = [price for price in (bar.open, bar.high, bar.low, bar.close) if price]
     return max(traded) < (1 - BAND) * close or (1 + BAND) * close < min(traded)
@@ -167,76 +168,82 @@ def is_beyond_band(bar: Bar, close: float) -> bool:
 def detect(
     sessions: Iterable[Sequence[Bar]],
     follows: Callable[[dt.date, dt.date], bool],
-    known: DeclaredSplits | None = None,
+    declared: DeclaredSplits | None = None,
     quoted: CloseLookup | None = None,
 ) -> Detection:
-    """Judge the terms of each bar by those before it, in sessions given in time order.
+    """Find the actions in sessions that are given in time order.
 
-    `follows(earlier, later)` tells whether no session lies between two dates: prices across a hole
-    are not compared; there a bar is judged by its own previous close. What is `known` is believed, also
-    across a hole. `quoted` is asked where a bar alone would give a guess.
+    `follows(earlier, later)`: whether no session lies between two dates. Prices on both sides of a missing
+    session are not compared; there a bar is compared with its own previous close. `declared` actions hold,
+    also across a missing session. `quoted` is called where a bar alone would give a guess.
     """
-    told_of = known or {}
-    seen: dict[str, deque[Bar]] = {}  # the last bars of each symbol
-    since_hole: set[str] = set()  # symbols that were there since the last hole
-    before: dt.date | None = None
+    declared_by_symbol = declared or {}
+    bars_by_symbol: dict[str, deque[Bar]] = {}  # the last bars of each symbol
+    symbols_since_gap: set[str] = set()  # symbols with a bar since the last missing session
+    last_date: dt.date | None = None
     actions: list[CorporateAction] = []
-    compared = met = 0
+    compared = matches = 0
     for bars in sessions:
         if not bars:
             continue
         today = bars[0].date
-        if before is not None and not follows(before, today):
-            since_hole.clear()
+        if last_date is not None and not follows(last_date, today):
+            symbols_since_gap.clear()
         for bar in bars:
-            earlier = seen.get(bar.symbol)
+            earlier = bars_by_symbol.get(bar.symbol)
             if earlier is None:
-                seen[bar.symbol] = deque((bar,), TURNOVER_SESSIONS)
-                since_hole.add(bar.symbol)
+                bars_by_symbol[bar.symbol] = deque((bar,), TURNOVER_SESSIONS)
+                symbols_since_gap.add(bar.symbol)
                 continue
             last, previous = earlier[-1], bar.previous_close
-            is_compared = bar.symbol in since_hole
-            own = _find_declared_actions(bar, last, told_of[bar.symbol]) if bar.symbol in told_of else []
-            actions += [action for action in own if action.factor != 1]
+            is_compared = bar.symbol in symbols_since_gap
+            declared_actions = (
+                _find_declared_actions(bar, last, declared_by_symbol[bar.symbol])
+                if bar.symbol in declared_by_symbol
+                else []
+            )
+            actions += [action for action in declared_actions if action.factor != 1]
             close = last.close if is_compared else previous
             if is_compared and previous is not None:
                 compared += 1
-                met += abs(previous - last.close) <= ONE_TICK
-            if close is not None and not own:
-                given = close if previous is None else previous
-                if abs(given / close - 1) > SAME_SHARE or is_beyond_band(bar, close):
-                    is_next = not is_compared or last.date == before
+                matches += abs(previous - last.close) <= ONE_TICK
+            if close is not None and not declared_actions:
+                reference = close if previous is None else previous
+                if abs(reference / close - 1) > SAME_SHARE or is_beyond_band(bar, close):
+                    is_next = not is_compared or last.date == last_date
                     action = _find_action(bar, earlier, quoted, is_compared=is_compared, is_next=is_next)
                     actions += [action] if action else []
             earlier.append(bar)
-            since_hole.add(bar.symbol)
-        before = today
-    return Detection(compared, met, tuple(actions))
+            symbols_since_gap.add(bar.symbol)
+        last_date = today
+    return Detection(compared, matches, tuple(actions))
 
 
 def describe(action: CorporateAction) -> str:
-    """Return an action in words."""
-    met = "opened at" if action.is_likely else "gives a previous close of"
-    then = f" on {action.earlier_date:%d %b %Y}" if action.earlier_date else " the session before"
-    seen = (
-        f"{action.symbol} closed at {action.earlier_close:,.2f}{then}, "
-        f"and {met} {action.price:,.2f} on {action.date:%d %b %Y}"
+    """Return a sentence about an action."""
+    verb = "opened at" if action.is_likely else "gives a previous close of"
+    when = f" on {action.earlier_date:%d %b %Y}" if action.earlier_date else " the session before"
+    evidence = (
+        f"{action.symbol} closed at {action.earlier_close:,.2f}{when}, "
+        f"and {verb} {action.price:,.2f} on {action.date:%d %b %Y}"
     )
     if action.factor is None:
-        return f"{seen}: no split or bonus explains it, so earlier prices are not compared with later ones"
+        return (
+            f"{evidence}: no split or bonus explains it, so earlier prices are not compared with later ones"
+        )
     if action.is_declared:
-        return f"{seen}: by your [[action]], so earlier prices count {action.factor}"
-    sure = "probably " if action.is_likely else ""
-    return f"{seen}: {sure}{ratios.describe(action.factor)}, so earlier prices count {action.factor}"
+        return f"{evidence}: by your [[action]], so earlier prices count {action.factor}"
+    qualifier = "probably " if action.is_likely else ""
+    return f"{evidence}: {qualifier}{ratios.describe(action.factor)}, so earlier prices count {action.factor}"
 
 
 def _find_action(
     bar: Bar, earlier: Sequence[Bar], quoted: CloseLookup | None, *, is_compared: bool, is_next: bool
 ) -> CorporateAction | None:
-    """Return the action before a bar; None where there was none. `earlier` are the instrument's last bars.
+    """Return the action before a bar; None if there was none. `earlier` are the instrument's last bars.
 
-    Without `is_compared`, sessions between them and the bar are missing: its own previous close stands for
-    the close before.
+    Without `is_compared`, sessions between `earlier` and the bar are missing. Then the bar's own previous
+    close stands for the close before.
     """
     *others, last = earlier
     if not is_compared:
@@ -250,33 +257,35 @@ def _find_action(
         change = judge_terms(bar, (*others, last), tick, is_next=is_next)
         is_own = change.previous_close is not None
     day = last.date if is_compared else None
-    met = (change.previous_close if is_own else bar.open) or bar.close
-    return CorporateAction(bar.symbol, bar.date, change.factor, day, last.close, met, is_likely=not is_own)
+    price = (change.previous_close if is_own else bar.open) or bar.close
+    return CorporateAction(bar.symbol, bar.date, change.factor, day, last.close, price, is_likely=not is_own)
 
 
 def _guess_factor(bar: Bar, close: float, earlier: Sequence[Bar]) -> Fraction | None:
-    """Return the usual ratio that a session opened near to, unless its money speaks against it."""
+    """Return the usual ratio near which a session opened; None if its turnover contradicts a split."""
     factor, is_clear = ratios.find_likely(close, bar.open or bar.close)
     if factor is None or is_clear:
         return factor
-    usual = median([money for other in earlier if (money := _find_turnover(other)) is not None])
-    money = _find_turnover(bar)
-    is_calm = usual is not None and money is not None and money <= MOST_TURNOVER_TIMES * usual
+    usual = median([turnover for other in earlier if (turnover := _find_turnover(other)) is not None])
+    turnover = _find_turnover(bar)
+    is_calm = usual is not None and turnover is not None and turnover <= MOST_TURNOVER_TIMES * usual
     return factor if is_calm else None
 
 
 def _find_turnover(bar: Bar) -> float | None:
-    """Return the money traded, in the market's currency."""
+    """Return the turnover, in the market's currency; None if it is not known."""
     if bar.turnover is not None or bar.volume is None:
         return bar.turnover
     return bar.volume * bar.close
 
 
-def _find_declared_actions(bar: Bar, last: Bar, known: Mapping[dt.date, Fraction]) -> list[CorporateAction]:
-    """Return what is known to have happened since the instrument's `last` bar."""
+def _find_declared_actions(
+    bar: Bar, last: Bar, declared: Mapping[dt.date, Fraction]
+) -> list[CorporateAction]:
+    """Return the declared actions since the instrument's `last` bar."""
     price = bar.previous_close or bar.open or bar.close
     return [
         CorporateAction(bar.symbol, day, factor, last.date, last.close, price, is_declared=True)
-        for day, factor in known.items()
+        for day, factor in declared.items()
         if last.date < day <= bar.date
     ]

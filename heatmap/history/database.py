@@ -1,4 +1,4 @@
-"""What the store asks of the database behind it. Only the type checker reads this."""
+"""The interface of the database behind the store. Only the type checker reads this module."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _T = TypeVar("_T")
 
 
 class Cursor(Protocol):
-    """What both databases' cursors have. Parameters stand as `?`."""
+    """The methods that the cursors of both databases have. Parameters stand as `?`."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows the last statement changed."""
+        """The number of rows that the last statement changed."""
         ...
 
     def execute(self, statement: str, parameters: Sequence[object] = (), /) -> object:
@@ -25,53 +25,53 @@ class Cursor(Protocol):
         ...
 
     def executemany(self, statement: str, rows: Iterable[Sequence[object]], /) -> object:
-        """Run a statement once a row; `rowcount` is then of all of them."""
+        """Run a statement once for each row; `rowcount` then counts all changed rows."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """Return the rows that the last statement found."""
+        """Return the rows of the last statement."""
         ...
 
 
 class TickClaim(Protocol):
-    """A market's turn, see Store.claim_tick. Every method raises HistoryError."""
+    """A claim to a market's tick, see Store.claim_tick. Every method raises HistoryError."""
 
-    seconds: float  # how long it lasts, from when it was taken or kept
-    last_done_slot: datetime | None
-    is_done: bool
+    seconds: float  # how long the claim lasts, from when it was made or renewed
+    last_done_slot: datetime | None  # of the last tick that was done; None: none, or not known
+    is_done: bool  # whether this tick was done already
 
     def __enter__(self) -> bool:
-        """Take the turn; return whether it is this machine's."""
+        """Claim the tick; return whether this machine has the claim."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the turn back: as done where there was no exception, else free for the next machine."""
+        """End the claim. Without an exception the tick is done; else another machine can claim it."""
         ...
 
     def renew(self) -> bool:
-        """Keep the turn for as long once more; return whether it still was this machine's."""
+        """Let the claim last `seconds` from now; return whether this machine still has it."""
         ...
 
 
 class Database(Protocol):
-    """Where the tables are. Every method but `close` raises HistoryError."""
+    """A database with the tables of the history. Every method but `close` raises HistoryError."""
 
     def read(self, work: Callable[[Cursor], _T]) -> _T:
-        """Return what `work` returns, which sees the tables as they are at one moment."""
+        """Run `work` in one read transaction, which sees the tables at one moment; return its result."""
         ...
 
     def write(self, work: Callable[[Cursor], _T]) -> _T:
-        """Do all of `work` or nothing, and nobody else's at the same time. Return what it returns."""
+        """Run `work` in one write transaction, one at a time; return its result."""
         ...
 
     def compact(self) -> None:
-        """Give back the space of what was deleted, where that is worth the work."""
+        """Free the space of deleted rows, if there is much of it."""
         ...
 
     def size_bytes(self) -> int:
-        """Return how much room it takes."""
+        """Return the size of the history."""
         ...
 
     def claim_tick(self, market: str, slot: datetime) -> TickClaim:
@@ -83,5 +83,5 @@ class Database(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection."""
         ...

@@ -1,7 +1,7 @@
-"""The closing figures of an archive on the first day of a split, bonus or demerger. Pure.
+"""Corrects an archive's closing figures on the first day of a split, bonus or demerger. Pure.
 
-An archive keeps the previous close on the terms of the session before, so that the percent change of that day
-shows a loss that nobody had.
+An archive keeps the previous close on the terms of the session before. So the percent change of that day
+shows a loss that did not happen.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 class Evidence(NamedTuple):
-    """Figures of a session from elsewhere than its archive, by symbol."""
+    """Figures of a session from other places than its archive, by symbol."""
 
     session: date
     closes: Mapping[str, float]  # the previous closes of the session's last live page
-    quoted: Mapping[str, QuotedClose]  # those that the session's ticks count from
-    declared: Mapping[str, Fraction]  # what the market's user says of the session
-    # Returns the bars of the sessions before, oldest first, and whether the last is of the one just before.
+    quoted: Mapping[str, QuotedClose]  # previous closes from which the session's ticks count
+    declared: Mapping[str, Fraction]  # the factors that the user declared for the session
+    # Returns bars of earlier sessions, oldest first, and whether the last is of the session just before.
     bars: Callable[[Collection[str]], Mapping[str, tuple[Sequence[Bar], bool]]]
 
 
 def correct_previous_closes(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
     """Return an archive's figures with each previous close on the session's own terms.
 
-    The evidence counts in this order: what the market's user declared; the exchange's own previous close, of
-    the last live page or of the session's ticks; the bars, where the whole session lies beyond any price
-    band. A guess is marked in `doubts`. Where nothing tells, the percent change is unknown.
+    The first evidence in this order counts: the factor that the user declared; the exchange's own previous
+    close, of the last live page or of the session's ticks; the bars, if the whole session lies beyond any
+    price band. A guess is marked in `doubts`. Without any evidence the percent change is unknown.
     """
     bars = {quote.symbol: bar for quote in snapshot.quotes if (bar := _make_bar(quote, evidence.session))}
-    alone = (
+    symbols_beyond_band = (
         {
             symbol
             for symbol, bar in bars.items()
@@ -52,12 +52,12 @@ def correct_previous_closes(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
         - evidence.closes.keys()
         - evidence.quoted.keys()
     )
-    wanted = alone | (evidence.declared.keys() & bars.keys())
-    earlier = evidence.bars(sorted(wanted)) if wanted else {}
+    symbols = symbols_beyond_band | (evidence.declared.keys() & bars.keys())
+    earlier_bars = evidence.bars(sorted(symbols)) if symbols else {}
     return replace(
         snapshot,
         quotes=tuple(
-            _correct_quote(quote, bar, evidence, *earlier.get(quote.symbol, ((), True)))
+            _correct_quote(quote, bar, evidence, *earlier_bars.get(quote.symbol, ((), True)))
             if (bar := bars.get(quote.symbol))
             else quote
             for quote in snapshot.quotes
@@ -66,7 +66,7 @@ def correct_previous_closes(snapshot: Snapshot, evidence: Evidence) -> Snapshot:
 
 
 def _correct_quote(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[Bar], is_next: bool) -> Quote:
-    """Return the quote by the first evidence there is. `before` are its bars of earlier sessions."""
+    """Return the quote, corrected by the first evidence. `before` are its bars of earlier sessions."""
     previous = quote.previous_close or 0.0
     declared, live = evidence.declared.get(quote.symbol), evidence.closes.get(quote.symbol)
     if declared is not None:
@@ -77,10 +77,10 @@ def _correct_quote(quote: Quote, bar: Bar, evidence: Evidence, before: Sequence[
     if live is not None:
         is_same = abs(live / previous - 1) <= corporate_actions.SAME_SHARE
         return quote if is_same else _with_previous_close(quote, live)
-    known = evidence.quoted.get(quote.symbol)
-    change = corporate_actions.judge_terms(bar, before, known, is_next=is_next)
+    quoted = evidence.quoted.get(quote.symbol)
+    change = corporate_actions.judge_terms(bar, before, quoted, is_next=is_next)
     close = change.previous_close
-    if change.certainty is corporate_actions.Certainty.NONE or (known is not None and close is None):
+    if change.certainty is corporate_actions.Certainty.NONE or (quoted is not None and close is None):
         return quote  # the exchange itself counted from this close
     if close is None:
         return _without_change(quote)

@@ -1,4 +1,4 @@
-"""Daily bars written out for other programs: CSV, JSON and Parquet."""
+"""Writes daily bars for other programs: as CSV, JSON and Parquet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = "market-heatmap/history/1"
 
 
 def write_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> None:
-    """Write a header and a line a bar; what is unknown is empty."""
+    """Write a header, then one line for each bar; an unknown value is empty."""
     import csv
     import io
 
@@ -31,9 +31,9 @@ def write_csv(bars: Iterable[Sequence[Bar]], _market: str, file: BinaryIO) -> No
 
 
 def write_json(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
-    """Write one object, its bars as lists in the order of its `columns`; what is unknown is null."""
-    head = {"schema": SCHEMA, "market": market, "columns": Bar._fields}
-    file.write(f'{json.dumps(head)[:-1]}, "bars": ['.encode())
+    """Write one object. Each bar is a list in the order of `columns`; an unknown value is null."""
+    header = {"schema": SCHEMA, "market": market, "columns": Bar._fields}
+    file.write(f'{json.dumps(header)[:-1]}, "bars": ['.encode())
     comma = ""
     for session in bars:
         for bar in session:

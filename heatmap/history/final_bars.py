@@ -1,4 +1,4 @@
-"""Makes the quotes of a session's final its daily bars in the database."""
+"""Stores the quotes of a session's final tick as its daily bars."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 def replace(
     cursor: Cursor, market: str, session: str, as_of: str, bars: Sequence[tuple[object, ...]]
 ) -> bool:
-    """Make these bars the session's, unless a final as new as `as_of` was there; return whether they are.
+    """Store these bars of a session, unless a final of `as_of` or newer is stored; return whether they were.
 
-    Bars of an archive stay: only figures that they lack are filled in.
+    Bars of an archive stay: only their previous close is replaced, and missing bars are added.
     """
     cursor.execute(sql.SESSION, (market, session))
-    before, archived = next(iter(cursor.fetchall()), (None, 0))
-    if before is not None and before >= as_of:
+    stored_as_of, is_archived = next(iter(cursor.fetchall()), (None, 0))
+    if stored_as_of is not None and stored_as_of >= as_of:
         return False
     cursor.execute(sql.ADD_FINAL, (market, session, as_of))
-    cursor.executemany(sql.FILL_BAR if archived else sql.REPLACE_BAR, bars)
+    cursor.executemany(sql.FILL_BAR if is_archived else sql.REPLACE_BAR, bars)
     return True

@@ -1,4 +1,4 @@
-"""Figures on their way into the history: checks, and the daily bars of a session's last quotes. Pure."""
+"""Checks figures before they are stored, and makes daily bars of a session's last quotes. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from heatmap.market.bars import Bar
     from heatmap.market.quotes import Quote
 
-FARTHEST = timedelta(days=1)  # a session over midnight, or in another zone, from its date in UTC
+FARTHEST = timedelta(
+    days=1
+)  # from the session's date to the date in UTC: sessions cross midnight, zones differ
 
 
 def refuse_other_session(market: str, as_of: datetime, session_date: date) -> None:
-    """Raise HistoryNonsense for figures that cannot be of that session."""
+    """Raise HistoryNonsense if figures of `as_of` cannot belong to that session."""
     if abs(as_of.astimezone(UTC).date() - session_date) > FARTHEST:
         raise HistoryNonsense(
             f"{market}: figures as of {as_of:%d %b %Y %H:%M %Z} cannot be of the session of "
@@ -28,7 +30,7 @@ def refuse_other_session(market: str, as_of: datetime, session_date: date) -> No
 
 
 def refuse_impossible(market: str, bar: Bar) -> None:
-    """Raise HistoryNonsense for a bar with a price or an amount that cannot be."""
+    """Raise HistoryNonsense for a bar with an impossible price or amount."""
     prices = (bar.open, bar.high, bar.low, bar.close, bar.previous_close)
     amounts = (bar.volume, bar.turnover)
     wrong = [price for price in prices if price is not None and not (isfinite(price) and price > 0)]
@@ -41,7 +43,7 @@ def refuse_impossible(market: str, bar: Bar) -> None:
 
 
 def make_bar_rows(market: str, session: str, quotes: Sequence[Quote]) -> list[tuple[object, ...]]:
-    """Return the rows of the daily bars that a session's last quotes are."""
+    """Return the rows of daily bars, made of a session's last quotes."""
     from heatmap.history.corporate_actions import find_previous_close  # only a session's final needs it
 
     return [

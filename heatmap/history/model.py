@@ -1,4 +1,4 @@
-"""What the history keeps and gives back: ticks, and what became of them. Tuples without behaviour."""
+"""The values that the history stores and returns. Tuples without behaviour."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class TickRow(NamedTuple):
-    """One instrument at one moment of a session. None: unknown.
+    """One instrument at one tick of a session. None: unknown.
 
-    The highest and lowest price of the session so far are kept too: with only the last prices of every
-    fifth minute, the range of the first quarter of an hour would come out too narrow.
+    The highest and lowest price of the session so far are stored too. Last prices of every fifth minute alone
+    would give too narrow a range of the first quarter of an hour.
     """
 
     last_price: float | None
@@ -27,15 +27,15 @@ class TickRow(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """What one tick left behind."""
+    """One tick of a session."""
 
-    as_of: datetime  # when the figures were true at the source; in UTC
+    as_of: datetime  # the time of the figures at the source, in UTC
     phase: Phase
     rows: Mapping[str, TickRow]  # by symbol, in the source's order
 
 
 class EncodedTick(NamedTuple):
-    """What one tick left behind, as it is kept: `packing` makes a Moment's rows of its figures."""
+    """A tick as it is stored; `tick_codec.decode` returns the rows of its figures."""
 
     as_of: datetime  # in UTC
     phase: Phase
@@ -43,22 +43,22 @@ class EncodedTick(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One figure of every instrument over some sessions."""
+    """One figure of each instrument over some sessions."""
 
     dates: tuple[date, ...]  # oldest first
-    values: Mapping[str, tuple[float | None, ...]]  # by symbol, one a date; None: not known of that session
+    values: Mapping[str, tuple[float | None, ...]]  # by symbol, one for each date; None: not known
 
 
 class AddResult(NamedTuple):
-    """What became of a tick that was handed to the store."""
+    """The result of adding a tick to the store."""
 
-    is_new: bool  # False: a tick of the same `as_of` was there already
-    bars: int  # how many daily bars it made; 0 unless it is a session's newest final
-    newer_as_of: datetime | None = None  # a newer tick of the same session that was there already, in UTC
+    is_new: bool  # False: a tick of the same `as_of` was stored already
+    bars: int  # the number of daily bars it made; 0 unless it is the session's newest final
+    newer_as_of: datetime | None = None  # of a newer stored tick of the same session, in UTC; None: none
 
 
 class MarketStats(NamedTuple):
-    """What the store holds of one market. None: nothing."""
+    """How much the store has of one market. None: nothing."""
 
     market: str
     sessions: int  # with daily bars
@@ -70,65 +70,65 @@ class MarketStats(NamedTuple):
 
 
 class PruneResult(NamedTuple):
-    """How much was forgotten."""
+    """How much was deleted."""
 
     ticks: int
     sessions: int  # with their daily bars
 
 
 class PeriodStart(NamedTuple):
-    """Where a period starts: the close that changes over it are counted from."""
+    """The start of a period: its changes count from the closes of a session."""
 
-    sessions: int  # how many the period has, this one included
-    date: date | None  # the session of that close; None: not in the history
+    sessions: int  # the length of the period, this session included
+    date: date | None  # the session of these closes; None: not in the history
     reason_missing: str  # a sentence for the operator on why `date` is None; else ""
     closes: Mapping[str, float]  # by symbol, on the terms of the last session before this one
     adjusted_symbols: frozenset[str]  # whose close was adjusted for a later split or bonus
-    # By symbol: count, mean and sum of squared deviations of the daily changes in %, this session's left out.
+    # By symbol: count, mean and sum of squared deviations of the daily changes in %, without this session's.
     spreads: Mapping[str, Sequence[float]]
     sessions_to_wait: int | None = None  # until `date` is known; None: it is known, or not before next year
 
 
 class TermsBreak(NamedTuple):
-    """Before which session an instrument's prices are not comparable with today's."""
+    """A session before which an instrument's prices are not comparable with today's."""
 
-    date: date  # of the first session that is on known terms
-    is_gap: bool  # True: sessions before it are missing, and its price changed much; False: other terms
+    date: date  # of the first session on known terms
+    is_gap: bool  # True: sessions before it are missing, and the price changed much; False: the terms changed
 
 
 class PendingAction(NamedTuple):
-    """An action that waits for its user's word: unexplained, or probable."""
+    """A corporate action that the user should confirm: an unexplained or a probable one."""
 
     symbol: str
     date: date  # the first session on the new terms
     factor: str | None  # "1/5"; None: unexplained
-    sentence: str  # on what was seen and what follows
+    sentence: str  # the evidence and its consequence
 
 
 class EarlierSessions(NamedTuple):
-    """What the sessions before one come down to, on the terms of the last of them. The same all day long."""
+    """A summary of the sessions before one, on the terms of the last of them. It stays the same all day."""
 
-    dates: tuple[date, ...]  # the last sessions there were, oldest first; not all need be in the history
+    dates: tuple[date, ...]  # the last sessions, oldest first; some may be missing in the history
     consecutive: int  # how many sessions in a row, up to the last, have bars
-    gap: date | None  # the newest session that there are none of, though there are of older ones
-    closes: Mapping[str, Sequence[float | None]]  # by symbol, one a date
-    # By symbol, one a date: what its prices were multiplied by, None where that is not known. Missing where
-    # it is 1 on all of them.
+    gap: date | None  # the newest session without bars that follows sessions with bars
+    closes: Mapping[str, Sequence[float | None]]  # by symbol, one for each date
+    # By symbol, one for each date: the factor of its prices; None: not known. Without symbols whose factors
+    # all are 1.
     factors: Mapping[str, Sequence[float | None]]
     breaks: Mapping[str, TermsBreak]  # by symbol
-    guesses: Mapping[str, date]  # by symbol: when the newest action took effect that is only probable
+    guesses: Mapping[str, date]  # by symbol: the date of its newest action that is only probable
     pending: Sequence[PendingAction]  # by symbol and date
     starts: Mapping[str, PeriodStart]  # by the period's name
-    streaks: Mapping[str, int]  # sessions in a row with the same sign, negative for losses
+    streaks: Mapping[str, int]  # consecutive sessions of the same sign, negative for losses
     volumes: Mapping[str, float]  # shares a session, the mean
 
 
 class UsualVolumes(NamedTuple):
-    """What was traded by this time of day as a rule."""
+    """The usual volumes by this time of day."""
 
     volumes: Mapping[str, float]  # shares, by symbol
-    by_time: int  # of how many it is the median of earlier sessions; of others, a share of a whole day's
-    sessions: int  # how many sessions with ticks by this time there were
+    by_time: int  # how many are medians of earlier sessions; the others are shares of a whole day's volume
+    sessions: int  # how many sessions have ticks by this time
 
 
 class OpeningRange(NamedTuple):

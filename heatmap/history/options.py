@@ -9,45 +9,45 @@ from heatmap.errors import ConfigError
 from heatmap.system.secrets import VARIABLE
 from heatmap.system.web_address import is_place
 
-# No password: that is named by password_env. An empty host is libpq's own, or a socket's folder in ?host=.
+# Without a password: password_env names its variable. An empty host is libpq's default, or ?host= has it.
 _URL = re.compile(
     r"postgres(?:ql)?://(?:[^\s:@/?#]+@)?(?P<hosts>[^\s@/?#]*)/[^\s@/?#]+(?:\?(?!.*password=)[^\s#]*)?"
 )
 
 _PERIOD = re.compile(r"(?!1d)[1-9]\d{0,2}d", re.ASCII)
-MOST_PERIODS = 10  # each adds a few readings to every tick
+MOST_PERIODS = 10  # each adds a few rankings to every tick
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """The `[history]` table. How long things are kept is counted in sessions that there are figures of.
+    """The `[history]` table. Limits of age are counted in sessions with figures.
 
-    Not in days: a clock that jumps ahead by a year would have everything forgotten.
+    A limit in days would delete everything after the clock jumped ahead by a year.
     """
 
     enabled: bool = True
-    tick_sessions: int = 250  # whose ticks are kept; of older ones the daily bars stay
-    bar_sessions: int | None = None  # whose daily bars are kept; None: all
-    # The periods that pages offer, besides the day.
+    tick_sessions: int = 250  # sessions whose ticks are stored; older ones have daily bars only
+    bar_sessions: int | None = None  # sessions whose daily bars are stored; None: all
+    # The periods of pages, besides the day.
     periods: tuple[str, ...] = ("5d", "20d", "60d", "120d", "250d", "ytd")
     url: str | None = None  # postgresql://user@host/database; None: a file in the state directory
     password_env: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for impossible values."""
         problems = []
         if self.tick_sessions < 1:
             problems.append("tick_sessions must be 1 or more")
         if self.bar_sessions is not None and self.bar_sessions < self.tick_sessions:
             problems.append("bar_sessions must not be less than tick_sessions")
-        wrong = [name for name in self.periods if name != "ytd" and not _PERIOD.fullmatch(name)]
-        if wrong:
+        unknown = [name for name in self.periods if name != "ytd" and not _PERIOD.fullmatch(name)]
+        if unknown:
             problems.append(
-                f'periods must be sessions, such as "20d" (2d to 999d), or "ytd", not {wrong[0]!r}'
+                f'periods must be sessions, such as "20d" (2d to 999d), or "ytd", not {unknown[0]!r}'
             )
         if len(self.periods) > MOST_PERIODS or len(set(self.periods)) < len(self.periods):
             problems.append(f"periods must be {MOST_PERIODS} at most, each once")
-        if self.url is not None and not _is_database(self.url):  # it may hold a password: not repeated
+        if self.url is not None and not _is_database(self.url):  # not repeated: it may contain a password
             problems.append(
                 "url must look like postgresql://user@host/database, and hold no password: "
                 "name the password's environment variable in password_env"
@@ -63,14 +63,12 @@ class HistoryOptions:
 
 
 def _is_database(url: str) -> bool:
-    """Whether an address has the form of libpq's, which may name several hosts, or the folder of a socket."""
-    from urllib.parse import unquote  # only an address needs it
+    """Whether an address is one of libpq: with one or more hosts, or with the folder of a socket."""
+    from urllib.parse import unquote  # imported late: most configurations have no address
 
-    found = _URL.fullmatch(url)
-    places = (unquote(place) for place in found["hosts"].split(",")) if found else ()
-    return found is not None and all(
-        not place
-        or place.startswith("/")
-        or is_place(f"localhost{place}" if place.startswith(":") else place)
-        for place in places
+    match = _URL.fullmatch(url)
+    hosts = (unquote(host) for host in match["hosts"].split(",")) if match else ()
+    return match is not None and all(
+        not host or host.startswith("/") or is_place(f"localhost{host}" if host.startswith(":") else host)
+        for host in hosts
     )

@@ -1,4 +1,4 @@
-"""Daily bars as a Parquet file: one flat table, written by pyarrow, which is an extra."""
+"""Writes daily bars as a Parquet file: one flat table. Needs pyarrow, which is an extra."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-ROWS_A_GROUP = 100_000  # at least, since sessions stay whole; they take about 25 MB of memory
+ROWS_A_GROUP = 100_000  # at least: a session is not divided; a group takes about 25 MB of memory
 COMPRESSION = "zstd"  # within 7 % of gzip's size, in a tenth of its time
-KEYS = ("symbol", "date")  # few different values; a dictionary of prices would be longer than the prices
+KEYS = (
+    "symbol",
+    "date",
+)  # columns of few different values; a dictionary of prices would be longer than the prices
 
 
 def write(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
-    """Write sessions of bars as one table, and the market's name into the metadata of its schema.
+    """Write sessions of bars as one table, with the market's name in the metadata of its schema.
 
-    Symbols are strings and dates are date32, both never null. Figures are float64; null means unknown.
-    Raises HistoryImpossible where pyarrow cannot be imported.
+    Symbols are strings and dates are date32, never null. Figures are float64; null means unknown. Raises
+    HistoryImpossible if pyarrow cannot be imported.
     """
     try:
         with resource_errors.translating_resource_errors():
@@ -49,26 +52,27 @@ def write(bars: Iterable[Sequence[Bar]], market: str, file: BinaryIO) -> None:
 
 
 class _Output:
-    """A file for pyarrow's writer, and what the writer writes after a failure is discarded.
+    """A file for pyarrow's writer. After `end` it discards data.
 
-    Even a writer that is thrown away writes the footer. A file with half of the bars would then look whole.
+    pyarrow's writer writes the footer even when it is deleted after a failure. Then a file with half of the
+    bars would look complete.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file: BinaryIO | None = file
-        self.closed = False  # pyarrow asks for it
+        self.closed = False  # pyarrow reads it
 
     def write(self, data: bytes) -> int:
         """Write all of the data. Raises OSError."""
         return self._file.write(data) if self._file else len(data)
 
     def end(self) -> None:
-        """Write nothing more from now on."""
+        """Discard all further data."""
         self._file = None
 
 
 def _tables(bars: Iterable[Sequence[Bar]], schema: Any) -> Iterator[Any]:  # noqa: ANN401 -- pyarrow may not be here
-    """Yield the bars as tables of pyarrow, each of which becomes a row group."""
+    """Yield the bars as tables of pyarrow. Each table becomes a row group."""
     from pyarrow import Table, record_batch
 
     batches: list[Any] = []

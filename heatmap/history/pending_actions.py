@@ -1,4 +1,4 @@
-"""Corporate actions that wait for the user's word: those that nothing explains, and those only probable."""
+"""Corporate actions that the user should confirm: unexplained and probable ones."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from heatmap.history.store import Store
     from heatmap.market.calendar.phases import Calendar
 
-SESSIONS = 260  # that are looked through: as far back as the longest period reaches
-DECLARED_BEFORE = timedelta(days=7)  # an [[action]] dated to a day without a session counts from the next on
+SESSIONS = 260  # that are examined: as many as the longest period has
+DECLARED_BEFORE = timedelta(days=7)  # an [[action]] on a day without a session counts from the next session
 
 
-def select(found: Iterable[CorporateAction]) -> tuple[PendingAction, ...]:
-    """Return those of some actions that wait, by symbol and date; of too many the newest."""
+def select(actions: Iterable[CorporateAction]) -> tuple[PendingAction, ...]:
+    """Return the actions to confirm, by symbol and date; at most limits.PENDING_ACTIONS, the newest ones."""
     from heatmap.history.corporate_actions import describe
 
-    waiting = [action for action in found if action.is_likely or action.factor is None]
-    waiting.sort(key=lambda action: action.date)
+    unconfirmed = [action for action in actions if action.is_likely or action.factor is None]
+    unconfirmed.sort(key=lambda action: action.date)
     return tuple(
         PendingAction(
             action.symbol,
@@ -35,15 +35,15 @@ def select(found: Iterable[CorporateAction]) -> tuple[PendingAction, ...]:
             describe(action),
         )
         for action in sorted(
-            waiting[-limits.PENDING_ACTIONS :], key=lambda action: (action.symbol, action.date)
+            unconfirmed[-limits.PENDING_ACTIONS :], key=lambda action: (action.symbol, action.date)
         )
     )
 
 
 def read_store(store: Store, market: str, calendar: Calendar) -> tuple[PendingAction, ...]:
-    """Return those among the last SESSIONS sessions of the instruments that the newest tick has.
+    """Return the actions to confirm in the last SESSIONS sessions, of the instruments in the newest tick.
 
-    Without a tick, of all instruments. Raises HistoryError.
+    Without a tick: of all instruments. Raises HistoryError.
     """
     from heatmap.history import backfill
 
@@ -51,48 +51,50 @@ def read_store(store: Store, market: str, calendar: Calendar) -> tuple[PendingAc
     if not days:
         return ()
     symbols = store.newest_symbols(market)
-    asked = sorted({*symbols, *(alias.old for alias in calendar.symbol_changes)}) if symbols else None
-    found = select(backfill.verify(store, market, calendar, days[0], days[-1], asked).actions)
-    return tuple(each for each in found if not symbols or each.symbol in symbols)
+    symbols_then = sorted({*symbols, *(alias.old for alias in calendar.symbol_changes)}) if symbols else None
+    actions = select(backfill.verify(store, market, calendar, days[0], days[-1], symbols_then).actions)
+    return tuple(action for action in actions if not symbols or action.symbol in symbols)
 
 
 def read_summary(path: Path, calendar: Calendar) -> tuple[PendingAction, ...]:
-    """Return what the last run kept in the file at `path`, without what the user has declared since."""
+    """Return the actions that the last run saved at `path`, without those declared by the user since."""
     from heatmap.history.corporate_actions import find_declared_splits
 
-    kept = cache.read_any(path)
-    known = find_declared_splits(calendar)
+    document = cache.read_any(path)
+    declared = find_declared_splits(calendar)
     return tuple(
-        each
-        for each in (decode(kept.get("pending", ())) if kept else ())
-        if not any(timedelta(0) <= each.date - day <= DECLARED_BEFORE for day in known.get(each.symbol, {}))
+        action
+        for action in (decode(document.get("pending", ())) if document else ())
+        if not any(
+            timedelta(0) <= action.date - day <= DECLARED_BEFORE for day in declared.get(action.symbol, {})
+        )
     )
 
 
-def encode(found: Iterable[PendingAction]) -> list[Sequence[object]]:
-    """Return them as JSON has them."""
-    return [[each.symbol, each.date.isoformat(), each.factor, each.sentence] for each in found]
+def encode(actions: Iterable[PendingAction]) -> list[Sequence[object]]:
+    """Return the actions as lists for JSON."""
+    return [[action.symbol, action.date.isoformat(), action.factor, action.sentence] for action in actions]
 
 
-def decode(kept: Sequence[Sequence[Any]]) -> tuple[PendingAction, ...]:
-    """Return what was encoded."""
-    return tuple(PendingAction(symbol, date.fromisoformat(day), *rest) for symbol, day, *rest in kept)
+def decode(rows: Sequence[Sequence[Any]]) -> tuple[PendingAction, ...]:
+    """Return the actions of `encode`'s lists."""
+    return tuple(PendingAction(symbol, date.fromisoformat(day), *others) for symbol, day, *others in rows)
 
 
-def format_entry(each: PendingAction) -> Sequence[str]:
-    """Return the lines of an overrides file that would settle it."""
-    if each.factor is None:
+def format_entry(action: PendingAction) -> Sequence[str]:
+    """Return the lines of an overrides file that declare the action."""
+    if action.factor is None:
         factor = 'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable'
     else:
-        factor = f'factor = "{each.factor}"  # or "1" if there was none'
-    return ("[[action]]", f'symbol = "{each.symbol}"', f"date = {each.date}", factor)
+        factor = f'factor = "{action.factor}"  # or "1" if there was none'
+    return ("[[action]]", f'symbol = "{action.symbol}"', f"date = {action.date}", factor)
 
 
-def make_document(each: PendingAction) -> Mapping[str, object]:
-    """Return it as a JSON object."""
+def make_document(action: PendingAction) -> Mapping[str, object]:
+    """Return the action as a JSON object."""
     return {
-        "symbol": each.symbol,
-        "date": each.date.isoformat(),
-        "factor": each.factor,
-        "sentence": each.sentence,
+        "symbol": action.symbol,
+        "date": action.date.isoformat(),
+        "factor": action.factor,
+        "sentence": action.sentence,
     }

@@ -1,7 +1,7 @@
-"""The history in a PostgreSQL database that several machines share, by psycopg, which is an extra.
+"""The history in a PostgreSQL database that several machines share. Needs psycopg, which is an extra.
 
-Nothing is kept in the server's session: each transaction sets its own limits, and a turn is a row
-(`turns`). So all of it works through a pooler in transaction mode, too.
+The server's session has no state: each transaction sets its own limits, and a claim is a row (`turns`). So
+the history works through a pooler in transaction mode, too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 SCHEMA = "heatmap"
-LOCK_SECONDS = 5  # how long another machine's writing is waited for
-LEASE_SPARE_SECONDS = 10  # by which a turn outlives a run's deadline, which the run may outlive by five
+LOCK_SECONDS = 5  # the longest wait for another machine's transaction
+LEASE_SPARE_SECONDS = 10  # a claim ends so long after the run's deadline; a run may end 5 seconds after it
 # The first key of the writer's advisory lock is "heat".
 WRITER_KEY = 0x68656174
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -35,7 +35,7 @@ LOCK_WRITERS = f"SELECT pg_advisory_xact_lock({WRITER_KEY}, 0)"  # one writer at
 class Postgres:
     """The schema `heatmap` of the database at `url`. Connects at once. Raises HistoryError.
 
-    `password_env` and `deadline`: see Connection. The tables are made where they are missing.
+    `password_env` and `deadline`: see Connection. Missing tables are created.
     """
 
     def __init__(self, url: str, password_env: str | None, deadline: Deadline | None = None) -> None:
@@ -50,18 +50,18 @@ class Postgres:
             raise
 
     def read(self, work: Callable[[Cursor], _T]) -> _T:
-        """Return what `work` returns, which sees the tables as they are at one moment."""
+        """Run `work` in one read transaction, which sees the tables at one moment; return its result."""
         return self._transaction(BEGIN_READ, work)
 
     def write(self, work: Callable[[Cursor], _T]) -> _T:
-        """Do all of `work` or nothing, and nobody else's at the same time. Return what it returns.
+        """Run `work` in one write transaction, one at a time; return its result.
 
-        Where the connection was cut it is done again, so that it must not matter if it is done twice.
+        If the connection breaks, `work` runs again. So a second run of `work` must do no harm.
         """
         return self._transaction(BEGIN_WRITE, work, LOCK_WRITERS)
 
     def compact(self) -> None:
-        """Nothing: the server's autovacuum does it."""
+        """Do nothing: the server's autovacuum frees the space."""
 
     def size_bytes(self) -> int:
         """Return the size of the tables with their indexes."""
@@ -72,7 +72,7 @@ class Postgres:
         return self.read(lambda cursor: int(_fetch_value(cursor, statement, SCHEMA)))
 
     def claim_tick(self, market: str, slot: datetime) -> turns.Lease:
-        """See Store.claim_tick. It ends by itself soon after the run's deadline."""
+        """See Store.claim_tick. The claim ends by itself soon after the run's deadline."""
         seconds = (self._deadline.seconds if self._deadline else STEP_SECONDS) + LEASE_SPARE_SECONDS
 
         def change(work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401 -- what `work` returns
@@ -82,25 +82,27 @@ class Postgres:
 
     def pooler(self) -> str | None:
         """See Store.pooler."""
-        own = self.read(_fetch_backend_pid)
-        if own == self._connection.run(lambda connection: connection.info.backend_pid):
+        own_pid = self.read(_fetch_backend_pid)
+        if own_pid == self._connection.run(lambda connection: connection.info.backend_pid):
             return None
         other = Postgres(*self._login)
         try:
-            # While `other` has the session that was ours a moment ago, we get another one.
+            # A pooler may have given our last session to `other`; then we get another session.
             is_shared = other.read(
-                lambda cursor: _fetch_backend_pid(cursor) == own or self.read(_fetch_backend_pid) != own
+                lambda cursor: (
+                    _fetch_backend_pid(cursor) == own_pid or self.read(_fetch_backend_pid) != own_pid
+                )
             )
         finally:
             other.close()
         return "transaction" if is_shared else "session"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _transaction(
-        self, begin: str, work: Callable[[Cursor], _T], then: str = "", *, is_last: bool = False
+        self, begin: str, work: Callable[[Cursor], _T], last_statement: str = "", *, is_last: bool = False
     ) -> _T:
         step = round(self._connection.step_seconds * 1000)
         limits = {
@@ -109,12 +111,16 @@ class Postgres:
             "statement_timeout": step * 3 // 4,
             "idle_in_transaction_session_timeout": step,
         }
-        words = [begin, *(f"SET LOCAL {name} = {value}" for name, value in limits.items()), then]
+        statements = [
+            begin,
+            *(f"SET LOCAL {name} = {value}" for name, value in limits.items()),
+            last_statement,
+        ]
 
         def run(connection: Any) -> _T:  # noqa: ANN401 -- psycopg may not be here
             with connection.cursor() as cursor:
                 try:
-                    cursor.execute("; ".join(filter(None, words)))  # in one message
+                    cursor.execute("; ".join(filter(None, statements)))  # in one message
                     result = work(_Cursor(cursor))
                     cursor.execute("COMMIT")
                 except BaseException:
@@ -126,7 +132,7 @@ class Postgres:
         return self._connection.run(run, is_last=is_last)
 
     def _prepare(self) -> None:
-        """Make the tables, or bring them to the version we know. Raises HistoryImpossible for a newer one."""
+        """Create or migrate the tables. Raises HistoryImpossible for tables of a newer version."""
 
         def is_ready(cursor: Cursor) -> bool:
             has_lease = bool(_fetch_value(cursor, turns.HAS_LEASE, f"{SCHEMA}.turns"))
@@ -144,17 +150,17 @@ class Postgres:
             cursor.execute("INSERT INTO version (number) VALUES (?)", (len(MIGRATIONS),))
 
         if not self.read(is_ready):
-            self.write(migrate)  # of two machines one does it
+            self.write(migrate)  # one machine at a time: the second finds nothing to do
 
     def _version(self, cursor: Cursor) -> int:
-        """Return which version the tables have, 0 for none."""
+        """Return the version of the tables; 0: there are none."""
         if _fetch_value(cursor, "SELECT to_regclass(?) IS NULL", f"{SCHEMA}.version"):
             return 0
         version = int(_fetch_value(cursor, "SELECT max(number) FROM version") or 0)
         if version > len(MIGRATIONS):
             raise HistoryImpossible(
                 f"the history {self._name} was written by a newer version of this program (its tables are of "
-                f"version {version}, this one knows {len(MIGRATIONS)}): it is left as it is; install the "
+                f"version {version}, this one knows {len(MIGRATIONS)}): it is not changed; install the "
                 "newer version on this machine, too"
             )
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", (SCHEMA,))
@@ -168,7 +174,7 @@ class Postgres:
 
 
 class _Cursor:
-    """psycopg's cursor with parameters as `?`, as SQLite has them."""
+    """psycopg's cursor, with parameters as `?` like SQLite's."""
 
     def __init__(self, cursor: Any) -> None:  # noqa: ANN401 -- psycopg may not be here
         self._cursor = cursor
@@ -184,22 +190,22 @@ class _Cursor:
         self._cursor.executemany(statement.replace("?", "%s"), rows)
 
     def fetchall(self) -> list[Any]:
-        found: list[Any] = self._cursor.fetchall()
-        return found
+        rows: list[Any] = self._cursor.fetchall()
+        return rows
 
 
 def _translate(statement: str) -> str:
-    """Return a statement of the common schema as PostgreSQL has it: names sort by code point there, too."""
+    """Return a statement of the common schema for PostgreSQL, where names then also sort by code point."""
     return (
         statement.replace("BLOB", "BYTEA").replace("TEXT", 'TEXT COLLATE "C"').replace(" WITHOUT ROWID", "")
     )
 
 
-def _fetch_value(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- as the server has it
+def _fetch_value(cursor: Cursor, statement: str, *parameters: object) -> Any:  # noqa: ANN401 -- of any SQL type
     cursor.execute(statement, parameters)
     return cursor.fetchall()[0][0]
 
 
 def _fetch_backend_pid(cursor: Cursor) -> int:
-    """Return the number of the server's process that answers."""
+    """Return the id of the server's process of this session."""
     return int(_fetch_value(cursor, "SELECT pg_backend_pid()"))

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL on which every wait ends, made once more where it was cut."""
+"""A connection to PostgreSQL. Every wait has a time limit; a broken connection is made once more."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 CONNECT_SECONDS = 5  # for each address of a host
-STEP_SECONDS = 15  # what a transaction may take in a run
-COMMAND_STEP_SECONDS = 60  # and in a command, at which somebody looks
-RUN_SHARE = 1 / 4  # of a run's time: what all transactions may take together
-RESERVED_SHARE = 1 / 4  # of that: what only the last piece of work may take, which gives turns back
-LEAST_SECONDS = 0.1  # with less than this nothing is begun
-IDLE_SPARE_SECONDS = 10  # by which the server's session may outlive the run's deadline
+STEP_SECONDS = 15  # the time limit of a transaction in a run
+COMMAND_STEP_SECONDS = 60  # the time limit of a transaction in a command that a user waits for
+RUN_SHARE = 1 / 4  # of a run's time: the limit of all transactions together
+RESERVED_SHARE = 1 / 4  # of that: reserved for the last transactions, which end claims
+LEAST_SECONDS = 0.1  # with less time no transaction starts
+IDLE_SPARE_SECONDS = 10  # the server's session ends so long after the run's deadline
 
 
 class Connection:
     """A connection to the database at `url`, made when it is first needed.
 
-    `password_env` names the environment variable that the password is in; None: there is none, or libpq
-    finds it in ~/.pgpass. `deadline` is that of the run, of which all work may take a part; None: only each
-    piece of work is bounded. Every method but `close` raises HistoryError.
+    `password_env` names the environment variable with the password; None: there is no password, or libpq
+    reads it from ~/.pgpass. `deadline` is the run's: all transactions together may take a part of its time;
+    None: each transaction has its own time limit only. Every method but `close` raises HistoryError.
 
-    A connection that was cut is made once more. One that is silent is given up for good: what its pieces of
-    work would cost together is the page's time.
+    A broken connection is made once more. After a time limit the connection is not used again, because
+    further waiting would take the time that the page needs.
     """
 
     def __init__(self, url: str, password_env: str | None, deadline: Deadline | None) -> None:
@@ -44,108 +44,110 @@ class Connection:
         self._url = url
         self._password = _read_password(password_env, self.name)
         self._deadline = deadline
-        self._left = deadline.seconds * RUN_SHARE if deadline else float("inf")
-        self._reserved = self._left * RESERVED_SHARE if deadline else 0.0
-        most = STEP_SECONDS if deadline else COMMAND_STEP_SECONDS
-        self.step_seconds = min(most, self._left - self._reserved)
+        self._seconds_left = deadline.seconds * RUN_SHARE if deadline else float("inf")
+        self._reserved_seconds = self._seconds_left * RESERVED_SHARE if deadline else 0.0
+        step_limit = STEP_SECONDS if deadline else COMMAND_STEP_SECONDS
+        self.step_seconds = min(step_limit, self._seconds_left - self._reserved_seconds)
         self._settings = postgres_login.make_settings(self.psycopg, url, self.step_seconds)
-        self._lost: HistoryError | None = None  # why there is no connection any more
+        self._final_error: HistoryError | None = (
+            None  # why there is no connection any more; None: there may be one
+        )
         self._may_reconnect = True
-        self._closing = Lock()  # so that nobody else's socket is broken
-        self._psql: Any = None  # psycopg's connection
+        self._closing = Lock()  # while it is held, psycopg's socket is not closed or reused
+        self._psycopg_connection: Any = None  # psycopg's connection
 
     def run(self, work: Callable[[Any], _T], *, is_last: bool = False) -> _T:
-        """Return what `work` returns, which gets psycopg's connection.
+        """Run `work` with psycopg's connection; return its result.
 
-        Where that was cut, `work` is done again on a new one: it must not matter if it is done twice.
-        `is_last`: it may take what is reserved of the run's time.
+        If the connection breaks, `work` runs again with a new one. So a second run must do no harm.
+        `is_last`: `work` may take the reserved part of the run's time.
         """
         if is_last:
-            self._reserved = 0.0
-        # In the middle of a statement a request to end would leave a connection that is of no use.
+            self._reserved_seconds = 0.0
+        # A signal in the middle of a statement would leave an unusable connection.
         with stop.postpone():
             return self._run(work)
 
     def _run(self, work: Callable[[Any], _T]) -> _T:
-        if self._lost:
-            raise self._lost
+        if self._final_error:
+            raise self._final_error
         try:
-            if self._psql is None:
+            if self._psycopg_connection is None:
                 self._connect()
             try:
-                return self._bounded(work)
+                return self._run_with_limit(work)
             except self.psycopg.OperationalError:
-                if not (self._may_reconnect and self._is_cut):
+                if not (self._may_reconnect and self._is_broken):
                     raise
             self._may_reconnect = False
             self.close()
             self._connect()
-            return self._bounded(work)
+            return self._run_with_limit(work)
         except self.psycopg.Error as error:
-            found = postgres_faults.explain(self.name, self._password, error)
-            if self._is_cut:
-                self._lost = found
-            raise found from error
+            failure = postgres_faults.explain(self.name, self._password, error)
+            if self._is_broken:
+                self._final_error = failure
+            raise failure from error
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         with self._closing:
-            connection, self._psql = self._psql, None
+            connection, self._psycopg_connection = self._psycopg_connection, None
         if connection is not None:
             connection.close()
 
     @property
-    def _is_cut(self) -> bool:
-        return self._psql is None or bool(self._psql.closed)
+    def _is_broken(self) -> bool:
+        return self._psycopg_connection is None or bool(self._psycopg_connection.closed)
 
-    def _bounded(self, work: Callable[[Any], _T]) -> _T:
-        """Return what `work` returns; where it takes too long, break the connection. Raises HistoryError."""
-        limit = Deadline(self._seconds())
+    def _run_with_limit(self, work: Callable[[Any], _T]) -> _T:
+        """Run `work`, return its result; break the connection if it takes too long. Raises HistoryError."""
+        limit = Deadline(self._find_time_limit())
         is_over = Event()
-        Job(lambda: self._break_when(limit, is_over), "heatmap-postgres")
+        Job(lambda: self._break_at_limit(limit, is_over), "heatmap-postgres")
         try:
-            return work(self._psql)
+            return work(self._psycopg_connection)
         except self.psycopg.Error as error:
             if limit.remaining():
                 raise
-            raise self._silent(limit) from error
+            raise self._make_timeout_error(limit) from error
         finally:
             is_over.set()
-            self._left -= limit.seconds - limit.remaining()
+            self._seconds_left -= limit.seconds - limit.remaining()
 
-    def _silent(self, limit: Deadline) -> HistoryError:
-        is_rest = limit.seconds < self.step_seconds
-        self._lost = postgres_faults.no_reply(self.name, limit.seconds, is_rest=is_rest)
-        return self._lost
+    def _make_timeout_error(self, limit: Deadline) -> HistoryError:
+        is_last_part = limit.seconds < self.step_seconds
+        self._final_error = postgres_faults.no_reply(self.name, limit.seconds, is_last_part=is_last_part)
+        return self._final_error
 
-    def _seconds(self) -> float:
-        """Return how long the next piece of work may take. Raises HistoryError where no time is left."""
-        seconds = min(self.step_seconds, self._left - self._reserved)
-        if self._deadline:  # what comes after it needs time as well
+    def _find_time_limit(self) -> float:
+        """Return the time limit of the next transaction. Raises HistoryError if no time is left."""
+        seconds = min(self.step_seconds, self._seconds_left - self._reserved_seconds)
+        if self._deadline:  # later stages of the run need time, too
             seconds = min(seconds, self._deadline.remaining() / 2, stop.seconds_left())
         if seconds < LEAST_SECONDS:
             raise postgres_faults.no_time_left(self.name)
         return seconds
 
-    def _break_when(self, limit: Deadline, is_over: Event) -> None:
-        """Break the connection, from another thread, where the limit comes, or a request to end, before that.
+    def _break_at_limit(self, limit: Deadline, is_over: Event) -> None:
+        """Break the connection, from another thread, at the time limit or at a request to end.
 
-        What waits for an answer then gets an error at once.
+        A statement that waits for an answer then fails at once.
         """
         while not is_over.wait(min(limit.remaining(), stop.LOOK_SECONDS)):
             if limit.remaining() and stop.seconds_left():
                 continue
             with self._closing, suppress(OSError, AttributeError, self.psycopg.Error):
-                same = socket.socket(fileno=os.dup(self._psql.fileno()))
-                with same:
-                    same.shutdown(socket.SHUT_RDWR)
+                duplicate = socket.socket(fileno=os.dup(self._psycopg_connection.fileno()))
+                with duplicate:
+                    duplicate.shutdown(socket.SHUT_RDWR)
             return
 
     def _connect(self) -> None:
         """Connect, in a thread that is left behind where that takes too long: a name server may be silent."""
-        limit = Deadline(self._seconds())
+        limit = Deadline(self._find_time_limit())
         try:
-            self._psql = run_with_timeout(
+            self._psycopg_connection = run_with_timeout(
                 limit.seconds,
                 lambda: self.psycopg.connect(
                     self._url,
@@ -158,24 +160,24 @@ class Connection:
                 ),
             )
         except DeadlineError as error:
-            raise self._silent(limit) from error
+            raise self._make_timeout_error(limit) from error
         finally:
-            self._left -= limit.seconds - limit.remaining()
-        self._bounded(self._limit_session)
+            self._seconds_left -= limit.seconds - limit.remaining()
+        self._run_with_limit(self._limit_session)
 
     def _limit_session(self, connection: Any) -> None:  # noqa: ANN401 -- psycopg may not be here
-        """Let the server, too, notice a machine that vanishes. A pooler's sessions stay as they are."""
-        idle = self._deadline.seconds + IDLE_SPARE_SECONDS if self._deadline else None
-        wanted = postgres_login.make_server_settings(self.step_seconds, idle)
+        """Let the server notice a machine that vanishes. The sessions of a pooler are not changed."""
+        idle_seconds = self._deadline.seconds + IDLE_SPARE_SECONDS if self._deadline else None
+        settings = postgres_login.make_server_settings(self.step_seconds, idle_seconds)
         connection.execute(
             "SELECT set_config(s.name, w.setting, false) FROM pg_settings AS s"
             " JOIN unnest(%s::text[], %s::text[]) AS w (name, setting) ON s.name = w.name"
             " WHERE pg_backend_pid() = %s",
-            (list(wanted), list(wanted.values()), connection.info.backend_pid),
+            (list(settings), list(settings.values()), connection.info.backend_pid),
         )
 
 
-def _import_psycopg() -> Any:  # noqa: ANN401 -- it may not be here
+def _import_psycopg() -> Any:  # noqa: ANN401 -- psycopg may not be here
     try:
         import psycopg
     except ImportError as error:  # psycopg alone, without libpq, raises it as well

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server or libpq says, as an error of the history: its kind, and what to do about it."""
+"""Translates errors of a PostgreSQL server or of libpq into errors of the history, with advice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from heatmap.system.redaction import redact
 if TYPE_CHECKING:
     from typing import Any
 
-LONGEST_REASON = 300  # characters of the server's words
-# Beginnings of SQLSTATE: a lock that was not had in time; a deadlock or its like.
+LONGEST_REASON = 300  # characters of the server's message
+# Beginnings of SQLSTATE: a lock timeout; a deadlock or another conflict of transactions.
 BUSY = ("55P03", "40")
 SLOW = "57014"  # the server ended a statement that took too long
 PERMISSION = "42501"
 FULL = "53100"
-# libpq has no SQLSTATE for a connection that never was, only words.
+# libpq has no SQLSTATE for a failed connection, only a message.
 REFUSED = (
     "authentication failed",
     "no password supplied",
@@ -28,20 +28,20 @@ UNPROTECTED = ("SSL was required", "authentication method requirement", "channel
 NO_DATABASE = ("does not exist", "invalid")
 
 
-def no_reply(name: str, seconds: float, *, is_rest: bool) -> HistoryError:
-    """Return the error of a database that let a question wait for longer than `seconds`.
+def no_reply(name: str, seconds: float, *, is_last_part: bool) -> HistoryError:
+    """Return the error of a database that did not answer within `seconds`.
 
-    `is_rest`: that was all that was left of its part of the run's time.
+    `is_last_part`: this was all that was left of its part of the run's time.
     """
-    rest = ", all that was left of its part of the run's time" if is_rest else ""
+    addition = ", all that was left of its part of the run's time" if is_last_part else ""
     return HistoryError(
-        f"the history {name} gave no answer within {seconds:.2g} seconds{rest}: this run goes without it; "
-        "check the server, the network, and a pooler that stands between"
+        f"the history {name} gave no answer within {seconds:.2g} seconds{addition}: this run goes without "
+        "it; check the server, the network, and a pooler that stands between"
     )
 
 
 def no_time_left(name: str) -> HistoryError:
-    """Return the error of a run that has no time left for the database."""
+    """Return the error of a run without time left for the database."""
     return HistoryError(
         f"the history {name} has used up its part of the run's time: this run goes on without it; check the "
         "server and the network, or raise deadline_seconds"
@@ -49,49 +49,51 @@ def no_time_left(name: str) -> HistoryError:
 
 
 def explain(name: str, password: str | None, error: Any) -> HistoryError:  # noqa: ANN401 -- psycopg.Error
-    """Return the error of the history that a psycopg.Error stands for; `name` is the database's."""
+    """Return the error of the history for a psycopg.Error; `name` is the database's."""
     code = error.sqlstate or ""
-    why = " ".join(redact(str(error), [password]).split())[:LONGEST_REASON]
+    reason = " ".join(redact(str(error), [password]).split())[:LONGEST_REASON]
     if code.startswith(BUSY):
         return HistoryError(
-            f"the history {name} is busy ({why}): another machine is writing it, so this run goes without it"
+            f"the history {name} is busy ({reason}): another machine is writing it, so this run goes "
+            "without it"
         )
     if code == SLOW:
         return HistoryError(
-            f"the history {name} takes too long ({why}): this run goes without it; check the server's load"
+            f"the history {name} takes too long ({reason}): this run goes without it; check the server's load"
         )
     if code == FULL:
-        return HistoryError(f"the history {name} is full ({why}): make room on the server's disk")
+        return HistoryError(f"the history {name} is full ({reason}): make room on the server's disk")
     if code == PERMISSION:
         return HistoryImpossible(
-            f"the history {name} may not be used ({why}): have the database's owner run "
+            f"the history {name} may not be used ({reason}): have the database's owner run "
             "CREATE SCHEMA heatmap AUTHORIZATION for this user"
         )
     if not code:
-        return _without_code(name, why)
-    return _unreachable(name, why)
+        return _explain_connection_failure(name, reason)
+    return _make_unreachable_error(name, reason)
 
 
-def _without_code(name: str, why: str) -> HistoryError:
-    if any(words in why for words in UNPROTECTED):
+def _explain_connection_failure(name: str, reason: str) -> HistoryError:
+    if any(words in reason for words in UNPROTECTED):
         return HistoryRefused(
-            f"the history {name} would not protect the password, so it was not sent ({why}): let the server "
-            "offer TLS and keep the password as scram-sha-256; to allow less, say so in [history] url "
+            f"the history {name} would not protect the password, so it was not sent ({reason}): let the "
+            "server offer TLS and keep the password as scram-sha-256; to allow less, say so in [history] url "
             "(sslmode, require_auth)"
         )
-    if any(words in why for words in REFUSED):
+    if any(words in reason for words in REFUSED):
         return HistoryRefused(
-            f"the history {name} refuses us ({why}): check the user in [history] url, and the "
+            f"the history {name} refuses us ({reason}): check the user in [history] url, and the "
             "password in the variable that password_env names"
         )
-    if any(words in why for words in NO_DATABASE):
+    if any(words in reason for words in NO_DATABASE):
         return HistoryImpossible(
-            f"the history {name} cannot be opened ({why}): check the database in [history] url"
+            f"the history {name} cannot be opened ({reason}): check the database in [history] url"
         )
-    return _unreachable(name, why)
+    return _make_unreachable_error(name, reason)
 
 
-def _unreachable(name: str, why: str) -> HistoryError:
+def _make_unreachable_error(name: str, reason: str) -> HistoryError:
     return HistoryError(
-        f"the history {name} cannot be reached or failed ({why}): this run goes without it; check the server"
+        f"the history {name} cannot be reached or failed ({reason}): this run goes without it; "
+        "check the server"
     )

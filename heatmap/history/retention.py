@@ -1,4 +1,4 @@
-"""What is kept of each market, and what is forgotten by policy."""
+"""Deletes old rows by the options, and counts the rows of each market."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def prune(cursor: Cursor, options: HistoryOptions) -> PruneResult:
-    """Forget what is older than the options say."""
+    """Delete ticks and bars that are older than the options allow."""
     ticks = sessions = 0
     for market in _read_markets(cursor):
         oldest = _fetch_text(cursor, sql.NTH_NEWEST_TICK_SESSION, market, options.tick_sessions - 1)
@@ -28,14 +28,14 @@ def prune(cursor: Cursor, options: HistoryOptions) -> PruneResult:
 
 
 def read_status(cursor: Cursor) -> list[tuple[Any, ...]]:
-    """Return a row for each market: what `kept` takes."""
-    found = []
+    """Return a row for each market: the arguments of `parse_stats`."""
+    rows = []
     for market in _read_markets(cursor):
         cursor.execute(sql.COUNT_SESSIONS, (market,))
         sessions = cursor.fetchall()[0]
         cursor.execute(sql.COUNT_TICKS, (market,))
-        found.append((market, *sessions, *cursor.fetchall()[0]))
-    return found
+        rows.append((market, *sessions, *cursor.fetchall()[0]))
+    return rows
 
 
 def parse_stats(
@@ -47,7 +47,7 @@ def parse_stats(
     first_tick: str | None,
     last_tick: str | None,
 ) -> MarketStats:
-    """Return what a row of `status` says. Raises ValueError."""
+    """Return the values of a row of `read_status`. Raises ValueError."""
     return MarketStats(
         market,
         sessions,
@@ -65,7 +65,7 @@ def _read_markets(cursor: Cursor) -> list[str]:
 
 
 def _fetch_text(cursor: Cursor, statement: str, *parameters: object) -> str:
-    """Return the one text that a statement finds; "", which is before every date, where it finds none."""
+    """Return the one text that a statement selects; if there is none, "", which is before every date."""
     cursor.execute(statement, parameters)
     return str(next((row[0] for row in cursor.fetchall()), ""))
 

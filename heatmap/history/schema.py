@@ -1,16 +1,16 @@
-"""The tables of the history, and the way to them from every older version."""
+"""The tables of the history, and the migrations from every older version."""
 
 from __future__ import annotations
 
-# The tables by schema version, each script what leads there from the one before. One statement an item.
+# The scripts by schema version. Each one migrates from the version before. One statement for each item.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE ticks (
             market TEXT NOT NULL, as_of TEXT NOT NULL, session TEXT NOT NULL, phase TEXT NOT NULL,
             figures BLOB NOT NULL, PRIMARY KEY (market, as_of))""",
         "CREATE INDEX ticks_of_session ON ticks (market, session, as_of)",
-        # One row a session that has bars: as_of of the final they came from, and whether an archive has
-        # spoken, which is the exchange's last word.
+        # One row for each session with bars: as_of of the final that they came from, and whether they are an
+        # archive's. Archives have the exchange's definitive figures.
         """CREATE TABLE sessions (
             market TEXT NOT NULL, date TEXT NOT NULL, final_as_of TEXT, archived INTEGER NOT NULL,
             PRIMARY KEY (market, date)) WITHOUT ROWID""",
@@ -22,7 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (market, date, symbol)) WITHOUT ROWID""",
     ),
     (
-        # What machines that share a history tell each other beside it.
+        # Other values that machines with a shared history exchange.
         """CREATE TABLE notes (
             market TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (market, name))""",
     ),

@@ -1,4 +1,4 @@
-"""The SQL of the store, as both databases have it; parameters stand as `?`."""
+"""The SQL of the store, for both databases; parameters stand as `?`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ADD_BAR = (
     " ON CONFLICT (market, date, symbol) DO "
 )
 REPLACE_BAR = _ADD_BAR + "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in BAR_FIGURES)
-# An archive's figures stay, but for the previous close: an archive has it on the old terms on an ex-date.
+# An archive's figures stay, except the previous close: on an ex-date an archive has it on the old terms.
 FILL_BAR = _ADD_BAR + "UPDATE SET previous_close = coalesce(excluded.previous_close, bars.previous_close)"
 
 SHARED_VALUE = "SELECT content FROM notes WHERE market = ? AND name = ?"
@@ -53,7 +53,7 @@ NTH_NEWEST_TICK_SESSION = (
     "SELECT DISTINCT session FROM ticks WHERE market = ? ORDER BY session DESC LIMIT 1 OFFSET ?"
 )
 NTH_NEWEST_SESSION = "SELECT date FROM sessions WHERE market = ? ORDER BY date DESC LIMIT 1 OFFSET ?"
-# Of a session without daily bars the last tick stays: nothing else knows it.
+# The last tick of a session without daily bars stays: it has the only figures of the session.
 THIN_TICKS = (
     "DELETE FROM ticks WHERE market = ? AND session < ? AND ("
     "EXISTS (SELECT 1 FROM sessions AS s WHERE s.market = ticks.market AND s.date = ticks.session)"
@@ -66,13 +66,13 @@ DELETE_SESSIONS = "DELETE FROM sessions WHERE market = ? AND date < ?"
 
 
 def select_bars(columns: str, symbols: int | None) -> str:
-    """Return the statement for these columns of so many symbols; None: of all.
+    """Return the statement that selects these columns for a number of symbols; None: for all symbols.
 
-    Its parameters: market, last date, market, last date, how many sessions, the symbols.
+    Its parameters: market, last date, market, last date, the number of sessions, the symbols.
     """
-    only = "" if symbols is None else f" AND symbol IN (?{', ?' * (symbols - 1)})"
+    condition = "" if symbols is None else f" AND symbol IN (?{', ?' * (symbols - 1)})"
     return (
         f"SELECT {columns} FROM bars WHERE market = ? AND date <= ? AND date >= (SELECT min(date) FROM"  # noqa: S608 -- our own columns
         " (SELECT date FROM sessions WHERE market = ? AND date <= ? ORDER BY date DESC LIMIT ?) AS since)"
-        f"{only} ORDER BY date, symbol"
+        f"{condition} ORDER BY date, symbol"
     )

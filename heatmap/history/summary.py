@@ -1,4 +1,4 @@
-"""What all sessions before the running one come down to: made once a session, read by each tick. Pure."""
+"""Summarizes all sessions before the running one: made once a session, used by each run. Pure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.quotes import Quote
 
-KEPT_SESSIONS = 60  # closes a digest has of each instrument: what a line and the bands are drawn of
-VOLUME_SESSIONS = 20  # that a usual volume is the mean of
-# Across a session that is missing no action can be told; a price that changed by more may have had one.
+KEPT_SESSIONS = 60  # the closes of each instrument in a summary: for sparklines and bands
+VOLUME_SESSIONS = 20  # a usual volume is their mean
+# No action can be found across a missing session; a price that changed by more may have had one.
 MOST_FALL, MOST_RISE = 0.75, 4 / 3
 
 _Aligned = list["float | None"]
 
 
 class _AdjustedCloses(NamedTuple):
-    """One instrument's closes on the terms of today, a value a session. None: not known."""
+    """One instrument's closes on the terms of today, one value for each session. None: not known."""
 
     closes: _Aligned
-    factors: _Aligned  # what each session's prices are multiplied by
-    broken: TermsBreak | None
+    factors: _Aligned  # multiply each session's prices
+    terms_break: TermsBreak | None
 
 
 def make(
@@ -43,11 +43,10 @@ def make(
     names: Sequence[str],
     quoted: corporate_actions.CloseLookup | None = None,
 ) -> EarlierSessions:
-    """Return the digest of the bars before `session` for its quotes, with these periods.
+    """Return the summary of the bars before `session` for its quotes, with the periods `names`.
 
-    Prices are on the terms of `session`: where a quote's previous close tells of a split or a bonus that
-    counts from it on, earlier closes are adjusted for that, too. `quoted` gives the previous closes that
-    ticks of earlier sessions had.
+    Prices are on the terms of `session`: if a quote's previous close shows a split or bonus of this session,
+    earlier closes are adjusted for that, too. `quoted` looks up previous closes of earlier sessions' ticks.
     """
     running = {quote.symbol: _make_bar(quote, session) for quote in quotes if quote.last_price is not None}
     sessions: dict[date, dict[str, Bar]] = {}
@@ -55,9 +54,12 @@ def make(
         if bar.symbol in running:
             sessions.setdefault(bar.date, {})[bar.symbol] = bar
     dates = period_starts.find_session_dates(calendar, sessions, running, session)
-    place = {day: number for number, day in enumerate((*dates, session))}
-    every = [*(list(sessions[day].values()) for day in dates if day in sessions), list(running.values())]
-    known = corporate_actions.find_declared_splits(calendar)
+    number_of = {day: number for number, day in enumerate((*dates, session))}
+    bars_by_session = [
+        *(list(sessions[day].values()) for day in dates if day in sessions),
+        list(running.values()),
+    ]
+    declared = corporate_actions.find_declared_splits(calendar)
     quoted_today = {
         quote.symbol: corporate_actions.derive_quoted_close(quote.last_price, quote.percent_change)
         for quote in quotes
@@ -69,47 +71,54 @@ def make(
             return quoted_today.get(symbol)
         return quoted(symbol, day) if quoted else None
 
-    found = corporate_actions.detect(
-        every, lambda earlier, later: place[later] == place[earlier] + 1, known, quoted_on
+    detection = corporate_actions.detect(
+        bars_by_session,
+        lambda earlier, later: number_of[later] == number_of[earlier] + 1,
+        declared,
+        quoted_on,
     )
     terms: dict[str, dict[date, list[corporate_actions.CorporateAction]]] = {}
-    every_date = (*dates, session)
-    for action in found.actions:
-        # What the user knows of may be dated to a day without a session: it counts from the next one on.
-        day = every_date[bisect_left(every_date, action.date)]
+    all_dates = (*dates, session)
+    for action in detection.actions:
+        # A declared action may be dated to a day without a session: it counts from the next session.
+        day = all_dates[bisect_left(all_dates, action.date)]
         terms.setdefault(action.symbol, {}).setdefault(day, []).append(action)
-    based = {
+    adjusted = {
         symbol: _adjust_closes(
             [*(sessions[day].get(symbol) if day in sessions else None for day in dates), running_bar],
-            every_date,
+            all_dates,
             terms.get(symbol, {}),
             sessions,
         )
         for symbol, running_bar in running.items()
     }
-    closes = {symbol: basis.closes for symbol, basis in based.items()}
-    factors = {symbol: basis.factors for symbol, basis in based.items()}
-    waiting = pending_actions.select(found.actions)
+    closes = {symbol: adjusted_closes.closes for symbol, adjusted_closes in adjusted.items()}
+    factors = {symbol: adjusted_closes.factors for symbol, adjusted_closes in adjusted.items()}
+    pending = pending_actions.select(detection.actions)
     starts = {
         name: _make_period_start(
-            period_starts.find_start(name, dates, sessions, session), place, closes, factors
+            period_starts.find_start(name, dates, sessions, session), number_of, closes, factors
         )
         for name in names
     }
     gap = next((day for day in reversed(dates) if day not in sessions), None)
     return EarlierSessions(
         dates=dates[-KEPT_SESSIONS:],
-        consecutive=len(dates) - (0 if gap is None else place[gap] + 1),
+        consecutive=len(dates) - (0 if gap is None else number_of[gap] + 1),
         gap=gap,
         closes={symbol: tuple(prices[-KEPT_SESSIONS:]) for symbol, prices in closes.items()},
         factors={
-            symbol: tuple(own[-KEPT_SESSIONS:])
-            for symbol, own in factors.items()
-            if any(factor != 1 for factor in own[-KEPT_SESSIONS:])
+            symbol: tuple(values[-KEPT_SESSIONS:])
+            for symbol, values in factors.items()
+            if any(factor != 1 for factor in values[-KEPT_SESSIONS:])
         },
-        breaks={symbol: basis.broken for symbol, basis in based.items() if basis.broken},
-        guesses={each.symbol: each.date for each in waiting if each.factor is not None},
-        pending=waiting,
+        breaks={
+            symbol: adjusted_closes.terms_break
+            for symbol, adjusted_closes in adjusted.items()
+            if adjusted_closes.terms_break
+        },
+        guesses={action.symbol: action.date for action in pending if action.factor is not None},
+        pending=pending,
         starts=starts,
         streaks={symbol: count_streak(prices) for symbol, prices in closes.items()},
         volumes=_mean_volumes(sessions, dates, factors),
@@ -117,12 +126,12 @@ def make(
 
 
 def count_streak(prices: Sequence[float | None]) -> int:
-    """Return in how many sessions in a row, up to the last, a price rose; of falls, as a negative number.
+    """Return in how many consecutive sessions, up to the last, a price rose; falls give a negative number.
 
-    A change that rounds to 0.00 % is neither, and ends the row; so does a close that is not known.
+    A change that rounds to 0.00 % and an unknown close end the streak.
     """
     count = 0
-    for earlier, later in pairwise(reversed(prices)):  # time runs backwards: `earlier` is the newer one
+    for earlier, later in pairwise(reversed(prices)):  # the prices are reversed: `earlier` is the newer one
         if earlier is None or later is None:
             break
         change = round((earlier / later - 1) * 100, 2)
@@ -133,7 +142,7 @@ def count_streak(prices: Sequence[float | None]) -> int:
 
 
 def _make_bar(quote: Quote, session: date) -> Bar:
-    """Return a running session's bar so far."""
+    """Return the bar of the running session so far."""
     return Bar(
         quote.symbol, session, quote.open, quote.high, quote.low, quote.last_price or 0.0,
         corporate_actions.find_previous_close(quote), quote.volume, quote.turnover,
@@ -144,39 +153,41 @@ def _adjust_closes(
     bars: Sequence[Bar | None],
     dates: Sequence[date],
     terms: Mapping[date, Sequence[corporate_actions.CorporateAction]],
-    held: Mapping[date, object],
+    stored: Mapping[date, object],
 ) -> _AdjustedCloses:
     """Return one instrument's closes on the terms of the last bar, which is left out.
 
-    Nothing is known before an action that no ratio explains, and before a missing session across which the
-    price changed so much that there may have been one. The close of a missing session is the previous close
-    of the bar after it.
+    Closes are unknown before an unexplained action, and before a missing session across which the price
+    changed so much that an action is possible. The close of a missing session is the previous close of the
+    bar after it. `stored` are the sessions with bars.
     """
     closes: _Aligned = [None] * (len(dates) - 1)
     factors: _Aligned = [None] * (len(dates) - 1)
     factor = 1.0
-    across: float | None = None  # the oldest price after a missing session, until one before it is known
-    resumed = dates[-1]  # the session of that price
+    price_after_gap: float | None = (
+        None  # the oldest price after missing sessions, until an older one is found
+    )
+    date_after_gap = dates[-1]  # the session of `price_after_gap`
     for number in range(len(dates) - 2, -1, -1):
         later, after = bars[number + 1], dates[number + 1]
-        taken = terms.get(after, ())
-        if any(action.factor is None for action in taken):
+        actions = terms.get(after, ())
+        if any(action.factor is None for action in actions):
             return _AdjustedCloses(closes, factors, TermsBreak(after, is_gap=False))
         later_factor = factor
-        for action in taken:
+        for action in actions:
             factor *= float(action.factor or 1)
         bar = bars[number]
-        if dates[number] not in held:
+        if dates[number] not in stored:
             price = later.previous_close if later else None
             if price is not None:
-                is_old = all(action.leaves_old(price) for action in taken)
-                across, resumed = price * (factor if is_old else later_factor), after
-                closes[number] = across
+                is_old = all(action.leaves_old(price) for action in actions)
+                price_after_gap, date_after_gap = price * (factor if is_old else later_factor), after
+                closes[number] = price_after_gap
         elif bar is not None:
             price = bar.close * factor
-            if across is not None and not MOST_FALL < across / price < MOST_RISE:
-                return _AdjustedCloses(closes, factors, TermsBreak(resumed, is_gap=True))
-            across = None
+            if price_after_gap is not None and not MOST_FALL < price_after_gap / price < MOST_RISE:
+                return _AdjustedCloses(closes, factors, TermsBreak(date_after_gap, is_gap=True))
+            price_after_gap = None
             closes[number] = price
         factors[number] = factor
     return _AdjustedCloses(closes, factors, None)
@@ -184,7 +195,7 @@ def _adjust_closes(
 
 def _make_period_start(
     start: period_starts.Start,
-    place: Mapping[date, int],
+    number_of: Mapping[date, int],
     closes: Mapping[str, _Aligned],
     factors: Mapping[str, _Aligned],
 ) -> PeriodStart:
@@ -192,15 +203,15 @@ def _make_period_start(
         return PeriodStart(
             start.sessions, None, start.reason_missing, {}, frozenset(), {}, start.sessions_to_wait
         )
-    first = place[start.date]
-    known = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
+    first = number_of[start.date]
+    closes_then = {symbol: price for symbol, prices in closes.items() if (price := prices[first]) is not None}
     return PeriodStart(
         start.sessions,
         start.date,
         "",
-        known,
-        frozenset(symbol for symbol in known if factors[symbol][first] != 1),
-        {symbol: _measure_spread(closes[symbol][first:]) for symbol in known},
+        closes_then,
+        frozenset(symbol for symbol in closes_then if factors[symbol][first] != 1),
+        {symbol: _measure_spread(closes[symbol][first:]) for symbol in closes_then},
     )
 
 
@@ -218,11 +229,11 @@ def _measure_spread(prices: Sequence[float | None]) -> tuple[int, float, float]:
 def _mean_volumes(
     sessions: Mapping[date, Mapping[str, Bar]], dates: Sequence[date], factors: Mapping[str, _Aligned]
 ) -> dict[str, float]:
-    """Return the mean volume of the last sessions, in shares of today: of those that are on known terms."""
-    found: dict[str, list[float]] = {}
+    """Return the mean volume of the last sessions on known terms, in shares of today."""
+    volumes_by_symbol: dict[str, list[float]] = {}
     for number in range(max(len(dates) - VOLUME_SESSIONS, 0), len(dates)):
         for symbol, bar in sessions.get(dates[number], {}).items():
             factor = factors[symbol][number]
             if bar.volume is not None and factor is not None:
-                found.setdefault(symbol, []).append(bar.volume / factor)
-    return {symbol: fsum(volumes) / len(volumes) for symbol, volumes in found.items()}
+                volumes_by_symbol.setdefault(symbol, []).append(bar.volume / factor)
+    return {symbol: fsum(volumes) / len(volumes) for symbol, volumes in volumes_by_symbol.items()}

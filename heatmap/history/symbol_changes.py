@@ -1,4 +1,4 @@
-"""Brings bars to the symbols of today. Pure."""
+"""Renames bars to the newest symbols. Pure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 def rename(bars: Iterable[Bar], aliases: Sequence[SymbolChange]) -> list[Bar]:
-    """Return the bars under today's symbols; a session's own bar of that symbol stays the one it has."""
-    given = list(bars)
-    changed = {alias.old for alias in aliases}  # few of all symbols: the others need no search
-    later = {alias.new for alias in aliases}
-    taken = {(bar.symbol, bar.date) for bar in given if bar.symbol in later}  # no other is looked up
+    """Return the bars under their newest symbols; a bar that already has that symbol in a session wins."""
+    originals = list(bars)
+    old_symbols = {alias.old for alias in aliases}  # only few symbols need a search
+    new_symbols = {alias.new for alias in aliases}
+    used = {(bar.symbol, bar.date) for bar in originals if bar.symbol in new_symbols}  # may conflict
     result = []
-    for bar in given:
-        is_changed = bar.symbol in changed
+    for bar in originals:
+        is_changed = bar.symbol in old_symbols
         symbol = newest_symbol(bar.symbol, bar.date, aliases) if is_changed else bar.symbol
         if symbol == bar.symbol:
             result.append(bar)
-        elif (symbol, bar.date) not in taken:
-            taken.add((symbol, bar.date))
+        elif (symbol, bar.date) not in used:
+            used.add((symbol, bar.date))
             result.append(bar._replace(symbol=symbol))
     return result
 
 
 def newest_symbol(symbol: str, day: date, aliases: Sequence[SymbolChange]) -> str:
     """Return what a symbol of that day became; the first alias that fits counts, and each one only once."""
-    left = [alias for alias in aliases if alias.since is None or day < alias.since]
-    while later := next((alias for alias in left if alias.old == symbol), None):
-        left.remove(later)
-        symbol = later.new
+    unused = [alias for alias in aliases if alias.since is None or day < alias.since]
+    while change := next((alias for alias in unused if alias.old == symbol), None):
+        unused.remove(change)
+        symbol = change.new
     return symbol

@@ -1,8 +1,8 @@
-"""One tick's figures as one compact value of the database, and back.
+"""Encodes one tick's figures as one compact value of the database, and decodes it.
 
-JSON, deflated: a list of symbols, then a list for each field of a Row, an item a symbol. Any language reads
-it with two calls. 210 quotes take 5.8 kB; the numbers as raw doubles would take 6.2 kB, because figures of
-two decimals deflate better as text.
+The value is deflated JSON: a list of symbols, then a list for each field of a TickRow, with one item for each
+symbol. Any language reads it with two calls. 210 quotes take 5.8 kB; raw doubles would take 6.2 kB, because
+figures of two decimals deflate better as text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.quotes import Quote
 
-DECODE_ERRORS = (ValueError, TypeError, RecursionError)  # that come of what `pack` did not make
+DECODE_ERRORS = (ValueError, TypeError, RecursionError)  # raised for a value that `encode` did not make
 
 _DECODER = json.JSONDecoder()
 
@@ -33,12 +33,12 @@ def encode(quotes: Sequence[Quote]) -> bytes:
 
 
 def make_rows(quotes: Sequence[Quote]) -> Mapping[str, TickRow]:
-    """Return the figures by symbol, as `unpack` would of what `pack` makes of them."""
+    """Return the figures by symbol, as `decode` returns them after `encode`."""
     return {quote.symbol: TickRow(*(getattr(quote, field) for field in TickRow._fields)) for quote in quotes}
 
 
 def decode(value: bytes) -> Mapping[str, TickRow]:
-    """Return the figures by symbol. Raises one of DAMAGE for what `pack` did not make."""
+    """Return the figures by symbol. Raises one of DECODE_ERRORS for other values."""
     symbols, *columns = json.loads(_inflate(value))
     if len(columns) != len(TickRow._fields):
         message = "it has other columns"
@@ -47,17 +47,17 @@ def decode(value: bytes) -> Mapping[str, TickRow]:
 
 
 def make_encoded_tick(as_of: str, phase: str, figures: bytes) -> EncodedTick:
-    """Return a tick as the database has it. Raises one of DAMAGE for what is no time or phase."""
+    """Return a tick as the database has it. Raises one of DECODE_ERRORS for no time or phase."""
     return EncodedTick(datetime.fromisoformat(as_of), Phase(phase), figures)
 
 
 def make_tick(as_of: datetime, phase: Phase, figures: bytes) -> Tick:
-    """Return a tick with its figures unpacked. Raises as `unpack` does."""
+    """Return a tick with its decoded figures. Raises as `decode` does."""
     return Tick(as_of, phase, decode(figures))
 
 
 def decode_volumes(value: bytes) -> Mapping[str, float | None]:
-    """Return the volumes alone, by symbol, in a third of the time. Raises as `unpack` does."""
+    """Return only the volumes, by symbol, in a third of the time. Raises as `decode` does."""
     text = _inflate(value)
     symbols, end = _DECODER.raw_decode(text, 1)
     for _ in range(TickRow._fields.index("volume")):  # columns of numbers: the next bracket ends each

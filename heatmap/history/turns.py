@@ -1,8 +1,8 @@
-"""Whose turn it is, of machines that share a PostgreSQL: a lease, which ends by itself.
+"""Claims to ticks, for machines that share a PostgreSQL. A claim is a lease, which ends by itself.
 
-A row a market. While a machine has the turn, `holder` and `ends` are set, by the server's clock. A machine
-that vanishes or sleeps keeps nobody waiting for longer than the lease lasts; it needs no session, so that it
-holds behind any pooler, too.
+There is one row for each market. While a machine has the claim, `holder` and `ends` are set, by the server's
+clock. If that machine vanishes or sleeps, others wait until the lease ends and no longer. A lease needs no
+session of the server, so it works behind any pooler.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from heatmap.history.database import Cursor
 
     class Change(Protocol):
-        """Does a piece of work as one transaction, and returns what it returns."""
+        """Runs `work` as one transaction and returns its result."""
 
         def __call__(self, work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401
-            """Do it."""
+            """Run `work`; `is_last`: it may take the reserved part of the run's time."""
             ...
 
 
@@ -33,8 +33,8 @@ LEASE = (
     "ALTER TABLE turns ADD COLUMN IF NOT EXISTS ends timestamptz",
 )
 HAS_LEASE = "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = 'ends'"
-NEVER = ""  # the slot of a market whose turn was never done
-# Earlier versions hold a lock of their session meanwhile, and set the same slot when their turn is done.
+NEVER = ""  # the slot of a market without a finished tick
+# Earlier versions hold a lock of their session instead, and set the same slot when they are done.
 _TAKE = (
     "INSERT INTO turns AS t (market, slot, holder, ends)"
     " VALUES (?, ?, ?, clock_timestamp() + make_interval(secs => ?))"
@@ -52,10 +52,9 @@ _FINISH = "UPDATE turns SET slot = ?, holder = NULL, ends = NULL WHERE market = 
 
 
 class Lease:
-    """A market's turn for the tick that was due at `slot`, for at most `seconds` from when it was taken.
+    """A claim to a market's tick that was due at `slot`, for at most `seconds`.
 
-    `change` does a piece of work as one transaction; the last may take what is reserved of the run's time.
-    Every method raises HistoryError.
+    `change` runs a piece of work as one transaction. Every method raises HistoryError.
     """
 
     def __init__(
@@ -72,12 +71,12 @@ class Lease:
         self._holder = f"{os.uname().nodename} {os.getpid()} {os.urandom(8).hex()}"
         self._is_ours = False
         self.last_done_slot: datetime | None = (
-            None  # the last slot whose turn was done; None: none or not known
+            None  # of the last tick that was done; None: none, or not known
         )
-        self.is_done = False  # whether it is this very slot
+        self.is_done = False  # whether this tick was done already
 
     def __enter__(self) -> bool:
-        """Take the turn; return whether it is this machine's."""
+        """Claim the tick; return whether this machine has the claim."""
 
         def take(cursor: Cursor) -> tuple[bool, str]:
             cursor.execute(_TAKE, (self._market, NEVER, self._holder, self.seconds, self._slot))
@@ -93,7 +92,7 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the turn back: as done where there was no exception, else free for the next machine."""
+        """End the claim. Without an exception the tick is done; else another machine can claim it."""
         if not self._is_ours:
             return
 
@@ -106,7 +105,7 @@ class Lease:
         self._change(give_back, is_last=True)
 
     def renew(self) -> bool:
-        """Make the lease last `seconds` from now; return whether the turn still was this machine's."""
+        """Let the lease last `seconds` from now; return whether this machine still has it."""
 
         def prolong(cursor: Cursor) -> bool:
             cursor.execute(_RENEW, (self.seconds, self._market, self._holder))
@@ -117,7 +116,7 @@ class Lease:
 
 
 class UnsharedClaim:
-    """The turn of a machine that shares its history with nobody: always its own."""
+    """The claim of a machine that does not share its history: it always holds."""
 
     seconds = inf
     last_done_slot: datetime | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from heatmap.errors import ConfigError
-from heatmap.system import files, limits, package_files, strict_json
+from heatmap.system import files, limits, package_files
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +37,7 @@ class Recording:
         from datetime import datetime
 
         from heatmap.market import snapshot_json
+        from heatmap.system import strict_json
 
         document: Any = strict_json.decode(files.read(self._path(), limits.PACKAGED_BYTES))
         snapshot = snapshot_json.from_json(document)

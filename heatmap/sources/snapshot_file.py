@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from heatmap.errors import ConfigError, SourceError, SourceImpossible, SourceNonsense
 from heatmap.sources.options import OnlineSource
-from heatmap.system import files, limits, resource_errors, strict_json
+from heatmap.system import files, limits, resource_errors
 from heatmap.system.web_address import is_web_address
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def parse(body: bytes) -> Snapshot:
     from heatmap.market import snapshot_json
     from heatmap.market.calendar.session import Phase
     from heatmap.sources.nse import body as nse_body
+    from heatmap.system import strict_json
 
     if nse_body.is_web_page(body):
         return nse_body.parse(body)  # which says what that means

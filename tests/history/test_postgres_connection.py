@@ -158,7 +158,7 @@ def test_a_part_is_reserved_for_giving_turns_back(postgres: Place) -> None:
         with store.claim_tick(MARKET, slot) as is_ours:
             assert is_ours
             connection: Any = store._database
-            connection._connection._left = connection._connection._reserved + 0.01
+            connection._connection._seconds_left = connection._connection._reserved_seconds + 0.01
             with pytest.raises(HistoryError, match="has used up its part"):
                 store.status()
     with postgres.open() as other:

@@ -243,18 +243,17 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
 
 def _read_archive(shelf: ArchiveServer, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
-    from heatmap.sources.nse import bhavcopy
     from heatmap.system import http
 
     problems = []
     for name in shelf.names(day):
-        body = shelf.read(name)
-        if body is None:
-            continue
         try:
-            return bhavcopy.parse(body, day)
+            archive = shelf.read_archive(name, day)
         except HistoryNonsense as error:
             problems.append(f"{http.redacted_url(name)} {error}")
+            continue
+        if archive is not None:
+            return archive
     if problems:
         raise SourceReshaped("; ".join(problems))
     return None

@@ -69,6 +69,10 @@ class ArchiveFolder:
         name = path.rpartition("/")[2]
         return name if (self._path / name).is_file() else None
 
+    def read_archive(self, name: str, day: date) -> bhavcopy.Archive:
+        """Return the archive of a day in a file. Raises HistoryNonsense."""
+        return bhavcopy.parse(self.read(name), day)
+
     def read(self, name: str) -> bytes:
         """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
         try:
@@ -109,6 +113,14 @@ class ArchiveServer:
     def locate(self, path: str) -> str:
         """Return the address of another file, by its path."""
         return self._base + path
+
+    def read_archive(self, name: str, day: date) -> bhavcopy.Archive | None:
+        """Return the archive of a day at an address; None where there is none yet.
+
+        Raises HistoryNonsense for an archive that cannot be used, and SourceError.
+        """
+        body = self.read(name)
+        return None if body is None else bhavcopy.parse(body, day)
 
     def read(self, name: str) -> bytes | None:
         """Ask for an archive; None where it is not there. Raises SourceError."""
