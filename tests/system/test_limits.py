@@ -183,9 +183,9 @@ def test_a_year_of_an_index_of_500(tmp_path: Path) -> None:
         (relay(limits.SECTORS + 1, lambda number: quote(number, sector=f"sector {number}")), "251 sectors"),
         (
             relay(50, lambda number: quote(number, changes={f"p{number}": {"percent": 1, "since": None}})),
-            "50 periods, and 24",
+            "50 periods, more than 24",
         ),
-        (relay(50, lambda number: quote(number, doubts={f"p{number}": "why"})), "periods, and 24"),
+        (relay(50, lambda number: quote(number, doubts={f"p{number}": "why"})), "periods, more than 24"),
     ],
     ids=["quotes", "one quote more", "sectors", "periods", "doubts"],
 )
