@@ -24,7 +24,7 @@ def confirm(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) 
     Without any the user is asked at the terminal. Raises PublishError where the key stays unknown,
     ConfigError where it cannot be written down.
     """
-    key = target.host_key(Deadline(seconds))
+    key = target.read_host_key(Deadline(seconds))
     sort = key.kind.removeprefix("ssh-").partition("-")[0]  # as the server's files are called
     print(
         f"\n{target.name} shows a host key that nobody has vouched for yet:\n\n"

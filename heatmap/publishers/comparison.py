@@ -48,4 +48,4 @@ def check_content(connection: Connection, path: str, content: bytes, *, read_bac
     except Unreadable as refusal:
         raise PublishError(str(refusal)) from None
     except NotFound:
-        raise DamagedError("the server took it, and does not have it under its name") from None
+        raise DamagedError("the server accepted it, but does not have it under its name") from None

@@ -219,7 +219,7 @@ class Upload:
         except CannotReplace as refusal:
             if self.target.replace != "delete-then-rename":
                 raise PublishImpossible(
-                    f"{self.target.name}: the server does not let a file take another's place by renaming "
+                    f"{self.target.name}: the server does not rename a file over an existing one "
                     f"({refusal}): have it allow that (proftpd: AllowOverwrite; SSH: posix-rename), or set "
                     'replace = "delete-then-rename", at the price that visitors may meet no page for a moment'
                 ) from refusal

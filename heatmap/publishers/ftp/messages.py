@@ -13,7 +13,7 @@ QUOTE_CHARACTERS = 200  # of a server's reply, in a sentence of ours
 NAME_CHARACTERS = 60  # of the server's name for itself
 LATER = "the next run tries again"
 HUNG_UP = "the server hung up"
-WITHHELD = "its words hold the password"
+WITHHELD = "its reply holds the password"
 
 
 def describe_server(greeting: str, *, tls: str | None, sizes: bool, machine_lists: bool, modes: str) -> str:
@@ -24,7 +24,7 @@ def describe_server(greeting: str, *, tls: str | None, sizes: bool, machine_list
         [
             f'an FTP server that calls itself "{name}"',
             tls or "no TLS",
-            "tells sizes" if sizes else "tells no sizes",
+            "reports sizes" if sizes else "reports no sizes",
             "lists by MLSD" if machine_lists else "lists by NLST",
             modes,
         ]
@@ -64,7 +64,7 @@ def describe_error(error: BaseException, name: str, step: str, path: str, secret
         return PublishRefused(f"{name}: the server's certificate is not accepted ({why}): {advice}")
     if isinstance(error, ClosingError) and step in {"greeting", "tls", "login"}:
         return PublishError(
-            f"{name}: the server turns us away for now ({why}), as for too many connections: {LATER}"
+            f"{name}: the server accepts no connection now ({why}), perhaps it has too many: {LATER}"
         )
     if isinstance(error, REFUSALS) and step in REFUSED:
         return PublishRefused(f"{name}: {REFUSED[step].format(why=why)}")
@@ -86,13 +86,13 @@ REFUSED = {
 }
 FAILED = {
     "connect": "no connection ({why}): check host and port, or wait",
-    "greeting": "the server does not greet ({why}): check host and port, and `implicit` of ftps:, or wait",
+    "greeting": "the server sends no greeting ({why}): check host and port, and `implicit` of ftps:, or wait",
     "tls": "no TLS connection ({why})",
     "login": "the login failed ({why})",
     "protect": "the data cannot be protected ({why})",
     "find": "the login folder cannot be found ({why})",
     "enter": "the folder {path} cannot be entered or made ({why})",
-    "look": "the size of {path} cannot be had ({why})",
+    "look": "the size of {path} cannot be read ({why})",
     "read": "{path} cannot be read back ({why})",
     "store": "nothing can be stored in {path} ({why})",
     "rename": "{path} cannot be replaced, as nothing can be renamed ({why})",

@@ -123,7 +123,7 @@ def _check(git: Git, pages: Sequence[WebFile]) -> str:
     place = f"{repository.branch} of {repository.remote if repository.push else 'this repository'}"
     state = f"is at {tip[:7]}" if tip else "will be made"
     state += "".join(f", {new_place} will be made" for new_place in new_places)
-    return f"git {git.version}: {place} {state}, and may be pushed to, but for what its hooks say"
+    return f"git {git.version}: {place} {state}, and may be pushed to, unless its hooks refuse"
 
 
 def _read_tip(git: Git) -> str:

@@ -27,7 +27,7 @@ FOREIGN_OWNER = re.compile(r"dubious ownership in repository at '(.+)'|unsafe re
 LOCAL = (
     (re.compile("cannot use bare repository"), "allow it: git config --global safe.bareRepository all"),
     (re.compile("(?:unable to access|cannot change to) '.+': Permission denied"), "let this user read it"),
-    (re.compile("bad config (?:line|file)|bad numeric config|bad boolean config"), "mend that file"),
+    (re.compile("bad config (?:line|file)|bad numeric config|bad boolean config"), "correct that file"),
     (re.compile("Expected git repo version|unknown repository extension"), "install a newer git"),
     (re.compile(r"not a git repository: |invalid gitfile format"), "its .git leads nowhere: clone it anew"),
 )  # fmt: skip

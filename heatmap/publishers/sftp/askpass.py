@@ -1,6 +1,6 @@
-"""Gives a password to OpenSSH's client, which asks a program of ours for it (SSH_ASKPASS, OpenSSH 8.4).
+"""Gives a password to OpenSSH's client. The client runs a program of ours for it (SSH_ASKPASS, OpenSSH 8.4).
 
-The password is in no file, argument or variable: it lies in a named pipe, which is read once.
+The password is in no file, argument or variable: the program reads it once, from a named pipe.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ IFS= read -r password && printf '%s\\n' "$password"
 
 @contextmanager
 def serve_password(password: str | None) -> Iterator[dict[str, str]]:
-    """Yield the environment in which ssh gets `password` when it asks, once; None: an empty one.
+    """Yield the variables with which ssh gets `password` once; none if `password` is None.
 
-    All is removed at the end of the block. Raises OSError where it cannot be made.
+    The program and the pipe are removed at the end of the block. Raises OSError if they cannot be made.
     """
     if password is None:
         yield {}

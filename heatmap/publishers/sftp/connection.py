@@ -1,4 +1,4 @@
-"""A `steps.Session` by OpenSSH's own client: one `sftp` process, led through pipes one step at a time."""
+"""The primitive steps on an SSH server, by OpenSSH's own client: one `sftp` process that reads commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishError, PublishImpossible
 from heatmap.publishers import address, options
 from heatmap.publishers.connection import CannotReplace, Hidden, NotFound, Unreadable
-from heatmap.publishers.sftp import askpass, messages, openssh
+from heatmap.publishers.sftp import askpass, batch, messages, openssh
 from heatmap.publishers.sftp.messages import ConnectionLostError, SftpError
 from heatmap.system import processes, resource_errors
 from heatmap.system.redaction import redact
@@ -24,21 +24,18 @@ if TYPE_CHECKING:
     from heatmap.publishers.sftp.openssh import Server
     from heatmap.system.deadline import Deadline
 
-PROMPT = "sftp> "  # in batch mode the client repeats each command behind it before it obeys
-SENTINEL = "version"  # a command that is answered without the server, so that a step's words have an end
+PROMPT = "sftp> "  # in batch mode the client repeats each command after it
+SENTINEL = "version"  # the client answers it without the server: the mark of an answer's end
 SENTINEL_ANSWER = re.compile(r"SFTP protocol version (\d+)")
-HAS_OPEN_FILES = sys.platform == "linux"  # where /dev/fd/N is as good as a path, for files that have none
-MAX_COMMAND_BYTES = 2000  # the client takes what is longer for two commands
-MAX_WORDS_BYTES = 4 * 1024 * 1024  # a folder of tens of thousands of files is told in less
-REAP_SECONDS = 1  # what a killed process may take to be gone
-NO_SUCH_FILE = ("No such file", "not found")  # the client's own words
-# Type and mode, owners (a group's name may hold spaces), size, the time if it is told, and the path.
-LIST_LINE = re.compile(r"(.)([-rwxsStT]{9}).*? (\d+) (?:[A-Z][a-z]{2} [ \d]\d +[\d:]{4,5})? ?(\.?/.*)")
-OTHERS_MAY_READ = re.compile(r"......r..")
+HAS_OPEN_FILES = sys.platform == "linux"  # there /dev/fd/N is the path of a file without a name
+MAX_COMMAND_BYTES = 2000  # the client takes a longer command for two
+MAX_ANSWER_BYTES = 4 * 1024 * 1024  # the list of a folder with tens of thousands of files is shorter
+REAP_SECONDS = 1  # the time for a killed process to end
+OTHERS_MAY_READ = re.compile(r".{6}r..")
 
 
 class SftpConnection:
-    """A connection by the command `sftp`. Paths that do not begin with "/" start at the login folder.
+    """A `Connection` by the command `sftp`. Relative paths start at the login folder.
 
     `password` None: the login is by key.
     """
@@ -51,13 +48,13 @@ class SftpConnection:
         self._deadline = deadline
         self._password = password
         self._client: Popen[bytes] | None = None
-        self._copy: IO[bytes] | None = None  # a file by which content goes to and from the client
-        self._step, self._what = "connect", ""
+        self._copy: IO[bytes] | None = None  # the local file that the client sends and receives
+        self._step, self._path = "connect", ""  # for messages
         self._protocol = ""
-        self._stored = ""  # what was put last
-        self._size = 0  # what was found last
+        self._stored_path = ""  # of the last `put`
+        self._size = 0  # bytes, of the last `size`
         self.new_folders: list[str] = []
-        self._folders: dict[str, dict[str, str]] = {}  # the kinds of what they held at first: "-", "d", "l"
+        self._kinds: dict[str, dict[str, str]] = {}  # by folder and name, when the folder was first listed
 
     def open(self) -> None:
         """Start the client and wait until it has logged in."""
@@ -65,114 +62,114 @@ class SftpConnection:
 
         self._step = "keep"
         file = self._copy = _make_copy_file()
-        os.fchmod(file.fileno(), address.FILE_MODE)  # which the client gives to what it stores
+        os.fchmod(file.fileno(), address.FILE_MODE)  # the client gives stored files the same mode
         self._step = "ask"
-        with askpass.serve_password(self._password) as answers:
+        with askpass.serve_password(self._password) as password_variables:
             self._step = "connect"
             try:
                 self._client = processes.start(
                     openssh.make_sftp_command(self._server, "-"),
-                    {**openssh.make_environment(), **answers},
+                    {**openssh.make_environment(), **password_variables},
                     stdin=PIPE,
-                    stderr=STDOUT,  # so that words and sentinel stay in order
+                    stderr=STDOUT,  # so that all output stays in order
                     pass_fds=[file.fileno()],
                     bufsize=0,
                 )
             except OSError as error:
                 resource_errors.refuse(error)
                 raise openssh.make_missing_command_error(self._server.name, error) from error
-            self._ask("")
+            self._run("")
 
     def size(self, path: str) -> int:
-        """Return a file's size. Raises Missing, and Hidden for one that visitors may not read."""
-        self._step, self._what = "look", path
-        if self._held(address.parent(path)).get(path.rpartition("/")[2]) == "l":  # `ls` of it looks behind it
+        """Return a file's size. Raises NotFound; Hidden if visitors may not read the file."""
+        self._step, self._path = "look", path
+        kinds = self._list_kinds(address.parent(path))
+        if kinds.get(path.rpartition("/")[2]) == "l":  # `ls` of a link shows the file to which it leads
             raise messages.make_obstacle_error(self._server.name, path, "a symbolic link")
-        words = self._ask(f"-ls -lna {_quoted_for_list(path)}")
-        if any(word in line for line in words for word in NO_SUCH_FILE) and "Can't ls" in words[0]:
+        lines = self._run(f"-ls -lna {batch.quote_for_ls(path)}")
+        if any(map(batch.is_not_found, lines)) and batch.CANNOT_LIST in lines[0]:
             raise NotFound
-        listed = [found for found in map(LIST_LINE.fullmatch, words) if found]
-        if len(listed) != 1 or listed[0][4].count("/") > _named(path).count("/"):
-            raise (
-                messages.make_obstacle_error(self._server.name, path, "a folder")
-                if listed
-                else SftpError(_told(words))
-            )
-        kind, mode, size, _ = listed[0].groups()
-        self._size = int(size)
-        if kind != "-":
-            what = "a symbolic link that leads nowhere" if kind == "l" else "no ordinary file"
-            raise messages.make_obstacle_error(self._server.name, path, what)
-        if not OTHERS_MAY_READ.fullmatch(mode):
-            if path == self._stored:
-                raise messages.make_unreadable_error(self._server.name, path, kind + mode)
-            raise Hidden(self._size)
-        return self._size
+        listed = batch.parse_list(lines)
+        if len(listed) != 1 or listed[0].path.count("/") > batch.make_explicit(path).count("/"):
+            if listed:
+                raise messages.make_obstacle_error(self._server.name, path, "a folder")
+            raise SftpError(batch.find_reason(lines))
+        file = listed[0]
+        self._size = file.size
+        if file.kind != "-":
+            is_link = file.kind == "l"
+            kind = "a symbolic link that leads nowhere" if is_link else "no ordinary file"
+            raise messages.make_obstacle_error(self._server.name, path, kind)
+        if not OTHERS_MAY_READ.fullmatch(file.mode):
+            if path == self._stored_path:
+                raise messages.make_unreadable_error(self._server.name, path, file.kind + file.mode)
+            raise Hidden(file.size)
+        return file.size
 
     def read(self, path: str, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 -- `get` has no such option
-        """Return what a file holds, all of it. Raises Missing, Unreadable."""
-        self._step, self._what = "read", path
-        file, local = self._emptied()
-        words = self._ask(f"-get {_quoted(path)} {local}", self._size)
-        if words:
-            if "Permission denied" in words[0]:
-                raise Unreadable(str(self.describe_error(SftpError(_told(words)))))
-            raise NotFound if any(word in words[0] for word in NO_SUCH_FILE) else SftpError(_told(words))
+        """Return a file's content, all of it. Raises NotFound, Unreadable."""
+        self._step, self._path = "read", path
+        file, local = self._empty_copy()
+        lines = self._run(f"-get {batch.quote(path)} {local}", self._size)
+        if lines:
+            if "Permission denied" in lines[0]:
+                raise Unreadable(str(self.describe_error(SftpError(batch.find_reason(lines)))))
+            raise NotFound if batch.is_not_found(lines[0]) else SftpError(batch.find_reason(lines))
         file.seek(0)
         return file.read()
 
     def put(self, path: str, content: bytes) -> None:
-        """Store under exactly this name, readable for visitors, in folders made where they are missing."""
-        self._step, self._what = "keep", ""
-        file, local = self._emptied()
-        with os.fdopen(os.dup(file.fileno()), "wb") as writer:  # which stops at nothing less than all
+        """Store a file, readable for visitors. Make the folders that are missing."""
+        self._step, self._path = "keep", ""
+        file, local = self._empty_copy()
+        with os.fdopen(os.dup(file.fileno()), "wb") as writer:  # it writes all; a raw file may write less
             writer.write(content)
-        self._step, self._what = "store", path
-        # -f: the server brings it to its disk, if it can, before it says that all is well
-        command = f"-put -f {local} {_quoted(path)}"
-        words = self._ask(command, len(content))
-        if words and NO_SUCH_FILE[0] in words[0]:
+        self._step, self._path = "store", path
+        # -f: the server writes the file to its disk, if it can, before it answers
+        command = f"-put -f {local} {batch.quote(path)}"
+        lines = self._run(command, len(content))
+        if lines and batch.NO_SUCH_FILE in lines[0]:
             self._make_folders(address.parent(path))
-            words = self._ask(command, len(content))
-        if words:
-            raise SftpError(_told(words))
-        self._ask(f"-chmod {address.FILE_MODE:o} {_quoted(path)}")  # if that is refused, the umask decides
-        self._stored = path
+            lines = self._run(command, len(content))
+        if lines:
+            raise SftpError(batch.find_reason(lines))
+        self._run(f"-chmod {address.FILE_MODE:o} {batch.quote(path)}")  # if refused, the umask decides
+        self._stored_path = path
 
     def rename_over(self, temporary: str, path: str) -> None:
-        """Rename over what is there, in one step. Raises CannotReplace."""
-        self._step, self._what = "replace", path
-        words = self._ask(f"-rename {_quoted(temporary)} {_quoted(path)}")
-        if words:
-            if "Permission denied" not in words[0] and self._is_there(path):
-                raise CannotReplace(_told(words))
-            raise SftpError(_told(words))
+        """Rename over an existing file, in one step. Raises CannotReplace."""
+        self._step, self._path = "replace", path
+        lines = self._run(f"-rename {batch.quote(temporary)} {batch.quote(path)}")
+        if lines:
+            if "Permission denied" not in lines[0] and self._is_there(path):
+                raise CannotReplace(batch.find_reason(lines))
+            raise SftpError(batch.find_reason(lines))
 
     def remove(self, path: str) -> None:
-        """Delete a file. Raises Missing."""
-        self._step, self._what = "delete", path
-        words = self._ask(f"-rm {_quoted(path)}")
-        if words:
-            raise NotFound if NO_SUCH_FILE[0] in words[0] else SftpError(_told(words))
+        """Delete a file. Raises NotFound."""
+        self._step, self._path = "delete", path
+        lines = self._run(f"-rm {batch.quote(path)}")
+        if lines:
+            raise NotFound if batch.NO_SUCH_FILE in lines[0] else SftpError(batch.find_reason(lines))
 
     def list_names(self, folder: str) -> Sequence[str]:
-        """Return the bare names in a folder, hidden ones too; nothing where there is no such folder."""
-        self._step, self._what = "list", folder
-        return [*self._held(folder)]
+        """Return the bare names in a folder, also the hidden ones; none if there is no such folder."""
+        self._step, self._path = "list", folder
+        return [*self._list_kinds(folder)]
 
     def describe(self) -> str:
-        """Say which server this is, as it tells on a second connection that repeats all it hears."""
-        said = ""
+        """Return in words which server this is. A second, verbose connection is made for it."""
+        output = ""
         with suppress(OSError):
             seconds = self._deadline.timeout(self._server.timeout_seconds)
-            said = openssh.read_server_messages(self._server, seconds, self._password)
-        return messages.describe_server(said, self._protocol)
+            output = openssh.read_server_messages(self._server, seconds, self._password)
+        return messages.describe_server(output, self._protocol)
 
     def describe_error(self, error: BaseException) -> PublishError:
-        """Return a fault as a sentence, by the step it came at."""
+        """Return a fault as a sentence. The step that failed decides."""
         if self._step == "connect" and isinstance(error, ConnectionLostError):
-            return self._explain_login(str(error))
-        return messages.describe_error(self._server.name, self._step, self._what, error)
+            return self._make_login_error(str(error))
+        return messages.describe_error(self._server.name, self._step, self._path, error)
 
     def abort(self) -> None:
         """Kill the client and all that it started."""
@@ -180,7 +177,7 @@ class SftpConnection:
             processes.kill(self._client)
 
     def close(self) -> None:
-        """End the client: each command was answered, so nothing is lost by not waiting for a farewell."""
+        """End the client. Each command was answered, so it need not end by itself."""
         from subprocess import TimeoutExpired
 
         self.abort()
@@ -195,103 +192,83 @@ class SftpConnection:
             self._copy.close()
             self._copy = None
 
-    def _explain_login(self, said: str) -> PublishError:
-        """Return why there is no connection, as a sentence; `said` is the client's words."""
-        said = redact(said, [self._password])
+    def _make_login_error(self, output: str) -> PublishError:
+        """Return the error if there is no connection. `output` is the client's."""
+        output = redact(output, [self._password])
         if self._password is not None:
-            return messages.make_password_error(self._server.name, said, openssh.read_version())
-        locked = openssh.find_locked_key(self._server) if messages.is_refused_login(said) else ""
-        return messages.make_connection_error(self._server.name, said, locked)
+            return messages.make_password_error(self._server.name, output, openssh.read_version())
+        locked_key = openssh.find_locked_key(self._server) if messages.is_refused_login(output) else ""
+        return messages.make_connection_error(self._server.name, output, locked_key)
 
-    def _ask(self, command: str, size: int = 0) -> list[str]:
-        """Give a command, "" for none; return what was said to it: nothing, mostly, where all went well.
+    def _run(self, command: str, size: int = 0) -> list[str]:
+        """Run a command and return the lines of its answer; no lines if it succeeds and lists nothing.
 
-        `size`: how many bytes are to go through, where the command carries any.
+        "" is no command: it waits for the login. `size`: the bytes that the command transfers.
         """
         client = self._client
         if client is None or client.stdin is None or client.stdout is None:
             raise ConnectionLostError("there is no connection")
-        line = f"{command}\n".encode()
-        if len(line) > MAX_COMMAND_BYTES:
-            raise PublishImpossible(f"{self._server.name}: the path {self._what} is too long for sftp")
-        with suppress(BrokenPipeError):  # then its last words tell more
-            client.stdin.write((line if command else b"") + f"{SENTINEL}\n".encode())
+        command_line = f"{command}\n".encode()
+        if len(command_line) > MAX_COMMAND_BYTES:
+            raise PublishImpossible(f"{self._server.name}: the path {self._path} is too long for sftp")
+        with suppress(BrokenPipeError):  # then its last output gives the reason
+            client.stdin.write((command_line if command else b"") + f"{SENTINEL}\n".encode())
         seconds = options.allowed_seconds(self._server.timeout_seconds, size)
-        words = self._listen(client.stdout.fileno(), self._deadline.timeout(seconds))
-        self._protocol = words.pop()
-        return [word for word in words if word and not word.startswith(PROMPT)]
+        lines = self._read_answer(client.stdout.fileno(), self._deadline.timeout(seconds))
+        self._protocol = lines.pop()
+        return [line for line in lines if line and not line.startswith(PROMPT)]
 
-    def _listen(self, pipe: int, seconds: float) -> list[str]:
-        """Return the lines before the sentinel's answer, and last the protocol's version from it."""
+    def _read_answer(self, pipe: int, seconds: float) -> list[str]:
+        """Return the lines before the sentinel's answer, and then the protocol's version from that answer."""
         import select
         import time
 
-        until = time.monotonic() + seconds
-        said = b""
+        end = time.monotonic() + seconds
+        output = b""
         while True:
-            if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
+            if not select.select([pipe], [], [], max(0.0, end - time.monotonic()))[0]:
                 raise TimeoutError
-            heard = os.read(pipe, options.BLOCK_BYTES)
-            said += heard
-            words = said.decode(errors="replace").splitlines()
-            if not heard:
-                raise ConnectionLostError("\n".join(word for word in words if not word.startswith(PROMPT)))
-            if len(said) > MAX_WORDS_BYTES:
-                raise SftpError("it says too much")
-            ended = SENTINEL_ANSWER.fullmatch(words[-1]) if said.endswith(b"\n") else None
-            if ended and words[-2:-1] == [PROMPT + SENTINEL]:
-                return [*words[:-2], ended[1]]
+            chunk = os.read(pipe, options.BLOCK_BYTES)
+            output += chunk
+            lines = output.decode(errors="replace").splitlines()
+            if not chunk:
+                raise ConnectionLostError("\n".join(line for line in lines if not line.startswith(PROMPT)))
+            if len(output) > MAX_ANSWER_BYTES:
+                raise SftpError("its answer is too long")
+            answer = SENTINEL_ANSWER.fullmatch(lines[-1]) if output.endswith(b"\n") else None
+            if answer and lines[-2:-1] == [PROMPT + SENTINEL]:
+                return [*lines[:-2], answer[1]]
 
-    def _emptied(self) -> tuple[IO[bytes], str]:
-        """Return the local file, emptied, and its path as the client reads it."""
+    def _empty_copy(self) -> tuple[IO[bytes], str]:
+        """Empty the local file. Return it, and its path as the client reads it."""
         file = self._copy
         if file is None:
             raise ConnectionLostError("there is no connection")
         file.seek(0)
         file.truncate()
-        return file, f"/dev/fd/{file.fileno()}" if HAS_OPEN_FILES else _quoted(file.name)
+        return file, f"/dev/fd/{file.fileno()}" if HAS_OPEN_FILES else batch.quote(file.name)
 
-    def _held(self, folder: str) -> dict[str, str]:
-        """Return the names in a folder when it was first looked into, and of which kind they were."""
-        if folder not in self._folders:
-            inside = f"{folder.rstrip('/')}/." if folder else "."  # a link to a folder is one, too
-            listed = map(LIST_LINE.fullmatch, self._ask(f"-ls -lna {_quoted_for_list(inside)}"))
-            self._folders[folder] = {line[4].rpartition("/")[2]: line[1] for line in listed if line}
-        return self._folders[folder]
+    def _list_kinds(self, folder: str) -> dict[str, str]:
+        """Return the kinds of a folder's files by their names, when the folder was first listed."""
+        if folder not in self._kinds:
+            inside = f"{folder.rstrip('/')}/." if folder else "."  # so that a link to a folder is listed, too
+            listed = batch.parse_list(self._run(f"-ls -lna {batch.quote_for_ls(inside)}"))
+            self._kinds[folder] = {file.path.rpartition("/")[2]: file.kind for file in listed}
+        return self._kinds[folder]
 
     def _is_there(self, path: str) -> bool:
-        return "Can't ls" not in _told(self._ask(f"-ls -lna {_quoted_for_list(path)}"))
+        return batch.CANNOT_LIST not in batch.find_reason(self._run(f"-ls -lna {batch.quote_for_ls(path)}"))
 
     def _make_folders(self, folder: str) -> None:
-        self._step, self._what = "make", folder
+        self._step, self._path = "make", folder
         for level in address.list_levels(folder):
-            if not self._ask(f"-mkdir {_quoted(level)}"):  # else it is there, or the next step tells
+            if not self._run(f"-mkdir {batch.quote(level)}"):  # else it exists, or the next step fails
                 self.new_folders.append(level)
-                self._ask(f"-chmod {address.FOLDER_MODE:o} {_quoted(level)}")
+                self._run(f"-chmod {address.FOLDER_MODE:o} {batch.quote(level)}")
 
 
 def _make_copy_file() -> IO[bytes]:
-    """Return a new file; where it can be had, one of which nothing is left however this process ends."""
+    """Return a new file. If possible it has no name, so that nothing is left if this process is killed."""
     from heatmap.system import temporary
 
     return temporary.make_unnamed_file() if HAS_OPEN_FILES else temporary.make_file()
-
-
-def _named(path: str) -> str:
-    """Return a path that cannot be taken for an option, nor for somebody's home."""
-    return path if path.startswith("/") else f"./{path}"
-
-
-def _quoted(path: str) -> str:
-    """Return a path as the client reads it: in quotation marks, where no sign means more than itself."""
-    return '"' + _named(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _quoted_for_list(path: str) -> str:
-    """Return a path as `ls` reads it, which alone knows what braces mean in a shell."""
-    return _quoted(path).replace("{", "\\{")
-
-
-def _told(words: Sequence[str]) -> str:
-    """Return the reason in a line such as `remote open "/path": Permission denied`."""
-    return words[0].rpartition('": ')[2].strip() if words else "no reason given"

@@ -1,4 +1,4 @@
-"""Host keys: who vouches for which server, in a file of OpenSSH's format beside the configuration."""
+"""Host keys: the trusted keys of servers, in a file of OpenSSH's format beside the configuration."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SYSTEM_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 class UnknownHostKey(PublishRefused):
-    """Nobody has vouched for the server's key yet."""
+    """The server's key is not trusted yet."""
 
 
 class HostKey(NamedTuple):
-    """A server's public key, and the name it is known by: `host`, or `[host]:port`."""
+    """A server's public key, and the server's name in the file: `host` or `[host]:port`."""
 
     name: str
     kind: str
@@ -28,7 +28,7 @@ class HostKey(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """What people compare: SHA256 as OpenSSH writes it. Raises ValueError where that is no key."""
+        """The key's SHA256, as OpenSSH writes it, for people to compare. Raises ValueError if it is no key."""
         from base64 import b64decode, b64encode
         from hashlib import sha256
 
@@ -43,19 +43,19 @@ def parse(line: str) -> HostKey:
 
 
 def add_key(file: Path, key: HostKey) -> None:
-    """Trust a key from now on. Nothing that is in the file changes. Raises OSError."""
+    """Add a key to the file, which is trusted from now on. Other lines do not change. Raises OSError."""
     import os
 
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(descriptor, "r+b", buffering=0) as stream:
         size = os.fstat(descriptor).st_size
-        unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        stream.write(("\n" * unfinished + " ".join(key) + "\n").encode())
+        is_cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        stream.write(("\n" * is_cut + " ".join(key) + "\n").encode())
         files.sync(descriptor)
 
 
 def make_unknown_key_error(target: str) -> UnknownHostKey:
-    """Return the refusal of a server whose key nobody knows."""
+    """Return the error for a server whose key is not trusted."""
     return UnknownHostKey(
         f"{target}: the host's key is not known. To see it, compare it and accept it: "
         "`heatmap check --trust-host-key`"
@@ -63,14 +63,14 @@ def make_unknown_key_error(target: str) -> UnknownHostKey:
 
 
 def make_revoked_key_error(target: str) -> PublishRefused:
-    """Return the refusal of a server whose key was taken back."""
+    """Return the error for a server whose key is revoked."""
     return PublishRefused(
         f"{target}: the host's key is marked as revoked: somebody has it who should not, so ask the provider"
     )
 
 
 def make_changed_key_error(target: str, name: str, fingerprint: str, file: str, line: str) -> PublishRefused:
-    """Return the refusal of a server whose key is not the one that `file` has in `line`."""
+    """Return the error for a server that has another key than `line` of `file`."""
     return PublishRefused(
         f"{target}: the host's key has changed (it shows {fingerprint}, line {line} of {file} has another): "
         "somebody may stand between, so ask the provider; only if the new key is theirs, remove the old one "

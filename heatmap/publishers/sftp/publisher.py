@@ -26,9 +26,9 @@ PROGRAM = "sftp"
 class SftpPublisher(Remote):
     """A folder on an SSH server: `sftp://user@host:port/folder`, relative to the login folder unless `//`.
 
-    The login is by key, as `~/.ssh/config` or `config_file` and the agent say, unless a password is named.
-    The host's key must be known beforehand: to ssh itself, or in `known_hosts_file`. `identity_file` None:
-    the keys that ssh finds.
+    The login is by key, by `~/.ssh/config` or `config_file` and the agent, unless a password is named. The
+    host's key must be known before the first login: to ssh itself, or in `known_hosts_file`. `identity_file`
+    None: the keys that ssh finds.
     """
 
     url: str
@@ -44,16 +44,16 @@ class SftpPublisher(Remote):
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError with a sentence for each value that is not valid."""
         problems = options.find_problems(self.verify, self.replace, self.timeout_seconds)
         try:
-            where = address.parse(self.url)
-            if self.by_password and where.user is None:
+            server_address = address.parse(self.url)
+            if self.by_password and server_address.user is None:
                 problems.append("a password is named but url has no user: write user@ before the host")
         except ConfigError as error:
             problems.extend(error.problems)
         for name, file in self._files():
-            if file and any(sign < " " or sign == '"' for sign in str(file)):
+            if file and any(letter < " " or letter == '"' for letter in str(file)):
                 problems.append(f"{name} must not hold quotation marks or control characters")
         if self.by_password and (self.identity_file or self.config_file):
             problems.append("a password is named, so identity_file and config_file mean nothing: remove them")
@@ -66,35 +66,35 @@ class SftpPublisher(Remote):
         return any((self.password_env, self.password_file, self.password_command))
 
     def problems(self) -> Sequence[str]:
-        """Say what is missing: the client, the password, a file that is named."""
+        """Return a sentence for each thing that is missing: the client, the password, a file."""
         from shutil import which
 
-        found = secrets.problems(*self._password_places)
+        problems = secrets.problems(*self._password_places)
         if which(PROGRAM) is None:
-            found.append(
+            problems.append(
                 "the command sftp is not installed: install OpenSSH's client (Debian: openssh-client)"
             )
         for name, file in self._files():
             if file and name != "known_hosts_file" and not file.is_file():
-                found.append(f"the {name} {file} is not there: name an existing file")
-        return found
+                problems.append(f"the {name} {file} is not there: name an existing file")
+        return problems
 
     def make_connection(self, deadline: Deadline) -> Connection:
-        """Return a new session, not yet open. Raises PublishError where the password cannot be had."""
+        """Return a new connection that is not open yet. Raises PublishError if the password is unknown."""
         from heatmap.publishers import secret
         from heatmap.publishers.sftp import connection
 
         password = secret.read(self.name, self._password_places, deadline)
         return connection.SftpConnection(self._server, deadline, password)
 
-    def host_key(self, deadline: Deadline) -> HostKey:
-        """Return the key that the server shows at this moment, which proves nothing. Raises PublishError."""
+    def read_host_key(self, deadline: Deadline) -> HostKey:
+        """Return the key that the server shows now. This proves nothing. Raises PublishError."""
         from heatmap.publishers.sftp import openssh
 
         try:
             return openssh.read_host_key(self._server, deadline)
         except DeadlineError as error:
-            raise PublishError(f"{self.name}: its host key cannot be had ({error}): try again") from error
+            raise PublishError(f"{self.name}: its host key cannot be read ({error}): try again") from error
 
     @property
     def _password_places(self) -> tuple[str | None, Path | None, tuple[str, ...] | None]:

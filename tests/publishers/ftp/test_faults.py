@@ -180,20 +180,20 @@ LASTING: dict[str, tuple[Faults, type[PublishError], str, int]] = {
     "greeting-421": (
         {"GREETING": "421 Full."},
         PublishError,
-        "turns us away for now (421 Full.), as for too many",
+        "accepts no connection now (421 Full.), perhaps it has too many",
         3,
     ),
     "login-421": (
         {"USER": "421 Full."},
         PublishError,
-        "turns us away for now (421 Full.), as for too many",
+        "accepts no connection now (421 Full.), perhaps it has too many",
         3,
     ),
-    "greeting-554": ({"GREETING": "554 Go away."}, PublishError, "does not greet (554 Go away.)", 3),
+    "greeting-554": ({"GREETING": "554 Go away."}, PublishError, "sends no greeting (554 Go away.)", 3),
     "greeting-endless": (
         {"GREETING": Fault.ENDLESS},
         PublishError,
-        "does not greet (its reply has no end)",
+        "sends no greeting (its reply has no end)",
         3,
     ),
     "greeting-hangs-up": ({"GREETING": Fault.HANG_UP}, PublishError, "the server hung up", 3),
@@ -387,7 +387,7 @@ def test_more_than_was_asked_for_is_not_read(monkeypatch: pytest.MonkeyPatch) ->
 
 
 STEPS: dict[str, tuple[Faults, str]] = {
-    "greeting": ({"GREETING": Fault.SILENCE}, "does not greet"),
+    "greeting": ({"GREETING": Fault.SILENCE}, "sends no greeting"),
     "auth": ({"AUTH": Fault.SILENCE}, "no TLS connection"),
     "user": ({"USER": Fault.SILENCE}, "the login failed"),
     "pass": ({"PASS": Fault.SILENCE}, "the login failed"),

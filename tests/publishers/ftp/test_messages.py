@@ -40,7 +40,7 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
         assert "s3c" not in messages.quote_reply(OSError(1, words), secret)
         assert "s3c" not in messages.quote_reply(ssl.SSLError(1, words), secret)
-    assert "its words hold the password" == messages.quote_reply(OSError(1, secret), secret)
+    assert "its reply holds the password" == messages.quote_reply(OSError(1, secret), secret)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
 )
 def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
     """As a whole and in any form: what is left of a sentence gives the rest away."""
-    assert "its words hold the password" == messages.quote_reply(ftplib.error_perm(words), secret)
+    assert "its reply holds the password" == messages.quote_reply(ftplib.error_perm(words), secret)
 
 
 def test_other_words_are_told() -> None:

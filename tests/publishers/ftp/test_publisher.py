@@ -383,7 +383,7 @@ def test_a_ca_file_that_cannot_be_used(content: bytes | None, words: str, tmp_pa
 
 AUTH_BYTES = len("AUTH TLS\r\n")
 SLOW: dict[str, tuple[Fault | None, Fault | None, str]] = {  # what befalls commands, and data; the step
-    "greeting-drips": (Fault.drip(0.1, way="received"), None, "does not greet"),
+    "greeting-drips": (Fault.drip(0.1, way="received"), None, "sends no greeting"),
     "control-tls-stalls": (Fault.stall(after=AUTH_BYTES), None, "no TLS connection"),
     "control-tls-drips": (Fault.drip(0.05, after=AUTH_BYTES), None, "no TLS connection"),
     "data-tls-stalls": (None, Fault.stall(), "index.html cannot be read back"),
@@ -624,7 +624,7 @@ def test_a_password_that_a_server_repeats_is_not_shown(start: Start, monkeypatch
     with ScriptedFtp({"PASS": f"530 No {PASSWORD} here."}) as there:
         target = publisher(there)
         with pytest.raises(
-            PublishRefused, match=r"login was refused \(its words hold the password\)"
+            PublishRefused, match=r"login was refused \(its reply holds the password\)"
         ) as caught:
             target.publish(PAGES, Deadline(5))
 
@@ -660,10 +660,10 @@ def test_a_password_command_that_fails_in_time() -> None:
 @pytest.mark.parametrize(
     ("server", "words"),
     [
-        (Vsftpd, '"(vsFTPd 3.0.3)", no TLS, tells sizes, lists by NLST, changes no modes'),
+        (Vsftpd, '"(vsFTPd 3.0.3)", no TLS, reports sizes, lists by NLST, changes no modes'),
         (
             Proftpd,
-            '"ProFTPD Server (ProFTPD) [127.0.0.1]", no TLS, tells sizes, lists by MLSD, changes modes',
+            '"ProFTPD Server (ProFTPD) [127.0.0.1]", no TLS, reports sizes, lists by MLSD, changes modes',
         ),
         (Pureftpd, '"Welcome to Pure-FTPd'),
     ],

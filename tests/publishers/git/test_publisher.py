@@ -916,7 +916,7 @@ def test_a_remote_of_another_user(place: Place, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("damage", "advice"),
     [
-        (lambda git: (git / "config").write_text("[["), "bad config.*: mend that file"),
+        (lambda git: (git / "config").write_text("[["), "bad config.*: correct that file"),
         (lambda git: (git / "HEAD").unlink(), "it is damaged: clone it anew"),
         (
             lambda git: (git / "config").write_text("[core]\nrepositoryformatversion = 9\n"),

@@ -27,7 +27,7 @@ class Told(SftpConnection):
         self.answers = answers
         self.asked: list[str] = []
 
-    def _ask(self, command: str, size: int = 0) -> list[str]:
+    def _run(self, command: str, size: int = 0) -> list[str]:
         self.asked.append(command)
         return self.answers.get(command.lstrip("-").partition(" ")[0], "").splitlines()
 

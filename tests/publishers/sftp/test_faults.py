@@ -182,17 +182,17 @@ HOLDER = """
 import sys
 from pathlib import Path
 from heatmap.system.deadline import Deadline
-from heatmap.publishers import sftp_client
-from heatmap.publishers.sftp.publisher import (SftpPublisher)
+from heatmap.publishers.sftp.connection import SftpConnection
+from heatmap.publishers.sftp.publisher import SftpPublisher
 target = SftpPublisher(sys.argv[1], identity_file=Path(sys.argv[2]), known_hosts_file=Path(sys.argv[3]),
                        timeout_seconds=1 if sys.argv[4] == "stalled" else 30)
-session = target.make_connection(Deadline(60))
-started = sftp_client.Session._listen
-def listen(self, *rest):
+connection = target.make_connection(Deadline(60))
+read_answer = SftpConnection._read_answer
+def print_and_read_answer(self, *arguments):
     print(self._client.pid, flush=True)
-    return started(self, *rest)
-sftp_client.Session._listen = listen
-session.open()
+    return read_answer(self, *arguments)
+SftpConnection._read_answer = print_and_read_answer
+connection.open()
 print("open", flush=True)
 sys.stdin.read()
 """

@@ -129,7 +129,7 @@ def test_the_key_that_is_shown(tmp_path: Path, login: str) -> None:
     with serve(tmp_path, login) as server:
         server.known_hosts_file.unlink()
         publisher = target(server, login=login)
-        key = publisher.host_key(Deadline(30))
+        key = publisher.read_host_key(Deadline(30))
         shown = subprocess.run(
             ["ssh-keygen", "-lf", server.folder / "host_key.pub"], check=True, capture_output=True, text=True
         )
@@ -153,7 +153,7 @@ def test_no_key_is_shown(tmp_path: Path, login: str) -> None:
         with pytest.raises(
             PublishError, match=r"no connection \(.*Connection refused\W*\): check host and port"
         ) as caught:
-            publisher.host_key(Deadline(30))
+            publisher.read_host_key(Deadline(30))
 
     assert "\n" not in str(caught.value)
 

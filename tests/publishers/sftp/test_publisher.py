@@ -188,7 +188,7 @@ def test_a_jump_host_whose_key_is_not_known(behind: tuple[Sshd, Sshd, Path]) -> 
 def test_a_host_key_is_shown_by_way_of_the_jump_host(behind: tuple[Sshd, Sshd, Path], tmp_path: Path) -> None:
     """The key that is offered for trust is the one of the server that ssh would reach."""
     server, _, config = behind
-    key = behind_target(server, config, known_hosts_file=tmp_path / "none").host_key(soon())
+    key = behind_target(server, config, known_hosts_file=tmp_path / "none").read_host_key(soon())
 
     assert server.host_key.split()[:2] == [key.kind, key.key]
     assert f"[127.0.0.1]:{server.port}" == key.name
@@ -241,7 +241,7 @@ def test_check_tells_the_server(sshd: Sshd) -> None:
     said = target(sshd).check(soon())
 
     assert said.startswith("OpenSSH_")
-    assert "replaces in one step (posix-rename), brings files to its disk (fsync)" in said
+    assert "replaces in one step (posix-rename), writes files to its disk (fsync)" in said
 
 
 @pytest.mark.parametrize("link", ["elsewhere.html", "nowhere.html"])
@@ -314,7 +314,7 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, timeout=30)
 
     assert "PublishError" in done.stderr
-    assert "this machine cannot keep a page's copy (File too large): make room" in done.stderr
+    assert "this machine cannot store a page's copy (File too large): make room" in done.stderr
     assert {} == files(sshd.root)
 
 
@@ -447,8 +447,8 @@ def test_no_time_for_a_host_key(login: str) -> None:
     if login == "password":
         options = {"password_env": SECRET}
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
-    with pytest.raises(PublishError, match=rf"^{publisher.name}: its host key cannot be had \(not done"):
-        publisher.host_key(Deadline(0))
+    with pytest.raises(PublishError, match=rf"^{publisher.name}: its host key cannot be read \(not done"):
+        publisher.read_host_key(Deadline(0))
 
 
 def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
