@@ -28,7 +28,7 @@ class HostKey(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """The key's SHA256, as OpenSSH writes it, for people to compare. Raises ValueError if it is no key."""
+        """The key's SHA256 as OpenSSH writes it, for people to compare. Raises ValueError if it is no key."""
         from base64 import b64decode, b64encode
         from hashlib import sha256
 
