@@ -54,9 +54,12 @@ def to_json(snapshot: Snapshot, table: Table, context: PageContext) -> bytes:
         head["recording"] = True
     if snapshot.dropped:
         head["dropped"] = snapshot.dropped
-    known = [cell for cell in table.cells if cell.quote.percent_change is not None]
-    unknown = [cell for cell in table.cells if cell.quote.percent_change is None]
-    parts = [_encode_list("quotes", known), *([_encode_list("unknown", unknown)] if unknown else [])]
+    known_cells = [cell for cell in table.cells if cell.quote.percent_change is not None]
+    unknown_cells = [cell for cell in table.cells if cell.quote.percent_change is None]
+    parts = [
+        _encode_list("quotes", known_cells),
+        *([_encode_list("unknown", unknown_cells)] if unknown_cells else []),
+    ]
     return ",\n ".join([_encode(head)[:-1], *parts]).encode() + b"}\n"
 
 

@@ -66,7 +66,7 @@ def _describe_wait(past: HistoryView, calendar: Calendar, name: str, wait: int |
         if name == YEAR_TO_DATE:
             return f"from {past.session.year + 1}"
         mode = modes.HISTORY_MODES.get(name)
-        return f"it takes {mode.required_data}" if mode else "the closes that it takes are not known"
+        return f"it takes {mode.required_data}" if mode else "the closes that it needs are unknown"
     day, left = past.session, wait
     for _ in range(LONGEST_WAIT_DAYS):
         day += timedelta(days=1)

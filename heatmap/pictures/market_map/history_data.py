@@ -258,8 +258,8 @@ def _encode_lines(lines: Sequence[Sparkline | None]) -> dict[str, Any]:
     `first` is 0 if there is no line. `low` and `high` are the distances from it, `last` is the zigzag of the
     difference.
     """
-    known = [line for line in lines if line]
-    lowest = min((line.low for line in known), default=1.0)
+    known_lines = [line for line in lines if line]
+    lowest = min((line.low for line in known_lines), default=1.0)
     decimals = varint.price_decimals(lowest)
     unit = 10**decimals
     rounded = [

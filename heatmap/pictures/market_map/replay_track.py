@@ -83,9 +83,9 @@ class ReplayTrack:
         self.minutes.append(minute)
         self.breadths.append(varint.encode(measures.breadth(changes)))
         self.groups.append([_encode_group([changes[index] for index in group]) for group in self.members])
-        known = [number for number in hundredths if number is not None]
-        gains = sum(number >= 0 for number in known)
-        for count in {gains, len(known) - gains} - {0}:
+        known_numbers = [number for number in hundredths if number is not None]
+        gains = sum(number >= 0 for number in known_numbers)
+        for count in {gains, len(known_numbers) - gains} - {0}:
             if str(count) not in self.ranks:
                 self.ranks[str(count)] = varint.encode(colours.rank_shades([0.0] * count))
 
@@ -146,8 +146,8 @@ def _encode_group(changes: Sequence[float | None]) -> str:
 
     The median is one more than its zigzag, in hundredths; 0: it has none.
     """
-    known = [change for change in changes if change is not None]
-    median = measures.median(known)
-    side = measures.breadth(known)
+    known_changes = [change for change in changes if change is not None]
+    median = measures.median(known_changes)
+    side = measures.breadth(known_changes)
     code = 0 if median is None else varint.zigzag(round(median * HUNDREDTHS)) + 1
     return varint.encode([code, side.advances, side.declines])

@@ -42,11 +42,11 @@ class SectorsView:
             members.setdefault(snapshot.quotes[index].sector, []).append(place)
         groups = []
         for sector, places in members.items():
-            known = [
+            known_values = [
                 value for place in places if place < len(values) and (value := values[place]) is not None
             ]
             breadth = measures.breadth([ranked_changes[place] for place in places])
-            groups.append(Group(sector, tuple(places), measures.median(known), breadth))
+            groups.append(Group(sector, tuple(places), measures.median(known_values), breadth))
         return tuple(sorted(groups, key=_sort_key))
 
 

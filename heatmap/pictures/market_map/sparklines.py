@@ -32,13 +32,13 @@ class Sparkline(NamedTuple):
 
 def draw(prices: Sequence[float | None]) -> Sparkline | None:
     """Return the line of some prices; None if fewer than two are known."""
-    known = [price for price in prices if price is not None]
-    if len(known) < 2:
+    known_prices = [price for price in prices if price is not None]
+    if len(known_prices) < 2:
         return None
-    low, high = min(known), max(known)
+    low, high = min(known_prices), max(known_prices)
     scale, offset = _scaling(low, high)
     points = [0 if price is None else int((price - low) * scale + offset) + 1 for price in prices]
-    return Sparkline(varint.encode(points), low, high, known[0], known[-1])
+    return Sparkline(varint.encode(points), low, high, known_prices[0], known_prices[-1])
 
 
 def encode_height(price: float | None, low: float, high: float) -> str:

@@ -78,10 +78,10 @@ def tile_order(snapshot: Snapshot, weight: str) -> list[int]:
 
 def with_minimum(weights: Sequence[float | None]) -> list[float]:
     """Return the weights with a floor of SMALLEST times the mean of the known; all 1 if none is known."""
-    known = [weight for weight in weights if weight is not None and weight > 0]
-    if not known:
+    known_weights = [weight for weight in weights if weight is not None and weight > 0]
+    if not known_weights:
         return [1.0] * len(weights)
-    floor = SMALLEST * fsum(known) / len(known)
+    floor = SMALLEST * fsum(known_weights) / len(known_weights)
     return [max(weight or 0.0, floor) for weight in weights]
 
 
