@@ -35,7 +35,7 @@ def snapshot_of(*quotes: Quote, currency: str | None = "INR", recording: bool = 
 
 
 def bars_before(snapshot: Snapshot, calendar: phases.Calendar, count: int) -> list[Bar]:
-    """Bars of `count` sessions before that of a snapshot, made up backwards from its previous closes."""
+    """Bars of `count` sessions before a snapshot's session, generated backwards from its previous closes."""
     chance = Random(5)
     closes = {quote.symbol: quote.previous_close or 100.0 for quote in snapshot.quotes}
     day = snapshot.as_of.date()
@@ -60,9 +60,9 @@ def recorded(now: datetime = FINAL) -> Snapshot:
 def page_context(title: str = "A market", **more: Any) -> PageContext:
     """A drawing after the close of 17 September 2026."""
     calendar = packaged.load(packaged.SessionOptions(), Path())
-    known = {"calendar_end": phases.coverage_end(calendar), **more}
+    fields = {"calendar_end": phases.coverage_end(calendar), **more}
     verdict = phases.phase_at(calendar, FINAL)
-    return PageContext("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **known)
+    return PageContext("nse-fno", title, "Asia/Kolkata", FINAL, verdict, 5, ("nse-fno",), **fields)
 
 
 def page_of(
@@ -75,21 +75,23 @@ def page_of(
 ) -> str:
     """The page of a market, in its own folder or in the one above."""
     options = options or PageOptions()
-    found = rankings.rank_all(snapshot, options.clamp_percent, options.period_clamps)
+    by_mode_and_period = rankings.rank_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
-    table = view.draw(snapshot, found["change", "1d"])
-    page, page_above = render(table, snapshot, found, where or page_context(), options, history=history)
+    table = view.draw(snapshot, by_mode_and_period["change", "1d"])
+    page, page_above = render(
+        table, snapshot, by_mode_and_period, where or page_context(), options, history=history
+    )
     return (page_above if root else page).decode()
 
 
 def data_of(page: str) -> dict[str, Any]:
-    """What a page's script picks from."""
-    found = re.search(r'id="heatmap-data">(.*?)</script>', page, re.DOTALL)
-    assert found is not None
-    data: dict[str, Any] = json.loads(found[1])
+    """The data of a page's script."""
+    match = re.search(r'id="heatmap-data">(.*?)</script>', page, re.DOTALL)
+    assert match is not None
+    data: dict[str, Any] = json.loads(match[1])
     return data
 
 
-def reading_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Ranking:
-    """One reading of a market, with the usual clamps."""
+def ranking_of(snapshot: Snapshot, mode: str, period: str = "1d") -> Ranking:
+    """One ranking of a market, with the usual clamps."""
     return rankings.rank_all(snapshot, 3.0, {})[mode, period]

@@ -1,4 +1,4 @@
-"""Makes heatmap/data/palettes.json anew: `python -m tests.palettes`, after a change of the gradients."""
+"""Writes heatmap/data/palettes.json: `python -m tests.palettes`, after a change of the gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heatmap.pictures.market_map.data import PALETTES, encode_palettes
 
 
 def content() -> str:
-    """What the file must hold."""
+    """The content that the file must have."""
     return json.dumps({up: encode_palettes(up) for up in UPS}, indent=1) + "\n"
 
 

@@ -21,7 +21,7 @@ from heatmap.pages import snapshot_files
 from heatmap.pictures.market_map.table import TableView
 from tests.checkout import CHECKOUT
 from tests.conftest import started
-from tests.drawings import page_context, reading_of, snapshot_of
+from tests.drawings import page_context, ranking_of, snapshot_of
 from tests.servers.ftp import ProftpdSftp
 from tests.servers.hooks import Hooks
 from tests.servers.process import free_port
@@ -296,7 +296,7 @@ def written_as_json(snapshot: Snapshot) -> bytes:
     """The snapshot.json of another installation."""
     view = TableView(13, "contrast", "green", "rank")
     return snapshot_files.to_json(
-        snapshot, view.draw(snapshot, reading_of(snapshot, "change")), page_context()
+        snapshot, view.draw(snapshot, ranking_of(snapshot, "change")), page_context()
     )
 
 

@@ -34,7 +34,7 @@ def worst(row: list[Fraction], side: Fraction) -> Fraction:
 
 
 def layout_row(row: list[Fraction], room: Room) -> tuple[list[Room], Room]:
-    """The paper's `layoutrow`: the rectangles of a row along the shorter side, and the room that is left."""
+    """The paper's `layoutrow`: the rectangles of a row along the shorter side, and the remaining room."""
     x, y, width, height = room
     places = []
     if width >= height:
@@ -50,7 +50,7 @@ def layout_row(row: list[Fraction], room: Room) -> tuple[list[Room], Room]:
     return places, Room(room.x, room.y + depth, width, height - depth)
 
 
-def squarified(weights: list[Fraction], room: Room) -> list[Room]:
+def squarify(weights: list[Fraction], room: Room) -> list[Room]:
     """The paper's `squarify`."""
     total = sum(weights, Fraction(0))
     left = [weight * room.width * room.height / total for weight in weights]
@@ -69,14 +69,14 @@ def squarified(weights: list[Fraction], room: Room) -> list[Room]:
 
 
 def with_floor(weights: list[Fraction | None]) -> list[Fraction]:
-    """The weights, none less than FLOOR of the mean of the known ones."""
-    known = [weight for weight in weights if weight]
-    if not known:
+    """The weights, with a floor of FLOOR times the mean of the known ones."""
+    known_weights = [weight for weight in weights if weight]
+    if not known_weights:
         return [Fraction(1)] * len(weights)
-    return [max(weight or Fraction(0), FLOOR * sum(known) / len(known)) for weight in weights]
+    return [max(weight or Fraction(0), FLOOR * sum(known_weights) / len(known_weights)) for weight in weights]
 
 
-def arranged(weights: list[Fraction], sectors: list[str], width: int, height: int) -> dict[str, Any]:
+def arrange(weights: list[Fraction], sectors: list[str], width: int, height: int) -> dict[str, Any]:
     """A picture of sectors."""
     names = sorted(
         set(sectors),
@@ -91,7 +91,7 @@ def arranged(weights: list[Fraction], sectors: list[str], width: int, height: in
         for name in names
     ]
     tiles, places, headings = [], [], []
-    areas = squarified(totals, Room(Fraction(0), Fraction(0), Fraction(width), Fraction(height)))
+    areas = squarify(totals, Room(Fraction(0), Fraction(0), Fraction(width), Fraction(height)))
     for name, area in zip(names, areas, strict=True):
         room = area
         if name and len(names) > 1 and area.height >= LEAST_UNDER_HEADING:
@@ -99,7 +99,7 @@ def arranged(weights: list[Fraction], sectors: list[str], width: int, height: in
             room = area._replace(y=area.y + HEADING, height=area.height - HEADING)
         members = [place for place, sector in enumerate(sectors) if sector == name]
         tiles += members
-        places += squarified([weights[place] for place in members], room)
+        places += squarify([weights[place] for place in members], room)
     return {"tiles": tiles, "places": [floats(place) for place in places], "headings": headings}
 
 
@@ -109,7 +109,7 @@ def floats(room: Room) -> list[float]:
 
 
 def vectors() -> dict[str, Any]:
-    """Weights and rooms of many kinds, and what comes of each."""
+    """Weights and rooms of many kinds, and the results."""
     rooms = [
         ([6, 6, 4, 3, 2, 2, 1], [0, 0, 6, 4]),  # the paper's own
         ([1], [3, 5, 100, 7]),
@@ -148,7 +148,7 @@ def vectors() -> dict[str, Any]:
                 "room": room,
                 "places": [
                     floats(place)
-                    for place in squarified(list(map(Fraction, weights)), Room(*map(Fraction, room)))
+                    for place in squarify(list(map(Fraction, weights)), Room(*map(Fraction, room)))
                 ],
             }
             for weights, room in rooms
@@ -171,7 +171,7 @@ def vectors() -> dict[str, Any]:
                 "sectors": sectors,
                 "width": width,
                 "height": height,
-                **arranged(list(map(Fraction, weights)), sectors, width, height),
+                **arrange(list(map(Fraction, weights)), sectors, width, height),
             }
             for weights, sectors, width, height in pictures
         ],

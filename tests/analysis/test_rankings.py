@@ -9,7 +9,7 @@ import pytest
 from heatmap.analysis import colours, rankings
 from heatmap.analysis.modes import MODES
 from heatmap.market.quotes import Change, Quote
-from tests.drawings import reading_of, recorded, snapshot_of
+from tests.drawings import ranking_of, recorded, snapshot_of
 
 
 def test_all_modes_over_the_periods_the_source_has() -> None:
@@ -45,7 +45,7 @@ def test_each_mode_sorts_by_its_own_value() -> None:
 
 def test_nothing_known_is_a_reading_of_nothing() -> None:
     """Not of zeros: a source without turnover has no traded amounts."""
-    reading = reading_of(snapshot_of(), "amount")
+    reading = ranking_of(snapshot_of(), "amount")
 
     assert ((), (), (), ()) == (reading.values, reading.percentiles, reading.scores, reading.scales[0].shades)
     assert 3 == len(reading.order)
@@ -74,7 +74,7 @@ def test_what_is_clipped_is_counted() -> None:
     quotes = [
         Quote(f"S{n}", change) for n, change in enumerate((6.0, 3.01, 3.0, 0.0, -2.9, -3.0, -3.5, -4, -9))
     ]
-    scale = reading_of(snapshot_of(*quotes), "change").scales[2]
+    scale = ranking_of(snapshot_of(*quotes), "change").scales[2]
 
     assert (3.0, (2, 3)) == (scale.clamp, scale.beyond_clamp)
     assert [0, 0, 0] == list(scale.shades[:3])
@@ -84,7 +84,7 @@ def test_what_is_clipped_is_counted() -> None:
 @pytest.mark.parametrize(("mode", "clamp"), [("rs", 2.0), ("sector", 2.0), ("range", 50.0)])
 def test_scores_and_ranges_have_one_scale(mode: str, clamp: float) -> None:
     """±2 σ, and 50 around the middle."""
-    assert [("1", clamp)] == [(scale.name, scale.clamp) for scale in reading_of(recorded(), mode).scales]
+    assert [("1", clamp)] == [(scale.name, scale.clamp) for scale in ranking_of(recorded(), mode).scales]
 
 
 def test_a_range_is_two_sided_around_50() -> None:
@@ -93,7 +93,7 @@ def test_a_range_is_two_sided_around_50() -> None:
         Quote(symbol, 0.0, last_price=last, low=100.0, high=200.0)
         for symbol, last in (("TOP", 200.0), ("MIDDLE", 150.0), ("UNDER", 149.0), ("BOTTOM", 100.0))
     ]
-    reading = reading_of(snapshot_of(*quotes), "range")
+    reading = ranking_of(snapshot_of(*quotes), "range")
 
     assert (0, colours.NEUTRAL, colours.NEUTRAL + 2, 2 * colours.SHADES) == reading.scales[0].shades
 
@@ -102,7 +102,7 @@ def test_what_shows_as_nothing_is_neither_a_gain_nor_a_loss() -> None:
     """By value it has the neutral shade; by rank it is on the gainers' side, as 0 was in the original."""
     changes = {"UP": 0.006, "ABOVE": 0.004, "ZERO": 0.0, "BELOW": -0.004, "DOWN": -0.006}
     quotes = [Quote(symbol, change) for symbol, change in changes.items()]
-    rank, *by_value = reading_of(snapshot_of(*quotes), "change").scales
+    rank, *by_value = ranking_of(snapshot_of(*quotes), "change").scales
 
     neutral = colours.NEUTRAL
     assert (0, 21, 42, neutral - 1, neutral + 1) == rank.shades
@@ -113,7 +113,7 @@ def test_what_shows_as_nothing_is_neither_a_gain_nor_a_loss() -> None:
 def test_the_same_number_has_the_same_shade() -> None:
     """Figures with more decimals than are shown: 2.996 shows as 3.00, and is at the limit like 3."""
     quotes = [Quote("A", 3.004), Quote("B", 3.0), Quote("C", 2.996), Quote("D", -2.996), Quote("E", -3.004)]
-    scale = reading_of(snapshot_of(*quotes), "change").scales[2]
+    scale = ranking_of(snapshot_of(*quotes), "change").scales[2]
 
     assert (3.0, (0, 0)) == (scale.clamp, scale.beyond_clamp)
     assert (0, 0, 0, 2 * colours.SHADES, 2 * colours.SHADES) == scale.shades
@@ -122,7 +122,7 @@ def test_the_same_number_has_the_same_shade() -> None:
 @pytest.mark.parametrize("mode", ["liquidity", "amount"])
 def test_one_sided_modes_are_shaded_by_percentile(mode: str) -> None:
     """The deepest shade for the highest, the lightest for the lowest, evenly between, however they are spread."""
-    shades = reading_of(recorded(), mode).scales[0].shades
+    shades = ranking_of(recorded(), mode).scales[0].shades
 
     assert (0, colours.SHADES - 1) == (shades[0], shades[-1])
     assert abs(shades[105] - colours.SHADES // 2) <= 1

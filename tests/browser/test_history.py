@@ -18,7 +18,7 @@ from heatmap.pages import embed
 from heatmap.run import demo
 from tests.browser.conftest import Site, put
 from tests.drawings import bars_before, recorded
-from tests.pictures.market_map.test_data import falling, ordered
+from tests.pictures.market_map.test_data import decode_order, falling
 
 MINUTE = 60_000
 OVER = ["5d", "20d", "60d"]  # for longer ones there are not sessions enough
@@ -95,7 +95,7 @@ def test_every_choice_shows_its_own_figures(
     decimals = (document["modes"].get(mode) or {"decimals": 2})["decimals"]
     expected = [
         (symbols[place], f"{abs(value) / 10**decimals:.{decimals}f}")
-        for place, value in zip(ordered(reading["order"], 210), falling(reading["values"]), strict=False)
+        for place, value in zip(decode_order(reading["order"], 210), falling(reading["values"]), strict=False)
     ]
 
     page.goto(remembered.url(f"/map/?mode={mode}&period={period}"))

@@ -16,7 +16,7 @@ from heatmap.pictures import wording
 from heatmap.pictures.options import PageOptions
 from tests.browser.conftest import Site
 from tests.browser.test_page import CLIPPED, CONTRASTS
-from tests.drawings import page_of, reading_of, recorded, snapshot_of
+from tests.drawings import page_of, ranking_of, recorded, snapshot_of
 
 LAYOUTS = ("table", "sectors", "treemap", "bars")
 TILES = """() => [...document.querySelectorAll("main [data-symbol]")].map((tile) => [tile.dataset.symbol,
@@ -67,7 +67,7 @@ def test_every_mode_in_every_layout(
     for mode in MODES:
         page.select_option("#mode", mode)
         for layout in LAYOUTS:
-            tiles = expected(reading_of(recorded(), mode), palette, layout)
+            tiles = expected(ranking_of(recorded(), mode), palette, layout)
             page.select_option("#layout", layout)
             where = f"{mode} {layout}"
             found = [tuple(tile) for tile in page.evaluate(TILES)]
@@ -87,7 +87,7 @@ def test_longer_periods(market: Site, visit: Callable[..., Page], period: str) -
     page = visit(f"/map/?period={period}")
     for mode in ("change", "rs", "sector"):
         page.select_option("#mode", mode)
-        tiles = expected(reading_of(recorded(), mode, period), "contrast")
+        tiles = expected(ranking_of(recorded(), mode, period), "contrast")
         assert tiles == [tuple(tile) for tile in page.evaluate(TILES)]
     caption = page.locator("#caption").inner_text()
     assert {"1mo": "1 month since 17 Aug 2026", "1y": "1 year since 16 Sep 2025"}[period] in caption
@@ -107,7 +107,7 @@ def test_what_is_always_todays_says_so(market: Site, visit: Callable[..., Page])
 def test_the_range_of_the_year_is_its_second_key(market: Site, visit: Callable[..., Page]) -> None:
     """Over a year, the place in the 52 weeks; over a month, which no source knows, the day's."""
     page = visit("/map/?mode=range&period=1y")
-    tiles = expected(reading_of(recorded(), "range", "1y"), "contrast")
+    tiles = expected(ranking_of(recorded(), "range", "1y"), "contrast")
 
     assert tiles == [tuple(tile) for tile in page.evaluate(TILES)]
     assert "52 weeks" in page.locator("#caption").inner_text()
@@ -140,7 +140,7 @@ def test_heat_changes_shades_and_never_numbers(
     before = [tile[:2] for tile in page.evaluate(TILES)]
     page.evaluate(f"document.getElementById('heat').value = '{heat}'")
     page.locator("#heat").dispatch_event("change")
-    reading = reading_of(recorded(), "change")
+    reading = ranking_of(recorded(), "change")
     scale = next(scale for scale in reading.scales if scale.name == heat)
     ramp = colours.palette(colours.GRADIENTS["contrast"]["green"])
 
@@ -157,7 +157,7 @@ def test_heat_changes_shades_and_never_numbers(
 def test_a_treemap_shades_by_value_unless_the_reader_chose(market: Site, visit: Callable[..., Page]) -> None:
     """By rank -0.66 % of a large tile looks like a crash. The legend says "by rank" wherever it is."""
     page = visit("/map/")
-    reading = reading_of(recorded(), "change")
+    reading = ranking_of(recorded(), "change")
     shades = {"rank": expected(reading, "contrast"), "1": expected(reading, "contrast", "treemap")}
     legend = page.locator("#legend")
 
@@ -198,7 +198,7 @@ def test_the_panel_explains_its_value(market: Site, visit: Callable[..., Page], 
     page = visit(f"/map/?mode={mode}")
     page.locator('a:has(b:text-is("BHEL"))').hover()
     found = page.locator("#panel").inner_text()
-    reading = reading_of(recorded(), mode)
+    reading = ranking_of(recorded(), mode)
     place = reading.order.index(next(n for n, q in enumerate(recorded().quotes) if q.symbol == "BHEL"))
 
     assert line in found

@@ -17,7 +17,7 @@ from heatmap.run import one_run
 from tests.browser.conftest import OPEN, REMEMBERED, Site, put, quotes
 from tests.browser.test_accessibility import LAYOUTS, violations
 from tests.doubles import MemoryPublisher, MemorySource, configuration
-from tests.drawings import reading_of, recorded
+from tests.drawings import ranking_of, recorded
 
 TIMES = [f"{moment:%H:%M}" for moment in REMEMBERED[:-1]] + ["16:00"]  # when the recorded close was true
 FILLS = (
@@ -111,7 +111,7 @@ def test_every_layout_has_the_moments_shades(
     """Those that the page of that moment had, by rank as by value; each layout in another palette."""
     snapshot = recorded(REMEMBERED[2])
     ramp = colours.palette(colours.GRADIENTS[palette]["green"])
-    reading = reading_of(snapshot, "change", "1d")
+    reading = ranking_of(snapshot, "change", "1d")
     what = FILLS.replace("(one)", "(one.querySelector('i') ?? one)")
     for scale in (reading.scales[0], reading.scales[2]):
         page = visit(f"/map/?at=2026-09-17T11:35&layout={layout}&palette={palette}&heat={scale.name}")
@@ -131,7 +131,7 @@ def test_sorting_each_moment_is_a_choice(remembered: Site, visit: Callable[..., 
     page = visit("/map/?at=2026-09-17T10:00")
     page.get_by_label("Sort each moment").check()
 
-    reading = reading_of(snapshot, "change", "1d")
+    reading = ranking_of(snapshot, "change", "1d")
     assert [snapshot.quotes[index].symbol for index in reading.order] == order(page)
 
 

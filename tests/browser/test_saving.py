@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from heatmap.market.quotes import Quote
 from heatmap.system import parsing
 from tests.browser.conftest import Site
-from tests.drawings import page_of, reading_of, recorded, snapshot_of
+from tests.drawings import page_of, ranking_of, recorded, snapshot_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -35,7 +35,7 @@ def saved(page: Page, kind: str, tmp_path: Path) -> bytes:
 def test_figures_as_csv_and_json(market: Site, visit: Callable[..., Page], tmp_path: Path) -> None:
     """A row a stock in the order shown, of the mode and sector shown; the unknown empty or null."""
     page = visit("/map/?mode=rs&period=1y")
-    reading = reading_of(recorded(), "rs", "1y")
+    reading = ranking_of(recorded(), "rs", "1y")
     rows = list(csv.DictReader(io.StringIO(saved(page, "csv", tmp_path).decode())))
     values = [None if row["value"] == "" else float(row["value"]) for row in rows]
 

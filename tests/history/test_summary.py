@@ -19,7 +19,7 @@ from tests.history import markets
 from tests.history.conftest import Place
 from tests.history.figures import MARKET
 from tests.history.markets import SESSION
-from tests.pictures.market_map.test_past import asked
+from tests.pictures.market_map.test_past import reader
 
 NSE = markets.nse()
 DAYS = markets.sessions_before(NSE, SESSION, 40)
@@ -414,7 +414,7 @@ def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
     bars, quotes = markets.bars(NSE, 90)
     with place.open() as store:
         store.add_bars(MARKET, bars)
-        found = asked(store, tmp_path, ("5d", "60d", "ytd")).read_earlier_sessions(quotes, SESSION)
+        found = reader(store, tmp_path, ("5d", "60d", "ytd")).read_earlier_sessions(quotes, SESSION)
 
     expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
     assert set(expected.starts) == set(found.starts)

@@ -43,19 +43,19 @@ FORBIDDEN = {"URLSearchParams.size": r"\b(?:parameters|searchParams)\.size\b"}
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[str, Any]:
+def feature_table() -> dict[str, Any]:
     """MDN's table of features."""
     if not DATA.is_file():
         pytest.skip(
             "browser-compat-data is not here: install Node.js and npm (Debian: apt-get install nodejs npm), then make test"
         )
-    found: dict[str, Any] = json.loads(DATA.read_text("utf-8"))
-    return found
+    table: dict[str, Any] = json.loads(DATA.read_text("utf-8"))
+    return table
 
 
 def since(feature: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The version of each browser that has a feature first, without a flag; NEVER where none has."""
-    found = {}
+    """The first version of each browser that has a feature without a flag; NEVER if it has none."""
+    versions = {}
     for browser in OLDEST:
         support = feature["__compat"]["support"][browser]
         support = support if isinstance(support, list) else [support]
@@ -71,12 +71,12 @@ def since(feature: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             for version in plain
             if isinstance(version, str) and version != "preview"
         ]
-        found[browser] = min(versions, default=NEVER)
-    return found
+        versions[browser] = min(versions, default=NEVER)
+    return versions
 
 
 def is_newer(features: list[dict[str, Any]]) -> bool:
-    """Whether none of the features that share a name is in all of the oldest browsers, but one is in newer ones."""
+    """Whether the oldest browsers lack all features of one name, but newer browsers have one."""
     versions = [since(feature) for feature in features]
     shipped = [one for one in versions if set(one.values()) != {NEVER}]
     return bool(shipped) and not any(
@@ -97,17 +97,17 @@ def entries(tree: dict[str, Any], depth: int) -> Iterator[tuple[str, dict[str, A
 
 def by_name(*trees: tuple[dict[str, Any], int]) -> dict[str, list[dict[str, Any]]]:
     """The features of trees, each down to its depth, by name."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    features: dict[str, list[dict[str, Any]]] = {}
     for tree, depth in trees:
         for name, feature in entries(tree, depth):
-            found.setdefault(name, []).append(feature)
-    return found
+            features.setdefault(name, []).append(feature)
+    return features
 
 
-def newer_in_script(known: dict[str, Any], code: str) -> set[str]:
-    """The members and classes in a script that the oldest browsers have not."""
-    api = {name: known["api"][name] for name in INTERFACES}
-    builtins = {name: tree for name, tree in known["javascript"]["builtins"].items() if name != "Temporal"}
+def newer_in_script(features: dict[str, Any], code: str) -> set[str]:
+    """The members and classes in a script that the oldest browsers lack."""
+    api = {name: features["api"][name] for name in INTERFACES}
+    builtins = {name: tree for name, tree in features["javascript"]["builtins"].items() if name != "Temporal"}
     features = by_name((api, 2), (builtins, 3))
     code = STRINGS.sub('""', COMMENTS.sub("", code))
     used = set(re.findall(r"(?:\.|\?\.|new |\b(?=[A-Z]\w+\())(\w+)", code))
@@ -115,9 +115,9 @@ def newer_in_script(known: dict[str, Any], code: str) -> set[str]:
     return forbidden | {name for name in used - OWN if is_newer(features.get(name, []))}
 
 
-def newer_in_style(known: dict[str, Any], code: str) -> set[str]:
-    """The properties, selectors, media features, functions and units in a style that the oldest browsers have not."""
-    css = known["css"]
+def newer_in_style(features: dict[str, Any], code: str) -> set[str]:
+    """The properties, selectors, media features, functions and units in a style that the oldest browsers lack."""
+    css = features["css"]
     code = COMMENTS.sub("", code)
     functions = by_name((css["types"], 3), (css["properties"], 2))
     units = {"cqw": "container_query_length_units", "dvh": "viewport_percentage_units_dynamic"}
@@ -132,8 +132,8 @@ def newer_in_style(known: dict[str, Any], code: str) -> set[str]:
             if re.search(rf"\d{unit}\b", code)
         ),
     ]
-    found = {name for name, feature in names if feature and is_newer([feature])}
-    return found | {name for name in re.findall(r"([a-z-]+)\(", code) if is_newer(functions.get(name, []))}
+    newer = {name for name, feature in names if feature and is_newer([feature])}
+    return newer | {name for name in re.findall(r"([a-z-]+)\(", code) if is_newer(functions.get(name, []))}
 
 
 def scripts() -> Iterator[tuple[str, str]]:
@@ -143,7 +143,7 @@ def scripts() -> Iterator[tuple[str, str]]:
 
 
 def styles() -> Iterator[tuple[str, str]]:
-    """Each style sheet, the one within a script among them, and the styles of the templates' elements."""
+    """Each style sheet, also the one within a script, and the styles of the templates' elements."""
     for path in [*TEMPLATES.rglob("*.css"), TEMPLATES / "later/1-style.js"]:
         yield path.name, path.read_text("utf-8")
     for path in TEMPLATES.rglob("*.html.j2"):
@@ -151,34 +151,38 @@ def styles() -> Iterator[tuple[str, str]]:
             yield path.name, f"{{{style}}}"
 
 
-def test_the_scripts_use_nothing_newer(known: dict[str, Any]) -> None:
-    """Every member and class that a script names is in the oldest browsers, or guarded."""
+def test_the_scripts_use_nothing_newer(feature_table: dict[str, Any]) -> None:
+    """Every member and class in a script is in the oldest browsers, or guarded."""
     assert set() == {
-        (name, newer) for name, code in scripts() for newer in newer_in_script(known, code) - GUARDED.keys()
+        (name, newer)
+        for name, code in scripts()
+        for newer in newer_in_script(feature_table, code) - GUARDED.keys()
     }
 
 
-def test_the_styles_use_nothing_newer(known: dict[str, Any]) -> None:
+def test_the_styles_use_nothing_newer(feature_table: dict[str, Any]) -> None:
     """So are the properties, selectors, media features, functions and units of the styles."""
     assert set() == {
-        (name, newer) for name, code in styles() for newer in newer_in_style(known, code) - GUARDED.keys()
+        (name, newer)
+        for name, code in styles()
+        for newer in newer_in_style(feature_table, code) - GUARDED.keys()
     }
 
 
-def test_what_is_newer_is_found(known: dict[str, Any]) -> None:
-    """These are of 2023 and later, beside others of the same statements that are not."""
+def test_newer_features_are_detected(feature_table: dict[str, Any]) -> None:
+    """These are of 2023 and later; others in the same statements are not."""
     script = "Map.groupBy(a, b).size; [].toSorted().at(0); heading.ariaHidden = parameters.size; new Set(a).union(b); // .with("
     style = ".a:has(b) { color: light-dark(red, rgb(0 0 0 / 1)); text-wrap: balance; width: 1dvh } @media (scripting: none) { a:hover { top: 0 } }"
 
     assert {"groupBy", "toSorted", "ariaHidden", "URLSearchParams.size", "union"} == newer_in_script(
-        known, script
+        feature_table, script
     )
-    assert {"has", "light-dark", "text-wrap", "dvh", "scripting"} == newer_in_style(known, style)
+    assert {"has", "light-dark", "text-wrap", "dvh", "scripting"} == newer_in_style(feature_table, style)
 
 
-def test_every_exception_is_needed(known: dict[str, Any]) -> None:
-    """None outlives its use."""
-    used = {newer for _, code in scripts() for newer in newer_in_script(known, code)}
-    used |= {newer for _, code in styles() for newer in newer_in_style(known, code)}
+def test_every_exception_is_needed(feature_table: dict[str, Any]) -> None:
+    """No exception outlives its use."""
+    used = {newer for _, code in scripts() for newer in newer_in_script(feature_table, code)}
+    used |= {newer for _, code in styles() for newer in newer_in_style(feature_table, code)}
 
     assert used == GUARDED.keys()

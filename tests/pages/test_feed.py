@@ -1,4 +1,4 @@
-"""The Atom feed: well formed, and as RFC 4287 wants it, whatever a market and its stocks are called."""
+"""The Atom feed: well formed, valid by RFC 4287, for any names of a market and its stocks."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ ONCE = ("id", "title", "updated")
 
 
 def faults(content: bytes) -> list[str]:
-    """What is wrong with a feed by the rules of RFC 4287 that concern ours."""
+    """The faults of a feed by the rules of RFC 4287 that concern ours."""
     root = ET.fromstring(content)
     entries = root.findall(f"{ATOM}entry")
-    found = [] if root.tag == f"{ATOM}feed" else ["no feed"]
+    problems = [] if root.tag == f"{ATOM}feed" else ["no feed"]
     for part in (root, *entries):
         for name in ONCE:
             if len(part.findall(ATOM + name)) != 1 or not (part.findtext(ATOM + name) or "").strip():
-                found.append(f"not one {name}")
+                problems.append(f"not one {name}")
         if not DATE.fullmatch(part.findtext(f"{ATOM}updated") or ""):
-            found.append("updated is no RFC 3339 time")
+            problems.append("updated is no RFC 3339 time")
         if not TAG.fullmatch(part.findtext(f"{ATOM}id") or ""):
-            found.append("id is no tag: URI")
+            problems.append("id is no tag: URI")
         links = part.findall(f"{ATOM}link")
         kinds = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in links]
         if len(kinds) != len(set(kinds)):
-            found.append("two links of one kind")
+            problems.append("two links of one kind")
         if any(urlsplit(link.get("href", "")).scheme not in ("http", "https") for link in links):
-            found.append("a link is not absolute")
+            problems.append("a link is not absolute")
         if part is not root and "alternate" not in [kind[0] for kind in kinds]:
-            found.append("an entry without content of its own needs a link")
+            problems.append("an entry without content of its own needs a link")
     if "self" not in [link.get("rel") for link in root.findall(f"{ATOM}link")]:
-        found.append("no link to itself")
+        problems.append("no link to itself")
     if not root.findtext(f"{ATOM}author/{ATOM}name") and any(
         entry.find(f"{ATOM}author") is None for entry in entries
     ):
-        found.append("no author")
+        problems.append("no author")
     ids = [part.findtext(f"{ATOM}id") for part in (root, *entries)]
     if len(ids) != len(set(ids)):
-        found.append("an id twice")
-    known = {ATOM + name for name in ("id", "title", "updated", "author", "link", "generator", "entry")}
-    found += [f"{child.tag} is unknown" for child in root if child.tag not in known]
+        problems.append("an id twice")
+    valid_tags = {ATOM + name for name in ("id", "title", "updated", "author", "link", "generator", "entry")}
+    problems += [f"{child.tag} is unknown" for child in root if child.tag not in valid_tags]
     moments = [datetime.fromisoformat(entry.findtext(f"{ATOM}updated") or "") for entry in entries]
-    return found if moments == sorted(moments, reverse=True) else [*found, "not the newest first"]
+    return problems if moments == sorted(moments, reverse=True) else [*problems, "not the newest first"]
 
 
 def day(number: int, **more: object) -> ArchivedDay:
@@ -90,13 +90,13 @@ def final(each: ArchivedDay) -> feed.Entry | None:
 
 
 def test_a_final() -> None:
-    """Its entry tells breadth, the strongest and the weakest, and leads to the day's own page."""
+    """Its entry has breadth, the strongest and the weakest, and links to the day's own page."""
     content = written(final(day(17)), final(day(18)))
     entry = ET.fromstring(content).findall(f"{ATOM}entry")[1]
 
     assert [] == faults(content)
-    told = "150 up, 58 down, 2 flat; strongest M&M +5.25 %; weakest <TCS> \N{MINUS SIGN}4.00 %"
-    assert f"NSE F&O heatmap, 17 Sep 2026: {told}" == entry.findtext(f"{ATOM}title")
+    summary = "150 up, 58 down, 2 flat; strongest M&M +5.25 %; weakest <TCS> \N{MINUS SIGN}4.00 %"
+    assert f"NSE F&O heatmap, 17 Sep 2026: {summary}" == entry.findtext(f"{ATOM}title")
     assert "tag:www.example.org,2026-09-17:heatmap/nse-fno/final" == entry.findtext(f"{ATOM}id")
     link = entry.find(f"{ATOM}link")
     assert link is not None
@@ -105,13 +105,13 @@ def test_a_final() -> None:
 
 
 def test_a_day_without_a_page_has_no_entry() -> None:
-    """And of nothing there is no feed."""
+    """Without any entry there is no feed."""
     assert final(day(17, page=None)) is None
     assert feed.render([], "nse-fno", "A market", URL) is None
 
 
 def test_alerts_among_finals() -> None:
-    """By time, the newest first, each with an id of its own."""
+    """They are ordered by time, the newest first, each with an id of its own."""
     later = alert("2026-09-18T11:05:02+05:30")
     content = written(final(day(17)), alert(), final(day(18)), later, alert(name="side"))
 
@@ -124,19 +124,19 @@ def test_alerts_among_finals() -> None:
 
 
 def test_it_is_bounded() -> None:
-    """The newest sixty; a year of finals would be a file nobody wants to fetch every hour."""
+    """It has the newest sixty entries; a year of finals would be too large to fetch every hour."""
     entries = [
         alert(f"2026-09-18T11:{minute:02}:{second:02}+05:30") for minute in range(2) for second in range(60)
     ]
     content = written(*entries)
 
-    found = ET.fromstring(content).findall(f"{ATOM}entry")
-    assert 60 == len(found)
-    assert {"2026-09-18T11:01"} == {(entry.findtext(f"{ATOM}updated") or "")[:16] for entry in found}
+    entries = ET.fromstring(content).findall(f"{ATOM}entry")
+    assert 60 == len(entries)
+    assert {"2026-09-18T11:01"} == {(entry.findtext(f"{ATOM}updated") or "")[:16] for entry in entries}
 
 
 def test_hostile_names() -> None:
-    """Markup stays text, and no character that XML does not know is left."""
+    """Markup stays text, and characters that XML forbids are removed."""
     hostile = 'A</title><script>alert("1")</script>]]>&nbsp;\x00\x08\x0b\x1f\ufffe\ud800 & co'
     content = written(alert(title=hostile), final(day(17, strongest=(hostile, 1.0))), title=hostile)
 
@@ -146,8 +146,8 @@ def test_hostile_names() -> None:
     assert 'A</title><script>alert("1")</script>]]>&nbsp; & co' == root.findtext(f"{ATOM}title")
 
 
-def test_the_rules_notice() -> None:
-    """The checker of these tests finds what is broken."""
+def test_the_checker_detects_faults() -> None:
+    """The checker of these tests finds each fault."""
     good = written(final(day(17)), final(day(18))).decode()
 
     for broken, fault in (
@@ -161,7 +161,7 @@ def test_the_rules_notice() -> None:
 
 
 def test_an_entry_without_an_offset_is_left_out() -> None:
-    """Nobody can tell when it was true; the others stand, in order."""
+    """Its time is unknown; the other entries stay, in order."""
     alert = {"name": "movers", "session": "2026-09-17", "title": "A market: UP", "lines": ["UP"]}
     times = ["2026-09-17T11:00:00+05:30", "2026-09-17T12:00:00", "soon", "2026-09-17T05:31:00+00:00"]
     entries = [feed.alert_entry("nse-fno", URL, as_of=time, **alert) for time in times]  # type: ignore[arg-type]

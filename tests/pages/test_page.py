@@ -1,4 +1,4 @@
-"""The page's bytes: what it says, what it links to, what it may run."""
+"""The page's bytes: its texts, its links, and the scripts that may run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OFFERED: dict[str, object] = {
 }
 
 
-def drawn(*quotes: Quote, root: bool = True, recording: bool = False, title: str = "A market") -> str:
+def draw(*quotes: Quote, root: bool = True, recording: bool = False, title: str = "A market") -> str:
     """The page of these quotes after the close of 17 September 2026."""
     return page_of(snapshot_of(*quotes, recording=recording), root=root, where=page_context(title))
 
@@ -53,16 +53,16 @@ class _Cells(HTMLParser):
 
 def test_every_cell_says_what_it_is() -> None:
     """Symbol and percent change in drawing order, as data and as signed text."""
-    page = drawn()
+    page = draw()
 
-    found = [(cell["data-symbol"], cell["data-percent-change"]) for cell in _Cells(page).cells]
-    assert [("UP", "2.0"), ("BARE", "0.0"), ("M&M", "-1.5")] == found
+    cells = [(cell["data-symbol"], cell["data-percent-change"]) for cell in _Cells(page).cells]
+    assert [("UP", "2.0"), ("BARE", "0.0"), ("M&M", "-1.5")] == cells
     assert ["+2.00", "0.00", "\N{MINUS SIGN}1.50"] == re.findall(r"<span>([^<]*)</span></a>", page)
 
 
 def test_a_chart_opens_apart_with_its_symbol_encoded() -> None:
-    """An ampersand in a symbol stays part of it, and the chart's site learns nothing of the page."""
-    link = _Cells(drawn()).links[-1]
+    """An ampersand in a symbol stays part of it, and the chart's site does not learn the page's address."""
+    link = _Cells(draw()).links[-1]
 
     assert "https://www.tradingview.com/chart/?symbol=NSE:M%26M" == link["href"]
     assert "noopener noreferrer" == link["rel"]
@@ -70,15 +70,15 @@ def test_a_chart_opens_apart_with_its_symbol_encoded() -> None:
 
 def test_the_default_chart_is_in_tradingviews_spelling() -> None:
     """TradingView has an underscore where the exchange has a hyphen, and the same ampersand."""
-    links = _Cells(drawn(Quote("BAJAJ-AUTO", 2.0), Quote("M&M", 1.0))).links
+    links = _Cells(draw(Quote("BAJAJ-AUTO", 2.0), Quote("M&M", 1.0))).links
 
     address = "https://www.tradingview.com/chart/?symbol=NSE:"
     assert [f"{address}BAJAJ_AUTO", f"{address}M%26M"] == [link["href"] for link in links]
 
 
 def test_only_its_own_scripts_may_run() -> None:
-    """The policy's hashes are those of the script in the page and of later.js, and nothing else is let in."""
-    page = drawn()
+    """The policy's hashes are those of the page's script and of later.js, and it allows nothing else."""
+    page = draw()
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     scripts = re.findall(r'<script data-cfasync="false">(.*?)</script>', page, re.DOTALL)
 
@@ -99,7 +99,7 @@ def test_only_its_own_scripts_may_run() -> None:
 
 def test_words_from_outside_stay_words() -> None:
     """A title and a name full of markup are shown, never run."""
-    page = drawn(
+    page = draw(
         Quote("X", 1.0, name='"><script>alert(1)</script>'), title="</title><script>alert(2)</script>"
     )
 
@@ -109,23 +109,23 @@ def test_words_from_outside_stay_words() -> None:
 
 @pytest.mark.parametrize(("root", "folder"), [(True, "nse-fno/"), (False, "")])
 def test_the_links_work_from_both_places(*, root: bool, folder: str) -> None:
-    """The top page looks into the market's folder, the market's page beside itself."""
-    page = drawn(root=root)
+    """The top page links into the market's folder, the market's page within its own folder."""
+    page = draw(root=root)
 
     assert f'href="{folder}snapshot.csv"' in page
     assert f'href="{folder}snapshot.json"' in page
 
 
-def test_times_are_told_in_the_markets_zone() -> None:
-    """When the figures were true, apart from when the page was made."""
-    page = drawn()
+def test_times_are_in_the_markets_zone() -> None:
+    """The time of the figures, and separately the time of the page."""
+    page = draw()
 
     assert "17 Sep 2026, 16:00:28 IST" in page
     assert ">16:01:00 IST<" in page
 
 
 def test_a_page_made_on_a_later_day_says_which() -> None:
-    """Else the time stands beside the figures' own date, and reads as a time of that day."""
+    """Else its time would be beside the figures' date and look like a time of that day."""
     where = page_context("A market")
     page = page_of(snapshot_of(), where=replace(where, generated_at=where.generated_at + timedelta(days=74)))
 
@@ -135,16 +135,16 @@ def test_a_page_made_on_a_later_day_says_which() -> None:
 
 @pytest.mark.parametrize("recording", [True, False])
 def test_a_recording_is_labelled(*, recording: bool) -> None:
-    """For readers and for the demo, which overwrites nothing else; live figures never carry the label."""
-    page = drawn(recording=recording)
+    """For readers, and for the demo, which overwrites only recordings; live figures never have the label."""
+    page = draw(recording=recording)
 
     assert recording == ("A recording of 17 Sep 2026." in page)
     assert recording == ('<meta name="heatmap-recording" content="2026-09-17">' in page)
 
 
 def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
-    """Plain links to each market's own page, from the folder above and from beside it."""
-    assert "<nav" not in drawn()
+    """Plain links to each market's own page, from the folder above and from the market's folder."""
+    assert "<nav" not in draw()
     markets = page_context()
     several = PageContext(
         markets.market, "A", "Asia/Kolkata", markets.generated_at, markets.status, 5, ("nse-fno", "crypto")
@@ -158,9 +158,9 @@ def test_a_page_of_one_market_has_no_switcher_and_of_several_links() -> None:
 
 
 def test_a_percent_change_that_is_unknown() -> None:
-    """Last in order, hatched, a dash for a figure, and the reason for readers without script and with it."""
+    """Last in order, hatched, with a dash for the figure and with the reason, with and without script."""
     split = Quote("B&W", None, last_price=20.0, doubts={"1d": "A <split> took effect.", "1y": "No."})
-    page = drawn(Quote("UP", 1.0), split, Quote("DOWN", -1.0))
+    page = draw(Quote("UP", 1.0), split, Quote("DOWN", -1.0))
     cells = _Cells(page).cells
 
     assert ["UP", "DOWN", "B&W"] == [cell["data-symbol"] for cell in cells]
@@ -168,12 +168,12 @@ def test_a_percent_change_that_is_unknown() -> None:
     assert "background-color:#" in str(cells[-1]["style"])
     assert '<span title="A &lt;split&gt; took effect.">\N{EN DASH}</span></a>' in page
     assert {"1d": {"B&W": "A <split> took effect."}, "1y": {"B&W": "No."}} == data_of(page)["doubts"]
-    assert "doubts" not in data_of(drawn(Quote("UP", 1.0)))
+    assert "doubts" not in data_of(draw(Quote("UP", 1.0)))
 
 
 def test_a_preview_needs_a_public_address() -> None:
-    """Chats and mails take the picture by its full address; without one there is none to give."""
-    assert "og:image" not in drawn()
+    """Chats and mails need the full address of the image; without public_url there is none."""
+    assert "og:image" not in draw()
     page = page_of(snapshot_of(), where=page_context(public_url="https://www.example.org/heatmap/"))
     assert 'og:image" content="https://www.example.org/heatmap/nse-fno/heatmap.' in page
 
@@ -192,7 +192,7 @@ def test_up_follows_the_configuration_everywhere(up: str) -> None:
 
 
 def test_the_budget_holds() -> None:
-    """210 stocks with everything: 40 KiB compressed, the script 14 of them, the default map in the first 14."""
+    """210 stocks with all data: 40 KiB compressed, the script 14 KiB, the default map in the first 14 KiB."""
     where = page_context(title="NSE F&O heatmap", public_url="https://www.example.org/heatmap/")
     where = replace(where, markets=("nse-fno", "crypto", "forex"))
     page = page_of(recorded(), where=where, root=True, history=OFFERED).encode()
@@ -208,8 +208,8 @@ def test_the_budget_holds() -> None:
 
 
 def test_the_first_map_needs_no_data() -> None:
-    """What the script picks from stands behind the map, and names its stocks by their place there."""
-    page = drawn()
+    """The script's data is behind the map, and identifies stocks by their index there."""
+    page = draw()
 
     assert page.index("</table>") < page.index('id="heatmap-data"') < page.index("<script data-cfasync")
     assert ["change 1d", "rs 1d"] == list(data_of(page)["readings"])[:2]

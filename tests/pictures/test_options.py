@@ -8,7 +8,7 @@ from heatmap.errors import ConfigError
 from heatmap.pictures.options import PageOptions
 
 
-def test_every_problem_of_the_options_is_told_at_once() -> None:
+def test_every_problem_of_the_options_is_reported_at_once() -> None:
     """Each begins with the name of its key."""
     with pytest.raises(ConfigError) as caught:
         PageOptions(
@@ -32,20 +32,20 @@ def test_periods_of_any_length_can_be_clamped() -> None:
 
 
 def test_an_unknown_form_of_a_chart_link() -> None:
-    """The error names the form and those that are known; forms that are known pass, once or several times."""
+    """The error names the form and the valid ones; valid forms pass, once or several times."""
     PageOptions(chart_url="https://example.org/{symbol}?tv={symbol:tradingview}&again={symbol}")
     PageOptions(chart_url="https://example.org/the-same-for-all")
     with pytest.raises(ConfigError) as caught:
         PageOptions(chart_url="https://example.org/{ticker}/{symbol}/{symbol:yahoo}")
 
-    known = "write {symbol} or {symbol:tradingview}"
+    advice = "write {symbol} or {symbol:tradingview}"
     assert [
-        f"chart_url: {{ticker}} is unknown: {known}",
-        f"chart_url: {{symbol:yahoo}} is unknown: {known}",
+        f"chart_url: {{ticker}} is unknown: {advice}",
+        f"chart_url: {{symbol:yahoo}} is unknown: {advice}",
     ] == list(caught.value.problems)
 
 
 @pytest.mark.parametrize(("scale", "heat"), [("rank", "rank"), ("value", "1")])
 def test_the_scale_is_the_first_heat(scale: str, heat: str) -> None:
-    """By rank, or by value at its usual clamp."""
+    """It is "rank", or "1" for values at the usual clamp."""
     assert heat == PageOptions(scale=scale).heat

@@ -1,4 +1,4 @@
-"""What a script and a style lose on their way into the page: nothing that has a meaning."""
+"""Minified scripts and styles: they lose nothing that has a meaning."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_only_what_has_no_meaning_is_left_out(script: Path, written: str, shipped: str) -> None:
-    """Comments, spaces and brackets go; words in strings, templates and regular expressions stay whole."""
+    """Comments, spaces and brackets go; strings, templates and regular expressions stay whole."""
     script.write_text(written)
 
     assert f'"use strict";\n{shipped}'.rstrip("\n") == page_script().rstrip("\n")
 
 
-def test_the_page_s_own_lose_no_word() -> None:
-    """Every string of the sources is in what is shipped."""
+def test_the_page_s_own_lose_no_string() -> None:
+    """Every string of the sources is in the published script."""
     folder = templates.find_templates()
     for source, shipped in ((folder / "script", page_script()), (folder / "later", later_script())):
         for path in source.glob("*.js"):
             code = re.sub(r"/\*[\s\S]*?\*/|(?<=\s)// .*", "", path.read_text("utf-8"))
-            for words in re.findall(r'"[^"\n]*"', code):
-                assert words in shipped
+            for quoted in re.findall(r'"[^"\n]*"', code):
+                assert quoted in shipped
 
 
-def test_a_style_keeps_what_counts() -> None:
-    """Spaces between selectors and around the signs of a sum; a string's own."""
+def test_a_style_keeps_necessary_spaces() -> None:
+    """Spaces between selectors and around the signs of a sum; the spaces of a string."""
     style = page_style()
     assert ".grid tbody,ul.grid{" in style
     assert "(100% + var(--gap)) / var(--columns) - var(--gap)" in style

@@ -1,4 +1,4 @@
-"""Numbers as their readers write them."""
+"""Numbers in readers' words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heatmap.pictures import wording
     [(1.5, "+1.50"), (-1.5, "\N{MINUS SIGN}1.50"), (0.0, "0.00"), (-0.001, "0.00"), (0.004, "0.00")],
 )
 def test_every_change_has_its_sign(value: float, expected: str) -> None:
-    """What rounds to nothing has none."""
+    """A change that rounds to 0 has none."""
     assert expected == wording.format_signed(value)
 
 
@@ -61,7 +61,7 @@ def test_amounts_have_three_digits_and_the_unit_of_their_readers(
     ],
 )
 def test_prices_are_grouped_as_their_readers_do(price: float, currency: str | None, expected: str) -> None:
-    """With two decimals and the currency's sign or code."""
+    """Prices have two decimals and the currency's sign or code."""
     assert expected == wording.format_price(price, currency)
 
 
@@ -91,8 +91,8 @@ def test_every_mode_writes_its_values(mode: str, value: float, expected: str) ->
         ("https://c.example/{symbol}", "{symbol}", "https://c.example/%7Bsymbol%7D"),
     ],
 )
-def test_a_chart_link_has_the_spelling_that_it_asks_for(chart_url: str, symbol: str, expected: str) -> None:
-    """The exchange's own or TradingView's, URL-encoded; a symbol is never read as a form."""
+def test_a_chart_link_has_the_configured_spelling(chart_url: str, symbol: str, expected: str) -> None:
+    """The exchange's own or TradingView's, URL-encoded; braces in a symbol have no meaning."""
     assert expected == wording.chart_link(chart_url, symbol)
 
 
@@ -101,5 +101,5 @@ def test_a_chart_link_has_the_spelling_that_it_asks_for(chart_url: str, symbol: 
     [("INR", "₹"), ("USD", "$"), ("CHF", "CHF"), (None, "")],
 )
 def test_amounts_name_their_unit(currency: str | None, expected: str) -> None:
-    """The market's own currency; what its readers count in stands with each amount."""
+    """The market's own currency; each amount has its unit."""
     assert expected == wording.unit_of(MODES["amount"], currency)

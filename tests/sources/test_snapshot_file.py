@@ -27,7 +27,7 @@ from heatmap.sources.nse.live import Nse
 from heatmap.sources.recording import Recording
 from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.system.limits import SNAPSHOT_BYTES
-from tests.drawings import reading_of
+from tests.drawings import ranking_of
 from tests.servers.exchange import RECORDING, Exchange
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -55,14 +55,14 @@ def test_second_hand(tmp_path: Path) -> None:
     view = TableView()
     verdict = MarketStatus(Phase.OPEN, None, None, "")
     page_context = PageContext("nse-fno", "Title", "Asia/Kolkata", NOW, verdict, 5)
-    published = snapshot_files.to_json(first, view.draw(first, reading_of(first, "change")), page_context)
+    published = snapshot_files.to_json(first, view.draw(first, ranking_of(first, "change")), page_context)
     (tmp_path / "snapshot.json").write_bytes(published)
     second = SnapshotFile(path="snapshot.json").resolve_paths(tmp_path).fetch(now=NOW)
 
     assert (second.source, second.as_of, second.is_open, second.dropped) == ("nse", NOW, True, 1)
     assert {quote.symbol: quote for quote in second.quotes} == {quote.symbol: quote for quote in first.quotes}
     assert (
-        snapshot_files.to_json(second, view.draw(second, reading_of(second, "change")), page_context)
+        snapshot_files.to_json(second, view.draw(second, ranking_of(second, "change")), page_context)
         == published
     )
 

@@ -1,4 +1,4 @@
-"""The list of all days: every day in its place, in its colour, and light enough for years."""
+"""The list of all days: every day at its place, in its colour, and a small page for many years."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page_of(*days: ArchivedDay, title: str = "A market", feed: bool = False, **o
 
 
 def rows(page: str) -> list[list[str]]:
-    """The words of each week, cell by cell."""
+    """The texts of each week, cell by cell."""
     weeks = re.findall(r"<tr>(<td.*?)</tr>", page)
     return [
         [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<td.*?</td>", week)]
@@ -38,7 +38,7 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_a_month_is_a_calendar() -> None:
-    """Weeks of seven days from Monday on; other months' days are left empty."""
+    """Weeks have seven days from Monday on; the days of other months are empty."""
     page = page_of(day(date(2026, 9, 17), Breadth(162, 48, 0)))
 
     assert [
@@ -52,14 +52,14 @@ def test_a_month_is_a_calendar() -> None:
 
 
 def test_a_session_at_a_weekend_has_its_place() -> None:
-    """As on a Sunday of Diwali."""
+    """For example on a Sunday of Diwali."""
     page = page_of(day(date(2026, 11, 8), Breadth(1, 0, 0)))
 
     assert "8 +100" == rows(page)[1][6]
 
 
 def test_every_month_between_has_its_place() -> None:
-    """Newest first, the years as headings; a month without any session among them."""
+    """The newest month is first, years are headings; a month without any session is there too."""
     page = page_of(
         day(date(2025, 11, 3), Breadth(1, 0, 0)), day(date(2026, 2, 2), Breadth(1, 0, 0)), day(date(2025, 12, 1), Breadth(1, 0, 0))
     )  # fmt: skip
@@ -85,7 +85,7 @@ def test_every_month_between_has_its_place() -> None:
     ],
 )
 def test_the_colour_of_a_day(breadth: Breadth, shade: int, written: str) -> None:
-    """By stocks that rose less those that fell, in % of all; eight shades a side, the strongest from 80 % on, and one for 0."""
+    """By advances less declines in % of all: eight shades on each side, the strongest from 80 % on, and one for 0."""
     page = page_of(day(date(2026, 9, 17), breadth))
 
     assert f'<td class="s{shade}"><a' in page
@@ -95,21 +95,21 @@ def test_the_colour_of_a_day(breadth: Breadth, shade: int, written: str) -> None
 @pytest.mark.parametrize("up", colours.UPS)
 @pytest.mark.parametrize("gradient", colours.GRADIENTS)
 def test_text_is_readable_on_every_shade(gradient: str, up: str) -> None:
-    """4.5 : 1 or more, and the shades fall from the palette's strongest gain to its strongest loss."""
+    """The contrast is 4.5 : 1 or more; the shades go from the palette's strongest gain to its strongest loss."""
     page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)), gradient=gradient, up=up)
-    found = re.findall(r"\.s(\d+) \{ background: (#\w{6}); color: (#\w{6}); \}", page)
+    shades = re.findall(r"\.s(\d+) \{ background: (#\w{6}); color: (#\w{6}); \}", page)
     ramp = colours.palette(colours.GRADIENTS[gradient][up])
 
-    assert [str(number) for number in range(17)] == [number for number, _, _ in found]
-    assert (ramp[0], ramp[-1]) == (found[0][1], found[-1][1])
-    assert sorted(found, key=lambda shade: ramp.index(shade[1])) == found
-    for _, fill, ink in found:
+    assert [str(number) for number in range(17)] == [number for number, _, _ in shades]
+    assert (ramp[0], ramp[-1]) == (shades[0][1], shades[-1][1])
+    assert sorted(shades, key=lambda shade: ramp.index(shade[1])) == shades
+    for _, fill, ink in shades:
         high, low = sorted((colours.luminance(fill), colours.luminance(ink)), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def test_three_years_are_light() -> None:
-    """At most 30 KiB compressed, every weekday of three years with its own figures and page."""
+    """The page has at most 30 KiB compressed, with figures and a page for every weekday of three years."""
     chance = random.Random(1)
     first = date(2024, 1, 1)
     weekdays = [each for number in range(3 * 365) if (each := first + timedelta(days=number)).weekday() < 5]
@@ -122,7 +122,7 @@ def test_three_years_are_light() -> None:
 
 
 def test_only_its_own_script_may_run() -> None:
-    """The policy names the script's hash, and lets nothing be loaded or sent."""
+    """The policy has the script's hash, and allows no loading and sending."""
     page = page_of(day(date(2026, 9, 17), Breadth(1, 0, 0)))
     script = re.search(r'<script data-cfasync="false">(.*?)</script>', page, re.DOTALL)
     assert script is not None
@@ -140,9 +140,9 @@ def test_a_hostile_title() -> None:
     assert "<script>alert" not in page
 
 
-def test_the_feed_is_told_of_where_there_is_one() -> None:
-    """To readers and to programs."""
-    known = day(date(2026, 9, 17), Breadth(1, 0, 0))
+def test_a_page_links_to_the_feed_if_there_is_one() -> None:
+    """For readers and for programs."""
+    session = day(date(2026, 9, 17), Breadth(1, 0, 0))
 
-    assert 2 == page_of(known, feed=True).count('href="feed.xml"')
-    assert "feed.xml" not in page_of(known)
+    assert 2 == page_of(session, feed=True).count('href="feed.xml"')
+    assert "feed.xml" not in page_of(session)

@@ -1,4 +1,4 @@
-"""What is kept of the newest days: read whole, or set aside and told of."""
+"""The saved files of the newest days: read whole, or set aside with a warning."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.process
-def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
-    """Every file, byte by byte, and by other programs, too."""
-    told: list[str] = []
-    assert day_files.load(tmp_path, "nse", DAY, told.append) is None
+def test_saved_files_are_read_back(tmp_path: Path) -> None:
+    """Every file comes back byte by byte; other programs can read it, too."""
+    warnings: list[str] = []
+    assert day_files.load(tmp_path, "nse", DAY, warnings.append) is None
 
     day_files.save(tmp_path, "nse", DAY, day_files.pack(FILES))
 
-    assert (FILES, []) == (day_files.load(tmp_path, "nse", DAY, told.append), told)
+    assert (FILES, []) == (day_files.load(tmp_path, "nse", DAY, warnings.append), warnings)
     file = day_files.path(tmp_path, "nse", DAY)
     listed = subprocess.run(["python3", "-m", "zipfile", "-l", file], capture_output=True, check=True)
     assert b"snapshot.csv" in listed.stdout
@@ -50,7 +50,7 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_day_replaces_no_page(tmp_path: Path, damage: str) -> None:
-    """The good page at the target stays, the run is well and tells it; the file is under another name."""
+    """The good page at the target stays, the run succeeds and warns; the damaged file has another name."""
     market = Market(tmp_path)
     market.run(FINAL)
     good = market.target.pages[PAGE]
@@ -72,7 +72,7 @@ def test_a_damaged_day_replaces_no_page(tmp_path: Path, damage: str) -> None:
 
 
 def test_any_bit_is_noticed() -> None:
-    """Each byte changed in turn, and each length: nothing but the very file is read."""
+    """Each byte is changed in turn, and each length is cut: only the original file is read."""
     content = day_files.pack({"index.html": b"<p>", "a.csv": b"1,2"})
     for number in range(len(content)):
         for spoilt in (
@@ -87,13 +87,13 @@ def test_any_bit_is_noticed() -> None:
     "name", ["../index.html", "/etc/passwd", "a/b.html", ".htaccess", "index.html\n", "X", "con:1"]
 )
 def test_names_that_no_day_has(name: str) -> None:
-    """A file of another machine is no way out of the day's folder."""
+    """A file from another machine cannot leave the day's folder."""
     with pytest.raises(ValueError, match="not the files of a day"):
         day_files.unpack(day_files.pack({"index.html": b"", name: b""}))
 
 
-def test_what_is_too_large_is_not_unpacked() -> None:
-    """A few bytes that would become hundreds of MB."""
+def test_a_file_that_would_unpack_to_too_much_is_refused() -> None:
+    """A few bytes can unpack to hundreds of MB."""
     packed = day_files.pack({"index.html": b" " * (day_files.MOST_UNPACKED_BYTES + 1)})
     assert len(packed) < 100_000
     with pytest.raises(ValueError, match="too large"):
@@ -101,28 +101,28 @@ def test_what_is_too_large_is_not_unpacked() -> None:
 
 
 @pytest.mark.parametrize("damage", [None, "halved", "zeroed", "empty", "a zeroed block", "another file"])
-def test_the_page_that_an_earlier_version_kept(tmp_path: Path, damage: str | None) -> None:
-    """It has no checksum: its end and its marks tell whether it is whole."""
+def test_a_page_saved_by_an_earlier_version(tmp_path: Path, damage: str | None) -> None:
+    """It has no checksum: its end and its markers show whether it is whole."""
     page = (make.UPGRADES / "0.2.0/state/archive-nse-fno-2026-09-17.html").read_bytes()
     file = tmp_path / "archive-nse-fno-2026-09-17.html"
     content = DAMAGES[damage](page) if damage else page
     file.write_bytes(content)
-    told: list[str] = []
+    warnings: list[str] = []
 
-    found = day_files.load(tmp_path, "nse-fno", DAY, told.append)
+    files = day_files.load(tmp_path, "nse-fno", DAY, warnings.append)
 
     if damage:
-        assert (None, 1, False) == (found, len(told), file.exists())
+        assert (None, 1, False) == (files, len(warnings), file.exists())
         assert content == (tmp_path / "archive-nse-fno.damaged.html").read_bytes()
     else:
-        assert ({"index.html": page}, []) == (found, told)
+        assert ({"index.html": page}, []) == (files, warnings)
     day_files.save(tmp_path, "nse-fno", DAY, day_files.pack(FILES))
     assert {DAY: day_files.path(tmp_path, "nse-fno", DAY)} == day_files.find(tmp_path, "nse-fno")
     assert not file.exists()
 
 
-def test_only_so_much_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest ten days, within 16 MiB, and two whatever they take; other markets' days are their own."""
+def test_old_days_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest ten days stay, within 16 MiB, and the newest two at any size; other markets are separate."""
     days = [DAY + timedelta(days=number) for number in range(12)]
     for day in days:
         day_files.save(tmp_path, "nse", day, day_files.pack(FILES))
@@ -139,7 +139,7 @@ def test_only_so_much_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest two stay; where not even a third has room, that is told and the two are whole."""
+    """The newest two days stay; if not even a third has room, there is a warning and the two are whole."""
     days = [DAY + timedelta(days=number) for number in range(5)]
     for day in days[:4]:
         day_files.save(tmp_path, "nse", day, day_files.pack(FILES))
@@ -161,14 +161,14 @@ def test_a_full_disk_costs_the_oldest_days(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_bit_of_the_record(tmp_path: Path) -> None:
-    """A breadth or a time that is only a little wrong is no JSON error; the checksum tells it."""
+    """A slightly wrong breadth or time is valid JSON; the checksum detects it."""
     day = ArchivedDay(DAY, Breadth(123, 45, 6), "2026-09-17T15:45:00+05:30", ("A", 1.5))
     record.save(tmp_path, "nse", record.Record({DAY: day}))
     content = record.path(tmp_path, "nse").read_bytes()
     for good, bad in ((b"123", b"122"), (b"15:45", b"15:44"), (b"1.5", b"1.4"), (b'"A"', b'"B"')):
-        told: list[str] = []
+        warnings: list[str] = []
         record.path(tmp_path, "nse").write_bytes(content.replace(good, bad))
-        assert record.Record() == record.load(tmp_path, "nse", told.append)
-        assert "was damaged and set aside as archive-nse.damaged" in told[0]
+        assert record.Record() == record.load(tmp_path, "nse", warnings.append)
+        assert "was damaged and set aside as archive-nse.damaged" in warnings[0]
         with pytest.raises(ValueError, match=r"\d"):
             record.parse(content.replace(good, bad))

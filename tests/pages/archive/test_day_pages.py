@@ -1,4 +1,4 @@
-"""The archive through whole runs: once a day, linked from day to day, whatever happens in between."""
+"""The archive in whole runs: each day once, with links between the days, after any fault in between."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ class Market:
 
     @property
     def published(self) -> list[str]:
-        """What the last run published of the archive."""
+        """The paths of the archive that the last run published."""
         return [path for path in self.target.order if re.match(r".*/\d{4}/|.*archive", path)]
 
     def page(self, path: str) -> str:
-        """What stands at an address now."""
+        """The page at an address now."""
         return self.target.pages[path].decode()
 
     def links(self, path: str) -> dict[str, str]:
-        """Where a page's links to other days lead, by their words."""
-        found = re.search(r'<nav[^>]*aria-label="Days".*?</nav>', self.page(path), re.DOTALL)
+        """The targets of a page's links to other days, by their texts."""
+        navigation = re.search(r'<nav[^>]*aria-label="Days".*?</nav>', self.page(path), re.DOTALL)
         return (
-            dict((text, link) for link, text in re.findall(r'href="([^"]*)">([^<]*)<', found[0]))
-            if found
+            dict((text, link) for link, text in re.findall(r'href="([^"]*)">([^<]*)<', navigation[0]))
+            if navigation
             else {}
         )
 
 
 def test_the_final_stays_at_its_own_address(tmp_path: Path) -> None:
-    """The page and the files it refers to, parts first, then the list; while open nothing is added."""
+    """The page comes with the files it refers to, parts first, then the list; an open market adds nothing."""
     market = Market(tmp_path)
 
     market.run(OPEN)
@@ -91,28 +91,28 @@ def test_the_final_stays_at_its_own_address(tmp_path: Path) -> None:
 
 
 def test_it_is_the_whole_page(tmp_path: Path) -> None:
-    """The same figures, readings and script as the live one; it never asks for another, and is never old."""
+    """The same figures, rankings and script as the live page; it never asks for another page and is never old."""
     market = Market(tmp_path)
     market.run(FINAL)
-    live, lasting = (market.page(path) for path in ("nse-fno/index.html", f"{THURSDAY}index.html"))
+    live, permanent = (market.page(path) for path in ("nse-fno/index.html", f"{THURSDAY}index.html"))
 
     def clock(page: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(re.search(r'id="heatmap-clock">(.*?)</script>', page)[1])  # type: ignore[index]
-        return found
+        clock_data: dict[str, Any] = json.loads(re.search(r'id="heatmap-clock">(.*?)</script>', page)[1])  # type: ignore[index]
+        return clock_data
 
-    assert data_of(live) == data_of(lasting)
+    assert data_of(live) == data_of(permanent)
     assert re.findall(r"<script data-cfasync.*?</script>", live, re.DOTALL) == re.findall(
-        r"<script data-cfasync.*?</script>", lasting, re.DOTALL
+        r"<script data-cfasync.*?</script>", permanent, re.DOTALL
     )
-    assert re.findall(r"<td .*?</td>", live) == re.findall(r"<td .*?</td>", lasting)
+    assert re.findall(r"<td .*?</td>", live) == re.findall(r"<td .*?</td>", permanent)
     assert "2027-01-01T00:00:00+05:30" == clock(live)["calendar_end"]
     never = {"next_open": None, "next_regular_open": None, "refresh_seconds": 10**9, "calendar_end": None}
-    assert clock(live) | never == clock(lasting)
-    assert "\0" not in live + lasting
+    assert clock(live) | never == clock(permanent)
+    assert "\0" not in live + permanent
 
 
 def test_its_own_address(tmp_path: Path) -> None:
-    """With a public_url: the picture for previews is the day's own, and a copied link leads to the day."""
+    """With a public_url: the preview image is the day's own, and a copied link leads to the day."""
     market = Market(tmp_path, public_url="https://www.example.org/heatmap/")
     market.run(FINAL)
     page = market.page(f"{THURSDAY}index.html")
@@ -126,7 +126,7 @@ def test_its_own_address(tmp_path: Path) -> None:
 
 
 def test_from_day_to_day(tmp_path: Path) -> None:
-    """The newest leads back and to the live map; the one before gets its way on; the live page leads to the newest."""
+    """The newest day links back and to the live map; the day before links to it; the live page links to the newest."""
     market = Market(tmp_path)
     market.run(FINAL)
     first = market.page(f"{THURSDAY}index.html")
@@ -148,7 +148,7 @@ def test_from_day_to_day(tmp_path: Path) -> None:
 
 
 def test_once_a_day(tmp_path: Path) -> None:
-    """A later run of the same evening, even a forced one, publishes no day again."""
+    """A later run of the same evening publishes no day again, not even a forced run."""
     market = Market(tmp_path)
     market.run(FINAL)
     before = dict(market.target.pages)
@@ -161,7 +161,7 @@ def test_once_a_day(tmp_path: Path) -> None:
 
 
 def test_until_every_target_has_it(tmp_path: Path) -> None:
-    """A target that was down gets the day with a later run, and the day before its way on."""
+    """A target that was down gets the day in a later run, and the day before gets its link to it."""
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:")
     market = Market(tmp_path, good, bad)
     market.run(FINAL)
@@ -177,12 +177,12 @@ def test_until_every_target_has_it(tmp_path: Path) -> None:
 
 
 def days_of(market: Market) -> dict[date, ArchivedDay]:
-    """What the record knows."""
+    """The days in the record."""
     return {**record.load(market.state, "nse-fno", pytest.fail).days}
 
 
 def test_a_day_that_was_missed_is_left_out(tmp_path: Path) -> None:
-    """No final ran on Friday: it has no page, and Thursday leads to Monday."""
+    """No final ran on Friday: it has no page, and Thursday links to Monday."""
     market = Market(tmp_path)
     market.run(FINAL)
     market.run(OPEN + DAY)
@@ -197,7 +197,7 @@ def test_a_day_that_was_missed_is_left_out(tmp_path: Path) -> None:
 def test_what_is_not_archived(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    """Nothing where it is switched off, nor a recording: no files, no record, no link."""
+    """If the archive is off, and for a recording: there are no files, no record, no link."""
     market = Market(tmp_path, **changes)
     if not changes:
         from dataclasses import replace
@@ -223,7 +223,7 @@ def test_a_market_without_sessions_has_no_days(tmp_path: Path) -> None:
 
 
 def test_every_file_of_the_folder_but_fragments(tmp_path: Path) -> None:
-    """Fragments are included by pages of others, which show the newest; another market's files stay its own."""
+    """Other sites include fragments for the newest map; files of another market are not in the day's folder."""
     from dataclasses import replace
 
     market = Market(tmp_path)
@@ -244,7 +244,7 @@ def test_every_file_of_the_folder_but_fragments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"days": {"2026-09-17": [[1, 2]]}}', b'{"days": {"x": [[1, 2, 3]]}}', b'{"days": {"2026-09-17": [[1, 2, 3], "noon"]}}', b"\xff"])  # fmt: skip
 def test_a_damaged_record(tmp_path: Path, content: bytes) -> None:
-    """It is set aside, which is told; the page is published all the same, and the list begins anew."""
+    """It is set aside with a warning; the page is published nevertheless, and the list starts again."""
     market = Market(tmp_path)
     market.state.mkdir()
     record.path(market.state, "nse-fno").write_bytes(content)
@@ -258,7 +258,7 @@ def test_a_damaged_record(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run is well, and tells the operator what will be missing."""
+    """The run succeeds, and tells the operator what will be missing."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -273,7 +273,7 @@ def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The live page goes out; the operator is told."""
+    """The live page is published; the operator gets a message."""
     from heatmap.pages.archive import calendar_page
 
     def broken(*_: object, **__: object) -> None:
@@ -291,7 +291,7 @@ def test_a_bug_in_the_archive_costs_no_page(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    """With what is known of a day without a page, and with one."""
+    """With all fields of a day without a page, and of one with a page."""
     days = [
         ArchivedDay(date(2026, 9, 16), Breadth(1, 2, 3)),
         ArchivedDay(date(2026, 9, 17), Breadth(4, 5, 6), FINAL.isoformat(), ("M&M", 5.25), ("TCS", -4.0)),
@@ -303,15 +303,15 @@ def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
         ),
         "file:b": record.Target(is_searched=False),
     }
-    known = record.Record({day.date: day for day in days}, targets)
+    saved = record.Record({day.date: day for day in days}, targets)
 
-    record.save(tmp_path, "nse-fno", known)
+    record.save(tmp_path, "nse-fno", saved)
 
-    assert known == record.load(tmp_path, "nse-fno", pytest.fail)
+    assert saved == record.load(tmp_path, "nse-fno", pytest.fail)
 
 
-def test_days_that_only_the_history_knows(tmp_path: Path) -> None:
-    """They are coloured by the closes of the market's own stocks, and lead nowhere; the history may then go."""
+def test_days_that_only_the_history_has(tmp_path: Path) -> None:
+    """Their colours follow from the closes of the market's own stocks; they have no link; they stay when the history goes."""
     market = Market(tmp_path)
     market.state.mkdir()
     with open_store(HistoryOptions(), market.state, pytest.fail) as store:
@@ -322,9 +322,9 @@ def test_days_that_only_the_history_knows(tmp_path: Path) -> None:
         ])  # fmt: skip
     market.run(FINAL)
 
-    known = days_of(market)
-    assert {Breadth(1, 1, 0), Breadth(2, 0, 0)} == {known[date(2026, 9, day)].breadth for day in (15, 16)}
-    assert date(2026, 9, 14) not in known
+    days = days_of(market)
+    assert {Breadth(1, 1, 0), Breadth(2, 0, 0)} == {days[date(2026, 9, day)].breadth for day in (15, 16)}
+    assert date(2026, 9, 14) not in days
     page = market.page(LIST)
     assert '<td class="s8" title="1 up, 1 down, 0 flat">15 <small>0</small></td>' in page
     assert '<td class="s0" title="2 up, 0 down, 0 flat">16 <small>+100</small></td>' in page
@@ -339,7 +339,7 @@ def bar(symbol: str, day: date, close: float, previous: float | None) -> Bar:
 
 
 def test_a_history_that_fails_costs_colours_alone(tmp_path: Path) -> None:
-    """A store that cannot be opened: the day is archived all the same."""
+    """A store that cannot be opened: the day is archived nevertheless."""
     market = Market(tmp_path)
     (market.state / "history.sqlite").mkdir(parents=True)
 
@@ -364,7 +364,7 @@ def test_the_strongest_and_the_weakest(tmp_path: Path) -> None:
 
 
 def test_stocks_whose_percent_change_is_unknown(tmp_path: Path) -> None:
-    """They are neither the strongest nor the weakest, count for no side, and stand on the day's own map."""
+    """They are neither the strongest nor the weakest, count for no side, and are on the day's own map."""
     market = Market(tmp_path)
     market.source.quotes = (Quote("A", 5.0), Quote("B", None, doubts={"1d": "A split."}), Quote("C", -5.0))
     market.run(FINAL)
@@ -379,7 +379,7 @@ def test_stocks_whose_percent_change_is_unknown(tmp_path: Path) -> None:
 def test_a_run_that_dies_before_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """Before or after the archive's note: the next run does what is not noted, and nothing is lost."""
+    """Before or after the archive's record is saved: the next run does the missing steps, and nothing is lost."""
     market = Market(tmp_path)
     market.run(FINAL)
     record_published = FollowUp.record_published
@@ -403,7 +403,7 @@ def test_a_run_that_dies_before_it_is_done(
 
 
 def test_only_what_is_needed_stays_on_the_disk(tmp_path: Path) -> None:
-    """The newest ten days and the record, however many days there were."""
+    """The newest ten days and the record, after any number of days."""
     market = Market(tmp_path)
     runs = [market.run(FINAL + timedelta(days=days)) for days in range(20)]
     days = sorted(days_of(market))

@@ -1,4 +1,4 @@
-"""What machines that share a history know of each other's archive, also after one was alone for a while."""
+"""The archives record_of machines that share a history, also after one machine was alone for a while."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ TUESDAY = date(2026, 9, 22)
 PAGE = "2026-09-17T15:45:00+05:30"
 
 
-def known(folder: Path) -> dict[date, str | None]:
-    """The days a machine knows of, with their pages."""
-    return {day: found.page for day, found in record.load(folder, "nse", pytest.fail).days.items()}
+def pages_in_record(folder: Path) -> dict[date, str | None]:
+    """The days in a machine's record, with their pages."""
+    return {day: entry.page for day, entry in record.load(folder, "nse", pytest.fail).days.items()}
 
 
-def of(*days: ArchivedDay, **targets: record.Target) -> record.Record:
-    """A record of these days."""
+def record_of(*days: ArchivedDay, **targets: record.Target) -> record.Record:
+    """A record record_of these days."""
     return record.Record({day.date: day for day in days}, targets)
 
 
-def given(store: Store, folder: Path, *days: ArchivedDay) -> None:
-    """A machine that has published these."""
+def share(store: Store, folder: Path, *days: ArchivedDay) -> None:
+    """A machine that published these days."""
     folder.mkdir(exist_ok=True)
-    record.save(folder, "nse", of(*days))
+    record.save(folder, "nse", record_of(*days))
     for day in days:
         day_files.save(folder, "nse", day.date, day_files.pack(files_of(day.date)))
     sharing.push_days(store, folder, "nse", pytest.fail)
@@ -42,21 +42,21 @@ def given(store: Store, folder: Path, *days: ArchivedDay) -> None:
 
 def files_of(day: date) -> dict[str, bytes]:
     """A day's files."""
-    return {"snapshot.csv": b"symbol\n", "index.html": f"page of {day}".encode()}
+    return {"snapshot.csv": b"symbol\n", "index.html": f"page record_of {day}".encode()}
 
 
-def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """A machine that was cut off published Friday by itself; then it hears of Monday, and of Friday's colour."""
+def test_days_of_this_machine_alone_stay(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """A machine that was cut off published Friday by itself; then it gets Monday, and Friday's colour."""
     here = tmp_path / "here"
     with sqlite.open() as store:
         sharing.pull_record(store, here, "nse", pytest.fail)
         assert not here.exists()
-        given(store, tmp_path / "there", ArchivedDay(THURSDAY, Breadth(1, 0, 0), PAGE))
+        share(store, tmp_path / "there", ArchivedDay(THURSDAY, Breadth(1, 0, 0), PAGE))
         here.mkdir()
-        record.save(here, "nse", of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
+        record.save(here, "nse", record_of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
         sharing.pull_record(store, here, "nse", pytest.fail)
-        assert {THURSDAY: PAGE, FRIDAY: PAGE} == known(here)
-        given(
+        assert {THURSDAY: PAGE, FRIDAY: PAGE} == pages_in_record(here)
+        share(
             store,
             tmp_path / "there",
             ArchivedDay(FRIDAY, Breadth(0, 1, 0)),
@@ -65,29 +65,29 @@ def test_what_is_known_here_alone_stays(tmp_path: Path, sqlite: Place) -> None: 
         sharing.pull_record(store, here, "nse", pytest.fail)
         sharing.pull_days(store, here, "nse")
 
-    assert {THURSDAY: PAGE, FRIDAY: PAGE, MONDAY: PAGE} == known(here)
+    assert {THURSDAY: PAGE, FRIDAY: PAGE, MONDAY: PAGE} == pages_in_record(here)
     assert files_of(MONDAY) == day_files.load(here, "nse", MONDAY, pytest.fail)
 
 
-def test_a_damaged_note_is_told(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """What this machine knows itself holds."""
-    record.save(tmp_path, "nse", of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
-    told: list[str] = []
+def test_a_damaged_record_of_others_gives_a_warning(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """This machine's own record is used."""
+    record.save(tmp_path, "nse", record_of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
+    warnings: list[str] = []
     with sqlite.open() as store:
         store.share_values("nse", {sharing.RECORD: b"[]"})
-        sharing.pull_record(store, tmp_path, "nse", told.append)
+        sharing.pull_record(store, tmp_path, "nse", warnings.append)
 
-    assert {FRIDAY: PAGE} == known(tmp_path)
-    assert ["the archive's record in the history is damaged: this machine uses its own record"] == told
+    assert {FRIDAY: PAGE} == pages_in_record(tmp_path)
+    assert ["the archive's record in the history is damaged: this machine uses its own record"] == warnings
 
 
 def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """What the machine that published last has replaces our own; a note with one other character does not."""
+    """The days of the machine that published last replace our own; a value with one wrong character does not."""
     here = tmp_path / "here"
     here.mkdir()
     day_files.save(here, "nse", FRIDAY, day_files.pack({"index.html": b"drawn here, published by nobody"}))
     with sqlite.open() as store:
-        given(
+        share(
             store,
             tmp_path / "there",
             *(ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY)),
@@ -105,14 +105,14 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
 
 
 def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """It tells of pages alone; one that is evidently whole is taken where the day is not kept here."""
+    """It shares pages alone; an evidently whole page is saved if the day is missing here."""
     page = (make.UPGRADES / "0.2.0/state/archive-nse-fno-2026-09-17.html").read_text("utf-8")
     day_files.save(tmp_path, "nse", FRIDAY, day_files.pack(files_of(FRIDAY)))
     with sqlite.open() as store:
-        for told in (page[:-200], page):
-            pages = {str(THURSDAY): told, str(FRIDAY): page}
+        for shared_page in (page[:-200], page):
+            pages = {str(THURSDAY): shared_page, str(FRIDAY): page}
             store.share_values("nse", {sharing.PAGES: json.dumps(pages).encode()})
-            if told is not page:
+            if shared_page is not page:
                 with pytest.raises(HistoryNonsense):
                     sharing.pull_days(store, tmp_path, "nse")
         sharing.pull_days(store, tmp_path, "nse")
@@ -121,37 +121,39 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
     assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)
 
 
-def test_what_a_target_lacks_is_known_to_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """A machine that takes over knows what is to be brought, and has the files; what it published alone is added."""
+def test_all_machines_know_the_missing_days_of_a_target(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+    """A machine that takes over knows the days to deliver, and has the files; days that it published alone are added."""
     there, here = tmp_path / "there", tmp_path / "here"
     lacks = record.Target(frozenset([THURSDAY]))
     days = [ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY, MONDAY)]
     here.mkdir()
-    record.save(here, "nse", of(ArchivedDay(TUESDAY, Breadth(1, 0, 0), PAGE), a=record.Target(), b=lacks))
+    record.save(
+        here, "nse", record_of(ArchivedDay(TUESDAY, Breadth(1, 0, 0), PAGE), a=record.Target(), b=lacks)
+    )
     with sqlite.open() as store:
-        given(store, there, *days)
-        record.save(there, "nse", of(*days, a=lacks, c=record.Target()))
+        share(store, there, *days)
+        record.save(there, "nse", record_of(*days, a=lacks, c=record.Target()))
         sharing.push_days(store, there, "nse", pytest.fail)
         sharing.pull_record(store, here, "nse", pytest.fail)
         sharing.pull_days(store, here, "nse")
 
-    found = record.load(here, "nse", pytest.fail)
-    assert [THURSDAY, FRIDAY, MONDAY, TUESDAY] == found.pages
+    merged = record.load(here, "nse", pytest.fail)
+    assert [THURSDAY, FRIDAY, MONDAY, TUESDAY] == merged.pages
     unsure = record.Target(frozenset([TUESDAY]), is_listed=False)
-    assert {"a": lacks, "b": lacks, "c": unsure} == found.targets
+    assert {"a": lacks, "b": lacks, "c": unsure} == merged.targets
     assert [THURSDAY, FRIDAY, MONDAY] == [*day_files.find(here, "nse")]
     assert files_of(THURSDAY) == day_files.load(here, "nse", THURSDAY, pytest.fail)
 
 
 def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
-    """A run was ended between the day and the list at one target, and the others were not told of the day."""
+    """A run was killed between the day and the list at one target, and the others did not get its record."""
     here, there = tmp_path / "here", tmp_path / "there"
     thursday, friday = (ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY))
     broken = record.Target(is_listed=False, has_feed=False)
     for folder in (here, there):
         folder.mkdir()
-    record.save(there, "nse", of(thursday, a=record.Target(), b=record.Target()))
-    record.save(here, "nse", of(thursday, friday, a=record.Target(), b=broken))
+    record.save(there, "nse", record_of(thursday, a=record.Target(), b=record.Target()))
+    record.save(here, "nse", record_of(thursday, friday, a=record.Target(), b=broken))
     with sqlite.open() as store:
         sharing.push_days(store, there, "nse", pytest.fail)
         sharing.pull_record(store, here, "nse", pytest.fail)

@@ -1,4 +1,4 @@
-"""Which days a target has and gets: arithmetic of days, without a target."""
+"""The days that a target has and gets: arithmetic of days, without a target."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def lacking(*days: date, **more: object) -> Target:
     return Target(frozenset(days))._replace(**more)  # type: ignore[arg-type]
 
 
-def test_targets_that_the_record_does_not_know() -> None:
-    """From a version that noted none: each has all but what is doubtful. Beside known ones: a new one has nothing."""
+def test_targets_that_are_not_in_the_record() -> None:
+    """In a record without targets, each has all days except doubtful ones. In a record with targets, a new one has nothing."""
     before = Record(DAYS)
     assert {"a": Target(), "b": Target()} == target_days.with_targets(before, ["a", "b"]).targets
     unsure = lacking(MONDAY, is_listed=False, has_feed=False, is_searched=False)
     assert {"a": unsure} == target_days.with_targets(before, ["a"], [MONDAY]).targets
-    known = Record(DAYS, {"a": Target()})
-    added = target_days.with_targets(known, ["a", "b"]).targets
+    old_record = Record(DAYS, {"a": Target()})
+    added = target_days.with_targets(old_record, ["a", "b"]).targets
     assert {"a": Target(), "b": lacking(*DAYS, is_listed=False, has_feed=False, is_searched=False)} == added
-    assert known is target_days.with_targets(known, ["a"])
+    assert old_record is target_days.with_targets(old_record, ["a"])
 
 
 def test_a_new_day_is_nowhere_yet() -> None:
-    """Also at targets that are not configured at the moment; those are forgotten in the end."""
-    known = Record(DAYS, {"a": Target(), "b": lacking(THURSDAY, failed_at=NOW.isoformat())})
-    changed = target_days.with_day(known, MONDAY).targets
+    """Not even at targets that are not configured now; those are deleted in the end."""
+    old_record = Record(DAYS, {"a": Target(), "b": lacking(THURSDAY, failed_at=NOW.isoformat())})
+    changed = target_days.with_day(old_record, MONDAY).targets
     assert lacking(MONDAY, is_listed=False, has_feed=False) == changed["a"]
     assert lacking(THURSDAY, MONDAY, is_listed=False, has_feed=False) == changed["b"]
 
@@ -45,24 +45,24 @@ def test_a_new_day_is_nowhere_yet() -> None:
 
 
 def test_the_newest_day_that_a_page_leads_to() -> None:
-    """What one target lacks, and cannot get any more, no page leads to."""
-    known = Record(DAYS, {"a": Target(), "b": lacking(FRIDAY, MONDAY)})
+    """No page links to a day that one target lacks and cannot get."""
+    old_record = Record(DAYS, {"a": Target(), "b": lacking(FRIDAY, MONDAY)})
     newest = target_days.newest_everywhere
 
     def never(_: date) -> bool:
         return False
 
-    assert MONDAY == newest(known, ["a"], never, None)
-    assert FRIDAY == newest(known, ["a"], never, MONDAY)
-    assert THURSDAY == newest(known, ["a", "b"], never, None)
-    assert FRIDAY == newest(known, ["a", "b"], lambda day: day == FRIDAY, None)
-    assert None is newest(known, ["a", "b"], never, THURSDAY)
+    assert MONDAY == newest(old_record, ["a"], never, None)
+    assert FRIDAY == newest(old_record, ["a"], never, MONDAY)
+    assert THURSDAY == newest(old_record, ["a", "b"], never, None)
+    assert FRIDAY == newest(old_record, ["a", "b"], lambda day: day == FRIDAY, None)
+    assert None is newest(old_record, ["a", "b"], never, THURSDAY)
     refused = Record(DAYS, {"a": lacking(FRIDAY), "b": lacking(MONDAY, failed_at=NOW.isoformat())})
     assert FRIDAY == newest(refused, ["a", "b"], lambda _: True, None)
 
 
-def test_what_a_target_gets_next() -> None:
-    """Today's first, then the oldest; after a refusal earlier days wait for an hour, today's does not."""
+def test_the_next_day_of_a_target() -> None:
+    """Today's is first, then the oldest; after a refusal earlier days wait for an hour, today's does not."""
     every = {THURSDAY, FRIDAY, MONDAY}
     entry = lacking(*every)
     assert MONDAY == target_days.next_day(entry, every, (), NOW, MONDAY)
@@ -80,15 +80,15 @@ def test_what_a_target_gets_next() -> None:
 
 
 def test_a_day_between_two_others() -> None:
-    """Parts before the page; both neighbours lead to it and it to them, where they are there and kept."""
+    """Parts are before the page; both neighbours link to it and it links to them, if they exist and are saved."""
     files = {"index.html": PAGE, "snapshot.csv": b"x"}
     pages = target_days.make_pages(
         "nse", FRIDAY, {THURSDAY, MONDAY}, files, lambda day: files if day == MONDAY else None, parts.EARLIER
     )
 
-    found = {page.path: page for page in pages}
+    contents = {page.path: page for page in pages}
     assert ["nse/2026/09/18/snapshot.csv", "nse/2026/09/18/index.html", "nse/2026/09/21/index.html"] == [
-        *found
+        *contents
     ]
     assert [("earlier day", ""), ("earlier day", ""), (parts.LINK, "earlier day")] == [
         (p.part, p.needs) for p in pages
@@ -96,14 +96,14 @@ def test_a_day_between_two_others() -> None:
     assert (
         '<span><a rel="prev" href="../../../../nse/2026/09/17/">‹ 17 Sep 2026</a></span>'
         '<a href="../../../2026/09/21/">21 Sep 2026 ›</a>'
-    ).encode() == found["nse/2026/09/18/index.html"].content
+    ).encode() == contents["nse/2026/09/18/index.html"].content
     assert (
         '<span><a rel="prev" href="../../../../nse/2026/09/18/">‹ 18 Sep 2026</a></span><a href="../../../">Live map ›</a>'
-    ).encode() == found["nse/2026/09/21/index.html"].content
+    ).encode() == contents["nse/2026/09/21/index.html"].content
 
 
-def test_what_a_target_has_afterwards() -> None:
-    """The day and the list; the day alone; neither: then its list is as right as it was."""
+def test_a_target_after_a_delivery() -> None:
+    """The day and the list; the day alone; neither: then its list is as right as before."""
     entry = lacking(FRIDAY, failed_at=NOW.isoformat())
     after = target_days.with_outcome
     assert Target() == after(entry, FRIDAY, (), NOW, None)
@@ -120,7 +120,7 @@ def test_what_a_target_has_afterwards() -> None:
 
 
 def test_gaps() -> None:
-    """What is still to come, and what is not kept any more; of the configured targets alone."""
-    known = Record(DAYS, {"a": Target(), "b": lacking(*DAYS), "c": lacking(FRIDAY)})
-    (gap,) = target_days.find_gaps(known, ["a", "b", "new"], {MONDAY})
+    """Days that are still to come, and days that are no longer saved, of the configured targets alone."""
+    old_record = Record(DAYS, {"a": Target(), "b": lacking(*DAYS), "c": lacking(FRIDAY)})
+    (gap,) = target_days.find_gaps(old_record, ["a", "b", "new"], {MONDAY})
     assert ("b", (MONDAY,), (THURSDAY, FRIDAY)) == tuple(gap)

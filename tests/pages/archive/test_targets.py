@@ -1,4 +1,4 @@
-"""The archive on real servers: folders are made as deep as a day needs, and a day's page is replaced in place."""
+"""The archive on real servers: a day's folders are created, and a day's page is replaced in place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def published(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> tupl
 @pytest.mark.real
 @pytest.mark.parametrize("kind", KINDS)
 def test_three_days_that_came_late(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
-    """The server was away for three closes: one run brings all three folders, and they lead to each other."""
+    """The server was away for three closes: one run delivers all three folders, and they link to each other."""
     server, settings = published(tmp_path, request, kind)
     away = settings._replace(publishers=(NoPublisher(settings.publishers[0].name),))
     for days in (0, 1, 4):
@@ -72,7 +72,7 @@ class NoPublisher(MemoryPublisher):
 @pytest.mark.real
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_days(tmp_path: Path, request: pytest.FixtureRequest, kind: str) -> None:
-    """Both are there, whole, and the first leads to the second; the second run replaced nothing else of the first."""
+    """Both are there, whole, and the first links to the second; the second run replaced nothing else of the first."""
     server, settings = published(tmp_path, request, kind)
 
     assert [] == one_run.run(settings, now=FINAL).errors

@@ -1,4 +1,4 @@
-"""What the page's script picks from, unpacked by a reader of its own and compared with what was packed."""
+"""The data of the page's script, decoded by these tests' own decoder and compared with the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heatmap.pictures.market_map.data import PALETTES
 from heatmap.pictures.market_map.sectors import SectorsView
 from heatmap.pictures.options import PageOptions
 from tests import palettes
-from tests.drawings import data_of, page_of, reading_of, recorded, snapshot_of
+from tests.drawings import data_of, page_of, ranking_of, recorded, snapshot_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -37,20 +37,20 @@ def signed(number: int) -> int:
 
 
 def falling(text: str) -> list[int]:
-    """The first number, then by how much each is less."""
+    """The first number, then how much less each next one is."""
     first, *falls = unpack(text) or [0]
     return list(accumulate(falls, lambda before, fall: before - fall, initial=signed(first))) if text else []
 
 
-def ordered(text: str, count: int) -> list[int]:
-    """Each place among those left, in as many bits as the last of them needs."""
+def decode_order(text: str, count: int) -> list[int]:
+    """Each position among the remaining ones, in as many bits as the last of them needs."""
     bits = "".join(f"{LETTERS.index(letter):06b}" for letter in text)
-    left, found = list(range(count)), []
+    left, places = list(range(count)), []
     while left:
         width = (len(left) - 1).bit_length()
-        found.append(left.pop(int(bits[:width] or "0", 2)))
+        places.append(left.pop(int(bits[:width] or "0", 2)))
         bits = bits[width:]
-    return found
+    return places
 
 
 @pytest.fixture(scope="module")
@@ -75,26 +75,26 @@ ALL += [("liquidity", "1d"), ("amount", "1d"), ("range", "1d"), ("range", "1y")]
 
 
 @pytest.mark.parametrize(("mode", "over"), ALL)
-def test_readings_come_out_as_they_went_in(
+def test_rankings_come_out_as_they_went_in(
     market: Snapshot, data: dict[str, Any], mode: str, over: str
 ) -> None:
     """Order, values, percentiles and shades of every mode over every period."""
-    reading = reading_of(market, mode, over)
+    ranking = ranking_of(market, mode, over)
     packed = data["readings"][f"{mode} {over}"]
-    shown = reading_of(market, "change").order
-    count = len(reading.values)
+    page_order = ranking_of(market, "change").order
+    count = len(ranking.values)
 
-    assert list(reading.order) == [shown[place] for place in ordered(packed["order"], 210)]
+    assert list(ranking.order) == [page_order[place] for place in decode_order(packed["order"], 210)]
     decimals = MODES[mode].decimals
     if mode == "amount":
         values = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(packed["values"])]
-        assert [pytest.approx(value, rel=0.005) for value in reading.values] == values
+        assert [pytest.approx(value, rel=0.005) for value in ranking.values] == values
     else:
-        assert [in_last_decimal(value, decimals) for value in reading.values] == falling(packed["values"])
-    assert list(reading.percentiles) == [
+        assert [in_last_decimal(value, decimals) for value in ranking.values] == falling(packed["values"])
+    assert list(ranking.percentiles) == [
         pytest.approx(number * 50 / count) for number in falling(packed["percentiles"])
     ]
-    for scale, other in zip(reading.scales, packed["scales"], strict=True):
+    for scale, other in zip(ranking.scales, packed["scales"], strict=True):
         assert scale.name == other["name"]
         assert list(scale.shades) == [-shade for shade in falling(other["shades"])]
         assert list(scale.beyond_clamp) == other["clipped"]
@@ -102,15 +102,15 @@ def test_readings_come_out_as_they_went_in(
 
 @pytest.mark.parametrize(("mode", "over"), ALL)
 def test_every_value_has_its_score(market: Snapshot, data: dict[str, Any], mode: str, over: str) -> None:
-    """z of a percent change is the relative strength; strength and sector are scores themselves."""
-    reading = reading_of(market, mode, over)
+    """z of a percent change is the relative strength; the values of strength and sector are scores."""
+    ranking = ranking_of(market, mode, over)
     packed = data["readings"][f"{mode} {over}"]
-    found = (
+    scores = (
         data["readings"][f"rs {over}"]["values"] if mode == "change" else packed["scores"] or packed["values"]
     )
-    expected = reading.values if mode == "sector" else reading.scores
+    expected = ranking.values if mode == "sector" else ranking.scores
 
-    assert [round(score * 100) for score in expected] == falling(found)
+    assert [round(score * 100) for score in expected] == falling(scores)
 
 
 @pytest.mark.parametrize(("mode", "over"), ALL)
@@ -118,7 +118,7 @@ def test_sectors_come_out_as_they_went_in(
     market: Snapshot, data: dict[str, Any], mode: str, over: str
 ) -> None:
     """Order, medians and breadth."""
-    groups = SectorsView().draw(market, reading_of(market, mode, over))
+    groups = SectorsView().draw(market, ranking_of(market, mode, over))
     packed = data["readings"][f"{mode} {over}"]
     breadths = unpack(packed["breadths"])
 
@@ -132,13 +132,15 @@ def test_sectors_come_out_as_they_went_in(
 
 
 def test_weights_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:
-    """The market caps, the highest first, to three digits: what a treemap's areas are made of."""
-    shown = reading_of(market, "change").order
-    caps = [market.quotes[shown[place]].free_float_market_cap for place in ordered(data["by_cap"], 210)]
-    found = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(data["caps"])]
+    """The market caps, the highest first, to three digits: they give the areas of a treemap."""
+    page_order = ranking_of(market, "change").order
+    caps = [
+        market.quotes[page_order[place]].free_float_market_cap for place in decode_order(data["by_cap"], 210)
+    ]
+    caps = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(data["caps"])]
 
     assert caps == sorted(filter(None, caps), reverse=True)
-    assert [pytest.approx(cap, rel=0.005) for cap in caps] == found
+    assert [pytest.approx(cap, rel=0.005) for cap in caps] == caps
 
 
 def test_prices_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:
@@ -152,7 +154,7 @@ def test_prices_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any])
         ]
         for name in ("last", "low", "high", "year_low", "year_high")
     }
-    for place, index in enumerate(reading_of(market, "change").order):
+    for place, index in enumerate(ranking_of(market, "change").order):
         quote = market.quotes[index]
         last = columns["last"][place]
         assert last is not None
@@ -180,13 +182,13 @@ def test_palettes_come_out_as_they_went_in(data: dict[str, Any], palette: str) -
     assert list(inks) == [("#000000", "#ffffff")[number] for number in ink]
 
 
-def test_the_palettes_that_were_made_are_those_of_today() -> None:
-    """The file is what `colour` says, for every way to show a gain; `python -m tests.palettes` makes it anew."""
+def test_the_palettes_file_is_up_to_date() -> None:
+    """The file has the palettes of `colours`, for each colour of a gain; `python -m tests.palettes` writes it."""
     assert palettes.content() == PALETTES.read_text("utf-8")
 
 
-def test_what_a_source_does_not_know_is_not_there() -> None:
-    """Bare quotes have readings without values, prices that are 0 for unknown, and no sector."""
+def test_quotes_without_figures() -> None:
+    """Their rankings have no values, their prices are 0 for unknown, and they have no sector."""
     data = data_of(page_of(snapshot_of(Quote("A", 1.0), Quote("B", 2.0), currency=None)))
 
     assert "" == data["readings"]["amount 1d"]["values"] == data["caps"]
@@ -198,7 +200,7 @@ def test_what_a_source_does_not_know_is_not_there() -> None:
 
 
 def test_small_prices_keep_their_digits() -> None:
-    """A coin of a hundred-thousandth of a dollar."""
+    """Such as a coin of a hundred-thousandth of a dollar."""
     coin = Quote("COIN", 1.0, last_price=0.00001234, low=0.000012, high=0.000013)
     prices = data_of(page_of(snapshot_of(coin, currency="USD")))["prices"]
 
@@ -206,8 +208,8 @@ def test_small_prices_keep_their_digits() -> None:
     assert 1234 == (signed(unpack(prices["last"])[0]) - 1) * unpack(prices["ticks"])[0]
 
 
-def test_the_day_a_period_began_is_that_of_most(market: Snapshot, data: dict[str, Any]) -> None:
-    """And the page says it; the day itself begins with the previous close."""
+def test_a_period_begins_on_the_day_of_most_stocks(market: Snapshot, data: dict[str, Any]) -> None:
+    """The page shows it; the period of a day begins with the previous close."""
     assert {"1d": "", "1mo": "17 Aug 2026", "1y": "16 Sep 2025"} == {
         name: over["since"] for name, over in data["periods"].items()
     }
@@ -217,14 +219,14 @@ def test_the_day_a_period_began_is_that_of_most(market: Snapshot, data: dict[str
 
 
 def test_names_cannot_break_out_of_the_data() -> None:
-    """A sector named like the end of a script stays a name."""
+    """A sector whose name ends a script stays a name."""
     page = page_of(snapshot_of(Quote("A", 1.0, sector="</script><b>"), Quote("B", 1.0)))
 
     assert ["</script><b>"] == data_of(page)["sectors"]
     assert "</script><b>" not in page
 
 
-def test_what_is_first_shown_is_the_configuration() -> None:
+def test_the_first_view_follows_the_configuration() -> None:
     """Palette, scale and columns."""
     page = page_of(snapshot_of(), options=PageOptions(5, "colour-blind", scale="value"))
 

@@ -1,4 +1,4 @@
-"""history.json, unpacked as the page's script does, against the figures it was made of."""
+"""history.json, decoded as in the page's script, against the source figures."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def unpack(text: str) -> list[int]:
 
 
 def signed(number: int) -> int:
-    """What stands for a number that may be negative."""
+    """A number that may be negative."""
     return -(number + 1) // 2 if number % 2 else number // 2
 
 
 def falling(text: str) -> list[int]:
     """A falling sequence."""
     numbers = unpack(text)
-    found = [signed(numbers[0])] if numbers else []
+    values = [signed(numbers[0])] if numbers else []
     for step in numbers[1:]:
-        found.append(found[-1] - step)
-    return found
+        values.append(values[-1] - step)
+    return values
 
 
 def order(text: str, count: int) -> list[int]:
-    """The places of an order: each among those that are left."""
+    """The indexes of an order: each among the remaining ones."""
     bits = "".join(f"{DIGITS.index(letter):06b}" for letter in text)
     left = list(range(count))
-    found = []
+    places = []
     for _ in range(count):
         width = (len(left) - 1).bit_length()
-        found.append(left.pop(int(bits[:width] or "0", 2)))
+        places.append(left.pop(int(bits[:width] or "0", 2)))
         bits = bits[width:]
-    return found
+    return places
 
 
-def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[HistoryView, Snapshot]:
+def make_history(folder: Path, sessions: int, ticks: int = 3) -> tuple[HistoryView, Snapshot]:
     """A market with so many sessions of bars, and ticks of today at 09:20, 09:30, 09:40, …."""
     bars, quotes = markets.bars(markets.nse(), sessions)
     last = Snapshot(
@@ -88,29 +88,29 @@ def known(folder: Path, sessions: int, ticks: int = 3) -> tuple[HistoryView, Sna
         return figures.read(last, SESSION, Phase.OPEN), last
 
 
-def drawn(past: HistoryView, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
-    """The document as a browser gets it, and the page's order."""
-    shown = list(rankings.rank_all(snapshot, 3.0, {})["change", "1d"].order)
-    return json.loads(history_json(history_data(past, snapshot, shown, PageOptions()))), shown
+def draw(past: HistoryView, snapshot: Snapshot) -> tuple[dict[str, Any], list[int]]:
+    """The document in a browser, and the page's order."""
+    page_order = list(rankings.rank_all(snapshot, 3.0, {})["change", "1d"].order)
+    return json.loads(history_json(history_data(past, snapshot, page_order, PageOptions()))), page_order
 
 
-def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
-    """Each reading names its stocks by their place in the page; changes are those of the closes."""
-    past, snapshot = known(tmp_path, 260)
+def test_rankings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
+    """Each ranking identifies its stocks by their index in the page; changes follow from the closes."""
+    past, snapshot = make_history(tmp_path, 260)
 
-    document, shown = drawn(past, snapshot)
+    document, page_order = draw(past, snapshot)
 
-    symbols = [snapshot.quotes[index].symbol for index in shown]
+    symbols = [snapshot.quotes[index].symbol for index in page_order]
     prices = {quote.symbol: quote.last_price or 0.0 for quote in snapshot.quotes}
     for name in ("5d", "20d", "60d", "120d", "250d", "ytd"):
-        reading = document["readings"][f"change {name}"]
-        values = falling(reading["values"])
-        found = dict(
-            zip((symbols[place] for place in order(reading["order"], len(symbols))), values, strict=False)
+        ranking = document["readings"][f"change {name}"]
+        values = falling(ranking["values"])
+        values = dict(
+            zip((symbols[place] for place in order(ranking["order"], len(symbols))), values, strict=False)
         )
         closes = past.earlier_sessions.starts[name].closes
         expected = {symbol: round((prices[symbol] / close - 1) * 1e4) for symbol, close in closes.items()}
-        assert expected == pytest.approx(found, abs=1)
+        assert expected == pytest.approx(values, abs=1)
     assert set(document["readings"]) == {
         *(
             f"{mode} {name}"
@@ -123,31 +123,31 @@ def test_readings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
 
 
 def test_the_clamp_follows_the_period(tmp_path: Path) -> None:
-    """±3 % for a day are ±7 % for 5 sessions and ±40 % for a year; the configuration may say otherwise."""
-    past, snapshot = known(tmp_path, 260)
-    shown = list(range(len(snapshot.quotes)))
+    """±3 % for a day are ±7 % for 5 sessions and ±40 % for a year; the configuration can change it."""
+    past, snapshot = make_history(tmp_path, 260)
+    page_order = list(range(len(snapshot.quotes)))
 
     def low(options: PageOptions, name: str) -> str:
-        scales = history_data(past, snapshot, shown, options)["readings"][f"change {name}"]["scales"]
-        found = next(scale for scale in scales if scale["name"] == "1")
-        return str(found["high"])
+        scales = history_data(past, snapshot, page_order, options)["readings"][f"change {name}"]["scales"]
+        scale = next(scale for scale in scales if scale["name"] == "1")
+        return str(scale["high"])
 
     assert ["+7.00", "+13.00", "+40.00"] == [low(PageOptions(), name) for name in ("5d", "20d", "250d")]
     assert "+9.00" == low(PageOptions(period_clamps={"20d": 9.0}), "20d")
 
 
 def reasons(past: HistoryView, snapshot: Snapshot, calendar: Calendar | None = None) -> dict[str, str]:
-    """What the page says of each period and mode of the history: "" where it can be chosen."""
-    document, _ = drawn(past, snapshot)
-    found = describe_missing(past, document, calendar or markets.nse())
-    return {name: reason for what in found.values() for name, _, reason in what}
+    """The page's reason for each period and mode of the history; "": it can be chosen."""
+    document, _ = draw(past, snapshot)
+    offer = describe_missing(past, document, calendar or markets.nse())
+    return {name: reason for choices in offer.values() for name, _, reason in choices}
 
 
-def test_what_there_is_nothing_of_yet_has_its_day(tmp_path: Path) -> None:
-    """The session by when enough will have been traded, by the calendar with its holidays; no word for operators."""
-    past, snapshot = known(tmp_path, 7, ticks=1)
+def test_a_choice_without_values_has_its_first_day(tmp_path: Path) -> None:
+    """The first session with enough earlier ones, by the calendar with its holidays; the text is for visitors, not operators."""
+    past, snapshot = make_history(tmp_path, 7, ticks=1)
 
-    document, _ = drawn(past, snapshot)
+    document, _ = draw(past, snapshot)
 
     assert date(2026, 9, 17) == SESSION
     assert {
@@ -175,20 +175,20 @@ def test_what_there_is_nothing_of_yet_has_its_day(tmp_path: Path) -> None:
 
 
 def test_the_first_day_has_the_next_session_to_offer(tmp_path: Path) -> None:
-    """With this session's ticks alone there is nothing to compare with before tomorrow."""
-    past, snapshot = known(tmp_path, 0)
+    """With this session's ticks alone, the first comparison is possible tomorrow."""
+    past, snapshot = make_history(tmp_path, 0)
 
-    found = reasons(past, snapshot)
+    by_name = reasons(past, snapshot)
 
-    assert {"from 18 Sep 2026"} == {found["streak"], found["volume"]}
-    assert {"from 24 Sep 2026"} == {found["5d"], found["momentum"]}
+    assert {"from 18 Sep 2026"} == {by_name["streak"], by_name["volume"]}
+    assert {"from 24 Sep 2026"} == {by_name["5d"], by_name["momentum"]}
     always = replace(markets.nse(), always=True)
     assert "from 22 Sep 2026" == reasons(past, snapshot, always)["5d"]  # five days, weekends among them
 
 
-def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
+def test_a_missing_session_delays_a_period(tmp_path: Path) -> None:
     """A period that begins at a session without bars begins a session later tomorrow."""
-    past, snapshot = known(tmp_path, 30)
+    past, snapshot = make_history(tmp_path, 30)
     gap = past.earlier_sessions.dates[-5]
     base = period_starts.find_start(
         "5d", past.earlier_sessions.dates, set(past.earlier_sessions.dates) - {gap}, SESSION
@@ -206,27 +206,27 @@ def test_a_missing_session_is_waited_for(tmp_path: Path) -> None:
     )
 
 
-def test_the_page_is_told_of_what_there_is(tmp_path: Path) -> None:
-    """Names and labels, shortest period first; of nothing there is nothing."""
-    past, snapshot = known(tmp_path, 260)
+def test_the_page_gets_the_choices(tmp_path: Path) -> None:
+    """Names and labels, the shortest period first; an empty history gives none."""
+    past, snapshot = make_history(tmp_path, 260)
 
-    document, _ = drawn(past, snapshot)
-    found = describe_missing(past, document, markets.nse())
+    document, _ = draw(past, snapshot)
+    offer = describe_missing(past, document, markets.nse())
 
     year = past.earlier_sessions.starts["ytd"].sessions
-    assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in found["periods"]]
+    assert ["5d", "20d", "60d", "120d", "ytd", "250d"] == [name for name, *_ in offer["periods"]]
     assert 120 < year < 250
-    assert ("ytd", "Year to date", "") in found["periods"]
-    assert [*modes.HISTORY_MODES] == [name for name, *_ in found["modes"]]
-    empty, alone = known(tmp_path / "empty", 0, ticks=1)
-    assert {} == describe_missing(empty, drawn(empty, alone)[0], markets.nse())
+    assert ("ytd", "Year to date", "") in offer["periods"]
+    assert [*modes.HISTORY_MODES] == [name for name, *_ in offer["modes"]]
+    empty, alone = make_history(tmp_path / "empty", 0, ticks=1)
+    assert {} == describe_missing(empty, draw(empty, alone)[0], markets.nse())
 
 
 def test_modes_are_as_the_page_has_them(tmp_path: Path) -> None:
-    """Each tells unit, ramp, centre and its only periods; momentum begins with 20 sessions."""
-    past, snapshot = known(tmp_path, 260)
+    """Each has unit, ramp, centre and its only periods; momentum begins with 20 sessions."""
+    past, snapshot = make_history(tmp_path, 260)
 
-    document, _ = drawn(past, snapshot)
+    document, _ = draw(past, snapshot)
 
     assert {"bands", "momentum", "volume", "opening-range", "streak"} == set(document["modes"])
     assert ("%", 50.0, ["20d"]) == tuple(
@@ -239,17 +239,17 @@ def test_modes_are_as_the_page_has_them(tmp_path: Path) -> None:
 
 
 def test_lines_hold_the_prices(tmp_path: Path) -> None:
-    """Points run from 1 at the low to HEIGHT + 1 at the high, 0 is unknown; low, high, first and last are prices."""
-    past, snapshot = known(tmp_path, 260)
+    """Points go from 1 at the low to HEIGHT + 1 at the high, 0 is unknown; low, high, first and last are prices."""
+    past, snapshot = make_history(tmp_path, 260)
 
-    document, shown = drawn(past, snapshot)
+    document, page_order = draw(past, snapshot)
 
     lines = document["sparks"]["sixty"]
     firsts, lasts = unpack(lines["first"]), list(map(signed, unpack(lines["last"])))
     lows, highs = unpack(lines["low"]), unpack(lines["high"])
     assert 60 == len(lines["dates"])
     assert "17 Sep 2026" == lines["dates"][-1]
-    for place, index in enumerate(shown):
+    for place, index in enumerate(page_order):
         quote = snapshot.quotes[index]
         prices = [*past.earlier_sessions.closes[quote.symbol][-59:], quote.last_price]
         some = [price for price in prices if price is not None]
@@ -268,11 +268,11 @@ def test_lines_hold_the_prices(tmp_path: Path) -> None:
             assert {1, sparklines.HEIGHT + 1} <= set(points)
             assert points[prices.index(min(some))] == 1
     assert ["09:20", "09:30", "09:40"] == document["sparks"]["day"]["times"]
-    assert [3] * len(shown) == [len(unpack(text)) for text in document["sparks"]["day"]["points"]]
+    assert [3] * len(page_order) == [len(unpack(text)) for text in document["sparks"]["day"]["points"]]
 
 
 def test_a_line_without_a_range_is_straight() -> None:
-    """Half way up; of one price there is no line, and of none neither."""
+    """It is half way up; one price alone gives no line, and no price gives none."""
     flat = sparklines.draw([5.0, None, 5.0])
 
     assert flat
@@ -283,21 +283,21 @@ def test_a_line_without_a_range_is_straight() -> None:
 
 
 def test_adjusted_stocks_are_named(tmp_path: Path) -> None:
-    """The page says of how many stocks a period is adjusted, and of which."""
-    past, snapshot = known(tmp_path, 260)
+    """The page has the number of stocks for which a period is adjusted, and their names."""
+    past, snapshot = make_history(tmp_path, 260)
 
-    document, shown = drawn(past, snapshot)
+    document, page_order = draw(past, snapshot)
 
-    place = [snapshot.quotes[index].symbol for index in shown].index(markets.SPLIT)
+    place = [snapshot.quotes[index].symbol for index in page_order].index(markets.SPLIT)
     assert (0, 1) == (document["periods"]["5d"]["adjusted"], document["periods"]["20d"]["adjusted"])
     assert [place] == unpack(document["adjusted"]["20d"])
     assert "5d" not in document["adjusted"]
     assert ({}, {}) == (document["guesses"], document["doubts"])
 
 
-def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> None:
-    """By period and symbol: a split that only the open tells, terms that nothing explains, a gap."""
-    past, snapshot = known(tmp_path, 260)
+def test_stocks_have_reasons_for_doubt(tmp_path: Path) -> None:
+    """By period and symbol: a split that only the open shows, a change of terms that nothing explains, a gap."""
+    past, snapshot = make_history(tmp_path, 260)
     past = past._replace(
         earlier_sessions=past.earlier_sessions._replace(
             guesses={markets.SPLIT: markets.SPLIT_DAY},
@@ -308,7 +308,7 @@ def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> Non
         )
     )
 
-    document, _ = drawn(past, snapshot)
+    document, _ = draw(past, snapshot)
 
     longer = set(document["periods"]) - {"2d", "5d"}
     probably = "This period is adjusted for what was probably a split or bonus on 9 Sep 2026."
@@ -322,19 +322,19 @@ def test_what_is_probable_or_unknown_is_said_of_the_stock(tmp_path: Path) -> Non
 
 
 def test_a_line_that_goes_on_is_the_line_of_all_its_prices(tmp_path: Path) -> None:
-    """Within the range of its closes, beyond it, on its edge, without a price, and of a share just listed."""
-    past, snapshot = known(tmp_path, 70)
+    """A last price within the range of the closes, beyond it, on its edge, without a price, and for a new share."""
+    past, snapshot = make_history(tmp_path, 70)
     for share in (None, 0.5, 0.97, 1.0, 1.02, 2.0):
         quotes = [
             replace(quote, last_price=share and (quote.last_price or 1.0) * share)
             for quote in snapshot.quotes
         ]
-        for quote, found in zip(
+        for quote, line in zip(
             quotes,
             sparklines.add_last_prices(past.sparklines, past.earlier_sessions.closes, quotes),
             strict=True,
         ):
-            assert found == sparklines.draw(
+            assert line == sparklines.draw(
                 [*past.earlier_sessions.closes[quote.symbol][-59:], quote.last_price]
             )
     low, high = past.sparklines["A"].low, past.sparklines["A"].high

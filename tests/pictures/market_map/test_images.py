@@ -1,4 +1,4 @@
-"""The map as a picture: geometry, SVG and PNG."""
+"""The map as an image: layout, SVG and PNG."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heatmap.pictures.market_map import image as picture
 from heatmap.pictures.market_map import png, svg
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.shapes import Table
-from tests.drawings import page_context, reading_of, recorded, snapshot_of
+from tests.drawings import page_context, ranking_of, recorded, snapshot_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,9 +43,9 @@ HOSTILE = (
 )
 
 
-def drawn(snapshot: Snapshot) -> Table:
-    """The snapshot as the table it is published as."""
-    return TableView().draw(snapshot, reading_of(snapshot, "change"))
+def draw_table(snapshot: Snapshot) -> Table:
+    """The snapshot's table as in a run."""
+    return TableView().draw(snapshot, ranking_of(snapshot, "change"))
 
 
 def market(count: int) -> Snapshot:
@@ -56,26 +56,28 @@ def market(count: int) -> Snapshot:
 
 
 def parsed(snapshot: Snapshot, title: str = "A market") -> ET.Element:
-    return ET.fromstring(svg.draw(drawn(snapshot), snapshot, page_context(title)))
+    return ET.fromstring(svg.draw(draw_table(snapshot), snapshot, page_context(title)))
 
 
 def tiles_of(drawing: ET.Element) -> list[ET.Element]:
-    found = drawing.find(f"{SVG}g[@id='map']")
-    assert found is not None
-    return list(found)
+    group = drawing.find(f"{SVG}g[@id='map']")
+    assert group is not None
+    return list(group)
 
 
-def words_of(drawing: ET.Element, part: str = "head") -> list[str]:
-    found = drawing.find(f"{SVG}g[@id='{part}']")
-    assert found is not None
-    return [text.text or "" for text in found.iter(f"{SVG}text")]
+def texts_of(drawing: ET.Element, part: str = "head") -> list[str]:
+    group = drawing.find(f"{SVG}g[@id='{part}']")
+    assert group is not None
+    return [text.text or "" for text in group.iter(f"{SVG}text")]
 
 
-def opened(snapshot: Snapshot, table: Table | None = None, title: str = "A market") -> Image:
+def decode_png(snapshot: Snapshot, table: Table | None = None, title: str = "A market") -> Image:
     """The PNG, decoded."""
     image = pytest.importorskip("PIL.Image", reason="Pillow is not here: pip install market-heatmap[png]")
-    found: Image = image.open(io.BytesIO(png.draw(table or drawn(snapshot), snapshot, page_context(title))))
-    return found
+    decoded: Image = image.open(
+        io.BytesIO(png.draw(table or draw_table(snapshot), snapshot, page_context(title)))
+    )
+    return decoded
 
 
 # --- Geometry --------------------------------------------------------------------------------------
@@ -83,7 +85,7 @@ def opened(snapshot: Snapshot, table: Table | None = None, title: str = "A marke
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_tiles_cover_the_map_without_overlap(count: int) -> None:
-    """Every tile has pixels of its own, all inside the margins, below the head, in reading order."""
+    """Every tile has pixels of its own, inside the margins, below the head, in reading order."""
     places = picture.grid(count)
     taken = [bytearray(picture.WIDTH) for _ in range(picture.HEIGHT)]
     for x, y, width, height in places:
@@ -103,7 +105,7 @@ def test_tiles_cover_the_map_without_overlap(count: int) -> None:
 
 @pytest.mark.parametrize("count", COUNTS[2:])
 def test_tiles_have_a_readable_shape(count: int) -> None:
-    """From three tiles on none is a tower or a ribbon, and few places in the last row stay empty."""
+    """From three tiles on none is a tower or a ribbon, and the last row has few empty places."""
     places = picture.grid(count)
     _, _, width, height = places[0]
     columns = sum(y == places[0][1] for _, y, _, _ in places)
@@ -113,7 +115,7 @@ def test_tiles_have_a_readable_shape(count: int) -> None:
 
 
 def test_a_market_of_nothing_has_no_tiles() -> None:
-    """Zero tiles are no error."""
+    """Without instruments there is no error."""
     assert [] == picture.grid(0)
 
 
@@ -121,8 +123,8 @@ def test_a_market_of_nothing_has_no_tiles() -> None:
 
 
 def test_the_recorded_day() -> None:
-    """The recorded day's 210 tiles stand in order, with the table's fills and inks, symbols and percents."""
-    table = drawn(recorded())
+    """The recorded day's 210 tiles are in order, with the table's fills and inks, symbols and percents."""
+    table = draw_table(recorded())
     drawing = parsed(recorded(), "NSE F&O heatmap")
     tiles = tiles_of(drawing)
 
@@ -136,11 +138,11 @@ def test_the_recorded_day() -> None:
         "162 up, 48 down, 0 flat",
         "recording",
         "Closing prices, as of 17 Sep 2026, 16:00:28 IST",
-    ] == words_of(drawing)
+    ] == texts_of(drawing)
 
 
-def test_it_says_what_it_is_to_those_who_listen() -> None:
-    """The picture is one image with a title and a description, which names a recording as such."""
+def test_screen_readers_get_a_title_and_a_description() -> None:
+    """The SVG is one image with a title and a description, which labels a recording."""
     drawing = parsed(recorded(), "NSE F&O heatmap")
 
     assert "img" == drawing.get("role")
@@ -154,22 +156,22 @@ def test_it_says_what_it_is_to_those_who_listen() -> None:
 
 
 def test_live_figures_are_not_called_a_recording() -> None:
-    """The word stands on recordings alone."""
-    assert b"recording" not in svg.draw(drawn(market(5)), market(5), page_context())
+    """Only recordings have the label."""
+    assert b"recording" not in svg.draw(draw_table(market(5)), market(5), page_context())
 
 
 def test_a_percent_change_that_is_unknown() -> None:
-    """Its tile is the last one, with a dash, and counts for no side."""
+    """Its tile is the last one, has a dash, and counts for no side."""
     drawing = parsed(snapshot_of(Quote("A", 2.0), Quote("SPLIT", None), Quote("B", -1.0)))
 
-    assert ["SPLIT", "\N{EN DASH}"] == words_of(drawing, "map")[-2:]
-    assert "1 up, 1 down, 0 flat" in words_of(drawing)
+    assert ["SPLIT", "\N{EN DASH}"] == texts_of(drawing, "map")[-2:]
+    assert "1 up, 1 down, 0 flat" in texts_of(drawing)
 
 
 def test_a_rise_and_a_fall_share_the_bar() -> None:
-    """The bar under the counts is divided as the market is: of 300 pixels, a half, a quarter, the rest."""
+    """The bar under the counts is divided like the market: of 300 pixels, a half, a quarter and a quarter."""
     snapshot = snapshot_of(Quote("A", 2.0), Quote("B", 1.0), Quote("C", 0.0), Quote("D", -1.0))
-    table = drawn(snapshot)
+    table = draw_table(snapshot)
     head = parsed(snapshot).find(f"{SVG}g[@id='head']")
     assert head is not None
 
@@ -186,9 +188,9 @@ def test_a_rise_and_a_fall_share_the_bar() -> None:
     "title", ["</title><script>alert(1)</script>", '"><&', "T\0\x1b\ud800\uffff\n!", "W" * 500]
 )
 def test_hostile_texts_stay_texts(title: str) -> None:
-    """Nothing that a title or a symbol says becomes markup, breaks the document or reaches outside."""
+    """No title and no symbol becomes markup, breaks the document or refers to anything outside."""
     snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = svg.draw(drawn(snapshot), snapshot, page_context(title)).decode()
+    document = svg.draw(draw_table(snapshot), snapshot, page_context(title)).decode()
     picture = ET.fromstring(document)
     symbols = [tile[1].text for tile in tiles_of(picture)]
 
@@ -209,17 +211,17 @@ def test_hostile_texts_stay_texts(title: str) -> None:
 
 
 def test_a_title_too_long_is_cut_with_a_sign() -> None:
-    """A title becomes smaller first, then it ends in an ellipsis; in the picture's title it is whole."""
+    """A title becomes smaller first, then it ends in an ellipsis; the image's title element has it whole."""
     drawing = parsed(market(3), "A very long title " * 10)
 
-    shown = words_of(drawing)[0]
-    assert shown.endswith("…")
-    assert ("A very long title " * 10).startswith(shown[:-1])
+    drawn_title = texts_of(drawing)[0]
+    assert drawn_title.endswith("…")
+    assert ("A very long title " * 10).startswith(drawn_title[:-1])
     assert ("A very long title " * 10).strip() == drawing.findtext(f"{SVG}title")
 
 
 def test_text_that_cannot_fit_is_left_out() -> None:
-    """Long symbols are smaller, those too long are not drawn, and tiles too small have no text at all."""
+    """Long symbols are smaller, longer ones are left out, and small tiles have no text at all."""
     short, long, longest = (
         tiles_of(parsed(snapshot_of(Quote("A" * letters, 1.0), *market(209).quotes)))
         for letters in (5, 11, 60)
@@ -230,15 +232,15 @@ def test_text_that_cannot_fit_is_left_out() -> None:
 
     assert symbols(long)["A" * 11] < symbols(short)["A" * 5]
     assert not any("AAA" in (text or "") for text in symbols(longest))
-    assert [] == words_of(parsed(market(10_000)), "map")
+    assert [] == texts_of(parsed(market(10_000)), "map")
 
 
 # --- PNG -------------------------------------------------------------------------------------------
 
 
 def pixel(image: Image, x: int, y: int) -> tuple[int, int, int]:
-    found: Any = image.getpixel((x, y))
-    return found
+    value: Any = image.getpixel((x, y))
+    return value
 
 
 def corners(tile: picture.Tile) -> Iterable[tuple[int, int]]:
@@ -248,11 +250,11 @@ def corners(tile: picture.Tile) -> Iterable[tuple[int, int]]:
 
 @pytest.mark.parametrize("count", [1, 2, 11, 210, 500, 2000])
 def test_each_tile_has_its_fill(count: int) -> None:
-    """At the corners of each tile stands the cell's fill: exact in a usual market, else a near one."""
+    """The corners of each tile have the cell's fill: exactly in a usual market, else nearly."""
     snapshot = recorded() if count == 210 else market(count)
-    table = drawn(snapshot)
-    image = opened(snapshot, table)
-    shown = image.convert("RGB")
+    table = draw_table(snapshot)
+    image = decode_png(snapshot, table)
+    rgb = image.convert("RGB")
     allowed = 0 if count <= 210 else 4
 
     assert ((1200, 630), "P", "PNG") == (image.size, image.mode, image.format)
@@ -261,8 +263,8 @@ def test_each_tile_has_its_fill(count: int) -> None:
     ):
         wanted = bytes.fromhex(cell.fill[1:])
         for corner in corners(tile):
-            found = pixel(shown, *corner)
-            assert max(abs(a - b) for a, b in zip(wanted, found, strict=True)) <= allowed
+            colour = pixel(rgb, *corner)
+            assert max(abs(a - b) for a, b in zip(wanted, colour, strict=True)) <= allowed
 
 
 @pytest.mark.parametrize("letters", ["SYM", "WWWWWWWW", "mmmmmmmmmm"])
@@ -270,42 +272,42 @@ def test_each_tile_has_its_fill(count: int) -> None:
 def test_no_text_reaches_the_edge_of_its_tile(count: int, letters: str) -> None:
     """All around, the outermost pixels of each tile are its fill."""
     snapshot = snapshot_of(*(Quote(f"{letters}{place}", 100.0 - place) for place in range(count)))
-    table = drawn(snapshot)
-    shown = opened(snapshot, table).convert("RGB")
+    table = draw_table(snapshot)
+    rgb = decode_png(snapshot, table).convert("RGB")
 
     for tile in picture.lay_out(table, snapshot, page_context(), "").tiles:
         x, y, width, height, fill = tile.box
         edges = ((x, y, x + 1, y + height), (x + width - 1, y, x + width, y + height))
         rims = ((x, y, x + width, y + 1), (x, y + height - 1, x + width, y + height))
         assert {tuple(bytes.fromhex(fill[1:]))} == {
-            colour for place in (*edges, *rims) for _, colour in shown.crop(place).getcolors() or ()
+            colour for place in (*edges, *rims) for _, colour in rgb.crop(place).getcolors() or ()
         }
 
 
 def test_text_is_drawn_in_its_ink() -> None:
-    """Where there is a symbol, there are pixels of the cell's ink; between the tiles all is white."""
+    """A tile with a symbol has pixels of the cell's ink; between the tiles all is white."""
     snapshot = market(11)
-    table = drawn(snapshot)
-    shown = opened(snapshot, table).convert("RGB")
+    table = draw_table(snapshot)
+    rgb = decode_png(snapshot, table).convert("RGB")
     tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
 
     for tile, cell in zip(tiles, table.cells, strict=True):
         x, y, width, height, _ = tile.box
-        region = shown.crop((x, y, x + width, y + height))
-        found = {colour for _, colour in region.getcolors(width * height) or ()}
-        assert tuple(bytes.fromhex(cell.ink[1:])) in found
-        assert (255, 255, 255) == shown.getpixel((x + width, y + height // 2))
+        region = rgb.crop((x, y, x + width, y + height))
+        region_colours = {colour for _, colour in region.getcolors(width * height) or ()}
+        assert tuple(bytes.fromhex(cell.ink[1:])) in region_colours
+        assert (255, 255, 255) == rgb.getpixel((x + width, y + height // 2))
 
 
 @pytest.mark.parametrize("gradient", colours.GRADIENTS)
 def test_text_stays_readable_where_fills_are_merged(gradient: str) -> None:
-    """However many fills a market has, a PNG has fewer: each ink is at 4.5 : 1 or more on the fill that is drawn."""
+    """A market may have more fills than a PNG: each ink is at 4.5 : 1 or more on the drawn fill."""
     snapshot = market(600)
-    table = TableView(gradient=gradient).draw(snapshot, reading_of(snapshot, "change"))
-    shown = opened(snapshot, table).convert("RGB")
+    table = TableView(gradient=gradient).draw(snapshot, ranking_of(snapshot, "change"))
+    rgb = decode_png(snapshot, table).convert("RGB")
     tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
 
-    drawn_fills = ["#" + bytes(pixel(shown, tile.box.x, tile.box.y)).hex() for tile in tiles]
+    drawn_fills = ["#" + bytes(pixel(rgb, tile.box.x, tile.box.y)).hex() for tile in tiles]
     assert len(set(drawn_fills)) <= png.GROUND_COLOURS
     for tile, fill in zip(tiles, drawn_fills, strict=True):
         for line in tile.lines:
@@ -317,15 +319,15 @@ def test_the_file_is_small() -> None:
     """The recorded day takes no more than 64 KB."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
 
-    assert len(png.draw(drawn(recorded()), recorded(), page_context())) <= 64_000
+    assert len(png.draw(draw_table(recorded()), recorded(), page_context())) <= 64_000
 
 
 def test_a_minus_is_seen() -> None:
-    """The font has no minus sign, so another stands for it: a stroke before the digits, not a box or nothing."""
+    """The font has no minus sign, so a hyphen replaces it: a stroke before the digits, not a box or nothing."""
     fall = snapshot_of(Quote("A", -1.5))
-    table = drawn(fall)
+    table = draw_table(fall)
     symbol, percent = picture.lay_out(table, fall, page_context(), "").tiles[0].lines
-    below = opened(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
+    below = decode_png(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
     ink = bytes.fromhex(percent.colour[1:])
     columns = [
         [row for row in range(below.height) if bytes(pixel(below, column, row)) == ink]
@@ -343,9 +345,9 @@ def test_a_minus_is_seen() -> None:
 
 
 def test_a_title_the_font_cannot_draw() -> None:
-    """Accents are dropped; a title in another script gives way to the market's name."""
+    """Accents are dropped; a title in another script is replaced by the market's name."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
-    snapshot, table = market(3), drawn(market(3))
+    snapshot, table = market(3), draw_table(market(3))
 
     def with_title(title: str) -> bytes:
         return png.draw(table, snapshot, page_context(title))
@@ -359,19 +361,19 @@ def test_hostile_texts_can_be_drawn(title: str) -> None:
     """No text stops the PNG."""
     snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
 
-    assert (1200, 630) == opened(snapshot, title=title).size
+    assert (1200, 630) == decode_png(snapshot, title=title).size
 
 
 @pytest.mark.process
 def test_the_same_market_gives_the_same_bytes() -> None:
-    """Both pictures are the same in another process, whatever its hashes are."""
+    """SVG and PNG are the same in another process, with other hashes."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
     script = (
         "import sys; sys.path.insert(0, '.')\nfrom hashlib import sha256\nfrom tests.pictures.market_map.test_images import *\n"
-        "table, snapshot = drawn(recorded()), recorded()\n"
+        "table, snapshot = draw_table(recorded()), recorded()\n"
         "for draw in svg.draw, png.draw: print(sha256(draw(table, snapshot, page_context())).hexdigest())"
     )
-    found = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", script],
             env=os.environ | {"PYTHONHASHSEED": seed},
@@ -382,28 +384,28 @@ def test_the_same_market_gives_the_same_bytes() -> None:
         for seed in ("1", "2")
     }
 
-    assert 1 == len(found)
-    assert 2 == len(found.pop().split())
+    assert 1 == len(outputs)
+    assert 2 == len(outputs.pop().split())
 
 
 # --- Without Pillow --------------------------------------------------------------------------------
 
 
 def test_without_pillow_there_is_no_png(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a PNG can be drawn is told beforehand; the SVG needs nothing."""
+    """The program knows beforehand whether it can draw a PNG; the SVG needs nothing."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "PIL"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "PIL", None)
 
     assert not png.is_possible()
     with pytest.raises(ModuleNotFoundError):
-        png.draw(drawn(market(3)), market(3), page_context())
-    assert svg.draw(drawn(market(3)), market(3), page_context())
+        png.draw(draw_table(market(3)), market(3), page_context())
+    assert svg.draw(draw_table(market(3)), market(3), page_context())
 
 
 @pytest.mark.process
 def test_with_pillow_there_is() -> None:
-    """Where Pillow can be imported, a PNG is possible; asking does not import it."""
+    """If Pillow can be imported, a PNG is possible; the check does not import Pillow."""
     pytest.importorskip("PIL", reason="Pillow is not here: pip install market-heatmap[png]")
     script = "import sys\nfrom heatmap.pictures.market_map import png\nassert png.is_possible()\nassert 'PIL' not in sys.modules"
 
@@ -428,11 +430,11 @@ LINES = """() => [...document.querySelectorAll('#head text')].map(line => {
 @pytest.mark.parametrize("family", [None, "DejaVu Sans"])
 @pytest.mark.parametrize("count", [1, 2, 11, 210, 500])
 def test_no_text_leaves_its_tile(browser: Browser, count: int, family: str | None) -> None:
-    """As a browser measures it, all text stays in its tile, in the usual fonts and in a wide one."""
+    """Measured in a browser, all text stays in its tile, in the usual fonts and in a wide one."""
     snapshot = recorded() if count == 210 else market(count)
     if count == 11:
         snapshot = snapshot_of(*(Quote(symbol, -place / 7) for place, symbol in enumerate(HOSTILE)))
-    document = svg.draw(drawn(snapshot), snapshot, page_context("Ein Titel, WWW & mehr " * 6)).decode()
+    document = svg.draw(draw_table(snapshot), snapshot, page_context("Ein Titel, WWW & mehr " * 6)).decode()
     if family:
         document = re.sub('font-family="[^"]*"', f'font-family="{family}"', document)
     page = browser.new_page(viewport={"width": 1200, "height": 630})
@@ -453,9 +455,9 @@ def test_no_text_leaves_its_tile(browser: Browser, count: int, family: str | Non
 def test_it_opens_as_a_document_of_its_own(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Opened by itself it is a picture of 1200 x 630, without errors and without a request."""
+    """Alone in a browser it is an image of 1200 x 630, without errors and without a request."""
     path = tmp_path_factory.mktemp("picture") / "heatmap.svg"
-    path.write_bytes(svg.draw(drawn(recorded()), recorded(), page_context()))
+    path.write_bytes(svg.draw(draw_table(recorded()), recorded(), page_context()))
     page = browser.new_page(viewport={"width": 1200, "height": 630})
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))

@@ -1,4 +1,4 @@
-"""What a tick asks of the history: the digest that is kept between ticks, the opening range, the usual volume."""
+"""PastReader: the cached summary of earlier sessions, the opening range, the usual volume."""
 
 from __future__ import annotations
 
@@ -29,67 +29,71 @@ NSE = markets.nse()
 
 def hours(day: date = SESSION) -> Session:
     """The session of a day."""
-    found = phases.session_on(NSE, day)
-    assert found
-    return found
+    session = phases.session_on(NSE, day)
+    assert session
+    return session
 
 
-def asked(
+def reader(
     store: Store, folder: Path, names: tuple[str, ...] = ("5d",), calendar: Calendar = NSE
 ) -> PastReader:
-    """What a tick asks."""
+    """A reader of the market's history."""
     return PastReader(store, MARKET, calendar, names, folder)
 
 
-def test_a_digest_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second tick reads it; a session, archive, period, symbol or [[action]] more makes it anew."""
+def test_a_summary_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run reads the cached one; one more session, archive, period, symbol or declared split gives a new one."""
     bars, quotes = markets.bars(NSE, 30)
-    made: list[date] = []
+    sessions: list[date] = []
     make = summary.make
-    monkeypatch.setattr(summary, "make", lambda *given: (made.append(given[3]), make(*given))[1])
+    monkeypatch.setattr(
+        summary, "make", lambda *arguments: (sessions.append(arguments[3]), make(*arguments))[1]
+    )
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [bar for bar in bars if bar.date != bars[0].date])
-        first = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert first == asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert 1 == len(made)
-        asked(store, tmp_path, ("5d", "7d")).read_earlier_sessions(quotes, SESSION)
-        asked(store, tmp_path).read_earlier_sessions(quotes[1:], SESSION)
-        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION + timedelta(days=1))
-        assert 4 == len(made)
-        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        first = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert first == reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert 1 == len(sessions)
+        reader(store, tmp_path, ("5d", "7d")).read_earlier_sessions(quotes, SESSION)
+        reader(store, tmp_path).read_earlier_sessions(quotes[1:], SESSION)
+        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION + timedelta(days=1))
+        assert 4 == len(sessions)
+        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         store.add_bars(MARKET, [bar for bar in bars if bar.date == bars[0].date])
-        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert 6 == len(made)
+        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert 6 == len(sessions)
         figures.forget_summaries(tmp_path)
-        asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert 7 == len(made)
-        told = replace(NSE, declared_splits=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),))
-        asked(store, tmp_path, calendar=told).read_earlier_sessions(quotes, SESSION)
-        assert 8 == len(made)
+        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert 7 == len(sessions)
+        changed_calendar = replace(
+            NSE, declared_splits=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),)
+        )
+        reader(store, tmp_path, calendar=changed_calendar).read_earlier_sessions(quotes, SESSION)
+        assert 8 == len(sessions)
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b'{"key": 1}', b"\xff\xfe", b"null", b"0\n", b"0\n{}"])
-def test_a_damaged_digest_is_made_anew(tmp_path: Path, spoilt: bytes) -> None:
-    """It holds nothing that the history does not, and one wrong letter is enough."""
+def test_a_damaged_summary_is_made_again(tmp_path: Path, spoilt: bytes) -> None:
+    """The cache has nothing that the history lacks; one wrong letter is detected."""
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        first = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        first = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
         path = tmp_path / cache.summary_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)
-            assert first == asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+            assert first == reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
             assert whole == path.read_bytes()
 
 
-def test_without_room_each_tick_makes_its_own(tmp_path: Path) -> None:
-    """A digest that cannot be written is no failure."""
+def test_without_disk_space_each_run_makes_its_own(tmp_path: Path) -> None:
+    """A summary that cannot be written is no failure."""
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        somewhere = asked(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert somewhere == asked(store, tmp_path / "not" / "there").read_earlier_sessions(quotes, SESSION)
+        somewhere = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        assert somewhere == reader(store, tmp_path / "not" / "there").read_earlier_sessions(quotes, SESSION)
 
 
 def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Tick:
@@ -115,19 +119,21 @@ def test_the_opening_range(
     expected: tuple[float, float] | None,
     lack: str,
 ) -> None:
-    """High and low so far in the last tick by 09:30; without one of 09:25 or later it is not known."""
-    found = figures.find_opening_range([moment(*each) for each in moments], hours(), at(SESSION, *now))
+    """High and low so far in the last tick by 09:30; without a tick of 09:25 or later the range is unknown."""
+    opening_range = figures.find_opening_range(
+        [moment(*each) for each in moments], hours(), at(SESSION, *now)
+    )
 
-    assert expected == found.ranges.get("A")
-    assert lack in found.reason_missing
-    assert bool(lack) == bool(found.reason_missing)
+    assert expected == opening_range.ranges.get("A")
+    assert lack in opening_range.reason_missing
+    assert bool(lack) == bool(opening_range.reason_missing)
 
 
 def test_a_tick_just_after_the_opening_counts() -> None:
     """Cron's 09:30 has figures of 09:30:04."""
-    found = figures.find_opening_range([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
+    opening_range = figures.find_opening_range([moment(9, 30, 8, 12, 4)], hours(), at(SESSION, 9, 30, 4))
 
-    assert {"A": (8, 12)} == found.ranges
+    assert {"A": (8, 12)} == opening_range.ranges
     assert "opening is known" in figures.find_opening_range([], None, at(SESSION, 10)).reason_missing
 
 
@@ -135,13 +141,13 @@ def test_a_tick_just_after_the_opening_counts() -> None:
     ("time", "expected"), [((9, 0), 0), ((9, 15), 0), ((12, 25), 0.5), ((15, 35), 1), ((18, 0), 1)]
 )
 def test_how_much_of_the_session_is_over(time: tuple[int, int], expected: float) -> None:
-    """Trading time only: 09:15 to 15:35 are 380 minutes."""
+    """Only trading time counts: 09:15 to 15:35 are 380 minutes."""
     assert pytest.approx(expected) == figures.elapsed_share(hours(), at(SESSION, *time))
     assert 0 == figures.elapsed_share(None, at(SESSION, *time))
 
 
-def ticked(store: Store, sessions: int, minutes: tuple[int, ...] = (660,), volume: float = 100.0) -> None:
-    """Let so many sessions before this one have ticks at these minutes of the day."""
+def add_ticks(store: Store, sessions: int, minutes: tuple[int, ...] = (660,), volume: float = 100.0) -> None:
+    """Give so many sessions before this one ticks at these minutes of the day."""
     for day in markets.sessions_before(NSE, SESSION, sessions):
         for minute in minutes:
             as_of = at(day, 0) + timedelta(minutes=minute)
@@ -151,7 +157,7 @@ def ticked(store: Store, sessions: int, minutes: tuple[int, ...] = (660,), volum
 
 @pytest.mark.parametrize(("sessions", "expected"), [(0, 190.0), (4, 190.0), (5, 100.0), (20, 100.0)])
 def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: float) -> None:
-    """Below five sessions the usual volume is the mean of whole days, times the share of time that is over."""
+    """Below five sessions the usual volume is the mean of whole days, times the elapsed share of the session."""
     days = markets.sessions_before(NSE, SESSION, 21)
     bars, _ = markets.bars(NSE, 21)
     daily = [bar._replace(symbol="A", volume=380.0) for bar in bars if bar.symbol == "B" and bar.date in days]
@@ -159,9 +165,9 @@ def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: fl
     quote = Quote("A", 0.0, last_price=close, previous_close=close, volume=50.0)
     now = at(SESSION, 12, 25)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
-        ticked(store, sessions, (745,))
+        add_ticks(store, sessions, (745,))
         store.add_bars(MARKET, daily)
-        past = asked(store, tmp_path).read(Snapshot("test", now, (quote,)), SESSION, Phase.OPEN)
+        past = reader(store, tmp_path).read(Snapshot("test", now, (quote,)), SESSION, Phase.OPEN)
 
     assert expected == pytest.approx(past.usual_volumes.volumes["A"])
     assert sessions == past.usual_volumes.sessions
@@ -169,7 +175,7 @@ def test_when_there_are_enough_ticks(tmp_path: Path, sessions: int, expected: fl
 
 @pytest.mark.parametrize(("since", "counted"), [(3, 0), (6, 1)])
 def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since: int, counted: int) -> None:
-    """They are of other terms: with fewer than five sessions since, the mean volume of those is taken instead."""
+    """They have other terms: with fewer than five sessions since, the mean volume of those sessions counts."""
     days = markets.sessions_before(NSE, SESSION, 8)
     bars = [
         Bar("A", day, price, price, price, price, 10.0 if number == 8 - since else price, 380.0, 1e3)
@@ -178,10 +184,10 @@ def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since:
     ]
     quote = Quote("A", 0.0, last_price=3.7, previous_close=3.7, volume=50.0)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
-        ticked(store, 8, (660,))
+        add_ticks(store, 8, (660,))
         store.add_bars(MARKET, bars)
         snapshot = Snapshot("test", at(SESSION, 11), (quote,))
-        past = asked(store, tmp_path).read(snapshot, SESSION, Phase.OPEN)
+        past = reader(store, tmp_path).read(snapshot, SESSION, Phase.OPEN)
 
     assert {"A": TermsBreak(days[-since], is_gap=False)} == past.earlier_sessions.breaks
     assert counted == past.usual_volumes.by_time
@@ -189,11 +195,11 @@ def test_volumes_before_an_unexplained_break_do_not_count(tmp_path: Path, since:
 
 
 def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
-    """An earlier session whose last tick was an hour before this time has nothing to say of it."""
+    """An earlier session whose last tick was an hour before this time does not count."""
     quote = Quote("A", 0.0, last_price=10.0, volume=50.0)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
-        ticked(store, 8, (600, 720))
-        past = asked(store, tmp_path).read(Snapshot("test", at(SESSION, 11), (quote,)), SESSION, Phase.OPEN)
+        add_ticks(store, 8, (600, 720))
+        past = reader(store, tmp_path).read(Snapshot("test", at(SESSION, 11), (quote,)), SESSION, Phase.OPEN)
 
     assert (0, 0, {}) == (
         past.usual_volumes.sessions,
@@ -203,16 +209,16 @@ def test_ticks_of_another_time_of_day_do_not_count(tmp_path: Path) -> None:
 
 
 def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
-    """After the final, whose bars are in the history, the session before is still the last close."""
+    """After the final the history has this session's bars; the previous close is still of the session before."""
     bars, quotes = markets.bars(NSE, 10)
     as_of = at(SESSION, 15, 50)
     snapshot = Snapshot("test", as_of, tuple(quotes))
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         store.add_tick(MARKET, replace(snapshot, as_of=at(SESSION, 15)), SESSION, Phase.OPEN)
-        before = asked(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
+        before = reader(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
         store.add_tick(MARKET, snapshot, SESSION, Phase.FINAL)
-        after = asked(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
+        after = reader(store, tmp_path).read(snapshot, SESSION, Phase.FINAL)
 
     assert vars(before.replay_track) == vars(after.replay_track)
     assert before == after._replace(replay_track=before.replay_track)
@@ -221,15 +227,17 @@ def test_the_running_session_is_not_its_own_past(tmp_path: Path) -> None:
 
 
 def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
-    """At first all is traded a quarter below the close before; once it was within the band, nothing had changed."""
+    """First all trades are a quarter below the previous close; after one trade within the band, nothing has changed."""
     days = markets.sessions_before(NSE, SESSION, 3)
     bars = [Bar("A", day, 100.0, 100.0, 100.0, 100.0, 100.0, 1e3, 1e5) for day in days]
-    opened = Quote("A", -25.0, last_price=75.0, previous_close=100.0, open=74.0, high=75.0, low=73.0)
-    later = replace(opened, percent_change=-15.0, last_price=85.0, high=85.0)
+    at_the_open = Quote("A", -25.0, last_price=75.0, previous_close=100.0, open=74.0, high=75.0, low=73.0)
+    later = replace(at_the_open, percent_change=-15.0, last_price=85.0, high=85.0)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        asked = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
-        first, second = (asked.read_earlier_sessions((quote,), SESSION) for quote in (opened, later))
+        past_reader = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
+        first, second = (
+            past_reader.read_earlier_sessions((quote,), SESSION) for quote in (at_the_open, later)
+        )
 
     assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.starts["2d"].closes, first.breaks)
     assert ({"A": 100.0}, {}) == (second.starts["2d"].closes, second.breaks)
@@ -247,9 +255,9 @@ def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [before])
         store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
-        digest = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).read_earlier_sessions(
+        earlier = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).read_earlier_sessions(
             (today,), next_day
         )
 
-    assert 328.7 * 2 / 3 == pytest.approx(digest.starts["2d"].closes["GENESYS"])
-    assert {"GENESYS": after.date} == digest.guesses
+    assert 328.7 * 2 / 3 == pytest.approx(earlier.starts["2d"].closes["GENESYS"])
+    assert {"GENESYS": after.date} == earlier.guesses

@@ -1,4 +1,4 @@
-"""replay.json, unpacked by a reader of its own and compared with the ticks that it was made of."""
+"""replay.json, decoded by these tests' own decoder and compared with the source ticks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heatmap.pictures.market_map import past as figures_of_a_tick
 from heatmap.pictures.market_map import replay_data
 from heatmap.pictures.options import PageOptions
 from heatmap.run import demo
-from tests.drawings import reading_of, recorded, snapshot_of
+from tests.drawings import ranking_of, recorded, snapshot_of
 from tests.history.markets import tape_of
 from tests.pictures.market_map.test_data import falling, signed, unpack
 
@@ -30,24 +30,24 @@ START = datetime.fromisoformat("2026-09-17T03:45:20+00:00")
 
 def figures(packed: str, tick: int = 1) -> list[int | None]:
     """A stock's figures: steps from the last known one; 0 is unknown."""
-    last, found = 0, []
+    last, values = 0, []
     for step in unpack(packed):
         last += signed(step - 1) if step else 0
-        found.append(last * tick if step else None)
-    return found
+        values.append(last * tick if step else None)
+    return values
 
 
 def content(*snapshots: Snapshot, options: PageOptions | None = None) -> bytes:
     """replay.json of the last of these ticks."""
     with TemporaryDirectory() as folder:
-        tape = tape_of(*snapshots, folder=Path(folder))
-    return replay_data.replay_json(tape, snapshots[-1].as_of, options or PageOptions())
+        track = tape_of(*snapshots, folder=Path(folder))
+    return replay_data.replay_json(track, snapshots[-1].as_of, options or PageOptions())
 
 
 def document(*snapshots: Snapshot, options: PageOptions | None = None) -> dict[str, Any]:
-    """The same, as a browser would read it."""
-    found: dict[str, Any] = json.loads(content(*snapshots, options=options))
-    return found
+    """The document in a browser."""
+    decoded: dict[str, Any] = json.loads(content(*snapshots, options=options))
+    return decoded
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> list[Snapshot]:
 
 @pytest.fixture(scope="module")
 def read(day: list[Snapshot]) -> dict[str, Any]:
-    """Its document."""
+    """The document of the recorded day."""
     return document(*day)
 
 
 @pytest.mark.slow
 def test_every_change_and_price_of_every_moment_comes_back(day: list[Snapshot], read: dict[str, Any]) -> None:
-    """In hundredths of a percent and of a rupee, by symbol; times are the market's own."""
+    """In hundredths of a percent and of a rupee, by symbol; times are in the market's time zone."""
     assert [f"{snapshot.as_of.astimezone(ZONE):%Y-%m-%dT%H:%M}" for snapshot in day] == read["moments"]
     ticks = unpack(read["ticks"])
     for place, symbol in enumerate(read["symbols"]):
@@ -77,7 +77,7 @@ def test_every_change_and_price_of_every_moment_comes_back(day: list[Snapshot], 
 
 
 def test_the_day_fits_in_sixty_kib(day: list[Snapshot]) -> None:
-    """75 moments and more of 210 stocks, even where every figure jumps about at each of them."""
+    """75 moments and more of 210 stocks, even if every figure jumps at each of them."""
     assert len(day) >= 75
     wild = [
         replace(
@@ -99,33 +99,33 @@ def test_the_day_fits_in_sixty_kib(day: list[Snapshot]) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 30, 76])
-def test_a_moments_shades_are_those_its_own_page_had(
+def test_a_moment_has_the_shades_of_its_own_page(
     day: list[Snapshot], read: dict[str, Any], number: int
 ) -> None:
-    """On every scale, from the tables that a browser looks them up in."""
+    """On every scale, from the tables that a browser uses."""
     changes = {
         symbol: figures(read["changes"][place])[number] for place, symbol in enumerate(read["symbols"])
     }
     order = sorted(changes, key=lambda symbol: (-(changes[symbol] or 0), symbol))
-    reading = reading_of(day[number], "change", "1d")
+    ranking = ranking_of(day[number], "change", "1d")
     gains = sum((changes[symbol] or 0) >= 0 for symbol in order)
     sides = [unpack(read["ranks"].get(str(count), "")) for count in (gains, len(order) - gains)]
     ranks = [*sides[0], *(shade + 1 + colours.SHADES for shade in sides[1])]
 
-    assert [day[number].quotes[index].symbol for index in reading.order] == order
-    assert list(reading.scales[0].shades) == ranks
-    for scale, table in zip(reading.scales[1:], read["scales"][1:], strict=True):
+    assert [day[number].quotes[index].symbol for index in ranking.order] == order
+    assert list(ranking.scales[0].shades) == ranks
+    for scale, table in zip(ranking.scales[1:], read["scales"][1:], strict=True):
         least = falling(table["least"])
-        found = [
+        shades = [
             next((shade for shade, bound in enumerate(least) if (changes[symbol] or 0) >= bound), len(least))
             for symbol in order
         ]
-        assert (scale.name, list(scale.shades)) == (table["name"], found)
+        assert (scale.name, list(scale.shades)) == (table["name"], shades)
         assert scale.clamp == table["limit"] / 100
 
 
 def test_breadth_and_medians_are_of_their_moment(day: list[Snapshot], read: dict[str, Any]) -> None:
-    """Of the market and of every sector."""
+    """For the market and for every sector."""
     for number in (0, 40):
         quotes = day[number].quotes
         changes = [quote.percent_change for quote in quotes]
@@ -138,8 +138,8 @@ def test_breadth_and_medians_are_of_their_moment(day: list[Snapshot], read: dict
             assert (sum(change > 0 for change in inside), sum(change < 0 for change in inside)) == (up, down)
 
 
-def test_what_a_moment_did_not_have_is_unknown() -> None:
-    """A stock that came later, one without a price, a sector that was not there."""
+def test_missing_figures_of_a_moment_are_unknown() -> None:
+    """A stock that came later, a stock without a price, a sector that was not there."""
     early = replace(
         snapshot_of(Quote("OLD", 1.0, last_price=10.0), Quote("BARE", -1.0), Quote("GONE", 3.0)), as_of=START
     )
@@ -171,7 +171,7 @@ def test_of_two_ticks_in_a_minute_the_later_counts() -> None:
 
 
 def test_a_market_of_many_has_fewer_moments_and_the_newest() -> None:
-    """So many figures that it stays one small file, evenly spread."""
+    """The number of figures keeps the file small; the moments are evenly spread."""
     quotes = [Quote(f"S{number:04}", 1.0) for number in range(2000)]
     ticks = [replace(snapshot_of(*quotes), as_of=START + timedelta(minutes=5 * n)) for n in range(75)]
     moments = document(*ticks)["moments"]
@@ -184,9 +184,9 @@ def test_a_market_of_many_has_fewer_moments_and_the_newest() -> None:
 
 @pytest.mark.parametrize("clamp", [0.01, 1.7, 1000.0])
 def test_any_clamp_has_its_table(clamp: float) -> None:
-    """The least change of every shade: one hundredth less has the next."""
-    found = document(replace(snapshot_of(), as_of=START), options=PageOptions(clamp_percent=clamp))
-    for heat, table in zip((0.5, 1, 2), found["scales"][1:], strict=True):
+    """The least change of every shade: a change one hundredth less has the next shade."""
+    decoded = document(replace(snapshot_of(), as_of=START), options=PageOptions(clamp_percent=clamp))
+    for heat, table in zip((0.5, 1, 2), decoded["scales"][1:], strict=True):
         least = falling(table["least"])
         for hundredths in {*least, *(bound - 1 for bound in least), 0, 10**6, -(10**6)}:
             shade = next((shade for shade, bound in enumerate(least) if hundredths >= bound), len(least))

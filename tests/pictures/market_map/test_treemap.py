@@ -1,4 +1,4 @@
-"""The treemap view: its areas, its floor, its calm, and what its first readers disliked in treemaps."""
+"""The treemap view: its areas, its floor, its stability, and the usual complaints about treemaps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_rectangles_fill_the_room_in_proportion(weights: list[float], height: fl
 
 
 def test_the_published_example() -> None:
-    """6, 6, 4, 3, 2, 2, 1 in a room of 6 x 4, as drawn in the paper of Bruls, Huizing and van Wijk."""
+    """6, 6, 4, 3, 2, 2, 1 in a room of 6 x 4, as in the paper of Bruls, Huizing and van Wijk."""
     placed = squarify([6, 6, 4, 3, 2, 2, 1], Rectangle(0, 0, 6, 4))
 
     expected = [(0, 0, 3, 2), (0, 2, 3, 2), (3, 0, 12 / 7, 7 / 3), (3 + 12 / 7, 0, 9 / 7, 7 / 3)]
@@ -53,24 +53,24 @@ def test_the_published_example() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 2000, 10_000])
 def test_any_number_of_stocks(count: int) -> None:
-    """One fills the map; thousands take no recursion and no long time."""
+    """One stock fills the map; thousands need no recursion and little time."""
     placed = squarify([1.0 + 1.0 / (n + 1) for n in range(count)], WHOLE)
 
     assert count == len(placed)
     assert sum(place.width * place.height for place in placed) == pytest.approx(1.0)
 
 
-def test_the_vectors_that_the_script_is_held_to() -> None:
-    """Floors, rectangles and pictures as the paper's algorithm gives them, computed in fractions."""
-    known = json.loads(FIXTURE.read_text("utf-8"))
+def test_the_vectors_that_the_script_must_match() -> None:
+    """Floors, rectangles and pictures by the paper's algorithm, computed in fractions."""
+    fixture = json.loads(FIXTURE.read_text("utf-8"))
 
-    assert known == json.loads(json.dumps(vectors())), "write it anew: python -m tests.treemaps"
-    for case in known["floored"]:
+    assert fixture == json.loads(json.dumps(vectors())), "write it anew: python -m tests.treemaps"
+    for case in fixture["floored"]:
         assert case["floored"] == pytest.approx(with_minimum(case["weights"]))
-    for case in known["squarify"]:
+    for case in fixture["squarify"]:
         placed = squarify(case["weights"], Rectangle(*case["room"]))
         assert case["places"] == [pytest.approx(place, abs=1e-5) for place in placed]
-    for case in known["arrange"]:
+    for case in fixture["arrange"]:
         treemap = arrange(case["weights"], case["sectors"], case["width"], case["height"])
         assert (case["width"], case["height"], case["tiles"]) == (*treemap[:2], list(treemap.tiles))
         assert case["places"] == [pytest.approx(place, abs=1e-5) for place in treemap.places]
@@ -82,8 +82,8 @@ def test_the_vectors_that_the_script_is_held_to() -> None:
 
 @pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_every_stock_has_a_tile_that_can_be_seen(weight: str, room: tuple[float, float]) -> None:
-    """No unmoved or small stock disappears: a tile is a quarter of the mean at least, and no mere line."""
+def test_every_stock_has_a_visible_tile(weight: str, room: tuple[float, float]) -> None:
+    """No unmoved or small stock disappears: a tile is at least a quarter of the mean, and no mere line."""
     treemap = TreemapView(weight, *room).draw(recorded())
 
     assert sorted(treemap.tiles) == list(range(210))
@@ -93,7 +93,7 @@ def test_every_stock_has_a_tile_that_can_be_seen(weight: str, room: tuple[float,
 
 
 def test_size_does_not_depend_on_the_change() -> None:
-    """A stock that stood still keeps its tile, and one map holds gainers and losers."""
+    """A stock that did not move keeps its tile, and one map has gainers and losers."""
     snapshot = recorded()
     still = replace(snapshot, quotes=tuple(replace(quote, percent_change=0.0) for quote in snapshot.quotes))
 
@@ -102,8 +102,8 @@ def test_size_does_not_depend_on_the_change() -> None:
     assert {-1, 1} == {1 if quote.percent_change >= 0 else -1 for quote in snapshot.quotes}
 
 
-def moved(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list[float]:
-    """How far each stock's tile moved, in pixels."""
+def movements(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list[float]:
+    """The distance that each stock's tile movements, in pixels."""
     before = {one.quotes[n].symbol: place for n, place in zip(first.tiles, first.places, strict=True)}
     after = {two.quotes[n].symbol: place for n, place in zip(second.tiles, second.places, strict=True)}
     return [
@@ -123,10 +123,10 @@ def test_the_map_is_calm(weight: str, room: tuple[float, float]) -> None:
     maps = [view.draw(moment) for moment in moments]
 
     pairs = zip(maps, maps[1:], moments, moments[1:], strict=False)
-    assert max(statistics.median(moved(*pair)) for pair in pairs) < 0.05 * room[0]
+    assert max(statistics.median(movements(*pair)) for pair in pairs) < 0.05 * room[0]
 
 
-def test_headings_stand_above_their_sector() -> None:
+def test_headings_are_above_their_sector() -> None:
     """Each is as wide as its sector, right above its first tile, and on no tile."""
     snapshot = recorded()
     treemap = TreemapView().draw(snapshot)
@@ -142,7 +142,7 @@ def test_headings_stand_above_their_sector() -> None:
         assert all(overlap(strip, place) < 1e-9 for place in treemap.places)
 
 
-def test_tiles_of_a_sector_stand_together() -> None:
+def test_tiles_of_a_sector_are_together() -> None:
     """Sector by sector, the heaviest first in each; without weights, by symbol."""
     snapshot = recorded()
     sectors = [snapshot.quotes[n].sector for n in TreemapView("amount").draw(snapshot).tiles]
@@ -160,6 +160,6 @@ def test_tiles_of_a_sector_stand_together() -> None:
 
 
 def test_unknown_weights_get_the_smallest_tile() -> None:
-    """And where none is known all are equal."""
+    """If none is known, all are equal."""
     assert [100.0, 20.16, 20.16] == pytest.approx(with_minimum([100.0, 0.8, None]))
     assert [1.0, 1.0] == with_minimum([None, 0.0])
