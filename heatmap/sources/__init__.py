@@ -1,1 +1,1 @@
-"""Where quotes come from: one file a place, each with a pure `parse` of what that place answers."""
+"""Sources of quotes. Each module has a pure `parse` for the answers of its source."""

@@ -1,9 +1,10 @@
-"""What a source is: a place quotes come from.
+"""The interface of sources of quotes.
 
 A source is a frozen, slotted dataclass whose fields are its configuration table; `type` chooses the class.
-Third-party and costly modules are imported inside the method that needs them: a closed market builds its
-sources too, so to build one must stay cheap. It raises ConfigError from `__post_init__` for values that
-cannot be. Paths in fields of type `Path` are absolute. If a text field holds a path, the class has a method
+Third-party and slow modules are imported inside the method that needs them: a closed market creates its
+sources too, so this must stay cheap. `__post_init__` raises ConfigError for impossible values.
+
+Paths in fields of type `Path` are absolute. If a text field holds a path, the class has a method
 `resolve_paths(base: Path) -> Self`: it returns the same source, and a relative path then starts at `base`.
 """
 
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """A place quotes come from."""
+    """A source of quotes."""
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:
-        """Return the newest quotes there are. `now` is the run's clock. Raises SourceError.
+        """Return the newest quotes. `now` is the run's clock. Raises SourceError.
 
-        `folder`, which need not exist yet, is where a source may keep what makes its next fetch better,
-        such as cookies; it must be able to do without. None: keep nothing.
+        A source may save data for its next fetch in `folder`, such as cookies, but must work without them.
+        The folder need not exist yet. None: save nothing.
         """
         ...
 
 
 class ClosingSource(Source, Protocol):
-    """A place that has the figures of sessions once they are over: it is asked in the final phase alone."""
+    """A source of the figures of finished sessions. It is used in the final phase only."""
 
     def closing(
         self,
@@ -43,10 +44,10 @@ class ClosingSource(Source, Protocol):
         listed_on: date | None = None,
         folder: Path | None = None,
     ) -> Snapshot:
-        """Return the final figures of a session, as of when it settled.
+        """Return the final figures of a session, as of the time when it settled.
 
-        `symbols` are the instruments that the market's last page has, and `listed_on` is the date that the
-        page is of; none: there is no page. `folder` is as for `fetch`. Raises SourceError, SourcePassed where
-        the figures are not there yet.
+        `symbols` are the instruments of the market's last page, and `listed_on` is the date of that page;
+        empty and None: there is no page. `folder`: see `fetch`. Raises SourceError; SourcePassed if the
+        figures are not published yet.
         """
         ...

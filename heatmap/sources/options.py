@@ -1,4 +1,4 @@
-"""What the tables of all sources on the web have in common: their time, their proxy, whom they look like."""
+"""The common options of all online sources: timeouts, proxy, and the browser to impersonate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from heatmap.system.http import Client, Limits
 
-FOLDER = "sources"  # in the state directory: what sources keep for their next fetch
+FOLDER = "sources"  # in the state directory: data of sources for their next fetch
 BROWSERS = ("chrome", "firefox", "safari")
 PROXY_SCHEMES = ("http", "https", "socks5h")
 TIMEOUTS = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_seconds")
@@ -21,10 +21,10 @@ TIMEOUTS = ("connect_timeout_seconds", "read_timeout_seconds", "fetch_timeout_se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineSource:
-    """A source that is asked over HTTP. `fetch_timeout_seconds` limits the whole fetch.
+    """A source that is fetched over HTTP. `fetch_timeout_seconds` limits the whole fetch.
 
     Without a `proxy` the environment's HTTPS_PROXY and NO_PROXY hold. `impersonate` is the name of a
-    browser whose TLS and headers are sent; None: those of Python.
+    browser whose TLS and headers are used; None: Python's own.
     """
 
     connect_timeout_seconds: float = 5
@@ -36,8 +36,8 @@ class OnlineSource:
     proxy_password_command: tuple[str, ...] | None = None
     impersonate: str | None = None
 
-    def option_problems(self) -> list[str]:
-        """Say what is wrong with these options."""
+    def find_option_problems(self) -> list[str]:
+        """Return a sentence for each problem of these options."""
         problems = [f"{name} must be 1 to 300" for name in TIMEOUTS if not 1 <= getattr(self, name) <= 300]
         places = (self.proxy_password_env, self.proxy_password_file, self.proxy_password_command)
         has_password = any(place is not None for place in places)
@@ -56,7 +56,7 @@ class OnlineSource:
         cookies: Path | None = None,
         limits: Limits | None = None,
     ) -> Client:
-        """Return who asks for this source. Raises SourceImpossible where the proxy's password is missing."""
+        """Return this source's HTTP client. Raises SourceImpossible if the proxy's password is missing."""
         from heatmap.system.http import Client
 
         return Client(
@@ -89,7 +89,7 @@ class OnlineSource:
 
 
 def _find_proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
-    """Say what is wrong with a proxy's address, without repeating it: it may hold a password."""
+    """Return the problems of a proxy's address. They do not repeat it, because it may contain a password."""
     from urllib.parse import urlsplit
 
     try:
@@ -98,9 +98,9 @@ def _find_proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
     except ValueError:
         return ["proxy must be an address such as http://proxy.example:3128"]
     if password is not None:
-        return ["proxy must not hold a password: name its place by proxy_password_env, _file or _command"]
-    sound = is_web_address(proxy, schemes=PROXY_SCHEMES, may_login=True, may_query=False)
-    if not sound or parts.path not in ("", "/"):
+        return ["proxy must not contain a password: use proxy_password_env, _file or _command"]
+    is_valid = is_web_address(proxy, schemes=PROXY_SCHEMES, may_login=True, may_query=False)
+    if not is_valid or parts.path not in ("", "/"):
         known = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
         return [f"proxy must be an address such as http://proxy.example:3128, and begin with one of {known}"]
     if has_password and not parts.username:

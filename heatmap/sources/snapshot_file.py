@@ -1,4 +1,4 @@
-"""Quotes from a file or an address: another installation's snapshot.json, or an answer of the exchange."""
+"""Quotes from a file or a URL: another installation's snapshot.json, or an answer of the exchange."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFile(OnlineSource):
-    """The figures at `path` or at `url`: exactly one of the two. What they are is told by their content."""
+    """The quotes at `path` or at `url`, exactly one of the two. Their content shows their format."""
 
     path: str | None = None
     url: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for impossible values."""
         problems = []
         if (self.path is None) == (self.url is None):
             problems.append("needs either path or url")
@@ -35,7 +35,7 @@ class SnapshotFile(OnlineSource):
             problems.append("path must be that of a file")
         if self.url is not None and not is_web_address(self.url):
             problems.append("url must begin with https:// or http:// and a host, without user and password")
-        problems += self.option_problems()
+        problems += self.find_option_problems()
         if problems:
             raise ConfigError(problems)
 
@@ -43,33 +43,33 @@ class SnapshotFile(OnlineSource):
         """Return the same source; if its path is relative, it now starts at `base`."""
         return replace(self, path=str(base / os.path.expanduser(self.path))) if self.path else self
 
-    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- neither counts here
-        """Return what the file holds now. Raises SourceError."""
+    def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- needs neither
+        """Return the present content of the file. Raises SourceError."""
         offset = None
         if self.path is not None:
-            where, body = self.path, _read(self.path)
+            place, body = self.path, _read(self.path)
         else:
             from heatmap.system import http
 
-            where = http.redacted_url(self.url or "")
+            place = http.redacted_url(self.url or "")
             with self.client() as client:
                 body = client.get(self.url or "", http.FetchBudget(self.fetch_timeout_seconds)).body
                 offset = client.clock_offset
         try:
             return replace(parse(body), clock_offset=offset)
         except SourceError as error:
-            raise error.with_sentence(f"{where} {error}") from error
+            raise error.with_sentence(f"{place} {error}") from error
 
 
 def parse(body: bytes) -> Snapshot:
-    """Return the quotes in a snapshot.json of ours or in an answer of the exchange. Raises SourceError."""
+    """Return the quotes in a snapshot.json or in an answer of the exchange. Raises SourceError."""
     from heatmap.market import snapshot_json
     from heatmap.market.calendar.session import Phase
     from heatmap.sources.nse import body as nse_body
     from heatmap.system import strict_json
 
     if nse_body.is_web_page(body):
-        return nse_body.parse(body)  # which says what that means
+        return nse_body.parse(body)  # raises the right error
     document = strict_json.decode(body)
     if isinstance(document, dict) and "schema" in document:
         snapshot = snapshot_json.from_json(document)

@@ -259,7 +259,7 @@ def test_a_day_that_cannot_be_used_is_a_problem_of_its_own(store: Store) -> None
         filled, _ = fill(store, shelf)
 
     assert (6, 1) == (filled.stored, len(filled.problems))
-    assert 2 == str(filled.problems[0]).count("has not the columns of an archive of shares")
+    assert 2 == str(filled.problems[0]).count("lacks the columns of an archive of shares")
     assert SESSIONS[1] not in kept(store)
 
 

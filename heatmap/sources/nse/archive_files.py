@@ -1,4 +1,4 @@
-"""Where archives are: the exchange's own server, or a folder of files that are there already."""
+"""Reads archives: from the exchange's server, or from a folder of downloaded files."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-DEADLINE_SECONDS = 60.0  # of one archive
+DEADLINE_SECONDS = 60.0  # the time limit for one archive
 LIMITS = http.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
-PAGE = "/all-reports"  # where a person would find the archives
+PAGE = "/all-reports"  # the exchange's page with links to the archives
 
 
 class ArchiveFolder:
-    """Archives in a folder, by the exchange's own names; of two of a day, the full form comes first."""
+    """Archives in a folder, under the exchange's names. Of two archives of a day the full form is first."""
 
     max_missing_in_a_row: int | None = None
     may_be_trimmed = True
 
     def __init__(self, path: Path) -> None:
-        """Look what is there. Raises HistoryImpossible where that is nothing, or cannot be seen."""
+        """List the archives. Raises HistoryImpossible if the folder has none, or cannot be read."""
         self._path = path
         self._names: dict[date, list[str]] = {}
         try:
-            found = sorted(os.listdir(path), key=lambda name: (not name.lower().startswith("sec"), name))
+            names = sorted(os.listdir(path), key=lambda name: (not name.lower().startswith("sec"), name))
         except OSError as error:
             raise HistoryImpossible(
                 f"{path} cannot be read ({error.strerror}): give --folder a folder of archives"
             ) from error
-        for name in found:
+        for name in names:
             day = bhavcopy.find_date(name)
             if day is not None:
                 self._names.setdefault(day, []).append(name)
@@ -57,15 +57,15 @@ class ArchiveFolder:
 
     @property
     def days(self) -> Sequence[date]:
-        """The days there are archives of, in order."""
+        """The days that have archives, in order."""
         return sorted(self._names)
 
     def names(self, day: date) -> Sequence[str]:
-        """Return the files of a day."""
+        """Return the names of a day's files."""
         return self._names.get(day, [])
 
     def locate(self, path: str) -> str | None:
-        """Return the file that the exchange has at this path; None where it is not there."""
+        """Return the name of the file that the exchange has at this path; None if it is not in the folder."""
         name = path.rpartition("/")[2]
         return name if (self._path / name).is_file() else None
 
@@ -74,7 +74,7 @@ class ArchiveFolder:
         return bhavcopy.parse(self.read(name), day)
 
     def read(self, name: str) -> bytes:
-        """Return a file, of which no more is held than an archive may have. Raises HistoryNonsense."""
+        """Return a file's content. Raises HistoryNonsense, also above limits.ARCHIVE_BYTES."""
         try:
             return files.read(self._path / name, limits.ARCHIVE_BYTES)
         except OSError as error:
@@ -84,8 +84,8 @@ class ArchiveFolder:
 class ArchiveServer:
     """The exchange's archives over HTTP; a context manager.
 
-    `headers` are those of a browser; a `client` that asks in another way may be given. After a refusal a
-    page is visited for its cookies; a second one ends it.
+    `headers` are a browser's headers for the default client; `client` replaces it. After a refusal a page is
+    visited for its cookies, then the archive is requested again. A second refusal is an error.
     """
 
     max_missing_in_a_row: int | None = 3
@@ -107,11 +107,11 @@ class ArchiveServer:
         self._client.__exit__()
 
     def names(self, day: date) -> Sequence[str]:
-        """Return the addresses of a day's archives."""
+        """Return the URLs of a day's archives."""
         return [self._base + path for path in bhavcopy.archive_paths(day)]
 
     def locate(self, path: str) -> str:
-        """Return the address of another file, by its path."""
+        """Return the URL of another file, by its path."""
         return self._base + path
 
     def read_archive(self, name: str, day: date) -> bhavcopy.Archive | None:
@@ -123,27 +123,27 @@ class ArchiveServer:
         return None if body is None else bhavcopy.parse(body, day)
 
     def read(self, name: str) -> bytes | None:
-        """Ask for an archive; None where it is not there. Raises SourceError."""
+        """Fetch a file; None if the server does not have it. Raises SourceError."""
         try:
             try:
-                return self._archive(name)
+                return self._fetch_archive(name)
             except SourceBlocked:
-                self._visit()
-                return self._archive(name)
+                self._visit_page()
+                return self._fetch_archive(name)
         except SourceRenamed:
             return None
 
-    def _archive(self, url: str) -> bytes:
-        answer = self._get(url)
-        if answer.content_type == "text/html" or answer.body.lstrip()[:1] == b"<":
+    def _fetch_archive(self, url: str) -> bytes:
+        response = self._get(url)
+        if response.content_type == "text/html" or response.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
-                f"{http.redacted_url(url)} answered with a web page where an archive was due: "
+                f"{http.redacted_url(url)} answered with a web page instead of an archive: "
                 "it does not let this address in"
             )
-        return answer.body
+        return response.body
 
-    def _visit(self) -> None:
-        """Fetch the page's cookies; what else it answers does not matter."""
+    def _visit_page(self) -> None:
+        """Fetch the page for its cookies. Most errors are ignored."""
         try:
             self._get(self._page)
         except (SourceOverloaded, SourceUntrusted):

@@ -1,4 +1,4 @@
-"""What the National Stock Exchange answers: one parser for every form its figures have had since 2019."""
+"""Parses the quotes of the National Stock Exchange, in all forms of its answers since 2019."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ZONE = ZoneInfo("Asia/Kolkata")
 CURRENCY = "INR"
 LAKH = 1e5
 CRORE = 1e7
-MOST_UNUSABLE = 0.5  # of the rows: beyond that the form has changed, and half a market is no market
-SEGMENTS = ("capital market", "cm")  # the equity segment, as bodies of different forms call it
+MOST_UNUSABLE = 0.5  # of the rows: if more are unusable, the form of the answer has changed
+SEGMENTS = ("capital market", "cm")  # names of the equity segment in the different forms
 
-# Strictly these, since a lenient parser turns "10" into a date and 2 March into 3 February.
+# A lenient parser would read "10" as a date, and 2 March as 3 February.
 TIME_FORMATS = (
     "%d-%b-%Y %H:%M:%S",
     "%d-%b-%Y %H:%M",
@@ -31,7 +31,7 @@ TIME_FORMATS = (
     "%b %d, %Y %H:%M:%S",  # legacy
     "%d-%b-%Y",
 )
-PERIODS = {  # ours: percent, the day it counts from, and the legacy form's percent, which names no day
+PERIODS = {  # keys of the percent, of its starting day, and of the legacy form's percent without a day
     "1mo": ("perChange30d", "date30dAgo", "mPC"),
     "1y": ("perChange365d", "date365dAgo", "yPC"),
 }
@@ -42,9 +42,9 @@ _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9&._-]{0,31}", re.ASCII | re.IGNORECASE)
 def parse(body: object, *, index: str | None = None, industries: Mapping[str, str] | None = None) -> Snapshot:
     """Return the quotes in a body, given as bytes or decoded.
 
-    `index` is the name of the index asked for, whose own row is no stock's. `industries` is by symbol;
-    by default the packaged table. Messages lack their subject. Raises SourceBlocked for a web page,
-    SourceEmpty, SourceReshaped.
+    `index` is the name of the requested index, whose own row is left out. `industries` is by symbol; None:
+    the packaged table. Raises SourceBlocked for a web page, SourceEmpty, SourceReshaped. Their messages have
+    no subject: the caller adds the address.
     """
     if isinstance(body, bytes):
         if is_web_page(body):
@@ -53,7 +53,7 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
         body = strict_json.decode(body)
     outer = body if isinstance(body, dict) else {}
     inner = outer.get("data")
-    content = inner if isinstance(inner, dict) else outer  # today's form has an envelope
+    content = inner if isinstance(inner, dict) else outer  # the present form has an envelope
     if isinstance(inner, dict) and not inner:
         raise SourceEmpty("holds no figures at all: the exchange may not know this index, or has none yet")
     rows = content.get("data")
@@ -81,7 +81,7 @@ def parse(body: object, *, index: str | None = None, industries: Mapping[str, st
 
 
 def is_web_page(body: bytes) -> bool:
-    """Whether a body is HTML, as it comes where somebody is kept out, even with status 200."""
+    """Whether a body is HTML, the answer to a blocked client, even with status 200."""
     return body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
@@ -99,9 +99,9 @@ def _find_as_of(content: Mapping[str, Any]) -> datetime:
     if isinstance(metadata, dict):
         candidates.append(metadata.get("timeVal"))
     for text in candidates:
-        moment = _parse_time(text)
-        if moment is not None:
-            return moment
+        time = _parse_time(text)
+        if time is not None:
+            return time
     raise SourceReshaped("holds no time that can be read: how old its figures are cannot be told")
 
 
@@ -111,19 +111,19 @@ def _parse_time(text: object) -> datetime | None:
 
 @lru_cache(maxsize=64)  # the rows of a body repeat a few days hundreds of times
 def _parse_time_text(text: str) -> datetime | None:
-    for form in TIME_FORMATS:
+    for time_format in TIME_FORMATS:
         try:
-            moment = datetime.strptime(text, form).replace(tzinfo=ZONE)
+            time = datetime.strptime(text, time_format).replace(tzinfo=ZONE)
         except ValueError:
             continue
-        return moment if 1990 < moment.year < 9000 else None
+        return time if 1990 < time.year < 9000 else None
     return None
 
 
 def _is_open(content: Mapping[str, Any]) -> bool | None:
-    """Whether the equity segment says that it is open; None where the body says nothing of it."""
-    found = content.get("marketStatus")
-    for segment in found if isinstance(found, list) else [found]:
+    """Whether the equity segment is open; None if the body does not have its status."""
+    segments = content.get("marketStatus")
+    for segment in segments if isinstance(segments, list) else [segments]:
         if not isinstance(segment, dict):
             continue
         name, status = segment.get("market"), segment.get("marketStatus")
@@ -133,7 +133,7 @@ def _is_open(content: Mapping[str, Any]) -> bool | None:
 
 
 def _is_index(row: object, names: set[str]) -> bool:
-    """Whether a row is the index itself, which the F&O forms do not have and the index forms put first."""
+    """Whether a row is the index itself. The index forms have it as the first row, the F&O forms do not."""
     if not isinstance(row, dict):
         return False
     symbol = row.get("symbol")
@@ -144,7 +144,7 @@ def _is_index(row: object, names: set[str]) -> bool:
 def _make_quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[str, Quote]:
     """Return the quotes of usable rows, by symbol.
 
-    Without stocks that stand there twice with other figures: which of them are right is not known.
+    Stocks with two rows of different figures are left out, because either may be wrong.
     """
     quotes: dict[str, Quote] = {}
     contradicted: set[str] = set()
@@ -156,7 +156,7 @@ def _make_quotes(rows: Sequence[object], industries: Mapping[str, str]) -> dict[
 
 
 def _make_quote(row: object, industries: Mapping[str, str]) -> Quote | None:
-    """Return a row's quote; None for a row without a usable symbol or percent change."""
+    """Return a row's quote; None without a usable symbol or percent change."""
     if not isinstance(row, dict):
         return None
     symbol = row.get("symbol")
@@ -169,13 +169,13 @@ def _make_quote(row: object, industries: Mapping[str, str]) -> Quote | None:
     percent = parsing.percent(percent)
     if not _SYMBOL.fullmatch(symbol) or ".." in symbol or percent is None:
         return None
-    about = row.get("meta")
-    about = about if isinstance(about, dict) else {}
+    metadata = row.get("meta")
+    metadata = metadata if isinstance(metadata, dict) else {}
     return Quote(
         symbol=symbol,
         percent_change=percent,
-        name=parsing.clean_text(row.get("companyName")) or parsing.clean_text(about.get("companyName")),
-        sector=industries.get(symbol) or parsing.clean_text(about.get("industry")),
+        name=parsing.clean_text(row.get("companyName")) or parsing.clean_text(metadata.get("companyName")),
+        sector=industries.get(symbol) or parsing.clean_text(metadata.get("industry")),
         last_price=last,
         previous_close=previous,
         open=parsing.positive(row.get("open")),
@@ -206,12 +206,12 @@ def _find_amount(row: Mapping[str, Any], name: str, legacy_name: str, legacy_uni
 
 
 def _find_changes(row: Mapping[str, Any]) -> dict[str, Change]:
-    """Return the changes over longer periods that the row speaks of; they are not adjusted for splits."""
+    """Return a row's changes over longer periods, which are not adjusted for splits."""
     result = {}
     for period, (name, since_name, legacy_name) in PERIODS.items():
         if name in row:
             since = _parse_day(row.get(since_name))
-            # Beside a percent change of 0, no day means that it is not known, not that it is 0.
+            # A percent change of 0 without a day is unknown, not 0.
             result[period] = Change(parsing.percent(row[name]) if since else None, since)
         elif legacy_name in row:
             result[period] = Change(parsing.percent(row[legacy_name]), None)
@@ -219,5 +219,5 @@ def _find_changes(row: Mapping[str, Any]) -> dict[str, Change]:
 
 
 def _parse_day(text: object) -> date | None:
-    moment = _parse_time(text)
-    return moment.date() if moment else None
+    time = _parse_time(text)
+    return time.date() if time else None

@@ -1,7 +1,7 @@
-"""The exchange's holiday list beside a calendar: what differs, what cannot be, and what mends it.
+"""Compares the exchange's holiday list with a calendar, and updates the calendar by an overrides file.
 
-What mends it is a block of the overrides file. A date of which the user's own entries speak is left out of
-it: they hold, whatever the list says.
+The update is a block of the overrides file. It leaves out each date for which the user has an entry: the
+user's entries are stronger than the list.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
     from heatmap.sources.nse.holidays import Holidays
 
-LONGEST_MOVE = timedelta(days=3)  # by which a feast that goes by the moon may be moved
+LONGEST_MOVE = timedelta(days=3)  # by which a feast of the lunar calendar may be moved
 
 
 class CalendarChange(NamedTuple):
-    """A date on which a calendar and the list differ, and the table that makes the calendar agree.
+    """A date on which a calendar and the list differ, and the table that corrects the calendar.
 
-    `name` is what the list calls the day; in "regular", what the calendar called it.
+    `name` is the day's name in the list; in "regular", its name in the calendar.
     """
 
     day: date
@@ -33,16 +33,16 @@ class CalendarChange(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        what = {
+        descriptions = {
             "closed": f"closed, {self.name}",
             "session": f"a Muhurat session, {self.name}; its hours are not known yet",
             "regular": f"a day like any other, no longer {self.name}",
         }
-        return f"{self.day} {self.day:%a}  {what[self.table]}"
+        return f"{self.day} {self.day:%a}  {descriptions[self.table]}"
 
     @property
     def lines(self) -> list[str]:
-        """The entry of an overrides file that says so."""
+        """The entry of an overrides file for this change."""
         is_session = self.table == "session"
         name = json.dumps("Muhurat session" if is_session else self.name, ensure_ascii=False)
         entry = [f"[[{self.table}]]", f"date = {self.day}", f"name = {name}"]
@@ -50,12 +50,12 @@ class CalendarChange(NamedTuple):
 
 
 def compare(listed: Holidays, calendar: Calendar) -> tuple[CalendarChange, ...]:
-    """Return where the calendar says something else than the list, in order of dates."""
+    """Return the differences between the calendar and the list, by date."""
     changes = []
     for day, name in listed.closed.items():
         hours = calendar.special.get(day)
         is_open = day.weekday() in calendar.weekdays and day not in calendar.closed
-        # A session whose hours were announced was announced apart from the list, which never has one.
+        # A session with known hours was announced separately: the list never has such a session.
         if (is_open and hours is None) or (hours and not hours.windows):
             changes.append(CalendarChange(day, "closed", name))
     changes += [
@@ -63,20 +63,24 @@ def compare(listed: Holidays, calendar: Calendar) -> tuple[CalendarChange, ...]:
         for day, name in listed.muhurat.items()
         if day not in calendar.special
     ]
-    told = {day: name for day, name in calendar.closed.items() if day.weekday() in calendar.weekdays}
-    told |= {day: hours.name or "a session" for day, hours in calendar.special.items() if not hours.windows}
+    unlisted_candidates = {
+        day: name for day, name in calendar.closed.items() if day.weekday() in calendar.weekdays
+    }
+    unlisted_candidates |= {
+        day: hours.name or "a session" for day, hours in calendar.special.items() if not hours.windows
+    }
     changes += [
         CalendarChange(day, "regular", name)
-        for day, name in told.items()
+        for day, name in unlisted_candidates.items()
         if day.year == listed.year and day not in listed.closed and day not in listed.muhurat
     ]
     return tuple(sorted(changes))
 
 
 def refuse(listed: Holidays, calendar: Calendar, own: Collection[date], today: date) -> None:
-    """Raise SourceNonsense for a list that cannot be right: it shrinks, or contradicts what has been.
+    """Raise SourceNonsense for a wrong list: one that lacks known holidays, or contradicts past sessions.
 
-    `own` are the dates of which the user's entries speak, which hold whatever the list says.
+    `own` are the dates with entries of the user, which are stronger than the list.
     """
     refuse_year(listed, calendar)
     first, last = calendar.first or date.min, calendar.last or date.max
@@ -88,11 +92,11 @@ def refuse(listed: Holidays, calendar: Calendar, own: Collection[date], today: d
                 f"calls {day} a holiday ({name}), on which there was a session: if there was none, add "
                 f"[[closed]] with date = {day} to the overrides file"
             )
-    # Where a feast may have been moved to: what is new, or told by the user, or no trading day anyway.
-    gained = {change.day for change in changes if change.table != "regular"} | {*own}
-    gained |= {day for day in listed.closed if day.weekday() not in calendar.weekdays}
+    # A feast may have been moved to these days: new closures, the user's dates, and other closed days.
+    possible_days = {change.day for change in changes if change.table != "regular"} | {*own}
+    possible_days |= {day for day in listed.closed if day.weekday() not in calendar.weekdays}
     for day, table, name in changes:
-        if table == "regular" and (day < today or not _has_near(day, gained)):
+        if table == "regular" and (day < today or not _has_near(day, possible_days)):
             raise SourceNonsense(
                 f"no longer has {day} ({name}): it may not be whole; if there is a session that day, add "
                 f"[[regular]] with date = {day} to the overrides file"
@@ -100,7 +104,7 @@ def refuse(listed: Holidays, calendar: Calendar, own: Collection[date], today: d
 
 
 def refuse_year(listed: Holidays, calendar: Calendar) -> None:
-    """Raise SourceNonsense for a list of a year that neither lies in the calendar nor follows it."""
+    """Raise SourceNonsense for a list of a year that is neither in the calendar nor the next one."""
     first, last = calendar.first or date.min, calendar.last or date.max
     if listed.year < first.year:
         raise SourceNonsense(
@@ -118,9 +122,10 @@ def _has_near(day: date, others: Iterable[date]) -> bool:
 
 
 class Update(NamedTuple):
-    """What a list does to an overrides file: its new text, and the calendar with the old and the new one.
+    """The update of an overrides file by a list: the new text, and the calendar before and after.
 
-    `new` is what the calendar did not know; `own` is where the user's entries say something else.
+    `new` are the dates that the calendar did not have; on `user_differences` the user's entries differ from
+    the list.
     """
 
     text: str
@@ -131,29 +136,30 @@ class Update(NamedTuple):
 
 
 def update(beneath: Calendar, text: str, name: str, listed: Holidays, today: date, above: str = "") -> Update:
-    """Return what the list does to the file called `name`, whose text is `text`.
+    """Return the update of the file `name`, whose text is `text`, by the list.
 
-    `beneath` is the calendar without that file; `above` is the text of an overrides file that is merged over
-    it. The file's block holds what `beneath` lacks, and `coverage_to` moves to the year's end once the list
-    is whole. Raises SourceNonsense where the list cannot be right, ConfigError where the file cannot be used.
+    `beneath` is the calendar without that file. `above` is the text of an overrides file that is merged over
+    the file. The file's block has the changes that `beneath` lacks. Once the list is
+    complete, `coverage_to` moves to the year's end. Raises SourceNonsense for a wrong list, ConfigError for a
+    file that cannot be used.
     """
     own = overrides.read_dates(overrides_file.remove_block(text)) | overrides.read_dates(
         overrides_file.remove_block(above)
     )
 
-    def merged(changed: str) -> Calendar:
+    def merge_all(changed: str) -> Calendar:
         calendar = _merge(beneath, changed, name)
         return _merge(calendar, above, "overrides") if above else calendar
 
-    before, base = merged(text), merged(overrides_file.remove_block(text, listed.year))
+    before, base = merge_all(text), merge_all(overrides_file.remove_block(text, listed.year))
     refuse(listed, before, own, today)
     lines = [line for change in compare(listed, base) if change.day not in own for line in change.lines]
     end = date(listed.year, 12, 31)
     is_further = base.last is not None and base.last < end and not listed.missing
     updated = overrides_file.replace_block(text, listed.year, lines, end if is_further else None)
     try:
-        after = merged(updated)
-    except ConfigError as error:  # closures written in one line, say, which no block can follow
+        after = merge_all(updated)
+    except ConfigError as error:  # such as closures in one line: a block cannot follow them
         problem = (
             f"{name} cannot be added to: write its entries as [[closed]] and [[session]], one key a line"
         )

@@ -1,8 +1,8 @@
-"""The files that keep the exchange's holiday list: the overrides file, or one in the state directory.
+"""The files that store the exchange's holiday list: the overrides file, or one in the state directory.
 
-A market's calendar is the packaged one, with the file of the state directory over it and the overrides file
-over both. What a list adds goes into the overrides file where the configuration names one and it can be
-written; else into the file of the state directory.
+A market's calendar is the packaged calendar, with the file of the state directory merged over it, and the
+overrides file merged over both. A list is stored in the overrides file, if the configuration names one and it
+can be written; else in the file of the state directory.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ HEADER = (
 
 
 class HolidayFile(NamedTuple):
-    """One file. `text` is what a new one begins with where there is none yet.
+    """One file and its text; for a missing file, the beginning of a new one.
 
-    `beneath` is the calendar without it; `above` is the text of the overrides file that is merged over it.
+    `beneath` is the calendar without the file; `above` is the text of the overrides file that is merged over
+    it.
     """
 
     path: Path
@@ -45,9 +46,9 @@ class HolidayFile(NamedTuple):
 
 
 def find_files(options: SessionOptions, base: Path, state_directory: Path) -> list[HolidayFile]:
-    """Return the files that may keep a list for these options, in the order in which they are tried.
+    """Return the files that can store a list for these options, in the order of attempts.
 
-    Relative paths start at `base`. Empty for a calendar without such a list. Raises ConfigError where the
+    Relative paths start at `base`. A calendar without such a list has none. Raises ConfigError if the
     overrides file cannot be read.
     """
     in_state = calendars.find_holiday_file(options, state_directory)
@@ -57,19 +58,19 @@ def find_files(options: SessionOptions, base: Path, state_directory: Path) -> li
     text = _read_usable(in_state, packaged)
     if options.overrides is None:
         return [HolidayFile(in_state, text, packaged)]
-    path = (base / options.overrides).resolve()  # a link stays one, and what it leads to is replaced
+    path = (base / options.overrides).resolve()  # the target of a link is replaced, not the link
     own = overrides.read(path)
     beneath = overrides.merge(packaged, text, in_state.name, [])
     return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
 
 
 def drop_incomplete_years(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
-    """Return the lists but for an earlier year that is not whole: it has only the days still to come."""
+    """Return the lists without incomplete earlier years, which have the days still to come only."""
     return tuple(listed for listed in lists if listed is lists[-1] or not listed.missing)
 
 
 def merge(file: HolidayFile, lists: Sequence[Holidays], today: date) -> tuple[str, list[Update]]:
-    """Return the file's new text, and what each list does. Raises SourceNonsense and ConfigError."""
+    """Return the file's new text, and the update by each list. Raises SourceNonsense and ConfigError."""
     text, updates = file.text, []
     for listed in lists:
         updates.append(
@@ -82,10 +83,9 @@ def merge(file: HolidayFile, lists: Sequence[Holidays], today: date) -> tuple[st
 def save(
     files: Sequence[HolidayFile], lists: Sequence[Holidays], today: date
 ) -> tuple[HolidayFile, list[Update]]:
-    """Merge the lists into the first file that can be written; return that one and what each list does.
+    """Merge the lists into the first file that can be written; return it and the update by each list.
 
-    A file whose text does not change is not written. Raises SourceNonsense, and ConfigError with the reasons
-    of all files.
+    An unchanged file is not written. Raises SourceNonsense, and ConfigError with the reasons for all files.
     """
     failures: list[ConfigError] = []
     for file in files:
@@ -103,7 +103,7 @@ def save(
 
 
 def _read_usable(path: Path, packaged: Calendar) -> str:
-    """Return the text of the state directory's file, or how a new one begins where it cannot be used."""
+    """Return the text of the state directory's file; if it cannot be used, the beginning of a new one."""
     problems: list[str] = []
     try:
         text = overrides.read(path)
@@ -115,19 +115,19 @@ def _read_usable(path: Path, packaged: Calendar) -> str:
 
 
 def _refuse_hidden(file: HolidayFile, updates: Sequence[Update]) -> None:
-    """Raise ConfigError where an older block of the overrides file hides what a list has."""
+    """Raise ConfigError if an older block of the overrides file overrides a date of a list."""
     own = overrides.read_dates(overrides_file.remove_block(file.above))
     hidden = [change for update in updates for change in update.user_differences if change.day not in own]
     if hidden:
         problem = (
-            f"{file.path} cannot keep the list, for an older one in the overrides file has another entry for "
-            f"{hidden[0].day}: make the overrides file writable"
+            f"{file.path} cannot keep the list, because an older one in the overrides file has another entry "
+            f"for {hidden[0].day}: make the overrides file writable"
         )
         raise ConfigError([problem])
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file, whole or not at all; who may read it stays. Raises ConfigError."""
+    """Replace the file, whole or not at all, with the same permissions. Raises ConfigError."""
     from stat import S_IMODE
 
     try:

@@ -1,8 +1,8 @@
-"""The holiday list of the National Stock Exchange: how it is asked for, and what its rows mean.
+"""Fetches and parses the holiday list of the National Stock Exchange.
 
-It lists one calendar year, or two at once, by segment, with weekend days among them. A row means that there
-is no regular session that day; one with a `*` that there is a Muhurat session instead, whose hours it does
-not tell. It says nothing of sessions on weekends, such as drills.
+It lists one calendar year, or two, by segment, with weekend days. A row means that there is no regular
+session that day. A row with a `*` means that there is a Muhurat session instead, of unknown hours. The list
+does not have sessions on weekends, such as drills.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EQUITIES, DERIVATIVES = "CM", "FO"
 MUHURAT = "*"
 DATE = re.compile(r"\d{1,2}-[A-Z][a-z]{2}-\d{4}", re.ASCII)
 DATE_FORMAT = "%d-%b-%Y"
-MOST_YEARS = 2  # the running one and the next, as on a website late in December
+MOST_YEARS = 2  # this year and the next, late in December
 # Each year's list names these, on whatever weekday they fall.
 FIXED = {
     (1, 26): "Republic Day",
@@ -35,7 +35,7 @@ FIXED = {
 
 
 class Holidays(NamedTuple):
-    """One year of the equity segment: names by date. `apart` says where derivatives differ, if they do."""
+    """One year of the equity segment: names by date. The last field has a sentence for each difference."""
 
     year: int
     closed: Mapping[date, str]  # no regular session, weekends among them
@@ -44,15 +44,15 @@ class Holidays(NamedTuple):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The fixed holidays that are not listed: while there are any, the list is not whole."""
+        """The fixed holidays that are not listed. With any, the list is incomplete."""
         listed = {(day.month, day.day) for day in (*self.closed, *self.muhurat)}
         return tuple(name for day, name in FIXED.items() if day not in listed)
 
 
 def parse(body: bytes) -> tuple[Holidays, ...]:
-    """Return the lists in a body, one a year; nothing in it is passed over, for a closure could be among it.
+    """Return the lists in a body, one for each year. No row is skipped, because it could be a closure.
 
-    Messages lack their subject. Raises SourceBlocked for a web page, SourceNonsense.
+    Raises SourceBlocked for a web page, SourceNonsense. Their messages have no subject: the caller adds it.
     """
     from heatmap.sources.nse.body import is_web_page
 
@@ -70,20 +70,20 @@ def parse(body: bytes) -> tuple[Holidays, ...]:
     years = sorted({day.year for day in (*closed, *muhurat)})
     if years[-1] - years[0] > MOST_YEARS - 1:
         raise SourceReshaped(f"holds holidays from {years[0]} to {years[-1]}, where one year was due, or two")
-    apart = _describe_differences({*closed, *muhurat}, document.get(DERIVATIVES))
+    differences = _describe_differences({*closed, *muhurat}, document.get(DERIVATIVES))
     return tuple(
         Holidays(
             year,
             _select_year(closed, year),
             _select_year(muhurat, year),
-            tuple(sentence for day, sentence in apart if day.year == year or day.year not in years),
+            tuple(sentence for day, sentence in differences if day.year == year or day.year not in years),
         )
         for year in years
     )
 
 
 def fetch(source: Nse) -> tuple[Holidays, ...]:
-    """Return the lists, asked of the exchange where `source` asks for quotes. Raises SourceError."""
+    """Fetch the lists from the exchange's server of `source`. Raises SourceError."""
     from heatmap.sources.nse.site import Site
 
     address = make_address(source)
@@ -106,7 +106,7 @@ def fetch(source: Nse) -> tuple[Holidays, ...]:
 
 
 def make_address(source: Nse) -> str:
-    """Return where the list is asked for."""
+    """Return the list's URL."""
     return source.base_url.rstrip("/") + ENDPOINT
 
 
@@ -130,9 +130,9 @@ def _parse_segment(rows: object, name: str) -> tuple[dict[date, str], dict[date,
             raise SourceReshaped(f"holds a holiday without date or description in its segment {name}")
         if fields.get("weekDay", f"{day:%A}") != f"{day:%A}":
             raise SourceReshaped(f"calls {day} a {parsing.clean_text(fields['weekDay'])}, which it is not")
-        told = muhurat if MUHURAT in description else closed
-        plain = " ".join(description.replace(MUHURAT, " ").split()) or "Holiday"
-        told[day] = f"{told[day]}/{plain}" if day in told else plain
+        names_by_day = muhurat if MUHURAT in description else closed
+        name_of_day = " ".join(description.replace(MUHURAT, " ").split()) or "Holiday"
+        names_by_day[day] = f"{names_by_day[day]}/{name_of_day}" if day in names_by_day else name_of_day
     for day in muhurat:
         closed.pop(day, None)
     return closed, muhurat
@@ -149,7 +149,7 @@ def _parse_day(text: object) -> date | None:
 
 
 def _describe_differences(equities: set[date], rows: object) -> list[tuple[date, str]]:
-    """Return the days on which derivatives rest and equities do not, or the other way round, in words."""
+    """Return days that are holidays for derivatives or equities only, each with a sentence."""
     if rows is None:
         return []
     closed, muhurat = _parse_segment(rows, DERIVATIVES)

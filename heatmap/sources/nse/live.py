@@ -1,4 +1,4 @@
-"""The National Stock Exchange of India: what it is asked for, and whom to believe when it refuses."""
+"""Live quotes of the National Stock Exchange of India: its endpoints, and one error for their failures."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
 
 BASE_URL = "https://www.nseindia.com"
-ENDPOINTS = (  # today's first, then what may still answer; {index} is URL-encoded
+ENDPOINTS = (  # the present one first, then older ones; {index} is URL-encoded
     "/api/NextApi/apiClient/marketWatchApi?functionName=getIndicesData&symbol={index}",
     "/api/equity-stockIndex?index={index}",
     "/api/equity-stock-indices?index={index}",
 )
-# When endpoints differ, the first of these that occurred is what went wrong: a block explains a 404
-# elsewhere, and trouble that may pass explains more than an alternative that is long gone.
+# If endpoints fail differently, the first of these errors is reported: a block explains a 404 elsewhere, and
+# a temporary error explains more than an old endpoint that is gone.
 PRECEDENCE = (
     SourceOverloaded,
     SourceUntrusted,
@@ -64,14 +64,14 @@ ADVICE: Mapping[type[SourceError], str] = {
 class Nse(OnlineSource):
     """Live quotes of an index's stocks; "SECURITIES IN F&O" are those with futures and options.
 
-    `base_url` differs for a relay or a test.
+    `base_url` is another server, for a relay or a test.
     """
 
     index: str = "SECURITIES IN F&O"
     base_url: str = BASE_URL
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for values that cannot be."""
+        """Raise ConfigError for impossible values."""
         problems = []
         if not self.index.strip() or len(self.index) > 100 or not self.index.isprintable():
             problems.append('index must be the name of an index of the exchange, such as "NIFTY 50"')
@@ -80,14 +80,14 @@ class Nse(OnlineSource):
                 "base_url must be https:// and a host, without user, password and query; "
                 "http:// is for this machine only"
             )
-        problems += self.option_problems()
+        problems += self.find_option_problems()
         if problems:
             raise ConfigError(problems)
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- the exchange has a clock of its own
-        """Return the first good answer of `ENDPOINTS`. Raises SourceError, telling what each answered.
+        """Return the first good answer of `ENDPOINTS`. Raises SourceError with the failure of each.
 
-        `folder` keeps the cookies with which figures came.
+        The cookies of a successful fetch are saved in `folder`.
         """
         from urllib.parse import quote
 
@@ -112,14 +112,14 @@ class Nse(OnlineSource):
 
 
 def _is_final(error: SourceError) -> bool:
-    """Whether nothing more may be asked, or there would be no point in it."""
+    """Whether a further request is forbidden or useless."""
     if isinstance(error, SourceOverloaded):
         return error.status == 429 or error.retry_after_seconds is not None
     return isinstance(error, SourceUntrusted)
 
 
 def _is_base_url(url: str) -> bool:
-    """Whether an address can stand before an endpoint's path, and is not read by others on its way."""
+    """Whether an address can precede an endpoint's path, and its traffic is encrypted or local."""
     from urllib.parse import urlsplit
 
     if not is_web_address(url, may_query=False):
@@ -129,14 +129,16 @@ def _is_base_url(url: str) -> bool:
 
 
 def _combine_failures(failures: Mapping[str, SourceError], page: str) -> SourceError:
-    """Return one error for all: of the most telling kind, with what each address answered."""
-    # What the page answered counts only where no endpoint was asked.
-    heard = {url: error for url, error in failures.items() if url != page} or failures
-    kind = next(kind for kind in PRECEDENCE if any(type(error) is kind for error in heard.values()))
-    cause = next(error for error in heard.values() if type(error) is kind)
-    told: dict[str, list[str]] = {}  # who answered alike stands together
+    """Return one error for all failures: of the first kind in PRECEDENCE, with each address's failure."""
+    # The page's failure counts only if no endpoint was requested.
+    endpoint_failures = {url: error for url, error in failures.items() if url != page} or failures
+    kind = next(
+        kind for kind in PRECEDENCE if any(type(error) is kind for error in endpoint_failures.values())
+    )
+    cause = next(error for error in endpoint_failures.values() if type(error) is kind)
+    names_by_failure: dict[str, list[str]] = {}  # the names of addresses by their failure
     for url, error in failures.items():
-        what = str(error).removeprefix(url).strip().partition(":")[0]
-        told.setdefault(what, []).append(url.rpartition("/")[2])
-    summary = "; ".join(f"{', '.join(names)}: {what}" for what, names in told.items())
+        failure = str(error).removeprefix(url).strip().partition(":")[0]
+        names_by_failure.setdefault(failure, []).append(url.rpartition("/")[2])
+    summary = "; ".join(f"{', '.join(names)}: {failure}" for failure, names in names_by_failure.items())
     return cause.with_sentence(f"the exchange gave no quotes ({summary}): {ADVICE[kind]}")

@@ -1,4 +1,4 @@
-"""The exchange's list of stocks with futures and options: how many shares make a lot of each."""
+"""Parses the exchange's list of lots: it has every stock with futures and options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from heatmap.errors import SourceReshaped
 from heatmap.system import limits
 
 PATH = "/content/fo/fo_mktlots.csv"  # on the archives' server
-MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # above it stand indices
+MARK = "DERIVATIVES ON INDIVIDUAL SECURITIES"  # indices are above it
 FEWEST = 50  # there were 146 such stocks in 2019, 210 in 2026
 
 
@@ -19,19 +19,19 @@ def parse(body: bytes) -> frozenset[str]:
     lines = body.decode("utf-8-sig", errors="replace").splitlines()
     if len(lines) > limits.LOTS:
         raise SourceReshaped(f"the exchange's list of lots has more than {limits.LOTS:,} rows")
-    found: set[str] = set()
+    symbols: set[str] = set()
     is_stock = False
     try:
         for row in csv.reader(lines):
             cells = [cell.strip().upper() for cell in row[:2]]
             if len(cells) == 2 and is_stock and cells[1]:
-                found.add(cells[1])
+                symbols.add(cells[1])
             is_stock = is_stock or cells[:1] == [MARK]
     except csv.Error as error:
         raise SourceReshaped(f"the exchange's list of lots is damaged ({error}): try again later") from error
-    if len(found) < FEWEST:
+    if len(symbols) < FEWEST:
         raise SourceReshaped(
-            f"the exchange's list of lots names {len(found)} stocks, where {FEWEST} or more were due: "
+            f"the exchange's list of lots has {len(symbols)} stocks, and {FEWEST} or more are expected: "
             "look for a newer version of this program"
         )
-    return frozenset(found)
+    return frozenset(symbols)

@@ -1,4 +1,4 @@
-"""How to get through to the exchange: as a browser would, with a page's cookies, which go stale."""
+"""Requests to the exchange's site: like a browser's, with the cookies of a page, which expire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The exchange answers browsers only.
+# The exchange answers only browsers.
 BROWSER_HEADERS = {
     "User-Agent": (
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -27,17 +27,17 @@ BROWSER_HEADERS = {
     "Accept-Language": "en-GB,en;q=0.9",
 }
 PAGE = "/market-data/live-equity-market"  # visited for its cookies
-PAGE_SHARE = 0.3  # of the time that is left: the page may hang where the figures do not
-SAVED_COOKIES_SHARE = 0.5  # of the time that is left: with stale cookies, connections hang
-REFUSALS = (401, 403)  # what a visitor without the right cookies is answered
+PAGE_SHARE = 0.3  # of the remaining time: the page may hang while the figures come
+SAVED_COOKIES_SHARE = 0.5  # of the remaining time: with expired cookies, connections hang
+REFUSALS = (401, 403)  # the status of an answer to a visitor without valid cookies
 COOKIES_FILE = "cookies.json"
 
 
 class Site:
     """The exchange during one fetch; a context manager.
 
-    `folder` keeps the cookies of a fetch that went well for the next one; None: none are kept. `failures`
-    tells what each address last answered that gave nothing.
+    The cookies of a successful fetch are saved in `folder` for the next one; None: they are not saved.
+    `failures` has the last error of each address.
     """
 
     def __init__(self, source: OnlineSource, base_url: str, folder: Path | None = None) -> None:
@@ -46,9 +46,9 @@ class Site:
         self._client = source.client(
             headers=BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
         )
-        self._has_kept = bool(len(self._client.cookies))
-        self._may_warm = True  # the page is visited again once a fetch, not more
-        self._is_warm = self._has_kept
+        self._has_saved_cookies = bool(len(self._client.cookies))
+        self._may_visit_again = True  # the page is visited again at most once in a fetch
+        self._has_cookies = self._has_saved_cookies
         self.failures: dict[str, SourceError] = {}
 
     def __enter__(self) -> Self:
@@ -60,49 +60,50 @@ class Site:
 
     @property
     def page(self) -> str:
-        """The page's address, as messages show it."""
+        """The page's address for messages, without secrets."""
         return http.redacted_url(self._base + PAGE)
 
     def get(self, path: str, read: Callable[[bytes], T]) -> T:
-        """Return what `read` makes of the answer to `path`. Raises SourceError, of the last try.
+        """Return the result of `read` for the answer to `path`. Raises SourceError, of the last attempt.
 
-        Before the first question the page is visited, unless cookies were kept. What fails with kept ones
-        is tried without them; what is refused, once more with new ones. `read` raises SourceError, too.
+        Before the first request the page is visited, unless there are saved cookies. After a failure with
+        saved cookies, or after a refusal, one more request follows with new cookies. `read` may raise
+        SourceError.
         """
         url = self._base + path
-        if not self._is_warm:
-            self._visit()
+        if not self._has_cookies:
+            self._visit_page()
         try:
-            return self._ask(url, read, SAVED_COOKIES_SHARE if self._has_kept else 1.0)
+            return self._fetch(url, read, SAVED_COOKIES_SHARE if self._has_saved_cookies else 1.0)
         except (SourceOverloaded, SourceUntrusted, SourceImpossible):
             raise
         except SourceError as error:
-            if not self._may_warm or not (self._has_kept or error.status in REFUSALS):
+            if not self._may_visit_again or not (self._has_saved_cookies or error.status in REFUSALS):
                 raise
-        self._may_warm = self._has_kept = False
+        self._may_visit_again = self._has_saved_cookies = False
         self._client.cookies.forget()
-        self._visit()
-        return self._ask(url, read)
+        self._visit_page()
+        return self._fetch(url, read)
 
     def save_cookies(self) -> None:
-        """Keep the cookies: with them figures came."""
+        """Save the cookies after a successful fetch."""
         self._client.cookies.keep()
 
     def forget_cookies(self) -> None:
-        """Keep no cookie: with them none came."""
+        """Delete the cookies after a failed fetch."""
         self._client.cookies.forget()
 
     @property
     def clock_offset(self) -> timedelta | None:
-        """By how much the exchange's clock is ahead of this machine's; None: it did not tell."""
+        """How far the exchange's clock is ahead of this machine's; None: not known."""
         return self._client.clock_offset
 
     @property
     def has_time(self) -> bool:
-        """Whether there is time left to ask."""
+        """Whether there is time left for a request."""
         return self._budget.remaining() > 0
 
-    def _ask(self, url: str, read: Callable[[bytes], T], share: float = 1.0) -> T:
+    def _fetch(self, url: str, read: Callable[[bytes], T], share: float = 1.0) -> T:
         headers = {"Referer": self.page}
         try:
             return read(self._client.get(url, self._budget, share=share, headers=headers).body)
@@ -110,10 +111,10 @@ class Site:
             self.failures[http.redacted_url(url)] = error
             raise
 
-    def _visit(self) -> None:
-        """Visit the page. Its failure is no loss by itself, for figures may come without cookies."""
-        self._is_warm = True
-        retries, self._budget.retries = self._budget.retries, 0  # those are for the figures
+    def _visit_page(self) -> None:
+        """Visit the page for its cookies. Most failures are ignored: figures may come without cookies."""
+        self._has_cookies = True
+        retries, self._budget.retries = self._budget.retries, 0  # retries are for the figures
         try:
             self._client.get(self._base + PAGE, self._budget, share=PAGE_SHARE)
         except SourceError as error:

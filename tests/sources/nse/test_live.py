@@ -245,7 +245,7 @@ def test_three_requests_a_second() -> None:
         ({"proxy": "socks4://proxy.example"}, "begin with one of http://, https://, socks5h://"),
         ({"proxy": "http://proxy.example/path"}, "proxy must be an address"),
         ({"proxy": "http://[::1"}, "proxy must be an address"),
-        ({"proxy": "http://me:pw@proxy.example:3128"}, "proxy must not hold a password"),
+        ({"proxy": "http://me:pw@proxy.example:3128"}, "proxy must not contain a password"),
         ({"proxy": "http://proxy.example:3128", "proxy_password_env": "X"}, "proxy must name the user"),
         ({"proxy_password_env": "X"}, "need a proxy"),
     ],

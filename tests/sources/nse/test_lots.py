@@ -33,5 +33,5 @@ def test_any_list_of_lots(body: bytes) -> None:
 
 def test_a_list_of_next_to_nothing() -> None:
     """Fewer stocks than there ever were are no list: the market would shrink to them."""
-    with pytest.raises(SourceReshaped, match="names 49 stocks"):
+    with pytest.raises(SourceReshaped, match="has 49 stocks"):
         lots.parse(lot_list([f"STOCK{n}" for n in range(49)]))
