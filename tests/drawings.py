@@ -16,6 +16,7 @@ from heatmap.market.calendar import packaged, phases
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.pages.page import render
 from heatmap.pictures.context import PageContext
+from heatmap.pictures.market_map.data import page_data
 from heatmap.pictures.market_map.table import TableView
 from heatmap.pictures.options import PageOptions
 from heatmap.sources.recording import Recording
@@ -78,9 +79,8 @@ def page_of(
     by_mode_and_period = rankings.rank_all(snapshot, options.clamp_percent, options.period_clamps)
     view = TableView(options.columns, options.gradient, options.up, options.heat)
     table = view.draw(snapshot, by_mode_and_period["change", "1d"])
-    page, page_above = render(
-        table, snapshot, by_mode_and_period, where or page_context(), options, history=history
-    )
+    data = page_data(snapshot, by_mode_and_period, options)
+    page, page_above = render(table, snapshot, data, where or page_context(), options, history=history)
     return (page_above if root else page).decode()
 
 

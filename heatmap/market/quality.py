@@ -7,10 +7,11 @@ from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.errors import ConfigError, SourceGated
+from heatmap.errors import ConfigError, SourceGated, SourceReshaped
 from heatmap.market import market_figures, plausibility
 from heatmap.market.calendar.session import Phase
 from heatmap.market.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
+from heatmap.system import limits
 from heatmap.system.clocks import FUTURE_TOLERANCE
 
 if TYPE_CHECKING:
@@ -74,6 +75,13 @@ class LastPage(NamedTuple):
     attempted_as_of: datetime | None = None
     prices: Mapping[str, float] = MappingProxyType({})  # the newest known last price, by symbol
     price_source: str | None = None  # the source that gave prices last; None: no source did, or not known
+
+
+def refuse_too_many(snapshot: Snapshot) -> None:
+    """Raise SourceReshaped if there are more quotes than a page can have."""
+    if len(snapshot.quotes) > limits.QUOTES:
+        why = limits.TOO_MANY_QUOTES.format(count=len(snapshot.quotes))
+        raise SourceReshaped(f"the snapshot cannot be used: {why}")
 
 
 def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:

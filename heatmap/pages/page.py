@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heatmap.analysis.colours import BLACK, GRADIENTS
 from heatmap.analysis.modes import MODES
-from heatmap.analysis.rankings import periods
-from heatmap.market.periods import DAY
+from heatmap.market.periods import DAY, parse_period
 from heatmap.pictures import wording
-from heatmap.pictures.market_map.data import page_data
 from heatmap.pictures.templates import later_script, page_script, page_style, render_template, script_hash
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from heatmap.analysis.rankings import Ranking
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.context import PageContext
     from heatmap.pictures.options import PageOptions
@@ -49,7 +46,7 @@ class CellText(NamedTuple):
 def render(
     table: Table,
     snapshot: Snapshot,
-    rankings: Mapping[tuple[str, str], Ranking],
+    data: Mapping[str, Any],
     context: PageContext,
     options: PageOptions,
     cache: Path | None = None,
@@ -58,7 +55,7 @@ def render(
 ) -> tuple[bytes, bytes]:
     """Return the page as UTF-8, once for the market's own folder and once for the one above it.
 
-    `rankings` are by mode and period; the table's cells are in the order of the first. `picture` is the file
+    `data` are those of the page, see `page_data`; the table's cells are in their order. `picture` is the file
     type of the preview image. If `cache`, the state directory, is given, the compiled template is cached in
     it. `history` has the page's choices from the history: `periods` and `modes`, lists of (name, label,
     reason), and the number of `moments` to replay; None: the page has no history.
@@ -90,7 +87,7 @@ def render(
             }
             for mode in MODES.values()
         ],
-        periods=periods(snapshot),
+        periods=[*filter(None, map(parse_period, data["periods"]))],
         palettes=list(GRADIENTS),
         markets=[{"name": name, "link": f"{UP}{name}/"} for name in context.markets],
         image=f"{context.public_url}{_address(context)}heatmap.{picture}" if context.public_url else None,
@@ -101,7 +98,7 @@ def render(
         recording=snapshot.recording,
         source=wording.source_name(snapshot),
         clock=_clock(snapshot, context, options),
-        data=page_data(snapshot, rankings, options)
+        data={**data}
         | {"market": context.market, "public_url": None if _is_permanent(context) else context.public_url}
         | ({"history": history} if history else {}),
         is_presumed=context.status.past_calendar and not _is_permanent(context),

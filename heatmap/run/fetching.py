@@ -14,13 +14,11 @@ from heatmap.errors import (
     SourceBlocked,
     SourceError,
     SourcePassed,
-    SourceReshaped,
     SourceResting,
 )
 from heatmap.market.calendar.session import Phase
 from heatmap.sources import options
 from heatmap.state import circuit_breaker
-from heatmap.system import limits
 from heatmap.system.deadline import run_with_timeout
 
 if TYPE_CHECKING:
@@ -148,7 +146,7 @@ class Fetcher:
         else:
             work = partial(named.source.fetch, now=self._now, folder=folder)
         try:
-            return _refuse_too_many(run_with_timeout(seconds, work))
+            return run_with_timeout(seconds, work)
         except DeadlineError as error:
             if seconds < SILENCE_SECONDS:
                 raise SourceError(
@@ -187,14 +185,6 @@ def can_serve(named: NamedSource, status: MarketStatus) -> bool:
 def cache_folder(state_directory: Path, market: Market, named: NamedSource) -> Path:
     """Return the folder in which a source may save data for its next fetch; it need not exist."""
     return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
-
-
-def _refuse_too_many(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot. Raises SourceReshaped if it has more quotes than a page can have."""
-    if len(snapshot.quotes) > limits.QUOTES:
-        why = limits.TOO_MANY_QUOTES.format(count=len(snapshot.quotes))
-        raise SourceReshaped(f"the snapshot cannot be used: {why}")
-    return snapshot
 
 
 def _join_errors(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:

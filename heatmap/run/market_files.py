@@ -46,6 +46,7 @@ def draw(
     from heatmap.pages.page import render
     from heatmap.pictures import wording
     from heatmap.pictures.context import PageContext
+    from heatmap.pictures.market_map.data import page_data
     from heatmap.pictures.market_map.table import TableView
 
     # 1. The numbers.
@@ -53,6 +54,7 @@ def draw(
     rankings = analysis.rank_all(snapshot, look.clamp_percent, look.period_clamps)
     view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
     table = view.draw(snapshot, next(iter(rankings.values())))
+    data = page_data(snapshot, rankings, look)
     document, offer = _history(market, snapshot, past, next(iter(rankings.values())).order, look)
 
     # 2. The links to other days: the page shows them, so the archive is opened before the page is drawn.
@@ -73,7 +75,7 @@ def draw(
     # 3. The live page, after the files that it refers to.
     images = _images(look, table, snapshot, context, cache)
     image_type = images[-1].path.rpartition(".")[2]
-    page, page_above = render(table, snapshot, rankings, context, look, cache, image_type, offer)
+    page, page_above = render(table, snapshot, data, context, look, cache, image_type, offer)
     files = [
         WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, context)),
         WebFile(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
@@ -94,7 +96,7 @@ def draw(
                 permanent = replace(context, title=title, days=links)
                 permanent_offer = _without_reasons(offer)
                 page, _ = render(
-                    *(table, snapshot, rankings, permanent, look, cache, image_type), permanent_offer
+                    *(table, snapshot, data, permanent, look, cache, image_type), permanent_offer
                 )
                 archive.add_day(page, files)
         follow_up.draw_feed(market, archive)

@@ -110,6 +110,7 @@ class MarketsRun:
 
         With `force` a veto only marks the page as closed.
         """
+        quality.refuse_too_many(snapshot)
         zone = ZoneInfo(market.calendar.time_zone)
         self._log_fetched(market, snapshot, zone)
         now = self._correct_time(market, snapshot)

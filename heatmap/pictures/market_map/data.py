@@ -15,8 +15,9 @@ from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from heatmap.analysis import colours, rankings
+from heatmap.analysis import colours
 from heatmap.analysis.modes import ALL_MODES, MODES
+from heatmap.market.periods import parse_period
 from heatmap.pictures import wording
 from heatmap.pictures.market_map.sectors import SectorsView
 from heatmap.pictures.market_map.table import LEGEND_SWATCHES, find_extremes
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from heatmap.market.periods import Period
     from heatmap.market.quotes import Quote, Snapshot
     from heatmap.pictures.options import PageOptions
+    from heatmap.pictures.shapes import Group
 
 SCORED = ("change", "rs", "sector")  # modes whose scores are elsewhere in the data
 # Made by `python -m tests.palettes`: computing the palettes would take a tenth of a run's time.
@@ -55,7 +57,10 @@ def page_data(
     sectors = sorted({quote.sector for quote in quotes if quote.sector})
     sector_index = {sector: index for index, sector in enumerate(sectors)}
     currency = snapshot.currency
+    periods = filter(None, (parse_period(name) for mode, name in by_mode_and_period if mode == "change"))
+    period_data = {period.name: _period_data(snapshot, period) for period in periods}
     by_cap = tile_order(snapshot, "market-cap")
+    groups = {name: SectorsView().draw(snapshot, ranking) for name, ranking in by_mode_and_period.items()}
     caps = [snapshot.quotes[index].free_float_market_cap for index in by_cap]
     return {
         "palette": options.gradient,
@@ -64,10 +69,10 @@ def page_data(
         "palettes": json.loads(PALETTES.read_bytes())[options.up],
         "unknown": [colours.UNKNOWN, colours.UNKNOWN_INK],
         "modes": {mode.name: mode_data(mode) for mode in MODES.values()},
-        "periods": {period.name: _period_data(snapshot, period) for period in rankings.periods(snapshot)},
+        "periods": period_data,
         "readings": {
-            f"{mode} {period}": encode_ranking(snapshot, ranking, page_index, sector_index)
-            for (mode, period), ranking in by_mode_and_period.items()
+            " ".join(name): encode_ranking(ranking, groups[name], page_index, sector_index, currency)
+            for name, ranking in by_mode_and_period.items()
         },
         "sectors": sectors,
         "sector": encode(sector_index.get(quote.sector or "", len(sectors)) for quote in quotes),
@@ -164,19 +169,17 @@ def _period_data(snapshot: Snapshot, period: Period) -> dict[str, Any]:
 
 
 def encode_ranking(
-    snapshot: Snapshot,
     ranking: Ranking,
+    groups: Sequence[Group],
     page_index: Mapping[int, int],
     sector_index: Mapping[str, int],
-    changes: Sequence[float | None] | None = None,
+    currency: str | None,
 ) -> dict[str, Any]:
     """Return a ranking, encoded. Stocks and sectors are indexes in the page and in its list of sectors.
 
-    `changes` are the percent changes over the ranking's period, quote by quote; None: the source's own.
+    `groups` are the ranking's sectors.
     """
     mode = ALL_MODES[ranking.mode]
-    currency = snapshot.currency
-    groups = SectorsView().draw(snapshot, ranking, changes)
     medians = [group.median for group in groups if group.median is not None]
     return {
         "order": encode_order(page_index, ranking.order),

@@ -9,6 +9,7 @@ from heatmap.analysis import history_measures, measures, modes, rankings
 from heatmap.market import periods
 from heatmap.pictures import wording
 from heatmap.pictures.market_map import data, sparklines
+from heatmap.pictures.market_map.sectors import SectorsView
 from heatmap.system import varint
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def history_data(
     quotes = [snapshot.quotes[index] for index in page_order]
     symbols = [quote.symbol for quote in quotes]
     momentum_periods = [name for name in spans if f"momentum {name}" in by_name]
+    groups = {
+        name: SectorsView().draw(snapshot, ranking, changes.get(_breadth_period(ranking)))
+        for name, ranking in by_name.items()
+    }
     own = {"momentum": sorted(momentum_periods, key=lambda name: name != f"{periods.BAND_SESSIONS}d")}
     return {
         "as_of": snapshot.as_of.isoformat(),
@@ -77,9 +82,7 @@ def history_data(
         },
         "unavailable": {name: reason for name, reason in missing.items() if name in by_name},
         "readings": {
-            name: data.encode_ranking(
-                snapshot, ranking, page_index, sector_index, changes.get(_breadth_period(ranking))
-            )
+            name: data.encode_ranking(ranking, groups[name], page_index, sector_index, snapshot.currency)
             for name, ranking in by_name.items()
         },
         "adjusted": {
