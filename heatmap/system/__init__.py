@@ -1,1 +1,1 @@
-"""What every package may use and knows no market: files, processes, time limits, secrets, texts, HTTP."""
+"""Tools for all packages: files, processes, time limits, secrets, texts, HTTP. They know no market."""

@@ -1,4 +1,4 @@
-"""Compares this machine's clock with that of a source's server, and both with the figures' own time. Pure."""
+"""Compares this machine's clock with a server's clock, and both with the time of the figures. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOLERANCE = timedelta(minutes=2)  # a run's own length, and two clocks that are kept well
-FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's figures may run ahead of a clock that is right
+TOLERANCE = timedelta(minutes=2)  # for the length of a run, and for two clocks that are well set
+FUTURE_TOLERANCE = timedelta(minutes=5)  # how far a source's figures may be ahead of a right clock
 ONE_DAY = timedelta(days=1)
-YEARS = range(1970, 9000)  # of a clock: with a time beyond them nothing can be reckoned in every zone
+YEARS = range(1970, 9000)  # of a clock: times in these years exist in every time zone
 LONGEST_AGE_SECONDS = 24 * 3600
 
 
 def read_offset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return by how much a server's clock is ahead of `now`, which is this machine's clock at the reply.
+    """Return how far a server's clock is ahead of `now`, which is this machine's clock at the response.
 
-    None where it does not tell its time. `headers` have names in lower case. A cache that answers adds the
-    answer's Age (RFC 9111, 5.1). Some caches leave the origin's Date as it was, others set their own. So the
-    time is Date at the earliest and Date + Age at the latest; of these the one nearest to `now` counts.
+    None if the response has no time. `headers` have names in lower case. A cache adds the response's Age
+    (RFC 9111, 5.1). Some caches keep the Date of the origin, others set their own. So the server's time is
+    Date at the earliest and Date + Age at the latest. Of these times, the nearest to `now` counts.
     """
     from email.utils import parsedate_to_datetime
 
@@ -38,10 +38,10 @@ def read_offset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def correct(now: datetime, offset: timedelta | None, as_of: datetime) -> datetime:
-    """Return the time that a run goes by: `now`, or that of the source's clock, which is `offset` ahead.
+    """Return the time that a run uses: `now`, or that of the source's clock, which is `offset` ahead.
 
-    Where the two differ, the earlier one counts: so nothing is called final too early. It is refuted by
-    figures that are later still. Then the later clock counts, if it is not far from the figures.
+    If the two clocks differ, the earlier one counts, so that nothing is called final too early. But figures
+    that are later than this clock prove it wrong. Then the later clock counts, if it is near to the figures.
     """
     if offset is None or abs(offset) <= TOLERANCE:
         return now
@@ -52,10 +52,10 @@ def correct(now: datetime, offset: timedelta | None, as_of: datetime) -> datetim
 
 
 def find_difference(now: datetime, offset: timedelta | None, as_of: datetime) -> timedelta | None:
-    """Return by how much the source's clock is ahead, if that is worth telling; None where it is not.
+    """Return how far the source's clock is ahead, if this machine's clock may be wrong; None if it is not.
 
-    It is not where the figures refute the source's clock or confirm this machine's, nor where the source's
-    is off by days and no figures confirm it.
+    This machine's clock counts as right if the figures confirm it or prove the source's clock wrong, or if
+    the source's clock is off by days and no figures confirm it.
     """
     if offset is None or abs(offset) <= TOLERANCE:
         return None
@@ -68,11 +68,11 @@ def find_difference(now: datetime, offset: timedelta | None, as_of: datetime) ->
 
 
 def describe(difference: timedelta) -> str:
-    """Return a sentence on this machine's clock; `difference` is by how much the source's is ahead of it."""
+    """Return a sentence on this machine's clock; `difference`: how far the source's is ahead of it."""
     behind = "behind" if difference > timedelta(0) else "ahead of"
     return (
-        f"this machine's clock is {_in_words(abs(difference))} {behind} that of the server that gave the "
-        "figures: set it right, and let the system keep it so (NTP)"
+        f"this machine's clock is {_format_length(abs(difference))} {behind} that of the server that gave "
+        "the figures: set it right, and let the system keep it so (NTP)"
     )
 
 
@@ -80,7 +80,7 @@ def _is_near(as_of: datetime, moment: datetime) -> bool:
     return moment - ONE_DAY <= as_of <= moment + FUTURE_TOLERANCE
 
 
-def _in_words(length: timedelta) -> str:
+def _format_length(length: timedelta) -> str:
     minutes = round(length / timedelta(minutes=1))
     if minutes < 120:
         return f"{minutes} minutes"

@@ -1,4 +1,4 @@
-"""The moment a run must be over by, and what is broken off when it comes."""
+"""The deadline of a run, and what is aborted when it comes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STDERR = 2
 STACK_BYTES = 256 * 1024  # of the threads that end a process
-INTERPRETER_SECONDS = 3.0  # that the interpreter has to end the process, before C does
+INTERPRETER_SECONDS = 3.0  # the interpreter has so long to end the process; then C ends it
 
 
 class Deadline:
-    """A moment on the clock that never jumps. What waits asks it how long it may; threads may share one."""
+    """A moment on the monotonic clock. Every wait asks it for its timeout. Threads may share one."""
 
     def __init__(self, seconds: float) -> None:
-        """Begin to count: the moment is `seconds` from now."""
+        """Set the moment: `seconds` from now."""
         self.seconds = seconds
         self._until = time.monotonic() + seconds
         self._aborts: list[Callable[[], None]] = []
 
     def remaining(self) -> float:
-        """Return the seconds left, 0 when there are none."""
+        """Return the seconds left; 0: none."""
         return max(0.0, self._until - time.monotonic())
 
     def timeout(self, most: float) -> float:
-        """Return how long a wait may last: `most` seconds or what is left. Raises DeadlineError."""
+        """Return how long a wait may last: at most `most` seconds. Raises DeadlineError after the moment."""
         left = self.remaining()
         if not left:
             raise DeadlineError(f"not done within {self.seconds:.3g} seconds")
@@ -42,7 +42,7 @@ class Deadline:
     def abort_at_deadline(self, abort: Callable[[], None]) -> Iterator[None]:
         """Call `abort`, from another thread, if the moment comes while the block runs.
 
-        No timeout of a socket ends a server that says one byte a second; closing the socket does.
+        No socket timeout ends a response of one byte a second; closing the socket does.
         """
         from threading import Timer
 
@@ -57,7 +57,7 @@ class Deadline:
             timer.cancel()
 
     def expire(self) -> None:
-        """Make the moment come now, and break off all that is being waited for."""
+        """Make the moment come now, and abort everything that is waited for."""
         self._until = time.monotonic()
         for abort in tuple(self._aborts):
             abort()
@@ -65,27 +65,33 @@ class Deadline:
 
 @contextmanager
 def end_process_at_deadline(seconds: float, line: bytes, code: int) -> Iterator[None]:
-    """End this process with `code` if the block takes longer than `seconds`, and `line` on stderr.
+    """If the block takes longer than `seconds`, write `line` to stderr and end this process with `code`.
 
-    It is the last resort of a process that hangs, also for want of memory: what it needs is allocated here,
-    and nothing when the time comes. Where even the interpreter stands still, because a library holds its
-    lock, a thread of C ends the process some seconds later: with exit code 1, and a traceback on stderr.
-    Raises what comes of a shortage at the start, such as "can't start new thread".
+    It is the last resort for a process that hangs, also without memory: all that it needs is allocated at the
+    start. If a library holds the interpreter's lock, a thread of C ends the process some seconds later, with
+    exit code 1 and a traceback on stderr. Raises the errors of a shortage at the start, such as "can't start
+    new thread".
     """
     import _thread
     import faulthandler
     import select
 
     stderr = select.poll()
-    stderr.register(STDERR, select.POLLOUT)  # a pipe that nobody reads would keep us waiting
+    stderr.register(STDERR, select.POLLOUT)  # a pipe that nobody reads would block
     is_over = _thread.allocate_lock()
     is_over.acquire()
-    has_begun = _thread.allocate_lock()
-    has_begun.acquire()
-    begin, wait, can_write, write, leave = has_begun.release, is_over.acquire, stderr.poll, os.write, os._exit
+    start_lock = _thread.allocate_lock()
+    start_lock.acquire()
+    start, wait, can_write, write, leave = (
+        start_lock.release,
+        is_over.acquire,
+        stderr.poll,
+        os.write,
+        os._exit,
+    )
 
     def end() -> None:
-        begin()
+        start()
         if wait(True, seconds):
             return
         try:
@@ -94,15 +100,15 @@ def end_process_at_deadline(seconds: float, line: bytes, code: int) -> Iterator[
         finally:
             leave(code)
 
-    former = _thread.stack_size(STACK_BYTES)  # the usual eight megabytes each may be what is lacking
+    former = _thread.stack_size(STACK_BYTES)  # there may be no memory for the usual eight megabytes
     try:
-        # Not threading's Thread: it waits until the new thread has begun, which without memory it never does.
+        # Not threading.Thread: it waits for the start of the new thread, which never comes without memory.
         _thread.start_new_thread(end, ())
         faulthandler.dump_traceback_later(seconds + INTERPRETER_SECONDS, exit=True, file=STDERR)
     finally:
         _thread.stack_size(former)
     try:
-        if not has_begun.acquire(timeout=INTERPRETER_SECONDS):
+        if not start_lock.acquire(timeout=INTERPRETER_SECONDS):
             raise MemoryError
         yield
     finally:

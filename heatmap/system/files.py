@@ -1,7 +1,7 @@
-"""Reads files of this machine: ordinary ones alone, without waiting, and within a limit. Writes them whole.
+"""Reads regular files, without waiting and within a limit. Writes files whole.
 
-A pipe that nobody writes to would keep a run waiting before its deadline counts, and a device may do anything
-when it is opened. Each fault is an OSError whose `strerror` says what is wrong, as the system's own do.
+A pipe without a writer would block a run before its deadline starts. Opening a device may have any effect.
+Each error is an OSError whose `strerror` says what is wrong, like the errors of the system.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ KINDS = {
     stat.S_IFDIR: "a folder",
 }
 
-# What file systems answer that lack what they are asked for.
+# The errors of file systems that do not support an operation.
 UNSUPPORTED = (errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open an ordinary file for reading. Raises OSError, IsADirectoryError for a folder."""
-    _refuse_irregular(os.stat(path), path)  # first, for to open a device may have consequences
+    """Open a regular file for reading. Raises OSError; for a folder: IsADirectoryError."""
+    _refuse_irregular(os.stat(path), path)  # before it is opened: opening a device may have an effect
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _refuse_irregular(os.fstat(descriptor), path)  # it may be another one by now
@@ -42,7 +42,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read(path: str | os.PathLike[str], most_bytes: int) -> bytes:
-    """Return what an ordinary file holds. Raises OSError, with errno EFBIG for more than `most_bytes`."""
+    """Return the content of a regular file. Raises OSError, with errno EFBIG for more than `most_bytes`."""
     with open_regular(path) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
@@ -51,21 +51,21 @@ def read(path: str | os.PathLike[str], most_bytes: int) -> bytes:
 
 
 def read_text(path: str | os.PathLike[str], most_bytes: int) -> str:
-    """Return a text in UTF-8, each line end as one newline. Raises OSError and UnicodeDecodeError."""
+    """Return the text of a file in UTF-8, with newlines as line ends. Raises OSError, UnicodeDecodeError."""
     return read(path, most_bytes).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def set_mode(target: int | str | os.PathLike[str], mode: int) -> None:
-    """Set who may read a file or a folder, where its file system has such modes. Raises OSError."""
+    """Set the mode of a file or folder, if its file system has modes. Raises OSError."""
     try:
         os.chmod(target, mode)
-    except OSError as error:  # exFAT and CIFS have one mode for all their files
+    except OSError as error:  # exFAT and CIFS have one mode for all files
         if error.errno not in UNSUPPORTED:
             raise
 
 
 def sync(descriptor: int) -> None:
-    """Bring a file to its disk, where its file system does that when asked. Raises OSError."""
+    """Write a file's content to the disk, if its file system supports that. Raises OSError."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -74,12 +74,12 @@ def sync(descriptor: int) -> None:
 
 
 def describe_kind(mode: int) -> str | None:
-    """Return what the thing of a `st_mode` is; None for an ordinary file."""
+    """Return the kind that a `st_mode` stands for, such as "a pipe"; None: a regular file."""
     return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no ordinary file")
 
 
 def is_printable(path: str | os.PathLike[str]) -> bool:
-    """Whether a path has no control characters. Bytes that are not UTF-8 may be in the name of any folder."""
+    """Whether a path has no control characters. Bytes that are not UTF-8 are allowed."""
     return os.fsencode(path).decode("utf-8", "ignore").isprintable()
 
 

@@ -1,9 +1,10 @@
-"""The most that is accepted of each thing that is read, in one place, each with its reason.
+"""The limits of everything that is read, each with its reason.
 
-Bytes alone are no bound: 4 MiB of short rows are 95,000 quotes, which take 400 MB. So rows, columns, periods
-and sectors are bounded too. Together the limits keep a run below 100 MB for each market, whatever its source
-answers (tests/system/test_limits.py). What holds more is refused, never cut, as half of a list looks whole.
-Only the first run of a session takes more, where the history has a year of more than 500 instruments.
+A limit of bytes is not enough: 4 MiB of short rows are 95,000 quotes, which take 400 MB. So rows, columns,
+periods and sectors are limited too. Together the limits keep a run below 100 MB for each market, whatever its
+source sends (tests/system/test_limits.py). Content above a limit is refused, never cut: half of a list looks
+like a whole one. Only the first run of a session takes more, if the history has a year of more than 500
+instruments.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ SYMBOL_CHANGES_BYTES = 2 * MIB  # the list of 2026 has 82 KB
 SYMBOL_CHANGES = 20_000  # about 1,500 in 2026
 HOLIDAYS = 100  # of one segment; no year has as many
 
-# What the history gives back.
+# What is read from the history.
 TICK_BYTES = 4 * MIB  # of one tick, unpacked: 2,500 quotes take 0.2 MB
-PENDING_ACTIONS = 500  # that wait for the user's word; a year of the whole exchange has about 200
+PENDING_ACTIONS = 500  # that wait for the user's decision; a year of the whole exchange has about 200
 
 # Files of this machine.
 CONFIGURATION_BYTES = 256 * KIB  # TOML costs a kilobyte of memory for a few bytes, and more than linear time
@@ -43,4 +44,4 @@ LIST_BYTES = 1 * MIB  # a holiday list, as the exchange has it; 10 KB in 2026
 DOCUMENT_BYTES = 8 * MIB  # of the state directory; with 2,500 instruments and ten alerts 4 MB at most
 CACHE_BYTES = 16 * MIB  # a digest of 2,500 instruments has 4 MB
 PAGE_BYTES = 16 * MIB  # no page of this program is as large
-PACKAGED_BYTES = 16 * MIB  # what came with the program
+PACKAGED_BYTES = 16 * MIB  # a file that comes with the program

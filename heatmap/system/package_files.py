@@ -1,4 +1,4 @@
-"""Where the files that come with this package lie."""
+"""The paths of the files that come with this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures, words and times from outside, made safe: each comes back clean, or as None."""
+"""Parses numbers, texts and times from outside. Each function returns a safe value, or None."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import date, datetime
 from math import isfinite
 
 LARGEST = 1e18  # above any price, volume or market value in any currency
-SMALLEST = 1e-12  # below any figure but 0: a difference of two such could not be reckoned with
+SMALLEST = 1e-12  # smaller numbers count as 0: differences of two of them would be meaningless
 LONGEST_NUMBER = 40  # characters
 LONGEST_NAME = 120  # characters
 LOWEST_PERCENT = -100.0  # a price cannot fall below nothing
 HIGHEST_PERCENT = 100_000.0
 
-# Spreadsheets run a cell that begins with one of these signs; those of Japanese and Chinese offices take the
-# wide and the small forms for the same. White space and what shows nothing may stand before it.
+# Spreadsheets execute a cell that begins with one of these signs. Japanese and Chinese versions accept the
+# wide and small forms, too. White space and invisible characters may stand before it.
 FORMULA_SIGNS = "=+@\N{MINUS SIGN}\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b-"
 _INVISIBLE = r"\s\x00-\x1f\xad\u200b-\u200f\u2060-\u2064\ufeff"
-# Where the list separator is a semicolon, a text that holds one becomes two cells.
+# If the list separator is a semicolon, a text with a semicolon becomes two cells.
 _FORMULA_START = re.compile(
     rf"^(?=[{_INVISIBLE}]*[{FORMULA_SIGNS}]|[\t\r\n])|[;,\t][{_INVISIBLE}]*(?=[{FORMULA_SIGNS}])"
 )
@@ -61,20 +61,20 @@ def count(value: object) -> float | None:
 
 
 def percent(value: object) -> float | None:
-    """Return a percent change that can be (1.5 means +1.5 %); None for anything else."""
+    """Return a percent change in its possible range (1.5 means +1.5 %); None for anything else."""
     result = number(value)
     if result is None or not LOWEST_PERCENT <= result <= HIGHEST_PERCENT:
         return None
-    return result + 0.0  # -0.0 becomes 0.0, which no page should call a loss
+    return result + 0.0  # -0.0 becomes 0.0: it is no loss
 
 
 def clean_text(value: object, longest: int = LONGEST_NAME) -> str | None:
-    """Return text on one line without control, formatting and unpaired characters; None for nothing."""
+    """Return a text on one line, without control, format and surrogate characters; None if it is empty."""
     if not isinstance(value, str):
         return None
-    if value.isascii() and value.isprintable():  # as nearly every name is
+    if value.isascii() and value.isprintable():  # as nearly all names are
         return " ".join(value[: 2 * longest].split())[:longest].rstrip() or None
-    # Twice what may stay is read: enough for white space, and no more work than that for a hostile text.
+    # Twice the allowed length is read: enough for extra white space, and little work for a hostile text.
     visible = (" " if c.isspace() else c for c in value[: 2 * longest])
     text = "".join(c for c in visible if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return " ".join(text.split())[:longest].rstrip() or None
@@ -83,15 +83,15 @@ def clean_text(value: object, longest: int = LONGEST_NAME) -> str | None:
 def currency_code(value: object) -> str | None:
     """Return a currency's code, three capital letters (ISO 4217); None for anything else.
 
-    The page's script hands it to `Intl`, which raises for a text of any other form.
+    The page's script passes it to `Intl`, which raises an error for a text of any other form.
     """
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 
 
 def spreadsheet_cell(value: object) -> object:
-    """Return a value for a CSV file: text gets an apostrophe where a spreadsheet would see a formula begin.
+    """Return a value for a CSV file: a text gets an apostrophe if a spreadsheet would take it for a formula.
 
-    Numbers stay as they are, for a negative one begins with a minus.
+    Numbers stay as they are: negative ones begin with a minus.
     """
     return _FORMULA_START.sub(r"\g<0>'", value) if isinstance(value, str) else value
 

@@ -24,5 +24,5 @@ WORDS = {
     ALERTS: "the alerts",
     STATUS: "status.json",
 }
-OF_TARGETS = (ARCHIVE, EARLIER, LIST, LINK, FEED)  # of which each target gets what it lacks
-OF_FINAL = (BARS, ARCHIVE, FEED, ALERTS)  # those of which each final has one
+OF_TARGETS = (ARCHIVE, EARLIER, LIST, LINK, FEED)  # published to each target that does not have them
+OF_FINAL = (BARS, ARCHIVE, FEED, ALERTS)  # each final has one of each

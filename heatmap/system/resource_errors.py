@@ -1,4 +1,4 @@
-"""Errors that come of a machine with nothing more to give: recognised, and told in one sentence each."""
+"""Recognises errors from a shortage of memory, disk, files or processes, and gives each a sentence."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ BY_NUMBER = {
     errno.ENOMEM: SENTENCE,
     errno.EMFILE: FILES,
     errno.ENFILE: FILES,
-    errno.EAGAIN: PROCESSES,  # of fork; waits for servers handle their own
+    errno.EAGAIN: PROCESSES,  # from fork; connections handle theirs themselves
 }
-# What the interpreter, the system's loader and libraries say where they say it in words alone.
-BY_WORDS = {
-    "can't start new thread": SENTENCE,  # the system refuses one for want of memory and of numbers alike
+# Messages of the interpreter, the system's loader and libraries, in errors without a number.
+BY_TEXT = {
+    "can't start new thread": SENTENCE,  # the reason may be memory or the number of threads
     "can't allocate lock": SENTENCE,
     "cannot allocate memory": SENTENCE,
     "out of memory": SENTENCE,
     "insufficient memory": SENTENCE,
     "failed to map segment": SENTENCE,
     "can't load unicodedata": SENTENCE,
-    "without exception set": SENTENCE,  # a SystemError: C code that had no memory for its exception
+    "without exception set": SENTENCE,  # a SystemError: C code had no memory for its exception
     "without setting an exception": SENTENCE,
     "codec configuration error": SENTENCE,  # Pillow's encoder without memory
     "too many open files": FILES,
     "cannot open shared object file: error 24": FILES,
 }
-HEADROOM_BYTES = 16 * MIB  # within which of its limit a process may have been refused memory
+HEADROOM_BYTES = 16 * MIB  # a process this near to its limit may have been refused memory
 
-is_met = False  # whether this process has met a shortage
+is_met = False  # whether this process has had a shortage
 
 
 def as_known_error(error: BaseException) -> BaseException:
-    """Return a ShortageError in place of an error that comes of one, and any other error as it is."""
+    """Return a ShortageError for an error that comes from a shortage, and any other error as it is."""
     global is_met  # noqa: PLW0603 -- how the process ends depends on it
-    sentence = _sentence(error)
+    sentence = _describe(error)
     if sentence is None:
         return error
     is_met = True
@@ -65,41 +65,41 @@ def as_known_error(error: BaseException) -> BaseException:
 
 
 def refuse(error: OSError) -> None:
-    """Raise ShortageError where an error comes of a shortage, and so not of what was asked for."""
-    known = as_known_error(error)
-    if known is not error:
-        raise known from error
+    """Raise ShortageError if an error comes from a shortage."""
+    known_error = as_known_error(error)
+    if known_error is not error:
+        raise known_error from error
 
 
 @contextmanager
 def translating_resource_errors() -> Iterator[None]:
-    """Turn what comes of a shortage within the block into ShortageError."""
+    """Turn errors in the block that come from a shortage into ShortageError."""
     try:
         yield
     except Exception as error:
-        known = as_known_error(error)
-        if known is error:
+        known_error = as_known_error(error)
+        if known_error is error:
             raise
-        raise known from None  # the frames it comes from hold what the memory went into
+        raise known_error from None  # the frames of the cause hold the memory
 
 
-def _sentence(error: BaseException) -> str | None:
-    """Return what to tell of an error that comes of a shortage; None for any other."""
+def _describe(error: BaseException) -> str | None:
+    """Return the sentence for an error that comes from a shortage; None for any other error."""
     if isinstance(error, MemoryError):
         return SENTENCE
     if isinstance(error, HeatmapError) or not isinstance(error, Exception):
         return None
     if isinstance(error, OSError) and error.errno in BY_NUMBER:
         return BY_NUMBER[error.errno]
-    said = str(error).lower()
-    found = next((sentence for words, sentence in BY_WORDS.items() if words in said), None)
-    if found is None and not isinstance(error, OSError) and _is_at_limit():
-        return SENTENCE  # libraries that are refused memory fail in many other ways
-    return found
+    text = str(error).lower()
+    sentence = next((sentence for part, sentence in BY_TEXT.items() if part in text), None)
+    if sentence is None and not isinstance(error, OSError) and _is_at_limit():
+        return SENTENCE  # without memory, libraries fail in many other ways
+    return sentence
 
 
 def _is_at_limit() -> bool:
-    """Whether this process has had nearly all the memory that `ulimit -v` leaves it. Linux alone tells."""
+    """Whether this process has used nearly all memory that `ulimit -v` allows. False except on Linux."""
     try:
         import resource
 

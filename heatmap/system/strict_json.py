@@ -13,9 +13,9 @@ VALUE_SIGNS = (b",", b"[", b"{")  # at least one of them for each value
 
 
 def decode(body: bytes) -> object:
-    """Return what a JSON text holds, read strictly: UTF-8, finite numbers, each key once, no more than fits.
+    """Return the value of a JSON text in UTF-8, with finite numbers, and each key once.
 
-    Raises SourceReshaped.
+    Raises SourceReshaped, also for more than `limits.JSON_VALUES` values.
     """
     if sum(map(body.count, VALUE_SIGNS)) > limits.JSON_VALUES:
         raise SourceReshaped(f"holds more than {limits.JSON_VALUES:,} values: that is no list of quotes")
@@ -23,7 +23,7 @@ def decode(body: bytes) -> object:
         document = json.loads(
             body.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite, object_pairs_hook=_object
         )
-        if b"\\ud" in body.lower():  # an escape that may be half a character, which nothing can write
+        if b"\\ud" in body.lower():  # an escape that may be half a character, which cannot be encoded
             for piece in json.JSONEncoder(ensure_ascii=False).iterencode(document):
                 piece.encode()
     except RecursionError:
@@ -42,14 +42,14 @@ def decode(body: bytes) -> object:
 
 
 class _NotStrictError(ValueError):
-    """A number that JSON does not have, or that is none; two values of one name."""
+    """A constant that JSON does not have, an infinite number, or two values with the same key."""
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise _NotStrictError("two values under one name")
-    return found
+    return values
 
 
 def _not_json(constant: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Says which of the known names was probably meant by an unknown one."""
+"""Suggests the name that an unknown name probably stands for."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def suggestion(name: object, known: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
-    """Return, as the end of a sentence, which key was probably meant, or which there are.
+def suggestion(name: object, names: Sequence[str] | Mapping[str, object], cutoff: float = 0.5) -> str:
+    """Return the end of a sentence: the name that was probably meant, or all possible names.
 
-    `cutoff` is how much the two must be alike, from 0 to 1.
+    `cutoff` is the least likeness of the two names, from 0 to 1.
     """
     from difflib import get_close_matches
 
     text = str(name)
-    near = get_close_matches(text, known, n=1, cutoff=cutoff) or get_close_matches(
-        text.lower(), known, 1, cutoff
+    matches = get_close_matches(text, names, n=1, cutoff=cutoff) or get_close_matches(
+        text.lower(), names, 1, cutoff
     )
-    begun = [each for each in known if text and each.startswith(text.lower())]
-    if not near and len(begun) == 1:
-        near = begun
-    return f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
+    completions = [each for each in names if text and each.startswith(text.lower())]
+    if not matches and len(completions) == 1:
+        matches = completions
+    return f": did you mean {matches[0]!r}?" if matches else f" (known: {', '.join(names)})"
 
 
 def abbreviated(value: object) -> str:
-    """Return a value for a message, cut short where it is long."""
+    """Return a value for a message, of at most 40 characters."""
     return shorten(repr(value), 40)

@@ -1,4 +1,4 @@
-"""Temporary folders and files of this program, and the removal of those that killed runs left behind."""
+"""Makes temporary folders and files, and removes those that killed runs left behind."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUFFIX = ".tmp"
-FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 -- where none is named
+FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 -- if no variable names one
 STALE_SECONDS = 3600
-FORMER_STALE_SECONDS = 24 * 3600  # by the clock of the file system, for the names do not tell a time
+FORMER_STALE_SECONDS = 24 * 3600  # by the clock of the file system: the names have no time
 
 _NAME = re.compile(r"heatmap-([0-9a-f]{8})-[a-z0-9_]{8}\.tmp")
-# Versions before 0.3 made folders of such names, with nothing but these files in them.
+# The names of folders from versions before 0.3, and the only files in them.
 _FORMER_NAME = re.compile(r"heatmap-[a-z0-9_]{8}")
 _FORMER_FILES = {"index", "index.lock", "known_hosts", "known_hosts.old"}
 
@@ -49,28 +49,28 @@ def make_file() -> IO[bytes]:
 
 
 def make_unnamed_file() -> IO[bytes]:
-    """Return a new file without a name: nothing is left of it however this process ends. Raises OSError."""
+    """Return a new file without a name: it vanishes however this process ends. Raises OSError."""
     return TemporaryFile(dir=find_folder(), buffering=0)
 
 
 def find_folder() -> str:
     """Return the folder for temporary files, the one that Python's `tempfile` would choose.
 
-    `tempfile` tries a folder by a file of its own, which stays if the process is killed meanwhile. Raises
+    `tempfile` writes a test file into it, which stays if the process is killed at that moment. Raises
     FileNotFoundError.
     """
-    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
-    for folder in (*filter(None, named), *FOLDERS, os.curdir):
+    folders = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for folder in (*filter(None, folders), *FOLDERS, os.curdir):
         if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
             return os.path.abspath(folder)
     raise FileNotFoundError(ENOENT, "there is no folder for temporary files")
 
 
 def remove_stale(now: float) -> None:
-    """Remove what killed runs left behind, `now` in seconds since 1970. What cannot be removed stays.
+    """Remove the folders and files that killed runs left behind. `now` is in seconds since 1970.
 
-    That is: what has a name that this program gives, belongs to this user, was made an hour ago or earlier,
-    and is not in use. No symbolic link is followed.
+    They have a name that this program gives, belong to this user, were made an hour ago or earlier, and are
+    not in use. Symbolic links are not followed. Files that cannot be removed stay.
     """
     with suppress(OSError), os.scandir(find_folder()) as entries:
         for entry in entries:
@@ -80,23 +80,23 @@ def remove_stale(now: float) -> None:
 
 
 def _remove_if_stale(entry: os.DirEntry[str], now: float) -> None:
-    found = entry.stat(follow_symlinks=False)
+    status = entry.stat(follow_symlinks=False)
     name = _NAME.fullmatch(entry.name)
-    if found.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         return
     if name and now - int(name[1], 16) > STALE_SECONDS and not _is_used(entry.path):
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             from shutil import rmtree
 
             rmtree(entry.path)
-        elif stat.S_ISREG(found.st_mode):
+        elif stat.S_ISREG(status.st_mode):
             os.unlink(entry.path)
-    elif _FORMER_NAME.fullmatch(entry.name) and now - found.st_mtime > FORMER_STALE_SECONDS:
-        _remove_former(entry.path, found)
+    elif _FORMER_NAME.fullmatch(entry.name) and now - status.st_mtime > FORMER_STALE_SECONDS:
+        _remove_former(entry.path, status)
 
 
-def _remove_former(path: str, found: os.stat_result) -> None:
-    if stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700:
+def _remove_former(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == 0o700:
         names = os.listdir(path)
         if _FORMER_FILES.issuperset(names):
             for name in names:
@@ -109,7 +109,7 @@ def _prefix() -> str:
 
 
 def _mark_used(descriptor: int) -> None:
-    """Lock it until it is closed, at the latest when the process ends, where the file system can do so."""
+    """Lock a file or folder until it is closed, if its file system has locks."""
     from fcntl import LOCK_EX, LOCK_NB, flock
 
     with suppress(OSError):
@@ -117,7 +117,7 @@ def _mark_used(descriptor: int) -> None:
 
 
 def _is_used(path: str) -> bool:
-    """Whether the process that made a folder or file still has it open. Raises OSError."""
+    """Whether the process that made a folder or file still holds it open. Raises OSError."""
     from fcntl import LOCK_EX, LOCK_NB, flock
 
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

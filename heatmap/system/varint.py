@@ -1,6 +1,6 @@
 """Whole numbers as short text: base64 VLQ, much as in source maps, five bits a digit, lowest first.
 
-Prices become whole numbers as units of their last decimal.
+Prices are encoded as whole numbers, in units of their last decimal.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # where no price is below 1; where one is
+PRICE_DECIMALS, SMALL_PRICE_DECIMALS = 2, 8  # if no price is below 1; if one is
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # base64
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 
 def _long(number: int) -> str:
     """Return a number of 32 or more."""
-    rest = number >> 5
-    return _DIGITS[number & 31 | 32] + (_DIGITS[rest] if rest < 32 else _long(rest))
+    high = number >> 5
+    return _DIGITS[number & 31 | 32] + (_DIGITS[high] if high < 32 else _long(high))
 
 
 _SHORT = tuple(_DIGITS[number] if number < 32 else _long(number) for number in range(1024))
@@ -31,7 +31,7 @@ def encode(numbers: Iterable[int]) -> str:
 
 
 def decode(text: str) -> list[int]:
-    """Return the numbers again."""
+    """Return the numbers that `encode` got."""
     numbers: list[int] = []
     number = shift = 0
     for letter in text:
@@ -50,15 +50,15 @@ def zigzag(number: int) -> int:
 
 
 def signed(number: int) -> int:
-    """Return the number that `zigzag` made this of."""
+    """Return the number that `zigzag` got."""
     return -(number + 1) // 2 if number % 2 else number // 2
 
 
 def falling(numbers: Sequence[int]) -> str:
-    """Return a falling sequence, packed: the first number, signed, then by how much each is less."""
+    """Return a falling sequence as text: the first number, with its sign, then each decrease."""
     return encode([zigzag(numbers[0]), *map(sub, numbers, numbers[1:])] if numbers else [])
 
 
 def price_decimals(lowest: float) -> int:
-    """Return how many decimals prices are packed with, of which this is the lowest."""
+    """Return the number of decimals of encoded prices; `lowest` is the lowest of them."""
     return PRICE_DECIMALS if lowest >= 1 else SMALL_PRICE_DECIMALS

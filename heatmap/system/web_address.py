@@ -1,4 +1,4 @@
-"""What an address must be before it is used or published: its host can be one, its port too."""
+"""Checks addresses before they are used or published: their scheme, host and port."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _NOT_IN_ADDRESS = re.compile(r"[\s\\]")  # a browser reads a backslash as a slas
 def is_web_address(
     url: str, *, schemes: tuple[str, ...] = WEB, may_login: bool = False, may_query: bool = True
 ) -> bool:
-    """Whether `url` has one of the schemes, a host that can be, a port of 1 to 65535 or none.
+    """Whether `url` has one of the schemes, a valid host, and a port of 1 to 65535 or none.
 
-    A user and a password are accepted with `may_login`, ? and # with `may_query`.
+    A user and a password are allowed with `may_login`; ? and # with `may_query`.
     """
     from urllib.parse import urlsplit
 
@@ -47,26 +47,26 @@ def is_protected(scheme: str, host: str | None) -> bool:
 
 
 def is_place(netloc: str) -> bool:
-    """Whether `user@host:port`, of which user and port may be missing, has a host and a port that can be."""
-    found = _PLACE.fullmatch(netloc)
-    if found is None or (found["port"] and not 1 <= int(found["port"]) <= MOST_PORT):
+    """Whether `user@host:port` has a valid host and port. User and port may be missing."""
+    match = _PLACE.fullmatch(netloc)
+    if match is None or (match["port"] and not 1 <= int(match["port"]) <= MOST_PORT):
         return False
-    return _is_ip(found["ip"], 6) if found["ip"] else _is_name(found["name"])
+    return _is_ip(match["ip"], 6) if match["ip"] else _is_name(match["name"])
 
 
 def _is_name(name: str) -> bool:
     if _NOT_IN_HOST.search(name) or not name.isprintable():
         return False
     try:
-        written = name if name.isascii() else name.encode("idna").decode("ascii")
+        ascii_name = name if name.isascii() else name.encode("idna").decode("ascii")
     except UnicodeError:
         return False
-    labels = written.removesuffix(".").split(".")
-    return len(written) <= LONGEST_HOST and all(1 <= len(label) <= LONGEST_LABEL for label in labels)
+    labels = ascii_name.removesuffix(".").split(".")
+    return len(ascii_name) <= LONGEST_HOST and all(1 <= len(label) <= LONGEST_LABEL for label in labels)
 
 
 def _is_wrong_number(host: str) -> bool:
-    """Whether a browser would take a host for a number, and refuse it: its last part is one."""
+    """Whether a browser would read a host as a number, because its last part is one, and refuse it."""
     last = host.removesuffix(".").rpartition(".")[2]
     return last.isascii() and last.isdigit() and not _is_ip(host, 4)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class WebFile:
     """One file to be published, by its path relative to the target's folder ("nse-fno/index.html").
 
-    `part` is the part that it belongs to (see `parts`), "" for the page and the files that it shows. A file
-    of a part may fail without failing the target; then the rest of that market's part is left out, too.
-    `needs` is a part of the same market that the file links to: it is not put where that part failed.
+    `part` is its part (see `parts`); "": the page and the files that it shows. If a file of a part fails, the
+    target does not fail; then the other files of that market's part are left out, too. `needs` is a part of
+    the same market that the file links to. The file is not published if that part failed.
     """
 
     path: str
@@ -21,5 +21,5 @@ class WebFile:
 
     @property
     def market(self) -> str:
-        """The market whose folder the file goes into; "" for the page above all markets."""
+        """The market whose folder has the file; "": the page above all markets."""
         return self.path.rpartition("/")[0].partition("/")[0]

@@ -83,7 +83,7 @@ def web_answer(body: bytes) -> object:
     jar.take(URL, reply.cookies)
     assert len(jar) <= cookies.MOST_COOKIES
     wish = responses.retry_after_seconds(headers)
-    assert wish is None or 0 <= wish <= responses.LONGEST_WISH_SECONDS
+    assert wish is None or 0 <= wish <= responses.LONGEST_RETRY_AFTER_SECONDS
     offset = clocks.read_offset(headers, NOW)
     for as_of in (NOW, NOW + timedelta(hours=1)):
         clocks.find_difference(NOW, offset, as_of)

@@ -51,7 +51,7 @@ def kept_documents(body: bytes) -> object:
     found: list[object] = []
     warnings: list[str] = []
     for name, version, made in (
-        ("last.json", last_good.VERSION, last_good._made),
+        ("last.json", last_good.VERSION, last_good._parse),
         ("alerts.json", memory.VERSION, memory._from_document),
         ("archive.json", record.VERSION, record._record),
     ):

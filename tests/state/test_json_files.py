@@ -204,7 +204,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "state.json": read_state,
     "alerts.json": lambda folder: alerts.load(folder, print),
     "archive-nse-fno.json": lambda folder: record.load(folder, "nse-fno", print),
-    "last.json": lambda folder: json_files.load(folder / "last.json", 1, last_good._made, print),
+    "last.json": lambda folder: json_files.load(folder / "last.json", 1, last_good._parse, print),
 }
 
 

@@ -81,17 +81,17 @@ class Site:
             if not self._may_visit_again or not (self._has_saved_cookies or error.status in REFUSALS):
                 raise
         self._may_visit_again = self._has_saved_cookies = False
-        self._client.cookies.forget()
+        self._client.cookies.clear()
         self._visit_page()
         return self._fetch(url, read)
 
     def save_cookies(self) -> None:
         """Save the cookies after a successful fetch."""
-        self._client.cookies.keep()
+        self._client.cookies.save()
 
     def forget_cookies(self) -> None:
         """Delete the cookies after a failed fetch."""
-        self._client.cookies.forget()
+        self._client.cookies.clear()
 
     @property
     def clock_offset(self) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""HTTP GETs that end: in time, in bytes, in redirects and in repeats."""
+"""HTTP GETs with limits: of time, bytes, redirects and retries."""
 
 from __future__ import annotations
 

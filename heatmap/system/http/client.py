@@ -1,4 +1,4 @@
-"""Asks one site: politely, in the time there is, within the site, and again where that may help."""
+"""A client for one site: it keeps to a rate and a time limit, stays on the site, and retries."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Protocol, Self
 
-    class Carrier(Protocol):
-        """A library that carries a request and its reply."""
+    class Transport(Protocol):
+        """A library that sends a request and receives its response."""
 
-        def ask(
+        def send(
             self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
         ) -> RawResponse:
-            """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+            """Return the response. Raises DeadlineError, and SourceError whose message lacks its subject."""
 
-        def give_up(self) -> None:
-            """End what another thread still waits for."""
+        def abort(self) -> None:
+            """End the request for which another thread still waits."""
 
         def close(self) -> None:
-            """Close what is open."""
+            """Close all connections."""
 
 
 MAX_REDIRECTS = 4
 RETRIES = 2  # for a whole fetch
-LOOKUP_SECONDS = 10.0  # the longest that a name server is waited for
+LOOKUP_SECONDS = 10.0  # the longest wait for a name server
 BACKOFF_SECONDS = (
     0.5  # before the first repeat; twice as long before the second; by chance half as much or more
 )
-LONGEST_WAIT_SECONDS = 10.0  # that a server can ask for and get within one fetch
+LONGEST_WAIT_SECONDS = 10.0  # the longest Retry-After that one fetch waits for
 
 
 class FetchBudget(Deadline):
-    """What a whole fetch may spend: its time, and how often it may ask again."""
+    """The limits of a whole fetch: its time, and its number of retries."""
 
     def __init__(self, seconds: float, retries: int = RETRIES) -> None:
-        """Begin to count."""
+        """Start the clock."""
         super().__init__(seconds)
         self.retries = retries
 
 
 class Client:
-    """A context manager. `cookies` is the file that keeps them between runs; None: none are kept.
+    """A context manager. `cookies` is the file that keeps cookies between runs; None: none are kept.
 
-    `headers` go with every request; with `impersonate`, the name of a browser, they are that browser's
-    own instead. `proxy` is an address with its login; without one, the environment's HTTPS_PROXY and
-    NO_PROXY hold.
+    `headers` are sent with every request. If `impersonate` is the name of a browser, that browser's headers
+    are sent instead. `proxy` is an address with its login; None: HTTPS_PROXY and NO_PROXY of the environment
+    hold.
     """
 
     def __init__(
@@ -85,25 +85,25 @@ class Client:
         self._proxy = proxy
         self._browser = impersonate
         self._limits = limits or Limits()
-        self._carrier: Carrier | None = None
-        self._found: set[str] = set()  # hosts whose names were looked up
-        # By how much the server's clock is ahead of this machine's; None: no answer told its time. Of several
-        # answers that tell it, the one that differs least counts: a cache may have kept the others.
+        self._transport: Transport | None = None
+        self._resolved_hosts: set[str] = set()
+        # How far the server's clock is ahead of this machine's; None: unknown. Of several responses,
+        # the one with the least difference counts: others may come from a cache.
         self.clock_offset: timedelta | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._carrier is not None:
-            self._carrier.close()
+        if self._transport is not None:
+            self._transport.close()
 
     def get(
         self, url: str, budget: FetchBudget, *, share: float = 1.0, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Return the answer, whose status was 200; every message begins with the address as `shown`.
+        """Return a response of status 200. Every message begins with the address from `redacted_url`.
 
-        `share` is how much of the budget's time this may take. Raises SourceBlocked (401, 403, 421, a
+        `share` is the part of the budget's time that this may take. Raises SourceBlocked (401, 403, 421, a
         hang, a redirect elsewhere), SourceOverloaded (429, 5xx), SourceRenamed (404, 410), SourceUntrusted
         (certificate, the proxy's login), SourceNonsense (other refusals, too large), SourceImpossible (a
         package is missing) and SourceError (network, a short body).
@@ -126,33 +126,33 @@ class Client:
             time.sleep(wait)
 
     def _follow(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> Response:
-        """Ask, and follow redirects within the site; messages lack their subject."""
+        """Return the response after redirects within the site. Messages of errors lack their subject."""
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._ask(url, deadline, headers)
-            self._note_clock(reply)
-            self.cookies.take(url, reply.cookies)
-            target = responses.find_redirect(url, reply)
+            response = self._request(url, deadline, headers)
+            self._record_clock(response)
+            self.cookies.take(url, response.cookies)
+            target = responses.find_redirect(url, response)
             if target is None:
-                responses.raise_for_status(reply)
-                kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-                return Response(reply.body, kind, url)
+                responses.raise_for_status(response)
+                content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+                return Response(response.body, content_type, url)
             url = target
         raise SourceBlocked(
             f"redirects more than {MAX_REDIRECTS} times, in a circle: "
             "it may not let this address in; look at it in a browser"
         )
 
-    def _note_clock(self, reply: RawResponse) -> None:
-        offset = clocks.read_offset(reply.headers, datetime.now(UTC))
+    def _record_clock(self, response: RawResponse) -> None:
+        offset = clocks.read_offset(response.headers, datetime.now(UTC))
         if offset is not None and (self.clock_offset is None or abs(offset) < abs(self.clock_offset)):
             self.clock_offset = offset
 
-    def _ask(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> RawResponse:
+    def _request(self, url: str, deadline: Deadline, headers: Mapping[str, str]) -> RawResponse:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
-            raise errors.no_address() from error
+            raise errors.invalid_address() from error
         proxy = self._proxy or _environment_proxy(parts.scheme, host)
         if not proxy:
             self._look_up(host, deadline)
@@ -161,22 +161,22 @@ class Client:
             raise DeadlineError("its turn comes too late")
         time.sleep(pause)
         cookie = self.cookies.header(url)
-        sent = {**headers, "Cookie": cookie} if cookie else headers
-        carrier = self._carrier = self._carrier or self._new_carrier()
+        all_headers = {**headers, "Cookie": cookie} if cookie else headers
+        transport = self._transport = self._transport or self._make_transport()
         try:
             return run_with_timeout(
-                deadline.remaining(), lambda: carrier.ask(url, sent, proxy, self._limits, deadline)
+                deadline.remaining(), lambda: transport.send(url, all_headers, proxy, self._limits, deadline)
             )
         except DeadlineError:
-            self._carrier = None  # a thread left behind may still use it
-            carrier.give_up()
+            self._transport = None  # a thread left behind may still use it
+            transport.abort()
             raise
 
     def _look_up(self, host: str, deadline: Deadline) -> None:
-        """See that a name is known: no timeout of a socket bounds that, and its silence is not the site's."""
+        """Look a name up within its own limit: no socket timeout bounds it. Raises SourceError."""
         import socket
 
-        if host in self._found:
+        if host in self._resolved_hosts:
             return
         try:
             run_with_timeout(
@@ -190,14 +190,14 @@ class Client:
             message = "cannot be reached, for its name is not known: check the network and the address"
             raise SourceError(message) from error
         except UnicodeError as error:
-            raise errors.no_address() from error
-        self._found.add(host)
+            raise errors.invalid_address() from error
+        self._resolved_hosts.add(host)
 
-    def _new_carrier(self) -> Carrier:
+    def _make_transport(self) -> Transport:
         if self._browser is not None:
-            from heatmap.system.http.curl_transport import CurlTransport as Impersonator
+            from heatmap.system.http.curl_transport import CurlTransport
 
-            return Impersonator(self._browser, self._timeouts)
+            return CurlTransport(self._browser, self._timeouts)
         from heatmap.system.http.requests_transport import RequestsTransport
 
         return RequestsTransport(self._headers, self._timeouts)
@@ -212,7 +212,7 @@ def _environment_proxy(scheme: str, host: str) -> str | None:
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
     if proxy and "://" in proxy and not is_place(proxy.partition("://")[2].rstrip("/")):
-        raise errors.proxy_no_address()
+        raise errors.invalid_proxy_address()
     return proxy
 
 

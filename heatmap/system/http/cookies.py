@@ -1,6 +1,6 @@
-"""The cookies of one site: taken from its answers, sent with what is asked next, kept in a file between runs.
+"""The cookies of one site: taken from its responses, sent with later requests, saved between runs.
 
-They concern the server's clock, so their age goes by the system's, not by the one a run pretends.
+Their age is measured by this machine's clock, not by the time of `--now`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 MOST_COOKIES = 50
 LONGEST_COOKIE = 4096  # characters of name and value
 MOST_BYTES = 256 * 1024  # of the file
-KEPT_SECONDS = 12 * 3600.0  # the longest that any is kept, those of a browser's session among them
+KEPT_SECONDS = 12 * 3600.0  # the longest that any cookie is kept, also a session cookie
 
 
 class Cookies:
-    """A jar, which `file` fills; None: nothing is kept."""
+    """The cookies of a site. `file` has those of earlier runs; None: nothing is saved."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """Read the file; what is damaged, expired or too old in it is passed over."""
+        """Read the file. Cookies that are damaged, expired or too old are skipped."""
         self._file = file
         self._jar = CookieJar()
         if file is not None:
@@ -39,30 +39,30 @@ class Cookies:
                 self._jar.set_cookie(cookie)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of cookies."""
         return len(self._jar)
 
     def header(self, url: str) -> str | None:
-        """Return the Cookie header for a request; None where there is none to send."""
+        """Return the Cookie header for a request; None if it has no cookie."""
         request = Request(url)  # noqa: S310 -- nothing is opened by it
         self._jar.add_cookie_header(request)
         return request.get_header("Cookie")
 
     def take(self, url: str, received: Iterable[str]) -> None:
-        """Take what an answer from `url` sets; what is no cookie, or too long, or too much, is not taken."""
+        """Take the cookies that a response from `url` sets, except invalid, too long and too many ones."""
         message = Message()
         for text in received:
             if len(text) <= LONGEST_COOKIE and text.isprintable() and text.isascii():
                 message["Set-Cookie"] = text
         with warnings.catch_warnings():
-            # The library warns, with a traceback, of a header that it cannot read, and takes no cookie.
+            # For a header that it cannot read, the library prints a warning with a traceback.
             warnings.simplefilter("ignore")
             self._jar.extract_cookies(cast("HTTPResponse", _Headers(message)), Request(url))  # noqa: S310
         for cookie in list(self._jar)[MOST_COOKIES:]:
             self._jar.clear(cookie.domain, cookie.path, cookie.name)
 
-    def keep(self) -> None:
-        """Write them to the file; a disk that takes none costs the next run a request, and nothing else."""
+    def save(self) -> None:
+        """Write the cookies to the file. If that fails, the next run needs one request more."""
         if self._file is None or not len(self._jar):
             return
         rows = [
@@ -80,8 +80,8 @@ class Cookies:
         with suppress(OSError):
             files.write(self._file, body, mode=0o600, to_disk=False)
 
-    def forget(self) -> None:
-        """Drop them all, the file too."""
+    def clear(self) -> None:
+        """Remove all cookies, and the file."""
         self._jar.clear()
         if self._file is not None:
             with suppress(OSError):
@@ -89,7 +89,7 @@ class Cookies:
 
 
 class _Headers:
-    """All that a jar wants of an answer."""
+    """The part of a response that a cookie jar uses."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
@@ -103,14 +103,14 @@ def _read(file: Path) -> list[Cookie]:
         document = json.loads(files.read(file, MOST_BYTES))
         age = time.time() - document["kept_at"]
         rows = document["cookies"][:MOST_COOKIES]
-        found = [_cookie(row) for row in rows] if 0 <= age <= KEPT_SECONDS else []
+        cookies = [_parse(row) for row in rows] if 0 <= age <= KEPT_SECONDS else []
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return []
-    return [cookie for cookie in found if not cookie.is_expired()]
+    return [cookie for cookie in cookies if not cookie.is_expired()]
 
 
-def _cookie(row: Any) -> Cookie:  # noqa: ANN401 -- whatever stands in the file
-    """Return the cookie that a row describes. Raises ValueError, TypeError, KeyError, OverflowError."""
+def _parse(row: Any) -> Cookie:  # noqa: ANN401 -- as JSON has it
+    """Return the cookie in a row. Raises ValueError, TypeError, KeyError, OverflowError."""
     texts = [row[name] for name in ("name", "value", "domain", "path")]
     name, value, domain, path = texts
     for text in texts:

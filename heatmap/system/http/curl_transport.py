@@ -1,4 +1,4 @@
-"""One request as a browser makes it: its TLS, its HTTP/2 and its headers, by the library `curl_cffi`."""
+"""Requests like a browser's, with its TLS, HTTP/2 and headers, by the library `curl_cffi`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ CODINGS = "gzip, deflate, br, zstd"  # a browser's; the library unpacks them as 
 ABORT = 0xFFFFFFFF  # what a callback returns to end the transfer
 SCHEMES = "http,https"
 HTTP_1_1, HTTP_2 = 2, 4  # the library's numbers; the latter is HTTP/2 where TLS agrees on it
-# Which variables name the authorities to trust: those that requests goes by, too.
+# The variables that name the authorities to trust: the same as those of `requests`.
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
-# What the library's numbers mean (libcurl-errors(3)); of all others, that it cannot be reached.
+# The errors for the library's numbers (libcurl-errors(3)); for all others: `errors.unreachable`.
 MEANINGS: Sequence[tuple[Container[int], Callable[[], SourceError]]] = (
     ((28,), errors.timed_out),
     ((35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), errors.untrusted),
     ((5, 97), errors.proxy_unreachable),
-    ((3,), errors.no_address),
-    ((1, 8), errors.no_http),  # 1: what answers speaks another protocol
+    ((3,), errors.invalid_address),
+    ((1, 8), errors.not_http),  # 1: the server speaks another protocol
     ((18, 56, 92, 95), errors.truncated),
     ((61,), errors.damaged),
     ((63,), lambda: SourceNonsense("sends more bytes than any list of quotes has: correct the address")),
@@ -38,12 +38,12 @@ MEANINGS: Sequence[tuple[Container[int], Callable[[], SourceError]]] = (
 
 
 class CurlTransport:
-    """Carries requests and their replies; connections are used again."""
+    """Sends requests. Connections are used again."""
 
     def __init__(self, browser: str, timeouts_seconds: tuple[float, float]) -> None:
-        """Prepare; the timeouts are to connect, and between two pieces of an answer.
+        """Prepare. The timeouts are for the connection, and between two pieces of a response.
 
-        Raises SourceImpossible where the library is missing.
+        Raises SourceImpossible if the library is missing.
         """
         try:
             from curl_cffi import Curl
@@ -54,14 +54,14 @@ class CurlTransport:
                 "`pip install 'market-heatmap[impersonate]'`"
             )
             raise SourceImpossible(message) from error
-        self._browser = str(getattr(impersonate, f"DEFAULT_{browser.upper()}"))  # its newest version there is
+        self._browser = str(getattr(impersonate, f"DEFAULT_{browser.upper()}"))  # its newest version
         self._timeouts = timeouts_seconds
         self._curl = Curl()
 
-    def ask(
+    def send(
         self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
     ) -> RawResponse:
-        """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+        """Return the response. Raises DeadlineError, and SourceError whose messages lack their subject."""
         from curl_cffi import CurlError, CurlOpt
 
         curl, transfer = self._curl, _Transfer(limits)
@@ -97,43 +97,43 @@ class CurlTransport:
             curl.perform()
         except CurlError as error:
             if not transfer.is_done:
-                raise transfer.fault or _meant(error) from error
-        if transfer.fault:
-            raise transfer.fault
+                raise transfer.error or _explain(error) from error
+        if transfer.error:
+            raise transfer.error
         return RawResponse(transfer.status, transfer.headers, tuple(transfer.cookies), bytes(transfer.body))
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         """Do nothing: a transfer of this library ends by itself in its time."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         self._curl.close()
 
 
 class _Transfer:
-    """What has come of one reply."""
+    """One response, as far as it has arrived."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.status = 0
-        self._count = 0
+        self._header_count = 0
         self.headers: dict[str, str] = {}
         self.cookies: list[str] = []
         self.body = bytearray()
-        self.fault: SourceError | None = None
-        self.is_done = False  # what is still to come is of no interest
+        self.error: SourceError | None = None
+        self.is_done = False  # whether the rest is not needed
 
     def take_header(self, line: bytes) -> int:
         text = line.decode("latin-1").strip()
         if text.startswith("HTTP/"):
             self.status = int(text.split()[1]) if text.split()[1:2] and text.split()[1].isdigit() else 0
-            self._count = 0
+            self._header_count = 0
             self.headers.clear()
             self.cookies.clear()
             return len(line)
-        self._count += 1
-        if self._count > MOST_HEADERS:
-            self.fault = errors.no_http()
+        self._header_count += 1
+        if self._header_count > MOST_HEADERS:
+            self.error = errors.not_http()
             return ABORT
         name, _, value = text.partition(":")
         if name.lower() == "set-cookie":
@@ -148,14 +148,14 @@ class _Transfer:
             return ABORT
         self.body += piece
         if len(self.body) > self._limits.decoded_bytes:
-            self.fault = errors.too_large(self._limits.decoded_bytes, "unpacks to")
+            self.error = errors.too_large(self._limits.decoded_bytes, "unpacks to")
             return ABORT
         return len(piece)
 
 
-def _meant(error: CurlError) -> SourceError:
-    """Return what an error of the library means."""
+def _explain(error: CurlError) -> SourceError:
+    """Return the SourceError for an error of the library."""
     if errors.is_proxy_refusal(str(error)):
         return errors.proxy_refusal()
     code = int(error.code)
-    return next((meant() for codes, meant in MEANINGS if code in codes), errors.unreachable())
+    return next((make_error() for codes, make_error in MEANINGS if code in codes), errors.unreachable())

@@ -1,4 +1,4 @@
-"""One request by the library `requests`: it is told to follow nothing, keep nothing and unpack nothing."""
+"""Requests by the library `requests`: it follows no redirect, keeps no cookie and unpacks nothing."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ BASE_HEADERS = {"Accept-Encoding": "gzip, deflate"}
 
 
 class RequestsTransport:
-    """Carries requests and their replies; connections are used again."""
+    """Sends requests. Connections are used again."""
 
     def __init__(self, headers: Mapping[str, str], timeouts_seconds: tuple[float, float]) -> None:
-        """Prepare; the timeouts are to connect, and between two pieces of an answer."""
+        """Prepare. The timeouts are for the connection, and between two pieces of a response."""
         self._timeouts = timeouts_seconds
         self._session = Session()
         self._session.headers.update({**BASE_HEADERS, **headers})
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # others keep them
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # `Client` keeps them
         self._response: requests.Response | None = None  # while it is being read
 
-    def ask(
+    def send(
         self, url: str, headers: Mapping[str, str], proxy: str | None, limits: Limits, deadline: Deadline
     ) -> RawResponse:
-        """Return the reply. Raises DeadlineError, and SourceError whose messages lack their subject."""
+        """Return the response. Raises DeadlineError, and SourceError whose messages lack their subject."""
         timeouts = (deadline.timeout(self._timeouts[0]), deadline.timeout(self._timeouts[1]))
         try:
             response = self._response = self._session.get(
@@ -49,42 +49,42 @@ class RequestsTransport:
                 timeout=timeouts,
             )
             with response:
-                body = _body(response, limits, deadline) if response.status_code == 200 else b""
-                received = tuple(response.raw.headers.getlist("Set-Cookie"))
-                named = {name.lower(): value for name, value in response.headers.items()}
-                return RawResponse(response.status_code, named, received, body)
+                body = _read_body(response, limits, deadline) if response.status_code == 200 else b""
+                cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
+                lower = {name.lower(): value for name, value in response.headers.items()}
+                return RawResponse(response.status_code, lower, cookies, body)
         except (requests.exceptions.RequestException, HTTPError, OSError, ValueError) as error:
-            raise _meant(error) from error
+            raise _explain(error) from error
         finally:
             self._response = None
 
-    def give_up(self) -> None:
-        """Let the thread end soon that still reads: it hears that the server hung up."""
+    def abort(self) -> None:
+        """End the thread that still reads, soon: its next read fails as if the server had hung up."""
         sessions.abort(self._response)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         self._session.close()
 
 
-def _body(response: requests.Response, limits: Limits, deadline: Deadline) -> bytes:
-    """Return the body unpacked, never holding more than the limits allow."""
+def _read_body(response: requests.Response, limits: Limits, deadline: Deadline) -> bytes:
+    """Return the unpacked body. It never takes more memory than the limits allow."""
     wire = bytearray()
     for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         wire += chunk
         if len(wire) > limits.wire_bytes:
             raise errors.too_large(limits.wire_bytes)
         deadline.timeout(0)
-    announced = response.headers.get("Content-Length", "")
-    if announced.isascii() and announced.isdigit() and len(wire) < int(announced[:15]):
-        raise errors.truncated(f"after {len(wire):,} of {int(announced[:15]):,} bytes")
+    length = response.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and len(wire) < int(length[:15]):
+        raise errors.truncated(f"after {len(wire):,} of {int(length[:15]):,} bytes")
     return responses.decompress(
         bytes(wire), response.headers.get("Content-Encoding", ""), limits.decoded_bytes
     )
 
 
-def _meant(error: Exception) -> SourceError:
-    """Return what an error of the library means."""
+def _explain(error: Exception) -> SourceError:
+    """Return the SourceError for an error of the library."""
     known = requests.exceptions
     if isinstance(error, known.ProxyError):
         if errors.is_proxy_refusal(str(error)):
@@ -99,12 +99,12 @@ def _meant(error: Exception) -> SourceError:
             "is asked through a SOCKS proxy, which needs a package: `pip install 'market-heatmap[socks]'`"
         )
     if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
-        return errors.no_address()
+        return errors.invalid_address()
     if any(
         isinstance(cause, HTTPException) and not isinstance(cause, (RemoteDisconnected, IncompleteRead))
         for cause in _causes(error)
     ):
-        return errors.no_http()
+        return errors.not_http()
     if isinstance(error, HTTPError):
         return errors.truncated()
     return errors.unreachable()

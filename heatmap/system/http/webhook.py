@@ -1,6 +1,6 @@
-"""One call to a web hook: an address that is a secret, a short request, and an answer that is its status.
+"""Calls to a web hook: its address is a secret, and only the status of its response counts.
 
-Whoever knows such an address can use it, so no sentence made here repeats it.
+Everybody that knows such an address can use it. So no message of this module has it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ if TYPE_CHECKING:
 
     import requests
 
-TIMEOUTS_SECONDS = (3.0, 5.0)  # to connect, and between two pieces of the answer; errand.py bounds the whole
-LONGEST_WAIT_SECONDS = 3600.0  # that a server can ask for
+TIMEOUTS_SECONDS = (
+    3.0,
+    5.0,
+)  # to connect, and between two pieces of a response
+LONGEST_WAIT_SECONDS = 3600.0  # a longer Retry-After counts as this
 
 
 class WebhookResponse(NamedTuple):
-    """What became of a call."""
+    """The result of a call."""
 
-    problem: str | None  # None: it went well
-    may_pass: bool = False  # whether the same call may go well a little later
-    wait_seconds: float | None = None  # how long the server asks to be left alone; None: it says nothing
+    problem: str | None  # None: the call succeeded
+    may_pass: bool = False  # whether the same call may succeed a little later
+    wait_seconds: float | None = None  # the response's Retry-After; None: it has none
 
 
 def read_address(variable: str | None, file: Path | None, *, what: str) -> str:
-    """Return the address; `what` is how the keys that name it begin. Raises ConfigError.
+    """Return the address; `what` is the start of the keys that name its place. Raises ConfigError.
 
-    The error says what is missing, and not what the address is.
+    The error says what is missing; it does not have the address.
     """
     url = secrets.read(variable, file, what=what) or ""
     if not is_web_address(url, may_login=True):
@@ -45,7 +48,7 @@ def read_address(variable: str | None, file: Path | None, *, what: str) -> str:
 def post(
     method: str, url: str, body: bytes | None = None, kind: str = "text/plain; charset=utf-8"
 ) -> WebhookResponse:
-    """Make one call, with `body` of the media type `kind` if given. Redirects are not followed."""
+    """Make one call. `body` None: without a body; `kind` is its media type. Redirects are not followed."""
     import requests
 
     from heatmap.system.http.sessions import Session
@@ -64,7 +67,7 @@ def post(
                 timeout=TIMEOUTS_SECONDS,
             ) as response,
         ):
-            return _judged(response)
+            return _evaluate(response)
     except requests.exceptions.SSLError:
         return WebhookResponse("met a certificate that is not accepted")
     except requests.exceptions.Timeout:
@@ -73,7 +76,7 @@ def post(
         return WebhookResponse("did not reach the server", may_pass=True)
 
 
-def _judged(response: requests.Response) -> WebhookResponse:
+def _evaluate(response: requests.Response) -> WebhookResponse:
     status = response.status_code
     if 200 <= status < 300:
         return WebhookResponse(None)
@@ -82,12 +85,12 @@ def _judged(response: requests.Response) -> WebhookResponse:
             f"was answered {status}, a redirect, which is not followed: correct the address"
         )
     if status == 429 or status >= 500:
-        wait = _seconds(response.headers) if status in (429, 503) else None
+        wait = _retry_after_seconds(response.headers) if status in (429, 503) else None
         return WebhookResponse(f"was answered {status}", may_pass=True, wait_seconds=wait)
     return WebhookResponse(f"was answered {status}")
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """Return what Retry-After says in seconds; as a date, which is rare, it counts for nothing."""
+def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After; None if there are none. A date, which is rare, does not count."""
     text = headers.get("Retry-After", "")
     return min(float(text), LONGEST_WAIT_SECONDS) if text.isascii() and text.isdigit() else None

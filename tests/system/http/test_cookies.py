@@ -62,12 +62,12 @@ def test_kept(tmp_path: Path) -> None:
     file = tmp_path / "sources/nse-fno-1/cookies.json"
     cookies = Cookies(file)
     cookies.take(SITE, ["a=1; Path=/", "b=2; Path=/; Max-Age=3600"])
-    cookies.keep()
+    cookies.save()
     assert 0o600 == file.stat().st_mode & 0o777
     assert ["cookies.json"] == os.listdir(file.parent)
     again = Cookies(file)
     assert {"a=1", "b=2"} == set((again.header(SITE) or "").split("; "))
-    again.forget()
+    again.clear()
     assert (0, False) == (len(again), file.exists())
 
 
@@ -118,8 +118,8 @@ def test_no_room(tmp_path: Path) -> None:
     (tmp_path / "sources").write_text("a file where a folder was due")
     cookies = Cookies(tmp_path / "sources/cookies.json")
     cookies.take(SITE, ["a=1"])
-    cookies.keep()
-    cookies.forget()
+    cookies.save()
+    cookies.clear()
     assert (tmp_path / "sources").read_text() == "a file where a folder was due"
 
 
