@@ -55,7 +55,7 @@ def feature_table() -> dict[str, Any]:
 
 def since(feature: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """The first version of each browser that has a feature without a flag; NEVER if it has none."""
-    versions = {}
+    first_versions = {}
     for browser in OLDEST:
         support = feature["__compat"]["support"][browser]
         support = support if isinstance(support, list) else [support]
@@ -71,8 +71,8 @@ def since(feature: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             for version in plain
             if isinstance(version, str) and version != "preview"
         ]
-        versions[browser] = min(versions, default=NEVER)
-    return versions
+        first_versions[browser] = min(versions, default=NEVER)
+    return first_versions
 
 
 def is_newer(features: list[dict[str, Any]]) -> bool:
@@ -104,10 +104,10 @@ def by_name(*trees: tuple[dict[str, Any], int]) -> dict[str, list[dict[str, Any]
     return features
 
 
-def newer_in_script(features: dict[str, Any], code: str) -> set[str]:
+def newer_in_script(table: dict[str, Any], code: str) -> set[str]:
     """The members and classes in a script that the oldest browsers lack."""
-    api = {name: features["api"][name] for name in INTERFACES}
-    builtins = {name: tree for name, tree in features["javascript"]["builtins"].items() if name != "Temporal"}
+    api = {name: table["api"][name] for name in INTERFACES}
+    builtins = {name: tree for name, tree in table["javascript"]["builtins"].items() if name != "Temporal"}
     features = by_name((api, 2), (builtins, 3))
     code = STRINGS.sub('""', COMMENTS.sub("", code))
     used = set(re.findall(r"(?:\.|\?\.|new |\b(?=[A-Z]\w+\())(\w+)", code))
@@ -115,9 +115,9 @@ def newer_in_script(features: dict[str, Any], code: str) -> set[str]:
     return forbidden | {name for name in used - OWN if is_newer(features.get(name, []))}
 
 
-def newer_in_style(features: dict[str, Any], code: str) -> set[str]:
+def newer_in_style(table: dict[str, Any], code: str) -> set[str]:
     """The properties, selectors, media features, functions and units in a style that the oldest browsers lack."""
-    css = features["css"]
+    css = table["css"]
     code = COMMENTS.sub("", code)
     functions = by_name((css["types"], 3), (css["properties"], 2))
     units = {"cqw": "container_query_length_units", "dvh": "viewport_percentage_units_dynamic"}

@@ -130,9 +130,9 @@ def test_it_is_bounded() -> None:
     ]
     content = written(*entries)
 
-    entries = ET.fromstring(content).findall(f"{ATOM}entry")
-    assert 60 == len(entries)
-    assert {"2026-09-18T11:01"} == {(entry.findtext(f"{ATOM}updated") or "")[:16] for entry in entries}
+    feed_entries = ET.fromstring(content).findall(f"{ATOM}entry")
+    assert 60 == len(feed_entries)
+    assert {"2026-09-18T11:01"} == {(entry.findtext(f"{ATOM}updated") or "")[:16] for entry in feed_entries}
 
 
 def test_hostile_names() -> None:

@@ -109,13 +109,13 @@ def test_a_page_saved_by_an_earlier_version(tmp_path: Path, damage: str | None) 
     file.write_bytes(content)
     warnings: list[str] = []
 
-    files = day_files.load(tmp_path, "nse-fno", DAY, warnings.append)
+    loaded_files = day_files.load(tmp_path, "nse-fno", DAY, warnings.append)
 
     if damage:
-        assert (None, 1, False) == (files, len(warnings), file.exists())
+        assert (None, 1, False) == (loaded_files, len(warnings), file.exists())
         assert content == (tmp_path / "archive-nse-fno.damaged.html").read_bytes()
     else:
-        assert ({"index.html": page}, []) == (files, warnings)
+        assert ({"index.html": page}, []) == (loaded_files, warnings)
     day_files.save(tmp_path, "nse-fno", DAY, day_files.pack(FILES))
     assert {DAY: day_files.path(tmp_path, "nse-fno", DAY)} == day_files.find(tmp_path, "nse-fno")
     assert not file.exists()

@@ -137,10 +137,10 @@ def test_weights_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]
     caps = [
         market.quotes[page_order[place]].free_float_market_cap for place in decode_order(data["by_cap"], 210)
     ]
-    caps = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(data["caps"])]
+    decoded_caps = [(100 + n % 900) * 10 ** (n // 900 - 2) for n in falling(data["caps"])]
 
     assert caps == sorted(filter(None, caps), reverse=True)
-    assert [pytest.approx(cap, rel=0.005) for cap in caps] == caps
+    assert [pytest.approx(cap, rel=0.005) for cap in caps] == decoded_caps
 
 
 def test_prices_come_out_as_they_went_in(market: Snapshot, data: dict[str, Any]) -> None:

@@ -127,19 +127,19 @@ def test_it_fits_a_page_of_any_width(browser: Browser, layout: str, width: int) 
 def test_its_colours_stay_where_a_reader_has_their_own(browser: Browser, layout: str) -> None:
     """In forced colours fills and inks stay the same; headings and captions have the reader's colours."""
     html = f"<!DOCTYPE html><body style='color:#111;background:#fff'>{draw(f'change-{layout}', recorded())}"
-    colours = []
+    page_colours = []
     for forced in ("none", "active"):
         page = browser.new_page(forced_colors=forced)  # type: ignore[arg-type]
         page.set_content(html)
-        colours.append(page.locator("body *").evaluate_all(COLOURS))
+        page_colours.append(page.locator("body *").evaluate_all(COLOURS))
         text_colours = page.locator("p, div[aria-hidden]").evaluate_all(
             "all => [...new Set(all.map((one) => getComputedStyle(one).color))]"
         )
         assert ["rgb(17, 17, 17)" if forced == "none" else "rgb(0, 0, 0)"] == text_colours
         page.close()
 
-    assert colours[0] == colours[1]
-    assert len({fill for fill, _ in colours[0]}) > 60
+    assert page_colours[0] == page_colours[1]
+    assert len({fill for fill, _ in page_colours[0]}) > 60
 
 
 COLOURS = """all => all.map((one) => [one.tagName, getComputedStyle(one)])

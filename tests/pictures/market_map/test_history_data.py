@@ -105,12 +105,12 @@ def test_rankings_are_of_the_same_stocks_and_numbers(tmp_path: Path) -> None:
     for name in ("5d", "20d", "60d", "120d", "250d", "ytd"):
         ranking = document["readings"][f"change {name}"]
         values = falling(ranking["values"])
-        values = dict(
+        changes = dict(
             zip((symbols[place] for place in order(ranking["order"], len(symbols))), values, strict=False)
         )
         closes = past.earlier_sessions.starts[name].closes
         expected = {symbol: round((prices[symbol] / close - 1) * 1e4) for symbol, close in closes.items()}
-        assert expected == pytest.approx(values, abs=1)
+        assert expected == pytest.approx(changes, abs=1)
     assert set(document["readings"]) == {
         *(
             f"{mode} {name}"
