@@ -1,4 +1,4 @@
-"""The command line: the only place that prints or exits. One module a command."""
+"""The command line: the only package that prints or exits. One module for each command."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 NO_MEMORY = b"heatmap: this machine has no memory left: the next run tries again\n"
 NO_FILES = b"heatmap: no more files can be opened: the next run tries again\n"
-EXIT_SHORTAGE = 75  # errors.EXIT_TEMPORARY, which a tick that leaves at once does not import
+EXIT_SHORTAGE = 75  # errors.EXIT_TEMPORARY: a run that ends at once does not import that module
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; argparse alone exits, after --help and --version.
+    """Run one command and return its exit code. Only argparse exits, after --help and --version.
 
-    Without `argv` the process is the command's own: after a shortage it ends here.
+    Without `argv` the process runs this command only: after a shortage of memory it ends here.
     """
     try:
         code = _obey(sys.argv[1:] if argv is None else argv)
-    except (MemoryError, SystemError, OSError) as error:  # not even an error could be told
+    except (MemoryError, SystemError, OSError) as error:  # not even an error could be printed
         if isinstance(error, OSError) and error.errno not in (errno.EMFILE, errno.ENFILE):
             raise
         code = EXIT_SHORTAGE
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os._exit(code)
     shortage = sys.modules.get("heatmap.system.resource_errors")
     if argv is None and shortage is not None and shortage.is_met:
-        os._exit(code)  # the interpreter's own end takes memory, and aborts where it has none
+        os._exit(code)  # the interpreter's exit needs memory, and aborts without it
     return code
 
 
@@ -46,18 +46,18 @@ def _obey(argv: Sequence[str]) -> int:
     from heatmap.cli import parser
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal may know fewer letters than folders and names have
+        if isinstance(stream, TextIOWrapper):  # names may have letters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     code = parser.dispatch(argv)
     _flush()
     import gc
 
-    gc.freeze()  # the collection at exit would look through every module: a sixth of a tick's cost
+    gc.freeze()  # the collection at exit would search every module: a sixth of a run's time
     return code
 
 
 def _flush() -> None:
-    """Say what is left to say; if nobody reads any more, let no complaint of it come at exit."""
+    """Write all buffered output. If nobody reads it any more, prevent an error message at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -1,4 +1,4 @@
-"""What `heatmap status` says of the archived days that a target lacks."""
+"""Sentences of `heatmap status` on archived days that a target does not have."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ MOST_NAMED = 3  # days, by their date
 
 
 def find_gaps(config: Config, market: Market, warn: Callable[[str], None]) -> list[Gap]:
-    """Return what each target lacks of a market's archive; nothing where there is no archive."""
+    """Return the archived days that each target lacks; nothing if there is no archive."""
     if not (config.archive or ArchiveOptions()).enabled:
         return []
     folder, names = config.state_directory, [target.name for target in config.publishers]
-    known = record.load(folder, market.name, warn)
-    # Versions before 0.3 kept a page alone, which is not brought without the files beside it.
+    published = record.load(folder, market.name, warn)
+    # Versions before 0.3 kept the page only. It is not uploaded without the files beside it.
     whole_days = [day for day, file in day_files.find(folder, market.name).items() if file.suffix == ".zip"]
-    return target_days.find_gaps(known, dict.fromkeys(names), whole_days)
+    return target_days.find_gaps(published, dict.fromkeys(names), whole_days)
 
 
 def describe_gaps(gaps: Sequence[Gap]) -> list[str]:
-    """Return a sentence for each target to which days are still to be brought."""
+    """Return a sentence for each target to which days must still be uploaded."""
     return [
-        f"{gap.target} lacks the archived {_list_days(gap.pending)}: the next runs that reach it bring "
-        f"{'it' if len(gap.pending) == 1 else 'them'}, and until then its list of days leads to no such page"
+        f"{gap.target} lacks the archived {_list_days(gap.pending)}: the next runs that reach it upload "
+        f"{'it' if len(gap.pending) == 1 else 'them'}; until then its list of days has broken links"
         for gap in gaps
         if gap.pending
     ]
 
 
 def describe_missing(market: str, gaps: Sequence[Gap]) -> list[str]:
-    """Return a line for each target that lacks days which cannot be brought any more."""
+    """Return a line for each target that lacks days which this machine no longer has."""
     return [
-        f"{gap.target} lacks {_count_days(gap.missing)}, kept here no longer: copy {market}/"
-        f"{wording.day_folder(gap.missing[0])} and the like from another target"
+        f"{gap.target} lacks {_count_days(gap.missing)}, which this machine no longer has: copy {market}/"
+        f"{wording.day_folder(gap.missing[0])} and so on from another target"
         for gap in gaps
         if gap.missing
     ]
 
 
 def as_json(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
-    """Return the same for programs."""
+    """Return the gaps as JSON values."""
     return [
         {
             "target": gap.target,
@@ -62,11 +62,11 @@ def as_json(gaps: Sequence[Gap]) -> list[dict[str, Any]]:
 
 
 def _list_days(days: Sequence[date]) -> str:
-    """Return the maps of some days as a list in words."""
-    named = [wording.format_day(day) for day in days]
-    if len(named) > MOST_NAMED:
-        named = [*named[: MOST_NAMED - 1], f"{len(named) - MOST_NAMED + 1} later days"]
-    return f"map of {named[0]}" if len(named) == 1 else f"maps of {', '.join(named[:-1])} and {named[-1]}"
+    """Return "map of …" or "maps of …" for some days, as part of a sentence."""
+    texts = [wording.format_day(day) for day in days]
+    if len(texts) > MOST_NAMED:
+        texts = [*texts[: MOST_NAMED - 1], f"{len(texts) - MOST_NAMED + 1} later days"]
+    return f"map of {texts[0]}" if len(texts) == 1 else f"maps of {', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _count_days(days: Sequence[date]) -> str:

@@ -1,4 +1,4 @@
-"""`heatmap history backfill`: the exchange's daily archives, read into the history."""
+"""`heatmap history backfill`: reads the exchange's daily archives into the history."""
 
 from __future__ import annotations
 
@@ -29,201 +29,210 @@ if TYPE_CHECKING:
     from heatmap.sources.nse.archive_files import ArchiveFolder, ArchiveServer
 
 HELP = "read the exchange's daily archives"
-USUAL_DAYS = 366  # without --from: the longest period a page shows
-MOST_SHOWN = 8  # days in one sentence
+USUAL_DAYS = 366  # without --from: the longest period of a page
+MOST_SHOWN = 8  # dates in one sentence
 MOST_ACTIONS = 200  # lines; a year has about as many, a folder of nonsense thousands
-ARCHIVE_SOURCE = "nse"  # the source whose archives are known
+ARCHIVE_SOURCE = "nse"  # the source whose archives the program can read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap history backfill`."""
     add_date_options(parser)
     parser.add_argument(
-        "--folder", type=Path, help="read files already downloaded, by the exchange's own names"
+        "--folder", type=Path, help="read downloaded files; they must have the exchange's names"
     )
     parser.add_argument(
-        "--again", action="store_true", help="also sessions whose archive has been read before"
+        "--again", action="store_true", help="also read sessions whose archive was read before"
     )
     parser.add_argument(
-        "--archive-url", metavar="URL", help="where the archives are: a relay of yours, a test"
+        "--archive-url",
+        metavar="URL",
+        help="the address of the archives, such as a relay (default: the exchange)",
     )
-    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument(
+        "--now", metavar="TIME", help="use this time instead of the clock (ISO 8601 with offset)"
+    )
 
 
 def add_date_options(parser: argparse.ArgumentParser) -> None:
-    """Add --from and --to, whose values are `first` and `last`."""
-    for name, what in (("from", "first"), ("to", "last")):
+    """Add --from and --to; their values are `first` and `last`."""
+    for name, end in (("from", "first"), ("to", "last")):
         parser.add_argument(
             f"--{name}",
-            dest=what,
+            dest=end,
             type=_parse_date,
             metavar="DATE",
-            help=f"the {what} day, such as 2026-07-20",
+            help=f"the {end} day, such as 2026-07-20",
         )
 
 
 def open_history(config: Config) -> Store:
-    """Open the history; what is found damaged is told on stderr. Raises HistoryError."""
+    """Open the history; damage is reported on stderr. Raises HistoryError."""
     from heatmap.history.store import open_store
 
     return open_store(config.history, config.state_directory, print_note)
 
 
 def format_day(day: date) -> str:
-    """Return a day in words."""
+    """Return a date for people: 20 Jul 2026."""
     return f"{day:%d %b %Y}"
 
 
 def format_days(days: Sequence[date]) -> str:
-    """Return days in words, of many the first ones and how many more."""
+    """Return dates for people: the first MOST_SHOWN and the number of the others."""
     shown = ", ".join(map(format_day, days[:MOST_SHOWN]))
     return f"{shown} and {len(days) - MOST_SHOWN:,} more" if len(days) > MOST_SHOWN else shown
 
 
 def run(arguments: argparse.Namespace, config: Config) -> int:
-    """Fill in the sessions asked for, compare closes, and return the exit code."""
+    """Fill in the requested sessions, compare closes, and return the exit code."""
     from heatmap.history import backfill
     from heatmap.pictures.market_map.past import forget_summaries
     from heatmap.sources.nse import symbols
 
     market = config.select_markets(arguments.market)[0]
     now = parse_now(arguments.now)
-    with _open_archive(arguments, market) as shelf, open_history(config) as store:
-        days = _find_days(arguments, market, shelf, now)
-        known = () if arguments.again else store.archived_sessions(market.name)
-        wanted = [day for day in days if day not in set(known)]
+    with _open_archive(arguments, market) as archive, open_history(config) as store:
+        days = _find_days(arguments, market, archive, now)
+        archived = () if arguments.again else store.archived_sessions(market.name)
+        missing = [day for day in days if day not in set(archived)]
         with Progress(sys.stderr) as progress:
-            filled = backfill.fill(
+            result = backfill.fill(
                 store,
                 market.name,
-                wanted,
-                shelf,
+                missing,
+                archive,
                 aliases=symbols.with_saved_changes(market.calendar, config.state_directory).symbol_changes,
-                say=lambda sentence: progress.say(f"heatmap: {sentence}"),
+                say=lambda sentence: progress.print_above(f"heatmap: {sentence}"),
                 progress=progress,
             )
-        if filled.stored and not filled.stopped:
-            _save_symbol_changes(shelf, config)
+        if result.stored and not result.stopped:
+            _save_symbol_changes(archive, config)
         forget_summaries(config.state_directory)
         calendar = symbols.with_saved_changes(market.calendar, config.state_directory)
-        findings = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
+        detection = backfill.verify(store, market.name, calendar, days[0], days[-1]) if days else None
     print(
-        f"{market.name}: {filled.stored:,} sessions stored ({filled.bars:,} bars), "
-        f"{len(days) - len(wanted):,} were there"
+        f"{market.name}: {result.stored:,} sessions stored ({result.bars:,} bars), "
+        f"{len(days) - len(missing):,} already there"
     )
     today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date()
-    return _report(filled, findings, today, is_all=arguments.folder is not None)
+    return _report(result, detection, today, is_all=arguments.folder is not None)
 
 
-def _save_symbol_changes(shelf: ArchiveFolder | ArchiveServer, config: Config) -> None:
-    """Keep the exchange's list of symbols that changed; say where it cannot be had, which fails nothing."""
+def _save_symbol_changes(archive: ArchiveFolder | ArchiveServer, config: Config) -> None:
+    """Save the exchange's list of symbol changes. If that fails, print a note: it is no failure."""
     from heatmap.sources.nse import symbols
     from heatmap.sources.options import FOLDER
 
-    name = shelf.locate(symbols.PATH)
+    name = archive.locate(symbols.PATH)
     try:
-        body = shelf.read(name) if name else None
+        body = archive.read(name) if name else None
         if body:
             json_files.make_state_directory(
                 config.state_directory
-            )  # with a database elsewhere, nothing else has made it
+            )  # may be missing if the history is elsewhere
             symbols.save(config.state_directory / FOLDER, symbols.parse(body))
     except (HistoryError, SourceError, OSError) as error:
-        print_note(f"the exchange's list of symbols that changed is left out: {error}")
+        print_note(f"the exchange's list of symbol changes is not used: {error}")
 
 
-def _report(filled: BackfillResult, found: Detection | None, today: date, *, is_all: bool) -> int:
-    """Print what is worth knowing, complain of what failed, and return the exit code.
+def _report(result: BackfillResult, detection: Detection | None, today: date, *, is_all: bool) -> int:
+    """Print the result and its errors, and return the exit code.
 
-    `is_all`: there is nothing but what was read, so that a missing session is no failure.
+    `is_all`: all available files were read, so a missing session is no failure.
     """
-    if filled.dropped:
-        print(f"  left out   {filled.dropped:,} rows without a usable symbol or price")
-    missing = [day for day in filled.missing if day != today]
-    if len(missing) < len(filled.missing):
+    if result.dropped:
+        print(f"  left out   {result.dropped:,} rows without a valid symbol or price")
+    missing = [day for day in result.missing if day != today]
+    if len(missing) < len(result.missing):
         print(f"  not yet    {format_day(today)}: the exchange publishes a day's archive in the evening")
     if missing and is_all:
         print(f"  missing    {format_days(missing)}")
-    if found and found.compared:
+    if detection and detection.compared:
         print(
-            f"  compared   {found.compared:,} previous closes: {found.matches:,} meet the close before them"
+            f"  compared   {detection.compared:,} previous closes: "
+            f"{detection.matches:,} equal the close before them"
         )
-        _print_actions(found.actions)
-    errors = list(filled.problems)
+        _print_actions(detection.actions)
+    errors = list(result.problems)
     if missing and not is_all:
         errors.append(HistoryError(f"the exchange has no archive of {format_days(missing)}: try again later"))
-    if filled.stopped:
-        errors.append(filled.stopped)
+    if result.stopped:
+        errors.append(result.stopped)
     for error in errors:
         print_error(error)
     return errors[-1].exit_code if errors else EXIT_OK
 
 
-def _print_actions(found: Sequence[CorporateAction]) -> None:
+def _print_actions(actions: Sequence[CorporateAction]) -> None:
     from heatmap.history import corporate_actions
 
-    for action in found[:MOST_ACTIONS]:
-        print(f"  {'adjusted ' if action.factor else 'see to   '}  {corporate_actions.describe(action)}")
-    if len(found) > MOST_ACTIONS:
-        print(f"  and        {len(found) - MOST_ACTIONS:,} more: ask for fewer sessions to see them")
-    if any(action.factor is None for action in found):
-        print("  if you know what it was, write an [[action]] into your overrides file: docs/calendar.md")
+    for action in actions[:MOST_ACTIONS]:
+        print(f"  {'adjusted ' if action.factor else 'check    '}  {corporate_actions.describe(action)}")
+    if len(actions) > MOST_ACTIONS:
+        print(f"  and        {len(actions) - MOST_ACTIONS:,} more: choose fewer sessions to see them")
+    if any(action.factor is None for action in actions):
+        print("  if you know the cause, write an [[action]] into your overrides file: docs/calendar.md")
 
 
 def _open_archive(
     arguments: argparse.Namespace, market: Market
 ) -> AbstractContextManager[ArchiveFolder | ArchiveServer]:
-    """Return where the archives are. Raises UsageError, or HistoryImpossible."""
+    """Return the folder or the server of the archives. Raises UsageError and HistoryImpossible."""
     from contextlib import nullcontext
 
     from heatmap.sources.nse import archive_files, bhavcopy
 
     if market.calendar.always:
-        raise UsageError(f"{market.name} never closes, so there are no archives of its sessions")
+        raise UsageError(f"{market.name} never closes, so it has no archives of sessions")
     if arguments.folder is not None:
         return nullcontext(archive_files.ArchiveFolder(arguments.folder))
-    names = [named.name for named in market.sources]
+    names = [source.name for source in market.sources]
     if not any(name.startswith(ARCHIVE_SOURCE) for name in names):
         raise UsageError(
-            f"{market.name} has the source {' and '.join(map(repr, names))}, and only the archives of "
-            f"{ARCHIVE_SOURCE!r} are known: give files you have with --folder"
+            f"{market.name} has the source {' and '.join(map(repr, names))}, but only archives of "
+            f"{ARCHIVE_SOURCE!r} can be fetched: give downloaded files with --folder"
         )
     from heatmap.sources.nse import live
 
     if arguments.archive_url is None:
         return archive_files.ArchiveServer(bhavcopy.BASE_URL, live.BASE_URL, site.BROWSER_HEADERS)
     try:
-        live.Nse(base_url=arguments.archive_url)  # which knows what such an address may be
+        live.Nse(base_url=arguments.archive_url)  # checks the address
     except ConfigError as error:
         raise UsageError(str(error).replace("base_url", "--archive-url")) from error
     return archive_files.ArchiveServer(arguments.archive_url, arguments.archive_url, site.BROWSER_HEADERS)
 
 
 def _find_days(
-    arguments: argparse.Namespace, market: Market, shelf: ArchiveFolder | ArchiveServer, now: datetime
+    arguments: argparse.Namespace, market: Market, archive: ArchiveFolder | ArchiveServer, now: datetime
 ) -> list[date]:
-    """Return the sessions asked for that are over. Raises UsageError for a span that cannot be."""
+    """Return the requested sessions that are over. Raises UsageError for impossible dates."""
     from heatmap.history import backfill
     from heatmap.sources.nse import archive_files
 
     calendar = market.calendar
     today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
-    folder = shelf.days if isinstance(shelf, archive_files.ArchiveFolder) else []
+    folder_days = archive.days if isinstance(archive, archive_files.ArchiveFolder) else []
     lowest = calendar.first or date.min
-    known = [day for day in folder if lowest <= day] or [today]
-    last = arguments.last or known[-1]
-    first = arguments.first or (known[0] if folder else max(last - timedelta(days=USUAL_DAYS), lowest))
+    available = [day for day in folder_days if lowest <= day] or [today]
+    last = arguments.last or available[-1]
+    first = arguments.first or (
+        available[0] if folder_days else max(last - timedelta(days=USUAL_DAYS), lowest)
+    )
     if arguments.first and arguments.last and first > last:
         raise UsageError(f"--from {first} lies after --to {last}")
-    highest = max(calendar.last or date.max, today)  # past the calendar's end sessions are presumed
+    highest = max(calendar.last or date.max, today)  # after the calendar's end sessions are presumed
     if not lowest <= first <= highest or not lowest <= last <= highest:
         raise UsageError(
-            f"the calendar {calendar.name} knows the sessions from {lowest} to {highest} only: ask for those"
+            f"the calendar {calendar.name} has sessions from {lowest} to {highest} only: choose other dates"
         )
     days = backfill.find_settled_sessions(calendar, first, last, now)
-    asked = [day for day in folder if (arguments.first or day) <= day <= (arguments.last or day)]
-    if strange := sorted(set(asked) - set(days)):
-        print_note(f"left out, for the calendar knows no session then that is over: {format_days(strange)}")
+    requested = [day for day in folder_days if (arguments.first or day) <= day <= (arguments.last or day)]
+    if others := sorted(set(requested) - set(days)):
+        print_note(
+            f"not read, because the calendar has no finished session on these days: {format_days(others)}"
+        )
     return days
 
 

@@ -1,4 +1,4 @@
-"""`heatmap check`: tries everything a tick will need, for real."""
+"""`heatmap check`: really tries everything that a run needs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from heatmap.publishers.interface import Publisher
     from heatmap.publishers.sftp.publisher import SftpPublisher
 
-HELP = "try the configuration, the source and every target, and say what to mend"
+HELP = "try the configuration, the source and every target, and print what to fix"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="SHA256:...",
-        help="where an SFTP server's key is not known: show it, ask whether it is right, and remember it; "
-        "with a fingerprint, remember the key that has it without asking",
+        help="if an SFTP server's key is not known: show it, ask whether it is right, and save it; "
+        "with a fingerprint, save the matching key without a question",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line a thing; return the code that a tick would fail with, 0 where all is well."""
+    """Print one line for each check. Return the exit code that a run would have, 0 if all is well."""
     config = load(arguments.config)
     report = Report(print)
     _print_ok("configuration", commands.configuration(config))
@@ -61,17 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
     for market in config.markets:
         _check_market(market, parse_now(None), report)
     visitor = Visitor(config.public_url) if config.public_url else None
-    # All are asked first: what one reads as its secret, no child of another may inherit.
+    # First ask all targets: a child process of one must not inherit a secret that another has read.
     problems = [target.problems() for target in config.publishers]
-    for target, found in zip(config.publishers, problems, strict=True):
-        _check_target(target, found, config, report, arguments.trust_host_key, visitor)
+    for target, target_problems in zip(config.publishers, problems, strict=True):
+        _check_target(target, target_problems, config, report, arguments.trust_host_key, visitor)
     if visitor and report.failed_targets < report.targets:
         _check_public_url(visitor, report)
     return report.exit_code
 
 
 def _check_state(config: Config, report: Report) -> None:
-    """Say whether the state directory can be used; what else is wrong with it fails no run."""
+    """Check that the state directory can be used. Its other problems are warnings: they fail no run."""
     try:
         with lock(config.state_directory):
             State(config.state_directory, partial(_print_warning, "state"))
@@ -89,20 +89,24 @@ def _check_state(config: Config, report: Report) -> None:
 
 
 def _check_monitor(config: Config) -> None:
-    """Say who is told of runs, and what keeps them from it, which fails no tick and so is no failure here."""
+    """Print the monitoring channels. A problem is a warning: monitoring never fails a run."""
     from heatmap.notify.monitoring.run_monitor import find_problems
 
     options = config.monitor
-    found = find_problems(options)
-    for problem in found:
+    monitor_problems = find_problems(options)
+    for problem in monitor_problems:
         _print_warning("monitor", problem)
-    if options and not found:
-        told = [("a ping", options.pings), ("a textfile", options.textfile), ("status.json", options.status)]
-        _print_ok("monitor", ", ".join(name for name, wanted in told if wanted) or "nothing is told")
+    if options and not monitor_problems:
+        channels = [
+            ("a ping", options.pings),
+            ("a textfile", options.textfile),
+            ("status.json", options.status),
+        ]
+        _print_ok("monitor", ", ".join(name for name, is_set in channels if is_set) or "no channel is set")
 
 
 def _check_history(config: Config) -> None:
-    """Open the history and say what it holds, or what keeps it away, which fails no tick."""
+    """Open the history and print its size. A problem is a warning: the history never fails a run."""
     from heatmap.history.store import FILE_NAME, open_store
 
     options, folder = config.history, config.state_directory
@@ -112,7 +116,7 @@ def _check_history(config: Config) -> None:
     if options.url is None and not (folder / FILE_NAME).exists():
         _print_ok(
             "history",
-            "nothing yet. A run with the day's figures begins it. "
+            "nothing yet. The first run with the day's figures creates it. "
             "For earlier sessions: `heatmap history backfill`",
         )
         return
@@ -120,27 +124,27 @@ def _check_history(config: Config) -> None:
     try:
         warn = partial(_print_warning, "history")
         with open_store(options, folder, warn, Deadline(config.deadline_seconds)) as store:
-            kept, size, pooler = store.status(), store.size_bytes(), store.pooler()
+            stats, size, pooler = store.status(), store.size_bytes(), store.pooler()
     except HistoryError as error:
         _print_warning("history", str(error))
         return
-    held = [f"{found.market} {found.sessions:,} sessions, {found.ticks:,} ticks" for found in kept]
+    counts = [f"{each.market} {each.sessions:,} sessions, {each.ticks:,} ticks" for each in stats]
     place = options.url.partition("?")[0] if options.url else FILE_NAME
-    way = f", through a pooler in {pooler} mode" if pooler else ""
-    _print_ok("history", f"{'; '.join(held) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}{way}")
+    connection = f", through a pooler in {pooler} mode" if pooler else ""
+    _print_ok("history", f"{'; '.join(counts) or 'nothing yet'}; {size / 1e6:,.1f} MB in {place}{connection}")
 
 
 def _check_follow_up(config: Config) -> None:
-    """Say what the archive and alerts come to, and what keeps alerts from being told, which fails no tick."""
+    """Print the archive and the alerts. A problem of an alert is a warning: alerts never fail a run."""
     from heatmap.run.follow_up import feed_problem, problems
 
-    kept = "no map is kept"
+    archive = "no map is kept"
     if config.archive is None or config.archive.enabled:
-        kept = "each session's final map is kept"
+        archive = "each session's final map is kept"
     problem = feed_problem(config)
-    _print_ok("archive", f"{kept}; no feed: {problem}" if problem else f"{kept}; with a feed")
-    for found in problems(config):
-        name, _, problem = found.partition(": ")
+    _print_ok("archive", f"{archive}; no feed: {problem}" if problem else f"{archive}; with a feed")
+    for sentence in problems(config):
+        name, _, problem = sentence.partition(": ")
         _print_warning(f"alert {name}", problem)
     if config.alerts:
         _print_ok(
@@ -149,12 +153,12 @@ def _check_follow_up(config: Config) -> None:
 
 
 def _describe_channels(alert: AlertOptions) -> str:
-    """Say who is told of an alert."""
+    """Return the channels of an alert."""
     return " and ".join([*(["feed"] if alert.feed else []), *([alert.kind] if alert.posts else [])])
 
 
 def _describe_pictures(config: Config) -> str:
-    """Say which pictures a tick publishes, and how to get the other."""
+    """Return the images that a run publishes, and how to get heatmap.png."""
     if not config.page.png:
         return "heatmap.svg"
     if png.is_possible():
@@ -163,9 +167,9 @@ def _describe_pictures(config: Config) -> str:
 
 
 def _check_market(market: Market, now: datetime, report: Report) -> None:
-    """Ask every source; one that fails is a failure where no other has what it would give."""
-    verdict = phases.phase_at(market.calendar, now)
-    _print_ok(f"{market.name} calendar", f"{verdict.phase}. {verdict.reason}")
+    """Fetch from every source. If one fails, it is a failure unless another source can replace it."""
+    status = phases.phase_at(market.calendar, now)
+    _print_ok(f"{market.name} calendar", f"{status.phase}. {status.reason}")
     failed: list[tuple[NamedSource, SourceError]] = []
     answered: list[NamedSource] = []
     for named in market.sources:
@@ -182,12 +186,16 @@ def _check_market(market: Market, now: datetime, report: Report) -> None:
         difference = clocks.find_difference(now, snapshot.clock_offset, snapshot.as_of)
         if difference is not None:
             _print_warning("clock", clocks.describe(difference))
-    lives = any(not is_closing(named) for named in answered)  # of which closing prices can be had, too
-    for named, fault in failed:
-        if lives:
-            _print_warning(f"{market.name} source", f"{named.label}: {fault}; others give what it does not")
+    has_live = any(not is_closing(named) for named in answered)  # a live source gives closing prices, too
+    for named, source_error in failed:
+        if has_live:
+            _print_warning(
+                f"{market.name} source", f"{named.label}: {source_error}; other sources replace it"
+            )
         else:
-            _print_failure(f"{market.name} source", fault.with_sentence(f"{named.label}: {fault}"), report)
+            _print_failure(
+                f"{market.name} source", source_error.with_sentence(f"{named.label}: {source_error}"), report
+            )
 
 
 def _check_target(
@@ -218,23 +226,23 @@ def _check_target(
 
 
 def _check_public_url(visitor: Visitor, report: Report) -> None:
-    """Say whether visitors find what is published; where they do not, that is a failure."""
-    what = "public_url"
+    """Check that visitors find the published files. If they do not, it is a failure."""
+    subject = "public_url"
     try:
-        visitor.conclude(partial(_print_ok, what), partial(_print_warning, what))
+        visitor.report(partial(_print_ok, subject), partial(_print_warning, subject))
     except ConfigError as error:
-        _print_failure(what, error, report)
+        _print_failure(subject, error, report)
 
 
-def _print_ok(what: str, found: str) -> None:
-    print(complete(f"  ok    {what}: {found}"), flush=True)
+def _print_ok(subject: str, text: str) -> None:
+    print(complete(f"  ok    {subject}: {text}"), flush=True)
 
 
-def _print_warning(what: str, found: str) -> None:
-    print(complete(f"  WARN  {what}: {found}"), flush=True)
+def _print_warning(subject: str, text: str) -> None:
+    print(complete(f"  WARN  {subject}: {text}"), flush=True)
 
 
-def _print_failure(what: str, error: HeatmapError, report: Report) -> None:
+def _print_failure(subject: str, error: HeatmapError, report: Report) -> None:
     report.errors.append(error)
-    sentence = str(error).removeprefix(f"{what}: ")  # targets name themselves
-    print(complete(f"  FAIL  {what}: {sentence}"), flush=True)
+    sentence = str(error).removeprefix(f"{subject}: ")  # targets name themselves
+    print(complete(f"  FAIL  {subject}: {sentence}"), flush=True)

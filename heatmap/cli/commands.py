@@ -1,8 +1,8 @@
-"""The commands that messages name, completed so that they can be pasted into a shell.
+"""Completes the commands in messages, so that users can paste them into a shell.
 
-Messages name commands between backticks, such as `heatmap check` or `pip install 'market-heatmap[png]'`.
-The modules that write them do not know where this program is installed, and some messages reach public
-pages. So the paths are filled in only here, where the command line prints.
+Messages have commands between backticks, such as `heatmap check` or `pip install 'market-heatmap[png]'`.
+The modules that write them do not know where this program is installed, and public pages have some of the
+messages. So the paths are added only here, when the command line prints.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     from heatmap.config.loader import Config
 
 DISTRIBUTION = "market-heatmap"
-WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read none
+WITHOUT_CONFIGURATION = ("--help", "demo")  # commands that read no configuration
 PROJECT_FILE = "pyproject.toml"
 UNBREAKABLE = "\u00a0"
-# Messages also quote servers, so only commands of this program are completed.
+# Messages also quote servers, so only this program's commands are completed.
 _COMMAND = re.compile(r"`(?:heatmap ([a-z-][\w .:=-]*)|pip install ('market-heatmap\[[\w,-]+\]'|tzdata))`")
 _INSTALL = re.compile(r"`pip install 'market-heatmap\[([a-z0-9,-]+)\]'`")
 _EXTRA = re.compile(r"'?market-heatmap\[([a-z0-9,-]+)\]'?")
 
 
 def complete(message: str, space: str = " ") -> str:
-    """Return a message whose commands, between backticks until now, have whole paths.
+    """Return a message in which commands between backticks have whole paths and no backticks.
 
-    `space` stands between the words of a command. With UNBREAKABLE a wrapped text keeps a command on one
+    `space` is put between the words of a command. With UNBREAKABLE a wrapped text keeps a command on one
     line; the caller then replaces it.
     """
     if "`" not in message:
         return message
-    return _COMMAND.sub(lambda found: _complete_command(found).replace(" ", space), message)
+    return _COMMAND.sub(lambda match: _complete_command(match).replace(" ", space), message)
 
 
 def complete_installs(text: str) -> str:
-    """Return a text in which the commands that install an extra are completed, and no others."""
-    return _INSTALL.sub(lambda found: install(found[1]), text)
+    """Return a text in which only the commands that install an extra are completed."""
+    return _INSTALL.sub(lambda match: install(match[1]), text)
 
 
 def heatmap(words: str, configuration: Path | None = None) -> str:
-    """Return a shell command that runs `heatmap` with these words, as they are, and the configuration.
+    """Return a shell command that runs `heatmap` with these words (not quoted) and the configuration.
 
-    `configuration` None: the one of this command line, or heatmap.toml of the current folder. Where there is
-    none either, the command names none: it then works in the current folder alone.
+    `configuration` None: the one of this command line, or heatmap.toml in the current folder. Without both,
+    the command has no --config, and works in the current folder only.
     """
     command = f"{shlex.join(program())} {words}"
     path = configuration or command_line.configuration_path
@@ -66,13 +66,13 @@ def heatmap(words: str, configuration: Path | None = None) -> str:
 
 
 def program() -> list[str]:
-    """Return the words that start this installation's program, with absolute paths."""
+    """Return the words that start this installed program, with absolute paths."""
     script = Path(sys.executable).with_name("heatmap")
     if script.exists():
         return [str(script)]
-    called = Path(sys.argv[0])  # installed for one user, the script is not beside the interpreter
-    if called.name == script.name and called.is_file():
-        return [str(called.absolute())]
+    current = Path(sys.argv[0])  # after a user's install the script is not beside the interpreter
+    if current.name == script.name and current.is_file():
+        return [str(current.absolute())]
     command = [sys.executable, "-m", "heatmap"]
     return (
         ["/usr/bin/env", f"PYTHONPATH={package_files.CHECKOUT}", *command]
@@ -87,44 +87,44 @@ def install(extra: str) -> str:
 
 
 def configuration(config: Config) -> str:
-    """Return a phrase that names the configuration in use; it follows a colon."""
+    """Return the configuration in use as a phrase for after a colon."""
     if config.path is not None:
         return str(config.path)
     folder = Path.cwd()
     return (
-        f"none. There is no {FILE_NAME} in {folder}, so the defaults hold: NSE F&O, published into "
-        f"{folder / 'site'}. Name a file with --config, or make one: `heatmap init`"
+        f"none. There is no {FILE_NAME} in {folder}, so the defaults apply: NSE F&O, published into "
+        f"{folder / 'site'}. Name a file with --config, or create one: `heatmap init`"
     )
 
 
-def _complete_command(found: re.Match[str]) -> str:
-    if found[1]:
-        return heatmap(found[1])
-    extra = _EXTRA.fullmatch(found[2])
-    return install(extra[1]) if extra else shlex.join([*_pip(), "install", found[2]])
+def _complete_command(match: re.Match[str]) -> str:
+    if match[1]:
+        return heatmap(match[1])
+    extra = _EXTRA.fullmatch(match[2])
+    return install(extra[1]) if extra else shlex.join([*_pip(), "install", match[2]])
 
 
 def _pip() -> list[str]:
     """Return the words that start the pip of this program's environment."""
     from importlib.util import find_spec
 
-    beside = Path(sys.executable).with_name("pip")
-    if sys.prefix != sys.base_prefix and beside.exists():
-        return [str(beside)]
+    script = Path(sys.executable).with_name("pip")
+    if sys.prefix != sys.base_prefix and script.exists():
+        return [str(script)]
     if find_spec("pip"):
         return [sys.executable, "-m", "pip"]
-    return ["pip", "--python", sys.executable]  # an environment without pip, as uv makes them
+    return ["pip", "--python", sys.executable]  # an environment without pip, such as one of uv
 
 
 def _requirement(extra: str) -> list[str]:
-    """Return pip's words for an extra, by what this program was installed from (PEP 610, direct_url.json)."""
+    """Return pip's words for an extra, by the origin of this installation (PEP 610, direct_url.json)."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        found = distribution(DISTRIBUTION)
+        installed = distribution(DISTRIBUTION)
     except PackageNotFoundError:
         return [f"{package_files.CHECKOUT}[{extra}]"]
-    origin = _read_origin(found)
+    origin = _read_origin(installed)
     url = str(origin.get("url", ""))
     path = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
     if "vcs_info" in origin:
@@ -135,27 +135,27 @@ def _requirement(extra: str) -> list[str]:
         return [*editable, f"{path}[{extra}]"]
     if "archive_info" in origin and (path is None or path.is_file()):
         return [f"{DISTRIBUTION}[{extra}] @ {url}"]
-    if origin:  # that folder or file is gone: what the extra consists of can still be installed
-        return _extra_requirements(found, extra)
+    if origin:  # that folder or file is gone, but the extra's packages can be installed
+        return _extra_requirements(installed, extra)
     return [f"{DISTRIBUTION}[{extra}]"]
 
 
-def _read_origin(found: Distribution) -> dict[str, dict[str, str]]:
+def _read_origin(installed: Distribution) -> dict[str, dict[str, str]]:
     try:
-        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
     except ValueError:
         return {}
     return origin if isinstance(origin, dict) else {}
 
 
-def _extra_requirements(found: Distribution, extra: str) -> list[str]:
-    """Return the requirements that an extra, or several, add."""
-    asked = extra.split(",")
-    parts = (line.partition(";") for line in found.requires or ())
+def _extra_requirements(installed: Distribution, extra: str) -> list[str]:
+    """Return the additional requirements of an extra, or of several."""
+    extras = extra.split(",")
+    parts = (line.partition(";") for line in installed.requires or ())
     return [
-        need.strip()
-        for need, _, marker in parts
-        if any(re.search(rf"""extra == ['"]{re.escape(name)}['"]""", marker) for name in asked)
+        requirement.strip()
+        for requirement, _, marker in parts
+        if any(re.search(rf"""extra == ['"]{re.escape(name)}['"]""", marker) for name in extras)
     ]
 
 

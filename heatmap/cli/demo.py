@@ -1,4 +1,4 @@
-"""`heatmap demo`: the recorded day, without network or account."""
+"""`heatmap demo`: shows the recorded day, without network or account."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ MINIMUM_SECONDS = 0.2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap demo`."""
     parser.add_argument(
-        "--once", action="store_true", help="write the day's final page into a folder, and end"
+        "--once", action="store_true", help="write the day's final page into a folder and end"
     )
-    parser.add_argument("--directory", type=Path, default=Path("site"), help="that folder (default: site)")
-    parser.add_argument("--force", action="store_true", help="overwrite a page that is not a recording")
     parser.add_argument(
-        "--port", type=int, default=8000, help="where to serve it on localhost (default: 8000)"
+        "--directory", type=Path, default=Path("site"), help="the folder for --once (default: site)"
     )
-    parser.add_argument("--seconds", type=float, default=3, help="how long each moment stays (default: 3)")
-    parser.add_argument("--days", type=int, help="how often to replay the day (default: until Ctrl-C)")
+    parser.add_argument("--force", action="store_true", help="overwrite a page that is no recording")
+    parser.add_argument("--port", type=int, default=8000, help="the port on localhost (default: 8000)")
+    parser.add_argument(
+        "--seconds", type=float, default=3, help="seconds for each moment of the day (default: 3)"
+    )
+    parser.add_argument("--days", type=int, help="how many times to replay the day (default: until Ctrl-C)")
 
 
 def run(arguments: argparse.Namespace) -> int:

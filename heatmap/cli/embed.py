@@ -1,4 +1,4 @@
-"""`heatmap embed`: the `<iframe>` for a blog."""
+"""`heatmap embed`: prints the `<iframe>` for a blog."""
 
 from __future__ import annotations
 
@@ -29,54 +29,54 @@ SYMBOLS = re.compile(r"[^\s,]{1,40}(,[^\s,]{1,40}){0,199}")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap embed`."""
     parser.add_argument(
-        "--auto-height", action="store_true", help="with a script, so that it grows with the page (default)"
+        "--auto-height", action="store_true", help="with a script that sets the height of the page (default)"
     )
     parser.add_argument(
         "--height",
         type=int,
         metavar="PIXELS",
-        help="a fixed height, without a script; with --auto-height, the first",
+        help="a fixed height without a script; with --auto-height, the first height",
     )
     parser.add_argument(
         "--fragment",
         action="store_true",
-        help="no frame: a piece of the page, which your server includes (with --mode, --layout, --theme)",
+        help="no frame: a part of the page that your server includes (with --mode, --layout, --theme)",
     )
     parser.add_argument("--market", metavar="NAME", help="which market (default: the first)")
     parser.add_argument(
-        "--mode", metavar="MODE", help=f"what is measured: {', '.join(ALL_MODES)} (default: change)"
+        "--mode", metavar="MODE", help=f"the measure: {', '.join(ALL_MODES)} (default: change)"
     )
-    parser.add_argument("--layout", choices=LAYOUTS, help="how it is drawn (default: table)")
+    parser.add_argument("--layout", choices=LAYOUTS, help="table or treemap (default: table)")
     parser.add_argument(
-        "--period", metavar="PERIOD", help="over which time: 1d, 1mo, 1y, 20d, ytd, ... (default: 1d)"
+        "--period", metavar="PERIOD", help="the period: 1d, 1mo, 1y, 20d, ytd, ... (default: 1d)"
     )
-    parser.add_argument("--theme", choices=THEMES, help="your blog's, if it has but one")
+    parser.add_argument("--theme", choices=THEMES, help="the theme of your blog, if it has only one")
     parser.add_argument(
         "--palette", choices=GRADIENTS, help="the colours (default: those of the configuration)"
     )
     parser.add_argument(
-        "--heat", choices=embed.HEATS, help="shades by rank, or by value: how many times the usual limit"
+        "--heat", choices=embed.HEATS, help="shades by rank, or by value: a multiple of the usual limit"
     )
     parser.add_argument("--sort", choices=embed.SORTS, help="the order of the tiles (default: mode)")
     parser.add_argument(
-        "--area", choices=embed.AREAS, help="what a treemap's areas stand for (default: market-cap)"
+        "--area", choices=embed.AREAS, help="the meaning of a treemap's areas (default: market-cap)"
     )
-    parser.add_argument("--sector", metavar="NAME", help="one sector alone, or watchlist")
-    parser.add_argument("--watch", metavar="SYMBOLS", help="the watchlist: TCS,INFY")
-    parser.add_argument("--url", help="where the pages are (default: public_url of the configuration)")
+    parser.add_argument("--sector", metavar="NAME", help="only this sector, or watchlist")
+    parser.add_argument("--watch", metavar="SYMBOLS", help="the symbols of the watchlist: TCS,INFY")
+    parser.add_argument("--url", help="the address of the pages (default: public_url of the configuration)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the snippet. Raises ConfigError where nothing says where the page is."""
+    """Print the HTML. Raises ConfigError if the address of the page is not known."""
     config = load(arguments.config)
     market = config.select_markets(arguments.market)[0]
     url = arguments.url or config.public_url
     if url is None:
-        problem = 'public_url is not set: say where visitors find the page, such as "https://www.example.org/heatmap/"'
+        problem = 'public_url is not set: set it to the address of the page, such as "https://www.example.org/heatmap/"'
         raise ConfigError([f"{problem}, or give --url"])
     if not is_web_address(url, may_query=False):
         name = "--url" if arguments.url else "public_url"
-        raise UsageError(f"{name} must begin with https:// or http:// and a host, and hold no user, ? and #")
+        raise UsageError(f"{name} must begin with https:// or http:// and a host, without a user, ? or #")
     height = arguments.height
     if height is not None and not LEAST_PIXELS <= height <= MOST_PIXELS:
         raise UsageError(f"--height must be {LEAST_PIXELS} to {MOST_PIXELS}, not {height}")
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _choices(arguments: argparse.Namespace, config: Config) -> embed.EmbedChoices:
-    """Return what the page is to show first, without what it shows anyway. Raises UsageError."""
+    """Return the choices that differ from the page's defaults. Raises UsageError."""
     history = config.history
     modes = [*ALL_MODES] if history.enabled else [*MODES]
     periods = [*embed.SOURCE_PERIODS, *(history.periods if history.enabled else ())]
@@ -110,22 +110,22 @@ def _choices(arguments: argparse.Namespace, config: Config) -> embed.EmbedChoice
     if arguments.watch is not None and not SYMBOLS.fullmatch(arguments.watch):
         raise UsageError("--watch takes symbols, separated by commas, such as TCS,M&M")
     if arguments.sector is not None and not (arguments.sector.isprintable() and arguments.sector.strip()):
-        raise UsageError("--sector takes the name of a sector, as the page's list has it, or watchlist")
-    usual = embed.EmbedChoices(
+        raise UsageError("--sector takes the name of a sector, from the page's list, or watchlist")
+    defaults = embed.EmbedChoices(
         "change", "table", "1d", palette=config.page.gradient, sort="mode", area="market-cap"
     )
-    asked = (getattr(arguments, key) for key in usual._fields)
+    values = (getattr(arguments, key) for key in defaults._fields)
     return embed.EmbedChoices(
-        *(value if value != default else None for value, default in zip(asked, usual, strict=True))
+        *(value if value != default else None for value, default in zip(values, defaults, strict=True))
     )
 
 
 def _fragment(arguments: argparse.Namespace, choices: embed.EmbedChoices, published: Sequence[str]) -> str:
-    """Return the fragment asked for. Raises UsageError, or ConfigError where it is not published."""
+    """Return the name of the fragment. Raises UsageError, or ConfigError if it is not published."""
     others = set(choices.as_query()) - {"mode", "layout", "theme"}
     if arguments.auto_height or arguments.height or others or (choices.mode or "change") not in MODES:
         raise UsageError(
-            f"--fragment goes with --mode ({', '.join(MODES)}), --layout, --theme, --market and --url alone"
+            f"--fragment goes only with --mode ({', '.join(MODES)}), --layout, --theme, --market and --url"
         )
     name = "-".join(filter(None, (choices.mode or "change", choices.layout or "table", choices.theme)))
     if name not in published:

@@ -1,4 +1,4 @@
-"""`heatmap history`: fill it from the exchange's archives, look at it, write it out, forget what is old."""
+"""`heatmap history`: fills the history from archives, shows it, exports it, and deletes old data."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
 
 HELP = "fill the history from the exchange's archives, show, export or prune it"
-FORMATS = ("csv", "json", "parquet")  # those of heatmap.history.export, which the other actions do not need
+FORMATS = ("csv", "json", "parquet")  # of heatmap.history.export, which other actions do not import
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their options."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     backfill.add_arguments(_action(actions, "backfill", backfill.HELP, backfill.run))
-    _action(actions, "status", "tell what is kept, and which sessions are missing", _status)
-    export = _action(actions, "export", "write the daily bars out", _export)
+    _action(actions, "status", "show the stored data and the missing sessions", _status)
+    export = _action(actions, "export", "export the daily bars", _export)
     backfill.add_date_options(export)
     export.add_argument(
-        "--format", choices=FORMATS, default="csv", help="(default: csv; parquet is an extra)"
+        "--format", choices=FORMATS, default="csv", help="the format (default: csv; parquet is an extra)"
     )
-    export.add_argument("--output", type=Path, metavar="FILE", help="(default: standard output)")
+    export.add_argument("--output", type=Path, metavar="FILE", help="the file (default: standard output)")
     export.add_argument(
-        "--adjusted", action="store_true", help="for splits and bonuses, and under today's symbols"
+        "--adjusted", action="store_true", help="adjust for splits and bonuses, and use today's symbols"
     )
-    _action(actions, "prune", "forget what is older than the configuration keeps", _prune)
+    _action(actions, "prune", "delete data that is older than the configuration keeps", _prune)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one action. Raises ConfigError where the history is switched off."""
+    """Do one action. Raises ConfigError if the history is switched off."""
     config = load(arguments.config)
     if not config.history.enabled:
         raise ConfigError(["the history is switched off: set enabled = true under [history]"])
@@ -57,13 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _action(
     actions: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    what: str,
+    description: str,
     do: Callable[[argparse.Namespace, Config], int],
 ) -> argparse.ArgumentParser:
-    action = actions.add_parser(name, help=what, description=what)
-    # Also after the action's name; there it must not undo what stood before it.
+    action = actions.add_parser(name, help=description, description=description)
+    # --config may also come after the action's name. Then its default must not replace an earlier value.
     action.add_argument(
-        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration"
+        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration file"
     )
     action.set_defaults(action=do)
     if name != "prune":
@@ -72,7 +72,7 @@ def _action(
 
 
 def _status(arguments: argparse.Namespace, config: Config) -> int:
-    """Print what is kept of each market asked for."""
+    """Print the stored data of each requested market."""
     from heatmap.cli import pending_text
     from heatmap.history import pending_actions
     from heatmap.history.backfill import find_gaps
@@ -81,18 +81,18 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
 
     markets = config.select_markets(arguments.market)
     with backfill.open_history(config) as store:
-        kept = {found.market: found for found in store.status()}
+        stats_by_market = {stats.market: stats for stats in store.status()}
         for market in markets:
-            found = kept.get(market.name)
-            if found is None:
+            stats = stats_by_market.get(market.name)
+            if stats is None:
                 command = commands.heatmap("history backfill")
                 print(
-                    f"{market.name}: nothing yet. A run with the day's figures begins it. "
+                    f"{market.name}: nothing yet. The first run with the day's figures creates it. "
                     f"For earlier sessions: {command}"
                 )
                 continue
             sessions = store.sessions(market.name)
-            print(f"{market.name}: {found.sessions:,} sessions with daily bars")
+            print(f"{market.name}: {stats.sessions:,} sessions with daily bars")
             if sessions:
                 archived = len(store.archived_sessions(market.name))
                 print(f"  first      {backfill.format_day(sessions[0])}")
@@ -100,10 +100,10 @@ def _status(arguments: argparse.Namespace, config: Config) -> int:
                 print(f"  archives   {archived:,} of them")
             print(f"  missing    {backfill.format_days(find_gaps(market.calendar, sessions)) or 'none'}")
             needed = count_sessions_needed(config.history.periods)
-            if found.sessions < needed:
+            if stats.sessions < needed:
                 command = commands.heatmap("history backfill")
-                print(f"  periods    the longest takes {needed:,} sessions; earlier ones come by {command}")
-            print(f"  ticks      {found.ticks:,}{_format_span(found.first_tick, found.last_tick, market)}")
+                print(f"  periods    the longest needs {needed:,} sessions. To get earlier ones: {command}")
+            print(f"  ticks      {stats.ticks:,}{_format_span(stats.first_tick, stats.last_tick, market)}")
             symbols = store.newest_symbols(market.name) or None
             calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
             pending_text.print_pending(pending_actions.read_store(store, market.name, calendar))
@@ -125,7 +125,7 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
 
     market = config.select_markets(arguments.market)[0]
     if arguments.format == "parquet" and arguments.output is None and sys.stdout.isatty():
-        raise UsageError("Parquet is no text, and would spoil the terminal: give a file with --output")
+        raise UsageError("Parquet is no text: give a file with --output")
     write = export.FORMATS[arguments.format]
     with backfill.open_history(config) as store:
         calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory)
@@ -138,15 +138,15 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
         except BrokenPipeError:
             raise
         except OSError as error:
-            where = arguments.output or "standard output"
-            sentence = f"{where} cannot be written ({error.strerror}): give another with --output"
+            output = arguments.output or "standard output"
+            sentence = f"{output} cannot be written ({error.strerror}): give another file with --output"
             raise as_write_error(error, sentence) from error
     return EXIT_OK
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file that is there whole or not at all. Raises OSError."""
-    name = f".{path.name}.part"  # always the same, so that killed commands leave one file at most
+    """Write a file completely or not at all. Raises OSError."""
+    name = f".{path.name}.part"  # always the same, so killed commands leave at most one file
     with files.open_replacement(path, to_disk=False, make_folder=False, temporary=name) as file:
         write(file)
 
@@ -154,39 +154,39 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 def _read_bars(
     store: Store, market: str, calendar: Calendar, arguments: argparse.Namespace
 ) -> Iterator[Sequence[Bar]]:
-    """Yield the sessions asked for, one at a time: years of them need not fit into memory."""
+    """Yield the requested sessions one by one, so years of them need no memory."""
     from heatmap.history import adjustment, corporate_actions
     from heatmap.history.backfill import verify
 
     first, last = arguments.first or date.min, arguments.last or date.max
     days = [day for day in store.sessions(market) if first <= day <= last]
-    found: tuple[corporate_actions.CorporateAction, ...] = ()
+    actions: tuple[corporate_actions.CorporateAction, ...] = ()
     if arguments.adjusted and days:
-        found = verify(store, market, calendar, days[0], days[-1]).actions
-        found = tuple(action for action in found if action.date <= days[-1])
-        if unexplained := sorted({action.symbol for action in found if action.factor is None}):
+        actions = verify(store, market, calendar, days[0], days[-1]).actions
+        actions = tuple(action for action in actions if action.date <= days[-1])
+        if unexplained := sorted({action.symbol for action in actions if action.factor is None}):
             more = len(unexplained) - backfill.MOST_SHOWN
-            named = ", ".join(unexplained[: backfill.MOST_SHOWN]) + (
+            names = ", ".join(unexplained[: backfill.MOST_SHOWN]) + (
                 f" and {more:,} more" if more > 0 else ""
             )
             backfill.print_note(
-                f"the bars of {named} are on different terms before and after what no split or bonus "
-                "explains. To see them: `heatmap history status`"
+                f"the bars of {names} are on different terms before and after an event that no split or "
+                "bonus explains. To see them: `heatmap history status`"
             )
     for day in days:
         bars = store.bars(market, day, 1)
         if arguments.adjusted:
-            bars = adjustment.adjust(symbol_changes.rename(bars, calendar.symbol_changes), found)
+            bars = adjustment.adjust(symbol_changes.rename(bars, calendar.symbol_changes), actions)
         yield bars
 
 
 def _prune(_: argparse.Namespace, config: Config) -> int:
-    """Forget, and say how much."""
+    """Delete old data, and print how much."""
     with backfill.open_history(config) as store:
         before = store.size_bytes()
         pruned = store.prune(config.history)
         print(
-            f"{pruned.ticks:,} ticks and the daily bars of {pruned.sessions:,} sessions are forgotten; "
-            f"the history takes {store.size_bytes() / 1e6:,.1f} MB, before {before / 1e6:,.1f}"
+            f"{pruned.ticks:,} ticks and the daily bars of {pruned.sessions:,} sessions are deleted; "
+            f"the history now has {store.size_bytes() / 1e6:,.1f} MB, not {before / 1e6:,.1f}"
         )
     return EXIT_OK

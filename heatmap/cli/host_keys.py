@@ -1,4 +1,4 @@
-"""Asks the user whether a server's host key is the right one, and remembers it if it is."""
+"""Asks the user whether a server's host key is right, and saves it if it is."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ OPTION = "--trust-host-key"
 
 
 def confirm(target: SftpPublisher, fingerprints: Sequence[str], seconds: float) -> None:
-    """Show the key that a server has; write it down if the user, or one of `fingerprints`, vouches for it.
+    """Show the key of a server. Save it if the user confirms it, or if it matches one of `fingerprints`.
 
-    Without any the user is asked at the terminal. Raises PublishError where the key stays unknown,
-    ConfigError where it cannot be written down.
+    Without fingerprints, ask the user at the terminal. Raises PublishError if the key stays unknown,
+    ConfigError if it cannot be saved.
     """
     key = target.read_host_key(Deadline(seconds))
-    sort = key.kind.removeprefix("ssh-").partition("-")[0]  # as the server's files are called
+    kind = key.kind.removeprefix("ssh-").partition("-")[0]  # as in the names of the server's files
     print(
-        f"\n{target.name} shows a host key that nobody has vouched for yet:\n\n"
+        f"\n{target.name} has a host key that nobody has confirmed yet:\n\n"
         f"    {key.kind}  {key.fingerprint}\n\n"
-        "Compare it with what the provider publishes, or with what the server itself says to\n"
-        f"    ssh-keygen -lf /etc/ssh/ssh_host_{sort}_key.pub\n",
+        "Compare it with the key that the provider publishes, or with the output on the server of\n"
+        f"    ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub\n",
         flush=True,
     )
     _ask(target.name, key, [fingerprint for fingerprint in fingerprints if fingerprint])
     try:
         known_hosts.add_key(target.known_hosts_file, key)
     except OSError as error:
-        why = error.strerror or str(error)
-        sentence = f"{target.known_hosts_file} cannot be written ({why}): make it writable"
+        reason = error.strerror or str(error)
+        sentence = f"{target.known_hosts_file} cannot be written ({reason}): make it writable"
         raise as_write_error(error, sentence) from error
-    print(f"From now on it is trusted: {target.known_hosts_file} has it.\n", flush=True)
+    print(f"The key is now trusted, and saved in {target.known_hosts_file}.\n", flush=True)
 
 
 def _ask(name: str, key: HostKey, fingerprints: Sequence[str]) -> None:
-    """Raise PublishRefused unless somebody vouches for the key."""
+    """Raise PublishRefused unless the user or a fingerprint confirms the key."""
     if key.fingerprint in fingerprints:
         return
     if fingerprints:
         raise PublishRefused(
             f"{name}: the host's key is not the one you gave, so it is not trusted: ask the provider"
         )
-    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed before the program began
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed before the program started
         raise PublishRefused(
-            f"{name}: the host's key is not known, and nobody is here to ask: once you have compared the "
-            f"fingerprint, give it as {OPTION}=SHA256:..."
+            f"{name}: the host's key is not known, and there is no terminal for a question: compare the "
+            f"fingerprint, then give it as {OPTION}=SHA256:..."
         )
     try:
         answer = input("Is it the same? Then type yes: ")
     except EOFError:
         answer = ""
     if answer.strip().lower() not in {"y", "yes"}:
-        raise PublishRefused(f"{name}: the host's key is not known, and stays so")
+        raise PublishRefused(f"{name}: the host's key is not known, and was not confirmed")

@@ -1,4 +1,4 @@
-"""`heatmap init`: a new configuration, on a terminal by questions, tried and published once."""
+"""`heatmap init`: makes a new configuration. On a terminal it asks questions, checks and publishes once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heatmap.cli.interview import Secret
     from heatmap.cli.new_configuration import Answers
 
-HELP = "make a heatmap.toml: on a terminal by questions, else a commented example"
+HELP = "make a heatmap.toml: with questions on a terminal, else a commented example"
 EXIT_INTERRUPTED = 130
 SECRET_MODE = 0o600
 NEXT_STEPS = ("check", "run", "schedule")  # the commands after this one
@@ -29,21 +29,23 @@ NEXT_STEPS = ("check", "run", "schedule")  # the commands after this one
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap init`."""
     parser.add_argument("--force", action="store_true", help="overwrite a file that is already there")
-    parser.add_argument("--no-input", action="store_true", help="ask nothing: write the commented example")
+    parser.add_argument(
+        "--no-input", action="store_true", help="ask no questions: write the commented example"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the configuration. Raises UsageError where a file is in the way, ConfigError where none can be."""
+    """Make the configuration. Raises UsageError if the file exists, ConfigError if it cannot be written."""
     path: Path = arguments.config or Path(FILE_NAME)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder: name the file in it, such as {path / FILE_NAME}")
+        raise UsageError(f"{path} is a folder: give a file in it, such as {path / FILE_NAME}")
     if path.exists() and not arguments.force:
         raise UsageError(f"{path} is already there: edit it, or overwrite it with --force")
     example = commands.complete_installs((find_templates() / FILE_NAME).read_text("utf-8"))
     if not arguments.no_input and _is_terminal():
         return _Setup(path.absolute(), example).run()
     _write(path, example, overwrite=arguments.force)
-    print(f"{path} is written. Read it, and fill in where the page goes. Then:")
+    print(f"{path} is written. Read it, and set the target of the pages. Then:")
     for words in NEXT_STEPS:
         print(f"  {commands.heatmap(words, path)}")
     return 0
@@ -54,7 +56,7 @@ def _is_terminal() -> bool:
 
 
 class _Setup:
-    """The way from the first question to the first page. `path` is absolute."""
+    """The dialog from the first question to the first page. `path` is absolute."""
 
     def __init__(self, path: Path, example: str) -> None:
         self._path = path
@@ -62,14 +64,14 @@ class _Setup:
         self._is_written = False
 
     def run(self) -> int:
-        """Ask, write, check, publish, and print what is left to do. Return the exit code."""
+        """Ask, write, check, publish, and print the next steps. Return the exit code."""
         self._refuse_folder()
         try:
             return self._run()
         except (KeyboardInterrupt, EOFError):
             print()
             if self._is_written:
-                self._tell_rest()
+                self._print_next_steps()
             else:
                 print("Nothing is written.")
             return EXIT_INTERRUPTED
@@ -80,7 +82,7 @@ class _Setup:
 
         print(
             f"This makes {self._path}, tries it, and publishes once.\n"
-            "Enter takes the answer in brackets. Ctrl-C leaves; until the last question nothing is written.\n"
+            "Enter takes the answer in brackets. Ctrl-C leaves. Nothing is written before the last answer.\n"
         )
         answers = interview.ask_market()
         target = interview.ask_target(self._is_there)
@@ -93,11 +95,11 @@ class _Setup:
         self._write(answers, target.secret)
         code = self._check()
         while code:
-            again = self._ask_what_next()
-            if again is None:
-                self._tell_rest()
+            has_new_target = self._ask_next_step()
+            if has_new_target is None:
+                self._print_next_steps()
                 return code
-            if again:
+            if has_new_target:
                 target = interview.ask_target(self._is_there)
                 answers = replace(answers, target=target.table)
                 self._write(answers, target.secret)
@@ -105,7 +107,7 @@ class _Setup:
         return self._publish(answers)
 
     def _refuse_folder(self) -> None:
-        """Raise ConfigError, before anything is asked, where the configuration could not be written."""
+        """Raise ConfigError before the first question if the configuration could not be written."""
         folder = self._path.parent
         if not folder.is_dir():
             raise ConfigError([f"there is no folder {folder}: make it, or choose another with --config"])
@@ -131,50 +133,50 @@ class _Setup:
         print(f"{self._path} is written.\n")
 
     def _check(self) -> int:
-        return self._obey("check", "--trust-host-key")
+        return self._run_command("check", "--trust-host-key")
 
     @staticmethod
-    def _ask_what_next() -> bool | None:
-        """Return whether the target is to be asked for again, too; None to leave it at that."""
+    def _ask_next_step() -> bool | None:
+        """Return whether to ask for another target before the next check; None to stop."""
         from heatmap.cli.questions import choose
 
-        print("\nNot all of it works yet: see the lines with FAIL.")
+        print("\nSomething does not work yet: see the lines with FAIL.")
         choices = [
-            "leave it at that; the configuration stays",
-            "try once more",
-            "change where the pages go, or the password",
+            "stop; the configuration stays",
+            "check again",
+            "change the target or the password",
         ]
         return (None, False, True)[choose("What now?", choices)]
 
     def _publish(self, answers: Answers) -> int:
-        """Publish once, whatever the hour, and print what makes it go on."""
-        print("\nAll of it works. Now the page is drawn and published once:\n")
+        """Publish once, also when the market is closed, and print the schedule."""
+        print("\nEverything works. Now the page is drawn and published once:\n")
         has_published = (self._path.parent / "state" / "state.json").exists()  # by an earlier configuration
-        code = self._obey("run", *(["--force"] if has_published else []))
+        code = self._run_command("run", *(["--force"] if has_published else []))
         if code:
-            self._tell_rest()
+            self._print_next_steps()
             return code
         print("\nTo keep it up to date:\n")
-        self._obey("schedule")
+        self._run_command("schedule")
         if answers.public_url:
             print("\nTo show the page on your blog:\n")
-            self._obey("embed")
+            self._run_command("embed")
         else:
-            print("\nOnce you know its address, set public_url in the configuration. Then, for your blog:")
+            print("\nWhen you know its address, set public_url in the configuration. Then, for your blog:")
             print(f"  {self._command('embed')}")
-        print("\nWhether all is well, at any time:")
+        print("\nTo see at any time whether all is well:")
         print(f"  {self._command('status')}")
         return 0
 
-    def _tell_rest(self) -> None:
-        print(f"\nThe configuration is {self._path}. To go on once it is as it should be:")
+    def _print_next_steps(self) -> None:
+        print(f"\nThe configuration is {self._path}. To continue when it is right:")
         for words in NEXT_STEPS:
             print(f"  {self._command(words)}")
 
     def _command(self, words: str) -> str:
         return commands.heatmap(words, self._path)
 
-    def _obey(self, command: str, *options: str) -> int:
+    def _run_command(self, command: str, *options: str) -> int:
         """Run another command with the new configuration. Raises KeyboardInterrupt if it was interrupted."""
         from heatmap.cli import parser
 
@@ -185,7 +187,7 @@ class _Setup:
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write the configuration. Raises UsageError if it is there already, ConfigError where it cannot be."""
+    """Write the configuration. Raises UsageError if it exists, ConfigError if it cannot be written."""
     try:
         with path.open("w" if overwrite else "x", encoding="utf-8") as file:
             file.write(text)
@@ -197,7 +199,7 @@ def _write(path: Path, text: str, *, overwrite: bool) -> None:
 
 
 def _write_secret(path: Path, secret: str) -> None:
-    """Write a secret into a file that only this user can read, whole or not at all. Raises ConfigError."""
+    """Write a secret, completely or not at all, into a file only this user can read. Raises ConfigError."""
     try:
         files.write(path, f"{secret}\n".encode(), mode=SECRET_MODE, make_folder=False)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The questions of `heatmap init`: which market, where its pages go, and where the password comes from."""
+"""Asks the questions of `heatmap init`: the market, the target of its pages, and the password."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _FOLDER = re.compile(r"(?:/|~|\.{1,2}/).*|[\w-]+(?:/[\w.-]+)*/?")
 
 
 class Secret(NamedTuple):
-    """A secret that was typed, and the name of the file, beside the configuration, that it goes into."""
+    """A typed secret, and the name of its file beside the configuration."""
 
     file: str
     value: str
 
 
 class Target(NamedTuple):
-    """The keys of a `[[publish]]` table. `secret` None: nothing was typed."""
+    """The keys of a `[[publish]]` table. `secret` None: no secret was typed."""
 
     table: dict[str, str | list[str]]
     secret: Secret | None
 
 
 class _Login(NamedTuple):
-    """How a kind of target names its secret."""
+    """The names of the secret of a kind of target."""
 
-    prefix: str  # of the keys that name its place
+    prefix: str  # of the configuration keys
     file: str
     variable: str
-    what: str
+    label: str
 
 
 _EXTRAS = {"s3": ("requests_aws4auth", "s3")}  # module, name of the extra
@@ -58,19 +58,19 @@ _PASSWORDS = {
 
 
 def ask_market() -> Answers:
-    """Return the answers on the market, with an empty target."""
+    """Ask for the market. Return the answers with an empty target."""
     kind = choose(
         "Which market?",
         [
             "NSE F&O: all stocks that have derivatives, from the exchange itself (about 210)",
             f"another index of the exchange, such as {INDEX}",
-            "figures of another installation (its snapshot.json), or a saved answer of the exchange",
+            "figures of another installation (its snapshot.json), or a saved response of the exchange",
             "the recorded day of 17 September 2026, to try everything without the exchange",
         ],
     )
     name, title, index, source = "nse-fno", "NSE F&O heatmap", None, None
     if kind < 2:
-        print("  Note: NSE restricts the redistribution of its data. To publish it you need the right to.")
+        print("  Note: NSE restricts the redistribution of its data. To publish it you need a licence.")
     if kind == 1:
         index = ask("Name of the index", INDEX)
         name, title = _make_market_name(index), f"{index} heatmap"
@@ -87,11 +87,11 @@ def ask_market() -> Answers:
 
 
 def ask_target(is_there: Callable[[str], bool]) -> Target:
-    """Return where the pages go. `is_there` tells whether the configuration's folder has a file already."""
+    """Ask for the target of the pages. `is_there` returns whether the configuration's folder has a file."""
     print(
         "\nWhere do the pages go? To a folder of this machine, such as site or /var/www/html/heatmap,\n"
         "or to an address:\n"
-        "  ftps://user@www.example.org/public_html/heatmap   (FTP over TLS; ftp:// is without)\n"
+        "  ftps://user@www.example.org/public_html/heatmap   (FTP over TLS; ftp:// has none)\n"
         "  sftp://user@www.example.org/public_html/heatmap\n"
         "  s3://bucket/heatmap   git+file:clone-of-a-repository"
     )
@@ -104,51 +104,50 @@ def ask_target(is_there: Callable[[str], bool]) -> Target:
         user = ask(f"User name on {urlsplit(url).hostname}")
         table["url"] = url.replace("://", f"://{quote(user, safe='')}@", 1)
     if scheme == "ftp":
-        print(
-            "  Note: plain FTP sends the password unencrypted. Most servers that have it take ftps://, too."
-        )
+        print("  Note: plain FTP sends the password unencrypted. Most servers accept ftps://, too.")
     if scheme == "s3":
         _ask_bucket(table)
     if scheme == "sftp" and choose("How do you log in?", ["with a key, as ssh does", "with a password"]) == 0:
-        file = ask("File of the private key (Enter: those that ssh finds)", "", _parse_key_file)
+        file = ask("File of the private key (Enter: the keys that ssh finds)", "", _parse_key_file)
         return Target({**table, **({"identity_file": file} if file else {})}, None)
     _print_missing_extra(scheme)
     return Target(*_ask_secret(table, _PASSWORDS[scheme], is_there))
 
 
 def ask_public_url() -> str | None:
-    """Return under which address visitors find the pages; None where it is not known."""
-    question = "\nUnder which address do visitors find that folder? (Enter: not known yet)"
+    """Ask for the address at which visitors find the pages. Return None if it is not known."""
+    question = "\nAt which address do visitors find the pages? (Enter: not known yet)"
     return ask(question, "", _parse_public_url) or None
 
 
 def _ask_secret(
     table: dict[str, str | list[str]], login: _Login, is_there: Callable[[str], bool]
 ) -> tuple[dict[str, str | list[str]], Secret | None]:
-    """Return the table with the place of the secret, and the secret, if it is typed."""
-    what = login.what
+    """Ask for the secret. Return the table with the key for it, and the secret if it was typed."""
     choices = [
-        f"I type it now: it goes into {login.file}, a file beside the configuration that only I can read",
+        f"I type it now: it is saved in {login.file}, a file beside the configuration that only I can read",
         "an environment variable has it",
         "a command prints it, such as: pass show web/ftp",
     ]
     if is_there(login.file):
-        choices.append(f"it is in {login.file} already")
-    kind = choose(f"Where does the program get the {what} from?", choices)
+        choices.append(f"it is already in {login.file}")
+    kind = choose(f"Where does the program get the {login.label} from?", choices)
     if kind == 1:
         variable = ask("Name of the variable", login.variable, _parse_variable)
         return {**table, f"{login.prefix}_env": variable}, None
     if kind == 2:
         command = ask("Command", None, lambda answer: _parse_command(answer, login.prefix))
         return {**table, f"{login.prefix}_command": shlex.split(command)}, None
-    secret = Secret(login.file, ask_secret(what.capitalize(), secrets.MAX_BYTES)) if kind == 0 else None
+    secret = (
+        Secret(login.file, ask_secret(login.label.capitalize(), secrets.MAX_BYTES)) if kind == 0 else None
+    )
     return {**table, f"{login.prefix}_file": login.file}, secret
 
 
 def _ask_bucket(table: dict[str, str | list[str]]) -> None:
-    """Add what a bucket needs beside its secret."""
+    """Ask for the other keys of a bucket, and add them to the table."""
     questions = (
-        ("endpoint_url", "Address of the store (Enter: Amazon's)", ""),
+        ("endpoint_url", "Address of the server (Enter: Amazon's)", ""),
         ("region", "Region", "us-east-1"),
         ("access_key_id", "Access key ID", None),
     )
@@ -165,7 +164,7 @@ def _ask_bucket(table: dict[str, str | list[str]]) -> None:
 
 
 def _print_missing_extra(scheme: str) -> None:
-    """Say which package a kind of target needs, where it is not installed."""
+    """Print the package that a kind of target needs, if it is not installed."""
     from importlib.util import find_spec
 
     module, extra = _EXTRAS.get(scheme, ("", ""))
@@ -174,7 +173,7 @@ def _print_missing_extra(scheme: str) -> None:
 
 
 def _check_target(table: dict[str, str | list[str]]) -> str:
-    """Return the URL of a target that can be built from its table. Raises BadAnswer."""
+    """Return the URL of a target. Raises BadAnswer if its table is not valid."""
     url = str(table["url"])
     try:
         plugins.publisher_class(url.partition(":")[0].lower())(**table)
@@ -184,17 +183,17 @@ def _check_target(table: dict[str, str | list[str]]) -> str:
 
 
 def _parse_target_url(answer: str) -> str:
-    """Return the URL of a folder or an address that was typed. Raises BadAnswer."""
+    """Return the URL for a typed folder or address. Raises BadAnswer."""
     scheme, colon, _ = answer.partition(":")
     if colon and scheme.lower() in plugins.PUBLISHERS:
         if _PASSWORD_IN_URL.match(answer):
-            raise BadAnswer("leave the password out of the address: it is asked for later")
+            raise BadAnswer("remove the password from the address: a later question asks for it")
         return _check_target({"url": answer})
     if _FOLDER.fullmatch(answer):
         return _check_target({"url": f"file:{quote(answer)}"})
-    known = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
-    meant = fields.suggest_target(answer, plugins.PUBLISHERS)
-    raise BadAnswer(f"an address begins with one of {known}{meant}")
+    schemes = ", ".join(f"{name}:" for name in plugins.PUBLISHERS)
+    hint = fields.suggest_target(answer, plugins.PUBLISHERS)
+    raise BadAnswer(f"an address begins with one of {schemes}{hint}")
 
 
 def _parse_source(answer: str) -> str:
@@ -213,7 +212,7 @@ def _parse_source(answer: str) -> str:
 
 
 def _make_market_name(index: str) -> str:
-    """Return a market's name made of an index's: nifty-50."""
+    """Return a market's name made from the name of an index: nifty-50."""
     name = re.sub(r"[^a-z0-9]+", "-", index.lower()).strip("-")[:40].strip("-")
     return name or "market"
 
@@ -242,19 +241,19 @@ def _parse_variable(answer: str) -> str:
     return answer
 
 
-def _parse_command(answer: str, what: str) -> str:
+def _parse_command(answer: str, key: str) -> str:
     try:
         words = shlex.split(answer)
     except ValueError as error:
         raise BadAnswer("a quotation mark is missing") from error
-    problems = secrets.problems(None, None, words, what=what)
+    problems = secrets.problems(None, None, words, what=key)
     if problems:
         raise BadAnswer("; ".join(problems))
     return answer
 
 
 def _parse_public_url(answer: str) -> str:
-    """Return an address with its scheme; https where none was typed. Raises BadAnswer."""
+    """Return an address with its scheme; https if none was typed. Raises BadAnswer."""
     if not answer:
         return ""
     url = answer if "://" in answer else f"https://{answer}"

@@ -1,4 +1,4 @@
-"""A new heatmap.toml: the commented example, with the answers of a person written into it."""
+"""Makes a new heatmap.toml from the commented example and the answers of the user."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NEXT_TABLE = re.compile(r"^(?:# )?\[|^# ---", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers that a new configuration is made of.
+    """The answers for a new configuration.
 
-    `source` and `target` are the keys of their tables, in the order in which they are written. `index` is an
-    index of the exchange; it stands in place of `source`. Both None: the exchange's F&O stocks. `public_url`
-    None: it is not known.
+    `source` and `target` are the keys of their tables, in writing order. `index` is an index of the exchange,
+    instead of `source`. If both are None, the market is the exchange's F&O stocks. `public_url` None: not
+    known.
     """
 
     title: str
@@ -29,7 +29,7 @@ class Answers:
 
 
 def fill(example: str, answers: Answers) -> str:
-    """Return the example configuration with the answers in it. Raises ValueError where it has no place."""
+    """Return the example configuration with the answers. Raises ValueError if a key or table is missing."""
     text = _set(example, "title", answers.title)
     if answers.public_url:
         text = _set(text, "public_url", answers.public_url)
@@ -46,18 +46,16 @@ def fill(example: str, answers: Answers) -> str:
 
 
 def _set(text: str, key: str, value: str) -> str:
-    """Return a text in which the first line of `key`, in use or commented out, has another value."""
+    """Return the text with a new value in the first line of `key`, which may be commented out."""
     line = re.compile(rf'^(?:# )?{key} = "[^"]*"( *)(#.*)?$', re.MULTILINE)
-    changed, count = line.subn(lambda found: _line(key, value, found[2]), text, count=1)
+    changed, count = line.subn(lambda match: _line(key, value, match[2]), text, count=1)
     if not count:
         raise ValueError(key)
     return changed
 
 
 def _line(key: str, value: str | list[str], comment: str | None = None) -> str:
-    line = (
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"  # printable text is written alike in JSON and TOML
-    )
+    line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # printable text is the same in JSON and TOML
     return f"{line:<35} {comment}" if comment else line
 
 
@@ -66,7 +64,7 @@ def _lines(values: dict[str, str] | dict[str, str | list[str]]) -> str:
 
 
 def _table(text: str, header: str, number: int) -> tuple[int, int]:
-    """Return where the table with a header begins and ends, not counting those that are commented out."""
+    """Return start and end of a table: the one with this header and number, without commented-out tables."""
     starts = [match.start() for match in re.finditer(rf"^{re.escape(header)}", text, re.MULTILINE)]
     if len(starts) <= number:
         raise ValueError(header)

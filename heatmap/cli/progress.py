@@ -1,4 +1,4 @@
-"""One line on a terminal that tells how far a long work is; nothing where there is no terminal."""
+"""Shows the progress of a long operation in one line on a terminal; nothing without a terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BAR_CHARACTERS = 24
 
 
 class Progress:
-    """A context manager that is called with the session begun, how many are done, and how many there are."""
+    """A context manager. Call it with the current session, the number done and the total."""
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float] = monotonic) -> None:
         self._stream = stream
-        self._shows = stream is not None and stream.isatty()
+        self._is_terminal = stream is not None and stream.isatty()
         self._clock = clock
-        self._began = clock()
+        self._start = clock()
         self._width = 0
 
     def __enter__(self) -> Self:
@@ -33,31 +33,31 @@ class Progress:
         self._show("", end="\r")
 
     def __call__(self, day: date, done: int, total: int) -> None:
-        """Show the line anew."""
-        filled = BAR_CHARACTERS * done // total
-        seconds = self._clock() - self._began
+        """Update the line."""
+        hashes = BAR_CHARACTERS * done // total
+        seconds = self._clock() - self._start
         pace = (
             f", {done / seconds:.1f}/s, {_format_duration(seconds / done * (total - done))} left"
             if done and seconds
             else ""
         )
-        bar = "#" * filled + "-" * (BAR_CHARACTERS - filled)
+        bar = "#" * hashes + "-" * (BAR_CHARACTERS - hashes)
         self._show(f"[{bar}] {day:%d %b %Y}: {done:,} done, {total - done:,} to go{pace}")
 
-    def say(self, sentence: str) -> None:
-        """Let a sentence stand above the line; without a terminal, too."""
+    def print_above(self, sentence: str) -> None:
+        """Print a sentence above the line, also without a terminal."""
         self._show("", end="\r")
         if self._stream is not None:
             print(sentence, file=self._stream, flush=True)
 
     def _show(self, line: str, end: str = "") -> None:
-        if self._shows:
+        if self._is_terminal:
             print(f"\r{line:<{self._width}}", end=end, file=self._stream, flush=True)
             self._width = len(line)
 
 
 def _format_duration(seconds: float) -> str:
-    """Return a time in its largest unit."""
+    """Return a duration in its largest unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

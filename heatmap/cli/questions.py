@@ -1,4 +1,4 @@
-"""Asks a person at the terminal for a text, a choice or a secret. A bad answer is asked for again."""
+"""Asks the user at the terminal for a text, a choice or a secret. After a bad answer it asks again."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-UNREADABLE = "the terminal sent what is no text, such as an arrow key: type it again"
+UNREADABLE = "the terminal sent a character that is no text, such as an arrow key: type it again"
 
 
 class BadAnswer(Exception):
-    """An answer that cannot be used. `str()` of it says why."""
+    """An answer that is not valid. `str()` of it is the reason."""
 
 
 def ask(question: str, default: str | None = None, parse: Callable[[str], str] = str) -> str:
     """Return the answer to a question, as `parse` returns it.
 
-    Enter alone gives `default`; without one an answer is needed. `parse` raises BadAnswer for an answer that
-    cannot be used. Raises EOFError and KeyboardInterrupt where the person leaves.
+    Enter alone gives `default`; without a default an answer is needed. `parse` raises BadAnswer for an
+    answer that is not valid. Raises EOFError and KeyboardInterrupt if the user leaves.
     """
-    shown = f"{question} [{default}]: " if default else f"{question}: "
+    prompt = f"{question} [{default}]: " if default else f"{question}: "
     while True:
         try:
-            answer = _require_printable(input(shown)).strip() or (default or "")
+            answer = _require_printable(input(prompt)).strip() or (default or "")
             if not answer and default is None:
                 raise BadAnswer("an answer is needed, or Ctrl-C to leave")
             return parse(answer)
@@ -34,7 +34,7 @@ def ask(question: str, default: str | None = None, parse: Callable[[str], str] =
 
 
 def choose(question: str, choices: Sequence[str]) -> int:
-    """Return the number of the choice made, counted from 0; Enter alone is the first."""
+    """Return the index of the choice, from 0. Enter alone is the first choice."""
     print(question)
     for number, choice in enumerate(choices, 1):
         print(f"  {number}  {choice}")
@@ -48,7 +48,7 @@ def choose(question: str, choices: Sequence[str]) -> int:
 
 
 def confirm(question: str) -> bool:
-    """Return whether the answer is yes; Enter alone is."""
+    """Return whether the answer is yes. Enter alone means yes."""
 
     def parse(answer: str) -> str:
         if answer.lower() not in {"y", "yes", "n", "no"}:
@@ -59,7 +59,7 @@ def confirm(question: str) -> bool:
 
 
 def ask_secret(question: str, longest_bytes: int) -> str:
-    """Return a secret that is typed without being shown. Raises EOFError and KeyboardInterrupt."""
+    """Return a secret; it is not shown while the user types. Raises EOFError and KeyboardInterrupt."""
     from getpass import getpass
 
     while True:
@@ -80,7 +80,7 @@ def ask_secret(question: str, longest_bytes: int) -> str:
 
 
 def _require_printable(answer: str) -> str:
-    """Return an answer that holds printable characters alone. Raises BadAnswer."""
+    """Return the answer. Raises BadAnswer unless all its characters are printable."""
     if not answer.isprintable():
         raise BadAnswer(UNREADABLE)
     return answer

@@ -1,4 +1,4 @@
-"""`heatmap run`: one tick, or with --every one after another."""
+"""`heatmap run`: fetches, draws and publishes once, or with --every again and again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LAST_MESSAGE_SECONDS = 1.0
-LAST_RESORT_SECONDS = 6.0  # after the deadline: longer than a run has for telling what it could not do
+LAST_RESORT_SECONDS = 6.0  # after the deadline: longer than a run needs to report what it could not do
 HUNG = "the run hung and was ended at its deadline: the next run tries again"
 HELP = "fetch the quotes, draw the page and publish it, if the market is open"
 
@@ -30,25 +30,33 @@ HELP = "fetch the quotes, draw the page and publish it, if the market is open"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap run`."""
     parser.add_argument(
-        "--force", action="store_true", help="whatever the calendar and the source's date say"
+        "--force",
+        action="store_true",
+        help="run even if the market is closed or figures look old, incomplete or unchanged",
     )
     parser.add_argument("--dry-run", action="store_true", help="draw, but publish nothing")
     parser.add_argument("--market", metavar="NAME", help="only this market")
-    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="say what is done, even without a terminal"
-    )
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors, even on a terminal")
-    parser.add_argument(
-        "--log-format", choices=FORMATS, help="begin each line with its time, or make it a JSON object"
+        "--now", metavar="TIME", help="use this time instead of the clock (ISO 8601 with offset)"
     )
     parser.add_argument(
-        "--every", metavar="5m", help="tick after tick until it is stopped, where there is no cron (1m to 1h)"
+        "-v", "--verbose", action="store_true", help="print what is done, also without a terminal"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="print errors and warnings only, also on a terminal"
+    )
+    parser.add_argument(
+        "--log-format", choices=FORMATS, help="print lines with their time, plain or as JSON objects"
+    )
+    parser.add_argument(
+        "--every",
+        metavar="5m",
+        help="run again and again until it is stopped, where there is no cron (1m to 1h)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run one tick, or one after another; silent without a terminal unless something is wrong."""
+    """Run once, or again and again. Without a terminal it prints problems only."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     verbose = arguments.verbose or (terminal and not arguments.quiet)
     now = parse_now(arguments.now)
@@ -73,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *, interactive: bool) -> int:
-    gc.disable()  # a tick is short and makes few cycles: looking for them would be a tenth of its cost
+    gc.disable()  # a run is short and makes few cycles: searching them would be a tenth of its time
     config = load(arguments.config)
     console.markets = [market.name for market in config.markets]
     if interactive:
@@ -99,21 +107,25 @@ def _run_once(arguments: argparse.Namespace, now: datetime, console: Console, *,
         console.error(error)
     stop.raise_if_requested()
     console.summary(report.exit_code, report.outcomes)
-    given = str(arguments.config) if arguments.config else None
-    is_asked = not interactive and arguments.market is None
-    if report.idle_until and is_asked and idle.is_default_directory(given, str(config.state_directory)):
-        idle.mark_idle(given, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
+    config_path = str(arguments.config) if arguments.config else None
+    is_scheduled = not interactive and arguments.market is None
+    if (
+        report.idle_until
+        and is_scheduled
+        and idle.is_default_directory(config_path, str(config.state_directory))
+    ):
+        idle.mark_idle(config_path, now.timestamp(), report.idle_until.timestamp(), map(str, config.files))
     return report.exit_code
 
 
 def _give_up(console: Console) -> None:
-    """End the process where nothing else can: a name server's silence interrupts neither signals nor exit."""
+    """End the process at once: a name server's silence would delay signals and a normal exit."""
 
-    def tell() -> None:
+    def print_error() -> None:
         console.error(DeadlineError(HUNG))
         console.summary(EXIT_TEMPORARY)
 
     try:
-        run_with_timeout(LAST_MESSAGE_SECONDS, tell)  # a pipe that nobody reads would block it
+        run_with_timeout(LAST_MESSAGE_SECONDS, print_error)  # a pipe that nobody reads would block it
     finally:
         os._exit(EXIT_TEMPORARY)

@@ -1,4 +1,4 @@
-"""`heatmap schedule`: prints what makes this installation run by itself, and when it will."""
+"""`heatmap schedule`: prints the cron line or systemd units of this installation, and the next runs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 HELP = "print the cron line, or the systemd units, for this machine, and the next runs"
 NEXT_RUNS = 5
-JITTER_MINUTES = 2  # everybody's cron fires on the round minutes
-TICKS_AFTER_SETTLING = 2  # the final run, and one more in case it fails
-SPREAD_SECONDS = 20  # so are the seconds of everybody's systemd
-LAST_RESORT_SECONDS = 240  # a run bounds itself well below this
+JITTER_MINUTES = 2  # most cron jobs run at the round minutes
+TICKS_AFTER_SETTLING = 2  # the run for the closing page, and one more if that fails
+SPREAD_SECONDS = 20  # most systemd timers run at second 0
+LAST_RESORT_SECONDS = 240  # a run ends itself well before this
 KILL_AFTER_SECONDS = 10
 LOCAL_TIME = Path("/etc/localtime")
 
@@ -33,7 +33,7 @@ LOCAL_TIME = Path("/etc/localtime")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--systemd", action="store_true", help="print a systemd service and timer instead")
-    parser.add_argument("--now", metavar="ISO-8601", help="reckon the next runs from this moment")
+    parser.add_argument("--now", metavar="ISO-8601", help="list the next runs from this time on")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,27 +49,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_next_runs(market: Market, config: Config, zone: ZoneInfo, now: datetime) -> None:
-    at = _hours(config, zone, now)
-    ticks = schedule.next_runs(market.calendar, now, at, _minutes(config), zone)
-    known = [(moment, verdict.phase) for moment, verdict in islice(ticks, NEXT_RUNS)]
+    hours = _hours(config, zone, now)
+    runs = schedule.next_runs(market.calendar, now, hours, _minutes(config), zone)
+    next_runs = [(moment, status.phase) for moment, status in islice(runs, NEXT_RUNS)]
     print(
         f"# Next runs of {market.name}:"
-        if known
+        if next_runs
         else f"# {market.name}: no next run is known. To see why: {commands.heatmap('session')}"
     )
-    for moment, phase in known:
-        theirs = moment.astimezone(ZoneInfo(market.calendar.time_zone))
-        print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {theirs:%a %H:%M %Z}  ({phase})")
+    for moment, phase in next_runs:
+        market_time = moment.astimezone(ZoneInfo(market.calendar.time_zone))
+        print(f"#   {moment.astimezone(zone):%a %d %b %Y %H:%M %Z}  =  {market_time:%a %H:%M %Z}  ({phase})")
 
 
 def server_zone() -> ZoneInfo:
-    """Return the zone that cron goes by: the machine's, whatever TZ says in this shell."""
-    _, found, name = str(LOCAL_TIME.resolve()).partition("/zoneinfo/")
-    if found:
+    """Return the time zone of cron: the machine's, without regard to TZ in this shell."""
+    _, folder, name = str(LOCAL_TIME.resolve()).partition("/zoneinfo/")
+    if folder:
         return ZoneInfo(name)
     if not LOCAL_TIME.exists():
         return ZoneInfo("UTC")
-    with LOCAL_TIME.open("rb") as file:  # a copy, not a link: the rules are there, the name is not
+    with LOCAL_TIME.open("rb") as file:  # a copy, not a link: it has the rules, but not the name
         return ZoneInfo.from_file(file, key="local time")
 
 
@@ -80,19 +80,19 @@ def crontab(config: Config, zone: ZoneInfo, now: datetime) -> str:
     command = " ".join([*_change_folder(config), *_command(config)]).replace("%", r"\%")
     log = shlex.quote(str((config.path.parent if config.path else Path.cwd()) / "heatmap.log"))
     return (
-        "# A line for `crontab -e`. Before it goes in there, run it once by hand:\n"
+        "# A line for `crontab -e`. Before you add it, run it once by hand:\n"
         f"#   {shlex.join(_arguments(config))}\n"
         f"# Hours are on this machine's clock ({zone.key}); the program itself knows sessions and holidays.\n"
-        f"# Errors are mailed to MAILTO; without a mail agent, append: 2>>{log}\n"
+        f"# Errors are mailed to MAILTO; without a mail program, append: 2>>{log}\n"
         "# MAILTO=you@example.org\n"
         f"{minute} {hour} * * * {command}"
     )
 
 
 def systemd_units(config: Config, now: datetime) -> str:
-    """Return a service and a timer, each headed by the file it belongs into.
+    """Return a service and a timer, each with the path of its file.
 
-    They are a user's own, where root cannot help; deploy/ has a server's, hardened, with the same timer.
+    They are units of a user without root. deploy/ has hardened units for a server, with the same timer.
     """
     command = " ".join(_quote_for_systemd(part) for part in _arguments(config))
     folder = str(config.path.parent if config.path else Path.cwd()).replace("%", "%%")
@@ -119,13 +119,13 @@ WantedBy=timers.target
 
 
 def timer(config: Config, now: datetime) -> str:
-    """Return when systemd starts a run: the hours in UTC, and no two machines at the same second."""
-    at = schedule.cron_field(_hours(config, UTC, now), schedule.HOURS_A_DAY).replace("-", "..")
+    """Return the timer's settings: the hours in UTC, and a random second for each machine."""
+    hours = schedule.cron_field(_hours(config, UTC, now), schedule.HOURS_A_DAY).replace("-", "..")
     minute = schedule.cron_field(_minutes(config), schedule.MINUTES_AN_HOUR)
     if _is_evenly_spaced(config):
         minute = f"{_minutes(config)[0]:02}/{config.interval_minutes}"
     return (
-        f"OnCalendar=*-*-* {at}:{minute}:00 UTC\n"
+        f"OnCalendar=*-*-* {hours}:{minute}:00 UTC\n"
         "AccuracySec=1s\n"
         f"RandomizedDelaySec={SPREAD_SECONDS}s\n"
         "FixedRandomDelay=yes\n"
@@ -138,39 +138,39 @@ def _minutes(config: Config) -> tuple[int, ...]:
 
 
 def _minute_field(config: Config) -> str:
-    """Return the minutes as `2-57/5` where they are evenly spaced, as a list elsewhere."""
-    at = _minutes(config)
+    """Return the minutes as `2-57/5` if they are evenly spaced, else as a list."""
+    minutes = _minutes(config)
     if _is_evenly_spaced(config):
-        return f"{at[0]}-{at[-1]}/{config.interval_minutes}"
-    return schedule.cron_field(at, schedule.MINUTES_AN_HOUR)
+        return f"{minutes[0]}-{minutes[-1]}/{config.interval_minutes}"
+    return schedule.cron_field(minutes, schedule.MINUTES_AN_HOUR)
 
 
 def _is_evenly_spaced(config: Config) -> bool:
-    """Tell whether the minutes are worth a step: there are some, and minutes() spaces them so."""
+    """Whether a step describes the minutes: there are more than two, evenly spaced."""
     return len(_minutes(config)) > 2 and config.interval_minutes > 1
 
 
 def _hours(config: Config, zone: tzinfo, now: datetime) -> frozenset[int]:
     spare = timedelta(minutes=config.interval_minutes * TICKS_AFTER_SETTLING)
-    found = sorted(
+    hours = sorted(
         schedule.run_hours([market.calendar for market in config.markets], zone, now.date(), spare)
     )
-    if not found:
+    if not hours:
         return frozenset(range(schedule.HOURS_A_DAY))
-    # One unbroken stretch round the clock: a session announced late is likely to fall between those known.
-    pairs = zip(found, [*found[1:], found[0] + schedule.HOURS_A_DAY], strict=True)
+    # One range without gaps: a session that is announced late is probably between the known hours.
+    pairs = zip(hours, [*hours[1:], hours[0] + schedule.HOURS_A_DAY], strict=True)
     gap, first = max((after - before, after % schedule.HOURS_A_DAY) for before, after in pairs)
     return frozenset((first + n) % schedule.HOURS_A_DAY for n in range(schedule.HOURS_A_DAY - gap + 1))
 
 
 def _change_folder(config: Config) -> list[str]:
-    """Without a configuration file, relative paths start at the current directory: cron must go there."""
+    """Return `cd` to the current folder if there is no configuration file: relative paths start there."""
     return [] if config.path else ["cd", shlex.quote(str(Path.cwd())), "&&"]
 
 
 def _command(config: Config) -> list[str]:
-    guarded = ["timeout", "-k", str(KILL_AFTER_SECONDS), str(LAST_RESORT_SECONDS), *_arguments(config)]
-    return [shlex.quote(part) for part in guarded]
+    words = ["timeout", "-k", str(KILL_AFTER_SECONDS), str(LAST_RESORT_SECONDS), *_arguments(config)]
+    return [shlex.quote(part) for part in words]
 
 
 def _arguments(config: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""`heatmap session`: is the market open, when is it next, and why."""
+"""`heatmap session`: prints whether the market is open, the next open, and the reason."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 
     from heatmap.config.loader import Market
 
-HELP = "tell whether the market is open, when it is next, and why"
+HELP = "print whether the market is open, when it opens next, and why"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap session`."""
-    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument(
+        "--now", metavar="TIME", help="use this time instead of the clock (ISO 8601 with offset)"
+    )
     parser.add_argument("--market", metavar="NAME", help="only this market")
-    parser.add_argument("--json", action="store_true", help="as a list for programs, one object a market")
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON list with one object for each market"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each market's phase."""
+    """Print the status of each market."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
     markets = config.select_markets(arguments.market)
@@ -41,30 +45,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(market: Market, now: datetime) -> dict[str, str | None]:
-    verdict = phases.phase_at(market.calendar, now)
+    status = phases.phase_at(market.calendar, now)
     return {
         "market": market.name,
-        "phase": str(verdict.phase),
-        "session_date": verdict.session.date.isoformat() if verdict.session else None,
-        "next_open": verdict.next_open.isoformat() if verdict.next_open else None,
-        "reason": verdict.reason,
+        "phase": str(status.phase),
+        "session_date": status.session.date.isoformat() if status.session else None,
+        "next_open": status.next_open.isoformat() if status.next_open else None,
+        "reason": status.reason,
     }
 
 
 def _print_status(market: Market, now: datetime) -> None:
-    verdict = phases.phase_at(market.calendar, now)
+    status = phases.phase_at(market.calendar, now)
     zone = ZoneInfo(market.calendar.time_zone)
-    print(f"{market.name}: {verdict.phase}")
-    print(f"  why        {complete(verdict.reason)}")
+    print(f"{market.name}: {status.phase}")
+    print(f"  why        {complete(status.reason)}")
     print(f"  now        {_format_time(now.astimezone(zone))}")
-    if verdict.session:
-        print(f"  session    {verdict.session.date:%a %d %b %Y}")
-    if verdict.next_open:
-        there, here = verdict.next_open.astimezone(zone), verdict.next_open.astimezone()
-        local = f", here {_format_time(here)}" if here.utcoffset() != there.utcoffset() else ""
-        print(f"  next open  {_format_time(there)}{local}")
-    elif verdict.next_regular_open:
-        latest = verdict.next_regular_open.astimezone(zone)
+    if status.session:
+        print(f"  session    {status.session.date:%a %d %b %Y}")
+    if status.next_open:
+        market_time, local_time = status.next_open.astimezone(zone), status.next_open.astimezone()
+        local = (
+            f", here {_format_time(local_time)}" if local_time.utcoffset() != market_time.utcoffset() else ""
+        )
+        print(f"  next open  {_format_time(market_time)}{local}")
+    elif status.next_regular_open:
+        latest = status.next_regular_open.astimezone(zone)
         presumed = " (presumed)" if phases.is_presumed(market.calendar, latest.date()) else ""
         print(f"  next open  {_format_time(latest)} at the latest{presumed}")
     elif not market.calendar.always:

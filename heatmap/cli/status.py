@@ -1,4 +1,4 @@
-"""`heatmap status`: whether the map is right and what keeps it from being so, for who looks twice a year."""
+"""`heatmap status`: prints whether all is well, the problems, and how to fix them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from heatmap.cli import archive_text, commands, pending_text
-from heatmap.cli import status_text as words
+from heatmap.cli import status_text as text
 from heatmap.cli.now import parse_now
 from heatmap.cli.status_text import Installation, format_size
 from heatmap.config.loader import load
@@ -34,93 +34,97 @@ if TYPE_CHECKING:
     from heatmap.run.health import Health
     from heatmap.state.run_log import RunOutcome
 
-HELP = "tell whether all is well, what is not and what to do; exit 0 where it is, else the last tick's code"
+HELP = "print whether all is well, and how to fix problems; exit 0 if it is, else the code of the failure"
 SCHEMA = "market-heatmap-health/1"
-TICKS = 80  # about a session's
+DEFAULT_RUNS = 80  # about the runs of a session
 LOW_SPACE_BYTES = 100 * 1000 * 1000
-GRACE_SECONDS = 10  # by which a run may outlive its deadline
+GRACE_SECONDS = 10  # a run may end this long after its deadline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `heatmap status`."""
-    parser.add_argument("--json", action="store_true", help="as one object, for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--market", metavar="NAME", help="only this market")
     parser.add_argument(
         "--ticks",
         type=_parse_count,
-        default=TICKS,
+        default=DEFAULT_RUNS,
         metavar="N",
-        help=f"how many ticks to tell (default: {TICKS})",
+        help=f"the number of runs to show (default: {DEFAULT_RUNS})",
     )
-    parser.add_argument("--now", metavar="TIME", help="pretend it is this time (ISO 8601 with its offset)")
+    parser.add_argument(
+        "--now", metavar="TIME", help="use this time instead of the clock (ISO 8601 with offset)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print how all fares. Return 0, or the code that the last tick's failure is worth."""
+    """Print the status. Return 0, or the exit code of the last run's failure."""
     config = load(arguments.config)
     now = parse_now(arguments.now)
     markets = config.select_markets(arguments.market)
-    spoilt: list[str] = []
-    state = State(config.state_directory, spoilt.append)
+    state_problems: list[str] = []
+    state = State(config.state_directory, state_problems.append)
     try:
-        kept = run_log.read(config.state_directory)
-        installation, kept = _assess_installation(config, kept, now)
+        outcomes = run_log.read(config.state_directory)
+        installation, outcomes = _assess_installation(config, outcomes, now)
     except OSError as error:
-        where = error.filename or config.state_directory
-        why = f"{where} cannot be read ({error.strerror}): ask as the user whose cron runs it"
-        raise ConfigError([why]) from error
-    ended = {market.name: [each for each in kept if each.market == market.name] for market in markets}
-    found = [
-        (market, health.assess(config, market, ended[market.name], state[market.name], now))
+        path = error.filename or config.state_directory
+        problem = f"{path} cannot be read ({error.strerror}): use the account of the cron job"
+        raise ConfigError([problem]) from error
+    by_market = {
+        market.name: [outcome for outcome in outcomes if outcome.market == market.name] for market in markets
+    }
+    assessments = [
+        (market, health.assess(config, market, by_market[market.name], state[market.name], now))
         for market in markets
     ]
-    waiting = {market.name: _pending_actions(config, market) for market in markets}
-    gaps = {market.name: archive_text.find_gaps(config, market, spoilt.append) for market in markets}
-    troubles = [(market.name, trouble) for market, each in found for trouble in each.troubles]
-    summaries = ((name, pending_text.summarize(each)) for name, each in waiting.items())
-    troubles += [(name, Issue(sentence)) for name, sentence in summaries if sentence]
-    troubles += [
+    pending = {market.name: _pending_actions(config, market) for market in markets}
+    gaps = {market.name: archive_text.find_gaps(config, market, state_problems.append) for market in markets}
+    issues = [(market.name, issue) for market, each in assessments for issue in each.troubles]
+    summaries = ((name, pending_text.summarize(each)) for name, each in pending.items())
+    issues += [(name, Issue(sentence)) for name, sentence in summaries if sentence]
+    issues += [
         (name, Issue(sentence))
         for name, each in gaps.items()
         for sentence in archive_text.describe_gaps(each)
     ]
     if config.path is None:
-        troubles.insert(0, ("", Issue(f"configuration: {commands.configuration(config)}")))
-    troubles += [("", trouble) for trouble in (*installation.troubles, *map(Issue, spoilt))]
-    code = health.worst_exit_code(trouble for _, trouble in troubles)
-    last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in ended.items()}
+        issues.insert(0, ("", Issue(f"configuration: {commands.configuration(config)}")))
+    issues += [("", issue) for issue in (*installation.issues, *map(Issue, state_problems))]
+    code = health.worst_exit_code(issue for _, issue in issues)
+    last = {name: each[len(each) - min(len(each), arguments.ticks) :] for name, each in by_market.items()}
     if arguments.json:
         documents = [
             _market_as_json(market, each, last[market.name], now)
-            | {"pending_actions": [pending_actions.make_document(one) for one in waiting[market.name]]}
+            | {"pending_actions": [pending_actions.make_document(one) for one in pending[market.name]]}
             | {"archive": archive_text.as_json(gaps[market.name])}
-            for market, each in found
+            for market, each in assessments
         ]
-        print(json.dumps(_as_json(config, code, troubles, documents, installation, now), indent=1))
+        print(json.dumps(_as_json(config, code, issues, documents, installation, now), indent=1))
         return code
-    words.print_issues(troubles)
-    for market, each in found:
-        words.print_market(config, market, each, last[market.name], now)
-        words.print_archive(archive_text.describe_missing(market.name, gaps[market.name]))
-        pending_text.print_pending(waiting[market.name])
-    words.print_installation(config, installation)
+    text.print_issues(issues)
+    for market, each in assessments:
+        text.print_market(config, market, each, last[market.name], now)
+        text.print_archive(archive_text.describe_missing(market.name, gaps[market.name]))
+        pending_text.print_pending(pending[market.name])
+    text.print_installation(config, installation)
     return code
 
 
 def _pending_actions(config: Config, market: Market) -> tuple[PendingAction, ...]:
-    """Return the corporate actions that the market's last run found and that wait for the user."""
+    """Return the corporate actions of the market's last run that the user has not confirmed."""
     if not config.history.enabled:
         return ()
     return pending_actions.read_summary(config.state_directory / summary_name(market.name), market.calendar)
 
 
 def _assess_installation(
-    config: Config, kept: list[RunOutcome], now: datetime
+    config: Config, outcomes: list[RunOutcome], now: datetime
 ) -> tuple[Installation, list[RunOutcome]]:
-    """Return what is shared, and the outcomes with those of a run that was killed a moment ago."""
+    """Return the shared values, and the outcomes including those of a run that was just killed."""
     folder = config.state_directory
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    disk = shutil.disk_usage(there)
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    disk = shutil.disk_usage(existing)
     issues = []
     if disk.free < LOW_SPACE_BYTES:
         space = format_size(disk.free)
@@ -128,8 +132,11 @@ def _assess_installation(
     text, is_held = peek(folder)
     mark = run_log.read_marker(text)
     if mark and not is_held:
-        known = {each.at for each in kept}
-        kept = [*kept, *(killed for killed in run_log.outcomes_of_killed(mark) if killed.at not in known)]
+        times = {each.at for each in outcomes}
+        outcomes = [
+            *outcomes,
+            *(killed for killed in run_log.outcomes_of_killed(mark) if killed.at not in times),
+        ]
         mark = None
     limit = timedelta(seconds=config.deadline_seconds + GRACE_SECONDS)
     if mark and any(now - began > limit for began in mark.started_at.values()):
@@ -139,11 +146,11 @@ def _assess_installation(
         )
         issues.append(Issue(sentence, EXIT_TEMPORARY))
     history = sum(path.stat().st_size for path in folder.glob(f"{HISTORY_FILE}*"))
-    return Installation(_folder_size(folder), history, disk.free, disk.total, mark, tuple(issues)), kept
+    return Installation(_folder_size(folder), history, disk.free, disk.total, mark, tuple(issues)), outcomes
 
 
 def _folder_size(folder: Path) -> int:
-    """Return what a folder takes, in bytes; files may come and go meanwhile."""
+    """Return the size of a folder in bytes. Files may appear and vanish meanwhile."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -153,24 +160,25 @@ def _folder_size(folder: Path) -> int:
 
 
 def _market_as_json(
-    market: Market, found: Health, ended: Sequence[RunOutcome], now: datetime
+    market: Market, market_health: Health, outcomes: Sequence[RunOutcome], now: datetime
 ) -> dict[str, object]:
-    good = found.last_good
+    good = market_health.last_good
     as_of = good.as_of if good else None
     return {
         "market": market.name,
-        "exit_code": found.code,
+        "exit_code": market_health.code,
         "as_of": _iso(as_of),
         "age_seconds": round((now - as_of).total_seconds()) if as_of else None,
         "source": good.source if good else None,
-        "published_at": _iso(found.published_at),
-        "phase": str(found.status.phase),
-        "reason": found.status.reason,
-        "next_open": _iso(found.status.next_open),
+        "published_at": _iso(market_health.published_at),
+        "phase": str(market_health.status.phase),
+        "reason": market_health.status.reason,
+        "next_open": _iso(market_health.status.next_open),
         "calendar_end": market.calendar.last.isoformat() if market.calendar.last else None,
-        "calendar_is_presumed": found.status.past_calendar,
+        "calendar_is_presumed": market_health.status.past_calendar,
         "resting": [
-            {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks} for rest in found.rests
+            {"source": rest.source, "until": _iso(rest.until), "blocks": rest.blocks}
+            for rest in market_health.rests
         ],
         "ticks": [
             {
@@ -183,7 +191,7 @@ def _market_as_json(
                 "as_of": _iso(each.as_of),
                 "seconds": each.seconds,
             }
-            for each in ended
+            for each in outcomes
         ],
     }
 
@@ -191,9 +199,9 @@ def _market_as_json(
 def _as_json(
     config: Config,
     code: int,
-    troubles: Sequence[tuple[str, Issue]],
+    issues: Sequence[tuple[str, Issue]],
     markets: Sequence[dict[str, object]],
-    found: Installation,
+    installation: Installation,
     now: datetime,
 ) -> dict[str, object]:
     return {
@@ -203,19 +211,19 @@ def _as_json(
         "troubles": [
             {
                 "market": name or None,
-                "exit_code": trouble.code,
-                "sentence": commands.complete(trouble.sentence),
+                "exit_code": issue.code,
+                "sentence": commands.complete(issue.sentence),
             }
-            for name, trouble in troubles
+            for name, issue in issues
         ],
         "markets": markets,
         "configuration": str(config.path) if config.path else None,
         "state_directory": str(config.state_directory),
-        "state_bytes": found.state_bytes,
-        "history_bytes": found.history_bytes,
-        "free_bytes": found.free_bytes,
-        "disk_bytes": found.disk_bytes,
-        "running_pid": found.run.pid if found.run else None,
+        "state_bytes": installation.state_bytes,
+        "history_bytes": installation.history_bytes,
+        "free_bytes": installation.free_bytes,
+        "disk_bytes": installation.disk_bytes,
+        "running_pid": installation.run.pid if installation.run else None,
     }
 
 

@@ -118,7 +118,7 @@ def test_update_merges_into_the_overrides(calendar: Callable[..., tuple[int, str
 
         code, out, err = calendar("update", *IN_DECEMBER)
         assert (0, "") == (code, err)
-        assert "the calendar ends on 2027-12-31, before on 2026-12-31" in out
+        assert "the calendar now ends on 2027-12-31, not on 2026-12-31" in out
         assert (
             Path("own.toml")
             .read_text()

@@ -310,4 +310,4 @@ def test_a_fragment_that_is_not_published_is_told_how(capsys: pytest.CaptureFixt
 def test_a_fragment_has_few_options(capsys: pytest.CaptureFixture[str], other: list[str]) -> None:
     """It is drawn by the server, over a day, in the configured colours."""
     assert 64 == cli.main(["embed", "--fragment", "--url", URL, *other])
-    assert "--fragment goes with" in capsys.readouterr().err
+    assert "--fragment goes only with" in capsys.readouterr().err

@@ -63,16 +63,16 @@ def test_a_backfill_tells_what_it_did(
     """Sessions, bars, closes compared, the split; silent on stderr, for there is no terminal. A second run asks nothing."""
     assert 0 == backfill(server)
     out, err = capsys.readouterr()
-    assert ("", "nse-fno: 3 sessions stored (6 bars), 0 were there") == (err, out.splitlines()[0])
-    assert "compared   4 previous closes: 3 meet the close before them" in out
+    assert ("", "nse-fno: 3 sessions stored (6 bars), 0 already there") == (err, out.splitlines()[0])
+    assert "compared   4 previous closes: 3 equal the close before them" in out
     assert "a split or a bonus of 4:1 (1 became 5), so earlier prices count 1/5" in out
     asked = len(server.seen)
 
     assert 0 == backfill(server)
-    assert "0 sessions stored (0 bars), 3 were there" in capsys.readouterr().out
+    assert "0 sessions stored (0 bars), 3 already there" in capsys.readouterr().out
     assert asked == len(server.seen)
     assert 0 == backfill(server, "--again")
-    assert "3 sessions stored (6 bars), 0 were there" in capsys.readouterr().out
+    assert "3 sessions stored (6 bars), 0 already there" in capsys.readouterr().out
 
 
 def test_without_dates_a_year_is_asked_for(
@@ -139,14 +139,14 @@ def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str])
     assert "2 sessions stored (4 bars)" in out
     assert "missing    21 Jul 2026" in out
     assert [
-        "heatmap: left out, for the calendar knows no session then that is over: 01 Jan 2020, 19 Jul 2026, 23 Jul 2026",
+        "heatmap: not read, because the calendar has no finished session on these days: 01 Jan 2020, 19 Jul 2026, 23 Jul 2026",
         (
             "heatmap: sec_bhavdata_full_20072026.csv holds 2 shares, and there is no other session to compare it with; "
             "the exchange's own archives have more than 1,000: if it is not whole, download it again and read it with --again"
         ),
     ] == err.splitlines()
     assert 0 == cli.main(["history", "backfill", "--folder", str(folder), *EVENING, "--from", "2026-07-22"])
-    assert "0 sessions stored (0 bars), 1 were there" in capsys.readouterr().out
+    assert "0 sessions stored (0 bars), 1 already there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_folder_needs_no_dates(here: Path, capsys: pytest.CaptureFixture[str])
         (
             ["backfill", "--from", "2019-01-01"],
             64,
-            "the calendar nse-equity-fno knows the sessions from 2023-01-01",
+            "the calendar nse-equity-fno has sessions from 2023-01-01",
         ),
         (["backfill", "--to", "2031-01-01"], 64, "to 2026-12-31"),
         (["backfill", "--to", "2019-01-01"], 64, "from 2023-01-01"),
@@ -207,7 +207,7 @@ def test_markets_without_archives(
 def test_status(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
     """What is kept, since when, and which sessions are missing by the calendar."""
     assert 0 == cli.main(["history", "status"])
-    assert "nse-fno: nothing yet. A run with the day's figures begins it" in capsys.readouterr().out
+    assert "nse-fno: nothing yet. The first run with the day's figures creates it" in capsys.readouterr().out
     backfill(server, days=DAYS[:1])
     backfill(server, days=DAYS[2:])
     capsys.readouterr()
@@ -219,7 +219,7 @@ def test_status(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]
         "nse-fno: 2 sessions with daily bars", "  first      20 Jul 2026", "  last       22 Jul 2026",
         "  archives   2 of them", "  missing    21 Jul 2026", "  ticks      0",
     ] == [*lines[:5], lines[6]]  # fmt: skip
-    assert lines[5].startswith("  periods    the longest takes 260 sessions; earlier ones come by ")
+    assert lines[5].startswith("  periods    the longest needs 260 sessions. To get earlier ones: ")
     assert lines[5].endswith(" history backfill")
     assert lines[7].startswith("size: ")
 
@@ -300,9 +300,7 @@ def test_export_as_parquet_along_a_pipe(
         os.close(pipe)
     with Path("/dev/full").open("wb") as full_disk:
         code, _, said = export_into(full_disk, "parquet")
-    sentence = (
-        b"heatmap: standard output cannot be written (No space left on device): give another with --output\n"
-    )
+    sentence = b"heatmap: standard output cannot be written (No space left on device): give another file with --output\n"
     assert (78, sentence) == (code, said)
 
 
@@ -338,7 +336,7 @@ def test_a_backfill_does_without_the_list_of_symbols(
     assert 0 == backfill(server, "--again")
 
     told = capfd.readouterr().err
-    assert (fault == b"") != ("the exchange's list of symbols that changed is left out: " in told)
+    assert (fault == b"") != ("the exchange's list of symbol changes is not used: " in told)
     assert kept == (here / "state/sources/nse-symbols.json").read_text()
     assert '["OLDNAME","TMPV","2026-07-22"]' in kept
     assert "OLD1" not in kept.replace("OLDNAME", "")  # of 2020, when no session was
@@ -358,7 +356,7 @@ def test_an_export_names_what_it_could_not_adjust(
     out, err = capfd.readouterr()
     assert (2010, 900) == (closes(out)["TCS", "20"], closes(out)["TCS", "21"])
     assert err.startswith(
-        "heatmap: the bars of TCS are on different terms before and after what no split or bonus"
+        "heatmap: the bars of TCS are on different terms before and after an event that no split or bonus"
     )
     assert 0 == cli.main(["history", "export"])
     assert "" == capfd.readouterr().err
@@ -408,7 +406,7 @@ def test_a_full_disk_is_told(here: Path, server: Archives, capsys: pytest.Captur
 
     assert (
         78,
-        b"heatmap: standard output cannot be written (No space left on device): give another with --output\n",
+        b"heatmap: standard output cannot be written (No space left on device): give another file with --output\n",
     ) == (
         done.returncode,
         done.stderr,
@@ -422,7 +420,7 @@ def test_prune(here: Path, server: Archives, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
 
     assert 0 == cli.main(["history", "prune"])
-    assert "0 ticks and the daily bars of 1 sessions are forgotten" in capsys.readouterr().out
+    assert "0 ticks and the daily bars of 1 sessions are deleted" in capsys.readouterr().out
     assert 0 == cli.main(["history", "status", "--config", "heatmap.toml"])
     assert "first      21 Jul 2026" in capsys.readouterr().out
 
@@ -467,7 +465,7 @@ def test_rate_and_time_left_follow_the_clock() -> None:
     with Progress(screen, lambda: next(times)) as progress:
         progress(DAYS[0], 0, 200)
         progress(DAYS[0], 2, 200)
-        progress.say("heatmap: a sentence")
+        progress.print_above("heatmap: a sentence")
         progress(DAYS[0], 100, 200)
 
     lines = [line.strip() for line in screen.getvalue().replace("\n", "\n\r").split("\r") if line.strip()]

@@ -62,7 +62,7 @@ def test_from_nothing_to_a_page_on_an_ftp_server(home: Path, vsftpd: Vsftpd, sna
     typist.answer("Folder or address [site]:", vsftpd.url("heatmap"))
     typist.answer("Where does the program get the password from?", "1")
     typist.answer("Password (it is not shown):", vsftpd.password)
-    typist.answer("visitors find that folder?", "www.example.org/heatmap")
+    typist.answer("visitors find the pages?", "www.example.org/heatmap")
     typist.answer("heatmap.toml and ftp-password? [y]:", "")
     code = typist.end()
 
@@ -91,7 +91,7 @@ def test_a_wrong_password_is_asked_for_again(home: Path, vsftpd: Vsftpd) -> None
         typist.answer("get the password from?", "1")
         typist.answer("Password (it is not shown):", password)
         if question:
-            typist.answer("visitors find that folder?", "")
+            typist.answer("visitors find the pages?", "")
             typist.answer(question, "y")
             typist.wait("FAIL")
             typist.answer("What now?", "3")
@@ -130,7 +130,7 @@ def test_bad_answers_are_asked_for_again(home: Path) -> None:
     for typed, reason in (
         ("ftpes://me@127.0.0.1/x", "did you mean ftps:?"),
         ("gopher://me@127.0.0.1/x", "begins with one of file:, ftp:, ftps:, sftp:, s3:, git+file:"),
-        ("ftp://me:hunter2@127.0.0.1/x", "leave the password out"),
+        ("ftp://me:hunter2@127.0.0.1/x", "remove the password"),
         ("www.example.org/x", "did you mean"),
         ("s3://me@bucket/x", "url must be s3://bucket/folder"),
     ):
@@ -142,9 +142,9 @@ def test_bad_answers_are_asked_for_again(home: Path) -> None:
     typist.answer("Name of the variable", "not a name")
     typist.wait("the NAME of the variable")
     typist.answer("Name of the variable", "")
-    typist.answer("visitors find that folder?", "ftp://x")
+    typist.answer("visitors find the pages?", "ftp://x")
     typist.wait("an address such as")
-    typist.answer("visitors find that folder?", "")
+    typist.answer("visitors find the pages?", "")
     typist.answer("heatmap.toml? [y]:", "maybe")
     typist.wait("type y or n")
     typist.answer("heatmap.toml? [y]:", "yes")
@@ -181,7 +181,7 @@ def test_who_leaves_leaves_nothing(home: Path, keys: str, step: str) -> None:
         typist.wait("Password (it is not shown):")
         if step == "last":
             typist.type("hunter2\n")
-            typist.answer("visitors find that folder?", "")
+            typist.answer("visitors find the pages?", "")
             typist.wait("ftp-password? [y]:")
     typist.type(keys)
 
@@ -196,7 +196,7 @@ def test_into_a_folder_and_once_more(home: Path) -> None:
     """The recorded day into a folder; a second time --force asks anew, and publishes into another one."""
     typist = until_target(home)
     typist.answer("Folder or address [site]:", "")
-    typist.answer("visitors find that folder?", "")
+    typist.answer("visitors find the pages?", "")
     typist.answer("heatmap.toml? [y]:", "")
     assert 0 == typist.end(), typist.screen
     assert (home / "site/nse-fno/index.html").exists()
@@ -207,7 +207,7 @@ def test_into_a_folder_and_once_more(home: Path) -> None:
     assert "is already there" in refused.screen
     typist = until_target(home, "--force")
     typist.answer("Folder or address [site]:", "~/public html")
-    typist.answer("visitors find that folder?", "")
+    typist.answer("visitors find the pages?", "")
     typist.answer("heatmap.toml? [y]:", "")
     assert 0 == typist.end(), typist.screen
     assert (home / "public html/nse-fno/index.html").exists()
@@ -220,8 +220,8 @@ def test_a_password_that_is_there_is_kept(home: Path) -> None:
     (home / "ftp-password").chmod(0o600)
     typist = until_target(home)
     typist.answer("Folder or address [site]:", "ftp://me@127.0.0.1:9/x")
-    typist.answer("it is in ftp-password already", "4")
-    typist.answer("visitors find that folder?", "")
+    typist.answer("it is already in ftp-password", "4")
+    typist.answer("visitors find the pages?", "")
     typist.answer("heatmap.toml? [y]:", "")
     typist.answer("What now?", "")
     typist.end()
@@ -237,7 +237,7 @@ def test_an_interrupted_check_leaves_what_is_written(home: Path) -> None:
     typist.answer("Folder or address [site]:", "ftp://me@127.0.0.1:9/x")
     typist.answer("get the password from?", "1")
     typist.answer("Password (it is not shown):", "x")
-    typist.answer("visitors find that folder?", "")
+    typist.answer("visitors find the pages?", "")
     typist.answer("ftp-password? [y]:", "")
     typist.wait("What now?")
     typist.type("\x03")
@@ -312,7 +312,7 @@ def test_a_host_key_is_shown_and_accepted(home: Path, sshd: Sshd) -> None:
     typist.answer("Folder or address [site]:", sshd.url("heatmap"))
     typist.answer("How do you log in?", "1")
     typist.answer("File of the private key", str(sshd.identity_file))
-    typist.answer("visitors find that folder?", "")
+    typist.answer("visitors find the pages?", "")
     typist.answer("heatmap.toml? [y]:", "")
     typist.answer("Is it the same? Then type yes:", "yes")
 

@@ -227,7 +227,7 @@ def test_a_run_in_the_wrong_folder_says_so(tmp_path: Path, monkeypatch: pytest.M
 
     first = screen.splitlines()[0]
     assert first.startswith(
-        f"configuration: none. There is no heatmap.toml in {tmp_path}, so the defaults hold"
+        f"configuration: none. There is no heatmap.toml in {tmp_path}, so the defaults apply"
     )
     assert first.endswith(("/heatmap init", " -m heatmap init"))  # the second where it is not installed
 

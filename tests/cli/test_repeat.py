@@ -229,7 +229,7 @@ def test_a_tick_that_is_killed_is_told(loop: Callable[..., Loop], tmp_path: Path
 
     assert [(75, "killed"), (0, "published")] == [each[2:4] for each in run_log.read(tmp_path / "state")]
     (told,) = map(json.loads, running.errors)
-    assert ("warning", "a tick was ended by SIGKILL") == (told["level"], told["message"][:27])
+    assert ("warning", "a run was ended by SIGKILL") == (told["level"], told["message"][:26])
 
 
 def test_it_stays_small(loop: Callable[..., Loop]) -> None:

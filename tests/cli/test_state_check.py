@@ -84,7 +84,7 @@ def test_a_folder_above_that_others_may_write(tmp_path: Path, warned: Callable[.
     keys = f'state_directory = "{open_}/inner/state"\n'
 
     (found,) = warned(keys)
-    assert f"{open_}, which {open_}/inner/state is in, can be written by every user" in found
+    assert f"{open_}, a parent of {open_}/inner/state, can be written by every user" in found
 
     open_.chmod(0o1777)
     assert [] == warned(keys)
@@ -158,4 +158,4 @@ def test_another_user_s(
 
     found = warned()
 
-    assert f"and this is user {owner + 99_999}. Run the check as the user that the runs have" in found[0]
+    assert f"but this check runs as user {owner + 99_999}. Run the check as the user of the runs" in found[0]

@@ -78,7 +78,7 @@ def test_all_is_well(here: Here) -> None:
     lines = out.splitlines()
     assert (0, "All is well.", "nse-fno") == (code, lines[0], lines[2])
     assert "  page       210 quotes as of Fri 20 Nov 2026 11:02 IST, 5 minutes ago, from nse" in lines
-    assert "  last tick  Fri 20 Nov 2026 11:02 IST, 5 minutes ago: published" in lines
+    assert "  last run   Fri 20 Nov 2026 11:02 IST, 5 minutes ago: published" in lines
     assert "  market     open. Trading until 15:15." in lines
     assert any(line.startswith("  next open  Mon 23 Nov 2026 09:15 IST") for line in lines)
     assert "  calendar   nse-equity-fno, known until 31 Dec 2026" in lines
@@ -104,7 +104,7 @@ def test_a_block_is_told_first_with_what_to_do(here: Here) -> None:
         "- nse-fno: the last tick failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
     )
     assert "nse is left alone until Fri 20 Nov 2026 11:27 IST, so that a ban is not prolonged" in flat
-    assert "nse blocked 3 times in a row: left alone until Fri 20 Nov 2026 11:27 IST" in flat
+    assert "nse blocked 3 times in a row: not used until Fri 20 Nov 2026 11:27 IST" in flat
     assert "last good Fri 20 Nov 2026 11:02 IST, 21 minutes ago" in flat
     assert "20 Nov 11:07 to 11:17 3 times blocked: " in flat
     assert "20 Nov 11:22 resting: " in flat
@@ -177,7 +177,7 @@ def test_a_run_has_one_line(here: Here) -> None:
 def test_which_configuration(
     here: Here, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is named; in another folder, where the defaults hold, the first lines say that there is none."""
+    """It is named; in another folder, where the defaults apply, the first lines say that there is none."""
     here.tick(OPEN)
     assert f"  config     {here.folder / 'heatmap.toml'}\n" in here.status(OPEN + FIVE_MINUTES)[1]
 
@@ -256,7 +256,7 @@ def test_archived_days_that_a_target_lacks(here: Here) -> None:
     target = f"file:{here.folder}/mnt/disk/site"
     told = " ".join(here.status(final + FIVE_MINUTES)[1].split())
     assert (
-        f"- nse-fno: {target} lacks the archived map of 20 Nov 2026: the next runs that reach it bring it"
+        f"- nse-fno: {target} lacks the archived map of 20 Nov 2026: the next runs that reach it upload it"
         in told
     )
     (market,) = here.document(final + FIVE_MINUTES)["markets"]
@@ -266,7 +266,7 @@ def test_archived_days_that_a_target_lacks(here: Here) -> None:
     aside = kept.rename(here.folder / "aside.zip")
     told = " ".join(here.status(final + FIVE_MINUTES)[1].split())
     assert (
-        f"archive {target} lacks the archived map of 20 Nov 2026, kept here no longer: copy nse-fno/2026/11/20/ and the like"
+        f"archive {target} lacks the archived map of 20 Nov 2026, which this machine no longer has: copy nse-fno/2026/11/20/ and so on"
         in told
     )
     aside.rename(kept)
@@ -306,8 +306,8 @@ def test_what_waits_for_an_action_is_told_with_the_lines_to_write(here: Here) ->
 
     lines = out.splitlines()
     assert (0, "All is well, but:") == (code, lines[0])
-    assert lines[1].startswith("  - nse-fno: RELIANCE waits for an [[action]] in your overrides file")
-    begin = lines.index("  actions    to be confirmed in your overrides file (docs/calendar.md):")
+    assert lines[1].startswith("  - nse-fno: RELIANCE needs an [[action]] in your overrides file")
+    begin = lines.index("  actions    please confirm them in your overrides file (docs/calendar.md):")
     asked = [
         "[[action]]", 'symbol = "RELIANCE"', "date = 2026-11-19",
         'factor = "?"    # what earlier prices count, such as "3/8"; "1" if they are comparable',
@@ -390,7 +390,7 @@ def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
         code, out = here.status(OPEN + timedelta(seconds=20))
         assert (0, True) == (
             code,
-            f"  lock       a run is at work: process {os.getpid()}" in out.splitlines(),
+            f"  lock       a run is active: process {os.getpid()}" in out.splitlines(),
         )
         code, out = here.status(OPEN + timedelta(minutes=4))
     assert 75 == code
@@ -447,4 +447,4 @@ def test_a_state_that_cannot_be_read(here: Here) -> None:
     out, err = here.capsys.readouterr()
     assert ("", 1) == (out, len(err.splitlines()))
     file = here.folder / "state/outcomes.jsonl"
-    assert f"{file} cannot be read (it is a folder, not a file): ask as the user whose cron runs it" in err
+    assert f"{file} cannot be read (it is a folder, not a file): use the account of the cron job" in err

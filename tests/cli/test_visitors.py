@@ -73,7 +73,7 @@ def test_visitors_find_what_is_published(
     """Below the server's root, too; nothing stays there, and what was asked for was not hidden."""
     (line,) = check(tmp_path, capsys, f"{web.url}map", "file:www/map")
 
-    assert f"  ok    public_url: visitors find at {web.url}map/ what is published" == line
+    assert f"  ok    public_url: visitors find the published files at {web.url}map/" == line
     assert [] == list((tmp_path / "www/map").iterdir())
     assert len(web.asked) == 1
     assert web.asked[0].startswith("/map/heatmap-")

@@ -578,7 +578,7 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
         )
 
         assert (0, "") == (done.returncode, done.stderr)
-        assert "5 sessions stored (15 bars), 2 were there" in done.stdout
+        assert "5 sessions stored (15 bars), 2 already there" in done.stdout
         wanted = [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]]
         assert [*wanted, CHANGES] == server.paths  # at the end it looks for symbols that changed
     with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
