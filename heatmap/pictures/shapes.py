@@ -59,12 +59,12 @@ class Rectangle(NamedTuple):
 class Treemap(NamedTuple):
     """Rectangles in a picture of `width` by `height` pixels.
 
-    `tiles` are indexes in the snapshot's quotes, `places` their rectangles. `headings` are strips with a
+    `tiles` are indexes in the snapshot's quotes, `rectangles` their places. `headings` are strips with a
     sector's name, for sectors that have room for one.
     """
 
     width: float
     height: float
     tiles: tuple[int, ...]
-    places: tuple[Rectangle, ...]
+    rectangles: tuple[Rectangle, ...]
     headings: tuple[tuple[str, Rectangle], ...]

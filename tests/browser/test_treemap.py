@@ -58,7 +58,7 @@ def test_areas_are_those_of_the_market(
     assert width - 16 == found["width"]
     expected = {
         snapshot.quotes[index].symbol: place
-        for index, place in zip(treemap.tiles, treemap.places, strict=True)
+        for index, place in zip(treemap.tiles, treemap.rectangles, strict=True)
     }
     assert list(expected) == [symbol for symbol, _ in found["tiles"]]
     for symbol, place in found["tiles"]:
@@ -163,7 +163,7 @@ def test_it_follows_the_window(market: Site, visit: Callable[..., Page]) -> None
     found = page.evaluate(PLACES)
     assert 584 == found["width"]
     treemap = TreemapView("market-cap", found["width"], found["height"]).draw(recorded())
-    assert found["tiles"][0][1] == [pytest.approx(side, abs=1.0) for side in treemap.places[0]]
+    assert found["tiles"][0][1] == [pytest.approx(side, abs=1.0) for side in treemap.rectangles[0]]
     assert "INFY" == page.evaluate("() => document.activeElement.closest('[data-symbol]').dataset.symbol")
     assert page.locator("#panel").is_visible()
     expect(page.locator("#panel b")).to_have_text("RELIANCE")

@@ -91,8 +91,8 @@ def _shades(options: PageOptions) -> list[Shade]:
     fills, inks = colours.palette(gradient), colours.palette_inks(gradient)
     gains = [CLAMP_PERCENT * (STEPS - 0.5 - step) / (STEPS - 0.5) for step in range(STEPS)]
     offsets = [*gains, 0.0, *(-gain for gain in reversed(gains))]
-    places = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
-    return [Shade(fills[place], inks[place]) for place in places]
+    steps = [colours.value_shade(offset, CLAMP_PERCENT) for offset in offsets]
+    return [Shade(fills[step], inks[step]) for step in steps]
 
 
 def _shade(percent: float) -> int:

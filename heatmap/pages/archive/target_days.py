@@ -185,5 +185,5 @@ def find_gaps(record: Record, names: Iterable[str], saved_days: Collection[date]
 
 def _neighbours(order: Sequence[date], day: date) -> tuple[date | None, date | None]:
     """Return the days before and after `day` in `order`; None: there is none."""
-    place = bisect(order, day)
-    return (order[place - 2] if place > 1 else None), (order[place] if place < len(order) else None)
+    index = bisect(order, day)
+    return (order[index - 2] if index > 1 else None), (order[index] if index < len(order) else None)

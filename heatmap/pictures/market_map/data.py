@@ -52,7 +52,7 @@ def page_data(
 ) -> dict[str, Any]:
     """Return the data of one page. Its cells are in the order of the first ranking."""
     page_order = next(iter(by_mode_and_period.values())).order
-    page_index = {index: place for place, index in enumerate(page_order)}
+    page_index = {index: position for position, index in enumerate(page_order)}
     quotes = [snapshot.quotes[index] for index in page_order]
     sectors = sorted({quote.sector for quote in quotes if quote.sector})
     sector_index = {sector: index for index, sector in enumerate(sectors)}

@@ -76,13 +76,13 @@ def fragment(
     height = max(LEAST_TREEMAP_HEIGHT, round(len(tiles) * NAMEABLE / TREEMAP_WIDTH))
     if settings.layout == "sectors":
         sections = [
-            Section(group.sector or "Without a sector", [tiles[place] for place in group.members])
+            Section(group.sector or "Without a sector", [tiles[index] for index in group.members])
             for group in SectorsView().draw(snapshot, ranking)
         ]
     elif settings.layout == "treemap":
         treemap = TreemapView(width=TREEMAP_WIDTH, height=height).draw(snapshot, ranking)
         by_index = dict(zip(ranking.order, tiles, strict=True))
-        places = zip(treemap.tiles, treemap.places, strict=True)
+        places = zip(treemap.tiles, treemap.rectangles, strict=True)
         sections = [Section("", [_place_tile(by_index[index], place, height) for index, place in places])]
         headings = [(name, _as_percent(place, height)) for name, place in treemap.headings]
     return render_template(

@@ -40,7 +40,7 @@ def history_data(
     `page_order` has the indexes of the quotes in the order of the page's cells. Periods and modes without
     any value are left out. The opening range stays: in every session its values come after some minutes.
     """
-    page_index = {index: place for place, index in enumerate(page_order)}
+    page_index = {index: position for position, index in enumerate(page_order)}
     sectors = sorted({quote.sector for quote in snapshot.quotes if quote.sector})
     sector_index = {sector: index for index, sector in enumerate(sectors)}
     spans = periods_of(past)

@@ -150,8 +150,8 @@ def grid(count: int) -> list[tuple[int, int, int, int]]:
     columns = min(range(1, min(count, across // 2) + 1), key=badness)
     rows = ceil(count / columns)
     gap = 2 if across / columns >= 16 else 1
-    xs = [MARGIN + round(place * (across + gap) / columns) for place in range(columns + 1)]
-    ys = [MAP_TOP + round(place * (down + gap) / rows) for place in range(rows + 1)]
+    xs = [MARGIN + round(column * (across + gap) / columns) for column in range(columns + 1)]
+    ys = [MAP_TOP + round(row * (down + gap) / rows) for row in range(rows + 1)]
     return [
         (xs[column], ys[row], xs[column + 1] - xs[column] - gap, ys[row + 1] - ys[row] - gap)
         for row in range(rows)

@@ -59,7 +59,7 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
     inks = {tile.box.fill: line.colour for tile in picture.tiles for line in tile.lines}
     merged = _merge([box.fill for box in boxes], inks, GROUND_COLOURS)
     palette = _palette(picture, merged)
-    places = {colour: place for place, colour in enumerate(palette)}
+    palette_index = {colour: index for index, colour in enumerate(palette)}
 
     # Grounds are drawn as indexes in the palette, so they are exact. Text is blended with the grounds'
     # colours, and the pixels under text get the nearest colour of the palette.
@@ -68,7 +68,7 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
     on_grounds, on_colours = ImageDraw.Draw(grounds), ImageDraw.Draw(colours)
     for box in boxes:
         corners = (box.x, box.y, box.x + box.width - 1, box.y + box.height - 1)
-        on_grounds.rectangle(corners, places[merged[box.fill]])
+        on_grounds.rectangle(corners, palette_index[merged[box.fill]])
         on_colours.rectangle(corners, box.fill)
     for ink in dict.fromkeys(line.colour for line in lines):
         coverage = Image.new("L", (WIDTH, HEIGHT))

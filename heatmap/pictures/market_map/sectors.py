@@ -38,15 +38,17 @@ class SectorsView:
         ranked_changes = [changes[index] for index in ranking.order]
         values = ranked_changes if mode.name in ("sector", "change") else ranking.values
         members: dict[str | None, list[int]] = {}
-        for place, index in enumerate(ranking.order):
-            members.setdefault(snapshot.quotes[index].sector, []).append(place)
+        for position, index in enumerate(ranking.order):
+            members.setdefault(snapshot.quotes[index].sector, []).append(position)
         groups = []
-        for sector, places in members.items():
+        for sector, positions in members.items():
             known_values = [
-                value for place in places if place < len(values) and (value := values[place]) is not None
+                value
+                for position in positions
+                if position < len(values) and (value := values[position]) is not None
             ]
-            breadth = measures.breadth([ranked_changes[place] for place in places])
-            groups.append(Group(sector, tuple(places), measures.median(known_values), breadth))
+            breadth = measures.breadth([ranked_changes[position] for position in positions])
+            groups.append(Group(sector, tuple(positions), measures.median(known_values), breadth))
         return tuple(sorted(groups, key=_sort_key))
 
 

@@ -78,9 +78,9 @@ class TableView:
 def _legend(ranking: Ranking, scale: Scale, palette: Sequence[str]) -> tuple[LegendStop, ...]:
     """Return swatches from the lowest value to the highest; the two ends have values."""
     mode = ALL_MODES[ranking.mode]
-    places = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
+    shades = colours.swatches(LEGEND_SWATCHES, two_sided=mode.two_sided)
     low, high = find_extremes(ranking, scale)
-    stops = [LegendStop(palette[place], None) for place in reversed(places)]
+    stops = [LegendStop(palette[shade], None) for shade in reversed(shades)]
     stops[0] = LegendStop(stops[0].fill, low)
     stops[-1] = LegendStop(stops[-1].fill, high)
     return tuple(stops)

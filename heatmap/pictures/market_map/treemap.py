@@ -41,7 +41,7 @@ class TreemapView:
         weights = with_minimum([measure(snapshot.quotes[index]) for index in order])
         sectors = [snapshot.quotes[index].sector or "" for index in order]
         treemap = arrange(weights, sectors, self.width, self.height)
-        return treemap._replace(tiles=tuple(order[place] for place in treemap.tiles))
+        return treemap._replace(tiles=tuple(order[index] for index in treemap.tiles))
 
 
 def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, height: float) -> Treemap:
@@ -52,12 +52,12 @@ def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, heig
     high enough has a heading, unless it is the only one.
     """
     members: dict[str, list[int]] = {}
-    for place, sector in enumerate(sectors):
-        members.setdefault(sector, []).append(place)
-    totals = {name: fsum(weights[place] for place in places) for name, places in members.items()}
+    for index, sector in enumerate(sectors):
+        members.setdefault(sector, []).append(index)
+    totals = {name: fsum(weights[index] for index in own) for name, own in members.items()}
     names = sorted(members, key=lambda name: (name == "", -totals[name], name))
     tiles: list[int] = []
-    places: list[Rectangle] = []
+    rectangles: list[Rectangle] = []
     headings: list[tuple[str, Rectangle]] = []
     areas = squarify([totals[name] for name in names], Rectangle(0.0, 0.0, width, height))
     for name, area in zip(names, areas, strict=True):
@@ -66,8 +66,8 @@ def arrange(weights: Sequence[float], sectors: Sequence[str], width: float, heig
             headings.append((name, area._replace(height=HEADING_PIXELS)))
             room = area._replace(y=area.y + HEADING_PIXELS, height=area.height - HEADING_PIXELS)
         tiles += members[name]
-        places += squarify([weights[place] for place in members[name]], room)
-    return Treemap(width, height, tuple(tiles), tuple(places), tuple(headings))
+        rectangles += squarify([weights[index] for index in members[name]], room)
+    return Treemap(width, height, tuple(tiles), tuple(rectangles), tuple(headings))
 
 
 def tile_order(snapshot: Snapshot, weight: str) -> list[int]:

@@ -73,7 +73,7 @@ def test_the_vectors_that_the_script_must_match() -> None:
     for case in fixture["arrange"]:
         treemap = arrange(case["weights"], case["sectors"], case["width"], case["height"])
         assert (case["width"], case["height"], case["tiles"]) == (*treemap[:2], list(treemap.tiles))
-        assert case["places"] == [pytest.approx(place, abs=1e-5) for place in treemap.places]
+        assert case["places"] == [pytest.approx(place, abs=1e-5) for place in treemap.rectangles]
         assert [name for name, _ in case["headings"]] == [name for name, _ in treemap.headings]
         assert [place for _, place in case["headings"]] == [
             pytest.approx(place, abs=1e-5) for _, place in treemap.headings
@@ -87,9 +87,9 @@ def test_every_stock_has_a_visible_tile(weight: str, room: tuple[float, float]) 
     treemap = TreemapView(weight, *room).draw(recorded())
 
     assert sorted(treemap.tiles) == list(range(210))
-    areas = [place.width * place.height for place in treemap.places]
+    areas = [place.width * place.height for place in treemap.rectangles]
     assert 210 * min(areas) > 0.25 * room[0] * room[1]
-    assert all(1 / 8 < place.width / place.height < 8 for place in treemap.places)
+    assert all(1 / 8 < place.width / place.height < 8 for place in treemap.rectangles)
 
 
 def test_size_does_not_depend_on_the_change() -> None:
@@ -104,8 +104,8 @@ def test_size_does_not_depend_on_the_change() -> None:
 
 def movements(first: Treemap, second: Treemap, one: Snapshot, two: Snapshot) -> list[float]:
     """The distance that each stock's tile movements, in pixels."""
-    before = {one.quotes[n].symbol: place for n, place in zip(first.tiles, first.places, strict=True)}
-    after = {two.quotes[n].symbol: place for n, place in zip(second.tiles, second.places, strict=True)}
+    before = {one.quotes[n].symbol: place for n, place in zip(first.tiles, first.rectangles, strict=True)}
+    after = {two.quotes[n].symbol: place for n, place in zip(second.tiles, second.rectangles, strict=True)}
     return [
         ((after[symbol].x - place.x) ** 2 + (after[symbol].y - place.y) ** 2) ** 0.5
         for symbol, place in before.items()
@@ -135,11 +135,11 @@ def test_headings_are_above_their_sector() -> None:
     for name, strip in treemap.headings:
         first = next(
             place
-            for n, place in zip(treemap.tiles, treemap.places, strict=True)
+            for n, place in zip(treemap.tiles, treemap.rectangles, strict=True)
             if snapshot.quotes[n].sector == name
         )
         assert (strip.x, strip.y + strip.height) == (first.x, first.y)
-        assert all(overlap(strip, place) < 1e-9 for place in treemap.places)
+        assert all(overlap(strip, place) < 1e-9 for place in treemap.rectangles)
 
 
 def test_tiles_of_a_sector_are_together() -> None:
