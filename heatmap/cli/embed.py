@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", metavar="MODE", help=f"the measure: {', '.join(ALL_MODES)} (default: change)"
     )
-    parser.add_argument("--layout", choices=LAYOUTS, help="table or treemap (default: table)")
+    parser.add_argument("--layout", choices=LAYOUTS, help="the layout (default: table)")
     parser.add_argument(
         "--period", metavar="PERIOD", help="the period: 1d, 1mo, 1y, 20d, ytd, ... (default: 1d)"
     )
