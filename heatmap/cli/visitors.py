@@ -80,7 +80,7 @@ class Visitor:
 
 def _fetch(address: str) -> bytes:
     """Return the file that a visitor gets. Raises SourceError."""
-    from heatmap.system.http import Client, FetchBudget
+    from heatmap.system.http.client import Client, FetchBudget
 
     with Client(headers=HEADERS) as client:
         return client.get(address, FetchBudget(SECONDS, retries=0)).body

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from heatmap.errors import ConfigError
 from heatmap.system.secrets import VARIABLE
-from heatmap.system.web_address import is_place
+from heatmap.system.web_address import is_netloc
 
 # Without a password: password_env names its variable. An empty host is libpq's default, or ?host= has it.
 _URL = re.compile(
@@ -69,6 +69,6 @@ def _is_database(url: str) -> bool:
     match = _URL.fullmatch(url)
     hosts = (unquote(host) for host in match["hosts"].split(",")) if match else ()
     return match is not None and all(
-        not host or host.startswith("/") or is_place(f"localhost{host}" if host.startswith(":") else host)
+        not host or host.startswith("/") or is_netloc(f"localhost{host}" if host.startswith(":") else host)
         for host in hosts
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError
-from heatmap.system.web_address import is_place
+from heatmap.system.web_address import is_netloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def parse(url: str) -> Address:
         problems.append("url holds a password: take it out, change it, and name a variable in password_env")
     if port == 0:
         problems.append("url has port 0: ports are 1 to 65535")
-    elif not is_place(parts.netloc) or (parts.hostname or "-").startswith("-"):
+    elif not is_netloc(parts.netloc) or (parts.hostname or "-").startswith("-"):
         problems.append("url needs a host, as in scheme://user@www.example.org/folder")
     if parts.query or parts.fragment:
         problems.append(

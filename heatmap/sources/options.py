@@ -11,7 +11,8 @@ from heatmap.system.web_address import is_web_address
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from heatmap.system.http import Client, Limits
+    from heatmap.system.http.client import Client
+    from heatmap.system.http.responses import Limits
 
 FOLDER = "sources"  # in the state directory: data of sources for their next fetch
 BROWSERS = ("chrome", "firefox", "safari")
@@ -57,7 +58,7 @@ class OnlineSource:
         limits: Limits | None = None,
     ) -> Client:
         """Return this source's HTTP client. Raises SourceImpossible if the proxy's password is missing."""
-        from heatmap.system.http import Client
+        from heatmap.system.http.client import Client
 
         return Client(
             headers=headers,

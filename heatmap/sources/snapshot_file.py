@@ -49,11 +49,12 @@ class SnapshotFile(OnlineSource):
         if self.path is not None:
             place, body = self.path, _read(self.path)
         else:
-            from heatmap.system import http
+            from heatmap.system.http.client import FetchBudget
+            from heatmap.system.http.responses import redacted_url
 
-            place = http.redacted_url(self.url or "")
+            place = redacted_url(self.url or "")
             with self.client() as client:
-                body = client.get(self.url or "", http.FetchBudget(self.fetch_timeout_seconds)).body
+                body = client.get(self.url or "", FetchBudget(self.fetch_timeout_seconds)).body
                 offset = client.clock_offset
         try:
             return replace(parse(body), clock_offset=offset)

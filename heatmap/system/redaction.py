@@ -1,7 +1,7 @@
-"""Takes secrets out of texts, in whatever encoding a server or a library repeats them.
+"""Removes secrets from texts, whatever encoding a server or a library repeats them in.
 
-Text and secret are brought to one plain form, which has no escapes, no white space and one case. So a
-secret is recognised that is encoded in part, or twice.
+Text and secret are converted to one plain form, without escapes and extra white space, in lower case. So a
+secret is found that is encoded in part, or twice.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HIDDEN = "***"
-MOST_LEVELS = 5  # how often something may be encoded
-SHORTEST_PLAIN = 2  # characters: a shorter form of a longer secret stands in too many innocent words
-SHORTEST_BARE = 4  # the same, where spaces do not count
+MOST_LEVELS = 5  # how often a secret may be encoded
+SHORTEST_PLAIN = 2  # characters: a shorter form of a longer secret is in too many innocent words
+SHORTEST_BARE = 4  # the same, if spaces do not count
 SHORTEST_BASE64 = 6  # characters of base64 that depend on the secret alone
 _HEX = "[0-9A-Fa-f]"
 _ESCAPE = re.compile(
@@ -34,7 +34,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=]")
 
 
 class _Text(NamedTuple):
-    """Bytes, each as one character, and where in the original text each of them stands."""
+    """Bytes, each as one character, and the start and end of each in the original text."""
 
     bytes: str
     places: list[tuple[int, int]]
@@ -43,7 +43,7 @@ class _Text(NamedTuple):
 def redact(text: str, secrets: Iterable[str | None]) -> str:
     """Return `text` with HIDDEN in the place of every secret."""
     end, pieces = 0, []
-    for first, last in _merged(_places(text, secrets)):
+    for first, last in _merge(_places(text, secrets)):
         pieces += [text[end:first], HIDDEN]
         end = last
     return "".join([*pieces, text[end:]])
@@ -56,37 +56,37 @@ def holds(text: str, secrets: Iterable[str | None]) -> bool:
 
 def _places(text: str, secrets: Iterable[str | None]) -> Iterator[tuple[int, int]]:
     """Yield the beginning and the end of each secret in `text`."""
-    wanted = {secret for secret in secrets if secret}
-    if not wanted:
+    present = {secret for secret in secrets if secret}
+    if not present:
         return
-    decoded = _decoded(_read(text))
+    decoded = _decode(_encode(text))
     plain, bare, packed = _plain(decoded), _bare(_plain(decoded)), _packed(decoded)
-    for secret in wanted:
-        for written in {secret, quote(secret, safe=""), quote_plus(secret)}:
-            for found in re.finditer(re.escape(written), text, re.IGNORECASE):
-                yield found.span()
+    for secret in present:
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret)}:
+            for match in re.finditer(re.escape(spelling), text, re.IGNORECASE):
+                yield match.span()
         forms = _forms(secret)
-        yield from _found(plain, [form.bytes for form in forms], min(SHORTEST_PLAIN, len(secret)))
-        yield from _found(bare, [_bare(form).bytes for form in forms], SHORTEST_BARE)
+        yield from _find(plain, [form.bytes for form in forms], min(SHORTEST_PLAIN, len(secret)))
+        yield from _find(bare, [_bare(form).bytes for form in forms], SHORTEST_BARE)
         hexadecimal = secret.encode("utf-8", "surrogatepass").hex()
-        yield from _found(bare, [hexadecimal], 2 * SHORTEST_BARE)
-        yield from _found_base64(packed, secret)
+        yield from _find(bare, [hexadecimal], 2 * SHORTEST_BARE)
+        yield from _find_base64(packed, secret)
 
 
-def _found(text: _Text, forms: Iterable[str], shortest: int) -> Iterator[tuple[int, int]]:
+def _find(text: _Text, forms: Iterable[str], shortest: int) -> Iterator[tuple[int, int]]:
     for form in forms:
         if len(form) >= shortest:
             for first, last in _occurrences(text.bytes, form):
                 yield text.places[first][0], text.places[last - 1][1]
 
 
-def _found_base64(text: _Text, secret: str) -> Iterator[tuple[int, int]]:
+def _find_base64(text: _Text, secret: str) -> Iterator[tuple[int, int]]:
     for form in _base64_forms(secret):
-        done = 0
+        end = 0
         for first, last in _occurrences(text.bytes, form):
-            if text.places[first][0] >= done:
-                start, done = _widened(text, first, last)
-                yield start, done
+            if text.places[first][0] >= end:
+                start, end = _widen(text, first, last)
+                yield start, end
 
 
 def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
@@ -96,8 +96,8 @@ def _occurrences(text: str, part: str) -> Iterator[tuple[int, int]]:
         first = text.find(part, first + 1)
 
 
-def _widened(text: _Text, first: int, last: int) -> tuple[int, int]:
-    """Return the place of a piece of base64 with the characters around it, some bits of which are its own."""
+def _widen(text: _Text, first: int, last: int) -> tuple[int, int]:
+    """Return the place of a piece of base64, with its neighbours: some of their bits belong to the secret."""
     start, end = text.places[first][0], text.places[last - 1][1]
     while first and text.places[first - 1][1] == start and _BASE64.match(text.bytes[first - 1]):
         first -= 1
@@ -108,7 +108,7 @@ def _widened(text: _Text, first: int, last: int) -> tuple[int, int]:
     return start, end
 
 
-def _merged(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _merge(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for first, last in sorted(places):
         if merged and first <= merged[-1][1]:
@@ -119,7 +119,7 @@ def _merged(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _forms(secret: str) -> list[_Text]:
-    """Return the plain forms that a secret may have in a text."""
+    """Return the plain forms of a secret."""
     contents = {_bytes(secret), _bytes(secret.upper()), _bytes(secret.lower())}
     for content in tuple(contents):  # UTF-8 read as Latin-1
         contents.add(_bytes(content))
@@ -128,11 +128,11 @@ def _forms(secret: str) -> list[_Text]:
     with suppress(UnicodeError):
         contents.add(_bytes(secret.encode("latin-1").decode("utf-8")))
     places = {content: [(place, place) for place in range(len(content))] for content in contents}
-    return [_plain(_decoded(_Text(content, places[content]))) for content in contents]
+    return [_plain(_decode(_Text(content, places[content]))) for content in contents]
 
 
 def _base64_forms(secret: str) -> Iterator[str]:
-    """Yield the characters of base64 that depend on the secret alone, for each place that it may begin at."""
+    """Yield the base64 characters that depend on the secret alone, for each position that it may start at."""
     content = secret.encode("utf-8", "surrogatepass")
     for before in range(3):
         text = base64.b64encode(b"\0" * before + content).decode()
@@ -141,35 +141,35 @@ def _base64_forms(secret: str) -> Iterator[str]:
             yield form
 
 
-def _read(text: str) -> _Text:
+def _encode(text: str) -> _Text:
     """Return the bytes of a text, in UTF-8."""
-    written = [_bytes(letter) for letter in text]
-    places = [(place, place + 1) for place, piece in enumerate(written) for _ in piece]
-    return _Text("".join(written), places)
+    pieces = [_bytes(letter) for letter in text]
+    places = [(place, place + 1) for place, piece in enumerate(pieces) for _ in piece]
+    return _Text("".join(pieces), places)
 
 
-def _decoded(text: _Text) -> _Text:
+def _decode(text: _Text) -> _Text:
     """Return a text without any escapes."""
     for _ in range(MOST_LEVELS):
         if not _ESCAPE.search(text.bytes):
             break
-        text = _unescaped(text)
+        text = _unescape(text)
     return text
 
 
-def _unescaped(text: _Text) -> _Text:
+def _unescape(text: _Text) -> _Text:
     pieces, places, end = [], [], 0
     for escape in _ESCAPE.finditer(text.bytes):
         first, last = escape.span()
-        meant = _meant(escape)
-        pieces += [text.bytes[end:first], meant]
+        content = _decode_escape(escape)
+        pieces += [text.bytes[end:first], content]
         places += text.places[end:first]
-        places += [(text.places[first][0], text.places[last - 1][1])] * len(meant)
+        places += [(text.places[first][0], text.places[last - 1][1])] * len(content)
         end = last
     return _Text("".join([*pieces, text.bytes[end:]]), places + text.places[end:])
 
 
-def _meant(escape: re.Match[str]) -> str:
+def _decode_escape(escape: re.Match[str]) -> str:
     """Return the bytes that an escape stands for."""
     parts = {name: value for name, value in escape.groupdict().items() if value}
     if "entity" in parts:
@@ -190,7 +190,7 @@ def _meant(escape: re.Match[str]) -> str:
 
 
 def _bytes(text: str) -> str:
-    """Return the UTF-8 bytes of a text; what was no UTF-8 when it was read is its own byte again."""
+    """Return the UTF-8 bytes of a text. A byte that was not UTF-8 when it was read is itself again."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
     except UnicodeEncodeError:
@@ -199,27 +199,27 @@ def _bytes(text: str) -> str:
 
 def _plain(text: _Text) -> _Text:
     """Return a text in lower case, with single spaces and without quotes and backslashes."""
-    kept, before = [], ""
+    indexes, before = [], ""
     for place, letter in enumerate(text.bytes):
         if letter not in _MARKS and not (letter in _WHITE and before and before in _WHITE):
-            kept.append(place)
+            indexes.append(place)
             before = letter
-    lower = "".join(" " if text.bytes[place] in _WHITE else _lower(text.bytes[place]) for place in kept)
-    return _Text(lower, [text.places[place] for place in kept])
+    lower = "".join(" " if text.bytes[place] in _WHITE else _lower(text.bytes[place]) for place in indexes)
+    return _Text(lower, [text.places[place] for place in indexes])
 
 
 def _bare(text: _Text) -> _Text:
     """Return a plain text without spaces, and without plus signs, which may be spaces."""
-    kept = [place for place, letter in enumerate(text.bytes) if letter not in " +"]
-    return _Text("".join(text.bytes[place] for place in kept), [text.places[place] for place in kept])
+    indexes = [place for place, letter in enumerate(text.bytes) if letter not in " +"]
+    return _Text("".join(text.bytes[place] for place in indexes), [text.places[place] for place in indexes])
 
 
 def _lower(letter: str) -> str:
-    return letter.lower() if letter.isascii() else letter  # others are bytes, not letters
+    return letter.lower() if letter.isascii() else letter  # the others are bytes, not letters
 
 
 def _packed(text: _Text) -> _Text:
-    """Return a text without white space, with the alphabet that base64 has in addresses as the usual one."""
-    kept = [place for place, letter in enumerate(text.bytes) if not letter.isspace()]
-    usual = "".join(text.bytes[place] for place in kept).replace("-", "+").replace("_", "/")
-    return _Text(usual, [text.places[place] for place in kept])
+    """Return a text without white space, with the usual alphabet of base64 in place of that in addresses."""
+    indexes = [place for place, letter in enumerate(text.bytes) if not letter.isspace()]
+    standard = "".join(text.bytes[place] for place in indexes).replace("-", "+").replace("_", "/")
+    return _Text(standard, [text.places[place] for place in indexes])

@@ -1,7 +1,7 @@
-"""Where a secret comes from: an environment variable, a file only its owner can read, or a command's output.
+"""Reads secrets: from an environment variable, a file that only its owner can read, or a command's output.
 
-What is read stays in memory. It is never shown or handed to a child, which is started with
-`child_environment()`; `known()` is for texts that may repeat it.
+A secret stays in memory. It is never shown, and never passed to a child process: children are started with
+`child_environment()`. `known()` is for texts from which secrets are removed.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 4096
-COMMAND_SECONDS = 15.0  # what a password_command may take, such as to ask a keyring
+COMMAND_SECONDS = 15.0  # the limit of a password_command, which may read a keyring
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 OTHERS = 0o077  # the permission bits of group and others
 
-_secrets: set[str] = set()  # all that were read
-_variables: set[str] = set()  # the names that were ever asked for; a child must not inherit them
+_secrets: set[str] = set()  # all that this process has read
+_variables: set[str] = set()  # their variables, which a child must not inherit
 
 
 def problems(
@@ -33,9 +33,9 @@ def problems(
     *,
     what: str = "password",
 ) -> list[str]:
-    """Say what keeps the secret from being read; nothing where none is asked for. The command is not run.
+    """Return the reasons why the secret cannot be read; none if no place is given. The command is not run.
 
-    `what` is how the configuration's keys begin: `password_env`, `password_file`, `password_command`.
+    `what` is the start of the configuration's keys: `password_env`, `password_file`, `password_command`.
     """
     return _resolve(variable, file, command, what)[1]
 
@@ -48,15 +48,15 @@ def read(
     what: str = "password",
     seconds: float = COMMAND_SECONDS,
 ) -> str | None:
-    """Return the secret; None where no place is named. Raises ConfigError.
+    """Return the secret; None if no place is given. Raises ConfigError.
 
     A command has `seconds` to print it as its first line.
     """
-    secret, found = _resolve(variable, file, command, what)
-    if not found and command:
-        secret, found = _asked(command, what, seconds)
-    if found:
-        raise ConfigError(found)
+    secret, errors = _resolve(variable, file, command, what)
+    if not errors and command:
+        secret, errors = _run_command(command, what, seconds)
+    if errors:
+        raise ConfigError(errors)
     if secret:
         _secrets.add(secret)
     return secret
@@ -77,13 +77,13 @@ def _resolve(
 ) -> tuple[str | None, list[str]]:
     if variable is not None and VARIABLE.fullmatch(variable):
         _variables.add(variable)
-    named = [
+    keys = [
         f"{what}_{place}"
         for place, value in (("env", variable), ("file", file), ("command", command))
         if value is not None
     ]
-    if len(named) > 1:
-        return None, [f"{' and '.join(named)} are both given: keep one of them"]
+    if len(keys) > 1:
+        return None, [f"{' and '.join(keys)} are both given: keep one of them"]
     if variable is not None:
         if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
             return None, [f"{what}_env must be the NAME of an environment variable, never the {what} itself"]
@@ -91,7 +91,7 @@ def _resolve(
         secret = os.environ.get(variable)
         if not secret:
             return None, [f"{where} is not set: set it where the command runs, in the crontab too"]
-        return _checked(secret, where, what)
+        return _check(secret, where, what)
     if file is not None:
         return _from_file(file, what)
     if command is not None:
@@ -102,7 +102,7 @@ def _resolve(
 def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
     where = f"the {what}_file {file}"
     try:
-        return _checked(_content(file), where, what)
+        return _check(_content(file), where, what)
     except FileNotFoundError:
         return None, [f"{where} is not there: make it, with the {what} in it, and run: {_closing(file)}"]
     except OSError as error:
@@ -112,7 +112,7 @@ def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
         return None, [f"{where} {error}"]
 
 
-def _checked(secret: str, where: str, what: str) -> tuple[str | None, list[str]]:
+def _check(secret: str, where: str, what: str) -> tuple[str | None, list[str]]:
     if secret.isprintable():
         return secret, []
     return None, [f"{where} holds a line break or another control character: leave the {what} alone in it"]
@@ -128,8 +128,8 @@ def _command_problems(command: Sequence[str], what: str) -> list[str]:
     return []
 
 
-def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | None, list[str]]:
-    """Return the first line that a command prints. No word of it is repeated: it may be the secret."""
+def _run_command(command: Sequence[str], what: str, seconds: float) -> tuple[str | None, list[str]]:
+    """Return the first line of a command's output. No message repeats the output: it may have the secret."""
     where = f"the {what}_command {command[0]}"
     advice = "run it by hand to see why"
     try:
@@ -148,16 +148,16 @@ def _asked(command: Sequence[str], what: str, seconds: float) -> tuple[str | Non
         return None, [f"{where} prints what is not UTF-8 text: {advice}"]
     if not secret or len(line) > MAX_BYTES:
         return None, [f"{where} prints no {what} on its first line: {advice}"]
-    return _checked(secret, where, what)
+    return _check(secret, where, what)
 
 
 def _content(file: Path) -> str:
-    """Return the secret in `file`. Raises OSError, or ValueError saying what is wrong with the file."""
+    """Return the secret in `file`. Raises OSError; ValueError with the end of a sentence on the file."""
     with files.open_regular(file) as stream:
-        found = os.fstat(stream.fileno())
-        if found.st_uid != os.geteuid():
+        status = os.fstat(stream.fileno())
+        if status.st_uid != os.geteuid():
             raise ValueError("belongs to another user: make it your own")
-        if found.st_mode & OTHERS:
+        if status.st_mode & OTHERS:
             raise ValueError(
                 f"can be read by others: consider changing the password, and run: {_closing(file)}"
             )
@@ -168,7 +168,7 @@ def _content(file: Path) -> str:
         secret = content.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         secret = None
-    if secret is None:  # raised out here, so that no traceback carries the bytes
+    if secret is None:  # raised here, so that no traceback has the bytes
         raise ValueError("is not UTF-8 text: write the password in UTF-8")
     if not secret:
         raise ValueError("is empty: write the password into it")
@@ -176,7 +176,7 @@ def _content(file: Path) -> str:
 
 
 def _closing(file: Path) -> str:
-    """Return the command that closes a file to others, to be pasted into a shell."""
+    """Return the shell command that closes a file to others."""
     from shlex import quote
 
     return f"chmod 600 {quote(str(file))}"

@@ -1,14 +1,14 @@
-"""Requests to end: SIGTERM and Ctrl-C become one exception in the main thread, where nothing is lost by it.
+"""Requests to end: SIGTERM and Ctrl-C become one exception in the main thread, without any loss.
 
 Python raises a handler's exception between any two instructions of the main thread. So:
 
-- It is no `Exception`: the parts that are kept apart by `except Exception` would take it for a bug of theirs.
-- It is lost where Python calls back from C, as in a finalizer or a weak reference's callback. The request is
+- It is no `Exception`: code with `except Exception` would take it for a bug.
+- It is lost in callbacks from C, such as a finalizer or the callback of a weak reference. The request is
   remembered, and `raise_if_requested`, called between the steps of a run, raises it again.
-- It must not come in the few lines of the standard library that take a lock and have not yet said how it is
-  given back: all other threads would wait for that lock, for good. There it is tried again a moment later.
-- It must not come between a delivery and the note of it. `postpone` holds it back; what waits meanwhile asks
-  `seconds_left` how long it still may.
+- It must not be raised in the few lines of the standard library that take a lock and cannot release it yet:
+  all other threads would wait for that lock for ever. There the exception is raised a moment later.
+- It must not be raised between a delivery and the record of it. `postpone` holds it back; waits in such a
+  block ask `seconds_left` for their limit.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 SENTENCE = "stopped by a signal before its end: what is published stays whole, and the next run does the rest"
 INTERRUPTED = "interrupted from the keyboard: what is published stays whole, and the next run does the rest"
-MOST_SECONDS = 2.0  # for which a run that was asked to end still waits for anything
-LOOK_SECONDS = 0.1  # how often those who wait look for a request
-AGAIN_SECONDS = 0.005  # after which a request that came at a bad moment is tried again
-# Where Python takes and gives back locks: files, none of whose functions waits for long, and functions.
+MOST_SECONDS = 2.0  # how long a run waits for anything after a request
+LOOK_SECONDS = 0.1  # how often a wait looks for a request
+AGAIN_SECONDS = 0.005  # the delay of a request that came at a bad moment
+# Where Python takes and releases locks: files whose functions never wait for long, and functions.
 _LOCKING_FILES = ("<frozen importlib._bootstrap>", "/contextlib.py", "/weakref.py", "/_weakrefset.py")
 _LOCKING_FUNCTIONS = {"__enter__", "__exit__", "_release_save", "_acquire_restore", "_acquireLock"}
 
 
 class _Request:
-    """The state of this process: signal handlers have no other place for it."""
+    """The state of this process. Signal handlers cannot get it in another way."""
 
     def __init__(self) -> None:
-        self.number: signal.Signals | None = None  # the signal that came first; None: no request yet
-        self.at = 0.0  # when it came, on the monotonic clock
+        self.number: signal.Signals | None = None  # the first signal; None: no request yet
+        self.at = 0.0  # its time on the monotonic clock
         self.postponements = 0
-        self.is_waiting = False  # whether it came while it was postponed, and is still to be raised
-        self.is_due = False  # whether it came at a bad moment, and is tried again by SIGALRM
+        self.is_waiting = False  # whether it is postponed, and not raised yet
+        self.is_due = False  # whether it came at a bad moment, and SIGALRM will raise it
 
 
 _request = _Request()
@@ -52,9 +52,9 @@ _request = _Request()
 
 @contextmanager
 def handlers() -> Iterator[None]:
-    """Raise StoppedError within the block on SIGTERM, KeyboardInterrupt on SIGINT. For the main thread alone.
+    """Raise StoppedError on SIGTERM, KeyboardInterrupt on SIGINT, in the block. For the main thread alone.
 
-    A signal that whoever started us has set to be ignored, as nohup does, stays ignored.
+    A signal that is ignored already, as nohup sets it, stays ignored.
     """
     global _request  # noqa: PLW0603 -- see _Request
     _request = _Request()
@@ -64,29 +64,29 @@ def handlers() -> Iterator[None]:
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     former[signal.SIGALRM] = signal.signal(signal.SIGALRM, _try_again)
-    tell, sys.unraisablehook = sys.unraisablehook, _tell_unraisable
+    hook, sys.unraisablehook = sys.unraisablehook, _print_unraisable
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = tell
+        sys.unraisablehook = hook
         for number, handler in former.items():
             signal.signal(number, handler)
         _request = _Request()
 
 
 def is_requested() -> bool:
-    """Return whether somebody has asked this process to end."""
+    """Return whether a signal has asked this process to end."""
     return _request.number is not None
 
 
 def seconds_left() -> float:
-    """Return how long a wait may still last because of a request; infinite where there is none."""
+    """Return how long a wait may still last after a request; infinite without one."""
     return math.inf if _request.number is None else max(0.0, _request.at + MOST_SECONDS - time.monotonic())
 
 
 def raise_if_requested() -> None:
-    """Raise what the signal stands for, even if it was raised before and lost. Call it between steps."""
+    """Raise the exception of a request, even if it was raised before and lost. Call it between steps."""
     if _request.number is not None:
         _request.is_waiting = _request.is_due = False  # once is enough
         _raise(_request.number)
@@ -94,9 +94,9 @@ def raise_if_requested() -> None:
 
 @contextmanager
 def postpone() -> Iterator[None]:
-    """Hold a request back until the end of the block, which may wait for nothing longer than `seconds_left`.
+    """Hold a request back until the end of the block. No wait in the block may exceed `seconds_left`.
 
-    Ctrl-C a second time is not held back.
+    A second Ctrl-C is not held back.
     """
     request = _request
     request.postponements += 1
@@ -125,7 +125,7 @@ def _try_again(_number: int, frame: FrameType | None) -> None:
 
 
 def _raise_here(request: _Request, frame: FrameType | None) -> None:
-    """Raise what the signal stands for, or see that it is raised later; `frame` is where it came."""
+    """Raise the exception of a signal, now or later. `frame` is the code that the signal interrupted."""
     if request.postponements:
         request.is_waiting = True
     elif frame is not None and _is_locking(frame):
@@ -140,10 +140,10 @@ def _is_locking(frame: FrameType) -> bool:
     return code.co_filename.endswith(_LOCKING_FILES) or code.co_name in _LOCKING_FUNCTIONS
 
 
-def _tell_unraisable(lost: sys.UnraisableHookArgs) -> None:
-    """Print what Python could not raise, but for a request: that is raised again."""
-    if lost.exc_type is not StoppedError and lost.exc_type is not KeyboardInterrupt:
-        sys.__unraisablehook__(lost)
+def _print_unraisable(event: sys.UnraisableHookArgs) -> None:
+    """Print an exception that Python could not raise, except a request: that is raised again."""
+    if event.exc_type is not StoppedError and event.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(event)
 
 
 def _raise(number: int) -> None:

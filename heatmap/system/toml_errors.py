@@ -1,7 +1,7 @@
-"""Explains why a file is not valid TOML: quotes the line and says what was probably meant.
+"""Explains why a file is not valid TOML: quotes the line, and says what was probably meant.
 
-A line may hold a secret that somebody has put there by mistake. So values of keys that speak of secrets,
-addresses beyond their scheme, what follows a header, comments, and lines without a key are not quoted.
+A line may have a secret by mistake. So these are not quoted: values of keys with names of secrets, addresses
+except their scheme, the text after a header, comments, and lines without a key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from heatmap.system.texts import make_printable
 
 LONGEST_QUOTE = 60  # characters
-LONGEST_READ = 1000  # characters of a line, in which an address is looked for
+LONGEST_READ = 1000  # characters of a line in which addresses are searched
 ARRAYS = ("market", "market.source", "publish", "alert", "closed", "session", "regular", "alias", "action")
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _HEADER = re.compile(r"\s*(\[\[?)([\w.\s-]*)\]")
@@ -20,9 +20,9 @@ _HEADER_WORDS = re.compile(r"\[+[\w.\s-]*\]*")
 _KEY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=""")
 _SECRET = re.compile(r"pass|pwd|secret|token|key|auth|bearer|_env|_file|chat_id", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b(?!file:)([a-z][a-z0-9+-]*:)(?=.*[/\\@]).*", re.IGNORECASE)
-_COMMENT = re.compile(r"\s#.*")  # people note passwords in them
+_COMMENT = re.compile(r"\s#.*")  # people write passwords into them
 _TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb]")
-_MEANINGS = {  # how tomllib's message begins, and what was probably meant
+_MEANINGS = {  # the start of tomllib's message, and what was probably meant
     "Expected '='": 'between a key and its value stands =, as in title = "My map"',
     "Expected ']": "a bracket is missing: headers are written [page] or [[publish]]",
     "Illegal character": "is the closing quotation mark missing?",
@@ -34,7 +34,7 @@ _MEANINGS = {  # how tomllib's message begins, and what was probably meant
 
 
 class _Place(NamedTuple):
-    """Where an error is. `column` counts from 1; 0 means the end of the file."""
+    """The position of an error. `column` counts from 1; 0: the end of the file."""
 
     line: str
     column: int
@@ -43,32 +43,32 @@ class _Place(NamedTuple):
 
     @property
     def header(self) -> str:
-        """The table's header as it is written."""
+        """The table's header, with its brackets."""
         return f"[[{self.table}]]" if self.is_array else f"[{self.table}]"
 
     @property
     def key(self) -> str:
-        """The key that the line begins with; "" without one."""
-        found = _KEY.match(self.line)
-        return found[1] if found else ""
+        """The key at the start of the line; "" without one."""
+        match = _KEY.match(self.line)
+        return match[1] if match else ""
 
 
 def explain(error: Exception, text: str) -> str:
-    """Return the end of a sentence on a file that `tomllib` refused with `error`; `text` is its content."""
+    """Return the end of a sentence on a file with the content `text`, for which `tomllib` raised `error`."""
     message = str(error)
-    found = _POSITION.search(message)
-    if not found:  # a number too long, a list too deep
+    position = _POSITION.search(message)
+    if not position:  # a number too long, a list too deep
         return f"{message[:1].lower()}{message[1:]}"
-    why = message[: found.start()]
+    reason = message[: position.start()]
     lines = text.splitlines()
-    number, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), 0)
-    place = _place(lines, number, column)
-    meant, quoted = _meant(why, place), _quoted(place.line)
-    end = "" if meant.endswith("?") else "."
-    return f"line {number}: {meant}{end} It reads: {quoted}" if quoted else f"line {number}: {meant}"
+    number, column = (int(position[1]), int(position[2])) if position[1] else (len(lines), 0)
+    place = _find_place(lines, number, column)
+    advice, quotation = _advise(reason, place), _quote(place.line)
+    end = "" if advice.endswith("?") else "."
+    return f"line {number}: {advice}{end} It reads: {quotation}" if quotation else f"line {number}: {advice}"
 
 
-def _place(lines: list[str], number: int, column: int) -> _Place:
+def _find_place(lines: list[str], number: int, column: int) -> _Place:
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     for above in reversed(lines[: number - 1]):
         header = _HEADER.match(above)
@@ -77,8 +77,8 @@ def _place(lines: list[str], number: int, column: int) -> _Place:
     return _Place(line, column, "", is_array=False)
 
 
-def _quoted(line: str) -> str:
-    """Return a line as it may be shown; "" where it may not."""
+def _quote(line: str) -> str:
+    """Return the part of a line that may be shown; "": none."""
     line = make_printable(line.strip(), "?")
     header = _HEADER_WORDS.match(line)
     if header:
@@ -94,38 +94,38 @@ def _quoted(line: str) -> str:
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
 
 
-def _meant(why: str, place: _Place) -> str:
-    """Return what is wrong with a line and what was probably meant. `why` is tomllib's word for it."""
+def _advise(reason: str, place: _Place) -> str:
+    """Return what is wrong with a line, and what was probably meant. `reason` is tomllib's message."""
     if _TYPOGRAPHIC.search(place.line):
         return 'these are typographic quotation marks: write straight ones (")'
-    if why.startswith(("Cannot declare", "Cannot overwrite")):
-        return _repeated(why, place)
+    if reason.startswith(("Cannot declare", "Cannot overwrite")):
+        return _explain_repetition(reason, place)
     if place.column == 0:
         return "the file ends inside a value: is a closing bracket or quotation mark missing?"
-    if why == "Invalid value":
-        return _no_value(place.line[place.column - 1 :].strip())
+    if reason == "Invalid value":
+        return _explain_value(place.line[place.column - 1 :].strip())
     for beginning, meaning in _MEANINGS.items():
-        if why.startswith(beginning):
+        if reason.startswith(beginning):
             return meaning
-    return f"{why[:1].lower()}{why[1:]}"
+    return f"{reason[:1].lower()}{reason[1:]}"
 
 
-def _repeated(why: str, place: _Place) -> str:
-    """Return what was probably meant by a key or a table that is there already."""
+def _explain_repetition(reason: str, place: _Place) -> str:
+    """Return what was probably meant by a second key or table of the same name."""
     if place.key:
         if place.table in ARRAYS:
             return f"a second {place.key}: is [[{place.table}]] missing above it?"
         table = f"in {place.header}" if place.table else "above the first table"
         return f"{place.key} stands {table} already: remove one of the two"
     header = _HEADER.match(place.line)
-    name = "".join(header[2].split()) if header else ".".join(re.findall(r"'([^']*)'", why))
+    name = "".join(header[2].split()) if header else ".".join(re.findall(r"'([^']*)'", reason))
     if name in ARRAYS:
         return f"this table is there already: if there are several, each begins with [[{name}]]"
     return "this table is there already: put the keys of both into one"
 
 
-def _no_value(text: str) -> str:
-    """Return what was probably meant by a text that is no value of TOML."""
+def _explain_value(text: str) -> str:
+    """Return what was probably meant by a text that is no TOML value."""
     if not text or text.startswith("#"):
         return "the value is missing"
     if text.split(maxsplit=1)[0].lower() in {"true", "false", "yes", "no", "on", "off"}:

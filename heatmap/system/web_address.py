@@ -34,7 +34,7 @@ def is_web_address(
         return False
     return (
         parts.scheme in schemes
-        and is_place(parts.netloc)
+        and is_netloc(parts.netloc)
         and not _is_wrong_number(parts.hostname or "")
         and (may_login or not login)
         and (may_query or not re.search("[?#]", url))
@@ -46,7 +46,7 @@ def is_protected(scheme: str, host: str | None) -> bool:
     return scheme == "https" or (scheme == "http" and host in LOOPBACK)
 
 
-def is_place(netloc: str) -> bool:
+def is_netloc(netloc: str) -> bool:
     """Whether `user@host:port` has a valid host and port. User and port may be missing."""
     match = _PLACE.fullmatch(netloc)
     if match is None or (match["port"] and not 1 <= int(match["port"]) <= MOST_PORT):

@@ -246,14 +246,14 @@ def parse(archive: Archive, symbols: Collection[str], as_of: datetime) -> Snapsh
 
 def _read_archive(server: ArchiveServer, day: date) -> Archive | None:
     """Return the first usable archive of a day; None where there is none yet. Raises SourceError."""
-    from heatmap.system import http
+    from heatmap.system.http.responses import redacted_url
 
     problems = []
     for name in server.names(day):
         try:
             archive = server.read_archive(name, day)
         except HistoryNonsense as error:
-            problems.append(f"{http.redacted_url(name)} {error}")
+            problems.append(f"{redacted_url(name)} {error}")
             continue
         if archive is not None:
             return archive

@@ -15,7 +15,9 @@ from heatmap.errors import (
     SourceUntrusted,
 )
 from heatmap.sources.nse import bhavcopy
-from heatmap.system import files, http, limits
+from heatmap.system import files, limits
+from heatmap.system.http.client import Client, FetchBudget
+from heatmap.system.http.responses import Limits, Response, redacted_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 DEADLINE_SECONDS = 60.0  # the time limit for one archive
-LIMITS = http.Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
+LIMITS = Limits(limits.ARCHIVE_PACKED_BYTES, limits.ARCHIVE_BYTES)
 PAGE = "/all-reports"  # the exchange's page with links to the archives
 
 
@@ -92,11 +94,11 @@ class ArchiveServer:
     may_be_trimmed = False
 
     def __init__(
-        self, base_url: str, page_url: str, headers: Mapping[str, str], client: http.Client | None = None
+        self, base_url: str, page_url: str, headers: Mapping[str, str], client: Client | None = None
     ) -> None:
         self._base = base_url.rstrip("/")
         self._page = page_url.rstrip("/") + PAGE
-        self._client = client or http.Client(headers=headers, limits=LIMITS)
+        self._client = client or Client(headers=headers, limits=LIMITS)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +139,7 @@ class ArchiveServer:
         response = self._get(url)
         if response.content_type == "text/html" or response.body.lstrip()[:1] == b"<":
             raise SourceBlocked(
-                f"{http.redacted_url(url)} answered with a web page instead of an archive: "
+                f"{redacted_url(url)} answered with a web page instead of an archive: "
                 "it does not let this address in"
             )
         return response.body
@@ -151,5 +153,5 @@ class ArchiveServer:
         except SourceError:
             return
 
-    def _get(self, url: str) -> http.Response:
-        return self._client.get(url, http.FetchBudget(DEADLINE_SECONDS))
+    def _get(self, url: str) -> Response:
+        return self._client.get(url, FetchBudget(DEADLINE_SECONDS))

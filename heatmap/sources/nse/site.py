@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from heatmap.errors import SourceError, SourceImpossible, SourceOverloaded, SourceUntrusted
-from heatmap.system import http
+from heatmap.system.http.client import FetchBudget
+from heatmap.system.http.responses import redacted_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ class Site:
 
     def __init__(self, source: OnlineSource, base_url: str, folder: Path | None = None) -> None:
         self._base = base_url.rstrip("/")
-        self._budget = http.FetchBudget(source.fetch_timeout_seconds)
+        self._budget = FetchBudget(source.fetch_timeout_seconds)
         self._client = source.client(
             headers=BROWSER_HEADERS, cookies=folder / COOKIES_FILE if folder else None
         )
@@ -61,7 +62,7 @@ class Site:
     @property
     def page(self) -> str:
         """The page's address for messages, without secrets."""
-        return http.redacted_url(self._base + PAGE)
+        return redacted_url(self._base + PAGE)
 
     def get(self, path: str, read: Callable[[bytes], T]) -> T:
         """Return the result of `read` for the answer to `path`. Raises SourceError, of the last attempt.
@@ -108,7 +109,7 @@ class Site:
         try:
             return read(self._client.get(url, self._budget, share=share, headers=headers).body)
         except SourceError as error:
-            self.failures[http.redacted_url(url)] = error
+            self.failures[redacted_url(url)] = error
             raise
 
     def _visit_page(self) -> None:

@@ -18,7 +18,7 @@ from heatmap.system.deadline import Deadline, run_with_timeout
 from heatmap.system.http import errors, rate_limit, responses
 from heatmap.system.http.responses import Limits, RawResponse, Response, redacted_url
 from heatmap.system.retry import backoff_seconds
-from heatmap.system.web_address import is_place
+from heatmap.system.web_address import is_netloc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,7 +211,7 @@ def _environment_proxy(scheme: str, host: str) -> str | None:
         return None
     proxies = getproxies()
     proxy = proxies.get(scheme) or proxies.get("all")
-    if proxy and "://" in proxy and not is_place(proxy.partition("://")[2].rstrip("/")):
+    if proxy and "://" in proxy and not is_netloc(proxy.partition("://")[2].rstrip("/")):
         raise errors.invalid_proxy_address()
     return proxy
 

@@ -21,7 +21,9 @@ from heatmap.errors import (
     SourceRenamed,
     SourceUntrusted,
 )
-from heatmap.system.http import Client, FetchBudget, Limits, Response, client
+from heatmap.system.http import client
+from heatmap.system.http.client import Client, FetchBudget
+from heatmap.system.http.responses import Limits, Response
 from tests.servers import certificates
 from tests.servers.exchange import Exchange
 from tests.system.http.conftest import Serving

@@ -14,7 +14,7 @@ import pytest
 from heatmap.errors import SourceError, SourceImpossible
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.options import BROWSERS
-from heatmap.system.http import Client, FetchBudget
+from heatmap.system.http.client import Client, FetchBudget
 from tests.servers.exchange import Exchange
 
 NOW = datetime(2026, 9, 18, 11, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))

@@ -13,7 +13,7 @@ from heatmap import cli
 from heatmap.errors import SourceError, SourceImpossible, SourceUntrusted
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import SnapshotFile
-from heatmap.system.http import Client, FetchBudget
+from heatmap.system.http.client import Client, FetchBudget
 from tests.servers.certificates import Certificate
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy, SocksProxy

@@ -16,7 +16,7 @@ from heatmap.publishers.s3.publisher import S3Publisher
 from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.system.deadline import Deadline
-from heatmap.system.http import Client, FetchBudget
+from heatmap.system.http.client import Client, FetchBudget
 from heatmap.system.web_file import WebFile
 from tests.servers.exchange import Exchange
 from tests.servers.forward import HttpProxy
