@@ -1,1 +1,1 @@
-"""Ways to put files on a web server: one file a way, each by temporary name and rename."""
+"""Publishers: each puts files on one kind of web server, under a temporary name that it then renames."""

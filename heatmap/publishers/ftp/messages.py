@@ -45,8 +45,8 @@ def quote_reply(error: BaseException, secret: str | None) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         text = error.verify_message
     elif isinstance(error, ssl.SSLError):
-        reason = getattr(error, "reason", None)  # of OpenSSL; its message also names lines of C code
-        text = reason.lower().replace("_", " ") if reason else str(error)
+        code = getattr(error, "reason", None)  # of OpenSSL; its message also names lines of C code
+        text = code.lower().replace("_", " ") if code else str(error)
     elif isinstance(error, OSError):
         text = error.strerror or str(error)
     else:
@@ -58,47 +58,47 @@ def quote_reply(error: BaseException, secret: str | None) -> str:
 
 def describe_error(error: BaseException, name: str, step: str, path: str, secret: str | None) -> PublishError:
     """Return a fault at a step as a sentence. `path` is the file or folder of the step."""
-    why = quote_reply(error, secret)
+    reason = quote_reply(error, secret)
     if isinstance(error, ssl.SSLCertVerificationError):
         advice = "check the host's name, or give the authority that signed it as ca_file"
-        return PublishRefused(f"{name}: the server's certificate is not accepted ({why}): {advice}")
+        return PublishRefused(f"{name}: the server's certificate is not accepted ({reason}): {advice}")
     if isinstance(error, ClosingError) and step in {"greeting", "tls", "login"}:
         return PublishError(
-            f"{name}: the server accepts no connection now ({why}), perhaps it has too many: {LATER}"
+            f"{name}: the server accepts no connection now ({reason}), perhaps it has too many: {LATER}"
         )
     if isinstance(error, REFUSALS) and step in REFUSED:
-        return PublishRefused(f"{name}: {REFUSED[step].format(why=why)}")
-    is_tls_error = isinstance(error, ssl.SSLError) and why != HUNG_UP
+        return PublishRefused(f"{name}: {REFUSED[step].format(reason=reason)}")
+    is_tls_error = isinstance(error, ssl.SSLError) and reason != HUNG_UP
     if step == "tls" and is_tls_error:
         advice = "check that port and `implicit` are those of the server, and that it speaks TLS 1.2 or newer"
-        return PublishRefused(f"{name}: no TLS connection ({why}), and without it nothing is sent: {advice}")
+        return PublishRefused(f"{name}: no TLS connection ({reason}), so nothing is sent: {advice}")
     advice = REFUSAL_ADVICE.get(step, LATER) if isinstance(error, REFUSALS) else LATER
-    sentence = FAILED[step].format(path=path or "the login folder", why=why)
+    sentence = FAILED[step].format(path=path or "the login folder", reason=reason)
     return PublishError(
         f"{name}: {sentence}" if step in {"connect", "greeting"} else f"{name}: {sentence}: {advice}"
     )
 
 
 REFUSED = {
-    "tls": "the server offers no TLS ({why}), and without it nothing is sent: check the port, or use sftp:",
-    "login": "the login was refused ({why}): check user and password, and whether the server wants ftps:",
-    "protect": "the server does not secure files by TLS ({why}), and without it nothing is sent: use sftp:",
+    "tls": "the server offers no TLS ({reason}), so nothing is sent: check the port, or use sftp:",
+    "login": "the login was refused ({reason}): check user and password, and whether the server wants ftps:",
+    "protect": "the server does not secure files by TLS ({reason}), so nothing is sent: use sftp:",
 }
 FAILED = {
-    "connect": "no connection ({why}): check host and port, or wait",
-    "greeting": "the server sends no greeting ({why}): check host and port, and `implicit` of ftps:, or wait",
-    "tls": "no TLS connection ({why})",
-    "login": "the login failed ({why})",
-    "protect": "the data cannot be protected ({why})",
-    "find": "the login folder cannot be found ({why})",
-    "enter": "the folder {path} cannot be entered or made ({why})",
-    "look": "the size of {path} cannot be read ({why})",
-    "read": "{path} cannot be read back ({why})",
-    "store": "nothing can be stored in {path} ({why})",
-    "rename": "{path} cannot be replaced, as nothing can be renamed ({why})",
-    "replace": "{path} cannot be replaced by renaming ({why})",
-    "delete": "{path} cannot be deleted ({why})",
-    "list": "the files in {path} cannot be listed ({why})",
+    "connect": "no connection ({reason}): check host and port, or wait",
+    "greeting": "the server sends no greeting ({reason}): check host, port and `implicit` of ftps:, or wait",
+    "tls": "no TLS connection ({reason})",
+    "login": "the login failed ({reason})",
+    "protect": "the data cannot be secured ({reason})",
+    "find": "the login folder cannot be found ({reason})",
+    "enter": "the folder {path} cannot be entered or made ({reason})",
+    "look": "the size of {path} cannot be read ({reason})",
+    "read": "{path} cannot be read back ({reason})",
+    "store": "nothing can be stored in {path} ({reason})",
+    "rename": "{path} cannot be replaced, as nothing can be renamed ({reason})",
+    "replace": "{path} cannot be replaced by renaming ({reason})",
+    "delete": "{path} cannot be deleted ({reason})",
+    "list": "the files in {path} cannot be listed ({reason})",
 }
 REFUSAL_ADVICE = {  # if the server refused; else the connection failed, and the next one may not
     "enter": "make it, and let the user write there",

@@ -53,7 +53,7 @@ class Repository(NamedTuple):
 
 
 class GitFailed(Exception):
-    """A git command ended with an error. `stderr` and `stdout` are its output, without secrets."""
+    """A git command result with an error. `stderr` and `stdout` are its output, without secrets."""
 
     def __init__(self, stderr: str, stdout: str) -> None:
         super().__init__(stderr)
@@ -102,9 +102,9 @@ class Git:
         from subprocess import PIPE
 
         index_variable = {"GIT_INDEX_FILE": index} if index else {}
-        ended: processes.CompletedProcess | None = None
+        result: processes.CompletedProcess | None = None
         try:
-            ended = processes.run(
+            result = processes.run(
                 ["git", "-C", self.repository.path, *arguments],
                 self._deadline.remaining(),
                 environment={**self._environment, **index_variable},
@@ -119,15 +119,15 @@ class Git:
             raise PublishImpossible(
                 f"{self.repository.name}: git cannot be run ({error.strerror}): install it"
             ) from error
-        if ended is None or not self._deadline.remaining():
+        if result is None or not self._deadline.remaining():
             seconds = f"{self._deadline.seconds:.3g}"
             raise PublishError(
                 f"{self.repository.name}: the run's {seconds} seconds were over before git {arguments[0]} "
                 "was done: the next run tries again"
             )
-        output = os.fsdecode(ended.stdout).removesuffix("\n")
-        if ended.code:
-            message = ended.stderr.decode(errors="replace")
+        output = os.fsdecode(result.stdout).removesuffix("\n")
+        if result.code:
+            message = result.stderr.decode(errors="replace")
             raise GitFailed(redact(message, self._secrets), redact(output, self._secrets))
         return output
 

@@ -20,7 +20,9 @@ REFUSED = re.compile(
     r"|Permission to .* denied|certificate|returned error: 40[13]|access denied|not allowed to push",
     re.IGNORECASE,
 )
-NOWHERE = re.compile(r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404")
+NO_REPOSITORY = re.compile(
+    r"not appear to be a git repo|[Rr]epository .*not (?:found|exist)|returned error: 404"
+)
 # The message of git 2.35.3 and newer, and the one of older versions.
 FOREIGN_OWNER = re.compile(r"dubious ownership in repository at '(.+)'|unsafe repository \('(.+)' is owned")
 # Faults of a repository on this machine (the checkout, or a remote that is a path), each with advice.
@@ -50,7 +52,7 @@ LOGIN = re.compile(r"(?<=//)[^/@\s']*@|[^/@\s':]+:[^/@\s']+@")  # before a host
 QUERY = re.compile(r"(?<=[a-z]://)([^\s'?]*)\?[^\s']*")  # the query of an address
 SHORTEST_TOKEN = 20  # characters: a shorter user name, such as "git", is no token
 SHORTEST_VALUE = 6  # characters: a shorter value of a query is no token
-TELLING = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
+CAUSE_LINE = re.compile(r"(?i:fatal|error|remote: error|remote: fatal|ssh):|!")
 UNUSED_ADVICE = re.compile(r"^(?:hint:|remote:\s*$|Please make sure|and the repository exists)")
 
 
@@ -82,7 +84,7 @@ def describe_error(name: str, path: str, stderr: str, action: str) -> PublishErr
     if REFUSED.search(stderr):
         advice = f"try `git -C {quote(path)} push --dry-run` as the user who runs this"
         return PublishRefused(f"{name}: git may not {action} ({reason}): {advice}")
-    if NOWHERE.search(stderr):
+    if NO_REPOSITORY.search(stderr):
         return PublishImpossible(
             f"{name}: git cannot {action} ({reason}): look at `git -C {quote(path)} remote -v`"
         )
@@ -168,10 +170,10 @@ def _explain_lock(name: str, problem: str, lock: str) -> PublishError:
 
 
 def quote_message(stderr: str) -> str:
-    """Return the line of git's message that says most, without a user name or password in an address."""
+    """Return the most useful line of git's message, without a user name or password in an address."""
     lines = [line.strip() for line in stderr.splitlines() if not UNUSED_ADVICE.match(line)]
-    causes = [line for line in lines if REFUSED.search(line) or NOWHERE.search(line)]
-    line = next(iter([*causes, *filter(TELLING.match, lines), *reversed(lines)]), "no reason given")
+    causes = [line for line in lines if REFUSED.search(line) or NO_REPOSITORY.search(line)]
+    line = next(iter([*causes, *filter(CAUSE_LINE.match, lines), *reversed(lines)]), "no reason given")
     line = LOGIN.sub("", QUERY.sub(r"\1", make_printable(line)))
     return shorten(line, LONGEST_QUOTE)
 

@@ -103,9 +103,9 @@ def _refuse_obstacle(git: Git, branch_entries: Mapping[str, str], page: WebFile)
         obstacle = {"tree": "a folder", "commit": "a submodule"}.get(
             kind, "a symbolic link" if mode == LINK_MODE else "a file"
         )
-        due = "file" if level == path else "folder"
+        expected = "file" if level == path else "folder"
         raise PublishImpossible(
-            f"{git.repository.name}: in the branch {level} is {obstacle}, where a {due} is due: "
+            f"{git.repository.name}: in the branch {level} is {obstacle}, where a {expected} is due: "
             "remove or rename it"
         )
 

@@ -70,7 +70,11 @@ def _describe_fault(error: BaseException, bucket: Bucket, action: str) -> tuple[
         return PublishRefused, "the server's certificate is not accepted", advice
     host = urlsplit(bucket.url).netloc
     if any(isinstance(cause, NameResolutionError) for cause in causes):
-        return PublishError, f"the name {host} is not known", "check endpoint_url, region and the network"
+        return (
+            PublishError,
+            f"the host name {host} cannot be found (DNS)",
+            "check endpoint_url, region and the network",
+        )
     if isinstance(error, TooLongError):
         return PublishError, f"cannot {action}", f"check that {host} is the store, and look at the file there"
     return PublishError, f"cannot {action}", f"check that {host} can be reached, or wait"

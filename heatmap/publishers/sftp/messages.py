@@ -149,7 +149,7 @@ def _make_host_key_error(name: str, output: str) -> PublishRefused:
     # Another ssh, the one to the jump host, ends its output so.
     if "UNKNOWN port 65535" in output or "kex_exchange_identification" in output:
         return PublishRefused(
-            f"{name}: the key of the jump host on the way is not known, or has changed: log in to the jump "
+            f"{name}: the key of the jump host is not known, or has changed: log in to the jump "
             "host by ssh once, and see what it says"
         )
     if "REVOKED" in output:

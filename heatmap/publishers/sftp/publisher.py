@@ -56,7 +56,9 @@ class SftpPublisher(Remote):
             if file and any(letter < " " or letter == '"' for letter in str(file)):
                 problems.append(f"{name} must not hold quotation marks or control characters")
         if self.by_password and (self.identity_file or self.config_file):
-            problems.append("a password is named, so identity_file and config_file mean nothing: remove them")
+            problems.append(
+                "a password is named, so identity_file and config_file have no effect: remove them"
+            )
         if problems:
             raise ConfigError(problems)
 

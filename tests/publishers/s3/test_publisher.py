@@ -566,7 +566,7 @@ def test_an_unknown_name(scripted: ScriptedS3) -> None:
     """It is told which name."""
     publisher = replace(target(scripted), endpoint_url="https://no-such-host.invalid")
 
-    caught(publisher, PublishError, "the name no-such-host.invalid is not known")
+    caught(publisher, PublishError, "the host name no-such-host.invalid cannot be found")
 
 
 def test_a_dead_port(scripted: ScriptedS3) -> None:
