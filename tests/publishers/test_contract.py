@@ -1,4 +1,4 @@
-"""What every publisher must do, whatever server is behind it."""
+"""The promises of all publishers, on each kind of server."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Target:
     has_modes: bool = True
 
     def files(self) -> dict[str, bytes]:
-        """Every file that arrived, hidden ones too."""
+        """Return every file that arrived, also the hidden ones."""
         paths = [path for path in self.root.rglob("*") if path.is_file()]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
 
     def own(self, path: Path) -> Path:
-        """Give a file or folder of the test's to whom the server runs as."""
+        """Give a file or folder of the test to the server's user."""
         there = self.root.stat()
         os.chown(path, there.st_uid, there.st_gid)
         return path
@@ -67,7 +67,7 @@ class Target:
 
 @dataclass
 class Place:
-    """Where a server may live, and by what certificate."""
+    """A server's folder and certificate."""
 
     folder: Path
     certificate: Certificate
@@ -192,7 +192,7 @@ ONE_OF_EACH = (
 
 
 def each(kinds: Iterable[str]) -> list[Any]:
-    """Those kinds as parameters of `target`; all but the folder need a real server."""
+    """Return these kinds as parameters of `target`. All except the folder need a real server."""
     return [pytest.param(kind, marks=() if kind == "file" else pytest.mark.real) for kind in kinds]
 
 
@@ -209,13 +209,13 @@ def target(
 
 
 def soon() -> Deadline:
-    """Time enough for all that is well."""
+    """Return a deadline that is long enough if nothing fails."""
     return Deadline(30)
 
 
 @pytest.mark.process
 def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
-    """New pages appear in folders made for them, older ones are replaced, and no temporary file stays."""
+    """New pages appear in new folders, older pages are replaced, and no temporary file stays."""
     publisher = target.make("web/heat")
     first = [WebFile("nse/index.html", b"one" * 50_000), WebFile("index.html", b"first")]
     second = [WebFile("nse/index.html", b"two"), WebFile("index.html", b"")]
@@ -225,7 +225,7 @@ def test_puts_replaces_and_leaves_nothing_else(target: Target) -> None:
 
 
 def test_what_is_there_is_not_put_again(target: Target) -> None:
-    """A run repeated changes nothing; of two files the one that differs is put, whatever its size."""
+    """A repeated run changes nothing. Only a file that differs is put, of the same size or another."""
     publisher = target.make("web")
     publisher.publish([WebFile("a.json", b"same"), WebFile("index.html", b"one")], soon())
     before = (target.root / "web/a.json").stat()
@@ -265,14 +265,14 @@ def test_a_folder_that_is_there_keeps_its_mode(target: Target) -> None:
 
 @pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
 def test_folders_that_are_made_are_told(target: Target) -> None:
-    """The target's own folder and those above it, once: a misspelt one does not go unnoticed."""
+    """The target's folder and those above it are named once, so that a spelling mistake is seen."""
     (target.root / "web").mkdir(parents=True, exist_ok=True)
     target.own(target.root / "web")
     publisher, pages = target.make("web/publichtml/heat"), [WebFile("nse/index.html", b"x")]
     first, second = publisher.publish(pages, soon()), publisher.publish(pages, soon())
-    told = [re.sub(r"^the folder .*?(?=web/)", "", made) for made in first.new_places]
+    folders = [re.sub(r"^the folder .*?(?=web/)", "", place) for place in first.new_places]
 
-    assert ["web/publichtml", "web/publichtml/heat"] == told
+    assert ["web/publichtml", "web/publichtml/heat"] == folders
     assert str(first).endswith("publichtml/heat, not there before")
     assert () == second.new_places
     assert "made the folder" in target.make("web/other").check(soon())
@@ -280,7 +280,7 @@ def test_folders_that_are_made_are_told(target: Target) -> None:
 
 
 def test_a_file_is_shown_to_visitors(target: Target) -> None:
-    """While check looks for it, it is there under its name, not hidden; afterwards it is gone."""
+    """During the check the file is there under its name, not hidden. After it the file is gone."""
     target.root.mkdir(exist_ok=True)
     seen: list[tuple[str, bool]] = []
 
@@ -303,14 +303,14 @@ def test_order_is_kept(target: Target) -> None:
 
 
 def test_spaces_and_other_alphabets(target: Target) -> None:
-    """A folder's name may hold what names hold, percent-encoded in the address."""
+    """A folder's name may hold any character, percent-encoded in the address."""
     target.make("my%20site/%C3%A9t%C3%A9%20%5B1%5D").publish([WebFile("a.html", b"x")], soon())
 
     assert {"my site/été [1]/a.html": b"x"} == target.files()
 
 
 def test_files_are_found_without_changing_anything(target: Target) -> None:
-    """Those that visitors get; not what is missing. Before the first page there is none."""
+    """Only files that visitors get are returned. Before the first page there is none."""
     publisher = target.make("web/heat")
     names = [f"nse/2026/09/{day}/index.html" for day in (17, 18, 21)]
     assert frozenset() == publisher.find(names, soon())
@@ -325,35 +325,35 @@ def test_files_are_found_without_changing_anything(target: Target) -> None:
 
 
 def test_check_leaves_nothing(target: Target) -> None:
-    """The probe is written, replaced, read back and deleted; what was found is one line."""
+    """The probe is written, replaced, read back and deleted. The result is one line."""
     target.root.mkdir(exist_ok=True)
-    said = target.make("").check(soon())
+    description = target.make("").check(soon())
 
-    assert said
-    assert said.isprintable()
+    assert description
+    assert description.isprintable()
     assert {} == target.files()
 
 
 def test_old_temporary_files_of_ours_are_swept(target: Target) -> None:
-    """Fresh ones may be another run's, and what bears other names is not ours: those stay."""
+    """Fresh files may belong to another run, and files with other names are not ours: they stay."""
     if not target.has_modes:
         return  # there each file arrives in one step, and nothing ever bears a temporary name
     publisher = target.make("web")
     publisher.publish([WebFile("index.html", b"x")], soon())
     old, fresh = int(time.time()) - 4000, int(time.time()) - 600
     stale = [f".heatmap-{old:08x}-{'a' * 16}.tmp", f".heatmap-{old:08x}-{'b' * 16}.probe"]
-    kept = [f".heatmap-{fresh:08x}-{'c' * 16}.tmp", f".heatmap-{old:08x}.tmp", ".hidden.tmp", "mine.html"]
-    for name in stale + kept:
+    others = [f".heatmap-{fresh:08x}-{'c' * 16}.tmp", f".heatmap-{old:08x}.tmp", ".hidden.tmp", "mine.html"]
+    for name in stale + others:
         (target.root / "web" / name).write_bytes(b"y")
         target.own(target.root / "web" / name)
     publisher.publish([WebFile("index.html", b"x")], soon())
 
-    assert {"web/index.html": b"x", **{f"web/{name}": b"y" for name in kept}} == target.files()
+    assert {"web/index.html": b"x", **{f"web/{name}": b"y" for name in others}} == target.files()
 
 
 @pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
 def test_a_folder_in_the_place_of_a_file(target: Target) -> None:
-    """It is one sentence, the folder keeps what it holds, and the temporary file goes."""
+    """The error is one sentence, the folder does not change, and the temporary file is removed."""
     folder = target.root / "index.html"
     folder.mkdir(parents=True)
     (target.own(folder) / "mine").write_bytes(b"mine")
@@ -380,7 +380,7 @@ def _with_parts() -> list[WebFile]:
 
 @pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
 def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
-    """The page is out, and so are the other parts; each that fails is told, with its path and what to do.
+    """The page and the other parts are put. Each part that fails is reported, with its path and advice.
 
     Nothing links to what is not there: neither the list of days nor the feed is put without the day.
     """
@@ -394,11 +394,13 @@ def test_what_stands_in_the_way_of_a_part(target: Target) -> None:
 
     assert {"index.html", "nse/index.html", "nse/2026"} == set(target.files())
     assert b"mine" == target.files()["nse/2026"]
-    told = {part: sentence for _, part, sentence in first.missing_parts}
-    assert ["archive", "feed", "status"] == sorted(told)
-    assert "it waits for the archive, to which it links" == told["feed"]
-    assert re.search(r"nse/2026 is a file, where a folder is due: remove or rename it$", told["archive"])
-    assert re.search(r"nse/status.json is a folder, where a file is .*: remove or rename it$", told["status"])
+    sentences = {part: sentence for _, part, sentence in first.missing_parts}
+    assert ["archive", "feed", "status"] == sorted(sentences)
+    assert "it waits for the archive, to which it links" == sentences["feed"]
+    assert re.search(r"nse/2026 is a file, where a folder is due: remove or rename it$", sentences["archive"])
+    assert re.search(
+        r"nse/status.json is a folder, where a file is .*: remove or rename it$", sentences["status"]
+    )
     assert (2, 0) == (first.put, first.unchanged)
 
     (target.root / "nse/2026").unlink()
@@ -453,7 +455,7 @@ OURS = [
 
 
 def lay(target: Target, path: str, content: bytes, mode: int = 0o644) -> Path:
-    """Put a file of somebody else's there, as the server's user would."""
+    """Put a foreign file there, as the server's user would."""
     file = target.root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
@@ -464,7 +466,7 @@ def lay(target: Target, path: str, content: bytes, mode: int = 0o644) -> Path:
 
 
 def test_a_page_of_somebody_else_is_never_replaced(target: Target) -> None:
-    """Exit 78, by a run and by check; the way out is in the sentence, nothing is put; overwrite replaces it."""
+    """Exit 78, in a run and in check. The sentence has advice, and nothing is put. `overwrite` replaces it."""
     lay(target, "web/index.html", THEIRS)
     lay(target, "web/post.html", b"a post")
     before = target.files()
@@ -485,7 +487,7 @@ def test_a_page_of_somebody_else_is_never_replaced(target: Target) -> None:
 
 
 def test_the_page_of_a_markets_folder_is_looked_at_too(target: Target) -> None:
-    """The first page there may be ours, and a folder of the market's name somebody else's."""
+    """The first page there may be ours, and a folder of the market's name foreign."""
     lay(target, "index.html", marked("ours"))
     lay(target, "nse/index.html", THEIRS)
     before = target.files()
@@ -496,7 +498,7 @@ def test_the_page_of_a_markets_folder_is_looked_at_too(target: Target) -> None:
 
 
 def test_another_file_where_there_is_no_page(target: Target) -> None:
-    """A file of one of our names in a folder without a page of ours is somebody else's, too."""
+    """In a folder without a page of ours, a file with one of our names is foreign, too."""
     lay(target, "web/nse/snapshot.json", b'{"cameras": ["front door"]}')
     before = target.files()
     with pytest.raises(PublishImpossible, match=r"nse/snapshot\.json"):
@@ -506,7 +508,7 @@ def test_another_file_where_there_is_no_page(target: Target) -> None:
 
 
 def test_pages_of_ours_are_replaced(target: Target) -> None:
-    """Of this version and of earlier ones, torn, empty, or missing beside what a killed run has put already."""
+    """Pages of this version and of earlier ones; torn, empty, or missing beside files of a killed run."""
     old = '<meta name="heatmap-script" content="sha256-x">'
     olds = {
         "index.html": [marked("old" * 100_000), marked("old", old), marked("")[:130], b""],
@@ -526,7 +528,7 @@ def test_pages_of_ours_are_replaced(target: Target) -> None:
 
 
 def test_a_large_page_of_ours(target: Target) -> None:
-    """Its beginning tells whose it is; reading may be broken off there, and the delivery goes on all the same."""
+    """Its beginning shows whose it is. The read may stop there, and the delivery goes on."""
     lay(target, "index.html", marked("0" * 5_000_000))
 
     assert 3 == target.make("").publish(OURS, soon()).put
@@ -534,21 +536,21 @@ def test_a_large_page_of_ours(target: Target) -> None:
 
 
 def test_a_large_page_of_somebody_else(target: Target) -> None:
-    """It is refused without being read to its end, in whatever form the server takes that; and kept."""
+    """It is refused without being read to its end, and it stays."""
     file = lay(target, "index.html", b"")
     with file.open("wb") as stream:
         stream.truncate(40 * 1024 * 1024)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with pytest.raises(PublishImpossible, match=r"index\.html"):
         target.make("").publish(OURS, soon())
 
-    assert time.monotonic() - begun < DEAD_SECONDS
+    assert time.monotonic() - started_at < DEAD_SECONDS
     assert ["index.html"] == [*target.files()]
 
 
 @pytest.mark.parametrize("target", each(WITH_MODES), indirect=True)
 def test_a_page_that_only_its_owner_reads_is_not_nothing(target: Target) -> None:
-    """Visitors do not see it, and it is somebody else's all the same."""
+    """Visitors do not see it, but it is foreign all the same."""
     lay(target, "index.html", THEIRS, 0o600)
     with pytest.raises(PublishImpossible, match=r"index\.html"):
         target.make("").publish(OURS, soon())
@@ -561,13 +563,13 @@ def test_a_dead_port_is_told_quickly(target: Target) -> None:
     """Nothing listens: PublishError, naming the target."""
     assert target.at_port is not None
     publisher = target.at_port(target.make(""), free_port())
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with pytest.raises(PublishError) as caught:
         publisher.publish([WebFile("index.html", b"x")], soon())
 
     assert PublishError is type(caught.value)
     assert str(caught.value).startswith(publisher.name)
-    assert time.monotonic() - begun < DEAD_SECONDS
+    assert time.monotonic() - started_at < DEAD_SECONDS
 
 
 def test_a_refused_login(target: Target) -> None:
@@ -584,15 +586,15 @@ def test_a_refused_login(target: Target) -> None:
 @pytest.mark.parametrize("target", each(ONE_OF_EACH), indirect=True)
 @pytest.mark.parametrize(("timeout_seconds", "deadline_seconds"), [(1, 30), (30, 1.5)], ids=["wait", "run"])
 def test_a_stalled_server_is_left(target: Target, timeout_seconds: float, deadline_seconds: float) -> None:
-    """A server that accepts and says nothing ends within the timeout of each wait, and within the deadline."""
+    """A server that accepts and sends nothing: each wait ends within its timeout, and within the deadline."""
     assert target.at_port is not None
     with socket.create_server(("127.0.0.1", 0)) as silent:
         publisher = target.at_port(target.make(""), silent.getsockname()[1])
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(PublishError) as caught:
             replace(publisher, timeout_seconds=timeout_seconds).publish(
                 [WebFile("index.html", b"x")], Deadline(deadline_seconds)
             )
 
     assert PublishError is type(caught.value)
-    assert time.monotonic() - begun < DEAD_SECONDS
+    assert time.monotonic() - started_at < DEAD_SECONDS

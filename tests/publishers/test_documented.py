@@ -35,7 +35,7 @@ def test_every_key_is_told(scheme: str) -> None:
         for part in re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)
         if part.startswith(f"`{scheme}:`")
     )
-    told = set(re.findall(r"^(?:    (\w+) = |\| `(\w+)` )", section, re.MULTILINE))
-    names = {name for pair in told for name in pair if name}
+    keys = set(re.findall(r"^(?:    (\w+) = |\| `(\w+)` )", section, re.MULTILINE))
+    names = {name for pair in keys for name in pair if name}
 
     assert {field.name for field in fields(plugins.publisher_class(scheme))} <= names  # type: ignore[arg-type]

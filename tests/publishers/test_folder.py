@@ -1,4 +1,4 @@
-"""What is particular to publishing into a folder of this machine."""
+"""Publishing into a folder of this machine: tests that only apply to folders."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
 
 
 def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
-    """A link in the place of a page is told, and neither it nor its target is changed."""
+    """A link in the place of a page is an error. The link and its target do not change."""
     (tmp_path / "other").write_bytes(b"mine")
     (tmp_path / "index.html").symlink_to("other")
     with pytest.raises(PublishError, match="symbolic link"):
@@ -151,7 +151,7 @@ def as_nobody() -> Iterator[None]:
 
 
 def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk]) -> None:
-    """The old page stays, byte by byte, nothing else is left, and it is told what to do."""
+    """The old page stays, nothing else is left, and the error has advice."""
     small_disk(tmp_path / "site", 64)
     publisher = FolderPublisher(f"file:{tmp_path}/site")
     publisher.publish([WebFile("index.html", b"old" * 10_000)], Deadline(30))
@@ -164,7 +164,7 @@ def test_a_full_disk(tmp_path: Path, small_disk: Callable[[Path, int], SmallDisk
 
 
 def test_a_mount_that_has_one_mode_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where modes cannot be changed, pages are put all the same: who sees them is the mount's matter."""
+    """If modes cannot be changed, pages are put all the same: the mount decides who may read them."""
     monkeypatch.setattr(os, "fchmod", lambda *_: None)
     publisher = FolderPublisher(f"file:{tmp_path}")
     publisher.publish([WebFile("index.html", b"old")], Deadline(30))
@@ -174,7 +174,7 @@ def test_a_mount_that_has_one_mode_for_all(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_page_that_visitors_may_not_read_is_put_anew(tmp_path: Path) -> None:
-    """Whatever made it so."""
+    """The cause does not matter."""
     publisher = FolderPublisher(f"file:{tmp_path}")
     publisher.publish([WebFile("index.html", b"x")], Deadline(30))
     (tmp_path / "index.html").chmod(0o600)

@@ -1,4 +1,4 @@
-"""How files of this program are told from those of others."""
+"""Recognition of this program's files, and of foreign ones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_ours(content: bytes) -> None:
     ],
 )
 def test_of_somebody_else(content: bytes) -> None:
-    """Whatever else is in it."""
+    """The other content does not matter."""
     assert not ownership.is_ours(content)
 
 
@@ -77,13 +77,13 @@ def test_what_a_run_puts_bears_the_mark(tmp_path: Path) -> None:
     """Every page, and the snapshot: else the next run would refuse them, or guard nothing."""
     one_run.run(settings(tmp_path / "site", tmp_path / "state", 300), now=FINAL)
     site = tmp_path / "site"
-    found = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    must = [name for name in found if name.endswith(("index.html", "snapshot.json"))]
+    contents = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    must = [name for name in contents if name.endswith(("index.html", "snapshot.json"))]
 
     assert {"index.html", "nse-fno/index.html", "nse-fno/snapshot.json"} <= {*must}
-    assert all(ownership.is_ours(found[name]) for name in must)
-    assert all(GENERATOR.encode() in found[name][:300] for name in must if name.endswith(".html"))
-    assert all(ownership.is_recording(found[name]) for name in must if name.endswith(".html"))
+    assert all(ownership.is_ours(contents[name]) for name in must)
+    assert all(GENERATOR.encode() in contents[name][:300] for name in must if name.endswith(".html"))
+    assert all(ownership.is_recording(contents[name]) for name in must if name.endswith(".html"))
 
 
 def asked(pages: list[WebFile], there: dict[str, bytes]) -> list[str]:

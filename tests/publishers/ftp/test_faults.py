@@ -1,4 +1,4 @@
-"""What goes wrong on the way to an FTP server, step by step, and what comes of it."""
+"""Faults of FTP servers and connections, at each step, and their results."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def publish(server: ScriptedFtp, *, seconds: float = 10, **options: Any) -> Deli
 def connections(server: ScriptedFtp) -> list[list[str]]:
     """The commands of each connection that came as far as its first."""
     first = "AUTH" if server.ca_file else "USER"
-    found: list[list[str]] = []
+    logins_seen: list[list[str]] = []
     for command in server.commands:
         if command.startswith(first):
-            found.append([])
-        found[-1].append(command)
-    return found
+            logins_seen.append([])
+        logins_seen[-1].append(command)
+    return logins_seen
 
 
 def verb(command: str) -> str:
@@ -227,11 +227,11 @@ def test_what_lasts_is_told(faults: Faults, kind: type[PublishError], words: str
         with pytest.raises(PublishError) as caught:
             publish(server)
 
-        said = str(caught.value)
+        sentence = str(caught.value)
         assert kind is type(caught.value)
-        assert words in said
-        assert re.fullmatch(r"ftp://blogger@127\.0\.0\.1:\d+/web: .+", said)
-        assert ScriptedFtp.password not in said
+        assert words in sentence
+        assert re.fullmatch(r"ftp://blogger@127\.0\.0\.1:\d+/web: .+", sentence)
+        assert ScriptedFtp.password not in sentence
         assert BEFORE == server.files
         assert logins == server.logins
 
@@ -271,7 +271,7 @@ def test_pages_go_where_the_login_ends(monkeypatch: pytest.MonkeyPatch, home: st
     ],
 )
 def test_a_login_folder_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Nothing is put anywhere, and the way out is told, which works."""
+    """Nothing is put anywhere. The error has advice, and the advice works."""
     monkeypatch.setattr(ScriptedFtp, "home", "/srv")
     monkeypatch.setattr(ScriptedFtp, "place", place)
     with ScriptedFtp(files={"/srv/web/other": b"", "/web/other": b""}) as server:
@@ -289,7 +289,7 @@ def test_a_login_folder_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, place
 
 @pytest.mark.parametrize("size", ["213 12 bytes", "213 -1", "213 9_000", "213 "])
 def test_a_size_that_is_none(size: str) -> None:
-    """It is as good as untold: the page is put, read back, and known to be there."""
+    """The size is not used: the page is put and read back."""
     with ScriptedFtp({"SIZE": size}, files=BEFORE) as server:
         assert [Delivery(1, 0), Delivery(0, 1)] == [publish(server), publish(server)]
         assert AFTER == server.files
@@ -334,7 +334,7 @@ def test_a_server_that_does_not_overwrite_may_be_told_to_delete(faults: Faults) 
 
 
 def test_a_page_that_was_deleted_in_vain() -> None:
-    """Where the server says 250 and deletes nothing, that is told, and the page stays."""
+    """The server says 250 and deletes nothing: an error, and the page stays."""
     with ScriptedFtp({"RNTO": "550 No.", "DELE": Fault.UNDONE}, files=BEFORE) as server:
         with pytest.raises(PublishError, match=r"is there again after it was deleted \(550 No"):
             publish(server, replace="delete-then-rename")
@@ -353,7 +353,7 @@ def test_a_server_that_cannot_rename_keeps_its_page() -> None:
 
 
 def test_what_cannot_be_read_back_is_told_and_may_be_left_unread() -> None:
-    """Where reading is refused it says so; with verify = "size" the page is put, each time anew."""
+    """If reading is refused, the error says so. With verify = "size" the page is put, again in each run."""
     with ScriptedFtp({"RETR": "550 Only for putting."}, files=BEFORE) as server:
         with pytest.raises(PublishError, match=r'cannot be read back \(550 .*verify = "size"'):
             publish(server)
@@ -424,12 +424,12 @@ def test_a_stall_ends(
     tls = certificate if step.upper() in TLS else None
     timeout, deadline = (0.2, 20) if by == "timeout" else (20, 0.3)
     with ScriptedFtp(faults, files=BEFORE, certificate=tls) as server:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         content = NEW * 1000 if step == "data-of-stor" else NEW  # more than the way there holds
         with pytest.raises(PublishError, match=words) as caught:
             publisher(server, seconds=timeout).publish([WebFile("index.html", content)], Deadline(deadline))
 
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - started_at < 2
         assert PublishError is type(caught.value)
         assert {"timeout": "no answer in time", "deadline": "the run's 0.3 seconds are over"}[by] in str(
             caught.value

@@ -44,8 +44,8 @@ def test_names(lines: list[str], names: list[str]) -> None:
         ("", []),
     ],
 )
-def test_machine_names(line: str, names: list[str]) -> None:
-    """MLSD's facts end at a semicolon and a space, and all behind is the name (RFC 3659, section 7.2).
+def test_mlsd_names(line: str, names: list[str]) -> None:
+    """MLSD's facts end at a semicolon and a space; the name follows (RFC 3659, section 7.2).
 
     Values with a space in them are proftpd's, where names of groups have one.
     """
@@ -64,7 +64,7 @@ def test_machine_names(line: str, names: list[str]) -> None:
     ids=["hidden", "with a list of rights", "ends like it", "other name", "IIS"],
 )
 def test_mode(line: str, mode: str | None) -> None:
-    """It is read off the long list where that is of the usual form; no other answer is made up."""
+    """It is read from a long list of the usual form. In other lists it is unknown."""
     assert mode == listing.parse_mode(["total 8", line], "page")
 
 
@@ -93,6 +93,6 @@ def test_mode(line: str, mode: str | None) -> None:
         "untold",
     ],
 )
-def test_mode_for_machines(line: str, mode: str | None) -> None:
-    """It is read off MLSD where that tells it, in the form of the long list."""
+def test_mlsd_mode(line: str, mode: str | None) -> None:
+    """It is read from MLSD, if it is there, and returned in the form of the long list."""
     assert mode == listing.parse_mlsd_mode(["type=cdir;UNIX.mode=0755; .", line, ""], "page")

@@ -1,4 +1,4 @@
-"""What FTP servers' words are taken to mean."""
+"""Sentences about FTP servers and their replies."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ from heatmap.publishers.ftp import messages
     ids=["vsftpd", "pure-ftpd", "iis", "unprintable", "long", "none"],
 )
 def test_the_name_a_server_gives_itself(greeting: str, name: str) -> None:
-    """The first line that says something: printable, and no longer than a name is."""
-    said = messages.describe_server(greeting, tls=None, sizes=True, machine_lists=False, modes="no modes")
+    """The first line that is not empty: printable, and no longer than a name."""
+    description = messages.describe_server(
+        greeting, tls=None, sizes=True, machine_lists=False, modes="no modes"
+    )
 
-    assert f'an FTP server that calls itself "{name}", no TLS, ' in said
-    assert said.isprintable()
+    assert f'an FTP server that calls itself "{name}", no TLS, ' in description
+    assert description.isprintable()
 
 
 def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
-    """Before the words are shortened, and in the system's words, too."""
+    """It is hidden before the text is shortened, and in the system's messages, too."""
     secret = "s3cret"
     for words in ("x" * 197 + secret, f"530 {secret}", secret):
         assert "s3c" not in messages.quote_reply(OSError(1, words), secret)
@@ -73,12 +75,12 @@ def test_a_secret_is_hidden_wherever_it_is_cut() -> None:
     ],
 )
 def test_words_that_hold_a_secret_are_withheld(secret: str, words: str) -> None:
-    """As a whole and in any form: what is left of a sentence gives the rest away."""
+    """The whole text is withheld, for any form of the secret: a gap would show it."""
     assert "its reply holds the password" == messages.quote_reply(ftplib.error_perm(words), secret)
 
 
-def test_other_words_are_told() -> None:
-    """Those without the secret, and ours, whatever it is."""
+def test_other_replies_are_quoted() -> None:
+    """Replies without the secret are quoted, and our own texts always."""
     assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), "s3cret")
     assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), None)
     assert "530 No." == messages.quote_reply(ftplib.error_perm("530 No."), "")

@@ -1,4 +1,4 @@
-"""What is particular to FTP and FTPS, on servers that people run."""
+"""FTP and FTPS, on servers that people run."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def files(server: Any) -> dict[str, bytes]:
 @every_server
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
 def test_active_mode(server: type[FtpServer], tls: bool, start: Start, certificate: Certificate) -> None:
-    """Not passive: the server makes the data connections, secured where the others are."""
+    """If `passive` is false, the server opens the data connections, secured like the others."""
     there = with_old_page(start(server, certificate if tls else None))
 
     assert [Delivery(1, 0), Delivery(0, 1)] == [publish(there, passive=False) for _ in range(2)]
@@ -103,7 +103,7 @@ def test_active_mode(server: type[FtpServer], tls: bool, start: Start, certifica
 
 
 def test_a_server_that_is_active_only(start: Start) -> None:
-    """PASV and EPSV are refused: it says so, and does well when told not to be passive."""
+    """PASV and EPSV are refused: the error says so. With passive = false it works."""
     there = with_old_page(start(Vsftpd, pasv_enable="NO"))
     with pytest.raises(PublishError, match="no data connection: 550"):
         publish(there)
@@ -158,7 +158,7 @@ def test_what_does_not_matter(server: Any, options: Any, start: Start) -> None:
 
 @every_server
 def test_nothing_crosses_in_clear(server: type[FtpServer], start: Start, certificate: Certificate) -> None:
-    """Neither the password nor a word of a page is in any byte of either connection, either way."""
+    """The password and the pages cross no connection in clear, in either direction."""
     there = with_old_page(start(server, certificate, passive_ports=free_ports(6)))
     with FtpProxy(there.port, passive_ports=there.passive_ports) as proxy:
         through = replace(publisher(there), url=there.url(port=proxy.port, host=proxy.host))
@@ -253,7 +253,7 @@ def test_sessions_are_reused(
 
 
 def test_reuse_is_required(start: Start, certificate: Certificate) -> None:
-    """The test server does ask for it: ftplib alone is turned away."""
+    """The test server requires it: it refuses ftplib alone."""
     there = start(Vsftpd, certificate)
     with ftplib.FTP_TLS(context=ssl.create_default_context(cafile=there.ca_file), timeout=5) as plain:
         plain.connect("127.0.0.1", there.port)
@@ -274,19 +274,19 @@ def test_reuse_is_required(start: Start, certificate: Certificate) -> None:
     ids=["ftp", "explicit", "implicit", "other"],
 )
 def test_default_ports(options: Any, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """21, and 990 where TLS begins with the first byte."""
-    asked: list[tuple[str, int]] = []
+    """The port is 21; 990 if TLS starts with the first byte."""
+    addresses: list[tuple[str, int]] = []
 
     def open_connection(_: ftp_control.Control, host: str, port: int) -> None:
-        asked.append((host, port))
+        addresses.append((host, port))
         raise ConnectionRefusedError
 
     monkeypatch.setattr(ftp_control.Control, "open_connection", open_connection)
     make = FtpsPublisher if options["url"].startswith("ftps") else FtpPublisher
     with pytest.raises(PublishError):
-        make(**options).publish(PAGES, Deadline(0.001))
+        make(**options).publish(PAGES, Deadline(15))
 
-    assert ("h", port) == asked[0]
+    assert ("h", port) == addresses[0]
 
 
 def test_port_990_is_implicit() -> None:
@@ -298,7 +298,7 @@ def test_port_990_is_implicit() -> None:
 
 @pytest.mark.parametrize("implicit", [True, False], ids=["server", "client"])
 def test_implicit_on_one_side_alone(implicit: bool, start: Start, certificate: Certificate) -> None:
-    """Whoever waits for whom, the sentence names the option, and nothing is sent in clear but AUTH TLS."""
+    """Either side may wait for the other: the error names the option, and only AUTH TLS is sent in clear."""
     there = start(Vsftpd, certificate, implicit=implicit)
     with Proxy(there.port) as proxy:
         through = replace(
@@ -311,7 +311,7 @@ def test_implicit_on_one_side_alone(implicit: bool, start: Start, certificate: C
 
 
 def test_an_old_tls_is_refused(start: Start, certificate: Certificate) -> None:
-    """TLS 1.1 is not spoken, and nothing is sent without TLS."""
+    """TLS 1.1 is refused, and nothing is sent without TLS."""
     there = start(Proftpd, certificate, settings={"TLSProtocol": "TLSv1.1"})
     with pytest.raises(PublishRefused, match="no TLS connection"):
         publish(there)
@@ -368,7 +368,7 @@ def expire(made: Certificate) -> None:
     ids=["text", "empty", "damaged", "missing"],
 )
 def test_a_ca_file_that_cannot_be_used(content: bytes | None, words: str, tmp_path: Path) -> None:
-    """It is the configuration's fault, told in a plain sentence, before anything is asked of a server."""
+    """It is a fault of the configuration: one plain sentence, before any server is contacted."""
     ca_file = tmp_path / "ca.pem"
     if content is not None:
         ca_file.write_bytes(content)
@@ -406,11 +406,11 @@ def test_what_trickles_ends_by_the_deadline(
     there = with_old_page(start(Vsftpd, certificate, passive_ports=free_ports(6)))
     with FtpProxy(there.port, control, data=data, passive_ports=there.passive_ports) as proxy:
         through = replace(publisher(there), url=there.url(port=proxy.port, host=proxy.host))
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(PublishError, match=rf"{words}.* \(the run's 1 seconds are over\)"):
             through.publish(PAGES, Deadline(1))
 
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - started_at < 2
         assert OLD == (there.root / "index.html").read_bytes()
 
 
@@ -474,7 +474,7 @@ def test_pure_ftpd_that_takes_no_hidden_names(start: Start) -> None:
     ids=["half", "elsewhere"],
 )
 def test_a_server_that_answers_226_all_the_same(settings: Any, words: str, start: Start) -> None:
-    """What it stored is looked at before it takes the old page's place."""
+    """The stored file is checked before it replaces the old page."""
     there = with_old_page(start(Pyftpd, **settings))
     with pytest.raises(PublishError, match=words):
         publish(there)
@@ -513,7 +513,7 @@ def test_visitors_may_read_whatever_the_umask(server: Any, options: Any, start: 
 
 
 def test_pages_that_visitors_could_not_read_are_not_put(start: Start) -> None:
-    """Where modes cannot be changed, the umask that hides files is told, and the old page stays."""
+    """If modes cannot be changed, the error names the umask that hides files, and the old page stays."""
     there = with_old_page(start(Vsftpd, umask="077"))
     with pytest.raises(PublishImpossible, match=r"could not read .*-rw-------.* umask"):
         publish(there)
@@ -522,7 +522,7 @@ def test_pages_that_visitors_could_not_read_are_not_put(start: Start) -> None:
 
 
 def test_modes_that_only_machines_are_told(start: Start) -> None:
-    """Where LIST is as in DOS, MLSD tells the mode, if only for the asking."""
+    """If LIST has the form of DOS, MLSD shows the mode, but only on request."""
     there = with_old_page(start(Pyftpd, **pyftpd.DOS_LISTS))
     with pytest.raises(PublishImpossible, match=r"could not read .*-rw-------.* umask"):
         publish(there)
@@ -543,7 +543,7 @@ def test_modes_that_nobody_is_told(start: Start) -> None:
 
 @every_server
 def test_a_folder_in_its_place(server: type[FtpServer], start: Start) -> None:
-    """It is told at once, and stays."""
+    """It is an error at once, and the link stays."""
     there = start(server)
     (there.root / "index.html").mkdir()
     with pytest.raises(PublishImpossible, match=r"index\.html is a folder"):
@@ -641,7 +641,7 @@ def test_a_password_that_a_server_repeats_is_not_shown(start: Start, monkeypatch
     ids=["at once", "before a command is asked", "while a command is asked"],
 )
 def test_no_time_for_a_login(seconds: float, options: Any) -> None:
-    """The deadline is told, which another run may meet, and no refusal."""
+    """The error is the deadline, which another run may meet, and no refusal."""
     target = FtpPublisher("ftp://u@127.0.0.1:1/web", **options)
     with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
         target.publish(PAGES, Deadline(seconds))
@@ -651,7 +651,7 @@ def test_no_time_for_a_login(seconds: float, options: Any) -> None:
 
 
 def test_a_password_command_that_fails_in_time() -> None:
-    """That is refused as ever."""
+    """It is a refusal, as without a deadline."""
     target = FtpPublisher("ftp://u@127.0.0.1:1/web", password_command=("false",))
     with pytest.raises(PublishRefused, match="ended with exit code 1"):
         target.publish(PAGES, Deadline(5))
@@ -671,10 +671,10 @@ def test_a_password_command_that_fails_in_time() -> None:
 )
 def test_check_tells_which_server_it_is(server: Any, words: str, start: Start) -> None:
     """Its name for itself, and what it can and cannot do."""
-    said = publisher(start(server)).check(Deadline(15))
+    description = publisher(start(server)).check(Deadline(15))
 
-    assert said.startswith("an FTP server that calls itself ")
-    assert words in said
+    assert description.startswith("an FTP server that calls itself ")
+    assert words in description
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What FTP servers' replies are taken to tell."""
+"""How the replies of FTP servers are parsed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_size(reply: str, size: int | None) -> None:
     ids=["RFC 2389", "with codes", "words", "none", "empty lines", "nothing"],
 )
 def test_features(reply: str, features: dict[str, str]) -> None:
-    """Those are told between the first line and the last, one a line, by their first word."""
+    """The features are between the first line and the last, one per line; the first word is the name."""
     assert features == replies.parse_features(reply)
 
 

@@ -68,10 +68,10 @@ class Place:
         self.run(self.checkout, "push", "-q", "origin", "main")
 
     def run(self, folder: Path, *words: str) -> str:
-        """What git prints, as the user who works here runs it."""
-        named = ["-c", "user.name=Me", "-c", "user.email=me@example.org"]
+        """Return the output of git, run as the user of this checkout."""
+        identity = ["-c", "user.name=Me", "-c", "user.email=me@example.org"]
         done = subprocess.run(
-            ["git", "-C", folder, *named, *words], check=True, capture_output=True, text=True
+            ["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
 
@@ -162,7 +162,7 @@ def caught(
 
 
 def test_a_branch_is_made(place: Place) -> None:
-    """Where there is none yet: one commit without parents, with the pages and nothing else."""
+    """A new branch has one commit without parents, with the pages and nothing else."""
     assert Delivery(2, 0) == place.publisher().publish(PAGES, soon())
     assert PUT == place.files()
     assert "1" == place.run(place.remote, "rev-list", "--count", "gh-pages")
@@ -189,8 +189,8 @@ def test_the_history_never_grows(place: Place) -> None:
         place.publisher().publish([WebFile("index.html", version)], soon())
 
     assert "1" == place.run(place.remote, "rev-list", "--count", "gh-pages")
-    kept = {"CNAME": b"www.example.org", ".nojekyll": b"", "about/run": b"x"}
-    assert {**kept, "index.html": b"2"} == place.files()
+    other_files = {"CNAME": b"www.example.org", ".nojekyll": b"", "about/run": b"x"}
+    assert {**other_files, "index.html": b"2"} == place.files()
 
 
 def test_unchanged_pages_are_not_pushed(place: Place) -> None:
@@ -238,7 +238,7 @@ def test_a_folder_of_the_branch(place: Place) -> None:
 
 
 def test_a_push_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another pushed since we looked is noticed and kept."""
+    """A push of another user in between is noticed, and its files stay."""
     place.start_pages({"index.html": "old"})
     honest = commands.Git.run
     times = iter(range(100))
@@ -255,7 +255,7 @@ def test_a_push_in_between(place: Place, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_pushes_in_between_without_end(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a few attempts it is said so; the others' work stays."""
+    """After a few attempts it is an error. The files of the others stay."""
     place.start_pages({"index.html": "old"})
     honest = commands.Git.run
     count = iter(range(100))
@@ -300,7 +300,7 @@ FRESH_SECONDS = 80
 
 
 def aged(lock: Path, seconds: float = STALE_SECONDS) -> Path:
-    """A lock that a git process which was killed made so long ago."""
+    """Make a lock of this age, as a killed git process leaves it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.touch()
     os.utime(lock, (time.time() - seconds,) * 2)
@@ -337,7 +337,7 @@ def test_an_old_lock_of_a_branch_that_is_not_there(place: Place) -> None:
 
 
 def test_an_old_lock_of_head(place: Place) -> None:
-    """Where the remote's HEAD leads to the branch, git locks both; a lock of another kind stays."""
+    """If the remote's HEAD is the branch, git locks both. A lock of another kind stays."""
     place.run(place.remote, "symbolic-ref", "HEAD", "refs/heads/gh-pages")
     place.publisher().publish(PAGES, soon())
     lock, other = aged(place.remote / "HEAD.lock"), aged(place.remote / "refs/heads/main.lock")
@@ -472,7 +472,7 @@ def test_a_lost_answer(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tidying_up_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is pushed and seen is a success, though no time is left for what comes after."""
+    """A push that was checked is a success, even if no time is left after it."""
     honest = commands.Git.prune
     deadline = soon()
 
@@ -530,10 +530,10 @@ def test_a_remote_that_hangs(place: Place, hook: str, tmp_path: Path) -> None:
     """At the deadline all is ended, with everything that git started."""
     place.start_pages({"index.html": "old"})
     place.hook(hook, f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     caught(place.publisher(), PublishError, "seconds were over", Deadline(2))
 
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - started_at < 4
     assert place.files()["index.html"] in (b"old", PUT["index.html"])
     hooks = int((tmp_path / "pid").read_text())
     until = time.monotonic() + 5
@@ -550,20 +550,20 @@ def _alive(process: int) -> bool:
 
 
 def test_a_signal_ends_it(place: Place) -> None:
-    """What git does is broken off when the run is told to end."""
+    """git is stopped when the run must end."""
     place.hook("pre-receive", "exec sleep 60")
     deadline = Deadline(60)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     timer = threading.Timer(1, deadline.expire)
     timer.start()
     caught(place.publisher(), PublishError, "over", deadline)
     timer.join()
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started_at < 5
 
 
 def test_in_the_repository_itself(place: Place) -> None:
-    """Without push the branch is made in the repository at hand, and the remote is not asked."""
+    """Without push the branch is made in the local repository, and the remote is not contacted."""
     shutil.rmtree(place.remote)
     publisher = place.publisher(push=False)
 
@@ -593,7 +593,7 @@ def test_a_bare_repository_at_hand(place: Place) -> None:
 
 
 def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What earlier publishes stored is deleted, and nothing of the user's, such as a stash that was dropped."""
+    """Objects of earlier publishes are deleted, but none of the user's, such as those of a dropped stash."""
     monkeypatch.setattr(git_store, "MIN_AGE_SECONDS", 0)
     (place.checkout / "README").write_text("dropped")
     place.run(place.checkout, "stash", "-q")
@@ -610,7 +610,7 @@ def test_the_repository_stays_small(place: Place, monkeypatch: pytest.MonkeyPatc
 
 
 def test_files_of_the_branch_that_got_lost_here(place: Place) -> None:
-    """Where the user's own housekeeping took what the branch still needs, it is fetched again."""
+    """Objects that the branch needs, and that the user's own gc deleted, are fetched again."""
     place.start_pages({"CNAME": "www.example.org", "index.html": "old"})
     place.publisher().publish(PAGES, soon())
     place.run(place.checkout, "branch", "-q", "-D", "gh-pages")
@@ -686,7 +686,7 @@ def test_whoever_runs_beside_it_is_left_in_peace(place: Place) -> None:
     ],
 )
 def test_what_stands_in_the_way(place: Place, name: str, what: str) -> None:
-    """A link, a folder, or a file where a folder is due is told, and stays."""
+    """A link, a folder, or a file in place of a folder is an error, and it stays."""
     place.run(place.checkout, "switch", "-q", "--orphan", "gh-pages")
     (place.checkout / "link").symlink_to("elsewhere")
     (place.checkout / "folder").mkdir()
@@ -722,10 +722,12 @@ def test_what_stands_in_the_way_of_a_part(place: Place) -> None:
     first = place.publisher().publish(pages, soon())
 
     assert {"nse/2026", "nse/index.html", "nse/status.json/mine"} == set(place.files())
-    told = {part: sentence for _, part, sentence in first.missing_parts}
-    assert ["archive", "feed", "status"] == sorted(told)
-    assert told["archive"].endswith("nse/2026 is a file, where a folder is due: remove or rename it")
-    assert told["status"].endswith("nse/status.json is a folder, where a file is due: remove or rename it")
+    sentences = {part: sentence for _, part, sentence in first.missing_parts}
+    assert ["archive", "feed", "status"] == sorted(sentences)
+    assert sentences["archive"].endswith("nse/2026 is a file, where a folder is due: remove or rename it")
+    assert sentences["status"].endswith(
+        "nse/status.json is a folder, where a file is due: remove or rename it"
+    )
     place.publisher().publish([WebFile("nse/feed.xml", b"feed", "feed")], soon())  # as a later run does
     assert "nse/feed.xml" in place.files()
     again = place.publisher().publish(pages, soon())
@@ -822,7 +824,7 @@ def test_what_is_secret_in_an_address(url: str, secrets: set[str]) -> None:
 
 
 def test_words_of_a_remote_that_repeat_a_token() -> None:
-    """The query of an address is never told, and what was secret in the remote's is told nowhere."""
+    """The query of an address is never shown, and secrets of the remote's address neither."""
     words = "fatal: unable to access 'http://h.example/x.git?t=canary&u=1/': The requested URL returned error: 403"
 
     assert "canary" not in messages.quote_message(words)
@@ -838,7 +840,7 @@ def test_words_of_a_remote_that_repeat_a_token() -> None:
     ],
 )
 def test_a_remote_that_is_not_there(place: Place, url: str, kind: type[PublishError], match: str) -> None:
-    """Each is told by what git says of it."""
+    """git's message decides the advice."""
     place.run(place.checkout, "remote", "set-url", "origin", url)
     caught(place.publisher(), kind, match)
 
@@ -1021,7 +1023,7 @@ def test_advice_for_a_rejected_push(said: str, words: str, kind: type[PublishErr
 
 
 def test_an_old_git(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that does not know what is asked of it is told by its version."""
+    """An old git is an error that names its version."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").write_text("#!/bin/sh\necho git version 2.30.2\n")
     (tmp_path / "bin/git").chmod(0o755)
@@ -1119,7 +1121,7 @@ def test_killed_at_any_moment(place: Place) -> None:
 
 
 def _descendants(process: int) -> list[int]:
-    """What a process has started, and what that has."""
+    """Return the children of a process, and their children."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

@@ -31,12 +31,12 @@ def store_of(place: Place) -> Path:
 def objects(place: Place) -> dict[Path, str]:
     """The files of the store, and what kind of object git finds in each."""
     store = store_of(place)
-    found = {}
+    kinds = {}
     for file in sorted(store.glob("[0-9a-f][0-9a-f]/*")):
         words = ["git", "-C", str(place.checkout), "cat-file", "-t", file.parent.name + file.name]
         environment = {**os.environ, "GIT_OBJECT_DIRECTORY": str(store)}
-        found[file] = subprocess.check_output(words, env=environment, text=True).strip()
-    return found
+        kinds[file] = subprocess.check_output(words, env=environment, text=True).strip()
+    return kinds
 
 
 def empty(file: Path) -> None:
@@ -76,8 +76,8 @@ def test_a_damaged_object_is_made_again(
 ) -> None:
     """By the very run that meets it, whether the object is the branch's own or one that is about to be pushed."""
     place.publisher().publish(PAGES, soon())
-    for file, found in objects(place).items():
-        if found == kind:
+    for file, object_kind in objects(place).items():
+        if object_kind == kind:
             damage(file)
     if not is_new:  # all of it is to be pushed again, from the objects that are here
         place.run(place.remote, "update-ref", "-d", "refs/heads/gh-pages")
@@ -164,7 +164,7 @@ def test_check_heals_too(place: Place) -> None:
 
 
 def test_whole_objects_stay(place: Place) -> None:
-    """Where something else failed: nothing is read again that need not be."""
+    """If something else failed, no object is read again without need."""
     place.publisher().publish(PAGES, soon())
     before = {*objects(place)}
     place.hook("pre-receive", "exit 1")
@@ -211,7 +211,7 @@ def test_what_is_no_damage_here(words: str) -> None:
 
 @pytest.mark.parametrize("push", [True, False])
 def test_a_branch_that_names_no_commit(place: Place, push: bool) -> None:
-    """A power cut may empty its file. What it named is not ours to guess: the sentence says what to do."""
+    """A power cut may empty its file. The program cannot guess its content: the sentence says what to do."""
     place.publisher(push=push).publish(PAGES, soon())
     branch = (place.remote if push else place.checkout / ".git") / "refs/heads/gh-pages"
     branch.write_bytes(b"")

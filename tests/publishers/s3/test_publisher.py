@@ -1,4 +1,4 @@
-"""What is particular to publishing into a bucket, with a store that checks signatures and one that does wrong."""
+"""Publishing into a bucket, with a store that checks signatures and a store with faults."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def bucket(moto: Moto) -> Iterator[Any]:
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedS3]:
-    """A store that does wrong when told to."""
+    """A store that makes the faults that a test orders."""
     with ScriptedS3() as server:
         yield server
 
@@ -117,7 +117,7 @@ def objects(client: Any) -> dict[str, bytes]:
 def caught(
     publisher: S3Publisher, kind: type[PublishError], match: str, deadline: Deadline | None = None
 ) -> str:
-    """The sentence of a publish that must fail, and that shows no secret."""
+    """Publish, which must fail, and return the error's sentence, which must show no secret."""
     with pytest.raises(kind, match=match) as error:
         publisher.publish(PAGES, deadline or soon())
     sentence = str(error.value)
@@ -238,10 +238,10 @@ def test_the_beginning_of_a_file(bucket: Any, moto: Moto, size: int) -> None:
 
 def test_check_leaves_nothing(strict: Callable[..., S3Publisher], bucket: Any, moto: Moto) -> None:
     """The probe is written, replaced and deleted; the store is named."""
-    said = strict(*RIGHTS).check(soon())
+    description = strict(*RIGHTS).check(soon())
     moto.check_signatures(False)
 
-    assert "Werkzeug" in said
+    assert "Werkzeug" in description
     assert {} == objects(bucket)
 
 
@@ -366,7 +366,7 @@ def test_a_part_that_the_store_refuses(scripted: ScriptedS3) -> None:
 
 
 def test_lost_replies_are_settled_by_looking(scripted: ScriptedS3) -> None:
-    """Where every reply to PUT is lost, each attempt finds what the one before it brought."""
+    """If every reply to PUT is lost, each attempt finds the file that the one before it put."""
     scripted.fail("PUT", scripted_s3.lost, times=50)
 
     assert Delivery(2, 0, 3) == target(scripted).publish(PAGES, soon())
@@ -439,7 +439,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_will_not_pass_is_not_tried_again(scripted: ScriptedS3, case: str) -> None:
-    """A refusal that another try cannot mend is told at once, by name."""
+    """A refusal that another try cannot change is an error at once, with its name."""
     fault, kind, match = REFUSED[case]
     scripted.fail("PUT", fault)
     caught(target(scripted), kind, match)
@@ -449,7 +449,7 @@ def test_what_will_not_pass_is_not_tried_again(scripted: ScriptedS3, case: str) 
 
 @pytest.mark.parametrize("status", [301, 400, 403])
 def test_a_refusal_without_words(scripted: ScriptedS3, status: int) -> None:
-    """An answer to HEAD has no words: what is wrong is told by the answer to the PUT that follows."""
+    """An answer to HEAD has no message: the answer to the next PUT gives the reason."""
     scripted.fail("HEAD", lambda handler: handler.answer(status))
     scripted.fail("PUT", refusal("RequestTimeTooSkewed", 403))
     caught(target(scripted), PublishRefused, "clock")
@@ -469,20 +469,20 @@ def test_a_refusal_without_words(scripted: ScriptedS3, status: int) -> None:
 def test_every_wait_ends_by_the_deadline(scripted: ScriptedS3, method: str, fault: scripted_s3.Fault) -> None:
     """A store that says nothing, or a byte now and then, is left at the deadline."""
     scripted.fail(method, fault, times=50)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     caught(target(scripted, timeout_seconds=60), PublishError, "seconds are over", Deadline(1))
 
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - started_at < 2.5
 
 
 @pytest.mark.serial
 def test_a_store_that_drips_is_given_up(scripted: ScriptedS3) -> None:
     """It holds a connection for one timeout, and the thread that asked ends with it."""
     scripted.fail("GET", scripted_s3.drip, times=50)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     caught(target(scripted, verify="all"), PublishError, r"cannot read .* \(no answer in time\)")
 
-    assert 2.5 < time.monotonic() - begun < 6
+    assert 2.5 < time.monotonic() - started_at < 6
     asking = [thread for thread in threading.enumerate() if thread.name == "heatmap-s3"]
     for thread in asking:
         thread.join(2)
@@ -535,7 +535,7 @@ def test_nothing_is_unpacked(
 
 
 def test_an_answer_that_does_not_end(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more of it is read than a page may have, whatever length it is said to have."""
+    """No more of it is read than a page may have, for any Content-Length."""
     monkeypatch.setattr(address, "MAX_BYTES", 50_000)
     written: list[int] = []
 
@@ -556,14 +556,14 @@ def test_an_answer_that_does_not_end(scripted: ScriptedS3, monkeypatch: pytest.M
 def test_a_silent_name_server(scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is looked up for ever ends by the deadline, too."""
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: scripted.ended.wait())
-    begun = time.monotonic()
+    started_at = time.monotonic()
     caught(target(scripted, timeout_seconds=60), PublishError, "seconds are over", Deadline(1))
 
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - started_at < 2.5
 
 
 def test_an_unknown_name(scripted: ScriptedS3) -> None:
-    """It is told which name."""
+    """The error names the host."""
     publisher = replace(target(scripted), endpoint_url="https://no-such-host.invalid")
 
     caught(publisher, PublishError, "the host name no-such-host.invalid cannot be found")
@@ -591,7 +591,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
 
 
 def test_files_are_asked_for_as_they_are(scripted: ScriptedS3) -> None:
-    """What a store packs for the way has no length, or another one."""
+    """A response that a store compresses has no length, or another one."""
     packed: list[str] = []
 
     def look(handler: Any) -> None:
@@ -606,7 +606,7 @@ def test_files_are_asked_for_as_they_are(scripted: ScriptedS3) -> None:
 
 
 def test_one_connection_serves_a_whole_delivery(scripted: ScriptedS3) -> None:
-    """What is there is looked at, read, and put only where it differs."""
+    """An existing file is checked and read, and put only if it differs."""
     scripted.objects |= STORED
     scripted.headers["web/nse/snapshot.json"] = {
         "Content-Type": "application/json",
@@ -614,10 +614,10 @@ def test_one_connection_serves_a_whole_delivery(scripted: ScriptedS3) -> None:
     }
     scripted.objects["web/index.html"] = b"old"
     target(scripted).publish(PAGES, soon())
-    kept, changed = ("web/nse/snapshot.json", "web/index.html")
+    unchanged, changed = ("web/nse/snapshot.json", "web/index.html")
 
     assert [
-        ("HEAD", kept), ("GET", kept), ("HEAD", changed), ("PUT", changed), ("HEAD", changed), ("GET", changed),
+        ("HEAD", unchanged), ("GET", unchanged), ("HEAD", changed), ("PUT", changed), ("HEAD", changed), ("GET", changed),
     ] == scripted.requests  # fmt: skip
 
 
@@ -686,7 +686,7 @@ def test_a_secret_in_a_file(scripted: ScriptedS3, tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_a_secret_from_a_command(scripted: ScriptedS3) -> None:
-    """What a keyring prints first."""
+    """The first line that a keyring prints."""
     publisher = target(
         scripted, secret_access_key_env=None, secret_access_key_command=("printf", f"{CANARY}\\nmore\\n")
     )

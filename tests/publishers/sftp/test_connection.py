@@ -1,4 +1,4 @@
-"""How the client's words are read, in forms that this machine's servers do not show."""
+"""The client's output is parsed in forms that the servers of this machine do not send."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from heatmap.system.deadline import Deadline
 TARGET = SftpPublisher("sftp://me@www.example.org/web", identity_file=Path("key"))
 
 
-class Told(SftpConnection):
-    """A session whose client says to each command what a table has, by the command's beginning."""
+class ScriptedConnection(SftpConnection):
+    """A connection whose client gives to each command the answer of a table, by the command's name."""
 
     def __init__(self, **answers: str) -> None:
         super().__init__(TARGET, Deadline(30))
         self.answers = answers
-        self.asked: list[str] = []
+        self.commands: list[str] = []
 
     def _run(self, command: str, size: int = 0) -> list[str]:
-        self.asked.append(command)
+        self.commands.append(command)
         return self.answers.get(command.lstrip("-").partition(" ")[0], "").splitlines()
 
 
@@ -44,7 +44,7 @@ class Told(SftpConnection):
 )
 def test_sizes_are_read_from_all_kinds_of_lists(line: str, size: int) -> None:
     """Owners may be numbers or names with spaces, and a time need not be there."""
-    assert size == Told(ls=line).size("web/a")
+    assert size == ScriptedConnection(ls=line).size("web/a")
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_sizes_are_read_from_all_kinds_of_lists(line: str, size: int) -> None:
     ],
 )
 def test_what_is_no_file(words: str, what: str) -> None:
-    """It is told, not overwritten; nor is it there for a moment only."""
+    """It is an error, and it is not overwritten."""
     with pytest.raises(PublishImpossible, match=f"web/a is {what}.*: remove or rename it"):
-        Told(ls=words).size("web/a")
+        ScriptedConnection(ls=words).size("web/a")
 
 
 def test_a_file_that_is_kept_from_visitors() -> None:
-    """A server that lets no modes be changed, and whose own are private, cannot serve: that is said, not hidden."""
-    session = Told(
+    """A server gives files a private mode and does not change it: an error says so."""
+    session = ScriptedConnection(
         ls="-rw-r----- 1 0 0 1 Nov 21 08:43 ./web/a", chmod='remote setstat "/web/a": Operation unsupported'
     )
     with pytest.raises(NotFound):
@@ -90,16 +90,16 @@ def test_a_file_that_is_kept_from_visitors() -> None:
     ],
 )
 def test_refusals_to_rename(rename: str, ls: str, outcome: type[Exception]) -> None:
-    """Only where a file is there, and nothing else is in the way, is it replacing that is refused."""
+    """It is a refusal to replace only if the file exists and the reason is no permission."""
     with pytest.raises(outcome) as caught:
-        Told(rename=rename, ls=ls).rename_over("a", "b")
+        ScriptedConnection(rename=rename, ls=ls).rename_over("a", "b")
 
     assert rename.rpartition(": ")[2] == str(caught.value)
 
 
 def test_a_file_that_may_be_written_but_not_read() -> None:
-    """It is told from a missing one."""
-    session = Told(get='open "/web/a": Permission denied')
+    """It is not taken for a missing file."""
+    session = ScriptedConnection(get='open "/web/a": Permission denied')
     session._copy = TemporaryFile(buffering=0)
     with pytest.raises(Unreadable, match=r"web/a cannot be read back \(Permission denied\)"):
         session.read("web/a")

@@ -85,12 +85,12 @@ def test_a_stall_heals(server: Sshd | ProftpdSftp, login: str, phase: str, way: 
     """A connection that falls silent in any phase is left after one timeout, and the next one does it all."""
     after = measure(server, login)[phase][way == "received"] + 1
     with Proxy(server.port, Fault.stall(after, way).on(1)) as proxy:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         done = target(server, login=login, port=proxy.port, timeout_seconds=1).publish(PAGE, Deadline(30))
 
         assert proxy.faulted.is_set()
     assert 2 == done.attempts
-    assert time.monotonic() - begun < WAIT_SECONDS
+    assert time.monotonic() - started_at < WAIT_SECONDS
     assert {"index.html": NEW} == files(server.root)
 
 
@@ -100,12 +100,12 @@ def test_a_stall_ends_by_the_deadline(server: Sshd | ProftpdSftp, login: str, ph
     """A server that never goes on costs no more than the run's own time, whatever the timeout of a wait."""
     after = measure(server, login)[phase][1] + 1
     with Proxy(server.port, Fault.stall(after, "received")) as proxy:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(PublishError, match="seconds are over") as caught:
             target(server, login=login, port=proxy.port, timeout_seconds=60).publish(PAGE, Deadline(1.5))
 
     assert PublishError is type(caught.value)
-    assert time.monotonic() - begun < 1.5 + 2
+    assert time.monotonic() - started_at < 1.5 + 2
     assert (server.root / "index.html").read_bytes() in {OLD, NEW}
 
 
@@ -155,11 +155,11 @@ def test_a_lost_reply_to_the_rename(server: Sshd | ProftpdSftp, login: str, faul
 def test_a_server_that_drips(server: Sshd | ProftpdSftp, login: str) -> None:
     """A byte now and then resets no clock: the deadline holds."""
     with Proxy(server.port, Fault.drip(0.2, measure(server, login)["key exchange"][1], "received")) as proxy:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(PublishError, match="seconds are over"):
             target(server, login=login, port=proxy.port, timeout_seconds=60).publish(PAGE, Deadline(2))
 
-    assert time.monotonic() - begun < 2 + 2
+    assert time.monotonic() - started_at < 2 + 2
     assert OLD == (server.root / "index.html").read_bytes()
 
 
@@ -171,11 +171,11 @@ def test_a_run_that_is_told_to_end(server: Sshd | ProftpdSftp, login: str) -> No
     deadline = Deadline(60)
     with Proxy(server.port, Fault.stall(measure(server, login)["put"][1] + 1, "received")) as proxy:
         Timer(0.5, deadline.expire).start()
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(PublishError):
             target(server, login=login, port=proxy.port, timeout_seconds=60).publish(PAGE, deadline)
 
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started_at < 3
 
 
 HOLDER = """

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to an SSH server whose key is not the one we know."""
+"""SSH servers whose key is unknown or has changed."""
 
 from __future__ import annotations
 

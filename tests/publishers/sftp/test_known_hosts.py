@@ -109,7 +109,7 @@ def test_a_revoked_key(tmp_path: Path, login: str) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("login", LOGINS)
 def test_a_key_that_the_user_knows_by_ssh(tmp_path: Path, login: str) -> None:
-    """What ~/.ssh/known_hosts vouches for needs no file of ours."""
+    """A key in ~/.ssh/known_hosts needs no file of ours."""
     with serve(tmp_path, login) as server:
         users = tmp_path / "users_own"
         server.known_hosts_file.rename(users)
@@ -146,7 +146,7 @@ def test_the_key_that_is_shown(tmp_path: Path, login: str) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("login", LOGINS)
 def test_no_key_is_shown(tmp_path: Path, login: str) -> None:
-    """Where nothing listens there is nothing to trust, in one sentence."""
+    """If no server listens, the error is one sentence."""
     with serve(tmp_path, login) as server, socket() as taken:
         taken.bind(("127.0.0.1", 0))  # but does not listen: no other process gets the port meanwhile
         publisher = target(server, login=login, port=taken.getsockname()[1])

@@ -1,4 +1,4 @@
-"""SFTP: logins, names, what stands in the way, and what is said of each."""
+"""SFTP: logins, names, obstacles, and their sentences."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def serve_any(folder: Path, login: str) -> Sshd | ProftpdSftp:
     + ["-/-/ x", "!ls", "%h", "$HOME", "`id`"],
 )
 def test_every_name_means_itself(sshd: Sshd, folder: str) -> None:
-    """No sign in a folder's name is taken for a pattern, an option, a quotation mark or a home."""
+    """No character in a folder's name is taken for a pattern, an option, a quotation mark or a home."""
     (sshd.root / "decoy").mkdir()
     publisher = target(sshd, quote(folder))
 
@@ -94,7 +94,7 @@ def test_a_path_too_long_for_the_client(sshd: Sshd) -> None:
 
 
 def test_an_encrypted_key(tmp_path: Path) -> None:
-    """Cron has nobody to ask: it is one sentence, that names the key and what to do."""
+    """Cron cannot ask for a passphrase: the error names the key and has advice."""
     with serve(tmp_path, passphrase="open sesame") as server:
         with pytest.raises(
             PublishRefused, match=r"client_key is encrypted: unlock it with ssh-agent"
@@ -105,18 +105,18 @@ def test_an_encrypted_key(tmp_path: Path) -> None:
 
 
 def test_an_encrypted_key_that_the_agent_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the user has unlocked works."""
+    """A key that the user has unlocked works."""
     answer = tmp_path / "answer"
     answer.write_text("#!/bin/sh\necho open sesame\n", "utf-8")
     answer.chmod(0o700)
-    asked = {**os.environ, "SSH_ASKPASS": str(answer), "SSH_ASKPASS_REQUIRE": "force"}
+    environment = {**os.environ, "SSH_ASKPASS": str(answer), "SSH_ASKPASS_REQUIRE": "force"}
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.PIPE)
     try:
         agent.stdout.readline()  # type: ignore[union-attr]  # it listens by then
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
         with serve(tmp_path, passphrase="open sesame") as server:
-            asked["SSH_AUTH_SOCK"] = str(tmp_path / "agent")
-            subprocess.run(["ssh-add", "-q", server.identity_file], env=asked, check=True)
+            environment["SSH_AUTH_SOCK"] = str(tmp_path / "agent")
+            subprocess.run(["ssh-add", "-q", server.identity_file], env=environment, check=True)
 
             assert Delivery(2, 0) == target(server).publish(PAGES, soon())
     finally:
@@ -169,7 +169,7 @@ def behind_target(server: Sshd, config: Path, **options: object) -> SftpPublishe
 
 
 def test_a_jump_host(behind: tuple[Sshd, Sshd, Path]) -> None:
-    """What ssh's configuration says of the way holds: the name, the port, the jump."""
+    """The name, the port and the jump host in ssh's configuration are used."""
     server, jump, config = behind
 
     assert Delivery(2, 0) == behind_target(server, config).publish(PAGES, soon())
@@ -238,10 +238,10 @@ def test_no_posix_rename(tmp_path: Path, login: str) -> None:
 
 def test_check_tells_the_server(sshd: Sshd) -> None:
     """Which software it is, and what it can do."""
-    said = target(sshd).check(soon())
+    description = target(sshd).check(soon())
 
-    assert said.startswith("OpenSSH_")
-    assert "replaces in one step (posix-rename), writes files to its disk (fsync)" in said
+    assert description.startswith("OpenSSH_")
+    assert "replaces in one step (posix-rename), writes files to its disk (fsync)" in description
 
 
 @pytest.mark.parametrize("link", ["elsewhere.html", "nowhere.html"])
@@ -302,7 +302,7 @@ def test_a_full_disk_on_the_server(tmp_path: Path, login: str) -> None:
 
 
 def test_a_full_disk_here(sshd: Sshd) -> None:
-    """Where this machine cannot keep a copy to send, it is said so, and nothing is stored."""
+    """If this machine cannot store the copy to send, the error says so, and nothing is put."""
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
         "from heatmap.system.deadline import Deadline; from heatmap.system.web_file import WebFile; from pathlib import Path;"
@@ -319,7 +319,7 @@ def test_a_full_disk_here(sshd: Sshd) -> None:
 
 
 def test_without_open_files_in_dev(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where /dev/fd is not as on Linux a named file serves, and is gone in the end."""
+    """Without the /dev/fd of Linux a file with a name is used, and removed in the end."""
     here = tmp_path / 'it\'s "here" [1]'
     here.mkdir()
     monkeypatch.setenv("TMPDIR", str(here))
@@ -425,7 +425,7 @@ def test_every_password_means_itself(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ids=["at once", "while a command is asked"],
 )
 def test_no_time_for_a_login(seconds: float, options: Any) -> None:
-    """The deadline is told, which another run may meet, and no refusal."""
+    """The error is the deadline, which another run may meet, and no refusal."""
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", **options)
     with pytest.raises(PublishError, match=rf"the run's {seconds} seconds are over") as caught:
         publisher.make_connection(Deadline(seconds))
@@ -435,14 +435,14 @@ def test_no_time_for_a_login(seconds: float, options: Any) -> None:
 
 
 def test_a_password_command_that_fails_in_time() -> None:
-    """That is a refusal as ever."""
+    """It is a refusal, as without a deadline."""
     publisher = SftpPublisher("sftp://me@127.0.0.1:1/web", password_command=("false",))
     with pytest.raises(PublishRefused, match="ended with exit code 1"):
         publisher.make_connection(soon())
 
 
 def test_no_time_for_a_host_key(login: str) -> None:
-    """It is told of which target."""
+    """The error names the target."""
     options: Any = {}
     if login == "password":
         options = {"password_env": SECRET}
@@ -452,7 +452,7 @@ def test_no_time_for_a_host_key(login: str) -> None:
 
 
 def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the error nor what led to it holds it."""
+    """The error and its causes do not hold the password."""
     monkeypatch.setenv(SECRET, "wrong-canary")
     with serve_any(tmp_path, "password") as server:
         publisher = target(server, login="password")
@@ -463,7 +463,7 @@ def test_a_wrong_password_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_children_get_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ssh and the commands it starts inherit is the user's environment without the passwords."""
+    """ssh and its commands inherit the user's environment without the passwords."""
     monkeypatch.setenv("HEATMAP_CANARY", "canary")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     secrets.problems("HEATMAP_CANARY", None)
@@ -485,6 +485,6 @@ def test_children_get_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_cannot_be(options: dict[str, object], problem: str) -> None:
-    """Values that cannot be are told when the configuration is read."""
+    """Values that are not valid are an error when the configuration is read."""
     with pytest.raises(ConfigError, match=problem):
         SftpPublisher("sftp://www.example.org/web", **options)
