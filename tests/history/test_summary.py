@@ -414,7 +414,7 @@ def test_both_databases_give_the_same(place: Place, tmp_path: Path) -> None:
     bars, quotes = markets.bars(NSE, 90)
     with place.open() as store:
         store.add_bars(MARKET, bars)
-        found = reader(store, tmp_path, ("5d", "60d", "ytd")).read_earlier_sessions(quotes, SESSION)
+        found = reader(store, tmp_path, ("5d", "60d", "ytd")).summarize(quotes, SESSION)[0]
 
     expected = summary.make(bars, NSE, quotes, SESSION, ("5d", "60d", "ytd", "20d"))
     assert set(expected.starts) == set(found.starts)

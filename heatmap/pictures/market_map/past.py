@@ -65,7 +65,7 @@ class PastReader(NamedTuple):
         quotes = snapshot.quotes
         now = Tick(snapshot.as_of, phase, tick_codec.make_rows(quotes))
         ticks = [tick for tick in self.store.encoded_ticks(self.market, session) if tick.as_of != now.as_of]
-        earlier, lines = self._summarize(quotes, session)
+        earlier, lines = self.summarize(quotes, session)
         hours = phases.session_on(self.calendar, session)
         opening_ticks = self.store.decode(self.market, _last_opening_tick(ticks, hours))
         return HistoryView(
@@ -79,26 +79,25 @@ class PastReader(NamedTuple):
             ),
         )
 
-    def read_earlier_sessions(self, quotes: Sequence[Quote], session: date) -> EarlierSessions:
-        """Return the summary of the sessions before `session`, from the cache if its data are the same."""
-        return self._summarize(quotes, session)[0]
-
-    def _summarize(
+    def summarize(
         self, quotes: Sequence[Quote], session: date
     ) -> tuple[EarlierSessions, Mapping[str, Sparkline]]:
-        """Return the summary of the sessions before `session`, and the sparklines of its closes by symbol."""
+        """Return the summary of the sessions before `session`, and the sparklines of its closes by symbol.
+
+        Both are from the cache if the data behind them are the same.
+        """
         names = tuple(dict.fromkeys((*self.names, f"{BAND_SESSIONS}d")))
         dates = [day for day in self.store.sessions(self.market) if day < session]
         archive_count = len(self.store.archived_sessions(self.market))
         symbols = sorted(quote.symbol for quote in quotes)
-        aliases = [
-            list(map(str, alias)) for alias in (*self.calendar.symbol_changes, *self.calendar.declared_splits)
+        calendar_entries = [
+            list(map(str, entry)) for entry in (*self.calendar.symbol_changes, *self.calendar.declared_splits)
         ]
         contents = (len(dates), str(dates[-1:]), archive_count)
         doubtful = sorted(quote.symbol for quote in quotes if quote.percent_change is None)
         # A running session can still move beyond the band, or back.
         far = sorted(quote.symbol for quote in quotes if _is_far(quote))
-        key = (str(session), names, contents, symbols, aliases, doubtful, far)
+        key = (str(session), names, contents, symbols, calendar_entries, doubtful, far)
         path = self.folder / cache.summary_name(self.market)
         cached = cache.read(path, key)
         if cached is not None:

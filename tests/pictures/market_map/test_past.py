@@ -51,24 +51,24 @@ def test_a_summary_is_made_once_a_session(tmp_path: Path, monkeypatch: pytest.Mo
     )
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [bar for bar in bars if bar.date != bars[0].date])
-        first = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert first == reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        first = reader(store, tmp_path).summarize(quotes, SESSION)[0]
+        assert first == reader(store, tmp_path).summarize(quotes, SESSION)[0]
         assert 1 == len(sessions)
-        reader(store, tmp_path, ("5d", "7d")).read_earlier_sessions(quotes, SESSION)
-        reader(store, tmp_path).read_earlier_sessions(quotes[1:], SESSION)
-        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION + timedelta(days=1))
+        reader(store, tmp_path, ("5d", "7d")).summarize(quotes, SESSION)[0]
+        reader(store, tmp_path).summarize(quotes[1:], SESSION)[0]
+        reader(store, tmp_path).summarize(quotes, SESSION + timedelta(days=1))[0]
         assert 4 == len(sessions)
-        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        reader(store, tmp_path).summarize(quotes, SESSION)[0]
         store.add_bars(MARKET, [bar for bar in bars if bar.date == bars[0].date])
-        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        reader(store, tmp_path).summarize(quotes, SESSION)[0]
         assert 6 == len(sessions)
         figures.forget_summaries(tmp_path)
-        reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        reader(store, tmp_path).summarize(quotes, SESSION)[0]
         assert 7 == len(sessions)
         changed_calendar = replace(
             NSE, declared_splits=(DeclaredSplit(quotes[0].symbol, bars[-1].date, 1, 2),)
         )
-        reader(store, tmp_path, calendar=changed_calendar).read_earlier_sessions(quotes, SESSION)
+        reader(store, tmp_path, calendar=changed_calendar).summarize(quotes, SESSION)[0]
         assert 8 == len(sessions)
 
 
@@ -78,12 +78,12 @@ def test_a_damaged_summary_is_made_again(tmp_path: Path, spoilt: bytes) -> None:
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        first = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+        first = reader(store, tmp_path).summarize(quotes, SESSION)[0]
         path = tmp_path / cache.summary_name(MARKET)
         whole = path.read_bytes()
         for damaged in (spoilt, whole[:-9], whole.replace(b"5", b"6", 1)):
             path.write_bytes(damaged)
-            assert first == reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
+            assert first == reader(store, tmp_path).summarize(quotes, SESSION)[0]
             assert whole == path.read_bytes()
 
 
@@ -92,8 +92,8 @@ def test_without_disk_space_each_run_makes_its_own(tmp_path: Path) -> None:
     bars, quotes = markets.bars(NSE, 30)
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
-        somewhere = reader(store, tmp_path).read_earlier_sessions(quotes, SESSION)
-        assert somewhere == reader(store, tmp_path / "not" / "there").read_earlier_sessions(quotes, SESSION)
+        somewhere = reader(store, tmp_path).summarize(quotes, SESSION)[0]
+        assert somewhere == reader(store, tmp_path / "not" / "there").summarize(quotes, SESSION)[0]
 
 
 def moment(hour: int, minute: int, low: float | None, high: float | None, second: int = 0) -> Tick:
@@ -235,9 +235,7 @@ def test_a_price_that_comes_back_is_comparable_again(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, bars)
         past_reader = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path)
-        first, second = (
-            past_reader.read_earlier_sessions((quote,), SESSION) for quote in (at_the_open, later)
-        )
+        first, second = (past_reader.summarize((quote,), SESSION)[0] for quote in (at_the_open, later))
 
     assert ({}, {"A": TermsBreak(SESSION, is_gap=False)}) == (first.starts["2d"].closes, first.breaks)
     assert ({"A": 100.0}, {}) == (second.starts["2d"].closes, second.breaks)
@@ -255,9 +253,7 @@ def test_a_guess_stays_a_guess_the_day_after(tmp_path: Path) -> None:
     with open_store(HistoryOptions(), tmp_path, pytest.fail) as store:
         store.add_bars(MARKET, [before])
         store.add_tick(MARKET, Snapshot("test", at(after.date, 16), (guessed,)), after.date, Phase.FINAL)
-        earlier = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).read_earlier_sessions(
-            (today,), next_day
-        )
+        earlier = figures.PastReader(store, MARKET, NSE, ("2d",), tmp_path).summarize((today,), next_day)[0]
 
     assert 328.7 * 2 / 3 == pytest.approx(earlier.starts["2d"].closes["GENESYS"])
     assert {"GENESYS": after.date} == earlier.guesses
