@@ -1,4 +1,4 @@
-"""The two databases that a history can be in, each empty, and a PostgreSQL server for all tests."""
+"""Empty histories in both databases, and a PostgreSQL server for all tests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.servers.process import Missing
 
 @dataclass
 class Place:
-    """Where a history is: `open` it as often as you like; `warnings` are the sentences it said."""
+    """A place of a history, which can be opened any number of times. `warnings` are its sentences."""
 
     folder: Path
     options: HistoryOptions = field(default_factory=HistoryOptions)
     warnings: list[str] = field(default_factory=list)
 
     def open(self) -> Store:
-        """Open it as a run does."""
+        """Open the history like a run."""
         return open_store(self.options, self.folder, self.warnings.append)
 
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]:
-    """A PostgreSQL server, and psycopg to speak to it."""
+    """A PostgreSQL server; the tests need psycopg, too."""
     try:
         import psycopg
     except ImportError:
@@ -47,7 +47,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgresql]
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Place:
-    """A history in a state directory that is not there yet."""
+    """A history in a state directory that does not exist yet."""
     return Place(tmp_path / "state")
 
 
@@ -80,6 +80,6 @@ def pooled(postgres: Place, pgbouncer: PgBouncer) -> Place:
     params=["sqlite", *(pytest.param(name, marks=pytest.mark.real) for name in ("postgres", "pooled"))]
 )
 def place(request: pytest.FixtureRequest) -> Place:
-    """Each of them."""
+    """A history in each database."""
     found: Place = request.getfixturevalue(request.param)
     return found

@@ -1,6 +1,6 @@
-"""First sessions on new terms as the exchange's archives had them, each with the session before it.
+"""First sessions on new terms from the exchange's archives, each with the session before it.
 
-The figures are facts of July and August 2026 (the previous close is still of the old terms, except where the
+The figures are facts of July and August 2026 (the previous close is still on the old terms, except where the
 exchange held a session to discover the new price), of VEDL's demerger, and of a crash.
 """
 
@@ -12,7 +12,7 @@ from heatmap.market.bars import Bar
 
 
 def session(symbol: str, day: date, *figures: float) -> Bar:
-    """A bar of previous close, open, high, low, close and volume; the turnover is volume x close."""
+    """Return a bar of previous close, open, high, low, close and volume; the turnover is volume x close."""
     previous, opened, high, low, close, volume = figures
     return Bar(symbol, day, opened, high, low, close, previous, volume, round(volume * close, 2))
 

@@ -1,4 +1,4 @@
-"""Bars of a market over many sessions, in which everything happens that makes periods hard, seeded."""
+"""Seeded bars of a market over many sessions, with every event that makes periods difficult."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from heatmap.pictures.market_map.replay_track import ReplayTrack
 from tests.history.figures import MARKET
 
 SESSION = date(2026, 9, 17)  # the running one
-SPLIT_DAY, SPLIT = date(2026, 9, 9), "SPLIT"  # five shares of one, told by the previous close
+SPLIT_DAY, SPLIT = date(2026, 9, 9), "SPLIT"  # five shares of one; the previous close shows it
 LISTED_DAY, YOUNG = date(2026, 9, 2), "YOUNG"
 RENAMED_DAY, OLD, NEW = date(2026, 8, 20), "OLDNAME", "TMPV"
 HALTED_DAY, HALTED = date(2026, 9, 3), "HALTED"  # not traded on that day
@@ -29,11 +29,9 @@ SYMBOLS = ("FLAT", "A", "B", "C", "D", "E", "F", "G", SPLIT, YOUNG, NEW, HALTED)
 
 
 def nse() -> Calendar:
-    """The exchange's own calendar, and a symbol that changed."""
+    """Return the exchange's calendar, with one more symbol change."""
     known = packaged.load(packaged.SessionOptions(), Path.cwd())
     return replace(known, symbol_changes=(*known.symbol_changes, phases.SymbolChange(OLD, NEW, RENAMED_DAY)))
-
-    return packaged.load(packaged.SessionOptions(), Path.cwd())
 
 
 def tape_of(*snapshots: Snapshot, folder: Path) -> ReplayTrack:
@@ -57,7 +55,7 @@ def sessions_before(calendar: Calendar, session: date, count: int) -> list[date]
 
 
 def bars(calendar: Calendar, count: int, seed: int = 7) -> tuple[list[Bar], list[Quote]]:
-    """The bars of `count` sessions before SESSION as an exchange gives them, and the quotes of SESSION."""
+    """Return the bars of `count` sessions before SESSION as an exchange has them, and the quotes of SESSION."""
     dice = random.Random(seed)
     days = sessions_before(calendar, SESSION, count)
     found: list[Bar] = []

@@ -1,8 +1,7 @@
-"""A month of ticks through the real command, some of them killed, and what must be in the history after it.
+"""A month of runs of the real command, some of them killed, and a check of the history after it.
 
-Each session has so many ticks, the last one its final. A run that is killed is sometimes run again, as cron's
-next would be; a final always is. Figures follow from session, time and symbol, so that what must be there is
-known without a record of it.
+Each session has some ticks, the last one is its final. A killed run is sometimes repeated, as by cron; a final
+always is. Figures follow from session, time and symbol, so the right values are known without a record.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ LONGEST_RUN_SECONDS = 60.0
 
 @dataclass
 class Month:
-    """What was tried and what was promised: ticks whose run ended well."""
+    """The attempted ticks, and the promised ones: their run succeeded."""
 
     folder: Path
     sessions: int
-    tried: list[datetime] = field(default_factory=list)
+    attempted: list[datetime] = field(default_factory=list)
     promised: list[datetime] = field(default_factory=list)
     kills: int = 0
-    seconds: float = 1.0  # how long a run takes, about
+    seconds: float = 1.0  # the usual time of a run
 
     def __post_init__(self) -> None:
         """Write the configuration."""
@@ -52,13 +51,13 @@ class Month:
         )
 
     def moments(self) -> list[datetime]:
-        """When each tick of the month is due."""
+        """Return the time of each tick of the month."""
         return [at(day, *time) for day in self.days for time in (*TIMES, FINAL)]
 
     def run(self, moment: datetime, kill_after: float | None = None) -> bool:
         """Run one tick, killed after so many seconds; return whether it ended well."""
         (self.folder / "figures.json").write_text(json.dumps(document(moment)), "utf-8")
-        self.tried.append(moment)
+        self.attempted.append(moment)
         process = subprocess.Popen(
             [sys.executable, "-m", "heatmap", "run", "--now", moment.isoformat()],
             cwd=self.folder,
@@ -81,17 +80,17 @@ class Month:
 
 
 def price(moment: datetime, number: int) -> float:
-    """What an instrument costs at a time."""
+    """Return the price of an instrument at a time."""
     return round(100 + number + (moment.toordinal() % 97) / 7 + moment.minute / 100 + moment.hour / 10, 2)
 
 
 def volume(moment: datetime, number: int) -> float:
-    """How much of an instrument was traded until a time."""
+    """Return the volume of an instrument until a time."""
     return 1000.0 * (moment.hour - 8) + number
 
 
 def document(moment: datetime) -> dict[str, object]:
-    """A snapshot.json of this moment."""
+    """Return a snapshot.json of this time."""
     is_final = (moment.hour, moment.minute) == FINAL
     quotes = []
     for number, symbol in enumerate(SYMBOLS):
@@ -110,7 +109,7 @@ def document(moment: datetime) -> dict[str, object]:
 
 
 def rows(moment: datetime) -> dict[str, TickRow]:
-    """What must be kept of it."""
+    """Return its rows that must be stored."""
     return {
         symbol: TickRow(
             price(moment, number), round(number / 100 - 1, 2), price(moment, number) + 1,
@@ -121,36 +120,36 @@ def rows(moment: datetime) -> dict[str, TickRow]:
 
 
 def simulate(folder: Path, sessions: int, kills: int, seed: int) -> Month:
-    """Run the month, with so many kills at random instants."""
+    """Run the month, with a number of kills at random instants."""
     month = Month(folder, sessions)
     dice = random.Random(seed)
     moments = month.moments()
-    struck = set(dice.sample(range(1, len(moments)), min(kills, len(moments) - 1)))
-    more = kills - len(struck)
+    times_to_kill = set(dice.sample(range(1, len(moments)), min(kills, len(moments) - 1)))
+    extra_kills = kills - len(times_to_kill)
     clock = time.monotonic
     for number, moment in enumerate(moments):
-        if number in struck:
-            for _ in range(1 + (dice.random() < more / len(struck))):
+        if number in times_to_kill:
+            for _ in range(1 + (dice.random() < extra_kills / len(times_to_kill))):
                 if month.run(moment, dice.uniform(0, month.seconds)):
                     break
             is_final = (moment.hour, moment.minute) == FINAL
             if moment in month.promised or (not is_final and dice.random() < 0.5):
                 continue
-        begun = clock()
+        start = clock()
         assert month.run(moment)
-        month.seconds = (month.seconds + clock() - begun) / 2
+        month.seconds = (month.seconds + clock() - start) / 2
     return month
 
 
 def check(month: Month) -> None:
-    """All that was promised is there, whole, in order and once; nothing is there that was not tried."""
+    """Check that all promised ticks are there, whole, in order and once, and no tick that was not attempted."""
     with open_store(HistoryOptions(), month.folder / "state", _refuse) as store:
         found = [tick for day in store.tick_sessions(MARKET) for tick in store.ticks(MARKET, day)]
         times = [tick.as_of for tick in found]
         assert sorted(set(times)) == times
-        assert set(month.promised) <= set(times) <= set(month.tried)
+        assert set(month.promised) <= set(times) <= set(month.attempted)
         for tick in found:
-            assert rows(tick.as_of.astimezone(month.tried[0].tzinfo)) == tick.rows
+            assert rows(tick.as_of.astimezone(month.attempted[0].tzinfo)) == tick.rows
         assert tuple(month.days) == store.sessions(MARKET)
         last: date = month.days[-1]
         bars = store.bars(MARKET, last, 10_000)

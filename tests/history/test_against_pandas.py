@@ -32,7 +32,7 @@ NAMES = ("2d", "5d", "20d", "60d", "120d", "250d", "ytd")
 def past_of(
     folder: Path, bars: list[Bar], quotes: list[Quote], session: date
 ) -> tuple[HistoryView, Snapshot]:
-    """What a tick finds in a store with these bars."""
+    """Return the history's figures for one tick, from a store with these bars."""
     folder.mkdir(parents=True, exist_ok=True)
     as_of = datetime(session.year, session.month, session.day, 15, 40, tzinfo=ZONE)
     snapshot = Snapshot("test", as_of, tuple(quotes), currency="INR")
@@ -43,7 +43,7 @@ def past_of(
 
 
 def frame(bars: list[Bar], quotes: list[Quote], session: date, figure: str = "close") -> Any:
-    """A table of one figure, a row a session, a column a symbol, under today's symbols; today's in the last row."""
+    """Return one figure as a table: a row for each session, a column for each new symbol; today is the last row."""
     rows = [
         (bar.date, markets.NEW if bar.symbol == markets.OLD else bar.symbol, getattr(bar, figure))
         for bar in bars
@@ -56,7 +56,7 @@ def frame(bars: list[Bar], quotes: list[Quote], session: date, figure: str = "cl
 
 
 def read(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
-    """The values of each reading, by symbol."""
+    """Return the values of each ranking, by symbol."""
     found, _ = rank_all(
         past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
     )
@@ -69,7 +69,7 @@ def read(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]
 
 
 def percentiles(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str, float]]:
-    """The percentiles of each reading, by symbol."""
+    """Return the percentiles of each ranking, by symbol."""
     found, _ = rank_all(
         past, snapshot, periods_of(past), _period_changes(past, snapshot.quotes), PageOptions()
     )
@@ -83,7 +83,7 @@ def percentiles(past: HistoryView, snapshot: Snapshot) -> Mapping[str, dict[str,
 
 
 def known(series: Any) -> dict[str, float]:
-    """A series as a mapping, without what is not known."""
+    """Return a series as a mapping, without unknown values."""
     return {str(symbol): float(value) for symbol, value in series.dropna().items()}
 
 
@@ -99,7 +99,7 @@ def in_sectors(exact: Any) -> Any:
 
 
 def check(found: Mapping[str, dict[str, float]], closes: Any, volumes: Any, changes: Any) -> None:
-    """Compare all readings with what pandas makes of adjusted closes, volumes, and today's changes in %."""
+    """Compare all rankings with pandas' results from adjusted closes, volumes, and today's changes in %."""
     count = len(closes)
     daily = closes.pct_change(fill_method=None) * 100
     for name in NAMES:
@@ -162,7 +162,7 @@ def test_all_that_can_happen_within_a_year(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 4, 19, 20, 61])
 def test_a_history_that_is_still_short(tmp_path: Path, count: int) -> None:
-    """Periods that reach beyond it have no values, and all others are right; each lack is a sentence."""
+    """Longer periods than the history have no values and a sentence each; all others are right."""
     calendar = markets.nse()
     bars, quotes = markets.bars(calendar, count)
     past, snapshot = past_of(tmp_path, bars, quotes, markets.SESSION)
@@ -240,7 +240,7 @@ def test_the_exchange_s_own_sessions(tmp_path: Path, recorded_bodies: Path) -> N
 
 
 def test_the_usual_volume_by_this_time(tmp_path: Path) -> None:
-    """The median of what earlier sessions' ticks had by this time of day, where there are five or more."""
+    """The median volume of earlier sessions' ticks by this time of day, where there are five or more."""
     calendar = markets.nse()
     session = markets.SESSION
     days = markets.sessions_before(calendar, session, 25)

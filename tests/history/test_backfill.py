@@ -1,4 +1,4 @@
-"""Backfilling from a stand-in for the exchange and from folders: what is asked, what is kept, what is said."""
+"""Backfilling from a stand-in for the exchange and from folders: the requests, the stored bars, the sentences."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def shares(day: date) -> list[Share]:
 
 
 def bars(day: date) -> set[tuple[object, ...]]:
-    """What must be kept of a session."""
+    """Return the bars of a session that must be stored."""
     return {
         (s.symbol, day, s.close, s.previous_close, float(s.volume), s.turnover_lakhs * 100_000)
         for s in shares(day)
     }
 
 
-def kept(store: Store) -> dict[date, set[tuple[object, ...]]]:
-    """What is kept, by session."""
+def stored_bars(store: Store) -> dict[date, set[tuple[object, ...]]]:
+    """Return the stored bars, by session."""
     return {
         day: {
             (b.symbol, b.date, b.close, b.previous_close, b.volume, b.turnover)
@@ -78,7 +78,7 @@ def kept(store: Store) -> dict[date, set[tuple[object, ...]]]:
 
 @pytest.fixture
 def calendar(tmp_path: Path) -> Calendar:
-    """The exchange's own."""
+    """The exchange's calendar."""
     return packaged.load(SessionOptions(), tmp_path)
 
 
@@ -91,44 +91,44 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trouble that may pass is not waited for long."""
+    """Retries after temporary errors do not wait long."""
     monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.0)
     monkeypatch.setattr(archive_files, "DEADLINE_SECONDS", 0.8)
 
 
-class Heard:
-    """What a backfill says and shows."""
+class Output:
+    """Records the sentences and the progress of a backfill."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
-        self.shown: list[tuple[date, int, int]] = []
+        self.sentences: list[str] = []
+        self.steps: list[tuple[date, int, int]] = []
 
     def progress(self, day: date, done: int, total: int) -> None:
-        """Note a step."""
-        self.shown.append((day, done, total))
+        """Record a step."""
+        self.steps.append((day, done, total))
 
 
 def fill(
     store: Store,
-    shelf: ArchiveFolder | ArchiveServer,
+    archives: ArchiveFolder | ArchiveServer,
     days: Sequence[date] = SESSIONS,
     aliases: Sequence[SymbolChange] = (),
-) -> tuple[BackfillResult, Heard]:
-    """Backfill, and return what came of it."""
-    heard = Heard()
-    filled = backfill.fill(
-        store, MARKET, days, shelf, aliases=aliases, say=heard.said.append, progress=heard.progress
+) -> tuple[BackfillResult, Output]:
+    """Backfill, and return the result."""
+    output = Output()
+    result = backfill.fill(
+        store, MARKET, days, archives, aliases=aliases, say=output.sentences.append, progress=output.progress
     )
-    return filled, heard
+    return result, output
 
 
 def exchange(server: Archives) -> ArchiveServer:
-    """The way to the stand-in."""
+    """Return the archive server of the stand-in."""
     return ArchiveServer(server.url, server.url, BROWSER_HEADERS)
 
 
 def server_of(days: Sequence[date] = SESSIONS, **options: object) -> Archives:
-    """A stand-in that has these days."""
+    """Return a stand-in with these days."""
     return Archives({day: shares(day) for day in days}, **options)  # type: ignore[arg-type]
 
 
@@ -153,13 +153,13 @@ def test_sessions_are_those_of_the_calendar(calendar: Calendar) -> None:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("forms", [("full",), ("udiff",), ("full", "udiff")])
 def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> None:
-    """Whichever forms the server has, the bars are the same; each day is asked for once, no closed day ever."""
-    with server_of(forms=forms) as server, exchange(server) as shelf:
-        filled, heard = fill(store, shelf)
+    """With any forms on the server the bars are the same; each day is requested once, a closed day never."""
+    with server_of(forms=forms) as server, exchange(server) as archives:
+        result, output = fill(store, archives)
 
-    assert BackfillResult(7, 21, 0, (), (), None) == filled
-    assert {day: bars(day) for day in SESSIONS} == kept(store)
-    assert [(day, done, 7) for done, day in enumerate(SESSIONS)] == heard.shown
+    assert BackfillResult(7, 21, 0, (), (), None) == result
+    assert {day: bars(day) for day in SESSIONS} == stored_bars(store)
+    assert [(day, done, 7) for done, day in enumerate(SESSIONS)] == output.steps
     wanted = [
         path
         for day in SESSIONS
@@ -172,8 +172,8 @@ def test_every_session_is_kept_whole(store: Store, forms: tuple[str, ...]) -> No
 @pytest.mark.paced
 def test_no_more_than_three_requests_a_second(store: Store) -> None:
     """Each request comes a third of a second after the one before: after an answer, a 404 and a refusal."""
-    with server_of(SESSIONS[:2], forms=("udiff",), needs_cookie=True) as server, exchange(server) as shelf:
-        fill(store, shelf, SESSIONS[:2])
+    with server_of(SESSIONS[:2], forms=("udiff",), needs_cookie=True) as server, exchange(server) as archives:
+        fill(store, archives, SESSIONS[:2])
 
     times = [moment for moment, _ in server.seen]
     assert 6 == len(times)
@@ -186,11 +186,11 @@ def test_no_more_than_three_requests_a_second(store: Store) -> None:
 def test_cookies_are_fetched_where_they_are_asked_for(
     store: Store, forms: tuple[str, ...], asked: int
 ) -> None:
-    """After a refusal the page is visited once, and the archive asked for again, be it there or not."""
-    with server_of(forms=forms, needs_cookie=True) as server, exchange(server) as shelf:
-        filled, _ = fill(store, shelf)
+    """After a refusal the page is visited once, and the archive is requested again, whether it exists or not."""
+    with server_of(forms=forms, needs_cookie=True) as server, exchange(server) as archives:
+        result, _ = fill(store, archives)
 
-    assert 7 == filled.stored
+    assert 7 == result.stored
     assert 1 == server.paths.count("/all-reports")
     assert asked + 2 == len(server.paths)
 
@@ -208,117 +208,117 @@ def test_cookies_are_fetched_where_they_are_asked_for(
     ],
 )
 def test_what_ends_a_backfill(store: Store, fault: str, kind: type[Exception], asked: int) -> None:
-    """Blocked, throttled or down: nothing more is asked, what was stored stays, and a later run goes on."""
+    """Blocked, throttled or down: no more requests, stored sessions stay, and a later run continues."""
     with server_of() as server:
         server.faults[f"{SESSIONS[2]:%d%m%Y}"] = fault
-        with exchange(server) as shelf:
-            filled, _ = fill(store, shelf)
+        with exchange(server) as archives:
+            result, _ = fill(store, archives)
         assert 2 + asked == len(server.paths)
-        assert (2, kind) == (filled.stored, type(filled.stopped))
-        assert set(SESSIONS[:2]) == set(kept(store))
+        assert (2, kind) == (result.stored, type(result.stopped))
+        assert set(SESSIONS[:2]) == set(stored_bars(store))
         server.faults.clear()
-        with exchange(server) as shelf:
-            filled, _ = fill(store, shelf, SESSIONS[2:])
+        with exchange(server) as archives:
+            result, _ = fill(store, archives, SESSIONS[2:])
 
-    assert (5, None) == (filled.stored, filled.stopped)
-    assert {day: bars(day) for day in SESSIONS} == kept(store)
+    assert (5, None) == (result.stored, result.stopped)
+    assert {day: bars(day) for day in SESSIONS} == stored_bars(store)
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", ["500", "short"])
 def test_trouble_that_passes_is_not_told(store: Store, fault: str) -> None:
-    """Two failures in a row of one archive are tried again; the third time it is there."""
-    with server_of() as server, exchange(server) as shelf:
+    """After two failures of one archive in a row, the third attempt reads it."""
+    with server_of() as server, exchange(server) as archives:
         server.faults[f"{SESSIONS[1]:%d%m%Y}"] = fault
         server.faulty_times = 2
-        filled, _ = fill(store, shelf)
+        result, _ = fill(store, archives)
 
-    assert (7, None, 9) == (filled.stored, filled.stopped, len(server.paths))
+    assert (7, None, 9) == (result.stored, result.stopped, len(server.paths))
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_damaged_form_is_replaced_by_the_other(store: Store) -> None:
-    """Where the first form is cut, of another day or no archive at all, the second is read, and that is said."""
-    with server_of() as server, exchange(server) as shelf:
+    """If the first form is cut, of another day or no archive, the second is read, with a sentence."""
+    with server_of() as server, exchange(server) as archives:
         for day, body in zip(SESSIONS, [full(LAST, shares(LAST)), b"SYMBOL, SERIES\n", b""], strict=False):
             server.faults[f"{FULL}{day:%d%m%Y}"] = body
-        filled, heard = fill(store, shelf)
+        result, output = fill(store, archives)
 
-    assert (7, ()) == (filled.stored, filled.problems)
-    assert {day: bars(day) for day in SESSIONS} == kept(store)
-    assert 3 == len(heard.said)
-    assert "is of 03 Feb 2026, not of 27 Jan 2026" in heard.said[0]
-    assert all("was read instead" in sentence for sentence in heard.said)
+    assert (7, ()) == (result.stored, result.problems)
+    assert {day: bars(day) for day in SESSIONS} == stored_bars(store)
+    assert 3 == len(output.sentences)
+    assert "is of 03 Feb 2026, not of 27 Jan 2026" in output.sentences[0]
+    assert all("was read instead" in sentence for sentence in output.sentences)
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_day_that_cannot_be_used_is_a_problem_of_its_own(store: Store) -> None:
-    """Both forms damaged: one sentence, nothing of the day is kept, all other days are."""
-    with server_of() as server, exchange(server) as shelf:
+    """Both forms damaged: one sentence, nothing of that day is stored, all other days are."""
+    with server_of() as server, exchange(server) as archives:
         server.faults[f"{SESSIONS[1]:%d%m%Y}"] = server.faults[f"{SESSIONS[1]:%Y%m%d}"] = b"nothing"
-        filled, _ = fill(store, shelf)
+        result, _ = fill(store, archives)
 
-    assert (6, 1) == (filled.stored, len(filled.problems))
-    assert 2 == str(filled.problems[0]).count("lacks the columns of an archive of shares")
-    assert SESSIONS[1] not in kept(store)
+    assert (6, 1) == (result.stored, len(result.problems))
+    assert 2 == str(result.problems[0]).count("lacks the columns of an archive of shares")
+    assert SESSIONS[1] not in stored_bars(store)
 
 
 @pytest.mark.usefixtures("quick")
 def test_sessions_without_an_archive(store: Store) -> None:
-    """One is missing, and the rest is read; after three in a row nothing more is asked."""
-    with server_of([SESSIONS[0], SESSIONS[2]]) as server, exchange(server) as shelf:
-        filled, _ = fill(store, shelf)
+    """One archive is missing, and the others are read; after three in a row there are no more requests."""
+    with server_of([SESSIONS[0], SESSIONS[2]]) as server, exchange(server) as archives:
+        result, _ = fill(store, archives)
 
-    assert (2, (SESSIONS[1], *SESSIONS[3:6])) == (filled.stored, filled.missing)
-    assert isinstance(filled.stopped, SourceRenamed)
+    assert (2, (SESSIONS[1], *SESSIONS[3:6])) == (result.stored, result.missing)
+    assert isinstance(result.stopped, SourceRenamed)
     assert not any(f"{SESSIONS[6]:%d%m%Y}" in path for path in server.paths)
 
 
 @pytest.mark.usefixtures("quick")
 def test_an_archive_that_is_not_whole_is_refused(store: Store) -> None:
     """A file with less than half of the shares of the archive before was cut at the end of a line."""
-    with server_of(forms=("full",)) as server, exchange(server) as shelf:
+    with server_of(forms=("full",)) as server, exchange(server) as archives:
         day = SESSIONS[1]
         server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = full(day, shares(day)[:1])
-        filled, _ = fill(store, shelf)
+        result, _ = fill(store, archives)
 
-    assert 6 == filled.stored
-    assert "holds 1 shares, the archive of 27 Jan 2026 3: it is not whole" in str(filled.problems[0])
+    assert 6 == result.stored
+    assert "holds 1 shares, the archive of 27 Jan 2026 3: it is not whole" in str(result.problems[0])
 
 
 def test_an_archive_is_compared_with_the_one_after_it_too(store: Store, tmp_path: Path) -> None:
-    """Earlier sessions are read last as a rule; a small one that was read before is told of."""
+    """Earlier sessions are read last, as a rule; an incomplete one that was stored before is reported."""
     first, second, third = SESSIONS[:3]
     files = {day: (f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))) for day in SESSIONS[:3]}
     small = (files[first][0], full(first, shares(first)[:1]))
     fill(store, ArchiveFolder(write(tmp_path / "second", files[second])), [second])
 
-    filled, _ = fill(store, ArchiveFolder(write(tmp_path / "first", small)), [first])
-    assert 0 == filled.stored
-    assert "holds 1 shares, the archive of 28 Jan 2026 3: it is not whole" in str(filled.problems[0])
+    result, _ = fill(store, ArchiveFolder(write(tmp_path / "first", small)), [first])
+    assert 0 == result.stored
+    assert "holds 1 shares, the archive of 28 Jan 2026 3: it is not whole" in str(result.problems[0])
 
     with open_store(HistoryOptions(), tmp_path / "other", pytest.fail) as other:
-        _, heard = fill(
+        _, output = fill(
             other,
             ArchiveFolder(write(tmp_path / "both", small, files[second], files[third])),
             [first, second, third],
         )
         assert [True, True] == [
-            "there is no other session" in heard.said[0],
-            "27 Jan 2026 holds 1 shares only" in heard.said[1],
+            "there is no other session" in output.sentences[0],
+            "27 Jan 2026 holds 1 shares only" in output.sentences[1],
         ]
-        assert 2 == len(heard.said)
+        assert 2 == len(output.sentences)
 
 
 def add_tick_of(store: Store, symbols: Sequence[str]) -> None:
-    """Keep a tick of the last session with these instruments."""
+    """Store a tick of the last session with these instruments."""
     as_of = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     quotes = tuple(Quote(symbol, 0.0, last_price=5.0) for symbol in symbols)
     store.add_tick(MARKET, Snapshot("test", as_of, quotes), as_of.date(), Phase.OPEN)
 
 
 def folder_of(path: Path, day: date, symbols: Sequence[str]) -> ArchiveFolder:
-    """A folder with one archive that has these shares."""
+    """Return a folder with one archive of these shares."""
     body = full(day, [share(symbol, 5.0, 5.0) for symbol in symbols])
     return ArchiveFolder(write(path, (f"sec_bhavdata_full_{day:%d%m%Y}.csv", body)))
 
@@ -327,30 +327,30 @@ NAMES = [f"S{number}" for number in range(50)]
 
 
 def test_an_archive_without_the_market_s_instruments_is_refused(store: Store, tmp_path: Path) -> None:
-    """A trimmed file is no session, even if it is the first: it holds 24 of 50 instruments of the last tick."""
+    """A trimmed file is refused, even as the first one: it has 24 of 50 instruments of the last tick."""
     add_tick_of(store, NAMES)
     day = SESSIONS[0]
 
-    filled, _ = fill(store, folder_of(tmp_path / "trimmed", day, NAMES[:24]), [day])
+    result, _ = fill(store, folder_of(tmp_path / "trimmed", day, NAMES[:24]), [day])
 
-    assert (0, ()) == (filled.stored, store.archived_sessions(MARKET))
-    assert "holds 24 of the 50 instruments of the market: it is not whole" in str(filled.problems[0])
+    assert (0, ()) == (result.stored, store.archived_sessions(MARKET))
+    assert "holds 24 of the 50 instruments of the market: it is not whole" in str(result.problems[0])
     assert 1 == fill(store, folder_of(tmp_path / "half", day, NAMES[:25]), [day])[0].stored
 
 
 def test_a_few_young_stocks_say_nothing_about_an_archive(store: Store, tmp_path: Path) -> None:
-    """Of a market of 49 stocks, one was listed by then: the archive is good, and the archives beside it decide."""
+    """Of 49 stocks, one was listed by then: the archive is good, because only neighbouring archives count."""
     add_tick_of(store, NAMES[:49])
     first, second = SESSIONS[:2]
     others = [f"OTHER{number}" for number in range(9)]
 
     assert 1 == fill(store, folder_of(tmp_path / "first", first, [*others, NAMES[0]]), [first])[0].stored
-    filled, _ = fill(store, folder_of(tmp_path / "second", second, others[:4]), [second])
-    assert "holds 4 shares, the archive of 27 Jan 2026 10: it is not whole" in str(filled.problems[0])
+    result, _ = fill(store, folder_of(tmp_path / "second", second, others[:4]), [second])
+    assert "holds 4 shares, the archive of 27 Jan 2026 10: it is not whole" in str(result.problems[0])
 
 
 def test_an_archive_has_the_symbols_of_its_day(store: Store, tmp_path: Path) -> None:
-    """Symbols that changed are the market's own: some of before the tick, some after it, some twice."""
+    """Instruments are recognized by changed symbols: changed before the tick, after it, or twice."""
     day, later, last = SESSIONS[0], SESSIONS[1], date(2026, 2, 10)
     add_tick_of(store, NAMES)
     aliases = [
@@ -409,18 +409,18 @@ def test_what_ticks_tell_of_a_split_is_kept(
         assert (last_price, 1000.0) == (kept_bar.close, kept_bar.volume)  # the archive's
 
 
-class Full:
-    """A store whose disk fills up: it keeps a number of sessions, then no more."""
+class FullStore:
+    """A store on a full disk: it stores a number of sessions, then no more."""
 
     def __init__(self, store: Store, room: int) -> None:
         self.store, self.room = store, room
 
     def __getattr__(self, name: str) -> object:
-        """All else is the store's."""
+        """Return the store's attribute."""
         return getattr(self.store, name)
 
     def add_bars(self, _: str, bars: Sequence[Bar]) -> int:
-        """Keep a session, or raise as a full disk does."""
+        """Store a session, or raise as on a full disk."""
         self.room -= 1
         if self.room < 0:
             raise HistoryError("the disk is full")
@@ -429,15 +429,15 @@ class Full:
 
 @pytest.mark.usefixtures("quick")
 def test_a_full_disk_ends_it_all(store: Store) -> None:
-    """What cannot be kept need not be asked for: no request follows the first failure of the store."""
-    with server_of() as server, exchange(server) as shelf:
-        filled, _ = fill(Full(store, 2), shelf)  # type: ignore[arg-type] -- what is used of a store
+    """After the first failure of the store there are no more requests."""
+    with server_of() as server, exchange(server) as archives:
+        result, _ = fill(FullStore(store, 2), archives)  # type: ignore[arg-type] -- what is used of a store
 
-    assert (2, 3, "the disk is full") == (filled.stored, len(server.paths), str(filled.stopped))
+    assert (2, 3, "the disk is full") == (result.stored, len(server.paths), str(result.stopped))
 
 
 def write(folder: Path, *files: tuple[str, bytes]) -> Path:
-    """A folder of files."""
+    """Return a folder with these files."""
     folder.mkdir(exist_ok=True)
     for name, content in files:
         (folder / name).write_bytes(content)
@@ -445,7 +445,7 @@ def write(folder: Path, *files: tuple[str, bytes]) -> Path:
 
 
 def test_a_folder_of_files_by_any_of_their_names(store: Store, tmp_path: Path) -> None:
-    """Full and UDiFF, packed or not, in no order, among other files: all are read, in the order of time."""
+    """Full and UDiFF, zipped or not, unsorted, among other files: all are read, in the order of time."""
     folder = write(
         tmp_path / "files",
         *((f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, shares(day))) for day in SESSIONS[4:2:-1]),
@@ -458,19 +458,19 @@ def test_a_folder_of_files_by_any_of_their_names(store: Store, tmp_path: Path) -
         ("BhavCopy_NSE_FO_0_0_0_20260127_F_0000.csv.zip", b"another market"),
         ("notes.txt", b"mine"),
     )
-    shelf = ArchiveFolder(folder)
+    archives = ArchiveFolder(folder)
 
-    filled, heard = fill(store, shelf)
+    result, output = fill(store, archives)
 
-    assert SESSIONS[:6] == shelf.days
-    assert BackfillResult(6, 18, 0, (SESSIONS[6],), (), None) == filled
-    assert {day: bars(day) for day in SESSIONS[:6]} == kept(store)
+    assert SESSIONS[:6] == archives.days
+    assert BackfillResult(6, 18, 0, (SESSIONS[6],), (), None) == result
+    assert {day: bars(day) for day in SESSIONS[:6]} == stored_bars(store)
     first = "BhavCopy_NSE_CM_0_0_0_20260127_F_0000.csv.zip holds 3 shares, and there is no other session"
-    assert [first] == [sentence[: len(first)] for sentence in heard.said]
+    assert [first] == [sentence[: len(first)] for sentence in output.sentences]
 
 
 def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
-    """A file that holds another day than its name says is refused by a sentence; of two of a day the whole one is read."""
+    """A file of another day than its name has is refused; of two files of a day the complete one is read."""
     first, second, third = SESSIONS[:3]
     folder = write(
         tmp_path / "files",
@@ -481,22 +481,22 @@ def test_files_of_the_wrong_day_and_twice(store: Store, tmp_path: Path) -> None:
         (f"BhavCopy_NSE_CM_{third:%Y%m%d}.csv", udiff(third, [])),
     )
 
-    filled, heard = fill(store, ArchiveFolder(folder), SESSIONS[:3])
+    result, output = fill(store, ArchiveFolder(folder), SESSIONS[:3])
 
     assert (
         2,
         ["sec_bhavdata_full_27012026.csv is of 28 Jan 2026, not of 27 Jan 2026: give the file of that day"],
     ) == (
-        filled.stored,
-        [str(problem) for problem in filled.problems],
+        result.stored,
+        [str(problem) for problem in result.problems],
     )
-    assert {day: bars(day) for day in (second, third)} == kept(store)
+    assert {day: bars(day) for day in (second, third)} == stored_bars(store)
     cut = "sec_bhavdata_full_28012026 (1).csv breaks off in its last line: download it again"
-    assert f"{cut}; sec_bhavdata_full_28012026.csv was read instead" == heard.said[-1]
+    assert f"{cut}; sec_bhavdata_full_28012026.csv was read instead" == output.sentences[-1]
 
 
 def test_a_folder_without_archives(tmp_path: Path) -> None:
-    """Nothing there, or nothing of ours: one sentence that says what is looked for."""
+    """An empty folder, or only other files: one sentence with the expected names."""
     with pytest.raises(HistoryImpossible, match="cannot be read"):
         ArchiveFolder(tmp_path / "nowhere")
     with pytest.raises(HistoryImpossible, match="sec_bhavdata_full_20072026"):
@@ -504,20 +504,20 @@ def test_a_folder_without_archives(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_day(store: Store, tmp_path: Path) -> None:
-    """A folder of that name, as good as one without permission: said in a sentence; the other day is read."""
+    """A folder of that name, like a file without permission: one sentence; the other day is read."""
     first, second = SESSIONS[:2]
     folder = write(
         tmp_path / "files", (f"sec_bhavdata_full_{second:%d%m%Y}.csv", full(second, shares(second)))
     )
     (folder / f"sec_bhavdata_full_{first:%d%m%Y}.csv").mkdir()
 
-    filled, _ = fill(store, ArchiveFolder(folder), SESSIONS[:2])
+    result, _ = fill(store, ArchiveFolder(folder), SESSIONS[:2])
 
-    assert (1, HistoryNonsense) == (filled.stored, type(filled.problems[0]))
+    assert (1, HistoryNonsense) == (result.stored, type(result.problems[0]))
 
 
 def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, tmp_path: Path) -> None:
-    """An earlier stretch read later meets the sessions that follow it; a split between the two is found."""
+    """An earlier span, read later, joins the sessions after it; a split between the two is found."""
     split = date(2026, 1, 30)
     files = []
     for day in SESSIONS:
@@ -527,11 +527,11 @@ def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, 
             2001.0 if day < split else 400.0,
         )
         files.append((f"sec_bhavdata_full_{day:%d%m%Y}.csv", full(day, [row, *shares(day)[1:]])))
-    shelf = ArchiveFolder(write(tmp_path / "files", *files))
+    archives = ArchiveFolder(write(tmp_path / "files", *files))
 
-    fill(store, shelf, SESSIONS[3:])
+    fill(store, archives, SESSIONS[3:])
     later = backfill.verify(store, MARKET, calendar, SESSIONS[3], SESSIONS[6])
-    fill(store, shelf, SESSIONS[:3])
+    fill(store, archives, SESSIONS[:3])
     earlier = backfill.verify(store, MARKET, calendar, SESSIONS[0], SESSIONS[2])
 
     assert (9, 9, ()) == later
@@ -545,7 +545,7 @@ def test_closes_are_compared_across_backfills(store: Store, calendar: Calendar, 
 
 @pytest.mark.process
 def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
-    """The real command is killed while the third session is on its way; the next run asks for the rest only."""
+    """The real command is killed during the third session; the next run requests only the remaining ones."""
     command = [
         sys.executable,
         "-m",
@@ -568,7 +568,7 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
             running.send_signal(signal.SIGKILL)
             running.wait(10)
         with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
-            assert {day: bars(day) for day in SESSIONS[:2]} == kept(store)
+            assert {day: bars(day) for day in SESSIONS[:2]} == stored_bars(store)
 
         server.hold_after = sys.maxsize
         server.held.set()
@@ -582,12 +582,12 @@ def test_a_kill_at_any_time_costs_nothing(tmp_path: Path) -> None:
         wanted = [f"{FULL}{day:%d%m%Y}.csv" for day in SESSIONS[2:]]
         assert [*wanted, CHANGES] == server.paths  # at the end it looks for symbols that changed
     with open_store(HistoryOptions(), tmp_path / "state", pytest.fail) as store:
-        assert {day: bars(day) for day in SESSIONS} == kept(store)
+        assert {day: bars(day) for day in SESSIONS} == stored_bars(store)
 
 
 @pytest.mark.process
 def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
-    """Killed six times at seeded instants while it reads a folder, it never leaves half a session, and ends whole."""
+    """Killed six times at seeded instants while it reads a folder, it never leaves half a session, and completes."""
     folder = tmp_path / "files"
     many = [share(f"S{number:03}", 100, 101) for number in range(600)]
     for day in SESSIONS:
@@ -618,17 +618,17 @@ def test_kills_at_any_instant_leave_whole_sessions(tmp_path: Path) -> None:
 def test_twenty_real_sessions_through_a_server(
     store: Store, calendar: Calendar, recorded_bodies: Path
 ) -> None:
-    """The exchange's own files, served as it serves them: every row is kept, no closed day is asked for."""
+    """The exchange's own files, served as by the exchange: every row is stored, no closed day is requested."""
     first, last = date(2026, 7, 20), date(2026, 8, 16)
-    with Archives({}) as server, exchange(server) as shelf:
+    with Archives({}) as server, exchange(server) as archives:
         for file in (recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"):
             day = bhavcopy.find_date(file.name)
             server.bodies[f"{FULL}{day:%d%m%Y}.csv"] = file.read_bytes()
         days = backfill.find_settled_sessions(calendar, first, last, datetime(2026, 8, 17, tzinfo=UTC))
-        filled, _ = fill(store, shelf, days)
+        result, _ = fill(store, archives, days)
         assert sorted(server.bodies) == sorted(server.paths)
 
-    assert BackfillResult(20, 48_327, 0, (), (), None) == filled
+    assert BackfillResult(20, 48_327, 0, (), (), None) == result
     assert 9 == len(backfill.verify(store, MARKET, calendar, first, last).actions)
     reliance = [bar.close for bar in store.bars(MARKET, last, 20, ["RELIANCE"])]
     texts = [server.bodies[f"{FULL}{day:%d%m%Y}.csv"].decode() for day in days]

@@ -1,4 +1,4 @@
-"""Splits, bonuses and new symbols: found in bars, told in words, and used to make prices comparable."""
+"""Splits, bonuses and new symbols: found in bars, described, and used to make prices comparable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TUESDAY, WEDNESDAY, THURSDAY = (MONDAY + timedelta(days=days) for days in (1, 2,
 def bar(
     symbol: str, day: date, previous_close: float | None, close: float, *, opened: float | None = None
 ) -> Bar:
-    """A bar that never leaves the way from open to close."""
+    """Return a bar whose prices lie between open and close."""
     opened = opened or close
     return Bar(
         symbol, day, opened, max(opened, close), min(opened, close), close, previous_close, 1000.0, 5e6
@@ -32,7 +32,7 @@ def bar(
 
 
 def found(*sessions: list[Bar]) -> corporate_actions.Detection:
-    """What a look at sessions without a hole finds."""
+    """Return the detection in sessions without a gap."""
     return corporate_actions.detect(sessions, lambda *_: True)
 
 
@@ -57,7 +57,7 @@ def found(*sessions: list[Bar]) -> corporate_actions.Detection:
 def test_a_previous_close_on_new_terms_gives_the_factor(
     close: float, previous_close: float, factor: str | None
 ) -> None:
-    """The simplest ratio that splits and bonuses have, to within a tick; none where none fits."""
+    """The simplest ratio of splits and bonuses, to within a tick; None if none fits."""
     result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, previous_close, previous_close)])
 
     expected = Fraction(factor) if factor else None
@@ -68,7 +68,7 @@ def test_a_previous_close_on_new_terms_gives_the_factor(
     ("previous_close", "met"), [(100.0, 1), (100.05, 1), (99.95, 1), (100.4, 0), (99.1, 0), (None, None)]
 )
 def test_a_previous_close_that_meets_is_no_action(previous_close: float | None, met: int | None) -> None:
-    """Within a tick it meets; within 1 % it differs as a last price from the official close, and is counted."""
+    """Within a tick the closes match; within 1 % the last price differs from the official close, and is counted."""
     result = found([bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 101)])
 
     assert ((0, 0, ()) if met is None else (1, met, ())) == result
@@ -98,7 +98,7 @@ def test_a_previous_close_that_meets_is_no_action(previous_close: float | None, 
 def test_a_session_beyond_any_price_band_tells_too(
     close: float, opened: float, ended: float, factor: str | None
 ) -> None:
-    """An archive's previous close stays on the old terms on the day itself: the open shows what happened."""
+    """An archive's previous close keeps the old terms on the first day: the open shows the action."""
     result = found([bar("A", MONDAY, close, close)], [bar("A", TUESDAY, close, ended, opened=opened)])
 
     expected = Fraction(factor) if factor else None
@@ -109,12 +109,12 @@ def test_a_session_beyond_any_price_band_tells_too(
     ("opened", "ended"), [(80.0, 80.0), (120.0, 120.0), (60.0, 81.0), (79.0, 95.0), (100.0, 50.0)]
 )
 def test_a_wild_day_is_no_action(opened: float, ended: float) -> None:
-    """A price that touched the band of the close before it got there by trading."""
+    """A price that touched the band of the close before reached its level by trading."""
     assert () == found([bar("A", MONDAY, 100, 100)], [bar("A", TUESDAY, 100, ended, opened=opened)]).actions
 
 
 def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
-    """Where sessions are missing between two, prices may have gone anywhere; a first session has nothing before it."""
+    """Across missing sessions prices may have moved freely; a first session has no session before it."""
     sessions = [
         [bar("A", MONDAY, 90, 100)],
         [bar("A", WEDNESDAY, 50, 50), bar("NEW", WEDNESDAY, 424, 528, opened=500)],
@@ -127,7 +127,7 @@ def test_nothing_is_compared_across_a_hole_or_before_a_listing() -> None:
 
 
 def test_a_share_that_did_not_trade_is_compared_with_its_last_close() -> None:
-    """A day without a trade leaves the close as it was. An open far away after it is unexplained, never a guess."""
+    """A day without a trade keeps the close. A far open after it is unexplained, never a guess."""
     other = [[bar("B", day, 5, 5)] for day in (MONDAY, TUESDAY, WEDNESDAY, THURSDAY)]
     other[0].append(bar("A", MONDAY, 100, 100))
     other[2].append(bar("A", WEDNESDAY, 100, 50))
@@ -157,7 +157,7 @@ def test_a_real_split_is_probable(factor: str) -> None:
 
 @pytest.mark.parametrize("days", [ex_dates.NARMADA, ex_dates.VEDL, ex_dates.CRASH])
 def test_a_real_break_without_a_ratio_is_unexplained(days: tuple[Bar, Bar]) -> None:
-    """Neither a loss nor a bonus: the previous close on the day's terms is not known."""
+    """The change is neither a loss nor a bonus: the previous close on the day's terms is not known."""
     before, after = days
 
     assert (Certainty.UNEXPLAINED, None, None) == corporate_actions.judge_terms(after, [before])
@@ -179,7 +179,7 @@ def test_a_discovered_price_is_the_exchange_s_own(days: tuple[Bar, Bar]) -> None
 
 
 def test_without_earlier_bars_a_clear_fall_alone_is_believed() -> None:
-    """A fifth or a tenth is hardly ever anything else; of two thirds the money of other sessions must speak."""
+    """A fifth or a tenth is clear; two thirds count only with the turnover of other sessions."""
     assert Certainty.PROBABLE is corporate_actions.judge_terms(ex_dates.JLHL[1]).certainty
     assert Certainty.PROBABLE is corporate_actions.judge_terms(ex_dates.IVZINNIFTY[1]).certainty
     assert Certainty.UNEXPLAINED is corporate_actions.judge_terms(ex_dates.GENESYS[1]).certainty
@@ -187,7 +187,7 @@ def test_without_earlier_bars_a_clear_fall_alone_is_believed() -> None:
 
 @pytest.mark.parametrize(("times", "certainty"), [(2.9, "probable"), (3.1, "unexplained")])
 def test_a_crowd_speaks_against_a_bonus(times: float, certainty: str) -> None:
-    """A bonus leaves the money that is traded as it was; the usual is the median of earlier sessions."""
+    """A bonus leaves the turnover about as it was; the usual one is the median of earlier sessions."""
     earlier = [bar("A", MONDAY, 100, 100)._replace(turnover=money) for money in (1e6, 1e6, 9e9)]
     after = bar("A", TUESDAY, 100, 51, opened=50)._replace(turnover=times * 1e6)
 
@@ -214,7 +214,7 @@ def test_a_crowd_speaks_against_a_bonus(times: float, certainty: str) -> None:
 def test_the_day_s_quotes_are_exact(
     close: float, last_price: float, percent_change: float, expected: tuple[str, str | None, float | None]
 ) -> None:
-    """What a tick's percent change counts from is the exchange's own previous close, as its rounding allows."""
+    """A tick's percent change counts from the exchange's own previous close, to its rounding."""
     certainty, factor, previous = expected
     after = Bar("A", TUESDAY, last_price, last_price, last_price, last_price, close, 1e3, 1e6)
 
@@ -229,7 +229,7 @@ def test_the_day_s_quotes_are_exact(
 
 
 def test_a_tick_settles_what_an_archive_leaves_open() -> None:
-    """Of a day that ticks are of, nothing is guessed: the exchange adjusted the close, or it did not."""
+    """Nothing is guessed on a day with ticks: the exchange adjusted the close, or it did not."""
     sessions = [[ex_dates.GENESYS[0]], [ex_dates.GENESYS[1]]]
 
     def found_with(percent_change: float) -> CorporateAction:
@@ -243,7 +243,7 @@ def test_a_tick_settles_what_an_archive_leaves_open() -> None:
 
 
 def test_without_a_previous_close_the_session_itself_tells() -> None:
-    """Where a source gives none, or one that is only our guess: the same evidence as an archive's."""
+    """Without a previous close, or with a guessed one, the evidence is an archive's."""
     before, after = ex_dates.GENESYS
     bare = after._replace(previous_close=None)
 
@@ -257,7 +257,7 @@ def test_without_a_previous_close_the_session_itself_tells() -> None:
 
 
 def test_a_doubtful_previous_close_is_no_evidence() -> None:
-    """It was guessed for the page of an archive: kept as a close it would count as the exchange's own."""
+    """A guess for an archive's page is not stored: as a close it would count as the exchange's own."""
     guessed = Quote(
         "GENESYS", 4.5, last_price=229.0, previous_close=219.13, doubts={"1d": "Probably a bonus."}
     )
@@ -274,7 +274,7 @@ def test_a_doubtful_previous_close_is_no_evidence() -> None:
 
 
 def test_no_quote_without_a_price_has_a_previous_close() -> None:
-    """Nothing is divided by nothing."""
+    """There is no division by zero."""
     assert (None, None, None) == (
         corporate_actions.derive_quoted_close(None, 1.0), corporate_actions.derive_quoted_close(0.0, 1.0), corporate_actions.derive_quoted_close(5.0, -100.0),
     )  # fmt: skip
@@ -297,7 +297,7 @@ def test_across_a_hole_the_bar_s_own_previous_close_tells() -> None:
 
 
 def test_adjusted_bars_go_on_without_a_jump() -> None:
-    """Prices before each action are multiplied by all factors that follow, volumes divided; money stays."""
+    """Prices before each action are multiplied by all later factors, volumes divided; the turnover stays."""
     bars = [
         bar("A", MONDAY, 990, 1000), bar("A", TUESDAY, 200, 210), bar("A", WEDNESDAY, 210, 110, opened=105),
         bar("A", THURSDAY, 110, 121), bar("B", MONDAY, 7, 8),
@@ -319,7 +319,7 @@ def test_adjusted_bars_go_on_without_a_jump() -> None:
 
 
 def test_unknown_figures_stay_unknown() -> None:
-    """What no archive gave is not made up by an adjustment."""
+    """An adjustment does not invent figures that the archive lacks."""
     bare = Bar("A", MONDAY, None, None, None, 10.0, None, None, None)
 
     assert [bare._replace(close=5.0)] == adjustment.adjust(
@@ -350,7 +350,7 @@ def test_symbols_of_old_become_todays(symbol: str, day: date, becomes: str) -> N
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_symbol_that_a_share_gave_up_and_got_back(others: int) -> None:
-    """Each change counts once, however many others there are."""
+    """Each change counts once, in any number of others."""
     aliases = [
         *[SymbolChange("B", "C", None)] * others,
         SymbolChange("PING", "PONG", TUESDAY),
@@ -362,7 +362,7 @@ def test_a_symbol_that_a_share_gave_up_and_got_back(others: int) -> None:
 
 
 def test_a_symbol_never_stands_twice_in_a_session() -> None:
-    """Where old and new symbol are both there, the bar that has the name by itself stays."""
+    """If a session has the old and the new symbol, the bar with the new symbol stays."""
     bars = [bar("OLD", MONDAY, 1, 2), bar("NEW", MONDAY, 3, 4), bar("OLD", TUESDAY, 1, 2)]
 
     assert [bars[1], bars[2]._replace(symbol="NEW")] == symbol_changes.rename(
@@ -396,7 +396,7 @@ def test_a_symbol_never_stands_twice_in_a_session() -> None:
     ],
 )
 def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -> None:
-    """One sentence: what was seen, what it is taken for, and what follows."""
+    """One sentence: the evidence, the action, and its consequence."""
     sentence = f"A closed at 1,574.50 on 20 Jul 2026, and {met} on 21 Jul 2026: {taken_for}"
     assert sentence == corporate_actions.describe(action)
 
@@ -404,7 +404,7 @@ def test_an_action_in_words(action: CorporateAction, met: str, taken_for: str) -
 def declared(
     *terms: DeclaredSplit, aliases: tuple[SymbolChange, ...] = ()
 ) -> corporate_actions.DeclaredSplits:
-    """What the user of a market says."""
+    """Return the factors that a user declares."""
     return corporate_actions.find_declared_splits(
         Calendar("own", "UTC", declared_splits=terms, symbol_changes=aliases)
     )
@@ -415,7 +415,7 @@ def declared(
     [(100.0, 60.0), (60.0, 60.0), (55.0, 55.0)],  # of the old terms, of the new ones, of others
 )
 def test_what_the_user_says_is_believed(previous_close: float, expected_previous: float) -> None:
-    """Whatever the figures look like; a previous close that meets the old one is of the old terms."""
+    """A declared action holds with any figures; a previous close equal to the old close is on the old terms."""
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, previous_close, 61)]]
 
     result = corporate_actions.detect(sessions, lambda *_: True, declared(DeclaredSplit("A", TUESDAY, 3, 5)))
@@ -430,7 +430,7 @@ def test_what_the_user_says_is_believed(previous_close: float, expected_previous
 
 
 def test_an_action_that_was_none() -> None:
-    """With the factor 1, what looks like a split is none, and what is unexplained is settled."""
+    """The factor 1 declares that there was no split; then an unexplained event is settled."""
     halved = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, 100, 51, opened=50)]]
     fallen = [[bar("A", MONDAY, 99, 100)], [bar("A", TUESDAY, 93, 91)]]
     assert [Fraction(1, 2), None] == [found(*sessions).actions[0].factor for sessions in (halved, fallen)]
@@ -441,7 +441,7 @@ def test_an_action_that_was_none() -> None:
 
 
 def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
-    """Though prices across a hole are not compared, and the entry has the old symbol."""
+    """A declared action holds across missing sessions, where prices are not compared, and under the old symbol."""
     known = declared(DeclaredSplit("OLD", TUESDAY, 1, 2), aliases=(SymbolChange("OLD", "A", None),))
     sessions = [[bar("A", MONDAY, 99, 100)], [bar("A", THURSDAY, 52, 51)]]
 
@@ -454,7 +454,7 @@ def test_what_the_user_says_counts_across_a_hole_and_a_new_symbol() -> None:
 
 
 def test_the_actions_of_twenty_real_sessions(recorded_bodies: Path) -> None:
-    """Six jumps that are ratios of splits and bonuses, three that are none; all other closes meet to the paisa."""
+    """Six jumps are ratios of splits and bonuses, three are not; all other closes match to the paisa."""
     files = sorted((recorded_bodies / "bhavcopy").glob("sec_bhavdata_full_*.csv"))
     sessions = [
         bhavcopy.parse(file.read_bytes(), bhavcopy.find_date(file.name) or MONDAY).bars for file in files

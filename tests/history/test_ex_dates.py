@@ -49,7 +49,7 @@ FRIDAY = date(2026, 7, 24)
 
 
 def closing(bar: Bar) -> Snapshot:
-    """What the archive of a bar's session makes."""
+    """Return the closing snapshot from the archive of a bar's session."""
     at = datetime.fromisoformat(f"{bar.date}T15:45:00+05:30")
     return archive.parse(Archive((bar,)), [bar.symbol], at)
 
@@ -62,7 +62,7 @@ def evidence(
     quoted: Mapping[str, QuotedClose] | None = None,
     declared: Mapping[str, Fraction] | None = None,
 ) -> Evidence:
-    """What is known beside a bar's archive."""
+    """Return the other evidence for a bar's session."""
 
     def bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
         return {bar.symbol: (earlier, True)} if earlier and bar.symbol in symbols else {}
@@ -71,13 +71,13 @@ def evidence(
 
 
 def judged(bar: Bar, known: Evidence) -> Quote:
-    """The one quote that comes of it."""
+    """Return the corrected quote."""
     (quote,) = ex_dates.correct_previous_closes(closing(bar), known).quotes
     return quote
 
 
 def close_to(expected: tuple[float, float], quote: Quote) -> bool:
-    """Whether previous close and percent change are those, to the last digit's rounding."""
+    """Whether previous close and percent change are these, to the rounding."""
     previous, percent = expected
     assert quote.previous_close is not None
     assert quote.percent_change is not None
@@ -86,7 +86,7 @@ def close_to(expected: tuple[float, float], quote: Quote) -> bool:
 
 @pytest.mark.parametrize("symbol", EX_DATES)
 def test_the_bars_tell(symbol: str) -> None:
-    """Six first sessions on new terms, of which the archive alone shows falls of 26 to 90 %."""
+    """Six first sessions on new terms; the archive alone shows falls of 26 to 90 %."""
     before, first = EX_DATES[symbol]
     assert (closing(first).quotes[0].percent_change or 0.0) < -25
 
@@ -99,7 +99,7 @@ def test_the_bars_tell(symbol: str) -> None:
 @pytest.mark.parametrize("symbol", EX_DATES)
 @pytest.mark.parametrize("how", ["page", "ticks"])
 def test_the_exchange_tells(symbol: str, how: str) -> None:
-    """Its own previous close of the day, from the last live page or from ticks; then nothing is probable."""
+    """The exchange's previous close of the day, from the last live page or from ticks, removes all doubt."""
     _, first = EX_DATES[symbol]
     own, percent = TRUE[symbol]
     last = first.open or first.close
@@ -119,7 +119,7 @@ def test_the_exchange_tells(symbol: str, how: str) -> None:
 
 @pytest.mark.parametrize("bars", [NARMADA, VEDL, CRASH], ids=lambda bars: bars[0].symbol)
 def test_what_nothing_explains_is_unknown(bars: tuple[Bar, Bar]) -> None:
-    """A demerger or a crash: never a loss that may be none, and never a gain."""
+    """A demerger or a crash: never a doubtful loss, and never a gain."""
     before, first = bars
 
     quote = judged(first, evidence(first, [before]))
@@ -130,7 +130,7 @@ def test_what_nothing_explains_is_unknown(bars: tuple[Bar, Bar]) -> None:
 
 
 def test_a_crash_that_the_exchange_counts() -> None:
-    """Where the live quotes counted from the close before, no action took effect: the loss is one."""
+    """If the live quotes counted from the close before, there was no action: the loss is real."""
     _, first = CRASH
 
     quote = judged(first, evidence(first, closes={"CRASH": 660.75}))
@@ -140,7 +140,7 @@ def test_a_crash_that_the_exchange_counts() -> None:
 
 
 def test_a_small_bonus() -> None:
-    """One of 1:10 lies within any price band: only the exchange's own previous close tells it."""
+    """A bonus of 1:10 is within any price band: only the exchange's own previous close shows it."""
     first = Bar("SMALL", FRIDAY, 100.5, 102.0, 99.0, 101.0, 110.0, 1e6, 1e8)
 
     assert -8.18 == judged(first, evidence(first)).percent_change
@@ -149,7 +149,7 @@ def test_a_small_bonus() -> None:
 
 
 def test_ordinary_sessions_stay() -> None:
-    """Whatever is known of them: a previous close is rounded, and a tick's is computed."""
+    """Ordinary stocks do not change with any evidence: a previous close is rounded, a tick's is computed."""
     first = Bar("USUAL", FRIDAY, 100.5, 102.0, 99.0, 101.0, 100.0, 1e6, 1e8)
     (given,) = closing(first).quotes
 
@@ -162,7 +162,7 @@ def test_ordinary_sessions_stay() -> None:
     ("ratio", "expected"), [(Fraction(3, 5), (21.71, -21.6)), (Fraction(1), (36.19, -52.97))]
 )
 def test_what_is_declared_is_believed(ratio: Fraction, expected: tuple[float, float]) -> None:
-    """Whatever it looks like; 1 says that there was no action."""
+    """A declared factor holds with any figures; 1 means that there was no action."""
     before, first = NARMADA
 
     quote = judged(first, evidence(first, [before], declared={"NARMADA": ratio}))
@@ -178,7 +178,7 @@ OTHERS = [f"S{n:03}" for n in range(60)]
 
 
 class Market:
-    """A market whose live source knows the day's own previous closes, and whose archive does not."""
+    """A market whose live source has the day's previous closes, and whose archive does not."""
 
     def __init__(self, tmp_path: Path, archives: Archives, **more: Any) -> None:
         self.folder = tmp_path / "state"
@@ -201,18 +201,18 @@ class Market:
         return one_run.run(self.config, now=datetime.fromisoformat(f"{FRIDAY}T{moment}:00+05:30"))
 
     def document(self) -> dict[str, Any]:
-        """The published figures."""
+        """Return the published figures."""
         found: dict[str, Any] = json.loads(self.target.pages["nse-fno/snapshot.json"])
         return found
 
     def bars(self) -> dict[str, Bar]:
-        """The day's bars in the history."""
+        """Return the day's bars in the history."""
         with open_store(HistoryOptions(), self.folder, pytest.fail) as store:
             return {bar.symbol: bar for bar in store.bars("nse-fno", FRIDAY, 1)}
 
 
 def replace_market(config: Config, sources: tuple[NamedSource, ...], terms: tuple[DeclaredSplit, ...]) -> Any:
-    """The configuration's market with these sources, and with what its user knows."""
+    """Return the configuration with these sources and declared splits."""
     market = config.markets[0]
     return market._replace(sources=sources, calendar=replace(market.calendar, declared_splits=terms))
 
@@ -238,7 +238,7 @@ def shares() -> list[Share]:
 
 
 def live_quotes() -> list[Quote]:
-    """What the exchange's live quotes had at noon: the split's previous close on the new terms."""
+    """Return the exchange's live quotes of noon: the split's previous close is on the new terms."""
     return [
         Quote("JLHL", -0.32, last_price=313.9, previous_close=314.9),
         Quote("NARMADA", 1.0, last_price=20.2, previous_close=20.0),
@@ -278,7 +278,7 @@ def test_without_live_figures_the_closing_page_has_no_false_loss(tmp_path: Path)
 
 @pytest.mark.parametrize("lost", ["", "history", "last page"])
 def test_the_day_s_own_quotes_tell(tmp_path: Path, lost: str) -> None:
-    """The exchange's previous closes of noon, from the history's ticks or from the last page: both true."""
+    """The exchange's previous closes of noon, from the history's ticks or from the last page: both are true."""
     with Archives({FRIDAY: shares()}) as archives:
         market = Market(tmp_path, archives)
         assert 0 == market.run("12:00", live=live_quotes()).exit_code
@@ -298,7 +298,7 @@ def test_the_day_s_own_quotes_tell(tmp_path: Path, lost: str) -> None:
 
 
 def test_closes_of_another_day_tell_nothing(tmp_path: Path) -> None:
-    """What Thursday's page counted from is not what Friday's archive does."""
+    """Thursday's page has other previous closes than Friday's archive."""
     with Archives({FRIDAY: shares()}) as archives:
         market = Market(tmp_path, archives)
         market.live.quotes = tuple(live_quotes())
@@ -309,7 +309,7 @@ def test_closes_of_another_day_tell_nothing(tmp_path: Path) -> None:
 
 
 def test_a_second_final_is_like_the_first(tmp_path: Path) -> None:
-    """What was found unknown or probable does not become certain by being drawn."""
+    """A value that was unknown or probable does not become certain by a second run."""
     with Archives({FRIDAY: shares()}, lots=[*OTHERS, "JLHL", "NARMADA"]) as archives:
         market = Market(tmp_path, archives)
         market.run("19:30")
@@ -323,7 +323,7 @@ def test_a_second_final_is_like_the_first(tmp_path: Path) -> None:
 
 
 def test_longer_periods_of_such_a_day(tmp_path: Path) -> None:
-    """Over a split they count from the close before on the new terms; over a demerger they are unknown."""
+    """Periods over a split count from the close on the new terms; over a demerger they are unknown."""
     days = [date(2026, 7, day) for day in (17, 20, 21, 22, 23)]
     closes = {"JLHL": 1574.5, "NARMADA": 36.19} | dict.fromkeys(OTHERS, 100.0)
     bars = [
@@ -349,14 +349,14 @@ def test_longer_periods_of_such_a_day(tmp_path: Path) -> None:
 
 
 def count(values: str) -> int:
-    """How many numbers a packed sequence has."""
+    """Return the count of numbers in an encoded sequence."""
     from heatmap.system.varint import decode
 
     return len(decode(values))
 
 
 def largest(values: str) -> int:
-    """The first of a falling sequence, in hundredths."""
+    """Return the first number of a falling sequence, in hundredths."""
     from heatmap.system.varint import decode, signed
 
     return signed(decode(values)[0])

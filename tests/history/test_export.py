@@ -1,4 +1,4 @@
-"""Bars written out: each format is read back by another reader."""
+"""Exports of bars: another reader reads each format back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SESSIONS = [
 
 
 def written(name: str, sessions: list[list[Bar]]) -> bytes:
-    """What a format makes of bars."""
+    """Return bars in a format."""
     file = io.BytesIO()
     export.FORMATS[name](sessions, "nse-fno", file)
     return file.getvalue()
@@ -32,7 +32,7 @@ def written(name: str, sessions: list[list[Bar]]) -> bytes:
 
 @pytest.mark.parametrize("sessions", [SESSIONS, []], ids=["bars", "none"])
 def test_csv(sessions: list[list[Bar]]) -> None:
-    """A header, then a line a bar; figures to the last digit, the unknown empty."""
+    """A header, then a line for each bar; figures to the last digit, unknown ones empty."""
     text = written("csv", sessions).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -49,7 +49,7 @@ def test_csv(sessions: list[list[Bar]]) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "−"])
 def test_csv_formulas(start: str) -> None:
-    """A symbol that a spreadsheet would run is text there; a negative number stays a number."""
+    """A symbol that a spreadsheet would execute is text; a negative number stays a number."""
     evil = Bar(f"{start}1+1", MONDAY, -1.0, None, None, None, None, None, None)
     (row,) = csv.DictReader(io.StringIO(written("csv", [[evil]]).decode(), newline=""))
 
@@ -58,7 +58,7 @@ def test_csv_formulas(start: str) -> None:
 
 @pytest.mark.parametrize("sessions", [SESSIONS, []], ids=["bars", "none"])
 def test_json(sessions: list[list[Bar]]) -> None:
-    """One object that says what its columns are; the unknown is null."""
+    """One object that names its columns; an unknown value is null."""
     document = json.loads(written("json", sessions))
 
     assert ("market-heatmap/history/1", "nse-fno") == (document["schema"], document["market"])

@@ -1,4 +1,4 @@
-"""Kills at random instants: what was promised is there, and nothing is there twice.
+"""Kills at random instants: no promised tick is lost, and none is stored twice.
 
 HEATMAP_KILLS in the environment says how many (20 without it).
 """
@@ -30,7 +30,7 @@ SERVER_SECONDS = 0.5  # the same, where each tick has to log in
 
 
 def write_and_die(folder: Path, first: int, dice: random.Random, *more: str) -> int:
-    """Let a process write, kill it at some instant, and return how many ticks are promised by then."""
+    """Let a process write, kill it at some instant, and return the number of ticks promised until then."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.history.writer", folder, str(first), *more],
         cwd=CHECKOUT,
@@ -57,7 +57,7 @@ def write_and_die(folder: Path, first: int, dice: random.Random, *more: str) -> 
 
 
 def check_finals(store: Store, count: int) -> None:
-    """Every session whose final was added has its bars, all of them, once; no other has any."""
+    """Every session with a final has all its bars, once; no other session has bars."""
     days = [session_of(number) for number in range(count) if is_final(number)]
     assert tuple(days) == store.sessions(MARKET)
     bars = store.bars(MARKET, session_of(count), 10_000)
@@ -67,7 +67,7 @@ def check_finals(store: Store, count: int) -> None:
 
 
 def test_nothing_lost_and_nothing_doubled(sqlite: Place) -> None:
-    """After each kill there are the ticks that were promised, in order, whole, and at most the one at hand."""
+    """After each kill all promised ticks are there, in order and whole, and at most one more."""
     dice = random.Random(SEED)
     promised = last_hand = 0
     for number in range(KILLS):
@@ -89,7 +89,7 @@ def test_nothing_lost_and_nothing_doubled(sqlite: Place) -> None:
 
 
 def test_nothing_lost_and_nothing_doubled_on_a_server(postgres: Place, postgresql: Postgresql) -> None:
-    """The same of a client of PostgreSQL: the server finishes or takes back what a dead client had begun."""
+    """The same for a client of PostgreSQL: the server completes or rolls back a dead client's transaction."""
     assert postgres.options.url
     dice = random.Random(SEED + 2)
     name = postgres.options.url.rpartition("/")[2]
@@ -111,7 +111,7 @@ def test_nothing_lost_and_nothing_doubled_on_a_server(postgres: Place, postgresq
 
 @pytest.mark.serial
 def test_killed_while_it_forgets(sqlite: Place) -> None:
-    """Pruning and writing the file anew, cut off anywhere: the newest sessions' ticks and all bars are there."""
+    """A kill while it prunes or rewrites the file: the newest sessions' ticks and all bars are there."""
     dice = random.Random(SEED + 1)
     promised = 0
     for _ in range(KILLS):
@@ -134,7 +134,7 @@ def test_killed_while_it_forgets(sqlite: Place) -> None:
 
 
 def test_the_check_can_fail(sqlite: Place) -> None:
-    """Of a history that lost a tick of those promised, the same check says so."""
+    """The same check fails for a history that lost a bar."""
     promised = 0
     dice = random.Random(SEED)
     while promised < TICKS:

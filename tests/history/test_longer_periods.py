@@ -1,4 +1,4 @@
-"""The source's changes over a month and a year beside the history's own closes."""
+"""The source's changes over a month and a year, compared with the history's own closes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def digest(before: float, after: float, first: date, *, told: bool = True) -> Ea
 
 
 def snapshot(percent: float | None, since: date | None = SINCE, last: float = 100.0) -> Snapshot:
-    """Figures of X with this change over a month, and of ten others."""
+    """Return a snapshot of X with this change over a month, and of ten others."""
     stock = Quote("X", 0.0, last_price=last, previous_close=last, changes={"1mo": Change(percent, since)})
     others = [
         Quote(symbol, 0.0, last_price=100.0, previous_close=100.0, changes={"1mo": Change(0.0, SINCE)})
@@ -78,7 +78,7 @@ def test_a_split_within_the_period(before: float, percent: float, *, stays: bool
 
 
 def test_before_the_period() -> None:
-    """What took effect by the day that the change counts from is in it."""
+    """An action until the starting day of a change does not refute the change."""
     figures = snapshot(0.0)
 
     assert figures == longer_periods.remove_refuted_changes(figures, digest(200.0, 100.0, SINCE))
@@ -97,7 +97,7 @@ def test_before_the_period() -> None:
     ],
 )
 def test_what_the_history_can_tell(since: date | None, percent: float | None, *, stays: bool) -> None:
-    """Of another day than it has a close of, only what no session explains; of none near by, nothing."""
+    """A close of another day refutes only a move too large for a session; no close near by refutes nothing."""
     figures = snapshot(percent, since)
 
     found = longer_periods.remove_refuted_changes(figures, digest(200.0, 100.0, date(2026, 9, 1)))
@@ -107,7 +107,7 @@ def test_what_the_history_can_tell(since: date | None, percent: float | None, *,
 
 @pytest.mark.parametrize(("since", "stays"), [(SINCE, False), (date(2026, 9, 2), True)])
 def test_across_a_break(since: date, *, stays: bool) -> None:
-    """After a demerger that the exchange adjusted nothing for, no change from before it is known."""
+    """After a demerger without an adjustment, earlier changes are unknown."""
     figures = snapshot(-46.0 if not stays else 0.0, since)
 
     found = longer_periods.remove_refuted_changes(figures, digest(186.0, 100.0, date(2026, 9, 1), told=False))
@@ -118,7 +118,7 @@ def test_across_a_break(since: date, *, stays: bool) -> None:
 
 
 def test_a_history_of_another_market() -> None:
-    """Where it refutes a whole market, it is the history that is wrong."""
+    """If it refutes a whole market, the history is wrong."""
     figures = snapshot(0.0)
     doubled = replace(
         figures,
@@ -129,7 +129,7 @@ def test_a_history_of_another_market() -> None:
 
 
 def test_a_year() -> None:
-    """Longer ago than the digest's sessions, the days that its periods start from tell."""
+    """Before the summary's sessions, the starts of its periods are compared."""
     days = [date.fromordinal(SESSION.toordinal() - back) for back in range(400, 0, -1)]
     calendar = packaged.load(packaged.SessionOptions(), Path())
     days = [day for day in days if phases.session_on(calendar, day)]

@@ -1,4 +1,4 @@
-"""Bars as a Parquet file, which pyarrow reads back; and what is left of it where something fails."""
+"""Bars as a Parquet file, read back by pyarrow; and the file after a failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ reader = pytest.importorskip("pyarrow.parquet")
 
 
 def figures(sessions: int, a_session: int = 10) -> list[list[Bar]]:
-    """Sessions of instruments, each bar unlike all others, some figures unknown."""
+    """Return sessions of instruments; all bars differ, some figures are unknown."""
     return [
         [
             Bar(
@@ -50,7 +50,7 @@ def rows(file: bytes) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("sessions", [SESSIONS, [], [[]]], ids=["bars", "none", "empty session"])
 def test_every_figure_comes_back(sessions: list[list[Bar]]) -> None:
-    """Names, types, what may be null, the market's name, and every figure; without bars there is the schema."""
+    """Names, types, nullable columns, the market's name, and every figure; without bars there is the schema."""
     file = written("parquet", sessions)
 
     schema = reader.read_schema(io.BytesIO(file))
@@ -76,7 +76,7 @@ def test_the_physical_types_are_those_of_earlier_versions() -> None:
 
 
 def test_it_is_compressed() -> None:
-    """Each column is. Symbols and dates are stored once in a row group; for prices that would take more room."""
+    """Each column is compressed. Symbols and dates have a dictionary; for prices it would take more space."""
     file = written("parquet", figures(1000))
     group = reader.ParquetFile(io.BytesIO(file)).metadata.row_group(0)
 
@@ -108,7 +108,7 @@ def test_years_of_bars_are_never_in_memory_together(monkeypatch: pytest.MonkeyPa
 
 
 def test_half_of_the_bars_are_no_valid_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A history that is lost on the way leaves no file that looks whole, and its error comes through."""
+    """An error of the history leaves no file that looks complete, and reaches the caller."""
     monkeypatch.setattr(parquet, "ROWS_A_GROUP", 10)
     file = io.BytesIO()
 
@@ -126,7 +126,7 @@ def test_half_of_the_bars_are_no_valid_file(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class SmallDisk(io.BytesIO):
-    """A file on a disk that takes `room` writes and then is full."""
+    """A file on a disk that is full after `room` writes."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class SmallDisk(io.BytesIO):
         self.writes = 0
 
     def write(self, data: Any) -> int:
-        """Take it, or be full."""
+        """Write, or raise as on a full disk."""
         if self.writes == self.room:
             raise OSError(errno.ENOSPC, "No space left on device")
         self.writes += 1
@@ -143,7 +143,7 @@ class SmallDisk(io.BytesIO):
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.99], ids=["first", "middle", "last"])
 def test_a_full_disk_is_the_systems_own_error(part: float) -> None:
-    """At any write, the footer's among them: number and words are those of the file, which stays open."""
+    """At any write, the footer's included: the error is the file's own, and the file stays open."""
     enough = SmallDisk(10_000)
     parquet.write(figures(5), "nse-fno", enough)
     file = SmallDisk(int(enough.writes * part))
@@ -167,7 +167,7 @@ def test_a_full_disk_is_the_systems_own_error(part: float) -> None:
 def test_pyarrow_that_cannot_be_imported(
     monkeypatch: pytest.MonkeyPatch, fault: str, kind: type[Exception], code: int, said: str
 ) -> None:
-    """It is missing or broken: the extra must be installed. The machine lacks memory: the next try may do."""
+    """pyarrow is missing or broken: install the extra. The machine lacks memory: the next attempt may succeed."""
     real = builtins.__import__
 
     def refuse(name: str, *rest: Any, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The Parquet file as most people read it: in pandas."""
+"""The Parquet file in pandas, its most common reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 
 
 def test_pandas_reads_it() -> None:
-    """Symbols are strings, dates are dates, figures are numbers, and what is unknown is NaN."""
+    """Symbols are strings, dates are dates, figures are numbers, and unknown values are NaN."""
     frame = pandas.read_parquet(io.BytesIO(written("parquet", SESSIONS)))
 
     assert ["symbol", "date", *FIGURES] == list(frame.columns)

@@ -1,4 +1,4 @@
-"""What several machines that share a history rely on, and every way in which a database server refuses."""
+"""Several machines with a shared history, and every refusal of a database server."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.real
 
 
 def database(place: Place) -> str:
-    """The name of its database."""
+    """Return the name of its database."""
     assert place.options.url
     return place.options.url.rpartition("/")[2]
 
 
 def test_one_machine_has_the_turn(postgres: Place) -> None:
-    """While one has it the other does not; when it is done it is done for both; the next one is free again."""
+    """While one has the claim the other does not; a finished tick is done for both; the next can be claimed."""
     with postgres.open() as one, postgres.open() as two:
         with one.claim_tick(MARKET, SLOT) as is_ones:
             with two.claim_tick(MARKET, SLOT) as is_twos:
@@ -55,7 +55,7 @@ def test_one_machine_has_the_turn(postgres: Place) -> None:
 
 
 def test_a_turn_that_failed_is_free_again(postgres: Place) -> None:
-    """A machine that could not publish leaves the turn to the other."""
+    """A machine that could not publish leaves the tick to the other."""
     with postgres.open() as one, postgres.open() as two:
         with pytest.raises(KeyError), one.claim_tick(MARKET, SLOT) as is_ones:
             assert is_ones
@@ -66,7 +66,7 @@ def test_a_turn_that_failed_is_free_again(postgres: Place) -> None:
 
 
 def test_a_file_is_one_machines(sqlite: Place) -> None:
-    """Where nobody shares the history every turn is one's own, again and again."""
+    """Without a shared history every claim holds, again and again."""
     with sqlite.open() as store:
         for _ in range(2):
             with store.claim_tick(MARKET, SLOT) as is_ours:
@@ -74,7 +74,7 @@ def test_a_file_is_one_machines(sqlite: Place) -> None:
 
 
 def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) -> None:
-    """Tables of a version that this program does not know are not touched."""
+    """Tables of an unknown version are not changed."""
     with postgres.open() as store:
         store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
     postgresql.sql("UPDATE heatmap.version SET number = 99", database(postgres))
@@ -93,7 +93,7 @@ def test_a_newer_version_is_left_alone(postgres: Place, postgresql: Postgresql) 
 
 
 def test_a_table_that_is_missing(postgres: Place, postgresql: Postgresql) -> None:
-    """A shared database is nobody's to rename: the sentence says what to do."""
+    """A shared database is not renamed: the sentence says what to do."""
     postgres.open().close()
     postgresql.sql("DROP TABLE heatmap.bars", database(postgres))
 
@@ -104,7 +104,7 @@ def test_a_table_that_is_missing(postgres: Place, postgresql: Postgresql) -> Non
 
 
 def check_sentence(error: HistoryError, place: Place) -> None:
-    """One line that names the database and shows no password."""
+    """Check one line that names the database and shows no password."""
     assert "\n" not in str(error)
     assert database(place) in str(error)
     assert PASSWORD not in repr(error)
@@ -112,7 +112,7 @@ def check_sentence(error: HistoryError, place: Place) -> None:
 
 
 def test_a_wrong_password(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The login is refused: the exit code of a refusal, and where to look."""
+    """The login is refused: the exit code of a refusal, and advice."""
     monkeypatch.setenv(VARIABLE, "wr0ng")
 
     with pytest.raises(HistoryRefused, match="the variable that password_env names") as caught:
@@ -146,7 +146,7 @@ def test_no_such_database(postgres: Place) -> None:
 
 
 def test_no_right_to_make_tables(postgres: Place, postgresql: Postgresql) -> None:
-    """The sentence says which statement the owner has to run; when that was done, it works."""
+    """The sentence has the statement that the owner must run; after that the history works."""
     postgresql.sql(f"ALTER DATABASE {database(postgres)} OWNER TO keeper")
     with pytest.raises(HistoryImpossible, match="CREATE SCHEMA heatmap AUTHORIZATION") as caught:
         postgres.open()
@@ -179,7 +179,7 @@ def test_another_machine_is_writing(postgres: Place, monkeypatch: pytest.MonkeyP
 def test_the_server_goes_away(
     tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a run, and before one: a sentence that may pass; when it is back, all that was kept is there."""
+    """In a run, and before one: a temporary error; when the server is back, all stored ticks are there."""
     monkeypatch.setenv(VARIABLE, PASSWORD)
     with Postgresql(tmp_path / "own") as server:
         place = Place(tmp_path, HistoryOptions(url=server.url(), password_env=VARIABLE))
@@ -203,7 +203,7 @@ def test_the_server_goes_away(
 def test_a_server_that_says_nothing(
     tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It accepts and never answers: the run goes on without it in a few seconds."""
+    """The server accepts and never answers: the run continues without it in a few seconds."""
     monkeypatch.setattr(postgres_connection, "CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = Place(tmp_path, HistoryOptions(url=f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/db"))

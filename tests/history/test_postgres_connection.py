@@ -1,4 +1,4 @@
-"""Every wait for a database ends, and a connection that was cut is made again."""
+"""Every wait for a database ends, and a broken connection is made again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of a second, as every test here waits for one."""
+    """The limits are one second, because every test here waits for one."""
     monkeypatch.setattr(module, "STEP_SECONDS", STEP_SECONDS)
     monkeypatch.setattr(module, "COMMAND_STEP_SECONDS", STEP_SECONDS)
     monkeypatch.setattr(module, "CONNECT_SECONDS", 2)
@@ -46,14 +46,14 @@ def through(place: Place, port: int) -> Place:
 
 
 def use(store: Store) -> None:
-    """Do a bit of everything."""
+    """Use every kind of operation."""
     store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
     with store.claim_tick(MARKET, at(MONDAY, 10)):
         store.status()
 
 
 def backends(postgresql: Postgresql, place: Place) -> list[int]:
-    """The server's processes for its database."""
+    """Return the server's processes for its database."""
     assert place.options.url
     name = place.options.url.rpartition("/")[2]
     return [
@@ -64,7 +64,7 @@ def backends(postgresql: Postgresql, place: Place) -> list[int]:
 
 @contextmanager
 def ends_within(seconds: float) -> Iterator[None]:
-    """Fail where the block takes longer."""
+    """Fail if the block takes longer."""
     begun = time.monotonic()
     yield
     assert time.monotonic() - begun < seconds
@@ -75,7 +75,7 @@ def ends_within(seconds: float) -> Iterator[None]:
 def test_a_server_that_falls_silent(
     postgres: Place, postgresql: Postgresql, fault: Callable[..., Fault], after: int
 ) -> None:
-    """After any number of bytes: before the login, within it, and after it. One wait, and one sentence."""
+    """After any number of bytes, before, in and after the login: one wait, and one sentence."""
     postgres.open().close()
     with Proxy(postgresql.port, fault(after, "received")) as proxy, ends_within(STEP_SECONDS + 2):
         place = through(postgres, proxy.port)
@@ -88,7 +88,7 @@ def test_a_server_that_falls_silent(
 
 
 def test_what_is_silent_is_not_asked_again(postgres: Place, postgresql: Postgresql) -> None:
-    """A run waits once: after that the same sentence comes at once."""
+    """A run waits once: later calls fail at once with the same sentence."""
     with postgres.open() as store:
         for process in backends(postgresql, postgres):
             os.kill(process, signal.SIGSTOP)
@@ -106,7 +106,7 @@ def test_what_is_silent_is_not_asked_again(postgres: Place, postgresql: Postgres
 
 
 def test_a_paused_pooler(postgres: Place, postgresql: Postgresql, tmp_path_factory: Any) -> None:  # noqa: ANN401
-    """It has let us in, and then it stands still."""
+    """The server accepts the login, and then stops."""
     with PgBouncer(tmp_path_factory.mktemp("paused"), postgresql, "transaction") as pooler:
         assert postgres.options.url
         place = replace(postgres, options=replace(postgres.options, url=pooler.url(postgres.options.url)))
@@ -121,7 +121,7 @@ def test_a_paused_pooler(postgres: Place, postgresql: Postgresql, tmp_path_facto
 
 
 def test_a_server_that_drips(postgres: Place, postgresql: Postgresql) -> None:
-    """A byte now and then is no silence, and no answer either."""
+    """A byte now and then keeps the connection alive, but is no answer."""
     postgres.open().close()
     with Proxy(postgresql.port, Fault.drip(0.2, 500, "received")) as proxy, ends_within(STEP_SECONDS + 2):
         with (
@@ -132,7 +132,7 @@ def test_a_server_that_drips(postgres: Place, postgresql: Postgresql) -> None:
 
 
 def test_a_name_server_that_says_nothing(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing breaks off that wait: it is left behind."""
+    """This wait cannot be interrupted: its thread is left behind."""
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
     place = replace(postgres, options=replace(postgres.options, url="postgresql://me@db.example.org/history"))
 
@@ -152,7 +152,7 @@ def test_a_run_spends_a_part_of_its_time(postgres: Place, postgresql: Postgresql
 
 
 def test_a_part_is_reserved_for_giving_turns_back(postgres: Place) -> None:
-    """What was published is noted as done, also where the rest of the history's time is used up."""
+    """A published tick is recorded as done, even if the rest of the history's time is used up."""
     slot = at(MONDAY, 10)
     with open_store(postgres.options, postgres.folder, pytest.fail, Deadline(80)) as store:
         with store.claim_tick(MARKET, slot) as is_ours:
@@ -167,7 +167,7 @@ def test_a_part_is_reserved_for_giving_turns_back(postgres: Place) -> None:
 
 
 def test_a_run_without_time_asks_nothing(postgres: Place) -> None:
-    """What is left of its time is the page's."""
+    """The remaining time belongs to the page."""
     deadline = Deadline(30)
     with open_store(postgres.options, postgres.folder, pytest.fail, deadline) as store:
         deadline.expire()
@@ -180,7 +180,7 @@ def test_a_run_without_time_asks_nothing(postgres: Place) -> None:
 def test_a_cut_costs_nothing(
     postgres: Place, postgresql: Postgresql, fault: Callable[..., Fault], after: int
 ) -> None:
-    """Wherever the way was cut, once, all that was to be kept is there, once."""
+    """If the connection breaks once, at any point, all ticks are stored, once."""
     postgres.open().close()
     with Proxy(postgresql.port, fault(after, "received").on(1)) as proxy:
         with through(postgres, proxy.port).open() as store:
@@ -192,7 +192,7 @@ def test_a_cut_costs_nothing(
 
 
 def test_a_way_that_is_cut_again_and_again(postgres: Place, postgresql: Postgresql) -> None:
-    """The second cut is told."""
+    """The second break is an error."""
     postgres.open().close()
     with Proxy(postgresql.port, Fault.reset(800, "received")) as proxy:
         with pytest.raises(HistoryError, match="cannot be reached or failed"):
@@ -201,7 +201,7 @@ def test_a_way_that_is_cut_again_and_again(postgres: Place, postgresql: Postgres
 
 
 def test_a_session_that_the_server_ended(postgres: Place, postgresql: Postgresql) -> None:
-    """As for idleness: the next question comes on a new connection."""
+    """As after idleness: the next statement uses a new connection."""
     with postgres.open() as store:
         for process in backends(postgresql, postgres):
             postgresql.sql(f"SELECT pg_terminate_backend({process})")
@@ -209,7 +209,7 @@ def test_a_session_that_the_server_ended(postgres: Place, postgresql: Postgresql
 
 
 def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its end of the connection has limits that follow from the run's deadline."""
+    """The server's limits for the session follow from the run's deadline."""
     monkeypatch.setattr(module, "STEP_SECONDS", 15)
     names = ("tcp_keepalives_idle", "tcp_keepalives_count", "tcp_user_timeout", "idle_session_timeout")
 
@@ -227,7 +227,7 @@ def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch
 
 
 def test_a_poolers_sessions_are_left_as_they_were(pooled: Place, postgresql: Postgresql) -> None:
-    """Others use them after us: no path, no limit of ours stays there."""
+    """Later users of the session do not inherit a path or a limit."""
     psycopg = pytest.importorskip("psycopg")
     with open_store(pooled.options, pooled.folder, pytest.fail, Deadline(90)) as store:
         use(store)
@@ -240,7 +240,7 @@ def test_a_poolers_sessions_are_left_as_they_were(pooled: Place, postgresql: Pos
 
 
 def test_a_vanished_writer_holds_nobody_for_long(postgres: Place) -> None:
-    """A machine that stands still within a transaction loses it: the server ends its session."""
+    """A machine that stops within a transaction loses it: the server ends its session."""
     done = []
     with postgres.open() as one, postgres.open() as two:
         connection: Any = one._database
@@ -266,7 +266,7 @@ def test_a_pooler_is_known(
     mode: str,
     size: int,  # noqa: ANN401
 ) -> None:
-    """By the sessions that it gives."""
+    """The mode of the pooler shows in the sessions that it gives."""
     assert postgres.options.url
     with postgres.open() as store:
         assert store.pooler() is None
@@ -279,7 +279,7 @@ def test_a_pooler_is_known(
 def test_a_request_to_end_is_heard(
     postgres: Place, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while it is postponed, until what was delivered is noted: the wait is broken off."""
+    """A request to end interrupts the wait, also while it is postponed until the delivery is recorded."""
     monkeypatch.setattr(module, "STEP_SECONDS", 20)
     monkeypatch.setattr(stop, "MOST_SECONDS", 0.5)
     deadline = Deadline(90)
@@ -298,7 +298,7 @@ def test_a_request_to_end_is_heard(
 def test_a_request_to_end_waits_for_a_short_statement(
     postgres: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It is raised after the statement, the connection is still of use, and nothing is printed."""
+    """The signal is raised after the statement, the connection stays usable, and nothing is printed."""
     with stop.handlers(), open_store(postgres.options, postgres.folder, pytest.fail, Deadline(90)) as store:
         Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""The password of the history crosses no network in clear, and is given to nobody who only says that he is the server."""
+"""The history's password crosses no network in clear, and no impostor of the server gets it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ psycopg = pytest.importorskip("psycopg", reason="psycopg is not here: pip instal
 
 
 class Impostor:
-    """Whoever stands between: says that there is no TLS, asks for the password in its own way, and keeps all."""
+    """A man in the middle: it denies TLS, asks for the password in its own way, and records all bytes."""
 
     def __init__(self, question: bytes) -> None:
         self._question = question
@@ -84,7 +84,7 @@ def login(url: str) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The secret that nobody else may have."""
+    """Set the secret that no impostor may get."""
     monkeypatch.setenv(VARIABLE, PASSWORD)
     for name in [name for name in os.environ if name.startswith("PG")]:
         monkeypatch.delenv(name)
@@ -105,7 +105,7 @@ def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_impostor_gets_nothing(question: bytes, more: str) -> None:
-    """Nothing that the password could be found from; the sentence says why, and what to do."""
+    """It gets nothing from which the password could be computed; the sentence has the reason and advice."""
     with Impostor(question) as impostor, pytest.raises(HistoryRefused) as caught:
         with login(f"postgresql://blogger@{OTHER_MACHINE}:{impostor.port}/history{more}"):
             pass
@@ -129,7 +129,7 @@ def test_an_impostor_gets_nothing(question: bytes, more: str) -> None:
     ],
 )
 def test_what_the_operator_allows(question: bytes, url: str) -> None:
-    """On this machine, and where the address says so, the server's way is followed."""
+    """On this machine, or with settings in the URL, the server's method is accepted."""
     with Impostor(question) as impostor, pytest.raises(HistoryError), login(url.format(impostor.port)):
         pass
 
@@ -137,7 +137,7 @@ def test_what_the_operator_allows(question: bytes, url: str) -> None:
 
 
 def test_over_tls(tmp_path: Path, postgresql: Postgresql) -> None:
-    """A server that offers it is used with it, and nothing of the login can be read on the way."""
+    """A server with TLS is used with it, and nothing of the login can be read on the network."""
     with Postgresql(tmp_path / "tls", certificates.make(tmp_path / "certificates")) as server:
         with Proxy(server.port) as proxy:
             name = server.url().rpartition("/")[2]
@@ -150,7 +150,7 @@ def test_over_tls(tmp_path: Path, postgresql: Postgresql) -> None:
 
 
 def test_the_right_server_by_its_certificate(tmp_path: Path, postgresql: Postgresql) -> None:
-    """sslmode=verify-full in the address: who has another certificate is refused."""
+    """With sslmode=verify-full in the URL, a server with another certificate is refused."""
     made, other = certificates.make(tmp_path / "one"), certificates.make(tmp_path / "two")
     with Postgresql(tmp_path / "tls", made) as server:
         with login(f"{server.url()}?sslmode=verify-full&sslrootcert={made.ca_file}"):
@@ -161,7 +161,7 @@ def test_the_right_server_by_its_certificate(tmp_path: Path, postgresql: Postgre
 
 
 def test_a_server_without_tls(postgresql: Postgresql) -> None:
-    """A real one: refused until the address says that it may be so; SCRAM then keeps the password."""
+    """A real server without TLS is refused until the URL allows it; SCRAM then protects the password."""
     name = postgresql.url().rpartition("/")[2]
     url = f"postgresql://{postgresql.user}@{OTHER_MACHINE}:{postgresql.port}/{name}"
     with pytest.raises(HistoryRefused, match="server does not support SSL, but SSL was required"), login(url):
@@ -195,7 +195,7 @@ DEMANDED = {"sslmode": "require", "require_auth": "scram-sha-256"}
     ],
 )
 def test_what_is_demanded(url: str, demanded: dict[str, str]) -> None:
-    """Of every host but this machine, as far as the address says nothing else."""
+    """The settings hold for every host except this machine, unless the URL has others."""
     found = postgres_login.make_settings(psycopg, url, 20)
 
     assert demanded == {name: found[name] for name in found if name in {*DEMANDED, "channel_binding"}}
@@ -214,7 +214,7 @@ def test_what_is_demanded(url: str, demanded: dict[str, str]) -> None:
 def test_what_the_environment_says(
     variables: dict[str, str], demanded: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may name the host, and ask for more, but not for less."""
+    """An environment variable may name the host and demand more, but not less."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
@@ -224,7 +224,7 @@ def test_what_the_environment_says(
 
 
 class Older:
-    """psycopg on a libpq of another version."""
+    """psycopg with a libpq of another version."""
 
     conninfo = psycopg.conninfo
 
@@ -237,7 +237,7 @@ class Older:
 
 
 def test_a_libpq_that_cannot_name_methods() -> None:
-    """From 13 on it can demand SCRAM over TLS; before that the certificate alone protects the password."""
+    """From 13 on libpq can demand SCRAM over TLS; before that only the certificate protects the password."""
     url = "postgresql://me@db.example.org/history"
 
     older: Any = Older(150004)
@@ -252,7 +252,7 @@ def test_a_libpq_that_cannot_name_methods() -> None:
 
 
 def test_on_a_real_libpq_of_before(tmp_path: Path, postgresql: Postgresql) -> None:
-    """The system's own libpq, where it is older than 16: an impostor gets nothing, a server with TLS is used."""
+    """The system's libpq, if older than 16: an impostor gets nothing, a server with TLS is used."""
     script = (
         "import sys, psycopg\nfrom pathlib import Path\nfrom heatmap.errors import HistoryError\n"
         "from heatmap.history.options import HistoryOptions\nfrom heatmap.history.store import open_store\n"
@@ -295,6 +295,6 @@ def test_on_a_real_libpq_of_before(tmp_path: Path, postgresql: Postgresql) -> No
 
 
 def test_an_address_that_libpq_does_not_know(place: Place) -> None:
-    """An option that is none: the configuration's fault."""
+    """An unknown option is an error of the configuration."""
     with pytest.raises(HistoryImpossible, match=r"\[history\] url"), login("postgresql://me@db/history?no=1"):
         pass

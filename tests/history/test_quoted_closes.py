@@ -80,7 +80,7 @@ def test_closing_page_and_history_agree_on_an_ex_date(
 
 
 def test_ticks_together_tell_more_than_one() -> None:
-    """Each tells the close to the rounding of its percent change; where they contradict, the later counts."""
+    """Each tick gives the close to the rounding of its percent change; of contradicting ticks the later counts."""
     close = 1234.55
 
     def moment(minute: int, last: float, of: float = close) -> Tick:

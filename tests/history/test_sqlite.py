@@ -1,4 +1,4 @@
-"""The history's file: damaged in every way, locked, newer, full, closed to us, of an older version."""
+"""The history's file: damaged in every way, locked, newer, full, without permission, of an older version."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TODAY = MONDAY
 
 
 def file_of(place: Place) -> Path:
-    """Where the database is."""
+    """Return the path of the database."""
     return place.folder / "history.sqlite"
 
 
@@ -50,7 +50,7 @@ def fill(place: Place) -> None:
 
 
 def use(place: Place) -> None:
-    """Everything that a run asks of the history."""
+    """Use every operation of a run."""
     with place.open() as store:
         store.status()
         for day in DAYS:
@@ -61,7 +61,7 @@ def use(place: Place) -> None:
 
 
 def check_in_use(place: Place) -> None:
-    """A tick that was added by `use` is there."""
+    """Check that a tick of `use` is there."""
     with place.open() as store:
         assert rows(at(TODAY, 10)) == store.ticks(MARKET, TODAY)[0].rows
 
@@ -80,12 +80,12 @@ def zeros(start: float, end: float) -> Callable[[Path], None]:
 
 
 def cut(share: float) -> Callable[[Path], None]:
-    """Damage: the end of the file is missing."""
+    """Damage: cut off the end of the file."""
     return lambda path: os.truncate(path, int(path.stat().st_size * share))
 
 
 def other_program(path: Path) -> None:
-    """Damage: a good database of somebody else's."""
+    """Damage: a valid database of another program."""
     path.unlink()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
@@ -93,13 +93,13 @@ def other_program(path: Path) -> None:
 
 
 def table_missing(path: Path) -> None:
-    """Damage: one of our tables was dropped by hand."""
+    """Damage: one of the tables was dropped."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE bars")
 
 
 def not_text(path: Path) -> None:
-    """Damage: a date that is no text in UTF-8."""
+    """Damage: a date that is not valid UTF-8."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "UPDATE sessions SET date = CAST(x'ff' || date AS TEXT) WHERE date = (SELECT min(date) FROM sessions)"
@@ -127,7 +127,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_set_aside(sqlite: Place, damage: str) -> None:
-    """One sentence, the file renamed with its content, a new one in its place that keeps the tick at hand."""
+    """One sentence; the file is renamed with its content, and a new one in its place stores the present tick."""
     fill(sqlite)
     DAMAGES[damage](file_of(sqlite))
     content = file_of(sqlite).read_bytes()
@@ -146,7 +146,7 @@ def test_a_damaged_file_is_set_aside(sqlite: Place, damage: str) -> None:
 
 
 def test_damaged_again_and_again(sqlite: Place) -> None:
-    """Each file that was set aside stays: none takes another's name."""
+    """Each damaged file stays under a name of its own."""
     for number in range(3):
         sqlite.folder.mkdir(exist_ok=True)
         file_of(sqlite).write_text(f"not a database {number}\n" * 40)
@@ -159,7 +159,7 @@ def test_damaged_again_and_again(sqlite: Place) -> None:
 
 
 def test_bytes_changed_anywhere(sqlite: Path, tmp_path: Path) -> None:
-    """Whatever bytes a failing disk changes, nothing but the store's own errors comes out, and the run goes on."""
+    """With any changed bytes, only the store's own errors are raised, and the run continues."""
     assert isinstance(sqlite, Place)
     fill(sqlite)
     whole = file_of(sqlite).read_bytes()
@@ -184,7 +184,7 @@ def test_bytes_changed_anywhere(sqlite: Path, tmp_path: Path) -> None:
 
 
 def test_another_process_has_set_it_aside_already(sqlite: Place) -> None:
-    """Two that find the same damage move the file once, and go on with the same new one."""
+    """Two processes that find the same damage rename the file once, and both use the new one."""
     fill(sqlite)
     zeros(0.3, 0.7)(file_of(sqlite))
     with sqlite.open() as one, sqlite.open() as two:
@@ -202,7 +202,7 @@ def test_another_process_has_set_it_aside_already(sqlite: Place) -> None:
 
 
 def killed_writer(place: Place) -> list[bytes]:
-    """A log of six ticks that nobody has written into the file yet; return what the log was after each."""
+    """Leave a log of six ticks that is not written into the file yet; return the log after each tick."""
     script = (
         "import os, sys\nfrom heatmap.market.calendar.session import Phase\nfrom tests.history.conftest import Place\n"
         "from tests.history.figures import MARKET, MONDAY, at, snapshot\nfrom pathlib import Path\n"
@@ -224,7 +224,7 @@ def killed_writer(place: Place) -> list[bytes]:
 @pytest.mark.process
 @pytest.mark.parametrize("torn", ["cut", "zeros", "noise"])
 def test_a_torn_log(sqlite: Place, torn: str) -> None:
-    """A log that was cut in the middle of a frame, or whose end is something else: what is whole before counts."""
+    """A log that is cut within a frame, or has a foreign end: all complete frames before count."""
     sqlite.folder.mkdir()
     logs = killed_writer(sqlite)
     log = Path(f"{file_of(sqlite)}-wal")
@@ -248,7 +248,7 @@ def test_a_torn_log(sqlite: Place, torn: str) -> None:
 
 @pytest.mark.parametrize("end", ["-wal", "-journal"])
 def test_a_log_that_is_none(sqlite: Place, end: str) -> None:
-    """Something else lies where the log should be: the file is as good as before."""
+    """With a foreign file in place of the log, the database is as good as before."""
     fill(sqlite)
     Path(f"{file_of(sqlite)}{end}").write_bytes(random.Random(5).randbytes(5000))
 
@@ -262,7 +262,7 @@ def test_a_log_that_is_none(sqlite: Place, end: str) -> None:
 
 @pytest.mark.process
 def test_a_damaged_file_takes_its_log_along(sqlite: Place) -> None:
-    """A log left behind would be read into the new file: it is set aside under the same name."""
+    """A remaining log would be read into the new file: it is renamed together with the old one."""
     sqlite.folder.mkdir()
     killed_writer(sqlite)
     log = Path(f"{file_of(sqlite)}-wal").read_bytes()
@@ -276,7 +276,7 @@ def test_a_damaged_file_takes_its_log_along(sqlite: Place) -> None:
 
 
 def test_an_empty_file_is_a_new_one(sqlite: Place) -> None:
-    """What a kill at the very first instant leaves is no damage."""
+    """An empty file after a kill at the very first instant is no damage."""
     sqlite.folder.mkdir()
     file_of(sqlite).touch()
 
@@ -287,7 +287,7 @@ def test_an_empty_file_is_a_new_one(sqlite: Place) -> None:
 
 
 def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
-    """What is kept of it between ticks shows that there was a history."""
+    """A cache beside it shows that there was a history."""
     sqlite.folder.mkdir()
     file_of(sqlite).touch()
     cache.write(sqlite.folder / cache.replay_track_name(MARKET), "a key", ["a tape"])
@@ -304,7 +304,7 @@ def test_a_file_that_was_emptied_is_reported(sqlite: Place) -> None:
 
 
 def test_a_newer_version_is_left_alone(sqlite: Place) -> None:
-    """Not a byte of it is changed, it is not renamed, and the sentence says what to do; the configuration's exit code."""
+    """The file is not changed or renamed; the sentence says what to do; the exit code is the configuration's."""
     fill(sqlite)
     with closing(sqlite3.connect(file_of(sqlite))) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -325,7 +325,7 @@ def test_a_newer_version_is_left_alone(sqlite: Place) -> None:
 
 @pytest.fixture
 def writer(sqlite: Place) -> Iterator[Place]:
-    """Another process that is in the middle of writing."""
+    """Another process in the middle of a transaction."""
     with sqlite.open() as store:
         store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
     script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\nc.execute('BEGIN IMMEDIATE')\nprint('writing', flush=True)\nsys.stdin.read()\n"
@@ -340,7 +340,7 @@ def writer(sqlite: Place) -> Iterator[Place]:
 
 @pytest.mark.process
 def test_locked_by_another_process(writer: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing waits, then says so in a sentence that may pass; reading goes on; nothing is set aside."""
+    """Writing waits, then fails with a temporary error; reading continues; nothing is renamed."""
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
     with writer.open() as store:
         assert 1 == len(store.ticks(MARKET, MONDAY))
@@ -400,7 +400,7 @@ print(sorted(os.listdir(folder)), place.warnings)
 @pytest.mark.process
 @pytest.mark.parametrize("case", ["new", "file", "folder"])
 def test_a_folder_or_file_that_is_read_only(case: str) -> None:
-    """One sentence of a configuration's fault; nothing is set aside. As an ordinary user, whoever runs the tests."""
+    """An error of the configuration; nothing is renamed. The test runs as an ordinary user."""
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
         folder = Path(name)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
@@ -449,7 +449,7 @@ print(len(kept), found, place.warnings, sorted(os.listdir(folder)))
 
 
 def check_full(done: subprocess.CompletedProcess[str]) -> None:
-    """What must hold after a disk was full and had room again."""
+    """Check the history after a disk was full and had space again."""
     assert "" == done.stderr
     said, counts = done.stdout.splitlines()
     kept, found, rest = counts.split(" ", 2)
@@ -462,7 +462,7 @@ def check_full(done: subprocess.CompletedProcess[str]) -> None:
 
 @pytest.mark.process
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
-    """A limit on the size of files: one sentence; what was kept before stays, and later ticks find room again."""
+    """A limit on the size of files: one sentence; stored ticks stay, and later ticks are stored again."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
     check_full(
         subprocess.run(
@@ -502,7 +502,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_migration_keeps_what_was_there(sqlite: Place) -> None:
-    """A file of an older version is brought to the newest in one transaction, once."""
+    """A file of an older version is migrated to the newest in one transaction, once."""
     fill(sqlite)
     more = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN note TEXT", "UPDATE sessions SET note = 'old'"))
     for _ in range(2):
@@ -517,7 +517,7 @@ def test_a_migration_keeps_what_was_there(sqlite: Place) -> None:
 
 
 def test_a_file_of_the_first_version(sqlite: Place) -> None:
-    """It keeps what it has, and can do what it could not."""
+    """It keeps its content, and supports the new operations."""
     sqlite.folder.mkdir(parents=True)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
         prepare_tables(connection, MIGRATIONS[:1], "it")
@@ -530,7 +530,7 @@ def test_a_file_of_the_first_version(sqlite: Place) -> None:
 
 
 def test_a_migration_that_fails_changes_nothing(sqlite: Place) -> None:
-    """Half a migration is none: the file is of the old version, whole."""
+    """After half a migration the file is whole and of the old version."""
     fill(sqlite)
     more = (*MIGRATIONS, ("DROP TABLE bars", "SELECT nonsense"))
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as connection:
@@ -543,7 +543,7 @@ def test_a_migration_that_fails_changes_nothing(sqlite: Place) -> None:
 
 
 def test_made_by_several_at_once(sqlite: Place) -> None:
-    """Whoever comes first makes the tables; nobody fails, and nobody finds damage."""
+    """The first process creates the tables; no process fails or finds damage."""
     for number in range(5):
         place = Place(sqlite.folder / str(number))
         start = threading.Barrier(4)
@@ -571,7 +571,7 @@ def test_made_by_several_at_once(sqlite: Place) -> None:
 
 @pytest.mark.slow
 def test_room_is_given_back(sqlite: Place) -> None:
-    """Much was forgotten: the file shrinks, and what stays is whole."""
+    """After many deletions the file shrinks, and all other rows are whole."""
     symbols = tuple(f"SYMBOL{number}" for number in range(4000))
     days = sessions_from(MONDAY, 3)
     with sqlite.open() as store:
@@ -592,7 +592,7 @@ def test_room_is_given_back(sqlite: Place) -> None:
 
 
 def test_what_is_added_is_in_the_file_at_the_end(sqlite: Place) -> None:
-    """A closed history is one file, to be copied as it is; its log is gone."""
+    """A closed history is one file that can be copied; it has no log."""
     with sqlite.open() as store:
         store.add_tick(MARKET, snapshot(at(MONDAY, 10)), MONDAY, Phase.OPEN)
         assert "history.sqlite-wal" in os.listdir(sqlite.folder)

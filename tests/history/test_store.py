@@ -1,4 +1,4 @@
-"""What every store must do, on SQLite and on a real PostgreSQL."""
+"""The behaviour of every store, on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TUESDAY = MONDAY + timedelta(days=1)
 
 
 def test_a_tick_comes_back_as_it_was(place: Place) -> None:
-    """Every figure that is kept comes back, exactly, from a history opened anew; None stays None, 0 stays 0."""
+    """Every stored figure comes back exactly, after the history was reopened; None stays None, 0 stays 0."""
     as_of = at(MONDAY, 9, 20, 3)
     odd = Quote("ODD", -0.0, last_price=None, high=0.05, low=None, volume=0.0, turnover=1e17)
     taken = replace(snapshot(as_of), quotes=(*snapshot(as_of).quotes, odd))
@@ -49,7 +49,7 @@ def test_a_tick_comes_back_as_it_was(place: Place) -> None:
 
 
 def test_a_tick_of_the_same_time_is_kept_once(place: Place) -> None:
-    """Whoever adds it, however often, in whatever zone it is told: one moment."""
+    """One time is one tick, added any number of times, in any time zone."""
     as_of = at(MONDAY, 10)
     with place.open() as store, place.open() as other:
         first = store.add_tick(MARKET, snapshot(as_of), MONDAY, Phase.OPEN)
@@ -60,7 +60,7 @@ def test_a_tick_of_the_same_time_is_kept_once(place: Place) -> None:
 
 
 def test_markets_and_sessions_are_apart(place: Place) -> None:
-    """Each market's sessions have their own ticks, in the order of time, whatever order they came in."""
+    """Each market's sessions have their own ticks, in the order of time, in whatever order they were added."""
     with place.open() as store:
         for minute in (20, 15, 25):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
@@ -77,7 +77,7 @@ def test_markets_and_sessions_are_apart(place: Place) -> None:
 
 
 def test_the_volumes_at_a_time_are_the_last_ones_until_then(place: Place) -> None:
-    """What volume by this time of day is asked of: never a later tick, never another session's."""
+    """The volumes by a time of day: never of a later tick, never of another session."""
     with place.open() as store:
         for minute in (15, 20, 25):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
@@ -130,7 +130,7 @@ def test_a_final_makes_the_daily_bars(place: Place) -> None:
 
 
 def test_a_final_of_a_time_already_kept_still_makes_bars(place: Place) -> None:
-    """After the close `as_of` may stand still: the auction's tick becomes the final one, and is not doubled."""
+    """After the close `as_of` may not change: the auction's tick becomes the final one, and is stored once."""
     as_of = at(MONDAY, 15, 35)
     with place.open() as store:
         store.add_tick(MARKET, snapshot(as_of), MONDAY, Phase.AUCTION)
@@ -143,7 +143,7 @@ def test_a_final_of_a_time_already_kept_still_makes_bars(place: Place) -> None:
 
 
 def test_a_clock_that_jumps_back(place: Place) -> None:
-    """An older tick stands in its place and says that there is a newer; an older final changes no bar."""
+    """An older tick is stored, and the result names the newer one; an older final changes no bar."""
     new, old = at(MONDAY, 16, 0, 28), at(MONDAY, 15, 50)
     with place.open() as store:
         store.add_tick(MARKET, snapshot(new), MONDAY, Phase.FINAL)
@@ -162,7 +162,7 @@ def test_a_clock_that_jumps_back(place: Place) -> None:
 
 @pytest.mark.parametrize("days", [-400, -3, 3, 400])
 def test_figures_of_another_day_are_refused(place: Place, days: int) -> None:
-    """Where the clock says another day than the figures, nothing is kept, and one sentence says why."""
+    """If the clock and the figures have different days, nothing is stored, and one sentence says why."""
     with place.open() as store:
         with pytest.raises(HistoryNonsense) as caught:
             store.add_tick(MARKET, snapshot(at(MONDAY, 11)), MONDAY + timedelta(days=days), Phase.FINAL)
@@ -173,7 +173,7 @@ def test_figures_of_another_day_are_refused(place: Place, days: int) -> None:
 
 
 def test_a_session_over_midnight(place: Place) -> None:
-    """It is kept under the date on which it opened, wherever in the world the market is."""
+    """It is stored under the date on which it opened, in any time zone."""
     as_of = datetime(2026, 9, 15, 20, 59, tzinfo=UTC)  # Sunday's session in New York ends on Monday at 17:00
     with place.open() as store:
         assert store.add_tick("forex", snapshot(as_of), MONDAY, Phase.OPEN).is_new
@@ -204,7 +204,7 @@ def test_an_archive_has_the_last_word(place: Place) -> None:
 
 
 def test_the_same_bars_twice(place: Place) -> None:
-    """A duplicated day, or one out of order, leaves each bar once; the later file counts."""
+    """A day that is added twice or out of order has each bar once; the later file counts."""
     days = sessions_from(MONDAY, 3)
     with place.open() as store:
         for day in (days[2], days[0], days[1], days[0]):
@@ -219,7 +219,7 @@ def test_the_same_bars_twice(place: Place) -> None:
 
 
 def test_bars_of_the_last_sessions(place: Place) -> None:
-    """Counted in sessions there are bars of, up to and with the date asked for; of these symbols only."""
+    """Sessions with bars are counted, up to the date, which is included; only these symbols."""
     days = sessions_from(MONDAY, 8)
     with place.open() as store:
         for number, day in enumerate(days):
@@ -242,7 +242,7 @@ def test_bars_of_the_last_sessions(place: Place) -> None:
 
 
 def test_series_of_one_figure(place: Place) -> None:
-    """A value for each date and symbol; what was not listed yet is None, never 0."""
+    """A value for each date and symbol; before the listing it is None, never 0."""
     days = sessions_from(MONDAY, 4)
     with place.open() as store:
         for number, day in enumerate(days):
@@ -267,7 +267,7 @@ def test_series_of_one_figure(place: Place) -> None:
     "figures", [{"open": 0.0}, {"low": -1.0}, {"high": inf}, {"close": nan}, {"volume": -1.0}, {"turnover": nan}], ids=str
 )  # fmt: skip
 def test_a_bar_that_cannot_be(place: Place, figures: dict[str, float]) -> None:
-    """Negative, zero and infinite prices: one sentence with the symbol and the date, and no bar of its file is kept."""
+    """Negative, zero and infinite prices: one sentence with symbol and date, and no bar of the file is stored."""
     with place.open() as store:
         with pytest.raises(HistoryNonsense) as caught:
             store.add_bars(MARKET, [bar("TCS", MONDAY, 5.0), bar("M&M", MONDAY, 5.0)._replace(**figures)])
@@ -277,7 +277,7 @@ def test_a_bar_that_cannot_be(place: Place, figures: dict[str, float]) -> None:
 
 
 def test_what_fails_leaves_nothing(place: Place) -> None:
-    """An error in the middle of a transaction takes back all of it, and the store goes on."""
+    """An error within a transaction rolls back all of it, and the store continues."""
     with place.open() as store:
         broken = replace(
             snapshot(at(MONDAY, 16)), quotes=(*snapshot(at(MONDAY, 16)).quotes, Quote("BAD", nan))
@@ -299,7 +299,7 @@ def test_what_fails_leaves_nothing(place: Place) -> None:
 
 
 def test_pruning_counts_in_sessions(place: Place) -> None:
-    """Ticks of the newest sessions stay, older ones are thinned to their bars; bars stay until told otherwise."""
+    """Ticks of the newest sessions stay, older sessions have bars only; bars stay, unless options limit them."""
     days = sessions_from(MONDAY, 6)
     with place.open() as store:
         for day in days:
@@ -322,7 +322,7 @@ def test_pruning_counts_in_sessions(place: Place) -> None:
 
 
 def test_pruning_keeps_the_last_tick_of_a_session_without_bars(place: Place) -> None:
-    """Its final never came: the last tick is all there is, until bars of that age are forgotten, too."""
+    """Without its final, the last tick stays until bars of that age are deleted, too."""
     days = sessions_from(MONDAY, 4)
     with place.open() as store:
         for day in days:
@@ -349,7 +349,7 @@ def test_a_clock_that_jumps_ahead_forgets_nothing(place: Place) -> None:
 
 
 def test_notes(place: Place) -> None:
-    """The newest under each name, by market; all of them or none."""
+    """The newest value of each name, by market; all of them are stored or none."""
     with place.open() as store:
         assert store.shared_value("nse", "a") is None
         store.share_values("nse", {"a": b"\x00\xff", "b": b""})
@@ -365,7 +365,7 @@ def test_notes(place: Place) -> None:
 
 
 def test_status(place: Place) -> None:
-    """How much is kept of each market, from when to when, and in how much room."""
+    """How much is stored of each market, its first and last times, and the size."""
     with place.open() as store:
         assert () == store.status()
         store.add_tick(MARKET, snapshot(at(TUESDAY, 10)), TUESDAY, Phase.OPEN)
@@ -381,7 +381,7 @@ def test_status(place: Place) -> None:
 
 
 def test_names_are_figures_not_words_of_sql(place: Place) -> None:
-    """A market or symbol of any spelling is kept under it, and harms nothing."""
+    """A market or symbol of any spelling is stored under it, and does no harm."""
     odd = "'; DROP TABLE ticks; -- ? %s é 株"
     with place.open() as store:
         store.add_tick(odd, snapshot(at(MONDAY, 16), (odd, "TCS")), MONDAY, Phase.FINAL)
@@ -394,7 +394,7 @@ def test_names_are_figures_not_words_of_sql(place: Place) -> None:
 
 
 def test_symbols_sort_by_code_point(place: Place) -> None:
-    """The same everywhere, whatever language the database server speaks."""
+    """The order is the same everywhere, in any language of the database server."""
     names = ("abc", "ABD", "A-C", "Z", "M&M", "MARICO", "a")
     with place.open() as store:
         store.add_bars(MARKET, [bar(name, MONDAY, 5.0) for name in names])
@@ -403,7 +403,7 @@ def test_symbols_sort_by_code_point(place: Place) -> None:
 
 
 def test_a_damaged_entry_is_left_out(place: Place) -> None:
-    """One tick whose figures were spoilt costs that tick: the others come, and one sentence says so."""
+    """A damaged tick is left out with one sentence; the others are read."""
     with place.open() as store:
         for minute in (15, 20, 25, 30):
             store.add_tick(MARKET, snapshot(at(MONDAY, 9, minute)), MONDAY, Phase.OPEN)
@@ -425,7 +425,7 @@ def test_a_damaged_entry_is_left_out(place: Place) -> None:
 
 
 def test_ten_thousand_quotes(place: Place) -> None:
-    """A market of that size goes in and comes out whole."""
+    """A market of that size is stored and read completely."""
     symbols = tuple(f"S{number}" for number in range(10_000))
     as_of = at(MONDAY, 16)
     with place.open() as store:
@@ -438,7 +438,7 @@ def test_ten_thousand_quotes(place: Place) -> None:
 
 
 def test_two_at_once_add_each_tick_once(place: Place) -> None:
-    """Two writers of the same ticks, at the same time: each tick is new to one of them, and there once."""
+    """Two writers add the same ticks at the same time: each tick is new for one of them, and stored once."""
     moments = [at(MONDAY, 10, minute) for minute in range(20)]
     start = threading.Barrier(2)
     new: list[datetime] = []
@@ -477,7 +477,7 @@ def test_two_at_once_add_each_tick_once(place: Place) -> None:
     )
 )
 def test_packing_loses_nothing(entries: list[tuple[str, list[float | None]]]) -> None:
-    """Any symbols and finite figures come back from the packed form to the last bit."""
+    """Any symbols and finite figures are decoded to the last bit."""
     quotes = [
         Quote(
             symbol,
@@ -501,7 +501,7 @@ def test_packing_loses_nothing(entries: list[tuple[str, list[float | None]]]) ->
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0" * 5000, b"SQLite format 3", "text", None, 5])
 def test_unpacking_what_was_not_packed(value: bytes) -> None:
-    """It raises one of two errors, whatever the bytes: the store takes those for damage."""
+    """Any bytes raise one of the errors that the store treats as damage."""
     for unpack in (tick_codec.decode, tick_codec.decode_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(value)
@@ -512,14 +512,14 @@ def test_unpacking_what_was_not_packed(value: bytes) -> None:
              '[["A"],[1],[1],[1],[1],[1,2],[1]]', '[["A]"],[1'],
 )  # fmt: skip
 def test_unpacking_other_json(text: str) -> None:
-    """The same, of what was packed as `pack` does."""
+    """The same for bytes that `encode` made and that were changed."""
     for unpack in (tick_codec.decode, tick_codec.decode_volumes):
         with pytest.raises((ValueError, TypeError)):
             unpack(zlib.compress(text.encode()))
 
 
 def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value that unpacks to more than any market has is refused before it fills the memory."""
+    """A value that is longer than any market after decoding is refused before it fills the memory."""
     packed = tick_codec.encode(snapshot(at(MONDAY, 10), tuple(f"S{number}" for number in range(500))).quotes)
     monkeypatch.setattr(limits, "TICK_BYTES", 10_000)
 
@@ -546,7 +546,7 @@ def test_unpacking_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_options_that_cannot_be(values: dict[str, object], problem: str) -> None:
-    """Each is told in a sentence that names the key and repeats no secret."""
+    """Each error names the key and repeats no secret."""
     with pytest.raises(ConfigError) as caught:
         HistoryOptions(**values)  # type: ignore[arg-type]
 
@@ -563,13 +563,13 @@ def test_options_that_cannot_be(values: dict[str, object], problem: str) -> None
     ],
 )
 def test_options_that_can_be(url: str) -> None:
-    """Addresses as libpq takes them."""
+    """Addresses that libpq accepts are accepted."""
     assert url == HistoryOptions(url=url).url
 
 
 @pytest.mark.process
 def test_options_are_light() -> None:
-    """A tick in a closed market reads the table of the configuration: no database is loaded for that."""
+    """A run in a closed market reads the configuration's table: this loads no database."""
     done = subprocess.run(
         [sys.executable, "-S", "-c", "import sys, heatmap.history.options; print(*sys.modules)"],
         cwd=CHECKOUT, capture_output=True, text=True, check=True,

@@ -32,7 +32,7 @@ prunings = st.tuples(st.just("prune"), st.integers(1, 4), st.none() | st.integer
 
 @dataclass
 class Model:
-    """What must be kept."""
+    """A model of the stored rows."""
 
     ticks: dict[datetime, tuple[date, Phase]] = field(default_factory=dict)
     bars: dict[tuple[date, str], float] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Model:
     archived: set[date] = field(default_factory=set)
 
     def tick(self, day: date, hour: int, phase: Phase) -> None:
-        """Once a time; a final makes bars unless a newer has; an archive's bars stay."""
+        """One tick for each time; a final makes bars unless there is a newer one; an archive's bars stay."""
         as_of = at(day, 10 + hour)
         if as_of not in self.ticks or phase is Phase.FINAL:
             self.ticks[as_of] = (day, phase)
@@ -51,12 +51,12 @@ class Model:
                     self.bars[day, symbol] = price(number, as_of)
 
     def archive(self, day: date, symbols: set[str], close: int) -> None:
-        """The exchange's last word."""
+        """An archive's bars are definitive."""
         self.archived.add(day)
         self.bars |= {(day, symbol): float(close) for symbol in symbols}
 
     def prune(self, tick_sessions: int, more: int | None) -> None:
-        """The newest sessions stay; of an older one without bars its last tick."""
+        """The newest sessions stay; of an older session without bars its last tick stays."""
         ticked = sorted({day for day, _ in self.ticks.values()})
         for day in ticked[:-tick_sessions]:
             gone = sorted(as_of for as_of, (its, _) in self.ticks.items() if its == day)
@@ -72,14 +72,14 @@ class Model:
 
     @property
     def sessions(self) -> list[date]:
-        """Those with bars."""
+        """Return the sessions with bars."""
         return sorted({day for day, _ in self.bars})
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(ticks, ticks, archives, prunings), max_size=25))
 def test_whatever_comes(place: Place, steps: list[tuple]) -> None:  # type: ignore[type-arg]
-    """After any steps, each by a run of its own or all by one, the store holds what the model does."""
+    """After any steps, each in a run of its own or all in one, the store has the model's rows."""
     market, model = uuid4().hex, Model()
     with place.open() as store:
         for what, *values in steps:

@@ -1,4 +1,4 @@
-"""A machine's turn ends by itself, whatever became of the machine, and is never done by two."""
+"""A machine's claim ends by itself, whatever happens to the machine, and no tick is done by two machines."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turns that last two seconds."""
+    """Claims last two seconds."""
     monkeypatch.setattr(module, "LEASE_SPARE_SECONDS", LEASE_SECONDS - module.STEP_SECONDS)
 
 
 def take(url: str) -> subprocess.Popen[bytes]:
-    """Another machine, which has the turn."""
+    """Return another machine, which has the claim."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])}
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url, VARIABLE],
@@ -53,7 +53,7 @@ def take(url: str) -> subprocess.Popen[bytes]:
 
 
 def can_take(place: Place) -> bool:
-    """Whether the turn is free for one more machine, which then gives it back undone."""
+    """Whether one more machine can claim the tick; it then releases the claim."""
     with place.open() as store:
         turn = store.claim_tick(MARKET, SLOT)
         is_ours = turn.__enter__()
@@ -62,7 +62,7 @@ def can_take(place: Place) -> bool:
 
 
 def seconds_until_free(place: Place) -> float:
-    """How long it takes until the turn is free."""
+    """Return the time until the tick can be claimed."""
     begun = time.monotonic()
     while not can_take(place):
         assert time.monotonic() < begun + 20
@@ -71,7 +71,7 @@ def seconds_until_free(place: Place) -> float:
 
 
 def test_a_killed_machine(postgres: Place) -> None:
-    """Its turn is free once its time is over, not before."""
+    """The tick can be claimed when the lease is over, not before."""
     assert postgres.options.url
     process = take(postgres.options.url)
     assert not can_take(postgres)
@@ -82,7 +82,7 @@ def test_a_killed_machine(postgres: Place) -> None:
 
 
 def test_a_machine_that_vanished(postgres: Place, postgresql: Postgresql) -> None:
-    """No FIN reaches the server, its session stays open, and still the turn ends."""
+    """No FIN reaches the server, its session stays open, and still the claim ends."""
     assert postgres.options.url
     name = postgres.options.url.rpartition("/")[2]
     with Proxy(postgresql.port, Fault.swallow(after=10**9)) as proxy:
@@ -99,7 +99,7 @@ def test_a_machine_that_vanished(postgres: Place, postgresql: Postgresql) -> Non
 
 
 def test_a_lock_of_an_open_session_holds_nobody(postgres: Place, postgresql: Postgresql) -> None:
-    """An earlier version holds the lock of its session for as long as that lives."""
+    """An earlier version holds the lock of its session as long as the session lives."""
     psycopg = pytest.importorskip("psycopg")
     postgres.open().close()
     with psycopg.connect(postgres.options.url, password="canary-5ecret") as session:
@@ -111,7 +111,7 @@ def test_a_lock_of_an_open_session_holds_nobody(postgres: Place, postgresql: Pos
 
 
 def test_a_turn_that_was_lost_is_not_done(postgres: Place, lease: None) -> None:
-    """Who has slept is told so, and cannot say that the tick is done: it is the other's now."""
+    """A machine that has slept learns that it lost the claim, and cannot mark the tick as done."""
     with postgres.open() as one, postgres.open() as two:
         lost, taken = one.claim_tick(MARKET, SLOT), two.claim_tick(MARKET, SLOT)
         assert lost.__enter__()
@@ -131,7 +131,7 @@ def test_a_turn_that_was_lost_is_not_done(postgres: Place, lease: None) -> None:
 
 
 def test_a_turn_that_nobody_took_meanwhile_is_kept(postgres: Place, lease: None) -> None:
-    """A machine that slept and was alone goes on."""
+    """A machine that slept and was alone continues."""
     with postgres.open() as store, store.claim_tick(MARKET, SLOT) as is_ours:
         assert is_ours
         time.sleep(LEASE_SECONDS + 0.1)
@@ -141,7 +141,7 @@ def test_a_turn_that_nobody_took_meanwhile_is_kept(postgres: Place, lease: None)
 
 
 def test_tables_of_an_earlier_version(postgres: Place, postgresql: Postgresql) -> None:
-    """Its turns table gets what it lacks, keeps the slot that was done, and still serves that version."""
+    """Its turns table gets the missing columns, keeps the last slot, and still serves that version."""
     assert postgres.options.url
     name = postgres.options.url.rpartition("/")[2]
     with postgres.open() as store, store.claim_tick(MARKET, SLOT) as is_ours:
@@ -159,7 +159,7 @@ def test_tables_of_an_earlier_version(postgres: Place, postgresql: Postgresql) -
 
 
 def test_behind_a_pooler(pooled: Place, lease: None) -> None:
-    """Whichever session the pooler gives: one has the turn, and it ends."""
+    """With any session of the pooler: one machine has the claim, and it ends."""
     with pooled.open() as one, pooled.open() as two:
         first, second = one.claim_tick(MARKET, SLOT), two.claim_tick(MARKET, SLOT)
         assert (True, False) == (first.__enter__(), second.__enter__())
@@ -168,7 +168,7 @@ def test_behind_a_pooler(pooled: Place, lease: None) -> None:
 
 
 def test_machines_of_different_ways(postgres: Place, pooled: Place) -> None:
-    """One reaches the database through the pooler, one without."""
+    """One machine reaches the database through the pooler, one without."""
     with pooled.open() as one, one.claim_tick(MARKET, SLOT) as is_ours:
         assert is_ours
         assert not can_take(replace(postgres))

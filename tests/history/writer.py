@@ -1,10 +1,10 @@
-"""A process that adds one tick after another, as runs do, until it is killed. Says what it has been promised.
+"""A process that adds one tick after another, like runs, until it is killed. It prints each stored tick.
 
     python -m tests.history.writer FOLDER FIRST [--prune] [postgresql://...]
 
-FIRST is the number of its first tick. It prints "ready", then each tick's number once that was added and the
-history closed; the last tick of a session is its final. With --prune it forgets after every final, and writes
-the file anew each time.
+FIRST is the number of its first tick. It prints "ready", then each tick's number after it was added and the
+history was closed; the last tick of a session is its final. With --prune it prunes after every final, and
+rewrites the file each time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ KEPT_SESSIONS = 2  # with their ticks, where it prunes
 
 
 def session_of(number: int) -> date:
-    """The session that a tick belongs to."""
+    """Return the session of a tick."""
     return MONDAY + timedelta(days=number // TICKS)
 
 
 def moment_of(number: int) -> datetime:
-    """When a tick's figures were true."""
+    """Return the time of a tick's figures."""
     return at(session_of(number), 10, 5 * (number % TICKS))
 
 

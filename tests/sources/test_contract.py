@@ -1,4 +1,4 @@
-"""What every source promises, whatever it reads from."""
+"""The contract of every source."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Made = tuple[Source, Callable[[], None]]  # a source, and how to break what it r
 
 @pytest.fixture(params=sorted(plugins.SOURCES))
 def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
-    """Each source there is, ready to fetch. A new source needs a branch here."""
+    """Each source, ready to fetch. A new source needs a branch here."""
     if request.param == "nse":
         with Exchange(now=NOW) as exchange:
             yield Nse(base_url=exchange.url), lambda: setattr(exchange, "fault", "truncated JSON")
@@ -96,7 +96,7 @@ def test_unknown_is_none(made: Made) -> None:
 
 
 def test_fault(made: Made) -> None:
-    """What goes wrong is a SourceError of one line, and has its exit code."""
+    """Every failure is a SourceError of one line, with its exit code."""
     source, break_it = made
     break_it()
     with pytest.raises(SourceError) as caught:
@@ -106,14 +106,14 @@ def test_fault(made: Made) -> None:
 
 
 def test_fetches_again(made: Made) -> None:
-    """A source keeps nothing between two fetches."""
+    """A second fetch gives the same result."""
     source, _ = made
     assert source.fetch(now=NOW) == source.fetch(now=NOW)
 
 
 @pytest.mark.parametrize("name", sorted(plugins.SOURCES))
 def test_plugin(name: str) -> None:
-    """A source is a frozen, slotted dataclass that takes its configuration's table and nothing else."""
+    """A source is a frozen, slotted dataclass whose only arguments are the keys of its configuration table."""
     plugin: Any = plugins.source_class(name)
     assert hasattr(plugin, "__slots__")
     assert plugin.__dataclass_params__.frozen
@@ -125,7 +125,7 @@ def test_plugin(name: str) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("name", sorted(plugins.SOURCES))
 def test_cheap_to_build(name: str) -> None:
-    """Building a source loads nothing costly: a closed market builds it too."""
+    """Creating a source imports no slow module, because a closed market does it, too."""
     arguments = {"file": "path='x'"}.get(name, "")
     module, _, cls = plugins.SOURCES[name].partition(":")
     code = f"import sys; from {module} import {cls}; {cls}({arguments}); print(*sys.modules)"

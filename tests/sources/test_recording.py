@@ -1,4 +1,4 @@
-"""The recorded day: real at its corners, believable between them, the same every time."""
+"""The recorded day: real at its corners, plausible between them, always the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TIMES = [(9 + (15 + 5 * step) // 60, (15 + 5 * step) % 60) for step in range(77)
 
 
 def test_end_of_the_day() -> None:
-    """At its end, and ever after, the day is as it was recorded."""
+    """At its end and later, the day is as recorded."""
     snapshot = Recording().fetch(now=datetime(2027, 1, 1, tzinfo=INDIA))
 
     assert (snapshot.as_of, snapshot.is_open, snapshot.recording) == (END, False, True)
@@ -66,7 +66,7 @@ def test_equals_the_recorded_body(recorded_bodies: Path) -> None:
 
 @pytest.mark.parametrize(("hour", "minute"), [(0, 0), (9, 0), (9, 15)])
 def test_open(hour: int, minute: int) -> None:
-    """Up to the open every stock stands at its opening price."""
+    """Until the open every stock has its opening price."""
     snapshot = at(hour, minute)
     for symbol, quote in by_symbol(snapshot).items():
         assert quote.last_price == quote.high == quote.low == quote.open == DAY[symbol].open
@@ -80,7 +80,7 @@ def test_status() -> None:
 
 
 def test_path() -> None:
-    """Prices stay within the day's range; high, low, volume and turnover only ever grow towards the day's."""
+    """Prices stay within the day's range; high, low, volume and turnover only grow towards the day's."""
     before = by_symbol(at(9, 15))
     for time in TIMES[1:]:
         now = by_symbol(at(*time))
@@ -105,7 +105,7 @@ def test_percent_change_goes_with_the_price() -> None:
 
 
 def test_auction() -> None:
-    """From 15:15 prices stand still; at 15:35 they jump once, to the recorded last prices."""
+    """From 15:15 prices do not change; at 15:35 they jump once, to the recorded last prices."""
     still = [quote.last_price for quote in at(15, 15).quotes]
     assert [quote.last_price for quote in at(15, 34, 59).quotes] == still
     assert by_symbol(at(15, 35)) == DAY
@@ -113,19 +113,19 @@ def test_auction() -> None:
 
 
 def test_both_extremes_are_reached_before_the_auction() -> None:
-    """When continuous trading ends, every stock has seen its high and its low."""
+    """When continuous trading ends, every stock has reached its high and its low."""
     for symbol, quote in by_symbol(at(15, 15)).items():
         assert (quote.high, quote.low) == (DAY[symbol].high, DAY[symbol].low)
 
 
 def test_same_every_time() -> None:
-    """A moment of the day is always the same, and another moment another."""
+    """The same time gives the same market, another time another market."""
     assert at(11, 20) == at(11, 20)
     assert at(11, 20).quotes != at(11, 25).quotes
 
 
 def test_times_of_other_zones() -> None:
-    """05:30 UTC is 11:00 in India, and told so."""
+    """05:30 UTC is 11:00 in India, and is shown so."""
     snapshot = Recording().fetch(now=datetime(2026, 9, 17, 5, 30, tzinfo=UTC))
     assert snapshot == at(11, 0)
     assert snapshot.as_of.isoformat() == "2026-09-17T11:00:00+05:30"
@@ -133,6 +133,6 @@ def test_times_of_other_zones() -> None:
 
 @pytest.mark.parametrize("name", ["", "gone", "../nse_industries", "a/b", "nse-fno-2026-09-17\0"])
 def test_unknown_name(name: str) -> None:
-    """A recording that does not exist is named beside those that do."""
+    """The error for an unknown recording lists the known ones."""
     with pytest.raises(ConfigError, match="nse-fno-2026-09-17"):
         Recording(name=name)

@@ -44,12 +44,12 @@ def test_recorded_answer_of_the_exchange(tmp_path: Path) -> None:
 
 
 def test_snapshot_of_ours() -> None:
-    """Our own format is told by its content."""
+    """A snapshot.json is recognized by its content."""
     assert SnapshotFile(path=str(RECORDING)).fetch(now=NOW) == RELAYED
 
 
 def test_second_hand(tmp_path: Path) -> None:
-    """What is drawn from another installation's snapshot.json is what that one drew, unknowns included."""
+    """A snapshot.json of another installation gives the same quotes, unknown values included."""
     with Exchange(now=NOW, fault="one bad row") as exchange:
         first = Nse(base_url=exchange.url).fetch(now=NOW)
     view = TableView()
@@ -68,7 +68,7 @@ def test_second_hand(tmp_path: Path) -> None:
 
 
 def test_over_http(tmp_path: Path) -> None:
-    """One installation draws from another's snapshot.json, and says where it was missing."""
+    """One installation draws from another's snapshot.json, and reports where it was missing."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -90,14 +90,14 @@ def test_over_http(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """Nothing brings it but a person, or the program that writes it: exit code 78, with its whole path."""
+    """A missing file is an error of the configuration, exit code 78, with its whole path."""
     with pytest.raises(SourceError, match=str(tmp_path)) as caught:
         SnapshotFile(path="gone.json").resolve_paths(tmp_path).fetch(now=NOW)
     assert caught.value.exit_code == 78
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    """A folder and a pipe are the configuration's fault, and keep nobody waiting."""
+    """A folder and a pipe are errors of the configuration, and cause no wait."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(SourceImpossible, match="is no file") as caught:
@@ -106,7 +106,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_unreadable_file(tmp_path: Path) -> None:
-    """A file that may not be read is the configuration's fault."""
+    """A file without permission is an error of the configuration."""
     file = tmp_path / "secret.json"
     file.write_text("{}")
     file.chmod(0)
@@ -132,7 +132,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     ids=["empty", "a web page", "a later schema", "no data", "too large"],
 )
 def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> None:
-    """What holds no quotes is refused with the file's name in front."""
+    """Content without quotes is refused, with the file's name in front."""
     file = tmp_path / "x.json"
     file.write_bytes(content)
     with pytest.raises(kind) as caught:
@@ -156,14 +156,14 @@ def test_content(tmp_path: Path, content: bytes, kind: type[SourceError]) -> Non
     ids=str,
 )
 def test_configuration(table: dict[str, str]) -> None:
-    """Exactly one place, and an address without a password in it, which is not repeated."""
+    """Exactly one place; an address with a password is refused and not repeated."""
     with pytest.raises(ConfigError) as caught:
         SnapshotFile(**table)  # type: ignore[arg-type]  # wrong on purpose
     assert "pw" not in str(caught.value)
 
 
 def test_resolve_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths start at the given folder, ~ at home; absolute ones and addresses stay."""
+    """Relative paths start at the given folder, ~ at home; absolute paths and URLs do not change."""
     monkeypatch.setenv("HOME", "/home/me")
     assert SnapshotFile(path="a/b.json").resolve_paths(tmp_path).path == str(tmp_path / "a/b.json")
     assert SnapshotFile(path="/a/b.json").resolve_paths(tmp_path).path == "/a/b.json"

@@ -31,7 +31,7 @@ LISTED = [f"STOCK{n}" for n in range(60)]
 
 
 def shares() -> list[Share]:
-    """A day of a few stocks that the market has, and of one that it has not."""
+    """Return a day of some stocks of the market, and of one other."""
     return [
         share("RELIANCE", 200.0, 203.0, open=199.0, volume=1_000_000, turnover_lakhs=2030.5),
         share("TCS", 3000.0, 2970.0),
@@ -42,7 +42,7 @@ def shares() -> list[Share]:
 
 @pytest.mark.parametrize("form", ["full", "udiff"])
 def test_a_session_in_either_form(form: str) -> None:
-    """The market's stocks alone, with their true percent changes, as of when prices had settled."""
+    """Only the market's stocks, with their true percent changes, as of the time of settlement."""
     with Archives({DAY: shares()}, forms=[form]) as archives:
         found = NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS", "RELIANCE", "GONE"])
 
@@ -68,14 +68,14 @@ def test_without_a_page_the_list_of_lots_tells_the_stocks() -> None:
 def closed(
     archives: Archives, symbols: list[str], listed_on: date | None, folder: Path | None = None
 ) -> list[str]:
-    """The symbols of the closing figures, in order; the source may take ten seconds."""
+    """Return the symbols of the closing figures, in order; the source may take ten seconds."""
     source = NseArchive(base_url=archives.url, fetch_timeout_seconds=10)
     found = source.closing(SESSION, symbols=symbols, listed_on=listed_on, folder=folder)
     return sorted(quote.symbol for quote in found.quotes)
 
 
 def test_a_market_gains_stocks_and_loses_them() -> None:
-    """The list of lots is read for each session: yesterday's page does not tell who is in today."""
+    """The list of lots is read for each session: yesterday's page does not have today's members."""
     yesterday = [*LISTED[:59], "TCS"]
     with Archives({DAY: shares()}, lots=[*LISTED, "RELIANCE"]) as archives:
         assert sorted([*LISTED, "RELIANCE"]) == closed(archives, yesterday, DAY - timedelta(days=1))
@@ -87,7 +87,7 @@ def test_a_market_gains_stocks_and_loses_them() -> None:
 
 @pytest.mark.parametrize("fault", [None, "403", "500", "hang", "html", "short", b"nonsense"])
 def test_without_the_list_an_older_page_tells(fault: str | bytes | None) -> None:
-    """Whatever is wrong with it; a list that does not answer takes a fifth of the time."""
+    """With any fault of the list, an older page's stocks are drawn; without an answer it takes a fifth of the time."""
     with Archives({DAY: shares()}, lots=LISTED if fault else []) as archives:
         if fault:
             archives.faults[LOTS] = fault
@@ -103,7 +103,7 @@ def renamed_shares() -> list[Share]:
 
 
 def test_a_symbol_that_changed(tmp_path: Path) -> None:
-    """By the packaged table, by the exchange's list, and by what was kept of it."""
+    """By the packaged table, by the exchange's list, and by the saved list."""
     before, folder = ["TATAMOTORS", "OLDER", "TCS"], tmp_path / "sources/nse-fno-2"
     with Archives({DAY: renamed_shares()}, changes=[("OLDER", "NEWER", "10-SEP-2026")]) as archives:
         assert ["TCS", "TMPV"] == closed(archives, ["TATAMOTORS", "TCS"], DAY)
@@ -131,7 +131,7 @@ def test_without_the_list_of_changes(fault: str | bytes | None, tmp_path: Path) 
 
 
 def test_before_the_archive_is_there() -> None:
-    """Until the evening there is nothing to fail at."""
+    """Until the evening a missing archive is no failure."""
     with Archives({}) as archives, pytest.raises(SourcePassed, match="17 Sep 2026 is not there yet"):
         NseArchive(base_url=archives.url).closing(SESSION, symbols=["TCS"])
 
@@ -157,7 +157,7 @@ def test_the_second_form_stands_in_for_a_damaged_first() -> None:
     ids=["damaged", "403", "HTML", "lots of HTML", "other lots"],
 )
 def test_what_goes_wrong(faults: dict[str, str | bytes], kind: type[SourceError]) -> None:
-    """Each fault is an error of its own kind, in one line."""
+    """Each fault has its own class, and one line."""
     with Archives({DAY: shares()}, lots=LISTED) as archives:
         archives.faults.update(faults)
         with pytest.raises(SourceError) as caught:
@@ -168,7 +168,7 @@ def test_what_goes_wrong(faults: dict[str, str | bytes], kind: type[SourceError]
 
 
 def test_an_archive_of_another_day() -> None:
-    """Under the right name with the wrong date it is not believed."""
+    """An archive with the right name and the wrong date is refused."""
     with Archives({DAY - timedelta(days=1): shares()}) as archives:
         (body,) = [body for path, body in archives.bodies.items() if path.startswith(FULL)]
         archives.bodies = {f"{FULL}{DAY:%d%m%Y}.csv": body}
@@ -177,19 +177,19 @@ def test_an_archive_of_another_day() -> None:
 
 
 def test_the_list_of_lots_is_gone() -> None:
-    """Which is another thing than an archive that is not there yet."""
+    """This differs from an archive that is not published yet."""
     with Archives({DAY: shares()}) as archives, pytest.raises(SourceRenamed, match="fo_mktlots"):
         NseArchive(base_url=archives.url).closing(SESSION)
 
 
 def test_none_of_the_instruments() -> None:
-    """An archive of other things makes no page."""
+    """An archive without the market's stocks gives no page."""
     with Archives({DAY: shares()}) as archives, pytest.raises(SourceEmpty):
         NseArchive(base_url=archives.url).closing(SESSION, symbols=["NOWHERE"])
 
 
 def test_the_stocks_of_another_index_are_not_guessed() -> None:
-    """The list of lots is of those with futures and options: it says nothing of the NIFTY 50."""
+    """The list of lots has the stocks with futures and options, not those of the NIFTY 50."""
     with Archives({DAY: shares()}, lots=LISTED) as archives:
         source = NseArchive(index="NIFTY 50", base_url=archives.url)
         with pytest.raises(SourceEmpty, match="NIFTY 50"):
@@ -218,7 +218,7 @@ def test_a_hang_ends() -> None:
     ],
 )
 def test_check_looks_at_the_newest(now: datetime, asked: date) -> None:
-    """The day itself once it is over, else the days before it, and no weekend."""
+    """The day itself once it is over, else the days before it, without weekends."""
     with Archives({asked: shares()}, lots=LISTED) as archives:
         found = NseArchive(base_url=archives.url).fetch(now=now)
 
@@ -230,7 +230,7 @@ def test_check_looks_at_the_newest(now: datetime, asked: date) -> None:
     "table", [{"index": " "}, {"base_url": "http://example.org"}, {"fetch_timeout_seconds": 0}]
 )
 def test_what_its_table_cannot_hold(table: dict[str, object]) -> None:
-    """It is told at once."""
+    """The configuration is checked at once."""
     with pytest.raises(ConfigError):
         NseArchive(**table)  # type: ignore[arg-type]
 

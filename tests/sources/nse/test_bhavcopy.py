@@ -1,4 +1,4 @@
-"""The exchange's daily archives: both forms, real and made up, and whatever may be wrong with them."""
+"""The exchange's daily archives: both forms, real and made up, with all kinds of faults."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ BARS = (
     ids=["full", "no spaces", "CRLF", "BOM", "upper case", "udiff", "udiff zip", "full zip"],
 )
 def test_each_form_gives_the_same_bars(body: bytes) -> None:
-    """Whatever form they come in, figures are the same: shares, rupees, the file's order."""
+    """In every form the figures are the same: shares, rupees, the file's order."""
     assert bhavcopy.Archive(BARS) == bhavcopy.parse(body, DAY)
 
 
 def test_a_share_that_must_be_delivered_is_still_that_share() -> None:
-    """BE and BZ are read where a share is not in EQ that day; other series are not shares of this kind."""
+    """BE and BZ are read if a share is not in EQ that day; other series are no shares of this kind."""
     shares = [
         share("A", 10, 11, series="BE"),
         share("B", 20, 21, series="BE"),
@@ -77,7 +77,7 @@ def test_a_share_that_must_be_delivered_is_still_that_share() -> None:
     ],
 )
 def test_what_is_not_there_is_unknown(changes: dict[str, object], expected: dict[str, object]) -> None:
-    """A zero price is no price; a zero volume is one."""
+    """A zero price is unknown; a zero volume is a volume."""
     bar, _ = bhavcopy.parse(full(DAY, [SHARES[0]._replace(**changes), SHARES[1]]), DAY).bars  # type: ignore[arg-type]
 
     assert BARS[0]._replace(**expected) == bar  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def _lying() -> bytes:
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_one_sentence(body: bytes, said: str) -> None:
-    """Web pages, other files, other days, cut and bombs: each is refused in one sentence, fit to follow a name."""
+    """Web pages, other files, other days, cut files and zip bombs: each is refused in one sentence after a name."""
     with pytest.raises(HistoryNonsense) as caught:
         bhavcopy.parse(body, DAY)
 
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence(body: bytes, said: str) -> N
 
 
 def test_a_bomb_is_never_held_whole() -> None:
-    """Of 40 MB in a zip file of 40 kB, little more than an archive may have is ever in memory."""
+    """Of 40 MB in a zip file of 40 kB, little more than the limit is ever in memory."""
     bomb = _bomb()
     tracemalloc.start()
     try:
@@ -199,7 +199,7 @@ def test_a_bomb_is_never_held_whole() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=2000) | st.binary(max_size=500).map(lambda tail: b"PK\x03\x04" + tail))
 def test_any_bytes_are_refused_or_read(body: bytes) -> None:
-    """Whatever a file holds, nothing but HistoryNonsense comes of it."""
+    """Any content raises nothing but HistoryNonsense."""
     with pytest.raises(HistoryNonsense):
         bhavcopy.parse(body, DAY)
 
@@ -207,7 +207,7 @@ def test_any_bytes_are_refused_or_read(body: bytes) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_damage_anywhere_never_makes_a_wrong_kind_of_bar(data: st.DataObject) -> None:
-    """A byte changed anywhere in either form: refused, or bars of that day with prices above 0."""
+    """A changed byte in either form: refused, or bars of that day with prices above 0."""
     body = bytearray(
         data.draw(st.sampled_from([full(DAY, SHARES), udiff(DAY, SHARES), packed(udiff(DAY, SHARES))]))
     )
@@ -244,7 +244,7 @@ def test_damage_anywhere_never_makes_a_wrong_kind_of_bar(data: st.DataObject) ->
     ],
 )
 def test_a_file_tells_its_day_by_its_name(name: str, day: date | None) -> None:
-    """The exchange's own names, as they are, copied or unpacked; nothing else is taken for an archive."""
+    """The exchange's own names, unchanged, copied or unzipped; no other name is an archive's."""
     assert day == bhavcopy.find_date(name)
 
 

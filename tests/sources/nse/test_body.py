@@ -1,4 +1,4 @@
-"""Every form the exchange's figures have had, and whatever else may come instead."""
+"""Every form of the exchange's figures, and all kinds of other content."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def body(name: str) -> Any:
 
 
 def today(**row: Any) -> dict[str, Any]:
-    """Return today's form with its first row changed so."""
+    """Return the present form with its first row changed."""
     made: dict[str, Any] = body("today")
     made["data"]["data"][0].update(row)
     return made
@@ -110,7 +110,7 @@ def test_former_index() -> None:
 
 
 def test_index_row_without_priority() -> None:
-    """A row named as the index asked for is the index, whatever else it lacks."""
+    """A row with the name of the requested index is the index, even without other fields."""
     made = today(symbol="NIFTY 50", priority=0)
     assert [quote.symbol for quote in parse(made, index="NIFTY 50").quotes] == [
         "TMPV",
@@ -147,7 +147,7 @@ def test_legacy() -> None:
 
 
 def test_own_figure_is_used_as_given() -> None:
-    """The source's percent change stands even where last price and previous close would say another."""
+    """The source's percent change holds, even if last price and previous close give another."""
     assert parse(today(pChange=1.0)).quotes[0].percent_change == 1.0
 
 
@@ -162,7 +162,7 @@ def test_own_figure_is_used_as_given() -> None:
     ],
 )
 def test_times(text: str, expected: datetime) -> None:
-    """The forms of time that were seen, in Indian time."""
+    """The observed forms of time, in Indian time."""
     made = body("today")
     made["data"]["timestamp"] = text
     assert parse(made).as_of == expected
@@ -201,7 +201,7 @@ def test_times_that_are_none(text: object) -> None:
     ],
 )
 def test_status(status: object, expected: bool | None) -> None:
-    """The equity segment's own word, compared whole; anything else says nothing."""
+    """The status of the equity segment, compared as a whole; other values mean unknown."""
     made = body("today")
     made["data"]["marketStatus"] = status
     assert parse(made).is_open is expected
@@ -234,7 +234,7 @@ def test_dropped_rows(row: dict[str, object]) -> None:
 
 
 def test_a_stock_with_two_rows_that_differ() -> None:
-    """Which is right is not known, so both are left out and counted."""
+    """Either row may be wrong, so both are left out and counted."""
     snapshot = parse(today(symbol="TMPV"))
     assert (2, 2) == (len(snapshot.quotes), snapshot.dropped)
     assert "TMPV" not in {quote.symbol for quote in snapshot.quotes}
@@ -242,13 +242,13 @@ def test_a_stock_with_two_rows_that_differ() -> None:
 
 @pytest.mark.parametrize("price", [0, -5, "-", "", None, True, [], "1e999"])
 def test_prices_that_are_none(price: object) -> None:
-    """A price that is none is unknown, never 0; the row stays."""
+    """An unusable price is unknown, never 0; the row stays."""
     quote = parse(today(lastPrice=price, open=price)).quotes[0]
     assert (quote.last_price, quote.open, quote.percent_change) == (None, None, 5.05)
 
 
 def test_hostile_name() -> None:
-    """Names lose what a reader cannot see."""
+    """Invisible characters are removed from names."""
     assert parse(today(companyName="A\u202e\x00B\nC")).quotes[0].name == "AB C"
 
 
@@ -265,7 +265,7 @@ def test_hostile_name() -> None:
     ],
 )
 def test_nonsense(made: object, words: str) -> None:
-    """What holds no quotes is refused with a sentence of its own."""
+    """Content without quotes is refused with its own sentence."""
     with pytest.raises(SourceNonsense, match=words):
         parse(made)
 
@@ -288,7 +288,7 @@ def test_web_page() -> None:
 
 
 def test_industries() -> None:
-    """The packaged table knows the exchange's 22 groups, and its symbols with & and -."""
+    """The packaged table has the exchange's 22 groups, and its symbols with & and -."""
     table = load_industries()
     assert len(table) == 755
     assert len(set(table.values())) == 22
@@ -324,7 +324,7 @@ json_values = st.recursive(
 
 
 def sound(snapshot: Snapshot) -> bool:
-    """Whether a snapshot keeps what the model promises."""
+    """Whether a snapshot keeps the promises of the model."""
     symbols = [quote.symbol for quote in snapshot.quotes]
     return bool(symbols) and len(set(symbols)) == len(symbols) and snapshot.as_of.utcoffset() is not None
 
@@ -335,7 +335,7 @@ def sound(snapshot: Snapshot) -> bool:
     json_values,
 )
 def test_anything_anywhere(form: str, way: list[int], value: object) -> None:
-    """Whatever stands anywhere in a body: a sound snapshot or an error of ours."""
+    """Any value anywhere in a body: a valid snapshot, or one of the program's errors."""
     made = copy.deepcopy(body(form))
     place: Any = made
     for step in way:
@@ -353,7 +353,7 @@ def test_anything_anywhere(form: str, way: list[int], value: object) -> None:
 
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes(given_body: bytes) -> None:
-    """Any bytes: an error of ours, since none of them is a market."""
+    """Any bytes: one of the program's errors, since none of them is a market."""
     with pytest.raises(SourceError):
         parse(given_body)
 

@@ -1,4 +1,4 @@
-"""The list beside the calendar: what differs, what is refused, and what the overrides file then says."""
+"""The list and the calendar: differences, refusals, and the overrides file after the update."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NOVEMBER = date(2026, 11, 20)
 
 
 def after(listed: dict[str, str], text: str = "", today: date = NOVEMBER) -> Update:
-    """What a list does to an overrides file."""
+    """Return the update of an overrides file by a list."""
     return update(NSE, text, "own.toml", parse(holiday_master(listed))[0], today)
 
 
 def phase(calendar: Calendar, at: str) -> str:
-    """The phase at a moment of India's clock."""
+    """Return the phase at a time in India."""
     return phase_at(calendar, datetime.fromisoformat(f"{at}+05:30")).phase
 
 
@@ -81,12 +81,12 @@ name = "Gurunanak Jayanti"
     ],
 )  # fmt: skip
 def test_the_guard_goes_by_what_was_written(at: str, expected: str) -> None:
-    """The new year trades, rests on its closures, and leaves the Muhurat's hours open."""
+    """The new year has sessions and closures, and its Muhurat session has unknown hours."""
     assert expected == phase(update(NSE, "", "own.toml", IN_2027, DECEMBER).after, at)
 
 
 def test_updating_again_changes_nothing() -> None:
-    """The same list a second time, and later in the year, leaves the file as it is."""
+    """The same list a second time, and later in the year, does not change the file."""
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER)
 
     again = update(NSE, first.text, "own.toml", IN_2027, date(2027, 6, 1))
@@ -94,7 +94,7 @@ def test_updating_again_changes_nothing() -> None:
 
 
 def test_a_late_closure_is_added() -> None:
-    """One more day to come; without it in the next list it would shrink, which is refused."""
+    """A later list may have one more day; a list without it is refused."""
     found = after({**LISTED_2026, "2026-12-01": "Election"})
 
     assert ["2026-12-01 Tue  closed, Election"] == [str(change) for change in found.new]
@@ -106,7 +106,7 @@ def test_a_late_closure_is_added() -> None:
 
 
 def test_a_feast_moved_by_the_moon() -> None:
-    """The old date becomes a day like any other, the new one a closure; back again, the block is gone."""
+    """The old date becomes a regular day, the new one a closure; after the reverse, the block is gone."""
     moved = {**LISTED_2026, "2026-11-25": LISTED_2026["2026-11-24"]}
     del moved["2026-11-24"]
 
@@ -116,7 +116,7 @@ def test_a_feast_moved_by_the_moon() -> None:
 
 
 def test_a_feast_moved_to_a_weekend() -> None:
-    """Only the old date changes: on a Saturday there is no session anyway."""
+    """Only the old date changes: a Saturday has no session anyway."""
     moved = {**LISTED_2026, "2026-12-26": LISTED_2026["2026-12-25"]}
     del moved["2026-12-25"]
 
@@ -126,7 +126,7 @@ def test_a_feast_moved_to_a_weekend() -> None:
 
 
 def test_a_muhurat_session_moved() -> None:
-    """The Sunday is one like any other again, and the Monday has the session of unknown hours."""
+    """The Sunday is a regular one again, and the Monday has the session of unknown hours."""
     moved = {**LISTED_2026, "2026-11-09": LISTED_2026["2026-11-08"]}
     del moved["2026-11-08"]
 
@@ -152,7 +152,7 @@ def test_a_muhurat_session_called_off() -> None:
     ],
 )
 def test_a_list_that_shrinks_or_contradicts_what_has_been(change: dict[str, str | None], part: str) -> None:
-    """It is refused whole, with what to do if it is right."""
+    """The whole list is refused, with advice in case it is right."""
     listed = {day: name for day, name in {**LISTED_2026, **change}.items() if name is not None}
 
     with pytest.raises(SourceNonsense) as caught:
@@ -162,7 +162,7 @@ def test_a_list_that_shrinks_or_contradicts_what_has_been(change: dict[str, str 
 
 
 def test_what_the_refusal_advises_settles_it() -> None:
-    """An entry of the user's own on that date, and the list is taken."""
+    """With an entry of the user for that date, the list is accepted."""
     shorter = {day: name for day, name in LISTED_2026.items() if day != "2026-12-25"}
 
     found = after(shorter, "[[regular]]\ndate = 2026-12-25\n")
@@ -172,7 +172,7 @@ def test_what_the_refusal_advises_settles_it() -> None:
 
 
 def test_the_user_s_own_entries_win() -> None:
-    """Nothing is written for their dates; where they say something else than the list, that is told."""
+    """Nothing is written for their dates; differences from the list are reported."""
     text = """[[session]]
 date = 2027-10-29
 windows = [["18:00", "19:00"]]
@@ -189,7 +189,7 @@ date = 2027-03-22
 
 
 def test_hours_that_come_later_outlast_the_next_update() -> None:
-    """Told above the block, the Muhurat session has hours; the block then leaves it out."""
+    """With an entry above the block, the Muhurat session has hours; the block then leaves it out."""
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER).text
     text = f'{first}\n[[session]]\ndate = 2027-10-29\nwindows = [["18:00", "19:00"]]\n'
 
@@ -200,7 +200,7 @@ def test_hours_that_come_later_outlast_the_next_update() -> None:
 
 
 def test_a_list_that_is_not_whole_opens_no_year() -> None:
-    """What it has is written, but the calendar ends where it did, until the rest is listed."""
+    """Its dates are written, but the calendar's end stays until the list is complete."""
     part = {day: name for day, name in MADE_UP_2027.items() if day < "2027-09"}
 
     found = update(NSE, "", "own.toml", parse(holiday_master(part))[0], DECEMBER)
@@ -222,7 +222,7 @@ def test_each_year_has_a_block_of_its_own() -> None:
 
 
 def test_a_newer_program_makes_the_block_needless() -> None:
-    """Once the packaged calendar has the year, its block goes, and the coverage it left does no harm."""
+    """Once the packaged calendar has the year, its block goes, and the remaining coverage_to does no harm."""
     first = update(NSE, "", "own.toml", IN_2027, DECEMBER)
     newer = replace(first.after, name="nse-equity-fno", last=date(2028, 12, 31))
 
@@ -232,7 +232,7 @@ def test_a_newer_program_makes_the_block_needless() -> None:
 
 
 def test_a_year_too_early_or_too_late_is_refused() -> None:
-    """Between the calendar's end and the list no year may be unknown."""
+    """Between the calendar's end and the list there may be no unknown year."""
     for year, part in (("2022", "begins on 2023-01-01"), ("2028", "days between are not known")):
         listed = {day.replace("2027", year): name for day, name in MADE_UP_2027.items()}
         with pytest.raises(SourceNonsense, match=part):
@@ -244,13 +244,13 @@ def test_a_year_too_early_or_too_late_is_refused() -> None:
     ["closed = [{date = 2026-12-01}]\n", '"coverage_to" = 2026-12-31\n', "[[closed]]\ndate = 'soon'\n"],
 )
 def test_a_file_that_no_block_can_follow(text: str) -> None:
-    """It is told, instead of being made unreadable."""
+    """An error is raised, and the file stays readable."""
     with pytest.raises(ConfigError, match=r"own\.toml"):
         update(NSE, text, "own.toml", IN_2027, DECEMBER)
 
 
 def test_names_that_TOML_would_trip_over() -> None:
-    """Whatever a description holds, the file says the same."""
+    """Any description comes back the same from the file."""
     name = 'He said "\\closed\\" — दिवाली # ]]'
     found = after({**LISTED_2026, "2026-12-01": name})
 
@@ -287,5 +287,5 @@ def test_whatever_is_listed_is_then_what_holds(more: dict[str, str], text: str) 
 
 
 def entries(text: str) -> list[str]:
-    """The lines of a file but for empty ones and the one on coverage."""
+    """Return the lines of a file, without empty ones and without the coverage."""
     return [line for line in text.splitlines() if line and not line.startswith("coverage_to")]

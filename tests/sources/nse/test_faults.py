@@ -1,4 +1,4 @@
-"""What became of a fetch, told apart: each fault of the exchange has its class, its sentence and its advice."""
+"""The failures of a fetch: each fault of the exchange has its class, its sentence and its advice."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WORDS = {
     ("fault", "kind"), [(fault, kind) for kind, faults in CLASSES.items() for fault in faults]
 )
 def test_classes(fault: str, kind: type[SourceError]) -> None:
-    """One line, which ends with the advice for its class."""
+    """One line that ends with the advice of its class."""
     with Exchange(now=NOW, fault=fault) as exchange:
         begun = time.monotonic()
         with pytest.raises(SourceError) as caught:
@@ -77,7 +77,7 @@ def test_advice() -> None:
 @pytest.mark.serial
 @pytest.mark.process
 def test_silent_name_server(tmp_path: Path, silent_dns: SilentDns) -> None:
-    """The real command, and no name server that answers: over in its time, and nobody is said to block."""
+    """The real command without an answering name server ends in its time, and does not report a block."""
     (tmp_path / "heatmap.toml").write_text(
         '[[market]]\nname = "nse-fno"\n[[market.source]]\nbase_url = "https://quotes.example.org"\n'
         "fetch_timeout_seconds = 4\n"

@@ -1,4 +1,4 @@
-"""The exchange's holiday list: segments told apart, stars understood, and whatever is odd refused."""
+"""The exchange's holiday list: its segments, its stars, and its faults, which are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUNDAY_WITH_A_STAR = date(2026, 11, 8)
 
 
 def of(*rows: Any) -> bytes:
-    """A body whose equities have these rows."""
+    """Return a body whose equities have these rows."""
     return json.dumps({"CM": rows}).encode()
 
 
@@ -39,12 +39,12 @@ def test_the_segment_of_equities_is_read() -> None:
 
 
 def test_a_star_within_the_description() -> None:
-    """Written in either way it marks the session, and is no part of the name."""
+    """A star in either place marks the session, and is no part of the name."""
     assert {date(2027, 10, 29): "Diwali Laxmi Pujan"} == parse(holiday_master(MADE_UP_2027))[0].muhurat
 
 
 def test_where_derivatives_differ_it_says_so() -> None:
-    """Each such day, whichever of the two rests."""
+    """A sentence for each such day, for either segment."""
     derivatives = {**LISTED_2026, "2026-12-24": "Settlement"}
     del derivatives["2026-12-25"]
 
@@ -55,14 +55,14 @@ def test_where_derivatives_differ_it_says_so() -> None:
 
 
 def test_a_list_without_a_fixed_holiday_is_not_whole() -> None:
-    """It names what is missing."""
+    """The missing holidays are named."""
     first_half = {day: name for day, name in LISTED_2026.items() if day < "2026-07"}
 
     assert ("Independence Day", "Gandhi Jayanti", "Christmas") == parse(holiday_master(first_half))[0].missing
 
 
 def test_two_years_at_once() -> None:
-    """Each is a list of its own, earlier first, with what derivatives have apart in its year."""
+    """Each is a list of its own, the earlier first, with the differences of derivatives in its year."""
     both = holiday_master(
         {**MADE_UP_2027, **LISTED_2026}, {**MADE_UP_2027, **LISTED_2026, "2027-06-30": "Settlement"}
     )
@@ -78,7 +78,7 @@ def test_two_years_at_once() -> None:
 
 
 def test_two_holidays_of_one_day() -> None:
-    """Both are called by name; a star on either makes it a session."""
+    """The day has both names; a star on either makes it a session."""
     row = {"tradingDate": "02-Oct-2025", "description": "Mahatma Gandhi Jayanti"}
     other = {**row, "description": "Dussehra"}
 
@@ -112,7 +112,7 @@ GOOD = {"tradingDate": "26-Jan-2026", "weekDay": "Monday", "description": "Repub
     ],
 )
 def test_what_is_odd_is_refused(body: bytes, kind: type[SourceError], part: str) -> None:
-    """A row passed over could be a closure, so one that cannot be read makes the whole list unusable."""
+    """A skipped row could be a closure, so one unreadable row makes the whole list unusable."""
     with pytest.raises(kind) as caught:
         parse(body)
 
@@ -131,7 +131,7 @@ JSON = st.recursive(
 
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_nothing_but_our_errors_leaves_parse(body: bytes) -> None:
-    """Whatever comes, it is a list or a sentence."""
+    """Any body gives a list, or an error of one sentence."""
     try:
         found = parse(body)
     except SourceError as error:
@@ -142,14 +142,14 @@ def test_nothing_but_our_errors_leaves_parse(body: bytes) -> None:
 
 
 def test_it_is_fetched_as_a_browser_would() -> None:
-    """A page first, for its cookies, then the list, at the address the source is configured for."""
+    """A page first, for its cookies, then the list, at the configured address of the source."""
     with Exchange() as exchange:
         assert parse(holiday_master()) == fetch(Nse(base_url=exchange.url))
         assert ["/market-data/live-equity-market", "/api/holiday-master"] == exchange.paths
 
 
 def test_a_block_is_told() -> None:
-    """An exchange that does not let this address in is named with what it answered."""
+    """The error of an exchange that blocks this address has the exchange's answer."""
     with Exchange(fault="403") as exchange, pytest.raises(SourceBlocked, match="403"):
         fetch(Nse(base_url=exchange.url))
 

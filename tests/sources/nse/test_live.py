@@ -1,4 +1,4 @@
-"""Getting through to the exchange: politely, in time, and with a clear word where it refuses."""
+"""Requests to the exchange: polite, within the time limit, and with a clear error after a refusal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGE = "/market-data/live-equity-market"
 
 
 def test_fetch() -> None:
-    """A page first for its cookies, then today's endpoint with the index encoded, as a browser would."""
+    """A page first for its cookies, then the present endpoint with the index encoded, like a browser."""
     with Exchange(now=NOW) as exchange:
         snapshot = Nse(base_url=exchange.url).fetch(now=NOW)
         seen = exchange.seen
@@ -56,7 +56,7 @@ def test_nothing_is_kept_without_a_folder() -> None:
 
 
 def test_cookies_are_kept(tmp_path: Path) -> None:
-    """With those of the last fetch no page need be visited: a tick is one request."""
+    """With the cookies of the last fetch no visit of the page is needed: a fetch is one request."""
     with Exchange(now=NOW) as exchange:
         source = Nse(base_url=exchange.url)
         first = source.fetch(now=NOW, folder=tmp_path / "sources/nse-fno-1")
@@ -69,7 +69,7 @@ def test_cookies_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["401", "403", "hang", "reset", "html", "404", "redirect loop"])
 def test_stale_cookies(tmp_path: Path, fault: str) -> None:
-    """What fails with kept cookies is asked once more with new ones, which are kept instead."""
+    """After a failure with saved cookies a request follows with new ones, which are saved instead."""
     with Exchange(now=NOW, stale_fault=fault) as exchange:
         source = Nse(base_url=exchange.url, read_timeout_seconds=1, fetch_timeout_seconds=10)
         source.fetch(now=NOW, folder=tmp_path)
@@ -82,7 +82,7 @@ def test_stale_cookies(tmp_path: Path, fault: str) -> None:
 
 
 def test_stale_cookies_leave_time(tmp_path: Path) -> None:
-    """However a connection hangs with stale cookies, there is time for one without."""
+    """If a connection hangs with expired cookies, there is time for one without."""
     with Exchange(now=NOW, stale_fault="header drip") as exchange:
         source = Nse(base_url=exchange.url, fetch_timeout_seconds=5)
         source.fetch(now=NOW, folder=tmp_path)
@@ -92,7 +92,7 @@ def test_stale_cookies_leave_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("fault", "visits"), [("401", 2), ("403", 2), ("421", 1), ("html", 1), ("404", 1)])
 def test_one_visit_more_after_a_refusal(tmp_path: Path, fault: str, visits: int) -> None:
-    """After 401 and 403 the page is visited once more, whatever follows; and no cookie is kept."""
+    """After 401 and 403 the page is visited once more, and no cookie is saved."""
     with Exchange(now=NOW, fault=fault) as exchange, pytest.raises(SourceError):
         Nse(base_url=exchange.url).fetch(now=NOW, folder=tmp_path)
     assert visits == exchange.paths.count(PAGE)
@@ -101,7 +101,7 @@ def test_one_visit_more_after_a_refusal(tmp_path: Path, fault: str, visits: int)
 
 
 def test_a_visit_more_lets_in() -> None:
-    """A cookie that was good for nothing is replaced by one that is."""
+    """A useless cookie is replaced by a useful one."""
     with Exchange(now=NOW) as exchange:
         exchange.cookies_refused = 1
         assert 210 == len(Nse(base_url=exchange.url).fetch(now=NOW).quotes)
@@ -109,7 +109,7 @@ def test_a_visit_more_lets_in() -> None:
 
 
 def test_other_quotes_at_the_next_tick() -> None:
-    """Nothing is remembered: what the exchange says next is what counts."""
+    """No status is saved: the exchange's next answer counts."""
     with Exchange(now=NOW) as exchange:
         source = Nse(base_url=exchange.url)
         before = source.fetch(now=NOW)
@@ -121,7 +121,7 @@ def test_other_quotes_at_the_next_tick() -> None:
 
 
 def test_page_that_fails_is_not_fatal() -> None:
-    """Where figures come without the page's cookies, its failure costs nothing."""
+    """If figures come without the page's cookies, the page's failure does no harm."""
     with Exchange(now=NOW) as exchange:
         exchange.faults["market-data"] = "404"
         exchange.faults["marketWatchApi"] = "another day"
@@ -129,7 +129,7 @@ def test_page_that_fails_is_not_fatal() -> None:
 
 
 def test_alternatives_in_order() -> None:
-    """Where today's endpoint is gone, the alternatives are asked in turn; the first good answer counts."""
+    """If the present endpoint is gone, the others are requested in turn; the first good answer counts."""
     with Exchange(now=NOW) as exchange:
         exchange.alternatives = True
         exchange.faults = {"marketWatchApi": "404", "equity-stockIndex": "no data"}
@@ -156,7 +156,7 @@ def test_alternatives_in_order() -> None:
     ids=str,
 )
 def test_most_telling_error(faults: dict[str, str], kind: type[SourceError], exit_code: int) -> None:
-    """A block outranks trouble, trouble nonsense, and nonsense a name that is gone; one line tells it all."""
+    """A block precedes a temporary error, that precedes nonsense, and that a missing name; one line has all."""
     with Exchange(now=NOW) as exchange:
         exchange.faults = faults
         with pytest.raises(SourceError) as caught:
@@ -178,7 +178,7 @@ def test_most_telling_error(faults: dict[str, str], kind: type[SourceError], exi
     ],
 )
 def test_told_to_wait(fault: str, words: str, wish: float | None) -> None:
-    """Who asks to be left alone is asked nothing more; the sentence says for how long, and so does the error."""
+    """After a request to wait there are no more requests; sentence and error have the time to wait."""
     with Exchange(now=NOW, fault=fault) as exchange:
         with pytest.raises(SourceOverloaded, match=words) as caught:
             Nse(base_url=exchange.url).fetch(now=NOW)
@@ -197,7 +197,7 @@ def test_page_that_asks_to_be_left_alone() -> None:
 
 @pytest.mark.parametrize("fault", ["hang", "header drip", "body drip"])
 def test_whole_fetch_is_limited(fault: str) -> None:
-    """However the exchange dawdles, on the page too, the fetch ends in its time, and is called blocked."""
+    """However slow the exchange is, on the page too, the fetch ends in its time, and is reported as blocked."""
     with Exchange(now=NOW, fault=fault) as exchange:
         exchange.faults["market-data"] = "hang"
         started = time.monotonic()
@@ -207,7 +207,7 @@ def test_whole_fetch_is_limited(fault: str) -> None:
 
 
 def test_page_that_hangs_leaves_time_for_the_figures() -> None:
-    """The page may use but a part of the time."""
+    """The page may use only a part of the time."""
     with Exchange(now=NOW) as exchange:
         exchange.faults = {"market-data": "hang", "marketWatchApi": "another day"}
         source = Nse(base_url=exchange.url, fetch_timeout_seconds=3)
@@ -217,7 +217,7 @@ def test_page_that_hangs_leaves_time_for_the_figures() -> None:
 @pytest.mark.serial
 @pytest.mark.paced
 def test_three_requests_a_second() -> None:
-    """Four requests, as where all fail, take at least a second."""
+    """Four requests, if all fail, take at least a second."""
     with Exchange(now=NOW, fault="404") as exchange:
         started = time.monotonic()
         with pytest.raises(SourceRenamed):
@@ -251,21 +251,21 @@ def test_three_requests_a_second() -> None:
     ],
 )
 def test_configuration(table: dict[str, object], words: str) -> None:
-    """Values that cannot be are named, and nothing secret is repeated."""
+    """Impossible values are named, and nothing secret is repeated."""
     with pytest.raises(ConfigError, match=words) as caught:
         Nse(**table)  # type: ignore[arg-type]  # wrong on purpose
     assert "pw" not in str(caught.value)
 
 
 def test_relay() -> None:
-    """A relay of one's own may have a path; a test may be on this machine without TLS."""
+    """A private relay may have a path; a test may use this machine without TLS."""
     Nse(base_url="https://relay.example:8443/nse/")
     Nse(base_url="http://localhost:1234")
     Nse(base_url="http://[::1]:1234")
 
 
 def test_secret_of_the_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It comes from where the configuration says, encoded as an address wants it; without it, nothing is asked."""
+    """The password comes from the configured place, encoded for a URL; without it there is no request."""
     source = Nse(proxy="http://me%40home@proxy.example:3128", proxy_password_env="PROXY_SECRET")
     with pytest.raises(
         SourceImpossible, match="PROXY_SECRET, which proxy_password_env names, is not set"

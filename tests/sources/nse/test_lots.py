@@ -23,7 +23,7 @@ def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_list_of_lots(body: bytes) -> None:
-    """Whatever it is made of, nothing but our own error leaves the parser."""
+    """Any content raises nothing but the program's own error."""
     for content in (body, lot_list([f"STOCK{n}" for n in range(60)]) + body):
         try:
             assert len(lots.parse(content)) >= 50
@@ -32,6 +32,6 @@ def test_any_list_of_lots(body: bytes) -> None:
 
 
 def test_a_list_of_next_to_nothing() -> None:
-    """Fewer stocks than there ever were are no list: the market would shrink to them."""
+    """A list with fewer stocks than ever is refused: the market would shrink to them."""
     with pytest.raises(SourceReshaped, match="has 49 stocks"):
         lots.parse(lot_list([f"STOCK{n}" for n in range(49)]))

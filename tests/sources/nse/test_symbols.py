@@ -1,4 +1,4 @@
-"""Symbols that changed: what is read of the exchange's list, what is kept, and what a symbol is called on a day."""
+"""Symbol changes: parsing the exchange's list, saving it, and a symbol's name on a day."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_rows_that_say_nothing(row: bytes) -> None:
     "body", [b"", b"<html>Access Denied</html>", b"X,A,B,09-APR-2025\n", b"," * 3_000_000]
 )
 def test_what_is_no_list(body: bytes) -> None:
-    """A list of next to nothing is none, and one without end is not read."""
+    """A list of almost nothing is refused, and an endless one is not read."""
     with pytest.raises(SourceReshaped):
         symbols.parse(body)
 
@@ -81,7 +81,7 @@ def test_what_is_no_list(body: bytes) -> None:
     ],
 )
 def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
-    """From the first day of the new one on; one change may lead to another, but not round in circles."""
+    """From the first day of the new one on; one change may lead to another, but not in circles."""
     circle = (
         SymbolChange("TCS", "X", date(2027, 1, 1)),
         SymbolChange("A", "B", None),
@@ -93,7 +93,7 @@ def test_what_a_symbol_is_called(symbol: str, day: date, expected: str) -> None:
 
 
 def test_a_symbol_that_was_given_twice() -> None:
-    """The changes count in the order of their dates, however long the list is and wherever they stand in it."""
+    """The changes count in the order of their dates, in a list of any length and order."""
     others = [SymbolChange(f"OLD{n}", f"NEW{n}", date(2024, 1, 1)) for n in range(999)]
     back = (SymbolChange("Y", "X", date(2025, 1, 1)), SymbolChange("X", "Y", date(2024, 1, 1)))
 
@@ -103,20 +103,20 @@ def test_a_symbol_that_was_given_twice() -> None:
 
 
 def test_changes_of_long_ago() -> None:
-    """They say nothing of a symbol of today: it may have been given to another company since."""
+    """They are left out: another company may have the symbol since."""
     old = SymbolChange("X", "Y", date(2005, 1, 1))
 
     assert symbols.select_recent((old, ZOMATO)) == (ZOMATO,)
 
 
 def test_what_leads_to_a_symbol() -> None:
-    """All that it was called before, over others, too."""
+    """All earlier symbols, also over several changes."""
     assert CHAIN[:2] == symbols.select_leading_to(CHAIN, ["LTM", "TCS"])
     assert () == symbols.select_leading_to(CHAIN, ["LTI"])
 
 
 def test_what_is_kept(tmp_path: Path) -> None:
-    """Changes since the calendar's first day join the calendar's own, those of a market's symbols alone if asked."""
+    """Saved changes join the calendar's own; if asked, only those of a market's symbols."""
     state = tmp_path / "state"
     fresh = SymbolChange("FRESH", "NEWER", date(2026, 9, 1))
     symbols.save(state / "sources", (*CHAIN, fresh))
@@ -137,7 +137,7 @@ def test_what_is_kept(tmp_path: Path) -> None:
     ["", "[]", '{"changes": 5}', '{"changes": [["A", "B"]]}', '{"changes": [["A", "<b>", "2026-01-01"]]}'],
 )
 def test_what_is_damaged_is_nothing(tmp_path: Path, content: str) -> None:
-    """It is set aside; the next list takes its place."""
+    """A damaged file is set aside; the next list takes its place."""
     (tmp_path / symbols.FILE_NAME).write_text(content)
 
     assert () == symbols.load(tmp_path)
