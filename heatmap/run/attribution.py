@@ -1,4 +1,4 @@
-"""To which session, and to which market of the history, figures belong. Pure."""
+"""Finds the session of figures, and the market's name in the history. Pure."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
 
-KEPT_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
+RECORDED_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
 
 
 def name_in_history(market: str, snapshot: Snapshot) -> str:
-    """Return what a market is called in the history: a recorded day replayed is never among the live ones."""
+    """Return a market's name in the history, where a recording is never among the live figures."""
     return f"{market}:recording" if snapshot.recording else market
 
 
 def find_session_before(calendar: Calendar, session: date) -> date | None:
-    """Return the date of the session before one; None where the calendar knows of none."""
+    """Return the date of the session before another one; None if the calendar has none."""
     days = (session - timedelta(days=back) for back in range(1, phases.LONGEST_BREAK_DAYS))
     return next((day for day in days if calendar.always or phases.session_on(calendar, day)), None)
 
 
 def find_session(calendar: Calendar, snapshot: Snapshot, status: MarketStatus) -> date:
-    """Return the date of the session that figures are of."""
-    if status.phase in KEPT_PHASES and status.session:
+    """Return the date of the figures' session."""
+    if status.phase in RECORDED_PHASES and status.session:
         return status.session.date
-    # Closed, and drawn all the same: the newest session that had begun by then.
+    # The market is closed, and drawn despite that: the newest session that had begun by then.
     day = snapshot.as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
     for earlier in (day, day - timedelta(days=1)):
         session = phases.session_on(calendar, earlier)

@@ -1,7 +1,7 @@
-"""Renews a market's calendar from the exchange's holiday list, and says what is known where that fails.
+"""Renews a market's calendar from the holiday list of the exchange, and warns if that fails.
 
-From 1 December, and on each date past the calendar's end, a run asks for the list once: after its pages are
-published, or at the first run of a date that the calendar does not cover. Nothing in here fails a run.
+From 1 December, and on each date after the calendar's end, a run fetches the list once: after its pages are
+published, or in the first run of a date that the calendar does not cover. A failure here never fails a run.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
-SOURCE = "nse"  # the type of source whose site has the list
-LEAST_SECONDS = 5.0  # a run with less time left leaves the list to the next one
-FAILING_DAYS = 3  # for so long a list that cannot be had is not reported: it may pass
-LATE_DAYS = 10  # so close to the calendar's end a list that is not there yet is reported
+SOURCE = "nse"  # the type of the source whose site has the list
+LEAST_SECONDS = 5.0  # a run with less time left does not fetch the list
+FAILING_DAYS = 3  # a list that fails for fewer days is not reported: it may heal
+LATE_DAYS = 10  # a list that is not published yet is reported so many days before the calendar's end
 
 
 class MissingHolidays(NamedTuple):
-    """Why a list did not renew the calendar. A year that is not listed yet is no failure."""
+    """The reason why a list did not renew the calendar. A year that is not listed yet is no failure."""
 
     sentence: str
     is_failure: bool
 
 
 def is_due(market: Market, memory: Memory, now: datetime, *, is_published: bool) -> bool:
-    """Whether this run should ask for the list; `is_published` says whether it published the market."""
+    """Whether this run fetches the list; `is_published` says whether it published the market."""
     today = _today(market, now)
     if not phases.is_ending_soon(market.calendar, now) or _source(market) is None:
         return False
@@ -59,10 +59,10 @@ def renew(
     report: Report,
     published: Collection[str] = (),
 ) -> bool:
-    """Ask for the list for each of the markets that is due; return whether a calendar has changed.
+    """Fetch the list for each market that is due; return whether a calendar has changed.
 
-    `published` names the markets that this run published. The state directory's lock must be held. What
-    was found, and what is worth a warning, is in the report.
+    `published` names the markets that this run published. The caller must hold the lock of the state
+    directory. The report gets the warnings.
     """
     answers: dict[str, tuple[Holidays, ...] | str] = {}
     renewed = set()
@@ -70,28 +70,28 @@ def renew(
         if not is_due(market, state[market.name], now, is_published=market.name in published):
             continue
         named = _source(market)
-        if named is None or _rests(config, state, market, named, now):
+        if named is None or _is_blocked(config, state, market, named, now):
             continue
         if deadline.remaining() < LEAST_SECONDS:
             break
         try:
-            # First, so that a run that hangs here is not followed by others.
+            # First, so that no other run tries again if this one hangs here.
             state.remember(market.name, holidays_asked_on=_today(market, now).isoformat())
         except ConfigError:
-            break  # a full disk: every run would ask
+            break  # a full disk: every run would fetch it
         address = named.source.base_url  # type: ignore[attr-defined]  # each source of this type has one
         report.say(f"{market.name}: asking {named.label} for its holiday list")
         if address not in answers:
-            answers[address] = _ask(state, market, named, now, deadline)
+            answers[address] = _fetch(state, market, named, now, deadline)
         lists = answers[address]
-        lack = (
+        missing = (
             MissingHolidays(lists, is_failure=True)
             if isinstance(lists, str)
             else _merge(config, market, lists, now, report)
         )
-        if lack is None:
+        if missing is None:
             renewed.add(market.name)
-        _note(state, market, lack, now)
+        _remember(state, market, missing, now)
     for market in markets:
         if market.name not in renewed:
             _warn(state, market, now, report)
@@ -99,7 +99,7 @@ def renew(
 
 
 def notice(market: Market, memory: Memory, now: datetime) -> str | None:
-    """Say that a calendar ends soon or has ended, and why there is no list yet; None where neither is so."""
+    """Return that a calendar ends soon or has ended, and why there is no list yet; None otherwise."""
     if not phases.is_ending_soon(market.calendar, now):
         return None
     calendar, today = market.calendar, _today(market, now)
@@ -129,7 +129,7 @@ def notice(market: Market, memory: Memory, now: datetime) -> str | None:
 
 
 def _warn(state: State, market: Market, now: datetime, report: Report) -> None:
-    """Report once a date that a calendar ends or has ended, where the renewal has failed for days."""
+    """Warn, once a date, that a calendar ends or has ended, if the renewal has failed for days."""
     memory, today = state[market.name], _today(market, now)
     sentence = notice(market, memory, now)
     if (
@@ -146,7 +146,7 @@ def _warn(state: State, market: Market, now: datetime, report: Report) -> None:
 
 
 def is_warning_due(market: Market, memory: Memory, now: datetime) -> bool:
-    """Whether a run of this date still has to say that the calendar ends or has ended."""
+    """Whether a run of this date still has to warn that the calendar ends or has ended."""
     today = _today(market, now)
     return memory.warned_on != today.isoformat() and _is_worth_warning(market, memory, now)
 
@@ -155,19 +155,19 @@ def _is_worth_warning(market: Market, memory: Memory, now: datetime) -> bool:
     calendar, today = market.calendar, _today(market, now)
     if not phases.is_ending_soon(calendar, now) or calendar.last is None:
         return False
-    asked_today = memory.holidays_asked_on == today.isoformat()
-    if _source(market) and not asked_today and not phases.is_past_end(calendar, today):
-        return False  # the run that asks will know more
+    is_fetched_today = memory.holidays_asked_on == today.isoformat()
+    if _source(market) and not is_fetched_today and not phases.is_past_end(calendar, today):
+        return False  # the run that fetches the list will know more
     since = _date(memory.holidays_failing_since)
     if since and (today - since).days >= FAILING_DAYS:
         return True
     return (calendar.last - today).days < LATE_DAYS
 
 
-def _ask(
+def _fetch(
     state: State, market: Market, named: NamedSource, now: datetime, deadline: Deadline
 ) -> tuple[Holidays, ...] | str:
-    """Return the exchange's lists, or why there are none."""
+    """Return the exchange's lists, or a sentence that says why there are none."""
     from heatmap.sources.nse import holidays
 
     seconds = deadline.remaining()
@@ -177,7 +177,7 @@ def _ask(
         error: Exception = SourceBlocked(f"no answer within {seconds:.0f} seconds")
     except SourceError as failure:
         error = failure
-    except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may fail the run
+    except Exception as mistake:  # noqa: BLE001 -- a bug here must not fail the run
         return f"asking for the list ended in a bug, please report it: {mistake!r}"
     _note_block(state, market, named, error, now)
     return str(error)
@@ -186,34 +186,35 @@ def _ask(
 def _merge(
     config: Config, market: Market, lists: Sequence[Holidays], now: datetime, report: Report
 ) -> MissingHolidays | None:
-    """Merge the lists into the file that keeps them; None once the calendar covers a further year."""
+    """Merge the lists into the overrides file. Return None if the calendar now covers a further year."""
     from heatmap.sources.nse import holiday_files
 
-    known = holiday_files.drop_incomplete_years(lists)
-    whole = [listed for listed in known if not (listed.missing and _is_further(listed, market))]
+    complete_years = holiday_files.drop_incomplete_years(lists)
+    whole = [listed for listed in complete_years if not (listed.missing and _is_further(listed, market))]
     base = config.files[0].parent if config.files else config.state_directory
     try:
         files = holiday_files.find_files(market.session, base, config.state_directory)
         file, updates = holiday_files.save(files, whole, _today(market, now))
     except HeatmapError as error:
         return MissingHolidays(f"the list cannot be used: {error}".replace("\n", "; "), is_failure=True)
-    except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may fail the run
+    except Exception as mistake:  # noqa: BLE001 -- a bug here must not fail the run
         return MissingHolidays(
             f"merging the list ended in a bug, please report it: {mistake!r}", is_failure=True
         )
     is_late = not any(_is_further(listed, market) for listed in whole)
     changes = [change for update in updates for change in update.new]
-    if updates and updates[-1].text != file.text:  # else another market has reported the same file
+    if updates and updates[-1].text != file.text:  # else another market has reported this file
         end = max(filter(None, (update.after.last for update in updates)))
+        counts = _describe_changes(changes)
         report.warnings.append(
-            f"{market.name}: the exchange's holiday list is merged into {file.path}: {_counted(changes)}; "
+            f"{market.name}: the exchange's holiday list is merged into {file.path}: {counts}; "
             f"the calendar ends on {end}"
         )
-    return MissingHolidays(_lateness(lists, market), is_failure=False) if is_late else None
+    return MissingHolidays(_describe_lateness(lists, market), is_failure=False) if is_late else None
 
 
-def _counted(changes: Sequence[CalendarChange]) -> str:
-    """Return in words what a list adds."""
+def _describe_changes(changes: Sequence[CalendarChange]) -> str:
+    """Return the changes of a list in words."""
     counts = Counter(change.table for change in changes)
     parts = [f"{counts['closed']} closed weekdays"]
     if counts["session"]:
@@ -228,28 +229,28 @@ def _is_further(listed: Holidays, market: Market) -> bool:
     return market.calendar.last is not None and market.calendar.last < date(listed.year, 12, 31)
 
 
-def _lateness(lists: Sequence[Holidays], market: Market) -> str:
+def _describe_lateness(lists: Sequence[Holidays], market: Market) -> str:
     further = [listed for listed in lists if _is_further(listed, market)]
     if further:
         return f"its list of {further[-1].year} is not whole (no {', no '.join(further[-1].missing)})"
     return f"it still lists {lists[-1].year}"
 
 
-def _note(state: State, market: Market, lack: MissingHolidays | None, now: datetime) -> None:
-    """Remember why the calendar was not renewed, and since when the list fails."""
+def _remember(state: State, market: Market, missing: MissingHolidays | None, now: datetime) -> None:
+    """Save why the calendar was not renewed, and since when the list fails."""
     since = state[market.name].holidays_failing_since or _today(market, now).isoformat()
     try:
         state.remember(
             market.name,
-            holidays_lack=lack.sentence if lack else None,
-            holidays_failing_since=since if lack and lack.is_failure else None,
+            holidays_lack=missing.sentence if missing else None,
+            holidays_failing_since=since if missing and missing.is_failure else None,
         )
     except ConfigError:
-        return  # a full disk: the next run that asks notes it anew
+        return  # a full disk: the next run that fetches the list saves it
 
 
-def _rests(config: Config, state: State, market: Market, named: NamedSource, now: datetime) -> bool:
-    """Whether the site is left alone for now: it blocked us again and again, or just now in this run."""
+def _is_blocked(config: Config, state: State, market: Market, named: NamedSource, now: datetime) -> bool:
+    """Whether the site blocked this run, or its circuit breaker is open."""
     blocks = circuit_breaker.from_plain(state[market.name].sources).get(named.label, circuit_breaker.NONE)
     if blocks.last_at and datetime.fromisoformat(blocks.last_at) == now:
         return True
@@ -257,7 +258,7 @@ def _rests(config: Config, state: State, market: Market, named: NamedSource, now
 
 
 def _note_block(state: State, market: Market, named: NamedSource, error: Exception, now: datetime) -> None:
-    """Count a block of the list as one of its site; an answer says nothing of the quotes: not counted."""
+    """Count a block of the list as a block of its site. An answer is not counted: it has no quotes."""
     blocks = circuit_breaker.from_plain(state[market.name].sources)
     before = blocks.get(named.label, circuit_breaker.NONE)
     after = circuit_breaker.record_attempt(before, error, now) if isinstance(error, SourceError) else before
@@ -270,7 +271,7 @@ def _note_block(state: State, market: Market, named: NamedSource, error: Excepti
 
 
 def _source(market: Market) -> NamedSource | None:
-    """Return the market's source whose site has the list; None where no source here can be asked for it."""
+    """Return the market's source whose site has the list; None if it has no such source."""
     if not packaged.is_listed(market.session):
         return None
     return next((named for named in market.sources if named.name == SOURCE), None)
@@ -281,7 +282,7 @@ def _today(market: Market, now: datetime) -> date:
 
 
 def _date(text: str | None) -> date | None:
-    """Return the date that the state remembers; None for what is none."""
+    """Return the date in a text of the state; None if it is not a date."""
     try:
         return date.fromisoformat(text or "")
     except ValueError:

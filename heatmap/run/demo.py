@@ -1,4 +1,4 @@
-"""The recorded trading day, drawn by the whole pipeline: once into a folder, or live on localhost."""
+"""Draws the recorded trading day with whole runs: once into a folder, or live on localhost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FINAL = datetime.fromisoformat("2026-09-17T16:01:00+05:30")  # when the recorded
 def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
     """Return the configuration of a demo: the recording as its source, `site` as its only target.
 
-    What stands in `site` is replaced, whoever wrote it.
+    It replaces the files in `site`, even those of other programs.
     """
     config = configuration.read(
         {
@@ -52,7 +52,7 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
 
 
 def moments(config: Config) -> Iterator[datetime]:
-    """Yield the moments of the recorded day that a tick would publish, the final one last."""
+    """Yield the moments of the recorded day that a run would publish, the final one last."""
     session = phases.session_on(config.markets[0].calendar, DATE)
     if session is not None:
         for window in session.windows:
@@ -64,7 +64,7 @@ def moments(config: Config) -> Iterator[datetime]:
 
 
 def publish(config: Config, moment: datetime) -> None:
-    """Run one tick of the recorded day. Raises what the tick reports."""
+    """Do one run on the recorded day. Raises the first error in its report."""
     report = one_run.run(config, now=moment)
     for error in report.errors:
         raise error
@@ -73,11 +73,11 @@ def publish(config: Config, moment: datetime) -> None:
 def once(site: Path, *, overwrite: bool) -> Path:
     """Draw the day's final page into `site` and return it.
 
-    Raises UsageError where a page that is not a recording lies there, unless `overwrite` is set.
+    Raises UsageError if a page there is not a recording, unless `overwrite` is set.
     """
     page = site / ownership.PAGE_NAME
-    for there in () if overwrite else (page, site / MARKET / ownership.PAGE_NAME):
-        _refuse_other_page(there)
+    for path in () if overwrite else (page, site / MARKET / ownership.PAGE_NAME):
+        _refuse_other_page(path)
     with temporary.make_folder() as state:
         publish(settings(site, Path(state), refresh_seconds=300), FINAL)
     return page
@@ -106,13 +106,13 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Keep the terminal for the demo's own words."""
+        """Log nothing: the terminal is for the demo's own sentences."""
 
 
 def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], None], stop: Event) -> None:
     """Serve the day on localhost, a moment every `seconds`, `days` times over (None: until `stop` is set).
 
-    Raises UsageError where the port is taken.
+    Raises UsageError if the port is taken.
     """
     with temporary.make_folder() as folder:
         site = Path(folder) / "site"
@@ -129,7 +129,7 @@ def live(*, port: int, seconds: float, days: int | None, say: Callable[[str], No
             day = 0
             while not stop.is_set() and day != days:
                 day += 1
-                # A day has one final page: each begins with nothing remembered.
+                # A day has one final page, so each day begins with an empty state.
                 config = settings(site, Path(folder) / f"state-{day}", refresh_seconds=max(1, round(seconds)))
                 for number, moment in enumerate(moments(config)):
                     publish(config, moment)

@@ -1,4 +1,4 @@
-"""Whether a market is due for a page, and whether what its source says is a veto. Pure."""
+"""Decides whether a market is due for a page, and whether its source vetoes one. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
     from heatmap.state.memory import Memory, State
 
-LATE_FIGURES = timedelta(minutes=15)  # by which a source may be late with the closing prices
-ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # how old figures may be in a market that never closes
+LATE_FIGURES = timedelta(minutes=15)  # the longest delay of a source's closing prices
+ALWAYS_OPEN_TOLERANCE = timedelta(days=1)  # the greatest age of figures in a market that never closes
 
 
 def is_due(status: MarketStatus, memory: Memory, *, interactive: bool) -> bool:
-    """Whether to ask the source at all."""
+    """Whether the run fetches figures of this market."""
     if status.phase in (Phase.OPEN, Phase.AUCTION):
         return True
     if status.phase is Phase.FINAL and status.session:
@@ -41,26 +41,26 @@ def find_owing(
     now: datetime,
     published: Collection[str] = (),
 ) -> list[Market]:
-    """Return the markets whose last final owes parts (see `parts`) that this run is to try again.
+    """Return the markets of whose last final this run tries missing parts (see `parts`) again.
 
-    That is so in the rest of the final's evening, and later in the first run of each hour that publishes a
-    page of the market. `published` names the markets whose page this run has published.
+    All runs of the final's evening do so, and later the first run of each hour that publishes a page of the
+    market. `published` names the markets whose page this run has published.
     """
-    found = []
+    markets = []
     for market, status in statuses:
         memory = state[market.name]
         if not final_parts.find_missing(config, memory):
             continue
         session = status.session
         if status.phase is Phase.FINAL and session and session.date.isoformat() == memory.closed_date:
-            # A run that makes the whole final again does all of it.
+            # A run that draws the whole final again makes all its parts.
             if has_final(status, memory) and market.name not in published:
-                found.append(market)
+                markets.append(market)
         elif market.name in published:
             hour = now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat()[:13]
             if hour != (memory.published_at or "")[:13]:
-                found.append(market)
-    return found
+                markets.append(market)
+    return markets
 
 
 def has_final(status: MarketStatus, memory: Memory) -> bool:
@@ -69,7 +69,7 @@ def has_final(status: MarketStatus, memory: Memory) -> bool:
 
 
 def find_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> str | None:
-    """Say that the closing page is out and that these figures do not take its place; None where they do."""
+    """Return why these figures do not replace a published closing page; None if they may be drawn."""
     if status.phase is not Phase.FINAL or not has_final(status, memory):
         return None
     if is_later_final(status, memory, snapshot):
@@ -78,7 +78,7 @@ def find_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> str 
 
 
 def is_later_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> bool:
-    """Whether the closing page is out, of early figures, and is to be made again of these."""
+    """Whether the closing page has early figures, and these later ones replace them."""
     from heatmap.system import parsing
 
     early = parsing.aware_datetime(memory.early_final)
@@ -87,9 +87,9 @@ def is_later_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> 
 
 
 def find_early_final(status: MarketStatus, as_of: datetime) -> str | None:
-    """Return the time of a closing page's figures, as ISO text, where it lies before prices had settled.
+    """Return the time of a closing page's figures, as ISO text, if prices had not settled yet.
 
-    Then later figures may follow, and the page is made again of them. None where they are the last ones.
+    Then later figures may come, and the page is drawn again. None means that these figures are the last ones.
     """
     settles = status.session.settles if status.session else None
     is_early = status.phase is Phase.FINAL and settles is not None and as_of < settles
@@ -97,9 +97,9 @@ def find_early_final(status: MarketStatus, as_of: datetime) -> str | None:
 
 
 def is_settled(status: MarketStatus, memory: Memory, now: datetime) -> bool:
-    """Whether a closing page of early figures has been out for so long that prices have settled since.
+    """Whether prices have settled since a closing page with early figures was published.
 
-    However wrong this machine's clock is: what counts is the time since the page was published.
+    Only the time since then counts, so this holds even if this machine's clock is wrong.
     """
     from heatmap.system import parsing
 
@@ -114,18 +114,18 @@ def is_settled(status: MarketStatus, memory: Memory, now: datetime) -> bool:
 
 
 def is_uncovered(status: MarketStatus) -> bool:
-    """Whether the moment lies before the calendar begins, of which nothing is known or presumed."""
+    """Whether the calendar begins after this moment, so that nothing is known or presumed of it."""
     return status.phase is Phase.UNKNOWN and status.session is None
 
 
-def idle_until(judged: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -> datetime | None:
-    """Return when the first of some markets may be due that are not due at `now`; None: not known.
+def idle_until(statuses: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -> datetime | None:
+    """Return until when none of these markets, which are not due at `now`, can be due; None: not known.
 
-    Where the next opening is not known, the next date of the market's zone may have a session of unknown
-    hours, or may be the first one for which the exchange's holiday list is to be asked.
+    If the next opening is not known, the next date in the market's zone may have a session of unknown hours,
+    or may be the first date for which the holiday list of the exchange is needed.
     """
     ends = []
-    for calendar, status in judged:
+    for calendar, status in statuses:
         if status.phase is Phase.SETTLING and status.session:
             ends.append(status.session.settles)
         elif status.phase not in (Phase.CLOSED, Phase.FINAL):
@@ -136,12 +136,12 @@ def idle_until(judged: Sequence[tuple[Calendar, MarketStatus]], now: datetime) -
             today = now.astimezone(ZoneInfo(calendar.time_zone))
             tomorrow = datetime.combine(today.date() + timedelta(days=1), time(0), today.tzinfo)
             ends.append(min(tomorrow, status.next_regular_open or tomorrow))
-    known = [end for end in ends if end is not None]
-    return min(known) if len(known) == len(judged) else None
+    known_ends = [end for end in ends if end is not None]
+    return min(known_ends) if len(known_ends) == len(statuses) else None
 
 
 def veto(status: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> str | None:
-    """Say why these figures do not belong to this phase; None where they do."""
+    """Return why these figures do not belong to this phase; None if they do."""
     if status.phase not in (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN) or is_uncovered(status):
         return f"the market is {status.phase}"
     dated = snapshot.as_of.astimezone(zone).date()
@@ -152,7 +152,7 @@ def veto(status: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo
         return f"the figures are of {dated}, not of the session of {status.session.date}"
     if status.phase is Phase.FINAL and _is_early(status, snapshot):
         return "the other installation does not have the closing prices yet"
-    # After the close every body says closed, so its status counts only where trading is continuous.
+    # After the close every source says closed, so its status counts only during continuous trading.
     if status.phase is Phase.OPEN and snapshot.is_open is False:
         return "the source says that the market is not open"
     if status.phase is Phase.UNKNOWN and not snapshot.is_open and not _is_auction(status, now):
@@ -161,13 +161,13 @@ def veto(status: MarketStatus, snapshot: Snapshot, now: datetime, zone: ZoneInfo
 
 
 def _is_auction(status: MarketStatus, now: datetime) -> bool:
-    """Whether the closing auction of a presumed session is on: then, too, the date alone counts."""
+    """Whether a presumed session is in its closing auction: then, too, only the date counts."""
     windows = status.session.windows if status.session else ()
     return any(window.opens <= now < window.closes and window.phase is Phase.AUCTION for window in windows)
 
 
 def _is_early(status: MarketStatus, snapshot: Snapshot) -> bool:
-    """Whether figures came from an installation that drew them before prices had settled."""
+    """Whether figures are from another installation, which drew them before prices had settled."""
     if snapshot.relayed_phase in (None, Phase.FINAL) or status.session is None:
         return False
     settles = status.session.settles
@@ -175,7 +175,7 @@ def _is_early(status: MarketStatus, snapshot: Snapshot) -> bool:
 
 
 def _dates(status: MarketStatus, zone: ZoneInfo) -> set[date]:
-    """Return the dates on which figures of this session may be stamped: two where it runs over midnight."""
+    """Return the possible dates of this session's figures: two if it runs over midnight."""
     session = status.session
     if session is None:
         return set()

@@ -1,7 +1,7 @@
-"""Keeps a final's figures in the state directory until all parts that follow the page are done.
+"""Saves a final's figures in the state directory until all parts of the final are done.
 
-A later run makes from them what is still missing, and need not ask a source again. The file is the market's
-snapshot.json behind a checksum, `last/<market>.final`.
+A later run makes the missing parts from them and fetches nothing. The file `last/<market>.final` is the
+market's snapshot.json behind a checksum.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class Final(NamedTuple):
 
 
 def save(directory: Path, market: str, pages: Iterable[WebFile]) -> None:
-    """Keep the figures that are among a market's pages. Raises OSError."""
+    """Save the figures of a market, which are among its pages. Raises OSError."""
     name = f"{market}/snapshot.json"
     content = next(page.content for page in pages if page.path == name)
     files.write(_path(directory, market), json_files.seal(content))
 
 
 def load(directory: Path, market: str, session: date, warn: Callable[[str], None]) -> Final | None:
-    """Return the figures of a session's final; None where they are not kept, or are not whole.
+    """Return the figures of a session's final; None if there are none, or the file cannot be used.
 
-    A file that is not whole is removed, and `warn` is called with a sentence.
+    Then `warn` is called with a sentence.
     """
     path = _path(directory, market)
     try:
@@ -58,13 +58,13 @@ def load(directory: Path, market: str, session: date, warn: Callable[[str], None
         return None
     head = document if isinstance(document, dict) else {}
     drawn_at = parsing.aware_datetime(head.get("generated_at"))
-    of = head.get("session")
-    is_of_session = isinstance(of, dict) and of.get("date") == session.isoformat()
+    head_session = head.get("session")
+    is_of_session = isinstance(head_session, dict) and head_session.get("date") == session.isoformat()
     return Final(snapshot, drawn_at) if drawn_at and is_of_session else None
 
 
 def remove(directory: Path, market: str) -> None:
-    """Remove the figures, if there are any; what cannot be removed stays, and costs nothing but its room."""
+    """Remove the figures if there are any. A file that cannot be removed stays and does no harm."""
     with suppress(OSError):
         _path(directory, market).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Which parts follow the page of a final, by the configuration, and which of them are still missing."""
+"""Finds the parts of a final that the configuration has, and those that are still missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def has_archive(config: Config) -> bool:
-    """Whether each session's final map is kept."""
+    """Whether each session's final map is archived."""
     return config.archive is None or config.archive.enabled
 
 
@@ -25,20 +25,20 @@ def has_feed(config: Config) -> bool:
 
 def find_configured(config: Config) -> frozenset[str]:
     """Return those of OF_FINAL that a configuration has."""
-    has = {
+    is_configured = {
         BARS: config.history.enabled,
         ARCHIVE: has_archive(config),
         FEED: has_feed(config),
         ALERTS: bool(config.alerts),
     }
-    return frozenset(part for part, is_wanted in has.items() if is_wanted)
+    return frozenset(part for part, is_wanted in is_configured.items() if is_wanted)
 
 
 def find_missing(config: Config, memory: Memory) -> frozenset[str]:
     """Return the parts that are still missing of the last final that a target has.
 
-    A target that does not have the page itself is owed no part: it gets what it lacks of the archive later,
-    as the others have it.
+    If a target does not have the page itself, the parts for targets are not missing: the next run publishes
+    the final again.
     """
     if memory.closed_date is None:
         return frozenset()
@@ -49,13 +49,13 @@ def find_missing(config: Config, memory: Memory) -> frozenset[str]:
     return frozenset(missing)
 
 
-def find_done(config: Config, tried: Mapping[str, str]) -> set[str]:
-    """Return those of OF_FINAL that need no other try; `tried` says why parts failed, "" for what did not.
+def find_done(config: Config, faults: Mapping[str, str]) -> set[str]:
+    """Return those of OF_FINAL that need no retry; `faults` says by part why it failed, "" if it did not.
 
     Without the list of days the archive is not done. A feed without the day's map does not announce that map,
     so it is not done before the archive.
     """
-    failed = {ARCHIVE if part == LIST else part for part, why in tried.items() if why} & find_configured(
+    failed = {ARCHIVE if part == LIST else part for part, why in faults.items() if why} & find_configured(
         config
     )
     if ARCHIVE in failed:

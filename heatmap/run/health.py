@@ -1,4 +1,4 @@
-"""How a market fares, judged by what its ticks have left: what is wrong, and what to do about it. Pure."""
+"""Diagnoses a market from the outcomes that its runs recorded: what is wrong, and how to fix it. Pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from heatmap.state.memory import Memory
     from heatmap.state.run_log import RunOutcome
 
-SPARE_MINUTES = 2  # by which a tick may come late, beside its deadline
+SPARE_MINUTES = 2  # the greatest delay of a run, beside its deadline
 FUTURE_TOLERANCE = timedelta(minutes=5)
 
 
 class Issue(NamedTuple):
-    """One thing that is not as it should be: a sentence that says what to do, and the exit code it is worth.
+    """One fault: a sentence that says how to fix it, and its exit code.
 
-    EXIT_OK for what is only to be known: it fails nothing yet.
+    EXIT_OK marks an issue that is only worth knowing.
     """
 
     sentence: str
@@ -38,7 +38,7 @@ class Issue(NamedTuple):
 
 
 class Cooldown(NamedTuple):
-    """A source that is left alone for a while, because it blocked us again and again."""
+    """A source whose circuit breaker is open: it is not asked until a time, after repeated blocks."""
 
     source: str
     until: datetime
@@ -46,39 +46,39 @@ class Cooldown(NamedTuple):
 
 
 class Health(NamedTuple):
-    """How one market fares. None means that there was none, or that it is not known."""
+    """The health of one market. None means that there was none, or that it is not known."""
 
     status: MarketStatus
-    last: RunOutcome | None  # of its ticks
-    last_good: RunOutcome | None  # the one that published the page there is
+    last: RunOutcome | None  # of its runs
+    last_good: RunOutcome | None  # the run that published the current page
     published_at: datetime | None
     rests: tuple[Cooldown, ...]
     troubles: tuple[Issue, ...]
 
     @property
     def code(self) -> int:
-        """0 where all is well, as far as this market goes."""
+        """The exit code of this market's issues; 0 if nothing is wrong."""
         return worst_exit_code(self.troubles)
 
 
-def worst_exit_code(troubles: Iterable[Issue]) -> int:
-    """Return the exit code that some troubles share, EXIT_TEMPORARY where they differ."""
-    codes = {trouble.code for trouble in troubles} - {EXIT_OK}
+def worst_exit_code(issues: Iterable[Issue]) -> int:
+    """Return the exit code that all failing issues share; EXIT_TEMPORARY if they differ."""
+    codes = {issue.code for issue in issues} - {EXIT_OK}
     return codes.pop() if len(codes) == 1 else EXIT_TEMPORARY if codes else EXIT_OK
 
 
 def assess(
-    config: Config, market: Market, ended: Sequence[RunOutcome], memory: Memory, now: datetime
+    config: Config, market: Market, outcomes: Sequence[RunOutcome], memory: Memory, now: datetime
 ) -> Health:
-    """Return how a market fares at `now`; `ended` are its outcomes, oldest first."""
+    """Return the health of a market at `now`; `outcomes` are those of its runs, oldest first."""
     status = phases.phase_at(market.calendar, now)
-    last = ended[-1] if ended else None
-    rests = _rests(config, memory, now)
+    last = outcomes[-1] if outcomes else None
+    cooldowns = _find_cooldowns(config, memory, now)
     published_at = parsing.aware_datetime(memory.published_at)
-    found = [
+    issues = [
         _uncovered(status),
-        _missed(config, market, status, [*(outcome.at for outcome in ended), published_at], memory, now),
-        None if _uncovered(status) else _failed(market, ended, rests),
+        _missed(config, market, status, [*(outcome.at for outcome in outcomes), published_at], memory, now),
+        None if _uncovered(status) else _failed(market, outcomes, cooldowns),
         _vetoed(status, last),
         _unfinished(market, last, memory, now),
         _second_best(market, last),
@@ -90,17 +90,17 @@ def assess(
     return Health(
         status,
         last,
-        next((outcome for outcome in reversed(ended) if outcome.is_good), None),
+        next((outcome for outcome in reversed(outcomes) if outcome.is_good), None),
         published_at,
-        rests,
-        tuple(trouble for trouble in found if trouble),
+        cooldowns,
+        tuple(issue for issue in issues if issue),
     )
 
 
 def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | None] | None:
-    """Return the latest moment up to `until` at which a tick had something to do, and its session.
+    """Return the latest moment up to `until` at which a run was due, and its session.
 
-    None where there was none in the last weeks. At a session's settle time its final page is due.
+    None means that none was due in the last weeks. A session's final is due at its settle time.
     """
     if calendar.always:
         return until, None
@@ -111,13 +111,13 @@ def last_due(calendar: Calendar, until: datetime) -> tuple[datetime, Session | N
             continue
         if session.settles <= until:
             return session.settles, session
-        begun = [window for window in session.windows if window.opens <= until]
-        return min(until, begun[-1].closes), session
+        started = [window for window in session.windows if window.opens <= until]
+        return min(until, started[-1].closes), session
     return None
 
 
 def _uncovered(status: MarketStatus) -> Issue | None:
-    """Return that the calendar has not begun, as by a clock that is decades behind."""
+    """Return the issue of a calendar that begins later, as with a clock that is decades behind."""
     is_uncovered = status.phase is Phase.UNKNOWN and status.session is None
     return Issue(status.reason, EXIT_CONFIGURATION) if is_uncovered else None
 
@@ -126,13 +126,13 @@ def _missed(
     config: Config,
     market: Market,
     status: MarketStatus,
-    signs: Sequence[datetime | None],
+    run_times: Sequence[datetime | None],
     memory: Memory,
     now: datetime,
 ) -> Issue | None:
-    """Return that no tick has come although one was due, as where cron does not run.
+    """Return the issue that no run came although one was due, as if cron does not run.
 
-    `signs` are the moments at which there was one.
+    `run_times` are the times of earlier runs.
     """
     interval = timedelta(minutes=config.interval_minutes)
     spare = interval + timedelta(minutes=SPARE_MINUTES, seconds=config.deadline_seconds)
@@ -143,13 +143,13 @@ def _missed(
     is_final = session is not None and moment == session.settles
     if session and is_final and memory.final_date == session.date.isoformat():
         return None
-    seen = [at for at in signs if at is not None and at <= now]  # a clock may have run ahead
+    seen = [at for at in run_times if at is not None and at <= now]  # a clock may have run ahead
     last = max(seen, default=None)
     if last is not None and last >= (moment if is_final else moment - interval):
         return None
     is_open = status.phase in (Phase.OPEN, Phase.AUCTION)
     is_todays = session is None or (status.session is not None and session.date == status.session.date)
-    if last is None and not (is_open and is_todays):  # it may have been set up since
+    if last is None and not (is_open and is_todays):  # the program may have been installed since
         return Issue("no run has come yet. For the line that makes cron run it: `heatmap schedule`")
     zone = ZoneInfo(market.calendar.time_zone)
     since = f"since {shown(last, zone)}" if last else "yet"
@@ -161,29 +161,29 @@ def _missed(
     )
 
 
-def _failed(market: Market, ended: Sequence[RunOutcome], rests: Sequence[Cooldown]) -> Issue | None:
-    """Return that the last tick failed; ticks that asked nothing, since all sources rest, mend nothing."""
-    last = next((outcome for outcome in reversed(ended) if outcome.kind != RESTING), None)
+def _failed(market: Market, outcomes: Sequence[RunOutcome], cooldowns: Sequence[Cooldown]) -> Issue | None:
+    """Return the issue that the last run failed. Runs without a fetch, due to cooldowns, do not count."""
+    last = next((outcome for outcome in reversed(outcomes) if outcome.kind != RESTING), None)
     if last is None or last.code == EXIT_OK:
         return None
     zone = ZoneInfo(market.calendar.time_zone)
     times = 0
-    for outcome in reversed(ended):
+    for outcome in reversed(outcomes):
         if outcome.code == EXIT_OK and outcome.kind != RESTING:
             break
         times += outcome.kind != RESTING
     before = "one" if times == 2 else f"{times - 1}"
     how_often = f", as the {before} before it" if times > 1 else ""
-    rest = "".join(
+    pauses = "".join(
         f"; {each.source} is left alone until {shown(each.until, zone)}, so that a ban is not prolonged"
-        for each in rests
+        for each in cooldowns
     )
     sentence = last.sentence or "see what it wrote to cron's mail or the log"
-    return Issue(f"the last tick failed ({last.kind}{how_often}): {sentence}{rest}", last.code)
+    return Issue(f"the last tick failed ({last.kind}{how_often}): {sentence}{pauses}", last.code)
 
 
 def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
-    """Return that the source contradicts the calendar, as on a holiday that was announced late."""
+    """Return the issue that the source contradicts the calendar, as on a holiday announced late."""
     if last is None or last.kind != SourcePassed.kind:
         return None
     if status.phase is Phase.UNKNOWN and status.past_calendar:
@@ -199,7 +199,7 @@ def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
 
 
 def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: datetime) -> Issue | None:
-    """Return that ticks came and did not fail, and yet the last session has no closing page."""
+    """Return the issue that no run failed, but the last session has no closing page."""
     due = last_due(market.calendar, now)
     if due is None or last is None or last.kind != SourcePassed.kind:
         return None
@@ -215,7 +215,7 @@ def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: da
 
 
 def _second_best(market: Market, last: RunOutcome | None) -> Issue | None:
-    """Return that the page is there, but not from the source that should give it."""
+    """Return the issue that the page is not from the first live source."""
     live = [each.label for each in market.sources if not hasattr(each.source, "closing")]
     others = {each.label for each in market.sources}.difference(live[:1])
     if last is None or not (live and last.is_good and last.source in others):
@@ -225,7 +225,7 @@ def _second_best(market: Market, last: RunOutcome | None) -> Issue | None:
 
 
 def _clock(last: RunOutcome | None) -> Issue | None:
-    """Return that this machine's clock and that of the source differed at the last tick."""
+    """Return the issue that this machine's clock and the source's differed in the last run."""
     if last is None or not last.clock_seconds:
         return None
     return Issue(clocks.describe(timedelta(seconds=last.clock_seconds)))
@@ -238,36 +238,36 @@ def _in_future(last: RunOutcome | None, now: datetime) -> Issue | None:
 
 
 def _ending(market: Market, memory: Memory, now: datetime) -> Issue | None:
-    """Return that the calendar ends soon or has ended, which fails nothing: the map goes on."""
+    """Return the issue that the calendar ends soon or has ended. It fails nothing: the map goes on."""
     sentence = calendar_renewal.notice(market, memory, now)
     return Issue(sentence) if sentence else None
 
 
 def _failed_parts(config: Config, memory: Memory) -> list[Issue]:
-    """Return what follows the page and failed when it was last tried; the page itself is out."""
-    owed = final_parts.find_missing(config, memory)
-    wanted = final_parts.find_configured(config)
-    found = []
+    """Return the issues of failed parts; the page itself is published."""
+    missing = final_parts.find_missing(config, memory)
+    configured = final_parts.find_configured(config)
+    issues = []
     for part, why in (memory.faults or {}).items():
-        if part in parts.OF_FINAL and part not in wanted:
-            continue  # it has been switched off since
+        if part in parts.OF_FINAL and part not in configured:
+            continue  # the configuration no longer has it
         again = ""
-        if part in owed:
+        if part in missing:
             day = memory.closed_date
             again = f"; of {day} it is still missing, and later runs try again until the next close"
-        found.append(Issue(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
-    return found
+        issues.append(Issue(f"{parts.WORDS.get(part, part)} failed, though the page is out: {why}{again}"))
+    return issues
 
 
-def _rests(config: Config, memory: Memory, now: datetime) -> tuple[Cooldown, ...]:
-    found = []
+def _find_cooldowns(config: Config, memory: Memory, now: datetime) -> tuple[Cooldown, ...]:
+    cooldowns = []
     for label, blocks in circuit_breaker.from_plain(memory.sources).items():
         until = circuit_breaker.open_until(blocks, config.interval_minutes, now)
         if until:
-            found.append(Cooldown(label, until, blocks.consecutive))
-    return tuple(found)
+            cooldowns.append(Cooldown(label, until, blocks.consecutive))
+    return tuple(cooldowns)
 
 
 def shown(moment: datetime, zone: ZoneInfo) -> str:
-    """Return a moment as people of that zone write it."""
+    """Return a moment as text, in a time zone."""
     return f"{moment.astimezone(zone):%a %d %b %Y %H:%M %Z}"

@@ -107,7 +107,7 @@ class HistorySession:
     def add_snapshot(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> date:
         """Add a snapshot to those that `record` writes; return its session."""
         session = attribution.find_session(market.calendar, snapshot, status)
-        if status.phase in attribution.KEPT_PHASES:
+        if status.phase in attribution.RECORDED_PHASES:
             name = attribution.name_in_history(market.name, snapshot)
             self._ticks.append(_Tick(market, name, snapshot, session, status.phase))
         return session

@@ -1,4 +1,4 @@
-"""Remembers what a run has published, and which parts that follow a final are done."""
+"""Saves which pages a run has published, and which parts of a final are done."""
 
 from __future__ import annotations
 
@@ -29,27 +29,29 @@ def remember_published(
     now: datetime,
     report: Report,
 ) -> None:
-    """Remember what is published, and which parts of a final are done; alerts are still to be told.
+    """Save which pages are published, and which parts of a final are done; alerts are not sent yet.
 
-    Raises ConfigError where the state cannot be written.
+    Raises ConfigError if the state cannot be written.
     """
     for market, status in drawn:
-        tried = dict(report.parts.get(market.name, {}))
+        faults = dict(report.parts.get(market.name, {}))
         changes: dict[str, object] = {
             "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
-            "faults": merge_faults(state[market.name], tried),
+            "faults": merge_faults(state[market.name], faults),
         }
         if status.phase is Phase.FINAL and status.session:
-            done = final_parts.find_done(config, tried) - ({parts.ALERTS} if config.alerts else set())
+            done = final_parts.find_done(config, faults) - ({parts.ALERTS} if config.alerts else set())
             if report.failed_targets:
-                done &= {parts.BARS}  # the rest is owed to the targets that failed
-            if final_parts.find_configured(config) <= done or _keep_figures(config, market, pages):
+                done &= {parts.BARS}  # the other parts are missing at the targets that failed
+            if final_parts.find_configured(config) <= done or _save_figures(config, market, pages):
                 day = status.session.date.isoformat()
-                if state[market.name].closed_date == day:  # made again: what failed now is of older figures
+                if (
+                    state[market.name].closed_date == day
+                ):  # drawn again: parts that failed now have older figures
                     undone = final_parts.find_configured(config) - done - {parts.ALERTS}
                     changes |= {mark_name(part): None for part in undone}
                 changes |= {"closed_date": day, **{mark_name(part): day for part in done}}
-                # A final page counts only once every target has it, so that the next tick heals the rest.
+                # A final counts only when every target has it: until then the next runs publish it again.
                 if not report.failed_targets:
                     changes["final_date"] = day
                     changes["early_final"] = due.find_early_final(status, report.figures[market.name][1])
@@ -57,14 +59,14 @@ def remember_published(
 
 
 def forget_figures(config: Config, state: State, drawn: Sequence[tuple[Market, MarketStatus]]) -> None:
-    """Remove the figures of finals that owe nothing, and those of finals before them."""
+    """Remove the saved figures of finals that have all their parts, and those of finals before them."""
     for market, status in drawn:
         if status.phase is Phase.FINAL and not final_parts.find_missing(config, state[market.name]):
             final_figures.remove(config.state_directory, market.name)
 
 
-def _keep_figures(config: Config, market: Market, pages: Sequence[WebFile]) -> bool:
-    """Keep the figures for what is still to be done; False where that cannot be: the final is made again."""
+def _save_figures(config: Config, market: Market, pages: Sequence[WebFile]) -> bool:
+    """Save the figures for the missing parts; False if that fails, and then the final is drawn again."""
     try:
         final_figures.save(config.state_directory, market.name, pages)
     except OSError:

@@ -1,4 +1,4 @@
-"""Brings pages to all targets at once, each in a thread of its own, so that none waits for another."""
+"""Publishes to all targets at once, one thread a target, so that no target waits for another."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from heatmap.state.report import Report
     from heatmap.system.web_file import WebFile
 
-WAIT_SECONDS = 1.0  # after the deadline, for the targets to say how far they came
+WAIT_SECONDS = 1.0  # after the deadline, so that the targets can report their results
 STOP_SECONDS = 2.0  # the same after a signal
-LEAST_SHARE = 0.1  # of a run's time, left for another delivery to a target that has the pages
+LEAST_SHARE = 0.1  # of a run's time: with less left, a target that has the pages gets no further files
 
 
 class TargetResult(NamedTuple):
-    """How it went with one target. Either what it took, or why it did not."""
+    """The result of one target: a delivery, or an error."""
 
     number: int  # its place in the configuration, from 0
     target: str
@@ -36,7 +36,7 @@ class TargetResult(NamedTuple):
 
 
 def problems(target: Publisher) -> list[str]:
-    """Say what keeps a target from being tried, such as a missing secret."""
+    """Return why a target cannot be tried, such as a missing secret."""
     return [f"{target.name}: {problem}" for problem in target.problems()]
 
 
@@ -45,44 +45,44 @@ def publish(
     pages: Sequence[WebFile],
     deadline: Deadline,
     report: Report,
-    more: Callable[[str, Delivery | None], Sequence[WebFile]],
+    next_files: Callable[[str, Delivery | None], Sequence[WebFile]],
     *,
     is_first: bool,
 ) -> None:
-    """Bring the pages to every target at once and report how it went.
+    """Publish the pages to every target at once, and report the results.
 
-    One target that fails neither stops nor delays the others. `more` adds the parts of which each target gets
-    what it lacks, as `bring` has it, and notes itself what became of them.
-    `is_first`: nothing was published before, so that it is no wonder if folders had to be made.
+    A target that fails neither stops nor delays the others. `next_files` returns the files that only one
+    target needs, see `publish_to_all`, and reports their results itself. `is_first` says that nothing was
+    published before: then it is normal that folders had to be made.
     """
     report.targets = len(targets)
     for page in pages:
         if page.part:
             report.note_part(page.market, page.part)
-    for outcome in publish_to_all(targets, pages, deadline, more):
-        report.reached[outcome.number] = outcome.error is None
-        if outcome.error is None:
-            report.say(f"{outcome.target}: {outcome.delivery}")
-            for lock in outcome.delivery.removed_locks if outcome.delivery else ():
+    for result in publish_to_all(targets, pages, deadline, next_files):
+        report.reached[result.number] = result.error is None
+        if result.error is None:
+            report.say(f"{result.target}: {result.delivery}")
+            for lock in result.delivery.removed_locks if result.delivery else ():
                 report.warnings.append(
-                    f"{outcome.target}: removed the lock {lock}, which a killed git process had left behind"
+                    f"{result.target}: removed the lock {lock}, which a killed git process had left behind"
                 )
-            for market, part, why in outcome.delivery.missing_parts if outcome.delivery else ():
+            for market, part, why in result.delivery.missing_parts if result.delivery else ():
                 if part not in parts.OF_TARGETS:
                     report.note_part(market, part, why)
-            if outcome.delivery and outcome.delivery.new_places and not is_first:
-                places = " and ".join(outcome.delivery.new_places)
+            if result.delivery and result.delivery.new_places and not is_first:
+                places = " and ".join(result.delivery.new_places)
                 report.warnings.append(
-                    f"{outcome.target}: {places} had to be made: check that visitors see the pages there"
+                    f"{result.target}: {places} had to be made: check that visitors see the pages there"
                 )
         else:
             report.failed_targets += 1
-            if not stop.is_requested():  # else it was broken off, which the run as a whole tells
-                report.errors.append(outcome.error)
+            if not stop.is_requested():  # else the run ends on a signal, and reports that once
+                report.errors.append(result.error)
 
 
-def add_nothing(target: str, delivery: Delivery | None) -> Sequence[WebFile]:  # noqa: ARG001 -- as `bring` has it
-    """Return no more pages."""
+def no_files(target: str, delivery: Delivery | None) -> Sequence[WebFile]:  # noqa: ARG001 -- see below
+    """Return no further files."""
     return ()
 
 
@@ -90,35 +90,34 @@ def publish_to_all(
     targets: Sequence[Publisher],
     pages: Sequence[WebFile],
     deadline: Deadline,
-    more: Callable[[str, Delivery | None], Sequence[WebFile]] = add_nothing,
+    next_files: Callable[[str, Delivery | None], Sequence[WebFile]] = no_files,
 ) -> Iterator[TargetResult]:
-    """Yield each target's outcome as it comes. One that does not end is left behind at the deadline.
+    """Yield each target's result as it comes. A target that hangs fails at the deadline.
 
-    `more` returns what the target of this name gets beside `pages`: with None before they are put, then after
-    each delivery what is to follow, until nothing is. It is called from the targets' threads. What follows
-    cannot fail a target that has the pages. Where the run is asked to end, all that is under way
-    is broken off.
+    `next_files` returns the files that the target of this name gets beside `pages`. It is called with None
+    before the pages are put, and then with each delivery, until it returns no files. The targets' threads
+    call it. Files after the pages cannot fail a target. A signal that ends the run aborts all deliveries.
     """
     from queue import Empty, SimpleQueue
 
-    outcomes: SimpleQueue[TargetResult] = SimpleQueue()
+    results: SimpleQueue[TargetResult] = SimpleQueue()
     reached: dict[int, TargetResult] = {}
 
     def work(number: int, target: Publisher) -> None:
         try:
-            for outcome in _outcomes(number, target, pages, deadline, more):
-                reached[number] = outcome
-            outcomes.put(reached[number])
+            for result in _deliver(number, target, pages, deadline, next_files):
+                reached[number] = result
+            results.put(reached[number])
         except BaseException as error:  # noqa: BLE001 -- a bug in one target must not cost the others their page
-            outcomes.put(TargetResult(number, target.name, None, as_known_error(error)))
+            results.put(TargetResult(number, target.name, None, as_known_error(error)))
 
     jobs = [Job(partial(work, number, target), f"heatmap-{number}") for number, target in enumerate(targets)]
     pending = dict(enumerate(targets))
     try:
         while pending:
-            outcome = _next(outcomes, deadline)
-            del pending[outcome.number]
-            yield outcome
+            result = _wait_for_result(results, deadline)
+            del pending[result.number]
+            yield result
     except Empty:
         for number, target in pending.items():
             sentence = f"{target.name}: no end after {deadline.seconds:.3g} seconds: the next run tries again"
@@ -131,8 +130,8 @@ def publish_to_all(
         raise
 
 
-def _next(outcomes: SimpleQueue[TargetResult], deadline: Deadline) -> TargetResult:
-    """Return the next outcome. Raises queue.Empty where none comes in time."""
+def _wait_for_result(results: SimpleQueue[TargetResult], deadline: Deadline) -> TargetResult:
+    """Return the next result. Raises queue.Empty if none comes in time."""
     from queue import Empty
 
     until = time.monotonic() + deadline.remaining() + WAIT_SECONDS
@@ -141,36 +140,36 @@ def _next(outcomes: SimpleQueue[TargetResult], deadline: Deadline) -> TargetResu
             deadline.expire()
         left = min(until - time.monotonic(), stop.seconds_left())
         try:
-            return outcomes.get(timeout=max(0.0, min(left, stop.LOOK_SECONDS)))
+            return results.get(timeout=max(0.0, min(left, stop.LOOK_SECONDS)))
         except Empty:
             if left <= 0:
                 raise
 
 
-def _outcomes(
+def _deliver(
     number: int,
     target: Publisher,
     pages: Sequence[WebFile],
     deadline: Deadline,
-    more: Callable[[str, Delivery | None], Sequence[WebFile]],
+    next_files: Callable[[str, Delivery | None], Sequence[WebFile]],
 ) -> Iterator[TargetResult]:
-    """Yield the outcome once the target has the pages, and again after each delivery that follows.
+    """Yield the result when the target has the pages, and again after each further delivery.
 
-    Raises what `publish` raises before the target has the pages.
+    Raises the error of `Publisher.publish` if the target does not get the pages.
     """
     from contextlib import suppress
 
     from heatmap.publishers.delivery import Delivery
 
-    found = problems(target)
-    if found:
-        raise ConfigError(found)
-    first = [*pages, *more(target.name, None)]
+    sentences = problems(target)
+    if sentences:
+        raise ConfigError(sentences)
+    first = [*pages, *next_files(target.name, None)]
     delivery = target.publish(first, deadline) if first else Delivery(0, 0)
-    outcome = TargetResult(number, target.name, delivery, None)
-    yield outcome
+    result = TargetResult(number, target.name, delivery, None)
+    yield result
     least = deadline.seconds * LEAST_SHARE
-    with suppress(PublishError):  # the target was lost on the way: the next run goes on
-        while (added := more(target.name, delivery)) and deadline.remaining() > least:
+    with suppress(PublishError):  # the target failed after the pages: the next run goes on
+        while (added := next_files(target.name, delivery)) and deadline.remaining() > least:
             delivery = target.publish(added, deadline)
-            yield outcome
+            yield result
