@@ -345,7 +345,7 @@ def test_an_overrides_file_that_is_read_only(
             assert "open" == page()["phase"]
             IN_STATE.unlink()
             told = installed.say("calendar", "update", "--now", "2026-12-14T11:00:00+05:30")
-            assert "own.toml cannot be written, so the list is kept in the state directory" in told
+            assert "own.toml cannot be written, so the list is in the state directory" in told
             IN_STATE.unlink()
             IN_STATE.parent.chmod(0o555)
             assert 77 == cli.main(["calendar", "update", "--now", "2026-12-14T11:00:00+05:30"])
