@@ -69,8 +69,8 @@ def renew(
     for market in markets:
         if not is_due(market, state[market.name], now, is_published=market.name in published):
             continue
-        named = _source(market)
-        if named is None or _is_blocked(config, state, market, named, now):
+        named_source = _source(market)
+        if named_source is None or _is_blocked(config, state, market, named_source, now):
             continue
         if deadline.remaining() < LEAST_SECONDS:
             break
@@ -79,10 +79,10 @@ def renew(
             state.remember(market.name, holidays_asked_on=_today(market, now).isoformat())
         except ConfigError:
             break  # a full disk: every run would fetch it
-        address = named.source.base_url  # type: ignore[attr-defined]  # each source of this type has one
-        report.say(f"{market.name}: asking {named.label} for its holiday list")
+        address = named_source.source.base_url  # type: ignore[attr-defined]  # each source of this type has one
+        report.say(f"{market.name}: asking {named_source.label} for its holiday list")
         if address not in answers:
-            answers[address] = _fetch(state, market, named, now, deadline)
+            answers[address] = _fetch(state, market, named_source, now, deadline)
         lists = answers[address]
         missing = (
             MissingHolidays(lists, is_failure=True)
@@ -165,21 +165,21 @@ def _is_worth_warning(market: Market, memory: Memory, now: datetime) -> bool:
 
 
 def _fetch(
-    state: State, market: Market, named: NamedSource, now: datetime, deadline: Deadline
+    state: State, market: Market, named_source: NamedSource, now: datetime, deadline: Deadline
 ) -> tuple[Holidays, ...] | str:
     """Return the exchange's lists, or a sentence that says why there are none."""
     from heatmap.sources.nse import holidays
 
     seconds = deadline.remaining()
     try:
-        return run_with_timeout(seconds, partial(holidays.fetch, named.source))  # type: ignore[arg-type]  # as above
+        return run_with_timeout(seconds, partial(holidays.fetch, named_source.source))  # type: ignore[arg-type]  # as above
     except DeadlineError:
         error: Exception = SourceBlocked(f"no answer within {seconds:.0f} seconds")
     except SourceError as failure:
         error = failure
-    except Exception as mistake:  # noqa: BLE001 -- a bug here must not fail the run
-        return f"asking for the list ended in a bug, please report it: {mistake!r}"
-    _note_block(state, market, named, error, now)
+    except Exception as bug:  # noqa: BLE001 -- a bug here must not fail the run
+        return f"asking for the list ended in a bug, please report it: {bug!r}"
+    _note_block(state, market, named_source, error, now)
     return str(error)
 
 
@@ -197,10 +197,8 @@ def _merge(
         file, updates = holiday_files.save(files, whole, _today(market, now))
     except HeatmapError as error:
         return MissingHolidays(f"the list cannot be used: {error}".replace("\n", "; "), is_failure=True)
-    except Exception as mistake:  # noqa: BLE001 -- a bug here must not fail the run
-        return MissingHolidays(
-            f"merging the list ended in a bug, please report it: {mistake!r}", is_failure=True
-        )
+    except Exception as bug:  # noqa: BLE001 -- a bug here must not fail the run
+        return MissingHolidays(f"merging the list ended in a bug, please report it: {bug!r}", is_failure=True)
     is_late = not any(_is_further(listed, market) for listed in whole)
     changes = [change for update in updates for change in update.new]
     if updates and updates[-1].text != file.text:  # else another market has reported this file
@@ -249,23 +247,29 @@ def _remember(state: State, market: Market, missing: MissingHolidays | None, now
         return  # a full disk: the next run that fetches the list saves it
 
 
-def _is_blocked(config: Config, state: State, market: Market, named: NamedSource, now: datetime) -> bool:
+def _is_blocked(
+    config: Config, state: State, market: Market, named_source: NamedSource, now: datetime
+) -> bool:
     """Whether the site blocked this run, or its circuit breaker is open."""
-    blocks = circuit_breaker.from_plain(state[market.name].sources).get(named.label, circuit_breaker.NONE)
+    blocks = circuit_breaker.from_plain(state[market.name].sources).get(
+        named_source.label, circuit_breaker.NONE
+    )
     if blocks.last_at and datetime.fromisoformat(blocks.last_at) == now:
         return True
     return circuit_breaker.open_until(blocks, config.interval_minutes, now) is not None
 
 
-def _note_block(state: State, market: Market, named: NamedSource, error: Exception, now: datetime) -> None:
+def _note_block(
+    state: State, market: Market, named_source: NamedSource, error: Exception, now: datetime
+) -> None:
     """Count a block of the list as a block of its site. An answer is not counted: it has no quotes."""
     blocks = circuit_breaker.from_plain(state[market.name].sources)
-    before = blocks.get(named.label, circuit_breaker.NONE)
+    before = blocks.get(named_source.label, circuit_breaker.NONE)
     after = circuit_breaker.record_attempt(before, error, now) if isinstance(error, SourceError) else before
     if after in (before, circuit_breaker.NONE):
         return
     try:
-        state.remember(market.name, sources=circuit_breaker.to_plain({**blocks, named.label: after}))
+        state.remember(market.name, sources=circuit_breaker.to_plain({**blocks, named_source.label: after}))
     except ConfigError:
         return
 
@@ -274,7 +278,7 @@ def _source(market: Market) -> NamedSource | None:
     """Return the market's source whose site has the list; None if it has no such source."""
     if not packaged.is_listed(market.session):
         return None
-    return next((named for named in market.sources if named.name == SOURCE), None)
+    return next((named_source for named_source in market.sources if named_source.name == SOURCE), None)
 
 
 def _today(market: Market, now: datetime) -> date:

@@ -96,30 +96,30 @@ class Fetcher:
         cooldowns: list[str] = []
         errors: list[tuple[NamedSource, SourceError]] = []
         while sources:
-            named = sources.pop(0)
+            named_source = sources.pop(0)
             blocks = circuit_breaker.from_plain(self._state[market.name].sources).get(
-                named.label, circuit_breaker.NONE
+                named_source.label, circuit_breaker.NONE
             )
             open_until = circuit_breaker.open_until(blocks, self._config.interval_minutes, self._now)
             if open_until and self._respects_cooldown:
                 local = open_until.astimezone(ZoneInfo(market.calendar.time_zone))
-                cooldowns.append(f"{named.label} until {local:%H:%M %Z}")
+                cooldowns.append(f"{named_source.label} until {local:%H:%M %Z}")
                 self._say(f"{market.name}: leaving {cooldowns[-1]}: {blocks.consecutive} blocks in a row")
                 continue
-            self._say(f"{market.name}: asking {named.label}")
+            self._say(f"{market.name}: asking {named_source.label}")
             share = (until - monotonic()) / (1 + len(sources))
             try:
-                checked = check(self._fetch(market, named, status, share, list_instruments))
+                checked = check(self._fetch(market, named_source, status, share, list_instruments))
             except SourceError as error:
-                self._record_attempt(market, named, blocks, error)
-                errors.append((named, error))
+                self._record_attempt(market, named_source, blocks, error)
+                errors.append((named_source, error))
                 if sources:
-                    self._say(f"{market.name}: {named.label}: {error}")
+                    self._say(f"{market.name}: {named_source.label}: {error}")
                 continue
-            self._record_attempt(market, named, blocks, None)
+            self._record_attempt(market, named_source, blocks, None)
             skipped = (f"{cooldown}: left alone, for it blocked again and again" for cooldown in cooldowns)
             return Fetched(
-                checked, named, (*skipped, *(f"{other.label}: {error}" for other, error in errors))
+                checked, named_source, (*skipped, *(f"{other.label}: {error}" for other, error in errors))
             )
         failure = _join_errors(errors) if errors else None
         if cooldowns and (failure is None or isinstance(failure, SourcePassed)):
@@ -132,19 +132,19 @@ class Fetcher:
     def _fetch(
         self,
         market: Market,
-        named: NamedSource,
+        named_source: NamedSource,
         status: MarketStatus,
         seconds: float,
         list_instruments: Callable[[], tuple[Collection[str], date | None]],
     ) -> Snapshot:
         """Return the snapshot of a source, within `seconds`. Raises SourceError."""
-        folder = cache_folder(self._config.state_directory, market, named)
-        if is_closing(named) and status.session:
-            source = cast("ClosingSource", named.source)
+        folder = cache_folder(self._config.state_directory, market, named_source)
+        if is_closing(named_source) and status.session:
+            source = cast("ClosingSource", named_source.source)
             symbols, day = list_instruments()
             work = partial(source.closing, status.session, symbols=symbols, listed_on=day, folder=folder)
         else:
-            work = partial(named.source.fetch, now=self._now, folder=folder)
+            work = partial(named_source.source.fetch, now=self._now, folder=folder)
         try:
             return run_with_timeout(seconds, work)
         except DeadlineError as error:
@@ -157,34 +157,34 @@ class Fetcher:
             ) from error
 
     def _record_attempt(
-        self, market: Market, named: NamedSource, before: BlockRecord, error: SourceError | None
+        self, market: Market, named_source: NamedSource, before: BlockRecord, error: SourceError | None
     ) -> None:
         """Save the result of a fetch in the source's circuit breaker, if it changes that."""
         blocks = circuit_breaker.record_attempt(before, error, self._now)
         if blocks == before or self._dry_run:
             return
         records = circuit_breaker.from_plain(self._state[market.name].sources)
-        labels = {each.label for each in market.sources} - {named.label}  # without removed sources
+        labels = {each.label for each in market.sources} - {named_source.label}  # without removed sources
         records = {label: each for label, each in records.items() if label in labels}
         if blocks != circuit_breaker.NONE:
-            records[named.label] = blocks
+            records[named_source.label] = blocks
         with suppress(ConfigError):  # a full disk: the page comes first
             self._state.remember(market.name, sources=circuit_breaker.to_plain(records))
 
 
-def is_closing(named: NamedSource) -> bool:
+def is_closing(named_source: NamedSource) -> bool:
     """Whether a source has only the final figures of a session."""
-    return hasattr(named.source, "closing")
+    return hasattr(named_source.source, "closing")
 
 
-def can_serve(named: NamedSource, status: MarketStatus) -> bool:
+def can_serve(named_source: NamedSource, status: MarketStatus) -> bool:
     """Whether a source may have figures for this phase."""
-    return not is_closing(named) or status.phase is Phase.FINAL
+    return not is_closing(named_source) or status.phase is Phase.FINAL
 
 
-def cache_folder(state_directory: Path, market: Market, named: NamedSource) -> Path:
+def cache_folder(state_directory: Path, market: Market, named_source: NamedSource) -> Path:
     """Return the folder in which a source may save data for its next fetch; it need not exist."""
-    return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named)}"
+    return state_directory / options.FOLDER / f"{market.name}-{1 + market.sources.index(named_source)}"
 
 
 def _join_errors(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
@@ -193,5 +193,5 @@ def _join_errors(errors: list[tuple[NamedSource, SourceError]]) -> SourceError:
     if not others:
         return first
     return first.with_sentence(
-        "; ".join([str(first), *(f"{named.label}: {error}" for named, error in others)])
+        "; ".join([str(first), *(f"{named_source.label}: {error}" for named_source, error in others)])
     )

@@ -86,7 +86,7 @@ class FollowUp:
 
             # Secrets are read at once, so that no child process of the run inherits them.
             for problem in delivery.find_problems(config.alerts):
-                say(f"alerts: nobody is told: {problem}")
+                say(f"alerts: cannot be sent: {problem}")
 
     def open_archive(
         self, market: Market, snapshot: Snapshot, status: MarketStatus, past: HistoryView | None = None
@@ -277,7 +277,7 @@ def problems(config: Config) -> list[str]:
     problem = feed_problem(config)
     unsent = [alert.name for alert in config.alerts if problem and not alert.posts]
     return [
-        *(f"{name}: nobody is told, for there is no feed: {problem}" for name in unsent),
+        *(f"{name}: is sent to nobody, because there is no feed: {problem}" for name in unsent),
         *_unknown_periods(config),
         *delivery.find_problems(config.alerts),
     ]
@@ -293,6 +293,6 @@ def _unknown_periods(config: Config) -> Iterator[str]:
         if alert.period not in known_periods:
             advice = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
             yield (
-                f"{alert.name}: finds nothing over {alert.period}, unless the source tells that: "
+                f"{alert.name}: finds nothing over {alert.period}, unless the source gives it: "
                 f"under [history] {advice}"
             )

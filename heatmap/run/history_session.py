@@ -239,8 +239,8 @@ class HistorySession:
             return None if store is None else work(store)
         except HistoryError as error:
             self._fault = str(error)
-        except Exception as mistake:  # noqa: BLE001 -- not even a bug in the history may cost a page
-            self._fault = f"the history ended in a bug, please report it: {mistake!r}"
+        except Exception as bug:  # noqa: BLE001 -- a bug in the history must not cost the page
+            self._fault = f"the history ended in a bug, please report it: {bug!r}"
         self.warn_once_a_day(market, self._fault)
         return None
 

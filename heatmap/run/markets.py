@@ -162,6 +162,6 @@ class MarketsRun:
 
 def _with_market(market: Market, error: SourceError) -> SourceError:
     """Return the same error with the market's name."""
-    named = error.with_sentence(f"{market.name}: {error}")
-    named.market = market.name
-    return named
+    with_market = error.with_sentence(f"{market.name}: {error}")
+    with_market.market = market.name
+    return with_market

@@ -48,8 +48,8 @@ def remember_published(
                 if (
                     state[market.name].closed_date == day
                 ):  # drawn again: parts that failed now have older figures
-                    undone = final_parts.find_configured(config) - done - {parts.ALERTS}
-                    changes |= {mark_name(part): None for part in undone}
+                    missing = final_parts.find_configured(config) - done - {parts.ALERTS}
+                    changes |= {mark_name(part): None for part in missing}
                 changes |= {"closed_date": day, **{mark_name(part): day for part in done}}
                 # A final counts only when every target has it: until then the next runs publish it again.
                 if not report.failed_targets:

@@ -91,10 +91,10 @@ class SharedTurns:
     def give_back(self, published: Collection[str]) -> None:
         """Give all turns back: the turns of `published` markets are done, the others are free again."""
         for name, (market, turn, _) in self._claimed.items():
-            undone = None if name in published else HistoryError("not published")
-            kind = type(undone) if undone else None
+            error = None if name in published else HistoryError("not published")
+            kind = type(error) if error else None
             # A turn that cannot be given back is a warning, and ends by itself.
-            self._attempt(market, lambda _, t=turn, k=kind, e=undone: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
+            self._attempt(market, lambda _, t=turn, k=kind, e=error: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
 
     def _enter(self, market: Market, turn: TickClaim) -> bool:
         """Return whether the turn is this machine's now."""

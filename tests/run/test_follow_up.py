@@ -204,7 +204,7 @@ def test_what_a_target_lacks_is_not_done(
         ("[archive]\nenabled = false\nfeed = false\n", "  ok    archive: no map is kept; no feed: [archive] has feed = false\n"),
         (
             '[[alert]]\nname = "a"\nyear_high = true\n',
-            "  WARN  alert a: nobody is told, for there is no feed: its links need public_url\n",
+            "  WARN  alert a: is sent to nobody, because there is no feed: its links need public_url\n",
         ),
         (
             '[[alert]]\nname = "a"\nyear_high = true\nurl_env = "NOT_SET_HERE"\n',
@@ -216,11 +216,11 @@ def test_what_a_target_lacks_is_not_done(
         ),
         (
             '[[alert]]\nname = "a"\nchange_percent = 9\nperiod = "10d"\n',
-            "  WARN  alert a: finds nothing over 10d, unless the source tells that: under [history] add '10d' to its periods\n",
+            "  WARN  alert a: finds nothing over 10d, unless the source gives it: under [history] add '10d' to its periods\n",
         ),
         (
             '[[alert]]\nname = "a"\nchange_percent = 9\nperiod = "ytd"\n[history]\nenabled = false\n',
-            "  WARN  alert a: finds nothing over ytd, unless the source tells that: under [history] set its enabled = true\n",
+            "  WARN  alert a: finds nothing over ytd, unless the source gives it: under [history] set its enabled = true\n",
         ),
     ],
 )  # fmt: skip
