@@ -246,7 +246,7 @@ def _parse_command(answer: str, key: str) -> str:
         words = shlex.split(answer)
     except ValueError as error:
         raise BadAnswer("a quotation mark is missing") from error
-    problems = secrets.problems(None, None, words, what=key)
+    problems = secrets.problems(None, None, words, name=key)
     if problems:
         raise BadAnswer("; ".join(problems))
     return answer

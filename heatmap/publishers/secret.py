@@ -27,9 +27,9 @@ def read(name: str, places: Places, deadline: Deadline, what: str = "password") 
     if not seconds:
         raise PublishError(no_time)
     try:
-        return secrets.read(*places, what=what, seconds=seconds)
+        return secrets.read(*places, name=what, seconds=seconds)
     except ConfigError as error:
         if seconds < secrets.COMMAND_SECONDS and not deadline.remaining():
             raise PublishError(no_time) from error
-        problems = secrets.problems(*places, what=what)  # the same as in `heatmap check`, with its exit code
+        problems = secrets.problems(*places, name=what)  # the same as in `heatmap check`, with its exit code
         raise (PublishImpossible if problems else PublishRefused)(f"{name}: {error}") from error

@@ -82,7 +82,7 @@ class OnlineSource:
             return self.proxy
         places = (self.proxy_password_env, self.proxy_password_file, self.proxy_password_command)
         try:
-            password = secrets.read(*places, what="proxy_password") or ""
+            password = secrets.read(*places, name="proxy_password") or ""
         except ConfigError as error:
             raise SourceImpossible(str(error)) from error
         login = f"{quote(unquote(parts.username), safe='')}:{quote(password, safe='')}"

@@ -33,10 +33,10 @@ class Deadline:
 
     def timeout(self, most: float) -> float:
         """Return how long a wait may last: at most `most` seconds. Raises DeadlineError after the moment."""
-        left = self.remaining()
-        if not left:
+        seconds = self.remaining()
+        if not seconds:
             raise DeadlineError(f"not done within {self.seconds:.3g} seconds")
-        return min(most, left)
+        return min(most, seconds)
 
     @contextmanager
     def abort_at_deadline(self, abort: Callable[[], None]) -> Iterator[None]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class CompletedProcess(NamedTuple):
     """How a process ended. `code` is its exit code; below 0: the number of the signal that killed it.
 
-    `stderr` is empty if it was not asked for.
+    `stderr` is empty unless it is a pipe.
     """
 
     code: int

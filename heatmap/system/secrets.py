@@ -1,7 +1,7 @@
 """Reads secrets: from an environment variable, a file that only its owner can read, or a command's output.
 
 A secret stays in memory. It is never shown, and never passed to a child process: children are started with
-`child_environment()`. `known()` is for texts from which secrets are removed.
+`child_environment()`. `get_all()` is for texts from which secrets are removed.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def problems(
     file: Path | None,
     command: Sequence[str] | None = None,
     *,
-    what: str = "password",
+    name: str = "password",
 ) -> list[str]:
     """Return the reasons why the secret cannot be read; none if no place is given. The command is not run.
 
-    `what` is the start of the configuration's keys: `password_env`, `password_file`, `password_command`.
+    `name` is the start of the configuration's keys: `password_env`, `password_file`, `password_command`.
     """
-    return _resolve(variable, file, command, what)[1]
+    return _resolve(variable, file, command, name)[1]
 
 
 def read(
@@ -45,16 +45,16 @@ def read(
     file: Path | None,
     command: Sequence[str] | None = None,
     *,
-    what: str = "password",
+    name: str = "password",
     seconds: float = COMMAND_SECONDS,
 ) -> str | None:
     """Return the secret; None if no place is given. Raises ConfigError.
 
     A command has `seconds` to print it as its first line.
     """
-    secret, errors = _resolve(variable, file, command, what)
+    secret, errors = _resolve(variable, file, command, name)
     if not errors and command:
-        secret, errors = _run_command(command, what, seconds)
+        secret, errors = _run_command(command, name, seconds)
     if errors:
         raise ConfigError(errors)
     if secret:
@@ -62,23 +62,23 @@ def read(
     return secret
 
 
-def known() -> frozenset[str]:
+def get_all() -> frozenset[str]:
     """Return every secret that this process has read, for `redaction.redact`."""
     return frozenset(_secrets)
 
 
 def child_environment() -> dict[str, str]:
     """Return this process's environment without the variables that secrets were read from."""
-    return {name: value for name, value in os.environ.items() if name not in _variables}
+    return {variable: value for variable, value in os.environ.items() if variable not in _variables}
 
 
 def _resolve(
-    variable: str | None, file: Path | None, command: Sequence[str] | None, what: str
+    variable: str | None, file: Path | None, command: Sequence[str] | None, name: str
 ) -> tuple[str | None, list[str]]:
     if variable is not None and VARIABLE.fullmatch(variable):
         _variables.add(variable)
     keys = [
-        f"{what}_{place}"
+        f"{name}_{place}"
         for place, value in (("env", variable), ("file", file), ("command", command))
         if value is not None
     ]
@@ -86,25 +86,25 @@ def _resolve(
         return None, [f"{' and '.join(keys)} are both given: keep one of them"]
     if variable is not None:
         if not VARIABLE.fullmatch(variable):  # it may be the secret itself, so it is not repeated
-            return None, [f"{what}_env must be the NAME of an environment variable, never the {what} itself"]
-        where = f"the environment variable {variable}, which {what}_env names,"
+            return None, [f"{name}_env must be the NAME of an environment variable, never the {name} itself"]
+        where = f"the environment variable {variable}, which {name}_env names,"
         secret = os.environ.get(variable)
         if not secret:
             return None, [f"{where} is not set: set it where the command runs, in the crontab too"]
-        return _check(secret, where, what)
+        return _check(secret, where, name)
     if file is not None:
-        return _from_file(file, what)
+        return _from_file(file, name)
     if command is not None:
-        return None, _command_problems(command, what)
+        return None, _command_problems(command, name)
     return None, []
 
 
-def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
-    where = f"the {what}_file {file}"
+def _from_file(file: Path, name: str) -> tuple[str | None, list[str]]:
+    where = f"the {name}_file {file}"
     try:
-        return _check(_content(file), where, what)
+        return _check(_content(file), where, name)
     except FileNotFoundError:
-        return None, [f"{where} is not there: make it, with the {what} in it, and run: {_closing(file)}"]
+        return None, [f"{where} is not there: make it, with the {name} in it, and run: {_closing(file)}"]
     except OSError as error:
         resource_errors.refuse(error)
         return None, [f"{where} cannot be read ({error.strerror}): check its name and its owner"]
@@ -112,25 +112,25 @@ def _from_file(file: Path, what: str) -> tuple[str | None, list[str]]:
         return None, [f"{where} {error}"]
 
 
-def _check(secret: str, where: str, what: str) -> tuple[str | None, list[str]]:
+def _check(secret: str, where: str, name: str) -> tuple[str | None, list[str]]:
     if secret.isprintable():
         return secret, []
-    return None, [f"{where} holds a line break or another control character: leave the {what} alone in it"]
+    return None, [f"{where} holds a line break or another control character: leave the {name} alone in it"]
 
 
-def _command_problems(command: Sequence[str], what: str) -> list[str]:
+def _command_problems(command: Sequence[str], name: str) -> list[str]:
     from shutil import which
 
     if not command:
-        return [f'{what}_command is empty: name a command and its words, as in ["pass", "show", "web/ftp"]']
+        return [f'{name}_command is empty: name a command and its words, as in ["pass", "show", "web/ftp"]']
     if which(command[0]) is None:
-        return [f"the {what}_command {command[0]} is not installed, or cannot be run: give its whole path"]
+        return [f"the {name}_command {command[0]} is not installed, or cannot be run: give its whole path"]
     return []
 
 
-def _run_command(command: Sequence[str], what: str, seconds: float) -> tuple[str | None, list[str]]:
+def _run_command(command: Sequence[str], name: str, seconds: float) -> tuple[str | None, list[str]]:
     """Return the first line of a command's output. No message repeats the output: it may have the secret."""
-    where = f"the {what}_command {command[0]}"
+    where = f"the {name}_command {command[0]}"
     advice = "run it by hand to see why"
     try:
         ended = processes.run(command, seconds, environment=child_environment())
@@ -147,8 +147,8 @@ def _run_command(command: Sequence[str], what: str, seconds: float) -> tuple[str
     except UnicodeDecodeError:
         return None, [f"{where} prints what is not UTF-8 text: {advice}"]
     if not secret or len(line) > MAX_BYTES:
-        return None, [f"{where} prints no {what} on its first line: {advice}"]
-    return _check(secret, where, what)
+        return None, [f"{where} prints no {name} on its first line: {advice}"]
+    return _check(secret, where, name)
 
 
 def _content(file: Path) -> str:

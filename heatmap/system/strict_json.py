@@ -36,8 +36,8 @@ def decode(body: bytes) -> object:
     except UnicodeError:
         raise SourceReshaped("holds something else than text in UTF-8") from None
     except ValueError as error:
-        why = str(error) if isinstance(error, _NotStrictError) else "a number of thousands of digits"
-        raise SourceReshaped(f"holds what is no figure ({why})") from None
+        reason = str(error) if isinstance(error, _NotStrictError) else "a number of thousands of digits"
+        raise SourceReshaped(f"holds what is no figure ({reason})") from None
     return document
 
 

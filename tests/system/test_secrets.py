@@ -142,7 +142,7 @@ def test_the_key_is_called_as_the_configuration_calls_it(monkeypatch: pytest.Mon
     """Other secrets than passwords have keys of their own."""
     monkeypatch.delenv("NO_SUCH", raising=False)
 
-    assert "secret_access_key_env" in secrets.problems("NO_SUCH", None, what="secret_access_key")[0]
+    assert "secret_access_key_env" in secrets.problems("NO_SUCH", None, name="secret_access_key")[0]
 
 
 def test_a_variable_beside_a_file_is_not_inherited_either(

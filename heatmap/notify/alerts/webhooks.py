@@ -19,7 +19,7 @@ MEDIA_TYPE = "application/json; charset=utf-8"
 
 def read_address(options: AlertOptions) -> str:
     """Return the web hook's address. Raises ConfigError, whose text never contains the address."""
-    return webhook.read_address(options.url_env, options.url_file, what="url")
+    return webhook.read_address(options.url_env, options.url_file, name="url")
 
 
 def deliver(url: str, body: bytes, seconds: float) -> str | None:

@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 10_000  # the default limit of a healthchecks server
 
 def read_address(options: MonitorOptions) -> str:
     """Return the address to ping. Raises ConfigError, whose text never contains the address."""
-    return webhook.read_address(options.ping_url_env, options.ping_url_file, what="ping_url")
+    return webhook.read_address(options.ping_url_env, options.ping_url_file, name="ping_url")
 
 
 def endpoint_url(url: str, event: str) -> str:
@@ -48,7 +48,7 @@ def start_end_ping(
     """Start to send a run's end: success, or failure with its reason, without any secret."""
     if code == EXIT_OK:
         return BackgroundTask(lambda: send(url, SUCCESS))
-    body = describe_failure(code, errors, [url, *_read_secrets(targets), *credentials.known()])
+    body = describe_failure(code, errors, [url, *_read_secrets(targets), *credentials.get_all()])
     return BackgroundTask(lambda: send(url, FAIL, body))
 
 
@@ -73,5 +73,5 @@ def _read_secrets(targets: Sequence[Publisher]) -> list[str]:
         for name in [key.removesuffix("_env") for key in dir(target) if key.endswith("_env")]:
             places = (getattr(target, f"{name}_env"), getattr(target, f"{name}_file", None))
             with suppress(ConfigError):
-                secrets.append(credentials.read(*places, what=name))
+                secrets.append(credentials.read(*places, name=name))
     return [secret for secret in secrets if secret]

@@ -87,8 +87,8 @@ class S3Publisher(Remote):
             problems.append("s3: needs one more package: `pip install 'market-heatmap[s3]'`")
         if not self._access_key_id:
             problems.append(f"there is no access key: give access_key_id, or set the variable {ID_VARIABLE}")
-        problems += secrets.problems(*self._secret_places, what=SECRET)
-        problems += secrets.problems(self._token_variable, None, what="session_token")
+        problems += secrets.problems(*self._secret_places, name=SECRET)
+        problems += secrets.problems(self._token_variable, None, name="session_token")
         if self.ca_file and not self.ca_file.is_file():
             problems.append(f"the ca_file {self.ca_file} is not there: name a PEM file")
         return problems

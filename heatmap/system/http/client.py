@@ -220,8 +220,8 @@ def _wait_seconds(error: SourceError, attempts: int) -> float | None:
     """Return how long to wait before another attempt; None if none would help, or would be rude."""
     wait = backoff_seconds(BACKOFF_SECONDS, attempts)
     if isinstance(error, SourceOverloaded):
-        wish = error.retry_after_seconds
-        if wish is not None:
-            return wish + wait if wish <= LONGEST_WAIT_SECONDS else None
+        seconds = error.retry_after_seconds
+        if seconds is not None:
+            return seconds + wait if seconds <= LONGEST_WAIT_SECONDS else None
         return None if error.status == 429 else wait
     return wait if type(error) is SourceError else None

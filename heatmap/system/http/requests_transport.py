@@ -85,20 +85,22 @@ def _read_body(response: requests.Response, limits: Limits, deadline: Deadline) 
 
 def _explain(error: Exception) -> SourceError:
     """Return the SourceError for an error of the library."""
-    known = requests.exceptions
-    if isinstance(error, known.ProxyError):
+    exceptions = requests.exceptions
+    if isinstance(error, exceptions.ProxyError):
         if errors.is_proxy_refusal(str(error)):
             return errors.proxy_refusal()
         return errors.proxy_unreachable()
-    if isinstance(error, known.SSLError):
+    if isinstance(error, exceptions.SSLError):
         return errors.untrusted()
-    if isinstance(error, (known.Timeout, TimeoutError_)):
+    if isinstance(error, (exceptions.Timeout, TimeoutError_)):
         return errors.timed_out()
-    if isinstance(error, known.InvalidSchema) and "SOCKS" in str(error):
+    if isinstance(error, exceptions.InvalidSchema) and "SOCKS" in str(error):
         return SourceImpossible(
             "is asked through a SOCKS proxy, which needs a package: `pip install 'market-heatmap[socks]'`"
         )
-    if isinstance(error, (known.InvalidURL, known.InvalidSchema, known.MissingSchema, UnicodeError)):
+    if isinstance(
+        error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema, UnicodeError)
+    ):
         return errors.invalid_address()
     if any(
         isinstance(cause, HTTPException) and not isinstance(cause, (RemoteDisconnected, IncompleteRead))
@@ -111,13 +113,13 @@ def _explain(error: Exception) -> SourceError:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Return an error, and all that stood behind it."""
-    waiting, met = [error], set[int]()
-    while waiting:
-        cause = waiting.pop()
-        if id(cause) in met:
+    """Yield an error, and all its causes."""
+    pending, visited = [error], set[int]()
+    while pending:
+        cause = pending.pop()
+        if id(cause) in visited:
             continue
-        met.add(id(cause))
+        visited.add(id(cause))
         yield cause
         arguments = [argument for argument in cause.args if isinstance(argument, BaseException)]
-        waiting += [found for found in (cause.__cause__, cause.__context__, *arguments) if found]
+        pending += [each for each in (cause.__cause__, cause.__context__, *arguments) if each]

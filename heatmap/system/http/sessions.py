@@ -1,4 +1,4 @@
-"""Sessions of the library `requests` that do only what they are told, and whose answers can be broken off."""
+"""Sessions of the library `requests` without redirects and ~/.netrc, whose responses can be aborted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Session(requests.Session):
         self.auth = AddressLogin()
 
     def send(self, request: PreparedRequest, **options: Any) -> requests.Response:  # noqa: ANN401 -- as requests has it
-        """Return an answer of which nothing is read beyond its headers."""
+        """Return a response. Nothing is read of it beyond its headers."""
         return super().send(request, **{**options, "allow_redirects": False, "stream": True})
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -43,9 +43,9 @@ class Session(requests.Session):
 
 
 def abort(response: requests.Response | None) -> None:
-    """Break off an answer that another thread reads: its next read ends as if the server had hung up.
+    """Abort a response that another thread reads: its next read fails as if the server had hung up.
 
-    None: there is no answer yet.
+    None: there is no response yet.
     """
     if response is not None:
         with suppress(AttributeError, ValueError, RuntimeError, OSError):  # old urllib3; just done

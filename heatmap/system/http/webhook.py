@@ -33,12 +33,12 @@ class WebhookResponse(NamedTuple):
     wait_seconds: float | None = None  # the response's Retry-After; None: it has none
 
 
-def read_address(variable: str | None, file: Path | None, *, what: str) -> str:
-    """Return the address; `what` is the start of the keys that name its place. Raises ConfigError.
+def read_address(variable: str | None, file: Path | None, *, name: str) -> str:
+    """Return the address; `name` is the start of the keys for its place. Raises ConfigError.
 
     The error says what is missing; it does not have the address.
     """
-    url = secrets.read(variable, file, what=what) or ""
+    url = secrets.read(variable, file, name=name) or ""
     if not is_web_address(url, may_login=True):
         where = variable or file
         raise ConfigError([f"{where} holds no address: it must begin with https:// or http:// and a host"])
