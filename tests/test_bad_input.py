@@ -59,7 +59,7 @@ REFUSALS = {
     "booleans": (65, "unusable rows"),
     "words": (65, "unusable rows"),
     "nulls": (65, "unusable rows"),
-    "no timestamp": (65, "no time that can be read"),
+    "no timestamp": (65, "no readable time"),
     "31 % missing": (65, "65 of the page's 210 instruments are missing"),
     "contradictions": (65, "contradict"),
     "10 minutes old": (65, "older than the page's"),

@@ -109,7 +109,7 @@ def _format_day(day: date) -> str:
 def _are_adjacent(before: Mapping[str, Bar], after: Mapping[str, Bar]) -> bool:
     """Whether the closes of one session are the previous closes of another, so no session lies between."""
     from heatmap.history.corporate_actions import (
-        ONE_TICK,  # late: a run that has its digest needs no fractions
+        ONE_TICK,  # imported late: a run with a cached summary needs no fractions
     )
 
     pairs = [

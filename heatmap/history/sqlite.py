@@ -262,7 +262,7 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         raise
 
 
-def _read_version(connection: sqlite3.Connection, known: int, name: str) -> int:
+def _read_version(connection: sqlite3.Connection, newest_version: int, name: str) -> int:
     """Return the version of a file's tables; 0: none. Raises _DamagedFile, HistoryImpossible."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     application, version = (
@@ -274,10 +274,10 @@ def _read_version(connection: sqlite3.Connection, known: int, name: str) -> int:
     if application != APPLICATION_ID:
         message = "it is another program's database"
         raise _DamagedFile(message)
-    if version > known:
+    if version > newest_version:
         raise HistoryImpossible(
             f"the history {name} was written by a newer version of this program (its tables are of version "
-            f"{version}, this one knows {known}): it is not changed; install the newer version again"
+            f"{version}, this one knows {newest_version}): it is not changed; install the newer version again"
         )
     if version and not tables >= TABLES:
         message = f"it lacks the table {min(TABLES - tables)}"

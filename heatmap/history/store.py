@@ -110,17 +110,17 @@ class Store:
         return self._parse_rows(market, ticks, tick_codec.make_tick)
 
     def volumes_at(
-        self, market: str, moments: Mapping[date, datetime]
+        self, market: str, times: Mapping[date, datetime]
     ) -> list[tuple[date, datetime, Mapping[str, float | None]]]:
         """Return the volumes of each session's last tick up to a time, with the session and the tick's time.
 
-        `moments` has the time for each session. Sessions without such a tick are left out.
+        `times` has the time for each session. Sessions without such a tick are left out.
         """
 
         def work(cursor: Cursor) -> list[Any]:
             rows = []
-            for day, moment in moments.items():
-                cursor.execute(sql.TICK_AT, (market, day.isoformat(), _format_time(moment)))
+            for day, time in times.items():
+                cursor.execute(sql.TICK_AT, (market, day.isoformat(), _format_time(time)))
                 rows += [(day, as_of, figures) for as_of, _, figures in cursor.fetchall()]
             return rows
 

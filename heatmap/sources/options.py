@@ -102,8 +102,10 @@ def _find_proxy_problems(proxy: str, *, has_password: bool) -> list[str]:
         return ["proxy must not contain a password: use proxy_password_env, _file or _command"]
     is_valid = is_web_address(proxy, schemes=PROXY_SCHEMES, may_login=True, may_query=False)
     if not is_valid or parts.path not in ("", "/"):
-        known = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
-        return [f"proxy must be an address such as http://proxy.example:3128, and begin with one of {known}"]
+        schemes = ", ".join(f"{scheme}://" for scheme in PROXY_SCHEMES)
+        return [
+            f"proxy must be an address such as http://proxy.example:3128, and begin with one of {schemes}"
+        ]
     if has_password and not parts.username:
         return ["proxy must name the user too, as in http://user@proxy.example:3128"]
     return []

@@ -29,8 +29,8 @@ class Recording:
     def __post_init__(self) -> None:
         """Raise ConfigError if there is no such recording."""
         if not self.name.replace("-", "").isalnum() or not self._path().is_file():
-            known = ", ".join(sorted(path.stem for path in _recordings_folder().glob("*.json")))
-            raise ConfigError([f"name must be that of a packaged recording ({known})"])
+            names = ", ".join(sorted(path.stem for path in _recordings_folder().glob("*.json")))
+            raise ConfigError([f"name must be that of a packaged recording ({names})"])
 
     def fetch(self, *, now: datetime, folder: Path | None = None) -> Snapshot:  # noqa: ARG002 -- saves nothing
         """Return the market at `now`, or at its close if that is over. Raises SourceError."""

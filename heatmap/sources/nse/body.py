@@ -102,7 +102,7 @@ def _find_as_of(content: Mapping[str, Any]) -> datetime:
         time = _parse_time(text)
         if time is not None:
             return time
-    raise SourceReshaped("holds no time that can be read: how old its figures are cannot be told")
+    raise SourceReshaped("holds no readable time: the age of its figures is unknown")
 
 
 def _parse_time(text: object) -> datetime | None:
