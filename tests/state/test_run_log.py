@@ -320,7 +320,7 @@ def test_every_word_is_documented() -> None:
 
     own = {run_log.PUBLISHED, run_log.RESTING, run_log.ELSEWHERE, run_log.KILLED}
     page = (CHECKOUT / "docs/operating.md").read_text("utf-8")
-    table = page[page.index("| word | the tick |") :].partition("\n\n")[0]
+    table = page[page.index("| word | the run |") :].partition("\n\n")[0]
 
     never = {"usage"}  # no run begins with it
     own.add(StoppedError.kind)
