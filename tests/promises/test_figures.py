@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.promises import __main__ as command
+from tests.promises import matrix
 from tests.promises.cuts import Cuts
 from tests.promises.faults import Faults
 from tests.promises.independence import Independence
@@ -84,3 +85,9 @@ def test_nothing_measured_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "argv", ["promises", "--only", "torn", "--rows", "no such target"])
 
     assert 1 == command.main()
+
+
+@pytest.mark.parametrize("pattern", matrix.FAULTS)
+def test_the_suites_of_faults_exist(pattern: str) -> None:
+    """A suite that has moved is measured in its new place, not left out."""
+    assert [*matrix.TESTS.glob(pattern)]
