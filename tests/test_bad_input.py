@@ -63,8 +63,8 @@ REFUSALS = {
     "31 % missing": (65, "65 of the page's 210 instruments are missing"),
     "contradictions": (65, "contradict"),
     "10 minutes old": (65, "older than the page's"),
-    "6 minutes ahead": (65, "still to come"),
-    "tomorrow": (65, "still to come"),
+    "6 minutes ahead": (65, "in the future"),
+    "tomorrow": (65, "in the future"),
 }
 
 

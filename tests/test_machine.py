@@ -151,9 +151,9 @@ def test_a_torn_file(
     ("jump", "code", "words"),
     [
         (HOUR, 0, ""),  # the page is drawn, and calls itself old
-        (-HOUR, 65, "still to come: check this machine's clock"),
+        (-HOUR, 65, "in the future: check this machine's clock"),
         (timedelta(days=1), 0, ""),  # another day's figures: passed over
-        (timedelta(days=-1), 65, "still to come"),
+        (timedelta(days=-1), 65, "in the future"),
         (5 * HOUR + timedelta(minutes=5), 65, "when trading had not ended"),  # no final before the close
         (timedelta(days=365), 0, "calendar"),
     ],
