@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.context import PageContext
     from heatmap.pictures.market_map.past import HistoryView
+    from heatmap.pictures.market_map.table import TableView
     from heatmap.pictures.options import PageOptions
     from heatmap.pictures.shapes import Table
     from heatmap.run.follow_up import FollowUp
@@ -80,7 +81,7 @@ def draw(
         WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, context)),
         WebFile(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
         *images,
-        *_fragments(look, snapshot, rankings, context, cache),
+        *_fragments(look, snapshot, rankings, {(view, "change"): table}, context, cache),
         *(_history_files(market.name, look, snapshot, past, document) if past and offer else ()),
         WebFile(f"{market.name}/index.html", page),
     ]
@@ -119,15 +120,22 @@ def _fragments(
     look: PageOptions,
     snapshot: Snapshot,
     rankings: Mapping[tuple[str, str], Ranking],
+    tables: dict[tuple[TableView, str], Table],
     context: PageContext,
     cache: Path,
 ) -> Iterator[WebFile]:
-    """Yield the pieces for other pages that the configuration asks for."""
-    from heatmap.pictures.market_map.fragment import fragment
+    """Yield the pieces for other pages that the configuration asks for.
+
+    `tables` has the tables that are drawn already, by view and mode; further ones are added to it.
+    """
+    from heatmap.pictures.market_map.fragment import fragment, table_view
     from heatmap.pictures.options import parse_fragment
 
     for options in filter(None, map(parse_fragment, look.fragments)):
-        content = fragment(options, snapshot, rankings[options.mode, "1d"], context, look, cache)
+        ranking, key = rankings[options.mode, "1d"], (table_view(options, look), options.mode)
+        if key not in tables:
+            tables[key] = key[0].draw(snapshot, ranking)
+        content = fragment(options, snapshot, ranking, tables[key], context, look, cache)
         yield WebFile(f"{context.market}/fragment-{options.name}.html", content)
 
 

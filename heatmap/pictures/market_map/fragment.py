@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.context import PageContext
     from heatmap.pictures.options import Fragment, PageOptions
-    from heatmap.pictures.shapes import Cell, Rectangle
+    from heatmap.pictures.shapes import Cell, Rectangle, Table
 
 TEMPLATE = "fragment.html.j2"
 TREEMAP_WIDTH = 600.0  # pixels, for a column of text; in other widths the treemap is scaled
@@ -54,23 +54,30 @@ class Section(NamedTuple):
     tiles: Sequence[Tile]
 
 
+def table_view(settings: Fragment, options: PageOptions) -> TableView:
+    """Return the view that draws a fragment's cells, in every layout."""
+    # By rank, a small loss on a large tile looks like a crash. So a treemap shades by value, as on the page.
+    heat = "1" if settings.layout == "treemap" else options.heat
+    return TableView(options.columns, options.gradient, options.up, heat)
+
+
 def fragment(
     settings: Fragment,
     snapshot: Snapshot,
     ranking: Ranking,
+    table: Table,
     context: PageContext,
     options: PageOptions,
     cache: Path | None = None,
 ) -> bytes:
-    """Return the fragment as UTF-8. `ranking` is the one of its mode over a day."""
+    """Return the fragment as UTF-8.
+
+    `ranking` is the one of its mode over a day, and `table` is drawn by its `table_view`.
+    """
     from zoneinfo import ZoneInfo
 
     mode = MODES[settings.mode]
-    # By rank, a small loss on a large tile looks like a crash. So a treemap shades by value, as on the page.
-    heat = "1" if settings.layout == "treemap" else options.heat
-    view = TableView(options.columns, options.gradient, options.up, heat)
-    cells = view.draw(snapshot, ranking).cells
-    tiles = [_tile(cell, settings.mode, snapshot.currency, options.chart_url) for cell in cells]
+    tiles = [_tile(cell, settings.mode, snapshot.currency, options.chart_url) for cell in table.cells]
     sections = [Section("", tiles)]
     headings: list[tuple[str, tuple[float, ...]]] = []
     height = max(LEAST_TREEMAP_HEIGHT, round(len(tiles) * NAMEABLE / TREEMAP_WIDTH))

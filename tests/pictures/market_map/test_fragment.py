@@ -10,7 +10,7 @@ import pytest
 
 from heatmap.analysis import colours
 from heatmap.market.quotes import Quote, Snapshot
-from heatmap.pictures.market_map.fragment import fragment
+from heatmap.pictures.market_map.fragment import fragment, table_view
 from heatmap.pictures.options import LAYOUTS, Fragment, PageOptions, parse_fragment
 from tests.drawings import page_context, ranking_of, recorded, snapshot_of
 
@@ -25,7 +25,8 @@ def draw(name: str, snapshot: Snapshot) -> str:
     settings = parse_fragment(name)
     assert settings is not None
     ranking = ranking_of(snapshot, settings.mode)
-    return fragment(settings, snapshot, ranking, page_context("NSE <F&O>"), PageOptions()).decode()
+    table = table_view(settings, PageOptions()).draw(snapshot, ranking)
+    return fragment(settings, snapshot, ranking, table, page_context("NSE <F&O>"), PageOptions()).decode()
 
 
 class _Tags(HTMLParser):
