@@ -1,4 +1,4 @@
-"""Every way to read a market against its history, against the statistics module and by hand."""
+"""Every measure with history, against the statistics module and figures computed by hand."""
 
 from __future__ import annotations
 
@@ -118,5 +118,5 @@ def test_breakouts(price: float | None, span: tuple[float, float] | None, expect
     ],
 )
 def test_streaks(change: float | None, before: int | None, expected: int | None) -> None:
-    """Today carries a row on, turns it, or ends it."""
+    """Today continues a streak, reverses it, or ends it."""
     assert [expected] == history_measures.streaks([change], [before])

@@ -1,4 +1,4 @@
-"""Every way to read a market, against the statistics module and figures worked out by hand."""
+"""Every measure, against the statistics module and figures computed by hand."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def test_no_spread_is_0_for_every_member(measure: Callable[..., measures.Values]
 def test_fewer_than_three_are_unknown(
     measure: Callable[..., measures.Values], changes: tuple[float, ...]
 ) -> None:
-    """Two stocks are no market to be measured against."""
+    """Two stocks are too few for statistics of a market."""
     assert [None] * len(changes) == measure(market(*changes, sector="A"))
 
 
 def test_a_small_sector_is_measured_against_the_market() -> None:
-    """Three of a kind are no sector; neither are four of which one is not known; nor the nameless."""
+    """Three stocks are no sector; nor are four with one unknown value; nor stocks without a sector."""
     large = market(1.0, 2.0, 3.0, 4.0, sector="Large")
     small = [Quote(f"T{n}", change, sector="Small") for n, change in enumerate((10.0, 11.0, 12.0))]
     nameless = Quote("N", 13.0)
@@ -138,7 +138,7 @@ def test_a_small_sector_is_measured_against_the_market() -> None:
 
 
 def test_a_stock_that_stood_still_stands_out_in_its_sector() -> None:
-    """The sector moved by two percent, one did not: that one is far below it."""
+    """The sector moved by two percent; a stock that did not move is far below it."""
     values = measures.sector_scores(market(2.1, 1.9, 2.2, 1.8, 2.0, 0.0, sector="Banks"))
 
     assert min(range(6), key=lambda index: values[index] or 0.0) == 5
@@ -147,7 +147,7 @@ def test_a_stock_that_stood_still_stands_out_in_its_sector() -> None:
 
 
 def test_unknown_values_stay_out_of_every_statistic() -> None:
-    """Who was not listed a month ago changes nobody's score, and has none."""
+    """A stock that was not listed a month ago has no score, and changes no other score."""
     quotes = [
         Quote(f"S{n}", 0.0, changes={"1mo": Change(change, None)} if n != 9 else {})
         for n, change in enumerate((1.0, None, 2.0, 3.0))
@@ -197,7 +197,7 @@ def test_a_turnover_rate_beyond_all_numbers_is_unknown() -> None:
 def test_the_place_in_a_range(
     last: float, low: float | None, high: float | None, expected: float | None
 ) -> None:
-    """0 to 100, also where the source widens its range late; a range of nothing has no places."""
+    """0 to 100, also if the source widens its range late; None for an empty range."""
     day = Quote("S", 0.0, last_price=last, low=low, high=high)
     year = Quote("S", 0.0, last_price=last, year_low=low, year_high=high)
 
@@ -214,7 +214,7 @@ def test_percentiles_are_mid_ranks() -> None:
 
 @given(st.lists(st.none() | st.integers(-5, 5).map(float), min_size=3, max_size=40))
 def test_percentiles_of_any_values(values: list[float | None]) -> None:
-    """As counted out one by one."""
+    """It equals a count one by one."""
     known = [value for value in values if value is not None]
     expected = [
         None
@@ -230,21 +230,21 @@ def test_percentiles_of_any_values(values: list[float | None]) -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=50))
 def test_the_median_of_any_values(values: list[float]) -> None:
-    """As the statistics module has it."""
+    """It equals the statistics module's."""
     expected = statistics.median(values) if values else None
 
     assert expected == pytest.approx(measures.median(values)) if values else measures.median(values) is None
 
 
 def test_order_is_descending_with_ties_by_symbol_and_the_unknown_last() -> None:
-    """The strongest stands first; equals and the unknown stand by symbol, whatever order they came in."""
+    """The strongest is first; equal and unknown values are ordered by symbol, for any input order."""
     quotes = [Quote(symbol, 0.0) for symbol in ("B", "C", "A", "D", "Z", "Y")]
 
     assert [3, 2, 0, 1, 5, 4] == measures.rank(quotes, [1.0, -2.0, 1.0, 3.0, None, None])
 
 
 def test_breadth_counts_the_unchanged_apart() -> None:
-    """0 is neither an advance nor a decline, though it is drawn green; the unknown is nothing."""
+    """0 is neither an advance nor a decline, although it is drawn green; unknown values do not count."""
     assert Breadth(1, 2, 2) == measures.breadth([1.0, 0.0, -0.0, None, -0.01, -3.0])
     # What shows as 0.00 is flat: neither a rise nor a fall.
     assert Breadth(1, 1, 3) == measures.breadth([0.004, -0.004, 0.0, 0.006, -0.006])

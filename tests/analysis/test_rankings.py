@@ -1,4 +1,4 @@
-"""A market read in every mode over every period."""
+"""The rankings of a market in every mode over every period."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_all_modes_over_the_periods_the_source_has() -> None:
 
 
 def test_any_period_is_taken_and_nonsense_is_not() -> None:
-    """Sessions stand by their length; names that are no period, and more than a page could offer, stay out."""
+    """Periods are ordered by length; invalid names, and more periods than a page has, are left out."""
     changes = {f"{n}d": Change(1.0, None) for n in (60, 5, 20)} | {"week": Change(1.0, None)}
     few = snapshot_of(Quote("A", 1.0, changes=changes), Quote("B", 2.0, changes={"1mo": Change(None, None)}))
     many = snapshot_of(Quote("A", 1.0, changes={f"{n}d": Change(1.0, None) for n in range(2, 60)}))
@@ -62,7 +62,7 @@ def test_the_heats_of_a_day_and_a_year() -> None:
 
 
 def test_clamps_can_be_set_by_period() -> None:
-    """The configured one goes before the rule."""
+    """A configured clamp replaces the rule."""
     found = rankings.rank_all(recorded(), 2.0, {"1mo": 9.0})
 
     assert 9.0 == found["change", "1mo"].scales[2].clamp
@@ -88,7 +88,7 @@ def test_scores_and_ranges_have_one_scale(mode: str, clamp: float) -> None:
 
 
 def test_a_range_is_two_sided_around_50() -> None:
-    """In the middle stands the neutral shade, beside it the weakest ones, at the ends the strongest."""
+    """The neutral shade is in the middle, the weakest shades beside it, the strongest at the ends."""
     quotes = [
         Quote(symbol, 0.0, last_price=last, low=100.0, high=200.0)
         for symbol, last in (("TOP", 200.0), ("MIDDLE", 150.0), ("UNDER", 149.0), ("BOTTOM", 100.0))
@@ -129,7 +129,7 @@ def test_one_sided_modes_are_shaded_by_percentile(mode: str) -> None:
 
 
 def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
-    """A market turned upside down reads the same."""
+    """A market with reversed signs gives mirrored shades."""
     snapshot = recorded()
     turned = replace(snapshot, quotes=snapshot.quotes[::-1])
     for key, reading in rankings.rank_all(snapshot, 3.0, {}).items():
@@ -142,7 +142,7 @@ def test_the_measures_are_the_same_whatever_order_the_source_has() -> None:
 
 
 def test_relative_strength_follows_from_the_change() -> None:
-    """It is the reading that the mode itself gives, but for its scores, which are its values."""
+    """The ranking equals that of the mode itself, except the scores, which are its values."""
     snapshot = recorded()
     change = rankings.rank_all(snapshot, 3.0, {})["change", "1d"]
 

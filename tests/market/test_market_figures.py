@@ -1,4 +1,4 @@
-"""Whole markets whose figures cannot be: each by itself, and as runs that keep the page and send no alert."""
+"""Markets with impossible figures: the checks, and runs that keep the page and send no alert."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ Change = Callable[[Quote], Quote]
 
 
 def bare(quote: Quote, percent: float) -> Quote:
-    """A row that a source has filled where it knows nothing."""
+    """Return a row with placeholders instead of unknown figures."""
     return Quote(quote.symbol, percent, quote.name, quote.sector)
 
 
 def still(quote: Quote) -> Quote:
-    """A stock that has not moved."""
+    """Return a stock that has not moved."""
     return replace(quote, percent_change=0.0, last_price=quote.previous_close, open=None, high=None, low=None)
 
 
 def times(quote: Quote, factor: float) -> Quote:
-    """A stock with all prices in another unit."""
+    """Return a stock with all prices in another unit."""
     names = ("last_price", "previous_close", "open", "high", "low", "year_high", "year_low")
     return replace(quote, **{name: getattr(quote, name) * factor for name in names})
 
 
 def at_percent(quote: Quote, percent: float) -> Quote:
-    """A stock that has moved so far, as its price says, too."""
+    """Return a stock that has moved so far; its price confirms it."""
     price = round((quote.previous_close or 1.0) * (1 + percent / 100), 2)
     return replace(quote, percent_change=percent, last_price=price, open=None, high=None, low=None)
 
@@ -85,13 +85,13 @@ class Market:
         )
 
     def run(self, now: datetime, quotes: Sequence[Quote], **options: Any) -> int:
-        """Run at `now` with these figures; its exit code."""
+        """Run at `now` with these figures. Return the exit code."""
         self.source.quotes = tuple(quotes)
         self.report = one_run.run(self.config, now=now, **options)
         return self.report.exit_code
 
     def alerts(self) -> list[str]:
-        """What the alerts remember to have found."""
+        """Return the events that alerts have recorded."""
         path = self.config.state_directory / "alerts.json"
         told = json.loads(path.read_bytes())["markets"]["nse-fno"]["told"] if path.exists() else {}
         return sorted(told.get("movers", {}).get("seen", []))
@@ -100,7 +100,7 @@ class Market:
 @pytest.mark.parametrize("case", IMPOSSIBLE)
 @pytest.mark.parametrize("now", [OPEN + FIVE, FINAL])
 def test_a_market_that_cannot_be(tmp_path: Path, case: str, now: datetime) -> None:
-    """Exit 65, one sentence, every file as it was, no alert; and the next good figures come through."""
+    """Exit 65, one sentence, no file changed, no alert; the next good figures are published."""
     change, words = IMPOSSIBLE[case]
     market = Market(tmp_path, DAY)
     assert 0 == market.run(OPEN, DAY)
@@ -122,7 +122,7 @@ def test_a_market_that_cannot_be(tmp_path: Path, case: str, now: datetime) -> No
     "case", [case for case in IMPOSSIBLE if case not in ("0 % with prices", "1.5 % with prices")]
 )
 def test_half_a_market_that_cannot_be(tmp_path: Path, case: str) -> None:
-    """Every second stock so is as bad, where prices do not confirm it."""
+    """The same figure for every second stock is refused, too, if prices do not confirm it."""
     change, _ = IMPOSSIBLE[case]
     market = Market(tmp_path, DAY)
     assert 0 == market.run(OPEN, DAY)
@@ -144,7 +144,7 @@ def test_half_a_market_that_cannot_be(tmp_path: Path, case: str) -> None:
     ],
 )
 def test_the_first_page_of_all(tmp_path: Path, case: str) -> None:
-    """Where there is no page to compare with, what no market can show is not published either."""
+    """Without an earlier page, impossible figures are not published either."""
     change, words = IMPOSSIBLE[case]
     market = Market(tmp_path, DAY)
 
@@ -156,7 +156,7 @@ def test_the_first_page_of_all(tmp_path: Path, case: str) -> None:
 
 @pytest.mark.parametrize("case", ["0 % without prices", "-100 % without prices", "no price", "paise"])
 def test_a_watchlist_that_cannot_be(tmp_path: Path, case: str) -> None:
-    """Three stocks are held to the same."""
+    """The rules also apply to a market of three stocks."""
     change, _ = IMPOSSIBLE[case]
     market = Market(tmp_path, SMALL)
     assert 0 == market.run(OPEN, SMALL)
@@ -182,7 +182,7 @@ def test_a_watchlist_that_cannot_be(tmp_path: Path, case: str) -> None:
     ],
 )
 def test_markets_that_can_be(tmp_path: Path, quotes: Sequence[Quote], now: datetime) -> None:
-    """What is rare and true is published, and again after it."""
+    """Unusual but true figures are published, and so are the next ones."""
     market = Market(tmp_path, quotes)
 
     assert [0, 0] == [market.run(now, quotes), market.run(now + FIVE, quotes)]
@@ -197,7 +197,7 @@ def test_a_split_is_no_other_unit(tmp_path: Path) -> None:
 
 
 def test_another_source_may_have_no_prices(tmp_path: Path) -> None:
-    """A fallback that never has any stands in; the first source is still held to what it gave."""
+    """A fallback source without prices may replace the first one, which must still give its prices later."""
     market = Market(tmp_path, DAY)
     assert 0 == market.run(OPEN, DAY)
     fetch, without = market.source.fetch, [bare(quote, quote.percent_change or 0.0) for quote in DAY]
@@ -210,7 +210,7 @@ def test_another_source_may_have_no_prices(tmp_path: Path) -> None:
 
 
 def test_force_takes_what_can_hardly_be(tmp_path: Path) -> None:
-    """It is the user's to say that all stocks stand alike, or have new prices; never that one is worth nothing."""
+    """--force accepts equal figures and new prices, but never a change of -100 %."""
     market = Market(tmp_path, DAY)
     assert 0 == market.run(OPEN, DAY)
 
@@ -222,7 +222,7 @@ def test_force_takes_what_can_hardly_be(tmp_path: Path) -> None:
 
 
 def test_a_state_of_before_knows_no_prices(tmp_path: Path) -> None:
-    """Then the previous closes that it remembers are the measure; without them nothing is barred."""
+    """Then the recorded previous closes are the reference; without them nothing is refused."""
     market = Market(tmp_path, DAY)
     assert 0 == market.run(OPEN, DAY)
     path = market.config.state_directory / "last/nse-fno.json"
@@ -243,14 +243,14 @@ def test_a_state_of_before_knows_no_prices(tmp_path: Path) -> None:
 
 
 def usable(*quotes: Quote) -> tuple[tuple[Quote, ...], tuple[str, ...]]:
-    """What stays of some quotes among those of the day, and what is said of it."""
+    """Return some quotes after the check among those of the day, and the sentences."""
     given = Snapshot("memory", OPEN, (*DAY[:20], *quotes))
     found, sentences = market_figures.remove_impossible_figures(given, {})
     return found.quotes[20:], sentences
 
 
 def test_a_row_without_a_price_among_others() -> None:
-    """Its 0 % is unknown, and the page gives the reason; another figure is the source's own word."""
+    """Its 0 % is unknown, and the page shows the reason; another figure is kept."""
     (filled, moved), sentences = usable(Quote("FILLED", 0.0), Quote("MOVED", 1.5))
 
     assert (None, 1.5) == (filled.percent_change, moved.percent_change)
@@ -335,7 +335,7 @@ def test_stocks_that_stand_there_twice() -> None:
 
 
 def test_the_recorded_day_is_as_it_was() -> None:
-    """Nothing of real figures is taken for impossible."""
+    """No real figure is found impossible."""
     given = Snapshot("memory", OPEN, DAY)
 
     found, sentences = market_figures.remove_impossible_figures(given, {})

@@ -1,4 +1,4 @@
-"""Periods by name, and how the colours' clamp follows them."""
+"""Periods by name, and the clamp of the colours for each."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_a_period_has_words_a_length_and_a_clamp(name: str, label: str, sessions
 
 @pytest.mark.parametrize("name", ["", "0d", "d", "1w", "-5d", "12345d", "1 d", "٣d"])
 def test_other_names_are_no_periods(name: str) -> None:
-    """What is not a calendar period or a count of sessions is not guessed at."""
+    """A name that is no calendar period and no count of sessions is unknown."""
     assert parse_period(name) is None
 
 
 def test_a_small_clamp_keeps_its_decimals() -> None:
-    """A market that moves by tenths of a percent is not rounded to nothing."""
+    """The clamp of a market that moves by tenths of a percent is not rounded to 0."""
     found = parse_period("5d")
 
     assert found is not None

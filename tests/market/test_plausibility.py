@@ -1,4 +1,4 @@
-"""Figures that contradict each other: what is believed, what becomes unknown, and what is said of it."""
+"""Contradicting figures: which are accepted, which become unknown, and the reason shown."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_previous_close_on_the_old_terms() -> None:
     ],
 )
 def test_usual_ratios(before: float, close: float, last: float, percent: float) -> None:
-    """The close that the change counts from, in rupees: each computed by hand, rounded to the paisa."""
+    """The adjusted close in rupees: each is computed by hand and rounded to the paisa."""
     found = plausibility.with_adjusted_close(Quote("X", percent, last_price=last, previous_close=before))
 
     assert found
@@ -109,7 +109,7 @@ def test_where_a_change_counts_from(period: str, since: date | None, base: float
 
 @pytest.mark.parametrize("missing", ["last_price", "year_low", "year_high"])
 def test_nothing_is_refuted_without_a_range(missing: str) -> None:
-    """Where the source does not know one of the figures, the change stays."""
+    """If the source does not give one of the figures, the change stays."""
     changes = {"1y": Change(-80.0, YEAR_AGO), "1mo": Change(-100.0, MONTH_AGO)}
     quote = Quote("X", 0.0, last_price=400.0, year_low=300.0, year_high=450.0, changes=changes)
     unknown = replace(quote, **{missing: None})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What may take a page's place: the rules by themselves, and a whole run that is kept from publishing."""
+"""The rules for replacing a page, each separately, and whole runs that must not publish."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FINAL = at("2026-09-17T16:00:28")
 
 
 def market(count: int, *, first: int = 0, shift: float = 0.0) -> tuple[Quote, ...]:
-    """So many stocks, the first of them S000 unless said otherwise, each at its own price."""
+    """Return stocks, each with its own price; the first is S000 by default."""
     closes = {n: 100.0 + n for n in range(first, first + count)}
     prices = {n: round(close + 0.5 + shift, 2) for n, close in closes.items()}
     return tuple(
@@ -59,17 +59,17 @@ def market(count: int, *, first: int = 0, shift: float = 0.0) -> tuple[Quote, ..
 
 
 def snapshot(quotes: Sequence[Quote], as_of: datetime = OPEN) -> Snapshot:
-    """Figures of a moment."""
+    """Return the figures of a moment."""
     return Snapshot("memory", as_of, tuple(quotes))
 
 
 def last(quotes: Sequence[Quote], as_of: datetime = OPEN) -> LastPage:
-    """What is remembered of a page of such figures."""
+    """Return the record of a page of such figures."""
     return quality.make_last_page(None, snapshot(quotes, as_of), as_of)
 
 
 def without_longer_periods(quote: Quote) -> Quote:
-    """A quote as it is for the day alone."""
+    """Return a quote with the figures of the day only."""
     return replace(quote, changes={}, doubts={})
 
 
@@ -103,7 +103,7 @@ def test_the_future_has_no_figures(ahead: timedelta, *, passes: bool) -> None:
     ],
 )
 def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passes: bool) -> None:
-    """A clock that runs ahead would make it, and it would stay: it is waited for."""
+    """A clock that runs ahead would cause such a closing page, and it would stay. The run waits for later figures."""
     figures, moment = snapshot(market(2), at(as_of)), verdict(at(now))
 
     if passes:
@@ -114,7 +114,7 @@ def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passe
 
 
 def test_a_final_of_a_market_that_is_open() -> None:
-    """Within the last minutes a last trade may be the closing price; not while the source says open."""
+    """In the last minutes the last trade may be the closing price, but not while the source says open."""
     figures, moment = snapshot(market(2), at("2026-07-31T15:29:30")), verdict(at("2026-07-31T16:00:00"))
 
     quality.refuse_unfinished(replace(figures, is_open=False), moment, INDIA)
@@ -125,7 +125,7 @@ def test_a_final_of_a_market_that_is_open() -> None:
 
 @pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])
 def test_no_real_figures_contradict_themselves(name: str) -> None:
-    """The recorded day and each form of the exchange's answer pass as they are."""
+    """The recorded day and each form of the exchange's response pass unchanged."""
     body = (RECORDING if name == RECORDING.name else FIXTURES / name).read_bytes()
     figures = files.parse(body)
 
@@ -136,7 +136,7 @@ def test_no_real_figures_contradict_themselves(name: str) -> None:
 
 
 def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
-    """Nor do those of other days and indices."""
+    """Figures of other days and indices pass unchanged, too."""
     found = 0
     for path in sorted((recorded_bodies / "snapshot").glob("*.json")):
         try:
@@ -178,7 +178,7 @@ def test_no_further_recorded_figures_do(recorded_bodies: Path) -> None:
 def test_a_row_that_contradicts_itself(
     percent: float, price: float | None, previous: float | None, *, stays: bool
 ) -> None:
-    """It is left out and counted, unless an ex-date explains it; the other rows stay."""
+    """The row is removed and counted, unless an ex-date explains it; the other rows stay."""
     odd = Quote("ODD", percent, last_price=price, previous_close=previous)
 
     kept, bad = quality.remove_contradictions(replace(snapshot((*market(20), odd)), dropped=2), INDIA)
@@ -189,7 +189,7 @@ def test_a_row_that_contradicts_itself(
 
 @pytest.mark.parametrize("percent", [-2.0, 2.0])
 def test_many_contradictions_are_a_gate(percent: float) -> None:
-    """A tenth may be bad; more are a column that means something else, also where each could be an ex-date."""
+    """A tenth of the rows may be bad. More mean that the column has another meaning, even if each could be an ex-date."""
     figures = [replace(quote, percent_change=percent) for quote in market(11)]
 
     assert quality.remove_contradictions(snapshot((*figures[:10], *market(90, first=10))), INDIA)
@@ -203,7 +203,7 @@ def test_many_contradictions_are_a_gate(percent: float) -> None:
 
 @pytest.mark.parametrize("points", [-20.0, -5.0, -1.0, 1.0, 5.0, 20.0])
 def test_garbled_percent_changes(points: float) -> None:
-    """Off by so many points on every tenth stock of the recorded day, each of them is left out."""
+    """If every tenth stock of the recorded day is wrong by so many points, each of them is removed."""
     figures = files.parse(RECORDING.read_bytes())
     garbled = {quote.symbol for quote in figures.quotes[::10]}
     quotes = [
@@ -220,7 +220,7 @@ def test_garbled_percent_changes(points: float) -> None:
 
 
 def test_a_percent_change_from_our_own_close() -> None:
-    """It is believed where the source's previous close is another one; not where that one is ours, adjusted."""
+    """The history's close is used if the source's previous close differs, but not if that is the adjusted one."""
     wrong_close = Quote("WRONG", 2.0, last_price=102.0, previous_close=97.0)
     old_terms = Quote("OLD", -51.1, last_price=267.5, previous_close=273.5)
     of_another = Quote("OTHER", 3.0, last_price=102.0, previous_close=97.0)
@@ -238,7 +238,7 @@ def test_a_percent_change_from_our_own_close() -> None:
 
 
 def test_older_figures() -> None:
-    """A second is enough; those of the page's own time pass, and those of its minute where seconds lack."""
+    """One second is enough. Figures of the page's own time pass; without seconds, figures of its minute pass."""
     page = last(market(2))
     quality.refuse_older(page, snapshot(market(2), OPEN), OPEN, INDIA)
     quality.refuse_older(page, snapshot(market(2), at("2026-09-17T11:00:00")), OPEN, INDIA)
@@ -250,7 +250,7 @@ def test_older_figures() -> None:
 
 
 def verdict(now: datetime, **session: object) -> MarketStatus:
-    """The guard's word on a moment of the exchange's calendar, or of another."""
+    """Return the status of the market at a moment, by the exchange's calendar or another."""
     options = SessionOptions(**session)  # type: ignore[arg-type]
     return phases.phase_at(load(options, Path()), now)
 
@@ -271,7 +271,7 @@ def verdict(now: datetime, **session: object) -> MarketStatus:
     ],
 )
 def test_figures_that_stand_still(since: str, now: str, *, moved: bool, count: int, passes: bool) -> None:
-    """For twenty minutes of continuous trading, they may."""
+    """Figures may be unchanged for twenty minutes of continuous trading, no longer."""
     moment = at(f"2026-09-17T{now}:00")
     page = last(market(count), at(f"2026-09-17T{since}:00"))
     figures = snapshot((*market(count - 1), *market(1, first=count - 1, shift=0.05 * moved)), moment)
@@ -292,21 +292,21 @@ def test_figures_that_stand_still(since: str, now: str, *, moved: bool, count: i
     [(None, 5, 20), (None, 1, 20), (None, 15, 45), (7, 5, 7), (0, 5, None)],
 )
 def test_how_long_they_may(stale_minutes: int | None, interval: int, minutes: int | None) -> None:
-    """Twenty minutes or three intervals, unless the configuration says otherwise; 0 is for ever."""
+    """The default is twenty minutes or three intervals; 0 in the configuration means no limit."""
     expected = None if minutes is None else timedelta(minutes=minutes)
     assert expected == GateOptions(stale_minutes=stale_minutes).stale_after(interval)
 
 
 @pytest.mark.parametrize(("left", "passes"), [(210, True), (147, True), (146, False), (0, False)])
 def test_a_market_that_shrinks(left: int, *, passes: bool) -> None:
-    """Seven tenths of the page's own instruments are enough, however many others come."""
+    """Seven tenths of the page's own instruments are enough, with any number of new ones."""
     figures = snapshot((*market(left), *market(300, first=500)), OPEN + FIVE)
 
     assert passes == (quality.shrinkage(last(market(210)), figures, OPEN + FIVE, 0.7) is None)
 
 
 def test_a_change_in_words() -> None:
-    """Who joined and who left, five of each at most; nothing where nothing changed."""
+    """The sentence has the instruments that joined and left, at most five of each; None without a change."""
     page = last(market(10))
 
     assert quality.describe_membership_change(page, snapshot(market(10))) is None
@@ -321,7 +321,7 @@ def test_a_change_in_words() -> None:
 
 @pytest.mark.parametrize("wrong", [{"least_share": 1.1}, {"least_share": -0.1}, {"stale_minutes": -1}])
 def test_options_that_cannot_be(wrong: dict[str, float]) -> None:
-    """They are refused by name."""
+    """Wrong options are refused with their names."""
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         GateOptions(**wrong)  # type: ignore[arg-type]
 
@@ -330,7 +330,7 @@ def test_options_that_cannot_be(wrong: dict[str, float]) -> None:
 
 
 class Run:
-    """A market of 210 stocks in memory, published once at OPEN, and what comes after."""
+    """A market of 210 stocks in memory, published once at OPEN, and its later runs."""
 
     def __init__(self, tmp_path: Path, options: GateOptions | None = None) -> None:
         self.source, self.target = MemorySource(quotes=market(210)), MemoryPublisher()
@@ -340,7 +340,7 @@ class Run:
         assert 0 == self(OPEN)
 
     def __call__(self, now: datetime, quotes: Sequence[Quote] | None = None, **options: bool) -> int:
-        """Run at `now`, with other stocks if they are given; its exit code."""
+        """Run at `now`, optionally with other stocks. Return the exit code."""
         if quotes is not None:
             self.source.quotes = tuple(quotes)
         self.said.clear()
@@ -358,7 +358,7 @@ class Run:
     ],
 )
 def test_a_worse_page_is_not_published(tmp_path: Path, change: dict[str, object], words: str) -> None:
-    """Exit 65, a sentence of the market, every file as it was; and what is better comes through again."""
+    """Exit 65, a sentence on the market, no file changed; the next good figures are published."""
     run = Run(tmp_path)
     before, well = dict(run.target.pages), replace(run.source)
     run.source.__dict__.update(change)
@@ -376,7 +376,7 @@ def test_a_worse_page_is_not_published(tmp_path: Path, change: dict[str, object]
 
 
 def test_a_source_that_is_stuck(tmp_path: Path) -> None:
-    """After twenty minutes of the same figures under a new time each the page stays; the first that move pass."""
+    """After twenty minutes of the same figures with new times the page stays; the first changed figures pass."""
     run = Run(tmp_path)
 
     codes = [run(OPEN + number * FIVE) for number in range(1, 7)]
@@ -387,7 +387,7 @@ def test_a_source_that_is_stuck(tmp_path: Path) -> None:
 
 
 def test_the_same_moment_again_is_no_worse(tmp_path: Path) -> None:
-    """A target that failed gets its page from figures that have not moved on, and the final is made."""
+    """A failed target gets its page from unchanged figures, and the closing page is made."""
     run = Run(tmp_path)
     run.source.as_of = OPEN
     run.target.error = failure(PublishError)
@@ -402,7 +402,7 @@ def test_the_same_moment_again_is_no_worse(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_runs_ahead(tmp_path: Path) -> None:
-    """An hour before the close it makes no final; once the close is there the final is made."""
+    """Figures from an hour before the close make no closing page; figures of the close do."""
     run = Run(tmp_path)
     run.source.as_of = FINAL - timedelta(hours=1)
     assert 65 == run(FINAL)
@@ -414,7 +414,7 @@ def test_a_clock_that_runs_ahead(tmp_path: Path) -> None:
 
 
 def test_a_market_that_changes_is_told(tmp_path: Path) -> None:
-    """Stocks that join and leave pass, and are named."""
+    """Stocks that join and leave pass, and the message has their names."""
     run = Run(tmp_path)
 
     assert 0 == run(OPEN + FIVE, market(210, first=3))
@@ -425,7 +425,7 @@ def test_a_market_that_changes_is_told(tmp_path: Path) -> None:
 
 
 def test_a_lasting_shrink_is_believed(tmp_path: Path) -> None:
-    """Not at once, not with the next session, but with its final; and then the smaller market is the measure."""
+    """A smaller market is accepted at the end of the next session, not before; then it is the reference."""
     run = Run(tmp_path)
     small = market(100, shift=0.2)
 
@@ -438,7 +438,7 @@ def test_a_lasting_shrink_is_believed(tmp_path: Path) -> None:
 
 
 def test_a_shrink_with_a_good_tick_in_between_begins_anew(tmp_path: Path) -> None:
-    """A source that stumbles each session is never believed; nor is another half of the market each time."""
+    """A source with a gap in each session is never accepted; nor is a different half of the market each time."""
     run = Run(tmp_path)
 
     assert 65 == run(OPEN + FIVE, market(100))
@@ -449,7 +449,7 @@ def test_a_shrink_with_a_good_tick_in_between_begins_anew(tmp_path: Path) -> Non
 
 
 def test_a_shrink_where_there_are_no_sessions(tmp_path: Path) -> None:
-    """A market that never closes is believed after a day."""
+    """A smaller market that never closes is accepted after a day."""
     source = MemorySource(quotes=market(20))
     always = SessionOptions(calendar="always")
     config = configuration(tmp_path, source, MemoryPublisher(), session=always)
@@ -462,7 +462,7 @@ def test_a_shrink_where_there_are_no_sessions(tmp_path: Path) -> None:
 
 
 def test_clocks_that_ran_ahead_bar_nothing_for_good(tmp_path: Path) -> None:
-    """A page, or a doubt, of a time still to come is no measure once the clocks are right again."""
+    """A page or a refused market with a future time is ignored after the clocks are right again."""
     source = MemorySource(quotes=market(20))
     always = SessionOptions(calendar="always")
     config = configuration(tmp_path, source, MemoryPublisher(), session=always)
@@ -478,7 +478,7 @@ def test_clocks_that_ran_ahead_bar_nothing_for_good(tmp_path: Path) -> None:
 
 
 def test_force_takes_what_is_worse_than_the_page(tmp_path: Path) -> None:
-    """Fewer, older and stuck figures pass; those that cannot be do not."""
+    """With --force, fewer, older and unchanged figures pass; impossible figures do not."""
     run = Run(tmp_path)
     run.source.as_of = OPEN - FIVE
 
@@ -489,7 +489,7 @@ def test_force_takes_what_is_worse_than_the_page(tmp_path: Path) -> None:
 
 
 def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
-    """Figures that nobody has seen bar nothing; nor does a dry run."""
+    """Figures that were never published refuse nothing; nor does a dry run."""
     run = Run(tmp_path)
     before = run.kept.read_bytes()
     run.target.error = failure(PublishError)
@@ -504,7 +504,7 @@ def test_what_no_target_took_is_no_measure(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it was about to put out is the measure of time: nothing older may take its place."""
+    """After a killed run, figures older than those it was publishing are refused."""
     run = Run(tmp_path)
     publish = publishing.publish
 
@@ -531,7 +531,7 @@ def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: py
 
 
 def test_each_market_has_its_own(tmp_path: Path) -> None:
-    """One that is kept back costs the other nothing."""
+    """If one market is refused, the other is still published."""
     good, bad, target = MemorySource(), MemorySource(quotes=market(210)), MemoryPublisher()
     config = configuration(tmp_path, good, target, more=(("other", bad),))
     assert 0 == one_run.run(config, now=OPEN).exit_code
@@ -547,7 +547,7 @@ def test_each_market_has_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [GateOptions(least_share=0.4), GateOptions(least_share=0)])
 def test_the_configuration_decides(tmp_path: Path, options: GateOptions) -> None:
-    """How many are enough is the user's to say."""
+    """The user can set the share of instruments that is enough."""
     run = Run(tmp_path, options)
 
     assert 0 == run(OPEN + FIVE, market(100))
@@ -562,7 +562,7 @@ def test_the_configuration_decides(tmp_path: Path, options: GateOptions) -> None
     ],
 )
 def test_a_measure_that_cannot_be_read_bars_nothing(tmp_path: Path, content: bytes, aside: str) -> None:
-    """It is set aside, one sentence says so, the page is published and is the next measure."""
+    """A damaged record is set aside with one sentence; the page is published and is the next reference."""
     run = Run(tmp_path)
     run.kept.write_bytes(content)
 

@@ -45,7 +45,7 @@ def ist(text: str) -> datetime:
 
 
 def problems(base: Path, text: str | None = None, **options: object) -> str:
-    """Return what loading complains of."""
+    """Return the problems of loading."""
     if text is not None:
         (base / "own.toml").write_text(text)
         options["overrides"] = Path("own.toml")
@@ -171,7 +171,7 @@ def test_own_mistakes_are_told_together(tmp_path: Path) -> None:
     [("New York", "America/New_York"), ("tokyo", "Asia/Tokyo"), ("Europe/Londn", "Europe/London")],
 )
 def test_a_time_zone_is_guessed(tmp_path: Path, name: str, meant: str) -> None:
-    """By its city."""
+    """The suggestion is found by its city."""
     assert f"did you mean {meant!r}?" in problems(tmp_path, open="9:00", close="10:00", time_zone=name)
 
 
@@ -182,7 +182,7 @@ def test_names_that_browsers_refuse(tmp_path: Path, name: str) -> None:
 
 
 def test_hours_need_a_time_zone(tmp_path: Path) -> None:
-    """Without one they would silently mean another hour than everybody thinks of."""
+    """Own hours without a time zone would silently mean another hour."""
     assert "time_zone is missing" in problems(tmp_path, open="9:15", close="15:30")
 
 
@@ -225,5 +225,5 @@ def test_mistakes_in_overrides_are_named(tmp_path: Path, text: str, part: str) -
 
 
 def test_an_overrides_file_that_is_missing(tmp_path: Path) -> None:
-    """It is named with its path."""
+    """The message has its path."""
     assert str(tmp_path / "none.toml") in problems(tmp_path, overrides=Path("none.toml"))

@@ -1,4 +1,4 @@
-"""The guard against answers written by hand from the exchange's circulars."""
+"""Phases, against answers written by hand from the exchange's circulars."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_closed_the_whole_day(day: str) -> None:
     ],
 )
 def test_next_open(now: str, expected: str | None) -> None:
-    """The next opening, strictly later; None where the calendar does not know."""
+    """The next opening is later than the moment; None if the calendar does not know it."""
     assert (ist(expected) if expected else None) == phase_at(NSE, ist(now)).next_open
 
 
 def test_past_the_calendar_it_says_so() -> None:
-    """A presumed calendar is told apart from a listed session whose hours are not known."""
+    """A presumed calendar differs from a listed session whose hours are not known."""
     verdict = phase_at(NSE, ist("2027-01-04T11:00"))
 
     assert (True, date(2027, 1, 4)) == (verdict.past_calendar, verdict.session and verdict.session.date)
@@ -164,7 +164,7 @@ def test_a_calendar_is_ending_from_december_on() -> None:
 
 
 def test_naive_time_is_refused() -> None:
-    """A time without an offset could mean two things."""
+    """A time without an offset is ambiguous."""
     with pytest.raises(ValueError, match="aware"):
         phase_at(NSE, datetime(2026, 9, 17, 11))  # noqa: DTZ001 -- naive is the point
 
@@ -218,7 +218,7 @@ def test_a_day_walked_by_the_minute(day: str, expected: str) -> None:
 @given(moment=st.datetimes(datetime(2022, 12, 1), datetime(2027, 2, 1), timezones=st.just(UTC)))  # noqa: DTZ001 -- hypothesis wants naive bounds
 @settings(max_examples=150, deadline=None)
 def test_next_open_begins_trading(moment: datetime) -> None:
-    """What the guard calls the next open lies ahead, and the market is open at that instant, not just before."""
+    """The next open is in the future, and the market is open at that instant, but not just before."""
     found = phase_at(NSE, moment).next_open
 
     if found is not None:
