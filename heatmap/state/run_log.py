@@ -59,7 +59,7 @@ class RunOutcome(NamedTuple):
 
 
 class RunMarker(NamedTuple):
-    """What a run writes into the lock file while it lasts."""
+    """The content of the lock file during a run."""
 
     pid: int
     started_at: dict[str, datetime]  # by market
