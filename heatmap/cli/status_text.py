@@ -55,9 +55,7 @@ def print_market(
     print(f"\n{market.name}")
     print(f"  page       {_describe_page(health, zone, now)}")
     last, good = health.last, health.last_good
-    last_run = (
-        f"{shown(last.at, zone)}, {_format_age(now - last.at)}: {last.kind}" if last else "none is known"
-    )
+    last_run = f"{shown(last.at, zone)}, {_format_age(now - last.at)}: {last.kind}" if last else "none yet"
     print(f"  last run   {last_run}")
     if good and good is not last:
         print(f"  last good  {shown(good.at, zone)}, {_format_age(now - good.at)}")

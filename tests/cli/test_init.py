@@ -255,7 +255,7 @@ def test_without_questions(home: Path) -> None:
     assert 0 == typist.end()
     text = (home / "heatmap.toml").read_text("utf-8")
     assert (
-        f'# url = "s3://bucket/heatmap"       # Amazon S3 and all that speak its language: {commands.install("s3")}\n'
+        f'# url = "s3://bucket/heatmap"       # Amazon S3 and compatible servers: {commands.install("s3")}\n'
         in text
     )
     named = re.compile(r"`pip install 'market-heatmap\[(.*?)\]'`")
