@@ -8,7 +8,7 @@ const figures = () => tiles.map(({ stock, known, number }) => ({
 
 function csv() {
   const rows = figures();
-  // An apostrophe stands where a spreadsheet would see a formula begin, as heatmap/values.py has it; numbers may begin with a minus.
+  // An apostrophe stands where a spreadsheet would see a formula begin, as heatmap/system/parsing.py has it; numbers may begin with a minus.
   const cell = (/** @type {string | number | null} */ value) =>
     typeof value === "string" ? `"${value.replace(/(^|[;,]) *(?=[=+@−﹢-﹫＋－＝＠-])/g, "$&'").replace(/"/g, "$&$&")}"` : value;
   return [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)].map((row) => `${row.map(cell).join()}\r\n`).join("");

@@ -53,13 +53,13 @@ def kept_documents(body: bytes) -> object:
     for name, version, made in (
         ("last.json", last_good.VERSION, last_good._parse),
         ("alerts.json", memory.VERSION, memory._from_document),
-        ("archive.json", record.VERSION, record._record),
+        ("archive.json", record.VERSION, record._decode),
     ):
         path = folder() / name
         path.write_bytes(body)
         kept: Any = json_files.load(path, version, made, warnings.append)
         if name == "last.json" and kept:
-            json.dumps(last_good._plain(kept))
+            json.dumps(last_good._to_plain(kept))
         if name == "archive.json" and kept:
             record.save(folder(), "m", kept)
             assert record.load(folder(), "m", warnings.append) == kept

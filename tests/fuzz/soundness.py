@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heatmap.errors import EXIT_BUG, HeatmapError
 from heatmap.market import snapshot_json
-from heatmap.market.calendar import packaged
+from heatmap.market.calendar import packaged, phases
 from heatmap.market.calendar.packaged import SessionOptions
 from heatmap.market.calendar.session import MarketStatus, Phase
 from heatmap.market.quotes import Breadth, Snapshot
@@ -149,6 +149,6 @@ def raised(error: BaseException) -> None:
 
 
 @cache
-def calendar() -> packaged.Calendar:
+def calendar() -> phases.Calendar:
     """The packaged calendar."""
     return packaged.load(SessionOptions(), Path())

@@ -46,7 +46,7 @@ def measure(folder: Path, rng: Random, amount: int) -> Months:
         found = [tick for day in store.tick_sessions(MARKET) for tick in store.ticks(MARKET, day)]
         bars = store.bars(MARKET, told.days[-1], 10 * sessions)
     times = [tick.as_of for tick in found]
-    zone = told.tried[0].tzinfo
+    zone = told.attempted[0].tzinfo
     expected = {(day, symbol) for day in told.days for symbol in month.SYMBOLS}
     closes = {
         (day, symbol): month.price(at(day, *month.FINAL), number)
@@ -56,12 +56,12 @@ def measure(folder: Path, rng: Random, amount: int) -> Months:
     there = [(bar.date, bar.symbol) for bar in bars]
     return Months(
         sessions=sessions,
-        runs=len(told.tried),
+        runs=len(told.attempted),
         kills=told.kills,
         promised=len(set(told.promised)),
         lost=len(set(told.promised) - set(times)) + len(expected - set(there)),
         doubled=len(times) - len(set(times)) + len(there) - len(set(there)),
-        wrong=len(set(times) - set(told.tried))
+        wrong=len(set(times) - set(told.attempted))
         + sum(month.rows(tick.as_of.astimezone(zone)) != tick.rows for tick in found)
         + len(set(there) - expected)
         + sum(bar.close != closes.get((bar.date, bar.symbol)) for bar in bars),

@@ -46,9 +46,9 @@ RUN = "from heatmap.cli import main\ncode = main(['run', '--now', sys.argv[1]])\
 PARSE = """
 from datetime import date
 from heatmap.errors import HistoryNonsense
-from heatmap.history import archives
+from heatmap.sources.nse import bhavcopy
 try:
-    print(len(archives.parse(Path(sys.argv[1]).read_bytes(), date(2026, 7, 20)).bars))
+    print(len(bhavcopy.parse(Path(sys.argv[1]).read_bytes(), date(2026, 7, 20)).bars))
 except HistoryNonsense as error:
     print(0)
 """
