@@ -38,19 +38,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import shutil
 
     copy = tmp_path_factory.mktemp("checkout") / "heatmap"
-    left_out = shutil.ignore_patterns(
-        "node_modules",
-        ".git",
-        ".venv*",
-        ".servers",
-        "__pycache__",
-        ".*_cache",
-        "site",
-        "state",
-        "dist",
-        "build",
-        ".hypothesis",
-    )
+    anywhere = shutil.ignore_patterns("node_modules", ".git", ".venv*", ".servers", "__pycache__", ".*_cache")
+    at_the_top = {"site", "state", "dist", "build", ".hypothesis"}
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return anywhere(folder, names) | (at_the_top & {*names} if Path(folder) == CHECKOUT else set())
+
     shutil.copytree(CHECKOUT, copy, ignore=left_out)
     return copy
 
