@@ -37,7 +37,7 @@ test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest v
 	PYTHONPATH=$(CURDIR) .venv-lowest/bin/python -m pytest $(PARALLEL) -m "not real and not serial" --ignore=tests/browser --ignore=tests/publishers --ignore=tests/promises \
 	 --ignore=tests/test_end_to_end.py --ignore=tests/test_install.py
 
-lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the floors of ARCHITECTURE.md, and the page's script by biome and tsc
+lint: $(DEV) $(NODE_DEV) ## ruff, mypy --strict, the order of the packages in ARCHITECTURE.md, and the page's script by biome and tsc
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

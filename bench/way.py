@@ -70,10 +70,10 @@ def main() -> None:
     parser.add_argument("--calls", action="store_true", help="print each call, too")
     options = parser.parse_args()
     contracts = tomllib.loads(PROJECT.read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-    floors = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     calls = trace_calls()
     stays = [module for module, _ in groupby(calls, key=lambda call: call[0])]
-    packages = [floors.index(module.partition(".")[0]) for module in stays]
+    packages = [layers.index(module.partition(".")[0]) for module in stays]
     climbs = sum(after < before for before, after in pairwise(packages))
     if options.calls:
         for module, names in groupby(calls, key=lambda call: call[0]):

@@ -1,4 +1,4 @@
-"""Where the checkout is that the tests are of."""
+"""The folder of the checkout under test."""
 
 from pathlib import Path
 

@@ -136,14 +136,14 @@ def _check_history(config: Config) -> None:
 
 def _check_follow_up(config: Config) -> None:
     """Print the archive and the alerts. A problem of an alert is a warning: alerts never fail a run."""
-    from heatmap.run.follow_up import feed_problem, problems
+    from heatmap.cli.alerts_check import find_feed_problem, find_problems
 
     archive = "no map is kept"
     if config.archive is None or config.archive.enabled:
         archive = "each session's final map is kept"
-    problem = feed_problem(config)
+    problem = find_feed_problem(config)
     _print_ok("archive", f"{archive}; no feed: {problem}" if problem else f"{archive}; with a feed")
-    for sentence in problems(config):
+    for sentence in find_problems(config):
         name, _, problem = sentence.partition(": ")
         _print_warning(f"alert {name}", problem)
     if config.alerts:

@@ -10,8 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heatmap.cli import archive_text, commands, pending_text
-from heatmap.cli import status_text as text
+from heatmap.cli import archive_text, commands, pending_text, status_text
 from heatmap.cli.now import parse_now
 from heatmap.cli.status_text import Installation, format_size
 from heatmap.config.loader import load
@@ -102,12 +101,12 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         print(json.dumps(_as_json(config, code, issues, documents, installation, now), indent=1))
         return code
-    text.print_issues(issues)
+    status_text.print_issues(issues)
     for market, each in assessments:
-        text.print_market(config, market, each, last[market.name], now)
-        text.print_archive(archive_text.describe_missing(market.name, gaps[market.name]))
+        status_text.print_market(config, market, each, last[market.name], now)
+        status_text.print_archive(archive_text.describe_missing(market.name, gaps[market.name]))
         pending_text.print_pending(pending[market.name])
-    text.print_installation(config, installation)
+    status_text.print_installation(config, installation)
     return code
 
 

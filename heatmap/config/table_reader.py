@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heatmap.config import fields as keys
+from heatmap.config import fields
 from heatmap.errors import ConfigError
 from heatmap.system import suggestions
 
@@ -46,7 +46,7 @@ class TableReader:
         if not isinstance(table, dict):
             self.add_problem(where, "must be a table")
             return None
-        own_fields = {field.name: field for field in fields(cls)}
+        own_fields = {field.name: field for field in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         problem_count = len(self.problems)
         for key, value in table.items():
@@ -55,11 +55,13 @@ class TableReader:
                 self.add_problem(where, f"key {key!r} is not known{hint}")
                 continue
             try:
-                values[key] = keys.convert(own_fields[key], value)
+                values[key] = fields.convert(own_fields[key], value)
             except TypeError as error:
                 self.add_problem(where, f"{key} must be {error}, not {suggestions.abbreviated(value)}")
         for field in own_fields.values():
-            is_required = field.default is MISSING and field.default_factory is MISSING
+            is_required = (
+                field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+            )
             if is_required and field.name not in table:
                 self.add_problem(where, f"{field.name} is missing")
             path = values.get(field.name, field.default)

@@ -1,1 +1,1 @@
-"""What the program remembers of its markets: the ticks of each session, and daily bars."""
+"""The history of the markets: the ticks of each session, and daily bars."""

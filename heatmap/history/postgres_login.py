@@ -97,7 +97,7 @@ def _make_protection(
     return settings
 
 
-def _read_defaults(psycopg: Any) -> dict[str, str]:  # noqa: ANN401
+def _read_defaults(psycopg: Any) -> dict[str, str]:  # noqa: ANN401 -- it may not be here
     """Return libpq's settings without a URL: from environment variables, and its own defaults."""
     options = psycopg.pq.Conninfo.get_defaults()
     return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}

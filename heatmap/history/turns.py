@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     class Change(Protocol):
         """Runs `work` as one transaction and returns its result."""
 
-        def __call__(self, work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401
+        def __call__(self, work: Callable[[Cursor], Any], *, is_last: bool) -> Any:  # noqa: ANN401 -- what `work` returns
             """Run `work`; `is_last`: it may take the reserved part of the run's time."""
             ...
 

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from heatmap.config import loader as configuration
+from heatmap.config import loader
 from heatmap.errors import PublishError, UsageError
 from heatmap.market.calendar import phases
 from heatmap.pages import embed
@@ -37,7 +37,7 @@ def settings(site: Path, state: Path, refresh_seconds: int) -> Config:
 
     It replaces the files in `site`, even those of other programs.
     """
-    config = configuration.read(
+    config = loader.read(
         {
             "title": TITLE,
             "state_directory": str(state.absolute()),

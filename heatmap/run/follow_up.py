@@ -48,6 +48,13 @@ class _MarketRun(NamedTuple):
         """Whether the run draws the market's final of a session."""
         return self.status.phase is Phase.FINAL and self.status.session is not None
 
+    @property
+    def for_alerts(self) -> delivery.MarketRun:
+        """The part of it that alerts need."""
+        from heatmap.notify.alerts import delivery
+
+        return delivery.MarketRun(self.market.identity, self.status, self.snapshot)
+
 
 class FollowUp:
     """The archives, feeds and alerts of one run. The caller must hold the lock of the state directory.
@@ -176,9 +183,8 @@ class FollowUp:
             return ()
         from heatmap.notify.alerts import delivery
 
-        tick = delivery.MarketRun(run.market.identity, run.status, run.snapshot)
         warn = partial(self._history.warn_once_a_day, run.market)
-        return delivery.feed_entries(self._alert_settings(), tick, warn)
+        return delivery.feed_entries(self._alert_settings(), run.for_alerts, warn)
 
     def record_published(self, *, is_page_out: bool) -> None:
         """Save which days the targets have, and warn of failed parts, if a target has the pages."""
@@ -208,10 +214,12 @@ class FollowUp:
         if self._config.alerts and self._is_published and self._runs:
             from heatmap.notify.alerts import delivery
 
-            ticks = [delivery.MarketRun(run.market.identity, run.status, run.snapshot) for run in self._runs]
+            market_runs = [run.for_alerts for run in self._runs]
             # The state of alerts is one file for all markets.
             warn = partial(self._history.warn_once_a_day, self._runs[0].market)
-            for name, why in delivery.send(self._alert_settings(), ticks, deadline, self._say, warn).items():
+            for name, why in delivery.send(
+                self._alert_settings(), market_runs, deadline, self._say, warn
+            ).items():
                 self._report.note_part(name, parts.ALERTS, why)
             for run in self._runs:
                 self._remember_alerts(run)
@@ -259,40 +267,3 @@ class FollowUp:
         alerts = memory.load(self._config.state_directory, self._say).get(name)
         if alerts is not None:
             store.share_values(name, {ALERTS: memory.encode(alerts)})
-
-
-def feed_problem(config: Config) -> str | None:
-    """Return why there is no feed; None if there is one."""
-    if config.archive and not config.archive.feed:
-        return "[archive] has feed = false"
-    return None if config.public_url else "its links need public_url"
-
-
-def problems(config: Config) -> list[str]:
-    """Return what prevents alerts from being sent. It uses no network."""
-    if not config.alerts:
-        return []
-    from heatmap.notify.alerts import delivery
-
-    problem = feed_problem(config)
-    unsent = [alert.name for alert in config.alerts if problem and not alert.posts]
-    return [
-        *(f"{name}: is sent to nobody, because there is no feed: {problem}" for name in unsent),
-        *_unknown_periods(config),
-        *delivery.find_problems(config.alerts),
-    ]
-
-
-def _unknown_periods(config: Config) -> Iterator[str]:
-    """Yield a sentence for each alert over a period that neither the history nor a known source has."""
-    from heatmap.market.periods import BAND_SESSIONS, DAY, YEAR
-
-    history = config.history
-    known_periods = {DAY, "1mo", YEAR, *((*history.periods, f"{BAND_SESSIONS}d") if history.enabled else ())}
-    for alert in config.alerts:
-        if alert.period not in known_periods:
-            advice = f"add {alert.period!r} to its periods" if history.enabled else "set its enabled = true"
-            yield (
-                f"{alert.name}: finds nothing over {alert.period}, unless the source gives it: "
-                f"under [history] {advice}"
-            )

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from heatmap.errors import ConfigError, HistoryError
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
-from heatmap.run import attribution
-from heatmap.run import due as duty
+from heatmap.run import attribution, due
 from heatmap.run.shared_turns import SharedTurns
 from heatmap.state.memory import mark_name
 from heatmap.system import parts
@@ -94,11 +93,13 @@ class HistorySession:
         if self._store is not None:
             self._store.close()
 
-    def claim_turns(self, due: Sequence[tuple[Market, MarketStatus]]) -> list[tuple[Market, MarketStatus]]:
+    def claim_turns(
+        self, due_markets: Sequence[tuple[Market, MarketStatus]]
+    ) -> list[tuple[Market, MarketStatus]]:
         """Return the due markets that this machine draws: all, unless several machines share the history."""
         if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
-            return list(due)
-        return [(market, status) for market, status in due if self._claim_turn(market, status)]
+            return list(due_markets)
+        return [(market, status) for market, status in due_markets if self._claim_turn(market, status)]
 
     def confirm_turns(self) -> None:
         """Raise DeadlineError if another machine may have drawn one of the markets in the meantime."""
@@ -220,7 +221,7 @@ class HistorySession:
 
     def _claim_turn(self, market: Market, status: MarketStatus) -> bool:
         """Return whether this machine draws the market."""
-        if duty.has_final(status, self._state[market.name]):
+        if due.has_final(status, self._state[market.name]):
             return True  # this machine published the final, and only it looks for later figures
 
         def remember(store: Store) -> None:

@@ -42,7 +42,7 @@ def draw(
     """
     from dataclasses import replace
 
-    from heatmap.analysis import rankings as analysis
+    from heatmap.analysis.rankings import rank_all
     from heatmap.market.calendar import phases
     from heatmap.pages.page import render
     from heatmap.pictures import wording
@@ -52,7 +52,7 @@ def draw(
 
     # 1. The numbers.
     look, cache = config.page, config.state_directory
-    rankings = analysis.rank_all(snapshot, look.clamp_percent, look.period_clamps)
+    rankings = rank_all(snapshot, look.clamp_percent, look.period_clamps)
     view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
     table = view.draw(snapshot, next(iter(rankings.values())))
     data = page_data(snapshot, rankings, look)

@@ -9,8 +9,7 @@ from heatmap.errors import SourceError, SourcePassed
 from heatmap.market import quality
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
-from heatmap.run import due as duty
-from heatmap.run import market_files
+from heatmap.run import due, market_files
 from heatmap.run.fetching import CheckedSnapshot
 from heatmap.system import clocks, stop
 
@@ -63,7 +62,7 @@ class MarketsRun:
         self._follow_up = follow_up
 
     def draw_all(
-        self, due: Sequence[tuple[Market, MarketStatus]], vetoes_overridden: Collection[str]
+        self, due_markets: Sequence[tuple[Market, MarketStatus]], vetoes_overridden: Collection[str]
     ) -> tuple[list[tuple[Market, MarketStatus]], list[WebFile]]:
         """Return the markets that could be drawn, each with its status, and all their files.
 
@@ -72,11 +71,11 @@ class MarketsRun:
         """
         drawn: list[tuple[Market, MarketStatus]] = []
         files: list[WebFile] = []
-        for number, (market, status) in enumerate(due):
+        for number, (market, status) in enumerate(due_markets):
             stop.raise_if_requested()
             # Sources that hang must leave time for the next markets, and for publishing.
             publishing_seconds = self._deadline.seconds * PUBLISHING_SHARE
-            seconds = (self._deadline.remaining() - publishing_seconds) / (len(due) - number)
+            seconds = (self._deadline.remaining() - publishing_seconds) / (len(due_markets) - number)
             try:
                 checked = self._fetch(market, status, seconds, force=market.name in vetoes_overridden)
             except SourcePassed as passed:
@@ -118,8 +117,8 @@ class MarketsRun:
             status = phases.phase_at(market.calendar, now)
         quality.refuse_future(snapshot, now, zone)
         self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
-        veto = duty.veto(status, snapshot, now, zone)
-        reason = veto or duty.find_final(status, self._state[market.name], snapshot)
+        veto = due.veto(status, snapshot, now, zone)
+        reason = veto or due.find_final(status, self._state[market.name], snapshot)
         if reason and not force:
             raise SourcePassed(reason if now == self._now else f"{reason}, by the source's clock")
         if veto:

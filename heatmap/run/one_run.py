@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.market.calendar import phases
-from heatmap.run import due as duty
-from heatmap.run import idle_run, publishing
+from heatmap.run import due, idle_run, publishing
 from heatmap.state.memory import State, lock
 from heatmap.state.report import Report
 from heatmap.system import resource_errors, stop
@@ -58,13 +57,13 @@ def run(
         return [
             (market, status)
             for market, status in statuses
-            if force or duty.is_due(status, state[market.name], interactive=interactive)
+            if force or due.is_due(status, state[market.name], interactive=interactive)
         ]
 
     state = State(config.state_directory, report.warnings.append)
-    due = find_due(state)
-    _report_uncovered(state, [each for each in statuses if each not in due], now, report)
-    if not due:
+    due_markets = find_due(state)
+    _report_uncovered(state, [each for each in statuses if each not in due_markets], now, report)
+    if not due_markets:
         idle_run.run(config, state, statuses, now, report, give_up, dry_run=dry_run)
         return report
     # Late, because three of four runs have nothing to draw and should cost little.
@@ -77,7 +76,7 @@ def run(
     from heatmap.run.markets import MarketsRun
 
     deadline = Deadline(config.deadline_seconds)
-    identities = monitoring.by_identity(due)
+    identities = monitoring.by_identity(due_markets)
     monitor = RunMonitor(monitoring.settings(config), identities, report, now, deadline, quiet=dry_run)
     with ExitStack() as stack:
         if give_up:
@@ -100,11 +99,11 @@ def run(
         with HistorySession(config, state, report, now, deadline=deadline, dry_run=dry_run) as history:
             last_good = LastGood(config, report, history, force=force, dry_run=dry_run)
             follow_up = FollowUp(config, state, history, report, now, say)
-            due = find_due(state) if force else history.claim_turns(find_due(state))
+            due_markets = find_due(state) if force else history.claim_turns(find_due(state))
             drawn, pages = MarketsRun(
                 *(config, state, now, deadline, report, fetcher, last_good, history, follow_up),
                 pretended=pretended,
-            ).draw_all(due, vetoes_overridden)
+            ).draw_all(due_markets, vetoes_overridden)
             pages += monitor.status_pages([(market.name, status) for market, status in drawn])
             if dry_run:
                 for page in [*pages, *follow_up.archives.next_files(config.publishers[0].name, None)]:
@@ -118,7 +117,7 @@ def run(
                     )
                 )
             follow_up.archives.search_targets(deadline)
-        _end_early_finals(state, due, now, report)
+        _end_early_finals(state, due_markets, now, report)
         _renew_calendars(config, state, statuses, drawn, now, deadline, report)
     return report
 
@@ -129,7 +128,7 @@ def _report_uncovered(
     """Report, once a date, a date before the calendar begins; cron would mail it with every run."""
     for market, status in statuses:
         today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
-        if not duty.is_uncovered(status) or state[market.name].warned_on == today:
+        if not due.is_uncovered(status) or state[market.name].warned_on == today:
             continue
         try:
             with lock(state.directory):
@@ -149,13 +148,13 @@ def _require_usable_target(config: Config) -> None:
 
 
 def _end_early_finals(
-    state: State, due: Sequence[tuple[Market, MarketStatus]], now: datetime, report: Report
+    state: State, due_markets: Sequence[tuple[Market, MarketStatus]], now: datetime, report: Report
 ) -> None:
     """Stop looking for later closing figures once a source had none after prices had settled."""
-    for market, status in due:
+    for market, status in due_markets:
         memory, (word, _) = state[market.name], report.passed.get(market.name, ("", ""))
-        is_early = memory.early_final is not None and duty.has_final(status, memory)
-        if is_early and word == SourcePassed.kind and duty.is_settled(status, memory, now):
+        is_early = memory.early_final is not None and due.has_final(status, memory)
+        if is_early and word == SourcePassed.kind and due.is_settled(status, memory, now):
             state.remember(market.name, early_final=None)
 
 

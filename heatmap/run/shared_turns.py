@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -79,7 +80,7 @@ class SharedTurns:
     def confirm(self) -> None:
         """Raise DeadlineError if a turn is no longer this machine's, as after the machine has slept."""
         for claimed in self._claimed.values():
-            still = self._attempt(claimed.market, lambda _, claimed=claimed: claimed.turn.renew())  # type: ignore[misc]
+            still = self._attempt(claimed.market, partial(_renew, claimed.turn))
             if still is None:  # no answer: the turn is ours only if it cannot have ended yet
                 still = _clock() - claimed.claimed_at < claimed.turn.seconds
             if not still:
@@ -91,10 +92,8 @@ class SharedTurns:
     def give_back(self, published: Collection[str]) -> None:
         """Give all turns back: the turns of `published` markets are done, the others are free again."""
         for name, (market, turn, _) in self._claimed.items():
-            error = None if name in published else HistoryError("not published")
-            kind = type(error) if error else None
             # A turn that cannot be given back is a warning, and ends by itself.
-            self._attempt(market, lambda _, t=turn, k=kind, e=error: bool(t.__exit__(k, e, None)))  # type: ignore[misc]
+            self._attempt(market, partial(_give_back, turn, name in published))
 
     def _enter(self, market: Market, turn: TickClaim) -> bool:
         """Return whether the turn is this machine's now."""
@@ -151,6 +150,18 @@ class SharedTurns:
         if status.phase is Phase.FINAL and status.session and status.session.settles:
             return status.session.settles
         return self._now - (self._now - datetime.fromtimestamp(0, UTC)) % self._interval
+
+
+def _renew(turn: TickClaim, _: Store) -> bool:
+    """Let a turn last from now on; return whether it is still this machine's."""
+    return turn.renew()
+
+
+def _give_back(turn: TickClaim, is_published: bool, _: Store) -> bool:
+    """End a turn. Without a page another machine can have it."""
+    error = None if is_published else HistoryError("not published")
+    turn.__exit__(type(error) if error else None, error, None)
+    return True
 
 
 def _due_since(status: MarketStatus, now: datetime) -> datetime | None:

@@ -33,7 +33,7 @@ SYMBOL_CHANGES_BYTES = 2 * MIB  # the list of 2026 has 82 KB
 SYMBOL_CHANGES = 20_000  # about 1,500 in 2026
 HOLIDAYS = 100  # of one segment; no year has as many
 
-# What is read from the history.
+# Limits of the history.
 TICK_BYTES = 4 * MIB  # of one tick, unpacked: 2,500 quotes take 0.2 MB
 PENDING_ACTIONS = 500  # that wait for the user's decision; a year of the whole exchange has about 200
 

@@ -53,20 +53,20 @@ def test_nothing_known_is_a_reading_of_nothing() -> None:
 
 def test_the_heats_of_a_day_and_a_year() -> None:
     """By rank, or by value up to half, once and twice the period's usual clamp."""
-    found = rankings.rank_all(recorded(), 3.0, {})
+    rankings_by_mode = rankings.rank_all(recorded(), 3.0, {})
 
     assert [("rank", None), ("0.5", 1.5), ("1", 3.0), ("2", 6.0)] == [
-        (scale.name, scale.clamp) for scale in found["change", "1d"].scales
+        (scale.name, scale.clamp) for scale in rankings_by_mode["change", "1d"].scales
     ]
-    assert [None, 20.0, 40.0, 80.0] == [scale.clamp for scale in found["change", "1y"].scales]
+    assert [None, 20.0, 40.0, 80.0] == [scale.clamp for scale in rankings_by_mode["change", "1y"].scales]
 
 
 def test_clamps_can_be_set_by_period() -> None:
     """A configured clamp replaces the rule."""
-    found = rankings.rank_all(recorded(), 2.0, {"1mo": 9.0})
+    rankings_by_mode = rankings.rank_all(recorded(), 2.0, {"1mo": 9.0})
 
-    assert 9.0 == found["change", "1mo"].scales[2].clamp
-    assert 2.0 == found["change", "1d"].scales[2].clamp
+    assert 9.0 == rankings_by_mode["change", "1mo"].scales[2].clamp
+    assert 2.0 == rankings_by_mode["change", "1d"].scales[2].clamp
 
 
 def test_what_is_clipped_is_counted() -> None:

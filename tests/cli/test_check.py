@@ -83,7 +83,7 @@ def test_a_database_that_cannot_be_had(
 
 
 @pytest.mark.real
-def test_a_pooler_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], pooled: Place) -> None:  # noqa: F811
+def test_a_pooler_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], pooled: Place) -> None:  # noqa: F811 -- the fixture
     """Which mode it is in: what stands between explains much."""
     assert pooled.options.url
     history = f'[history]\nurl = "{pooled.options.url}"\npassword_env = "{pooled.options.password_env}"\n'

@@ -129,9 +129,9 @@ def test_what_is_no_interval(text: str) -> None:
 )
 def test_the_moments_are_those_of_cron(now: str, interval: int, due: str) -> None:
     """Two past, as the cron line has it (2-57/5); on the minute where every minute is one."""
-    found = repeat.next_run_time(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
+    timestamp = repeat.next_run_time(datetime.fromisoformat(f"2026-09-17T{now}+00:00").timestamp(), interval)
 
-    assert due == f"{datetime.fromtimestamp(found, UTC):%H:%M:%S}"
+    assert due == f"{datetime.fromtimestamp(timestamp, UTC):%H:%M:%S}"
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ def test_a_tick_that_is_killed_is_told(loop: Callable[..., Loop], tmp_path: Path
             wait_for(2, lambda: len(running.ticks))
 
     assert [(75, "killed"), (0, "published")] == [each[2:4] for each in run_log.read(tmp_path / "state")]
-    (told,) = map(json.loads, running.errors)
-    assert ("warning", "a run was ended by SIGKILL") == (told["level"], told["message"][:26])
+    (line,) = map(json.loads, running.errors)
+    assert ("warning", "a run was ended by SIGKILL") == (line["level"], line["message"][:26])
 
 
 def test_it_stays_small(loop: Callable[..., Loop]) -> None:

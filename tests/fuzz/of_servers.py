@@ -18,22 +18,22 @@ def ftp_server(body: bytes) -> object:
     """Lists, greetings and refusals of an FTP server."""
     text = body.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
-    found = [listing.parse_names(lines), listing.parse_mlsd_names(lines)]
-    assert all("/" not in name and name not in ("", ".", "..") for names in found for name in names)
+    name_lists = [listing.parse_names(lines), listing.parse_mlsd_names(lines)]
+    assert all("/" not in name and name not in ("", ".", "..") for names in name_lists for name in names)
     modes = [listing.parse_mode(lines, "index.html"), listing.parse_mlsd_mode(lines, "index.html")]
     assert all(mode is None or len(mode) == 10 for mode in modes)
-    told = ftp_messages.describe_server(
+    description = ftp_messages.describe_server(
         text, tls=None, sizes=True, machine_lists=False, modes="leaves modes alone"
     )
-    assert told.isprintable()
-    stale = [address.is_stale(name, 2e9) for names in found for name in names]
+    assert description.isprintable()
+    stale = [address.is_stale(name, 2e9) for names in name_lists for name in names]
     sentences = []
     faults: list[tuple[str, Exception]] = [(step, ftplib.error_perm(text)) for step in ftp_messages.FAILED]
     for step, error in [*faults, ("store", OSError(text)), ("list", EOFError(text))]:
-        said = ftp_messages.describe_error(error, "ftp://www.example.org", step, "site", "hunter2")
-        assert "hunter2" not in str(said)
-        sentences.append(refusing(partial(raised, said)))
-    return found, modes, told, stale, sentences
+        described = ftp_messages.describe_error(error, "ftp://www.example.org", step, "site", "hunter2")
+        assert "hunter2" not in str(described)
+        sentences.append(refusing(partial(raised, described)))
+    return name_lists, modes, description, stale, sentences
 
 
 def ftp_replies_of(body: bytes) -> object:
@@ -54,7 +54,7 @@ def ftp_replies_of(body: bytes) -> object:
 def sftp_client(body: bytes) -> object:
     """What OpenSSH's programs say."""
     text = body.decode(errors="replace")  # as `openssh.run` does
-    told = sftp_messages.describe_server(text, "3")
+    description = sftp_messages.describe_server(text, "3")
     faults = [
         sftp_messages.make_connection_error("sftp://www.example.org", text),
         sftp_messages.make_password_error("sftp://www.example.org", text, (8, 2)),
@@ -69,7 +69,7 @@ def sftp_client(body: bytes) -> object:
                 OSError(text),
             )
         ]
-    return told, [refusing(partial(raised, fault)) for fault in faults]
+    return description, [refusing(partial(raised, fault)) for fault in faults]
 
 
 def s3_store(body: bytes) -> object:
@@ -78,10 +78,10 @@ def s3_store(body: bytes) -> object:
         "s3://bucket/folder", "bucket", "https://s3.example.org/bucket", "eu-west-1", "no-cache", None, 20
     )
     keys = Keys("AKIA", "hunter2hunter2", "token")
-    found = []
+    errors = []
     for status in (200, 301, 400, 401, 403, 404, 500):
         refusal = S3Error(S3Response(status, {"Location": text_of(body[:200])}, body))
-        said = refusing(partial(raised, describe_error(refusal, bucket, keys, "store a file")))
-        assert "hunter2hunter2" not in str(said)
-        found.append(said)
-    return found
+        described = refusing(partial(raised, describe_error(refusal, bucket, keys, "store a file")))
+        assert "hunter2hunter2" not in str(described)
+        errors.append(described)
+    return errors

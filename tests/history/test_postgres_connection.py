@@ -20,6 +20,7 @@ from heatmap.history.store import Store, open_store
 from heatmap.market.calendar.session import Phase
 from heatmap.system import stop
 from heatmap.system.deadline import Deadline
+from tests.conftest import started
 from tests.history.conftest import Place
 from tests.history.figures import MARKET, MONDAY, at, snapshot
 from tests.servers.pgbouncer import PgBouncer
@@ -105,9 +106,9 @@ def test_what_is_silent_is_not_asked_again(postgres: Place, postgresql: Postgres
     assert 1 == len(sentences)
 
 
-def test_a_paused_pooler(postgres: Place, postgresql: Postgresql, tmp_path_factory: Any) -> None:  # noqa: ANN401
+def test_a_paused_pooler(postgres: Place, postgresql: Postgresql, tmp_path_factory: Any) -> None:
     """The server accepts the login, and then stops."""
-    with PgBouncer(tmp_path_factory.mktemp("paused"), postgresql, "transaction") as pooler:
+    with started(lambda: PgBouncer(tmp_path_factory.mktemp("paused"), postgresql, "transaction")) as pooler:
         assert postgres.options.url
         place = replace(postgres, options=replace(postgres.options, url=pooler.url(postgres.options.url)))
         with place.open() as store, ends_within(STEP_SECONDS + 2):
@@ -214,7 +215,7 @@ def test_the_server_notices_a_machine_that_vanished(postgres: Place, monkeypatch
     names = ("tcp_keepalives_idle", "tcp_keepalives_count", "tcp_user_timeout", "idle_session_timeout")
 
     def ask(store: Store, name: str) -> str:
-        def work(cursor: Any) -> str:  # noqa: ANN401
+        def work(cursor: Any) -> str:
             cursor.execute(f"SELECT setting FROM pg_settings WHERE name = '{name}'")
             return str(cursor.fetchall()[0][0])
 
@@ -264,13 +265,13 @@ def test_a_pooler_is_known(
     postgresql: Postgresql,
     tmp_path_factory: Any,
     mode: str,
-    size: int,  # noqa: ANN401
+    size: int,
 ) -> None:
     """The mode of the pooler shows in the sessions that it gives."""
     assert postgres.options.url
     with postgres.open() as store:
         assert store.pooler() is None
-    with PgBouncer(tmp_path_factory.mktemp(mode), postgresql, mode, size) as pooler:
+    with started(lambda: PgBouncer(tmp_path_factory.mktemp(mode), postgresql, mode, size)) as pooler:
         place = replace(postgres, options=replace(postgres.options, url=pooler.url(postgres.options.url)))
         with place.open() as store:
             assert mode == store.pooler()

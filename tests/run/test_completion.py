@@ -188,7 +188,7 @@ def test_what_is_in_the_way_at_a_target_is_a_warning(tmp_path: Path) -> None:
     assert 1 == market.source.asked
 
 
-def test_a_database_that_was_away(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+def test_a_database_that_was_away(tmp_path: Path, postgres: Place) -> None:  # noqa: F811 -- the fixture
     """The page came by itself; the bars follow once the database is back."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

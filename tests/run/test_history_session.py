@@ -446,7 +446,7 @@ def two_machines(tmp_path: Path, place: Place) -> list[tuple[Config, MemoryPubli
 
 
 @pytest.mark.real
-def test_two_machines_publish_each_tick_once(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+def test_two_machines_publish_each_tick_once(tmp_path: Path, postgres: Place) -> None:  # noqa: F811 -- the fixture
     """Of two with the same cron line and history one draws each tick, and the final once a session."""
     (a, of_a, asked_a), (b, of_b, asked_b) = two_machines(tmp_path, postgres)
 
@@ -468,7 +468,7 @@ def test_two_machines_publish_each_tick_once(tmp_path: Path, postgres: Place) ->
 
 
 @pytest.mark.real
-def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Place) -> None:  # noqa: F811 -- the fixture
     """A turn whose page reached nobody, or not everybody, is not done."""
     (a, of_a, source_a), (b, of_b, source_b) = two_machines(tmp_path, postgres)
     source_a.is_open = source_b.is_open = False
@@ -483,7 +483,7 @@ def test_a_final_that_failed_is_the_next_machines(tmp_path: Path, postgres: Plac
 @pytest.mark.real
 def test_machines_share_the_archive_and_what_was_told(
     tmp_path: Path,
-    postgres: Place,  # noqa: F811
+    postgres: Place,  # noqa: F811 -- the fixture
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each day's final by the other machine, to one web server: every day is listed and linked to the next.
@@ -513,7 +513,7 @@ def test_machines_share_the_archive_and_what_was_told(
 
 
 @pytest.mark.real
-def test_alone_where_the_server_is_gone(tmp_path: Path, postgres: Place) -> None:  # noqa: F811
+def test_alone_where_the_server_is_gone(tmp_path: Path, postgres: Place) -> None:  # noqa: F811 -- the fixture
     """A database that cannot be reached: every machine publishes, and says so."""
     (a, of_a, _), _ = two_machines(tmp_path, postgres)
     gone = replace(postgres.options, url="postgresql://nobody@127.0.0.1:1/none")

@@ -37,7 +37,7 @@ def test_a_job_that_somebody_else_ends() -> None:
     assert job.wait(30)
     assert time.monotonic() - started_at < 10
     end.set()
-    time.sleep(0.1)
+    time.sleep(0.1)  # its thread ends meanwhile, and its result must not count any more
     with pytest.raises(TimeoutError, match="over"):
         job.result()
 

@@ -92,7 +92,7 @@ def merge(calendar: Calendar, text: str, name: str, problems: list[str]) -> Cale
         hours = _special(entry, f"{where} [[session]] {session_day}", problems)
         if session_day and hours:
             listed = special.get(session_day)
-            # Of two entries for a date, the one with hours counts.
+            # A date may have two entries. The one with hours counts.
             special[session_day] = listed if listed and listed.windows and not hours.windows else hours
             closed.pop(session_day, None)
     last = calendar.last

@@ -1,4 +1,4 @@
-"""What the alerts keep between runs: the session's events, the messages still to send, the feed's entries.
+"""The state of the alerts between runs: the session's events, the messages still to send, the feed's entries.
 
 In the file, `told` holds the states, `waiting` the pending events and `notices` the feed's entries: version
 0.2.0 wrote these keys.

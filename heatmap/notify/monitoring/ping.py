@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from heatmap.errors import EXIT_OK, ConfigError, is_known_error
-from heatmap.system import secrets as credentials
+from heatmap.system import secrets
 from heatmap.system.background import BackgroundTask
 from heatmap.system.http import webhook
 from heatmap.system.redaction import redact
@@ -48,7 +48,7 @@ def start_end_ping(
     """Start to send a run's end: success, or failure with its reason, without any secret."""
     if code == EXIT_OK:
         return BackgroundTask(lambda: send(url, SUCCESS))
-    body = describe_failure(code, errors, [url, *_read_secrets(targets), *credentials.get_all()])
+    body = describe_failure(code, errors, [url, *_read_secrets(targets), *secrets.get_all()])
     return BackgroundTask(lambda: send(url, FAIL, body))
 
 
@@ -68,10 +68,10 @@ def describe_failure(code: int, errors: Iterable[BaseException], secrets: Sequen
 
 def _read_secrets(targets: Sequence[Publisher]) -> list[str]:
     """Return the targets' secrets that can be read without running a command again."""
-    secrets = []
+    values = []
     for target in targets:
         for name in [key.removesuffix("_env") for key in dir(target) if key.endswith("_env")]:
             places = (getattr(target, f"{name}_env"), getattr(target, f"{name}_file", None))
             with suppress(ConfigError):
-                secrets.append(credentials.read(*places, name=name))
-    return [secret for secret in secrets if secret]
+                values.append(secrets.read(*places, name=name))
+    return [value for value in values if value]

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from heatmap.publishers import address
-from heatmap.publishers.ftp import replies as ftp_replies
+from heatmap.publishers.ftp import replies
 from heatmap.publishers.ftp.control import REFUSALS, ReplyError
 from heatmap.publishers.options import BLOCK_BYTES
 
@@ -130,19 +130,19 @@ class DataConnections:
         On IPv4 PASV comes first: some firewalls know no other command. If the server does not know PASV, or
         a firewall damaged its reply, EPSV may still work.
         """
-        commands = [("EPSV", ftp_replies.parse_extended_passive_port)]
+        commands = [("EPSV", replies.parse_extended_passive_port)]
         if self._control.af == socket.AF_INET:
-            commands.insert(0, ("PASV", ftp_replies.parse_passive_port))
-        replies = []
+            commands.insert(0, ("PASV", replies.parse_passive_port))
+        answers = []
         for command, parse in commands:
             try:
-                replies.append(self._control.sendcmd(command))
+                answers.append(self._control.sendcmd(command))
             except (*REFUSALS, ftplib.error_proto) as error:
-                replies.append(str(error))
-            port = parse(replies[-1])
+                answers.append(str(error))
+            port = parse(answers[-1])
             if port is not None:
                 return port
-        raise DataError(f"no data connection: {replies[0]}")
+        raise DataError(f"no data connection: {answers[0]}")
 
     def _open_active(self, command: str) -> socket.socket:
         """Send a command, and return its data connection, which the server opens."""

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from heatmap.errors import PublishError
 from heatmap.publishers import address
 from heatmap.publishers.delivery import Delivery
-from heatmap.publishers.git import locks as git_locks
-from heatmap.publishers.git import messages, trees
+from heatmap.publishers.git import locks, messages, trees
 from heatmap.publishers.git.commands import REMOTE, Git, GitFailed
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _repair_and_retry(git: Git, action: Callable[[], T]) -> T:
 
 def _publish(git: Git, pages: Sequence[WebFile], deadline: Deadline) -> Delivery:
     repository = git.repository
-    locks: list[str] = []
+    removed_locks: list[str] = []
     error = race_error = PublishError(
         f"{repository.name}: others pushed {ATTEMPTS} times in between: the next run tries again"
     )
@@ -93,11 +92,11 @@ def _publish(git: Git, pages: Sequence[WebFile], deadline: Deadline) -> Delivery
                 tree.unchanged_count,
                 attempt,
                 tree.new_places,
-                tuple(locks),
+                tuple(removed_locks),
                 tree.missing_parts,
             )
-        lock = git_locks.remove_stale(git, refusal, deadline)
-        locks += [lock] if lock else []
+        lock = locks.remove_stale(git, refusal, deadline)
+        removed_locks += [lock] if lock else []
         # If the branch has not moved, nobody pushed: then git's own message gives the reason.
         has_moved = _read_tip(git) != tip
         error = (

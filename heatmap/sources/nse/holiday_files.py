@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, as_write_error
-from heatmap.market.calendar import overrides, overrides_file
-from heatmap.market.calendar import packaged as calendars
+from heatmap.market.calendar import overrides, overrides_file, packaged
 from heatmap.sources.nse import calendar_update
 from heatmap.state import json_files
 from heatmap.system import files
@@ -51,17 +50,17 @@ def find_files(options: SessionOptions, base: Path, state_directory: Path) -> li
     Relative paths start at `base`. A calendar without such a list has none. Raises ConfigError if the
     overrides file cannot be read.
     """
-    in_state = calendars.find_holiday_file(options, state_directory)
+    in_state = packaged.find_holiday_file(options, state_directory)
     if in_state is None:
         return []
-    packaged = calendars.load_packaged(options)
-    text = _read_usable(in_state, packaged)
+    calendar = packaged.load_packaged(options)
+    text = _read_usable(in_state, calendar)
     if options.overrides is None:
-        return [HolidayFile(in_state, text, packaged)]
+        return [HolidayFile(in_state, text, calendar)]
     path = (base / options.overrides).resolve()  # the target of a link is replaced, not the link
     own = overrides.read(path)
-    beneath = overrides.merge(packaged, text, in_state.name, [])
-    return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, packaged, own)]
+    beneath = overrides.merge(calendar, text, in_state.name, [])
+    return [HolidayFile(path, own, beneath), HolidayFile(in_state, text, calendar, own)]
 
 
 def drop_incomplete_years(lists: Sequence[Holidays]) -> tuple[Holidays, ...]:
@@ -102,13 +101,13 @@ def save(
     raise type(failures[-1])([problem for failure in failures for problem in failure.problems])
 
 
-def _read_usable(path: Path, packaged: Calendar) -> str:
+def _read_usable(path: Path, calendar: Calendar) -> str:
     """Return the text of the state directory's file; if it cannot be used, the beginning of a new one."""
     problems: list[str] = []
     try:
         text = overrides.read(path)
         overrides_file.remove_block(text)
-        overrides.merge(packaged, text, path.name, problems)
+        overrides.merge(calendar, text, path.name, problems)
     except ConfigError:
         return HEADER
     return HEADER if problems else text

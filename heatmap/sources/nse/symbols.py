@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.phases import Calendar
 
 PATH = "/content/equities/symbolchange.csv"  # on the archives' server
-LIST_NAME = PATH.rpartition("/")[2]
 CALENDAR = "nse-equity-fno"  # the packaged calendar with the table
 FILE_NAME = "nse-symbols.json"  # the saved list, in the sources' folder
 VERSION = 1

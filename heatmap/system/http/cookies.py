@@ -57,7 +57,7 @@ class Cookies:
         with warnings.catch_warnings():
             # For a header that it cannot read, the library prints a warning with a traceback.
             warnings.simplefilter("ignore")
-            self._jar.extract_cookies(cast("HTTPResponse", _Headers(message)), Request(url))  # noqa: S310
+            self._jar.extract_cookies(cast("HTTPResponse", _Headers(message)), Request(url))  # noqa: S310 -- it is not opened
         for cookie in list(self._jar)[MOST_COOKIES:]:
             self._jar.clear(cookie.domain, cookie.path, cookie.name)
 

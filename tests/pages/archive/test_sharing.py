@@ -45,7 +45,7 @@ def files_of(day: date) -> dict[str, bytes]:
     return {"snapshot.csv": b"symbol\n", "index.html": f"page record_of {day}".encode()}
 
 
-def test_days_of_this_machine_alone_stay(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_days_of_this_machine_alone_stay(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """A machine that was cut off published Friday by itself; then it gets Monday, and Friday's colour."""
     here = tmp_path / "here"
     with sqlite.open() as store:
@@ -69,7 +69,7 @@ def test_days_of_this_machine_alone_stay(tmp_path: Path, sqlite: Place) -> None:
     assert files_of(MONDAY) == day_files.load(here, "nse", MONDAY, pytest.fail)
 
 
-def test_a_damaged_record_of_others_gives_a_warning(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_a_damaged_record_of_others_gives_a_warning(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """This machine's own record is used."""
     record.save(tmp_path, "nse", record_of(ArchivedDay(FRIDAY, Breadth(0, 1, 0), PAGE)))
     warnings: list[str] = []
@@ -81,7 +81,7 @@ def test_a_damaged_record_of_others_gives_a_warning(tmp_path: Path, sqlite: Plac
     assert ["the archive's record in the history is damaged: this machine uses its own record"] == warnings
 
 
-def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """The days of the machine that published last replace our own; a value with one wrong character does not."""
     here = tmp_path / "here"
     here.mkdir()
@@ -104,7 +104,7 @@ def test_the_newest_days_come_whole_or_not_at_all(tmp_path: Path, sqlite: Place)
         assert files_of(day) == day_files.load(here, "nse", day, pytest.fail)
 
 
-def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """It shares pages alone; an evidently whole page is saved if the day is missing here."""
     page = (make.UPGRADES / "0.2.0/state/archive-nse-fno-2026-09-17.html").read_text("utf-8")
     day_files.save(tmp_path, "nse", FRIDAY, day_files.pack(files_of(FRIDAY)))
@@ -121,7 +121,7 @@ def test_a_page_of_a_machine_with_an_earlier_version(tmp_path: Path, sqlite: Pla
     assert files_of(FRIDAY) == day_files.load(tmp_path, "nse", FRIDAY, pytest.fail)
 
 
-def test_all_machines_know_the_missing_days_of_a_target(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_all_machines_know_the_missing_days_of_a_target(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """A machine that takes over knows the days to deliver, and has the files; days that it published alone are added."""
     there, here = tmp_path / "there", tmp_path / "here"
     lacks = record.Target(frozenset([THURSDAY]))
@@ -145,7 +145,7 @@ def test_all_machines_know_the_missing_days_of_a_target(tmp_path: Path, sqlite: 
     assert files_of(THURSDAY) == day_files.load(here, "nse", THURSDAY, pytest.fail)
 
 
-def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811
+def test_a_list_that_is_known_to_be_missing_stays_missing(tmp_path: Path, sqlite: Place) -> None:  # noqa: F811 -- the fixture
     """A run was killed between the day and the list at one target, and the others did not get its record."""
     here, there = tmp_path / "here", tmp_path / "there"
     thursday, friday = (ArchivedDay(day, Breadth(1, 0, 0), PAGE) for day in (THURSDAY, FRIDAY))

@@ -15,10 +15,10 @@ from tests.servers.archives import lot_list
 
 def test_the_recorded_list_of_lots(recorded_bodies: Path) -> None:
     """The exchange's list of 2019 had 146 stocks and three indices."""
-    found = lots.parse((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
+    stock_symbols = lots.parse((recorded_bodies / "reference/nse2r_2019_fo_mktlots.csv").read_bytes())
 
-    assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= found
-    assert not found & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
+    assert {"RELIANCE", "BAJAJ-AUTO", "M&M"} <= stock_symbols
+    assert not stock_symbols & {"NIFTY", "BANKNIFTY", "SYMBOL", ""}
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))

@@ -34,11 +34,11 @@ CHAIN = (
 )
 def test_rows_of_every_shape(row: bytes) -> None:
     """With blanks, quotes, commas in the name, and letters of another encoding."""
-    found = symbols.parse(symbol_list() + row + b"\n")
+    changes = symbols.parse(symbol_list() + row + b"\n")
 
-    assert ZOMATO == found[-1]
-    assert 61 == len(found)
-    assert SymbolChange("OLD0", "NEW0", date(2020, 1, 1)) == found[0]
+    assert ZOMATO == changes[-1]
+    assert 61 == len(changes)
+    assert SymbolChange("OLD0", "NEW0", date(2020, 1, 1)) == changes[0]
 
 
 @pytest.mark.parametrize(
