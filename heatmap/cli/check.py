@@ -18,7 +18,7 @@ from heatmap.publishers import ownership
 from heatmap.publishers.sftp.known_hosts import UnknownHostKey
 from heatmap.run.fetching import is_closing
 from heatmap.state.memory import State, lock
-from heatmap.state.report import Report
+from heatmap.state.report import Messages, Report
 from heatmap.system import clocks
 from heatmap.system.deadline import Deadline
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each check. Return the exit code that a run would have, 0 if all is well."""
     config = load(arguments.config)
-    report = Report(print)
+    report = Report(Messages(print))
     _print_ok("configuration", commands.configuration(config))
     _check_state(config, report)
     _print_ok("picture", _describe_pictures(config))
@@ -208,7 +208,7 @@ def _check_target(
 ) -> None:
     seconds, visit = config.deadline_seconds, visitor.visit if visitor else None
     pages = ownership.make_samples([market.name for market in config.markets])
-    report.targets += 1
+    number, report.targets = report.targets, report.targets + 1
     try:
         if problems:
             raise ConfigError([*problems])
@@ -220,8 +220,9 @@ def _check_target(
             host_keys.confirm(cast("SftpPublisher", target), fingerprints, seconds)
             description = target.check(Deadline(seconds), pages, visit)
         _print_ok(target.name, description)
+        report.reached[number] = True
     except (ConfigError, PublishError) as error:
-        report.failed_targets += 1
+        report.reached[number] = False
         _print_failure(target.name, error, report)
 
 

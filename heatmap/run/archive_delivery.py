@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from heatmap.errors import PublishError
 from heatmap.pages.archive import sharing
 from heatmap.pages.archive.target_days import page_path
+from heatmap.state.report import PartOutcomes
 from heatmap.system import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from heatmap.history.store import Store
     from heatmap.pages.archive.day_pages import MarketArchive
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
     from heatmap.run.feeds import Feed
-    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
@@ -29,11 +29,10 @@ SEARCH_SECONDS = 20  # to look for archived days at one target
 
 
 class Archives:
-    """The archives of all markets that a run draws. A failure is reported as the fault of a part."""
+    """The archives of all markets that a run draws. A failure is the fault of a part."""
 
-    def __init__(self, settings: ArchiveSettings, report: Report, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: ArchiveSettings, say: Callable[[str], None]) -> None:
         self._settings = settings
-        self._report = report
         self._say = say
         self._archives: list[tuple[MarketArchive, Attempt | None]] = []
         self._lock = Lock()
@@ -61,10 +60,12 @@ class Archives:
         """Whether a target does not have the market's feed yet."""
         return any(archive.lacks_feed(target.name) for target in self._settings.targets)
 
-    def save_days(self) -> None:
-        """Save the days that this run drew."""
+    def save_days(self) -> PartOutcomes:
+        """Save the days that this run drew; return the days that cannot be saved."""
+        outcomes = PartOutcomes()
         for archive, _ in self._archives:
-            self._write(archive, archive.save_day)
+            self._write(archive, archive.save_day, outcomes)
+        return outcomes
 
     def next_files(self, target: str, delivery: Delivery | None) -> list[WebFile]:
         """Return the next archived day of each market for the target of this name; nothing at the end.
@@ -106,20 +107,27 @@ class Archives:
         self._offered_parts[key] = {file.part for file in files}
         return files
 
-    def record(self, *, is_published: bool) -> None:
-        """Report the failed parts. If a target has the pages, save which days each target has."""
+    def record(self, *, is_published: bool) -> PartOutcomes:
+        """Return the outcomes of the deliveries. If a target has the pages, save each target's days."""
+        outcomes = PartOutcomes()
         for (market, _), faults in self._faults.items():
             for part, why in faults.items():
-                self._report.note_part(market, part, why)
+                outcomes.add(market, part, why)
         for archive, attempt in self._archives if is_published else ():
-            self._save(archive, attempt)
+            self._save(archive, attempt, outcomes)
+        return outcomes
 
-    def search_targets(self, deadline: Deadline) -> None:
-        """Look for archived days at targets that may have them from elsewhere, in the time left."""
+    def search_targets(self, reached: Mapping[int, bool], deadline: Deadline) -> PartOutcomes:
+        """Look for archived days at targets that may have them from elsewhere, in the time left.
+
+        `reached` says by a target's index whether it has the pages. Return the days that cannot be saved.
+        """
+        outcomes = PartOutcomes()
         for archive, attempt in self._archives:
             for number, target in enumerate(self._settings.targets):
-                if self._report.reached.get(number) and self._search(archive, target, deadline):
-                    self._save(archive, attempt)
+                if reached.get(number) and self._search(archive, target, deadline):
+                    self._save(archive, attempt, outcomes)
+        return outcomes
 
     def _search(self, archive: MarketArchive, target: Publisher, deadline: Deadline) -> bool:
         """Look for days at one target, and record them; return whether the target answered."""
@@ -137,22 +145,22 @@ class Archives:
         archive.record_search(target.name, days.values(), [days[path] for path in paths])
         return True
 
-    def _save(self, archive: MarketArchive, attempt: Attempt | None) -> None:
+    def _save(self, archive: MarketArchive, attempt: Attempt | None, outcomes: PartOutcomes) -> None:
         """Save the record of a market's days, and share it with other machines."""
         folder, name = self._settings.state_directory, archive.market.name
 
         def push(store: Store) -> None:
             sharing.push_days(store, folder, name, self._say)
 
-        if self._write(archive, archive.save_record) and attempt:
+        if self._write(archive, archive.save_record, outcomes) and attempt:
             attempt(push)
 
-    def _write(self, archive: MarketArchive, write: Callable[[], bool]) -> bool:
+    def _write(self, archive: MarketArchive, write: Callable[[], bool], outcomes: PartOutcomes) -> bool:
         """Return the result of `write`; False if the state directory cannot be written, which is a fault."""
         try:
             return write()
         except OSError as error:
-            self._report.note_part(
+            outcomes.add(
                 archive.market.name,
                 parts.ARCHIVE,
                 f"its days cannot be kept ({error.strerror}), so that a target which fails now may never get "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from heatmap.sources.nse.calendar_update import CalendarChange
     from heatmap.sources.nse.holidays import Holidays
     from heatmap.state.memory import Memory, State
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages
     from heatmap.system.deadline import Deadline
 
 SOURCE = "nse"  # the type of the source whose site has the list
@@ -56,13 +56,13 @@ def renew(
     markets: Sequence[Market],
     now: datetime,
     deadline: Deadline,
-    report: Report,
+    messages: Messages,
     published: Collection[str] = (),
 ) -> bool:
     """Fetch the list for each market that is due; return whether a calendar has changed.
 
     `published` names the markets that this run published. The caller must hold the lock of the state
-    directory. The report gets the warnings.
+    directory.
     """
     answers: dict[str, tuple[Holidays, ...] | str] = {}
     renewed = set()
@@ -80,21 +80,21 @@ def renew(
         except ConfigError:
             break  # a full disk: every run would fetch it
         address = named_source.source.base_url  # type: ignore[attr-defined]  # each source of this type has one
-        report.say(f"{market.name}: asking {named_source.label} for its holiday list")
+        messages.say(f"{market.name}: asking {named_source.label} for its holiday list")
         if address not in answers:
             answers[address] = _fetch(state, market, named_source, now, deadline)
         lists = answers[address]
         missing = (
             MissingHolidays(lists, is_failure=True)
             if isinstance(lists, str)
-            else _merge(config, market, lists, now, report)
+            else _merge(config, market, lists, now, messages)
         )
         if missing is None:
             renewed.add(market.name)
         _remember(state, market, missing, now)
     for market in markets:
         if market.name not in renewed:
-            _warn(state, market, now, report)
+            _warn(state, market, now, messages)
     return bool(renewed)
 
 
@@ -128,7 +128,7 @@ def notice(market: Market, memory: Memory, now: datetime) -> str | None:
     )
 
 
-def _warn(state: State, market: Market, now: datetime, report: Report) -> None:
+def _warn(state: State, market: Market, now: datetime, messages: Messages) -> None:
     """Warn, once a date, that a calendar ends or has ended, if the renewal has failed for days."""
     memory, today = state[market.name], _today(market, now)
     sentence = notice(market, memory, now)
@@ -142,7 +142,7 @@ def _warn(state: State, market: Market, now: datetime, report: Report) -> None:
         state.remember(market.name, warned_on=today.isoformat())
     except ConfigError:
         return  # a full disk, which every run would report
-    report.warnings.append(f"{market.name}: {sentence}")
+    messages.warn(f"{market.name}: {sentence}")
 
 
 def is_warning_due(market: Market, memory: Memory, now: datetime) -> bool:
@@ -184,7 +184,7 @@ def _fetch(
 
 
 def _merge(
-    config: Config, market: Market, lists: Sequence[Holidays], now: datetime, report: Report
+    config: Config, market: Market, lists: Sequence[Holidays], now: datetime, messages: Messages
 ) -> MissingHolidays | None:
     """Merge the lists into the overrides file. Return None if the calendar now covers a further year."""
     from heatmap.sources.nse import holiday_files
@@ -204,7 +204,7 @@ def _merge(
     if updates and updates[-1].text != file.text:  # else another market has reported this file
         end = max(filter(None, (update.after.last for update in updates)))
         counts = _describe_changes(changes)
-        report.warnings.append(
+        messages.warn(
             f"{market.name}: the exchange's holiday list is merged into {file.path}: {counts}; "
             f"the calendar ends on {end}"
         )

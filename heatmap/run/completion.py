@@ -18,12 +18,12 @@ from heatmap.run import due, final_figures, final_parts, market_files, publishin
 from heatmap.run.follow_up import FollowUp
 from heatmap.run.history_session import HistorySession
 from heatmap.state.memory import State, lock, mark_name, merge_faults
-from heatmap.state.report import Report
+from heatmap.state.report import Messages, PartOutcomes
 from heatmap.system import parts, resource_errors, stop
 from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
@@ -53,7 +53,7 @@ def complete(
     markets: Sequence[Market],
     now: datetime,
     deadline: Deadline,
-    report: Report,
+    messages: Messages,
     *,
     is_history_lost: bool = False,
 ) -> None:
@@ -62,33 +62,31 @@ def complete(
     `is_history_lost` says that the history could not be opened in this run. The caller must hold the lock of
     the state directory. Raises ConfigError if the state cannot be written.
     """
-    own = Report(report.say)
-    with HistorySession(config, state, own, now, deadline=deadline, is_lost=is_history_lost) as history:
+    with HistorySession(config, state, messages, now, deadline=deadline, is_lost=is_history_lost) as history:
         works = [
             work for market in markets for work in [_prepare(config, state, market, now, history)] if work
         ]
-        runs = [
-            (work, FollowUp(config, state, history, own, work.final.drawn_at, report.say)) for work in works
-        ]
+        runs = [(work, FollowUp(config, state, history, work.final.drawn_at, messages.say)) for work in works]
+        outcomes = PartOutcomes()
         for work, follow_up in runs:
-            _retry(config, work, follow_up, history, own)
+            outcomes.update(_retry(config, work, follow_up, history))
         if stop.is_requested():
             return  # nothing is saved, so the next run tries again
         if any(work.missing & OF_TARGETS for work in works):
-            _publish(config, works, [follow_up.archives for _, follow_up in runs], deadline, own)
+            archives = [follow_up.archives for _, follow_up in runs]
+            outcomes.update(_publish(config, works, archives, deadline, messages))
         for work, follow_up in runs:
-            follow_up.record_published(is_page_out=True)
+            outcomes.update(follow_up.record_published(outcomes, is_page_out=True))
             if parts.ALERTS in work.missing:
-                follow_up.send_alerts(deadline)
-            _remember(config, state, work, own)
-    report.warnings += own.warnings
+                outcomes.update(follow_up.send_alerts(outcomes, deadline))
+            _remember(config, state, work, outcomes.of_market(work.market.name))
 
 
 def complete_alone(
     config: Config,
     statuses: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
-    report: Report,
+    messages: Messages,
     give_up: Callable[[], None] | None,
 ) -> bool:
     """Try again the missing parts of finals, in a run without a page; return whether one is still missing.
@@ -107,7 +105,7 @@ def complete_alone(
             return True  # the next run gets the lock
         state = State(config.state_directory)
         with stop.postpone():  # until all that was published is saved
-            complete(config, state, due.find_owing(config, state, statuses, now), now, deadline, report)
+            complete(config, state, due.find_owing(config, state, statuses, now), now, deadline, messages)
         return any(
             final_parts.find_missing(config, state[market.name]) or state[market.name].final_date is None
             for market, _ in statuses
@@ -155,16 +153,17 @@ def _is_superseded(config: Config, market: Market, day: date) -> bool:
     return alerts.session > day.isoformat()
 
 
-def _retry(config: Config, work: Work, follow_up: FollowUp, history: HistorySession, own: Report) -> None:
-    """Add the bars, and draw the files that archive and feed need."""
+def _retry(config: Config, work: Work, follow_up: FollowUp, history: HistorySession) -> PartOutcomes:
+    """Add the bars, and draw the files that archive and feed need; return what became of these parts."""
     market, status, snapshot = work.market, work.status, work.final.snapshot
+    outcomes = PartOutcomes()
     if stop.is_requested():
-        return
+        return outcomes
     if parts.BARS in work.missing:
         history.add_snapshot(market, snapshot, status)
-        history.record()
+        outcomes.update(history.record(is_everywhere=True))
     if work.missing == {parts.BARS}:
-        return
+        return outcomes
     try:
         past = history.read(market, snapshot, status)
         if work.missing & OF_TARGETS:
@@ -173,34 +172,40 @@ def _retry(config: Config, work: Work, follow_up: FollowUp, history: HistorySess
             follow_up.open_archive(market, snapshot, status, past)
     except Exception as bug:  # noqa: BLE001 -- a bug here must not fail the run
         for part in work.missing - {parts.BARS}:
-            own.note_part(market.name, part, f"a bug, please report it: {bug!r}")
+            outcomes.add(market.name, part, f"a bug, please report it: {bug!r}")
+    outcomes.update(follow_up.take_drawing_faults())
+    return outcomes
 
 
 def _publish(
-    config: Config, works: Sequence[Work], archives: Sequence[Archives], deadline: Deadline, own: Report
-) -> None:
+    config: Config,
+    works: Sequence[Work],
+    archives: Sequence[Archives],
+    deadline: Deadline,
+    messages: Messages,
+) -> PartOutcomes:
     """Publish to each target what it lacks. An error of a target is a fault of the missing parts."""
+    outcomes = PartOutcomes()
 
     def next_files(target: str, delivery: Delivery | None) -> list[WebFile]:
         return [file for each in archives for file in each.next_files(target, delivery)]
 
     for each in archives:
-        each.save_days()
-    publishing.publish(
-        config.publishers, (), Deadline(deadline.remaining() / 2), own, next_files, is_first=True
-    )
+        outcomes.update(each.save_days())
+    half = Deadline(deadline.remaining() / 2)
+    results = [*publishing.publish(config.publishers, (), half, messages, next_files, is_first=True)]
+    errors = [result.error for result in results if result.error and not stop.is_requested()]
     for work in works:
         for part in work.missing & OF_TARGETS:
-            for error in own.errors:
-                own.note_part(work.market.name, part, str(error).replace("\n", "; "))
+            for error in errors:
+                outcomes.add(work.market.name, part, str(error).replace("\n", "; "))
+    return outcomes
 
 
-def _remember(config: Config, state: State, work: Work, own: Report) -> None:
+def _remember(config: Config, state: State, work: Work, outcomes: Mapping[str, str]) -> None:
     name, day = work.market.name, state[work.market.name].closed_date
     attempts = {
-        part: why
-        for part, why in own.parts.get(name, {}).items()
-        if part in (*work.missing, parts.LINK, parts.LIST)
+        part: why for part, why in outcomes.items() if part in (*work.missing, parts.LINK, parts.LIST)
     }
     done = final_parts.find_done(config, attempts) & work.missing
     faults = merge_faults(state[name], {**attempts, **dict.fromkeys(done, "")})

@@ -14,10 +14,11 @@ from heatmap.pages.archive.options import ArchiveSettings
 from heatmap.run import due, final_parts
 from heatmap.run.archive_delivery import Archives
 from heatmap.state.memory import merge_faults
+from heatmap.state.report import PartOutcomes
 from heatmap.system import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from heatmap.pictures.market_map.past import HistoryView
     from heatmap.run.history_session import HistorySession
     from heatmap.state.memory import State
-    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
 ALERTS = "alerts"  # the name under which machines that share a history share the state of alerts
@@ -67,13 +67,11 @@ class FollowUp:
         config: Config,
         state: State,
         history: HistorySession,
-        report: Report,
         now: datetime,
         say: Callable[[str], None],
     ) -> None:
         self._config = config
         self._state = state
-        self._report = report
         self._now = now
         self._history = history
         self._say = say
@@ -85,7 +83,8 @@ class FollowUp:
             config.page,
             config.publishers,
         )
-        self.archives = Archives(self._archive_settings, report, say)
+        self.archives = Archives(self._archive_settings, say)
+        self._drawing_faults = PartOutcomes()
         self._is_published = False
         self._is_shared = config.history.enabled and config.history.url is not None
         if config.alerts:
@@ -152,7 +151,12 @@ class FollowUp:
         try:
             yield
         except Exception as bug:  # noqa: BLE001 -- see above
-            self._report.note_part(market.name, part, f"a bug, please report it: {bug!r}")
+            self._drawing_faults.add(market.name, part, f"a bug, please report it: {bug!r}")
+
+    def take_drawing_faults(self) -> PartOutcomes:
+        """Return the parts that could not be drawn, once."""
+        faults, self._drawing_faults = self._drawing_faults, PartOutcomes()
+        return faults
 
     def draw_feed(self, market: Market, archive: MarketArchive) -> None:
         """Draw a market's feed, after today's page is in its archive."""
@@ -186,16 +190,20 @@ class FollowUp:
         warn = partial(self._history.warn_once_a_day, run.market)
         return delivery.feed_entries(self._alert_settings(), run.for_alerts, warn)
 
-    def record_published(self, *, is_page_out: bool) -> None:
-        """Save which days the targets have, and warn of failed parts, if a target has the pages."""
-        self._is_published = is_page_out
-        self.archives.record(is_published=is_page_out)
-        for run in self._runs if self._is_published else ():
-            self._warn_of_faults(run)
+    def record_published(self, earlier: PartOutcomes, *, is_page_out: bool) -> PartOutcomes:
+        """Save which days the targets have, and warn of failed parts, if a target has the pages.
 
-    def _warn_of_faults(self, run: _MarketRun) -> None:
+        `earlier` are the outcomes of the run so far. Return those of the archives.
+        """
+        self._is_published = is_page_out
+        outcomes = self.archives.record(is_published=is_page_out)
+        all_outcomes = earlier.joined(outcomes)
+        for run in self._runs if self._is_published else ():
+            self._warn_of_faults(run, all_outcomes.of_market(run.market.name))
+        return outcomes
+
+    def _warn_of_faults(self, run: _MarketRun, faults: Mapping[str, str]) -> None:
         """Warn once a day of each failed part, except bars and alerts, which have warnings of their own."""
-        faults = self._report.parts.get(run.market.name, {})
         # Feed and link wait for the archive: if it failed, one warning is enough.
         waiting = (parts.FEED, parts.LINK) if faults.get(parts.ARCHIVE) else ()
         for part, why in faults.items():
@@ -206,11 +214,13 @@ class FollowUp:
         sentence = f"{parts.WORDS[part]} failed, though the page itself is out: {why}"
         self._history.warn_once_a_day(market, sentence)
 
-    def send_alerts(self, deadline: Deadline) -> None:
-        """Send the alerts to their web hooks if a target has the pages.
+    def send_alerts(self, earlier: PartOutcomes, deadline: Deadline) -> PartOutcomes:
+        """Send the alerts to their web hooks if a target has the pages; return what became of them.
 
-        Call it after all else is saved. Raises ConfigError if the state cannot be written.
+        `earlier` are the outcomes of the run so far. Call it after all else is saved. Raises ConfigError if
+        the state cannot be written.
         """
+        outcomes = PartOutcomes()
         if self._config.alerts and self._is_published and self._runs:
             from heatmap.notify.alerts import delivery
 
@@ -220,15 +230,17 @@ class FollowUp:
             for name, why in delivery.send(
                 self._alert_settings(), market_runs, deadline, self._say, warn
             ).items():
-                self._report.note_part(name, parts.ALERTS, why)
+                outcomes.add(name, parts.ALERTS, why)
+            all_outcomes = earlier.joined(outcomes)
             for run in self._runs:
-                self._remember_alerts(run)
+                self._remember_alerts(run, all_outcomes.of_market(run.market.name)[parts.ALERTS])
             for run in self._runs if self._is_shared else ():
                 self._history.attempt(run.market, partial(self._push_shared, name=run.market.name))
+        return outcomes
 
-    def _remember_alerts(self, run: _MarketRun) -> None:
+    def _remember_alerts(self, run: _MarketRun, why: str) -> None:
+        """Save why a market's alerts are still pending; "": none are."""
         name, session = run.market.name, run.status.session
-        why = self._report.parts[name][parts.ALERTS]
         if why and run.has_final:  # during the session the next run, minutes later, tries again
             self._warn(run.market, parts.ALERTS, why)
         memory = self._state[name]

@@ -11,8 +11,9 @@ from heatmap.errors import ConfigError, HistoryError
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.run import attribution, due
-from heatmap.run.shared_turns import SharedTurns
+from heatmap.run.shared_turns import OtherTurn, SharedTurns
 from heatmap.state.memory import mark_name
+from heatmap.state.report import PartOutcomes
 from heatmap.system import parts
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.market_map.past import HistoryView
     from heatmap.state.memory import State
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages
     from heatmap.system.deadline import Deadline
 
 _T = TypeVar("_T")
@@ -58,7 +59,7 @@ class HistorySession:
         self,
         config: Config,
         state: State,
-        report: Report,
+        messages: Messages,
         now: datetime,
         *,
         deadline: Deadline | None = None,
@@ -71,14 +72,14 @@ class HistorySession:
         """
         self._config = config
         self._state = state
-        self._report = report
+        self._messages = messages
         self._now = now
         self._dry_run = dry_run
         self._store: Store | None = None
         self.is_lost = is_lost  # it could not be opened, and this run does not try again
         self._ticks: list[_Tick] = []
         self._deadline = deadline
-        self._turns = SharedTurns(config.interval_minutes, report, now, deadline, self.attempt)
+        self._turns = SharedTurns(config.interval_minutes, now, deadline, self.attempt)
         self._published: set[str] = set()  # the markets whose turn is done
         self._fault = ""  # the reason of the last failure
 
@@ -89,17 +90,29 @@ class HistorySession:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the turns back and close the store. A turn counts as done only if its market has a page."""
-        self._turns.give_back({name for name in self._published if not self._has_failed_parts(name)})
+        self._turns.give_back(self._published)
         if self._store is not None:
             self._store.close()
 
     def claim_turns(
         self, due_markets: Sequence[tuple[Market, MarketStatus]]
-    ) -> list[tuple[Market, MarketStatus]]:
-        """Return the due markets that this machine draws: all, unless several machines share the history."""
+    ) -> tuple[list[tuple[Market, MarketStatus]], list[OtherTurn]]:
+        """Return the due markets that this machine draws, and those that another machine draws.
+
+        The second list is empty unless several machines share the history.
+        """
         if self._config.history.url is None or not self._config.history.enabled or self._dry_run:
-            return list(due_markets)
-        return [(market, status) for market, status in due_markets if self._claim_turn(market, status)]
+            return list(due_markets), []
+        own: list[tuple[Market, MarketStatus]] = []
+        others: list[OtherTurn] = []
+        for market, status in due_markets:
+            other = self._claim_turn(market, status)
+            if other:
+                self._messages.say(f"{market.name}: {other.reason}")
+                others.append(other)
+            else:
+                own.append((market, status))
+        return own, others
 
     def confirm_turns(self) -> None:
         """Raise DeadlineError if another machine may have drawn one of the markets in the meantime."""
@@ -187,10 +200,12 @@ class HistorySession:
 
         return (self.attempt(market, read) if before else None) or {}
 
-    def record(self) -> None:
-        """Add the run's snapshots if a target has the pages. After a final, delete what is too old."""
-        if self._report.targets and self._report.failed_targets == self._report.targets:
-            return
+    def record(self, *, is_everywhere: bool) -> PartOutcomes:
+        """Add the run's snapshots, and return what became of the bars. After a final, delete what is too old.
+
+        Call it only if a target has the pages; `is_everywhere` says that every target has them.
+        """
+        outcomes = PartOutcomes()
         ticks, self._ticks = self._ticks, []
         for tick in ticks:
 
@@ -209,20 +224,24 @@ class HistorySession:
                 return True
 
             is_recorded = self.attempt(tick.market, add)
-            if is_recorded and not self._report.failed_targets:  # else the next run of any machine goes on
+            if is_recorded and is_everywhere:  # else the next run of any machine goes on
                 self._published.add(tick.market.name)
             if tick.phase is Phase.FINAL and self._config.history.enabled:
-                self._report.note_part(tick.market.name, parts.BARS, "" if is_recorded else self._fault)
+                outcomes.add(tick.market.name, parts.BARS, "" if is_recorded else self._fault)
+        return outcomes
 
-    def _has_failed_parts(self, name: str) -> bool:
-        """Whether a part failed that another machine can make."""
-        faults = self._report.parts.get(name, {})
-        return any(faults.get(part) for part in (parts.BARS, parts.ARCHIVE, parts.FEED))
+    def reopen_turns(self, outcomes: PartOutcomes) -> None:
+        """Let another machine draw the markets of which a part failed that it can make."""
+        self._published = {
+            name
+            for name in self._published
+            if not outcomes.has_failed(name, parts.BARS, parts.ARCHIVE, parts.FEED)
+        }
 
-    def _claim_turn(self, market: Market, status: MarketStatus) -> bool:
-        """Return whether this machine draws the market."""
+    def _claim_turn(self, market: Market, status: MarketStatus) -> OtherTurn | None:
+        """Return the other machine's turn; None if this machine draws the market."""
         if due.has_final(status, self._state[market.name]):
-            return True  # this machine published the final, and only it looks for later figures
+            return None  # this machine published the final, and only it looks for later figures
 
         def remember(store: Store) -> None:
             session = status.session
@@ -285,9 +304,9 @@ class HistorySession:
         marks = (self._state[market.name].history_told or "").split()
         marks = marks if marks[:1] == [today] else [today]
         if mark in marks or len(marks) > MOST_WARNINGS:
-            self._report.say(f"{market.name}: {sentence}")
+            self._messages.say(f"{market.name}: {sentence}")
             return
-        self._report.warnings.append(f"{market.name}: {sentence}")
+        self._messages.warn(f"{market.name}: {sentence}")
         if not self._dry_run:
             with suppress(ConfigError):  # a full disk must not cost the page
                 self._state.remember(market.name, history_told=" ".join([*marks, mark]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, LockedError
 from heatmap.market.calendar import phases
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import MarketStatus
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages, Report
+    from heatmap.state.run_log import RunOutcome
+
+
+class IdleResult(NamedTuple):
+    """The result of such a run."""
+
+    idle_until: datetime | None  # before then no market is due; None: unknown
+    outcomes: Sequence[RunOutcome] = ()  # of the markets with an error
 
 
 def run(
@@ -28,24 +36,31 @@ def run(
     give_up: Callable[[], None] | None,
     *,
     dry_run: bool,
-) -> None:
-    """Do all that is left to do while no market is due; report until when no market can be due.
+) -> IdleResult:
+    """Do all that is left to do while no market is due.
 
-    `give_up` ends the process. It is called from another thread if the run hangs beyond its deadline.
+    `report` has the run's errors so far. `give_up` ends the process. It is called from another thread if the
+    run hangs beyond its deadline.
     """
-    report.idle_until = due.idle_until([(market.calendar, status) for market, status in statuses], now)
+    messages = report.messages
+    idle_until = due.idle_until([(market.calendar, status) for market, status in statuses], now)
     if dry_run:
-        return
-    if _complete_finals(config, state, statuses, now, report, give_up):
-        report.idle_until = None  # the next run tries again
+        return IdleResult(idle_until)
+    if _complete_finals(config, state, statuses, now, messages, give_up):
+        idle_until = None  # the next run tries again
     markets = [market for market, _ in statuses if phases.is_ending_soon(market.calendar, now)]
-    if markets and _renew_calendars(config, state, markets, now, report):
-        report.idle_until = None  # the calendar may be another one now
-    if report.errors or (config.monitor and config.monitor.ping_closed):
-        from heatmap.notify.monitoring.run_monitor import ping_when_idle
-        from heatmap.run import monitoring
+    if markets and _renew_calendars(config, state, markets, now, messages):
+        idle_until = None  # the calendar may be another one now
+    pings = config.monitor is not None and config.monitor.ping_closed
+    if not report.errors and not pings:
+        return IdleResult(idle_until)
+    from heatmap.notify.monitoring.run_monitor import report_idle_run
+    from heatmap.run import monitoring
 
-        ping_when_idle(monitoring.settings(config), monitoring.by_identity(statuses), now, report)
+    outcomes = report_idle_run(monitoring.settings(config), monitoring.by_identity(statuses), now, report)
+    return IdleResult(
+        None if pings else idle_until, outcomes
+    )  # else the next runs would end before they ping
 
 
 def _complete_finals(
@@ -53,7 +68,7 @@ def _complete_finals(
     state: State,
     statuses: Sequence[tuple[Market, MarketStatus]],
     now: datetime,
-    report: Report,
+    messages: Messages,
     give_up: Callable[[], None] | None,
 ) -> bool:
     """Try again the missing parts of finals; return whether a part is still missing."""
@@ -61,11 +76,11 @@ def _complete_finals(
         return False
     from heatmap.run import completion
 
-    return completion.complete_alone(config, statuses, now, report, give_up)
+    return completion.complete_alone(config, statuses, now, messages, give_up)
 
 
 def _renew_calendars(
-    config: Config, state: State, markets: Sequence[Market], now: datetime, report: Report
+    config: Config, state: State, markets: Sequence[Market], now: datetime, messages: Messages
 ) -> bool:
     """Renew the calendars of these markets; return whether one has changed, or may have."""
     from heatmap.run import calendar_renewal
@@ -80,6 +95,6 @@ def _renew_calendars(
     try:
         with lock(config.state_directory):
             state = State(config.state_directory)
-            return calendar_renewal.renew(config, state, markets, now, deadline, report)
+            return calendar_renewal.renew(config, state, markets, now, deadline, messages)
     except (LockedError, ConfigError):
         return True  # one of the next runs gets the lock, or reports the fault of the directory

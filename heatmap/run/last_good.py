@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.run.history_session import HistorySession
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages
 
 VERSION = 1
 FOLDER = "last"
@@ -33,7 +33,7 @@ class LastGood:
     def __init__(
         self,
         config: Config,
-        report: Report,
+        messages: Messages,
         history: HistorySession,
         *,
         force: bool = False,
@@ -44,7 +44,7 @@ class LastGood:
         self._force = force
         self._history = history
         self._options = config.gates or quality.GateOptions()
-        self._report = report
+        self._messages = messages
         self._dry_run = dry_run
         self._last_pages: dict[str, LastPage] = {}  # by market
         self._next_pages: dict[str, LastPage] = {}  # by market: as `check` let them pass
@@ -95,9 +95,8 @@ class LastGood:
         for name, last in self._last_pages.items():
             self._save(name, last._replace(attempted_as_of=self._next_pages[name].as_of))
 
-    def commit(self) -> None:
+    def commit(self, *, is_published: bool) -> None:
         """Save the new pages as the last ones if a target has them; else save the earlier ones again."""
-        is_published = self._report.reaches_any
         for name, last in (self._next_pages if is_published else self._last_pages).items():
             self._save(name, last)
 
@@ -155,8 +154,8 @@ class LastGood:
 
     def _add_note(self, market: Market, sentence: str) -> None:
         """Say a sentence on a terminal, and add it to the run log."""
-        self._report.say(f"{market.name}: {sentence}")
-        self._report.notes.append(f"{market.name}: {sentence}")
+        self._messages.say(f"{market.name}: {sentence}")
+        self._messages.note(f"{market.name}: {sentence}")
 
     def _path(self, name: str) -> Path:
         return self._config.state_directory / FOLDER / f"{name}.json"
@@ -165,7 +164,7 @@ class LastGood:
         """Return a market's last page; None if there is none or its file is damaged, which is a warning."""
 
         def warn(sentence: str) -> None:
-            self._report.warnings.append(f"{market.name}: {sentence}")
+            self._messages.warn(f"{market.name}: {sentence}")
 
         path = self._path(market.name)
         try:

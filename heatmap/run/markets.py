@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,8 @@ from heatmap.run.fetching import CheckedSnapshot
 from heatmap.system import clocks, stop
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime, timedelta
 
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import MarketStatus
@@ -25,15 +26,31 @@ if TYPE_CHECKING:
     from heatmap.run.history_session import HistorySession
     from heatmap.run.last_good import LastGood
     from heatmap.state.memory import State
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
 PUBLISHING_SHARE = 1 / 3  # of a run's time, which is left for publishing
 
 
+@dataclass
+class MarketResult:
+    """What a run learned about one market. Without `status` the market has no page."""
+
+    market: Market
+    status: MarketStatus | None = None  # of the page
+    files: Sequence[WebFile] = ()
+    figures: tuple[int, datetime] | None = None  # quotes fetched, as of; None: nothing was fetched
+    source: str | None = None  # of the figures; None: no source gave any that may be drawn
+    # How far the source's clock was ahead of this machine's; None: the difference does not matter.
+    clock: timedelta | None = None
+    passed: tuple[str, str] | None = None  # why there is no page although nothing failed: kind and reason
+    error: SourceError | None = None
+    failures: Sequence[str] = ()  # a sentence for each source that failed before another one
+
+
 class MarketsRun:
-    """Draws the markets of one run at `now`; the `report` gets the results."""
+    """Draws the markets of one run at `now`."""
 
     def __init__(
         self,
@@ -41,7 +58,7 @@ class MarketsRun:
         state: State,
         now: datetime,
         deadline: Deadline,
-        report: Report,
+        messages: Messages,
         fetcher: Fetcher,
         last_good: LastGood,
         history: HistorySession,
@@ -55,7 +72,7 @@ class MarketsRun:
         self._pretended = pretended
         self._now = now
         self._deadline = deadline
-        self._report = report
+        self._messages = messages
         self._fetcher = fetcher
         self._last_good = last_good
         self._history = history
@@ -63,60 +80,66 @@ class MarketsRun:
 
     def draw_all(
         self, due_markets: Sequence[tuple[Market, MarketStatus]], vetoes_overridden: Collection[str]
-    ) -> tuple[list[tuple[Market, MarketStatus]], list[WebFile]]:
-        """Return the markets that could be drawn, each with its status, and all their files.
+    ) -> Iterator[MarketResult]:
+        """Yield the result of each market, with its files if it could be drawn.
 
         `vetoes_overridden` names the markets that are drawn despite a veto: such a page is marked closed,
         never fresh, and its figures may be worse than the last page's.
         """
-        drawn: list[tuple[Market, MarketStatus]] = []
-        files: list[WebFile] = []
         for number, (market, status) in enumerate(due_markets):
             stop.raise_if_requested()
             # Sources that hang must leave time for the next markets, and for publishing.
             publishing_seconds = self._deadline.seconds * PUBLISHING_SHARE
             seconds = (self._deadline.remaining() - publishing_seconds) / (len(due_markets) - number)
+            result = MarketResult(market)
             try:
-                checked = self._fetch(market, status, seconds, force=market.name in vetoes_overridden)
+                checked = self._fetch(result, status, seconds, force=market.name in vetoes_overridden)
             except SourcePassed as passed:
-                self._report.say(f"{market.name}: {passed.kind}, {passed}")
-                self._report.passed[market.name] = (passed.kind, str(passed))
+                self._messages.say(f"{market.name}: {passed.kind}, {passed}")
+                result.passed = (passed.kind, str(passed))
             except SourceError as error:
-                self._report.errors.append(_with_market(market, error))
+                result.error = _with_market(market, error)
             else:
-                files += self._draw(market, checked)
-                drawn.append((market, checked.status))
+                result.files = self._draw(market, checked)
+                result.status = checked.status
+            yield result
         stop.raise_if_requested()
-        return drawn, files
 
-    def _fetch(self, market: Market, status: MarketStatus, seconds: float, *, force: bool) -> CheckedSnapshot:
+    def _fetch(
+        self, result: MarketResult, status: MarketStatus, seconds: float, *, force: bool
+    ) -> CheckedSnapshot:
         """Return the figures to draw, within `seconds`. Raises SourceError; SourcePassed for a veto."""
+        market = result.market
         fetched = self._fetcher.fetch(
             market,
             status,
             seconds,
-            lambda snapshot: self._check(market, status, snapshot, force=force),
+            lambda snapshot: self._check(result, status, snapshot, force=force),
             lambda: self._last_good.list_instruments(market),
         )
-        self._report.sources[market.name] = fetched.source.label
-        self._report.notes += [f"{market.name}: {failure}" for failure in fetched.failures]
+        result.source = fetched.source.label
+        result.failures = [f"{market.name}: {failure}" for failure in fetched.failures]
         return fetched.checked
 
     def _check(
-        self, market: Market, status: MarketStatus, snapshot: Snapshot, *, force: bool
+        self, result: MarketResult, status: MarketStatus, snapshot: Snapshot, *, force: bool
     ) -> CheckedSnapshot:
         """Return the snapshot as it may be drawn. Raises SourceError; SourcePassed for a veto.
 
         With `force` a veto only marks the page as closed.
         """
+        market = result.market
         quality.refuse_too_many(snapshot)
         zone = ZoneInfo(market.calendar.time_zone)
         self._log_fetched(market, snapshot, zone)
-        now = self._correct_time(market, snapshot)
+        result.clock = self._find_clock_difference(market, snapshot) or result.clock
+        now = (
+            self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
+        )
         if now != self._now:
             status = phases.phase_at(market.calendar, now)
         quality.refuse_future(snapshot, now, zone)
-        self._report.figures[market.name] = (len(snapshot.quotes), snapshot.as_of)
+        result.figures = (len(snapshot.quotes), snapshot.as_of)
         veto = due.veto(status, snapshot, now, zone)
         reason = veto or due.find_final(status, self._state[market.name], snapshot)
         if reason and not force:
@@ -125,7 +148,7 @@ class MarketsRun:
             status = status._replace(phase=Phase.CLOSED)
         snapshot = self._last_good.check(market, snapshot, status, now, force=force)
         if veto:
-            self._report.say(f"{market.name}: {veto}; drawn all the same, marked closed")
+            self._messages.say(f"{market.name}: {veto}; drawn all the same, marked closed")
         return CheckedSnapshot(snapshot, now, status)
 
     def _draw(self, market: Market, checked: CheckedSnapshot) -> list[WebFile]:
@@ -138,23 +161,22 @@ class MarketsRun:
             snapshot = longer_periods.remove_refuted_changes(snapshot, past.earlier_sessions)
         return market_files.draw(self._config, market, snapshot, status, now, past, self._follow_up)
 
-    def _correct_time(self, market: Market, snapshot: Snapshot) -> datetime:
-        """Return the time that the page uses: by the source's clock if it shows that this machine's is wrong.
+    def _find_clock_difference(self, market: Market, snapshot: Snapshot) -> timedelta | None:
+        """Return by how much the source's clock shows that this machine's is wrong, and warn once a day.
 
-        Then a warning says so, once a day.
+        None if the difference does not matter. Then, and for a pretended time, there is no warning.
         """
         if self._pretended:
-            return self._now
+            return None
         difference = clocks.find_difference(self._now, snapshot.clock_offset, snapshot.as_of)
         if difference is not None:
-            self._report.clocks[market.name] = difference
             self._history.warn_once_a_day(market, clocks.describe(difference))
-        return clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
+        return difference
 
     def _log_fetched(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
         as_of = snapshot.as_of.astimezone(zone)
         left_out = f", {snapshot.dropped} rows left out" if snapshot.dropped else ""
-        self._report.say(
+        self._messages.say(
             f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}{left_out}"
         )
 

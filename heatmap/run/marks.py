@@ -34,7 +34,7 @@ def remember_published(
     Raises ConfigError if the state cannot be written.
     """
     for market, status in drawn:
-        faults = dict(report.parts.get(market.name, {}))
+        faults = dict(report.parts.of_market(market.name))
         changes: dict[str, object] = {
             "published_at": now.astimezone(ZoneInfo(market.calendar.time_zone)).isoformat(),
             "faults": merge_faults(state[market.name], faults),

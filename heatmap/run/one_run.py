@@ -10,16 +10,20 @@ from heatmap.errors import ConfigError, LockedError, SourcePassed
 from heatmap.market.calendar import phases
 from heatmap.run import due, idle_run, publishing
 from heatmap.state.memory import State, lock
-from heatmap.state.report import Report
+from heatmap.state.report import Messages, Report
 from heatmap.system import resource_errors, stop
 from heatmap.system.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from heatmap.config.loader import Config, Market
     from heatmap.market.calendar.session import MarketStatus
+    from heatmap.run.follow_up import FollowUp
+    from heatmap.run.history_session import HistorySession
+    from heatmap.run.markets import MarketResult
+    from heatmap.system.web_file import WebFile
 
 GRACE_SECONDS = 3  # by which a run may outlive its deadline, to report what it could not do
 
@@ -48,7 +52,8 @@ def run(
     Faults of a source or a target are in the report. Raises ConfigError, LockedError, and UsageError if no
     market is called `only`.
     """
-    report = Report(say)
+    messages = Messages(say)
+    report = Report(messages)
     statuses = [(market, phases.phase_at(market.calendar, now)) for market in config.select_markets(only)]
     for market, status in statuses:
         say(f"{market.name}: {status.phase}. {status.reason}")
@@ -60,11 +65,13 @@ def run(
             if force or due.is_due(status, state[market.name], interactive=interactive)
         ]
 
-    state = State(config.state_directory, report.warnings.append)
+    state = State(config.state_directory, messages.warn)
     due_markets = find_due(state)
-    _report_uncovered(state, [each for each in statuses if each not in due_markets], now, report)
+    others = [each for each in statuses if each not in due_markets]
+    report.errors += _find_uncovered(state, others, now)
     if not due_markets:
-        idle_run.run(config, state, statuses, now, report, give_up, dry_run=dry_run)
+        idle = idle_run.run(config, state, statuses, now, report, give_up, dry_run=dry_run)
+        report.idle_until, report.outcomes = idle.idle_until, [*idle.outcomes]
         return report
     # Late, because three of four runs have nothing to draw and should cost little.
     from heatmap.notify.monitoring.run_monitor import RunMonitor
@@ -76,8 +83,10 @@ def run(
     from heatmap.run.markets import MarketsRun
 
     deadline = Deadline(config.deadline_seconds)
-    identities = monitoring.by_identity(due_markets)
-    monitor = RunMonitor(monitoring.settings(config), identities, report, now, deadline, quiet=dry_run)
+    monitor = RunMonitor(
+        *(monitoring.settings(config), monitoring.by_identity(due_markets), report, now, deadline),
+        quiet=dry_run,
+    )
     with ExitStack() as stack:
         if give_up:
             last_resort = Deadline(config.deadline_seconds + GRACE_SECONDS)
@@ -85,29 +94,33 @@ def run(
         stack.enter_context(monitor)
         stack.enter_context(resource_errors.translating_resource_errors())
         _require_usable_target(config)
-        state_lock = lock(config.state_directory, monitor.marker, report.warnings.append)
+        state_lock = lock(config.state_directory, monitor.marker, messages.warn)
         stack.enter_context(monitor.start(stack.enter_context(state_lock)))
         # Read the state again, for a run that has just ended may have changed it.
-        state = State(config.state_directory, report.warnings.append)
+        state = State(config.state_directory, messages.warn)
         vetoes_overridden = {
             market.name
             for market, _ in statuses
             if force or (interactive and state[market.name].published_at is None)
         }
-        respects_cooldown = not (force or (interactive and only))
-        fetcher = Fetcher(config, state, now, say, respects_cooldown=respects_cooldown, dry_run=dry_run)
-        with HistorySession(config, state, report, now, deadline=deadline, dry_run=dry_run) as history:
-            last_good = LastGood(config, report, history, force=force, dry_run=dry_run)
-            follow_up = FollowUp(config, state, history, report, now, say)
-            due_markets = find_due(state) if force else history.claim_turns(find_due(state))
-            drawn, pages = MarketsRun(
-                *(config, state, now, deadline, report, fetcher, last_good, history, follow_up),
+        fetcher = Fetcher(
+            *(config, state, now, say),
+            respects_cooldown=not (force or (interactive and only)),
+            dry_run=dry_run,
+        )
+        with HistorySession(config, state, messages, now, deadline=deadline, dry_run=dry_run) as history:
+            last_good = LastGood(config, messages, history, force=force, dry_run=dry_run)
+            follow_up = FollowUp(config, state, history, now, say)
+            due_markets = find_due(state) if force else _claim_turns(history, find_due(state), report)
+            results = MarketsRun(
+                *(config, state, now, deadline, messages, fetcher, last_good, history, follow_up),
                 pretended=pretended,
             ).draw_all(due_markets, vetoes_overridden)
+            drawn, pages = _collect_drawn(results, follow_up, report)
             pages += monitor.status_pages([(market.name, status) for market, status in drawn])
             if dry_run:
-                for page in [*pages, *follow_up.archives.next_files(config.publishers[0].name, None)]:
-                    say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
+                pages += follow_up.archives.next_files(config.publishers[0].name, None)
+                _say_unpublished(pages, say)
                 return report
             with stop.postpone():  # until all that was published is saved
                 steps.publish(
@@ -116,16 +129,68 @@ def run(
                         *(now, deadline, report),
                     )
                 )
-            follow_up.archives.search_targets(deadline)
+            report.parts.update(follow_up.archives.search_targets(report.reached, deadline))
         _end_early_finals(state, due_markets, now, report)
         _renew_calendars(config, state, statuses, drawn, now, deadline, report)
+    report.outcomes = monitor.outcomes
     return report
 
 
-def _report_uncovered(
-    state: State, statuses: Sequence[tuple[Market, MarketStatus]], now: datetime, report: Report
-) -> None:
-    """Report, once a date, a date before the calendar begins; cron would mail it with every run."""
+def _say_unpublished(pages: Sequence[WebFile], say: Callable[[str], None]) -> None:
+    for page in pages:
+        say(f"dry run: {page.path}, {len(page.content):,} bytes, not published")
+
+
+def _claim_turns(
+    history: HistorySession, due_markets: Sequence[tuple[Market, MarketStatus]], report: Report
+) -> list[tuple[Market, MarketStatus]]:
+    """Return the due markets that this machine draws; add the others to the report."""
+    from heatmap.state.run_log import ELSEWHERE
+
+    own, others = history.claim_turns(due_markets)
+    for other in others:
+        report.passed[other.market.name] = (ELSEWHERE, other.reason)
+        report.errors += [other.error] if other.error else []
+    return own
+
+
+def _collect_drawn(
+    results: Iterable[MarketResult], follow_up: FollowUp, report: Report
+) -> tuple[list[tuple[Market, MarketStatus]], list[WebFile]]:
+    """Return the markets that have a page, and all files; add each market's result to the report."""
+    drawn: list[tuple[Market, MarketStatus]] = []
+    pages: list[WebFile] = []
+    for result in results:
+        _add_market(report, result)
+        report.parts.update(follow_up.take_drawing_faults())
+        if result.status:
+            drawn.append((result.market, result.status))
+            pages += result.files
+    return drawn, pages
+
+
+def _add_market(report: Report, result: MarketResult) -> None:
+    """Add the result of a market to the report of the run."""
+    name = result.market.name
+    if result.figures:
+        report.figures[name] = result.figures
+    if result.source:
+        report.sources[name] = result.source
+    if result.clock:
+        report.clocks[name] = result.clock
+    if result.passed:
+        report.passed[name] = result.passed
+    if result.error:
+        report.errors.append(result.error)
+    for failure in result.failures:
+        report.messages.note(failure)
+
+
+def _find_uncovered(
+    state: State, statuses: Sequence[tuple[Market, MarketStatus]], now: datetime
+) -> list[ConfigError]:
+    """Return an error, once a date, for a date before the calendar begins: cron would mail each of them."""
+    errors: list[ConfigError] = []
     for market, status in statuses:
         today = now.astimezone(ZoneInfo(market.calendar.time_zone)).date().isoformat()
         if not due.is_uncovered(status) or state[market.name].warned_on == today:
@@ -137,7 +202,8 @@ def _report_uncovered(
             continue  # one of the next runs gets the lock
         error = ConfigError([f"{market.name}: {status.reason}"])
         error.market = market.name
-        report.errors.append(error)
+        errors.append(error)
+    return errors
 
 
 def _require_usable_target(config: Config) -> None:
@@ -174,4 +240,4 @@ def _renew_calendars(
         from heatmap.run import calendar_renewal
 
         published = [market.name for market, _ in drawn if report.reaches_any]
-        calendar_renewal.renew(config, state, markets, now, deadline, report, published)
+        calendar_renewal.renew(config, state, markets, now, deadline, report.messages, published)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages, Report
     from heatmap.system.web_file import WebFile
 
 WAIT_SECONDS = 1.0  # after the deadline, so that the targets can report their results
@@ -44,41 +44,41 @@ def publish(
     targets: Sequence[Publisher],
     pages: Sequence[WebFile],
     deadline: Deadline,
-    report: Report,
+    messages: Messages,
     next_files: Callable[[str, Delivery | None], Sequence[WebFile]],
     *,
     is_first: bool,
-) -> None:
-    """Publish the pages to every target at once, and report the results.
+) -> Iterator[TargetResult]:
+    """Publish the pages to every target at once, and yield each target's result as it comes.
 
     A target that fails neither stops nor delays the others. `next_files` returns the files that only one
-    target needs, see `publish_to_all`, and reports their results itself. `is_first` says that nothing was
+    target needs, see `publish_to_all`, and records their results itself. `is_first` says that nothing was
     published before: then it is normal that folders had to be made.
     """
-    report.targets = len(targets)
-    for page in pages:
-        if page.part:
-            report.note_part(page.market, page.part)
     for result in publish_to_all(targets, pages, deadline, next_files):
-        report.reached[result.number] = result.error is None
         if result.error is None:
-            report.say(f"{result.target}: {result.delivery}")
+            messages.say(f"{result.target}: {result.delivery}")
             for lock in result.delivery.removed_locks if result.delivery else ():
-                report.warnings.append(
+                messages.warn(
                     f"{result.target}: removed the lock {lock}, which a killed git process had left behind"
                 )
-            for market, part, why in result.delivery.missing_parts if result.delivery else ():
-                if part not in parts.OF_TARGETS:
-                    report.note_part(market, part, why)
             if result.delivery and result.delivery.new_places and not is_first:
                 places = " and ".join(result.delivery.new_places)
-                report.warnings.append(
+                messages.warn(
                     f"{result.target}: {places} had to be made: check that visitors see the pages there"
                 )
-        else:
-            report.failed_targets += 1
-            if not stop.is_requested():  # else the run ends on a signal, and reports that once
-                report.errors.append(result.error)
+        yield result
+
+
+def add_result(report: Report, result: TargetResult) -> None:
+    """Add the result of a target to the report of a run."""
+    report.reached[result.number] = result.error is None
+    if result.error is None:
+        for market, part, why in result.delivery.missing_parts if result.delivery else ():
+            if part not in parts.OF_TARGETS:
+                report.parts.add(market, part, why)
+    elif not stop.is_requested():  # else the run ends on a signal, and reports that once
+        report.errors.append(result.error)
 
 
 def no_files(target: str, delivery: Delivery | None) -> Sequence[WebFile]:  # noqa: ARG001 -- see below

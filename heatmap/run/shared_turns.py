@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from heatmap.errors import DeadlineError, HistoryError
 from heatmap.market.calendar.session import Phase
-from heatmap.state.run_log import ELSEWHERE
 from heatmap.system import stop
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from heatmap.history.database import TickClaim
     from heatmap.history.store import Store
     from heatmap.market.calendar.session import MarketStatus
-    from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
 
 LATE_INTERVALS = 1.5  # without a page for longer, a machine waits for the other one's turn
@@ -37,6 +35,14 @@ class _ClaimedTurn(NamedTuple):
     claimed_at: float
 
 
+class OtherTurn(NamedTuple):
+    """A market that another machine draws."""
+
+    market: Market
+    reason: str
+    error: HistoryError | None  # its page gets old meanwhile; None: it does not
+
+
 class SharedTurns:
     """The turns of one run.
 
@@ -47,35 +53,34 @@ class SharedTurns:
     def __init__(
         self,
         interval_minutes: int,
-        report: Report,
         now: datetime,
         deadline: Deadline | None,
-        attempt: Callable[[Market, Callable[[Store], bool]], bool | None],
+        attempt: Callable[[Market, Callable[[Store], OtherTurn | bool]], OtherTurn | bool | None],
     ) -> None:
         self._interval = timedelta(minutes=interval_minutes)
-        self._report = report
         self._now = now
         self._deadline = deadline
         self._attempt = attempt
         self._claimed: dict[str, _ClaimedTurn] = {}
 
-    def claim(self, market: Market, status: MarketStatus, when_done: Callable[[Store], None]) -> bool:
-        """Return whether this machine draws a market; it does if the history fails.
+    def claim(
+        self, market: Market, status: MarketStatus, when_done: Callable[[Store], None]
+    ) -> OtherTurn | None:
+        """Return the other machine's turn; None if this machine draws the market.
 
-        `when_done` is called if another machine has drawn it. It is an error in the report if the page gets
-        old while another machine has the turn.
+        It does so if the history fails. `when_done` is called if another machine has drawn the market.
         """
 
-        def claim(store: Store) -> bool:
+        def claim(store: Store) -> OtherTurn | bool:
             turn = store.claim_tick(market.name, self._slot(status))
             if self._enter(market, turn) or self._wait(market, status, turn):
                 return True
             if turn.is_done:
                 when_done(store)
-            self._report_other(market, status, turn)
-            return False
+            return self._describe_other(market, status, turn)
 
-        return self._attempt(market, claim) is not False
+        claimed = self._attempt(market, claim)
+        return claimed if isinstance(claimed, OtherTurn) else None
 
     def confirm(self) -> None:
         """Raise DeadlineError if a turn is no longer this machine's, as after the machine has slept."""
@@ -118,15 +123,13 @@ class SharedTurns:
                 return True
         return False
 
-    def _report_other(self, market: Market, status: MarketStatus, turn: TickClaim) -> None:
+    def _describe_other(self, market: Market, status: MarketStatus, turn: TickClaim) -> OtherTurn:
         if turn.is_done:
             sentence = "another machine has drawn this tick"
         else:
             sentence = "another machine has the turn, or a run that was killed had it a moment ago"
-        self._report.say(f"{market.name}: {sentence}")
-        self._report.passed[market.name] = (ELSEWHERE, sentence)
         if not self._is_late(status, turn, TROUBLE_INTERVALS):
-            return
+            return OtherTurn(market, sentence, None)
         zone = ZoneInfo(market.calendar.time_zone)
         since = f"since {turn.last_done_slot.astimezone(zone):%d %b %H:%M}" if turn.last_done_slot else "yet"
         error = HistoryError(
@@ -135,7 +138,7 @@ class SharedTurns:
             "`heatmap run --force`"
         )
         error.market = market.name
-        self._report.errors.append(error)
+        return OtherTurn(market, sentence, error)
 
     def _is_late(self, status: MarketStatus, turn: TickClaim, intervals: float) -> bool:
         """Whether no page has come for so many intervals, though one was due in each."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DrawnRun(NamedTuple):
-    """A run that has drawn its pages."""
+    """A run that has drawn its pages. The steps add to its report what they learn."""
 
     config: Config
     state: State
@@ -48,13 +48,21 @@ def publish(run: DrawnRun) -> None:
         for step in BEFORE:
             step(run)
         is_first = not any(run.state[market.name].published_at for market in run.config.markets)
-        publishing.publish(
-            *(run.config.publishers, run.pages, run.deadline, run.report),
+        run.report.targets = len(run.config.publishers)
+        for page in run.pages:
+            if page.part:
+                run.report.parts.add(page.market, page.part)
+        for result in publishing.publish(
+            *(run.config.publishers, run.pages, run.deadline, run.report.messages),
             run.follow_up.archives.next_files,
             is_first=is_first,
-        )
-    for step in AFTER:
-        step(run)
+        ):
+            publishing.add_result(run.report, result)
+    try:
+        for step in AFTER:
+            step(run)
+    finally:
+        run.history.reopen_turns(run.report.parts)
 
 
 def _confirm_turns(run: DrawnRun) -> None:
@@ -66,19 +74,21 @@ def _mark_attempt(run: DrawnRun) -> None:
 
 
 def _save_archived_days(run: DrawnRun) -> None:
-    run.follow_up.archives.save_days()
+    run.report.parts.update(run.follow_up.archives.save_days())
 
 
 def _record_archives(run: DrawnRun) -> None:
-    run.follow_up.record_published(is_page_out=run.report.reaches_any)
+    outcomes = run.follow_up.record_published(run.report.parts, is_page_out=run.report.reaches_any)
+    run.report.parts.update(outcomes)
 
 
 def _commit_last_good(run: DrawnRun) -> None:
-    run.last_good.commit()
+    run.last_good.commit(is_published=run.report.reaches_any)
 
 
 def _record_history(run: DrawnRun) -> None:
-    run.history.record()
+    if run.report.reaches_any:
+        run.report.parts.update(run.history.record(is_everywhere=not run.report.failed_targets))
 
 
 def _complete_earlier_finals(run: DrawnRun) -> None:
@@ -88,7 +98,7 @@ def _complete_earlier_finals(run: DrawnRun) -> None:
         from heatmap.run import completion
 
         completion.complete(
-            *(run.config, run.state, owing, run.now, run.deadline, run.report),
+            *(run.config, run.state, owing, run.now, run.deadline, run.report.messages),
             is_history_lost=run.history.is_lost,
         )
 
@@ -99,7 +109,7 @@ def _remember_published(run: DrawnRun) -> None:
 
 
 def _send_alerts(run: DrawnRun) -> None:
-    run.follow_up.send_alerts(run.deadline)
+    run.report.parts.update(run.follow_up.send_alerts(run.report.parts, run.deadline))
 
 
 def _forget_figures(run: DrawnRun) -> None:

@@ -19,7 +19,7 @@ from heatmap.sources.nse import archive
 from heatmap.sources.nse.archive_files import ArchiveFolder
 from heatmap.sources.nse.bhavcopy import Archive
 from heatmap.state.memory import State
-from heatmap.state.report import Report
+from heatmap.state.report import Messages
 from tests.doubles import MemoryPublisher, MemorySource, configuration
 from tests.servers.archives import full, share
 
@@ -71,7 +71,7 @@ def test_closing_page_and_history_agree_on_an_ex_date(
         Archive((Bar("X", EX_DATE, 288.0, 290.0, 288.0, 290.0, 500.0, 1e3, 2.9e5),)), ["X"], FINAL
     )
     (market,) = config.markets
-    report = Report(say=lambda _: None)
+    report = Messages(lambda _: None)
     with HistorySession(config, State(config.state_directory), report, FINAL) as history:
         evidence = history.gather_evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
     (quote,) = ex_dates.correct_previous_closes(snapshot, evidence).quotes

@@ -509,7 +509,7 @@ def test_a_run_that_is_killed_may_have_published(tmp_path: Path, monkeypatch: py
     publish = publishing.publish
 
     def killed(*arguments: Any, **more: Any) -> None:
-        publish(*arguments, **more)
+        list(publish(*arguments, **more))
         raise StoppedError("killed")
 
     monkeypatch.setattr(publishing, "publish", killed)

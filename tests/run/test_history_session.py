@@ -170,7 +170,7 @@ def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
     """The final is remembered as done only once the history has it."""
     config = configuration(tmp_path, MemorySource(is_open=False), MemoryPublisher())
 
-    def killed(_: HistorySession) -> None:
+    def killed(_: HistorySession, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):

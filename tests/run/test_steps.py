@@ -94,7 +94,7 @@ def test_nothing_is_published_before_all_steps_that_must_come_first(
 def test_a_run_without_pages_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that says that the market is closed: no step before publishing is done, and no target tried."""
     calls: list[str] = []
-    monkeypatch.setattr(publishing, "publish", lambda *_, **__: calls.append("publish"))
+    monkeypatch.setattr(publishing, "publish", lambda *_, **__: calls.append("publish") or ())
     monkeypatch.setattr(steps, "BEFORE", (lambda _: calls.append("before"),))
     market = Market(tmp_path)
     market.source.is_open, market.source.as_of = False, FINAL.replace(day=16)

@@ -20,7 +20,7 @@ from heatmap.sources.nse.live import Nse
 from heatmap.sources.snapshot_file import SnapshotFile
 from heatmap.state import run_log
 from heatmap.state.memory import State
-from heatmap.state.report import Report
+from heatmap.state.report import Messages, Report
 from heatmap.system import clocks
 from tests.checkout import CHECKOUT
 from tests.doubles import MemoryPublisher, MemorySource, configuration
@@ -294,7 +294,7 @@ def test_status_and_check_say_it(
         "clock is 11 minutes ahead of that of the server" in each for each in sentences(NOON + 12 * MINUTE)
     ]
     exchange.now = datetime.now(UTC) - 11 * MINUTE
-    check._check_market(machine.config.markets[0], datetime.now(UTC), Report(print))
+    check._check_market(machine.config.markets[0], datetime.now(UTC), Report(Messages(print)))
     assert "WARN  clock: this machine's clock is 11 minutes ahead of" in capsys.readouterr().out
 
     machine.wrong, exchange.date = timedelta(0), None

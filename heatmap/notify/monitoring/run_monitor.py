@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from heatmap.market.calendar.session import MarketIdentity, MarketStatus
     from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
-    from heatmap.state.report import Report
+    from heatmap.state.report import Messages, Report
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
@@ -63,11 +63,12 @@ class RunMonitor:
         self._started_at = time.monotonic()
         self._url: str | None = None
         self._start_ping: BackgroundTask | None = None
+        self.outcomes: list[RunOutcome] = []  # one for each market, after the end of the block
         self._is_recorded = False  # whether the outcomes are in the run log
 
     def __enter__(self) -> Self:
         # Now, so that no child process of the run inherits the secret.
-        self._url = None if self._quiet else _read_address(self._options, self._report)
+        self._url = None if self._quiet else _read_address(self._options, self._report.messages)
         return self
 
     def __exit__(
@@ -95,7 +96,7 @@ class RunMonitor:
             self._wait_for("the ping of the end", end_ping, until)
             self._wait_for("the textfile", metrics_task, until)
         except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its outcome
-            self._report.say(f"monitor: ended in a bug ({type(mistake).__name__})")
+            self._report.messages.say(f"monitor: ended in a bug ({type(mistake).__name__})")
 
     @property
     def marker(self) -> str:
@@ -114,7 +115,7 @@ class RunMonitor:
         marker = run_log.read_marker(old_marker)
         if marker:
             killed = [each for each in run_log.outcomes_of_killed(marker) if not self._has_outcome(each)]
-            _append_outcomes(self._settings.state_directory, self._report, killed)
+            _append_outcomes(self._settings.state_directory, self._report.messages, killed)
         try:
             yield
         except REPORTED_ERRORS as error:
@@ -130,7 +131,7 @@ class RunMonitor:
             try:
                 self._record([*self._report.errors, *([error] if error else [])])
             except Exception as mistake:  # noqa: BLE001 -- not even a bug in here may cost the run its end
-                self._report.say(f"monitor: ended in a bug ({type(mistake).__name__})")
+                self._report.messages.say(f"monitor: ended in a bug ({type(mistake).__name__})")
 
     def record_hang(self, end: Callable[[], None]) -> None:
         """Record, from another thread, that the run hangs beyond its deadline; then call `end` to end it."""
@@ -166,8 +167,7 @@ class RunMonitor:
     @property
     def _is_resting(self) -> bool:
         """Whether the run fetched from no source, because their circuit breakers are open."""
-        outcomes = self._report.outcomes
-        return bool(outcomes) and all(each.kind == RESTING for each in outcomes)
+        return bool(self.outcomes) and all(each.kind == RESTING for each in self.outcomes)
 
     def _record(self, errors: Sequence[BaseException]) -> None:
         seconds = round(time.monotonic() - self._started_at, 2)
@@ -175,8 +175,8 @@ class RunMonitor:
             outcome.outcome_for(self._report, name, at, seconds, errors)
             for name, at in self._start_times.items()
         ]
-        self._report.outcomes = [each for each in outcomes if each]
-        _append_outcomes(self._settings.state_directory, self._report, self._report.outcomes)
+        self.outcomes = [each for each in outcomes if each]
+        _append_outcomes(self._settings.state_directory, self._report.messages, self.outcomes)
 
     def _has_outcome(self, killed: RunOutcome) -> bool:
         """Return whether a run that was ended at its deadline recorded its outcome itself."""
@@ -202,7 +202,7 @@ class RunMonitor:
         """Wait for a task, at most `until` (on the monotonic clock), and report its problem."""
         problem = task.wait(until - time.monotonic()) if task else None
         if problem:
-            self._report.say(f"monitor: {name} {problem}")
+            self._report.messages.say(f"monitor: {name} {problem}")
 
 
 def _as_reported(error: BaseException | None) -> BaseException | None:
@@ -210,13 +210,13 @@ def _as_reported(error: BaseException | None) -> BaseException | None:
     return StoppedError(stop.INTERRUPTED) if isinstance(error, KeyboardInterrupt) else error
 
 
-def _append_outcomes(folder: Path, report: Report, outcomes: Sequence[RunOutcome]) -> None:
+def _append_outcomes(folder: Path, messages: Messages, outcomes: Sequence[RunOutcome]) -> None:
     if not outcomes:
         return
     try:
-        run_log.append(folder, outcomes, report.warnings.append)
+        run_log.append(folder, outcomes, messages.warn)
     except OSError as error:
-        report.say(f"monitor: the outcome could not be saved ({error.strerror})")
+        messages.say(f"monitor: the outcome could not be saved ({error.strerror})")
 
 
 def _read_latest(folder: Path, market: str, most: int) -> list[RunOutcome]:
@@ -232,37 +232,35 @@ def _local_times(
     return {market.name: now.astimezone(ZoneInfo(market.time_zone)) for market, _ in markets}
 
 
-def ping_when_idle(
+def report_idle_run(
     settings: MonitorSettings,
     statuses: Sequence[tuple[MarketIdentity, MarketStatus]],
     now: datetime,
     report: Report,
-) -> None:
-    """Send a ping from a run with nothing to do, if the configuration asks for it or the run has an error.
+) -> list[RunOutcome]:
+    """Record the errors of a run in which no market was due, send its ping, and return the outcomes.
 
-    A ping of success needs a last run without a failure: after a failed run, none is sent until a run
-    succeeds. An error, such as a date before the calendar begins, becomes its market's outcome.
+    Call it if the configuration asks for such pings, or the run has an error: an error, such as a date before
+    the calendar begins, becomes its market's outcome. A ping of success needs a last run without a failure:
+    after a failed run, none is sent until a run succeeds.
     """
     options, folder = settings.options, settings.state_directory
     start_times = _local_times(now, statuses)
     outcomes = [outcome.outcome_for(report, name, at, 0.0, report.errors) for name, at in start_times.items()]
-    report.outcomes = [each for each in outcomes if each]
-    _append_outcomes(folder, report, report.outcomes)
-    if not (report.errors or options.ping_closed):
-        return
-    if options.ping_closed:
-        report.idle_until = None  # otherwise the next runs would end before they ping
+    errors = [each for each in outcomes if each]
+    _append_outcomes(folder, report.messages, errors)
     latest = [each for name in start_times for each in _read_latest(folder, name, 1)]
     has_failed = any(each.code != EXIT_OK or each.kind == RESTING for each in latest)
     is_unknown = any(status.phase is Phase.UNKNOWN for _, status in statuses)
     if (has_failed or is_unknown) and not report.errors:
-        return
-    url = _read_address(options, report)
+        return errors
+    url = _read_address(options, report.messages)
     if url is None:
-        return
+        return errors
     problem = ping.start_end_ping(url, report.exit_code, report.errors, settings.targets).wait(MOST_SECONDS)
     if problem:
-        report.say(f"monitor: the ping {problem}")
+        report.messages.say(f"monitor: the ping {problem}")
+    return errors
 
 
 def find_problems(options: MonitorOptions | None) -> list[str]:
@@ -282,12 +280,12 @@ def find_problems(options: MonitorOptions | None) -> list[str]:
     return problems
 
 
-def _read_address(options: MonitorOptions, report: Report) -> str | None:
+def _read_address(options: MonitorOptions, messages: Messages) -> str | None:
     """Return the address to ping. Return None if none is configured, or if it cannot be read (reported)."""
     if not options.pings:
         return None
     try:
         return ping.read_address(options)
     except ConfigError as error:
-        report.say(f"monitor: no ping is sent: {error}")
+        messages.say(f"monitor: no ping is sent: {error}")
         return None

@@ -28,7 +28,7 @@ from heatmap.notify.monitoring import run_monitor
 from heatmap.notify.monitoring.options import MonitorOptions, MonitorSettings
 from heatmap.run import one_run
 from heatmap.state.memory import State, lock
-from heatmap.state.report import Report
+from heatmap.state.report import Messages, Report
 from heatmap.state.run_log import RunOutcome, append, latest
 from heatmap.system import secrets
 from heatmap.system.deadline import Deadline
@@ -405,7 +405,7 @@ def test_status_can_be_left_out(tmp_path: Path) -> None:
 @pytest.mark.serial
 def test_a_run_without_time_left_is_still_reported(tmp_path: Path, hooks: Hooks) -> None:
     """Its deadline is over, but the failure is sent, within two seconds."""
-    report = Report(print, errors=[failure(PublishError)])
+    report = Report(Messages(print), errors=[failure(PublishError)])
     config = monitored(tmp_path, MemorySource(), MemoryPublisher())
     deadline = Deadline(0)
     started = time.monotonic()

@@ -22,7 +22,7 @@ from heatmap.pages.archive.options import ArchiveOptions
 from heatmap.pictures.context import ArchivedDay
 from heatmap.run import one_run
 from heatmap.run.follow_up import FollowUp
-from heatmap.state.report import Report
+from heatmap.state.report import PartOutcomes, Report
 from tests.doubles import MemoryPublisher, MemorySource, configuration, failure
 from tests.drawings import data_of
 from tests.history import ex_dates
@@ -384,9 +384,9 @@ def test_a_run_that_dies_before_it_is_done(
     market.run(FINAL)
     record_published = FollowUp.record_published
 
-    def dies(self: FollowUp, *, is_page_out: bool) -> None:
+    def dies(self: FollowUp, earlier: PartOutcomes, *, is_page_out: bool) -> None:
         if when == "after":
-            record_published(self, is_page_out=is_page_out)
+            record_published(self, earlier, is_page_out=is_page_out)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FollowUp, "record_published", dies)
