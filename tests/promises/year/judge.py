@@ -210,12 +210,17 @@ class Judge:
             self.violate("words", f"exit code 0, and on stderr: {unexpected[0][:300]!r}")
 
     def _is_warning(self, line: str) -> bool:
-        """Whether a run that ends well may say this: of damage done, a full disk, the calendar's last month."""
+        """Whether a run that ends well may say this.
+
+        It may warn of damage, a full disk, the calendar's last month, and alerts that no web hook took.
+        """
         is_ending = ENDING <= self._tick.at.date() and "holiday list" in line
         is_of_damage = self._was_damaged and "damaged" in line
         is_of_clock = (self._tick.mishap or "").startswith("clock") and "clock" in line
+        is_of_alerts = self._tick.hook_fault is not None and "the alerts failed" in line
         return (
             is_ending
+            or is_of_alerts
             or is_of_damage
             or is_of_clock
             or (self._tick.mishap or "").endswith(("damaged", "full disk"))
