@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.analysis.modes import Mode
-    from heatmap.market.quotes import Snapshot
+    from heatmap.market.quotes import Quote, Snapshot
 
 RANK, PERCENTILE = "rank", "percentile"
 CLAMP_FACTORS = (0.5, 1.0, 2.0)  # a reader may choose these multiples of the usual clamp
@@ -68,12 +68,16 @@ def rank(
         raise ValueError(message)
     values = mode.measure(snapshot.quotes, period.name)
     return rank_values(
-        snapshot, mode, period, values, mode.clamp or clamps.get(period.name) or period.clamp(day_clamp)
+        snapshot.quotes,
+        mode,
+        period,
+        values,
+        mode.clamp or clamps.get(period.name) or period.clamp(day_clamp),
     )
 
 
 def rank_values(
-    snapshot: Snapshot,
+    quotes: Sequence[Quote],
     mode: Mode,
     period: Period,
     values: measures.Values,
@@ -88,7 +92,7 @@ def rank_values(
     Without `with_scores` the ranking has no scores. `is_exact`: the values are percent changes that are not
     rounded; they give order, percentiles and scores, and the rounded ones give values and shades.
     """
-    order = measures.rank(snapshot.quotes, values)
+    order = measures.rank(quotes, values)
     known = [value for index in order if (value := values[index]) is not None]
     percentiles = [value for value in measures.percentiles(known) if value is not None]
     scores = [value for value in measures.standard_scores(known) if value is not None] if with_scores else []

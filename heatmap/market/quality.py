@@ -77,17 +77,17 @@ class LastPage(NamedTuple):
     price_source: str | None = None  # the source that gave prices last; None: no source did, or not known
 
 
-def refuse_too_many(snapshot: Snapshot) -> None:
+def refuse_too_many(count: int) -> None:
     """Raise SourceReshaped if there are more quotes than a page can have."""
-    if len(snapshot.quotes) > limits.QUOTES:
-        why = limits.TOO_MANY_QUOTES.format(count=len(snapshot.quotes))
+    if count > limits.QUOTES:
+        why = limits.TOO_MANY_QUOTES.format(count=count)
         raise SourceReshaped(f"the snapshot cannot be used: {why}")
 
 
-def refuse_future(snapshot: Snapshot, now: datetime, zone: ZoneInfo) -> None:
+def refuse_future(as_of: datetime, now: datetime, zone: ZoneInfo) -> None:
     """Raise SourceGated for figures of a future time."""
-    if snapshot.as_of > now + FUTURE_TOLERANCE:
-        when = f"{snapshot.as_of.astimezone(zone):%d %b %Y %H:%M %Z}"
+    if as_of > now + FUTURE_TOLERANCE:
+        when = f"{as_of.astimezone(zone):%d %b %Y %H:%M %Z}"
         raise SourceGated(f"its figures are dated {when}, which is in the future: check this machine's clock")
 
 
@@ -124,18 +124,20 @@ def remove_contradictions(
     return replace(snapshot, quotes=quotes, dropped=snapshot.dropped + len(removed)), removed
 
 
-def refuse_unfinished(snapshot: Snapshot, status: MarketStatus, zone: ZoneInfo) -> None:
+def refuse_unfinished(
+    as_of: datetime, status: MarketStatus, zone: ZoneInfo, *, is_open: bool | None = None
+) -> None:
     """Raise SourceGated if a closing page would show figures from before the close.
 
     Then this machine's clock is ahead, or the source is late. A published closing page is never replaced.
     A time of midnight is no proof: some responses have a date only. A source that says the market is open
-    has no closing prices, even shortly before the close.
+    has no closing prices, even shortly before the close. `is_open` None: the source does not say.
     """
     session = status.session
     if status.phase is not Phase.FINAL or session is None or not session.windows:
         return
-    as_of, closes = snapshot.as_of.astimezone(zone), session.windows[-1].closes
-    tolerance = timedelta(0) if snapshot.is_open else CLOSE_TOLERANCE
+    as_of, closes = as_of.astimezone(zone), session.windows[-1].closes
+    tolerance = timedelta(0) if is_open else CLOSE_TOLERANCE
     if as_of < closes - tolerance and as_of.time() != time(0):
         raise SourceGated(
             f"its figures are of {_format_time(as_of, zone)}, when trading had not ended "

@@ -96,7 +96,7 @@ def render(
         generated_at=context.generated_at.astimezone(zone),
         phase=_phase(context, zone),
         recording=snapshot.recording,
-        source=wording.source_name(snapshot),
+        source=wording.source_name(snapshot.source, is_relayed=snapshot.relayed_phase is not None),
         clock=_clock(snapshot, context, options),
         data={**data}
         | {"market": context.market, "public_url": None if _is_permanent(context) else context.public_url}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from heatmap.analysis.modes import Mode
-    from heatmap.market.quotes import Breadth, Snapshot
+    from heatmap.market.quotes import Breadth
 
 MINUS = "\N{MINUS SIGN}"
 NOT_KNOWN = "\N{EN DASH}"
@@ -46,10 +46,10 @@ def format_breadth(breadth: Breadth) -> str:
     return f"{breadth.advances} up, {breadth.declines} down, {breadth.unchanged} flat"
 
 
-def source_name(snapshot: Snapshot) -> str:
-    """Return the name of a snapshot's source; for a source not in SOURCES, its plugin's name."""
-    name = SOURCES.get(snapshot.source, snapshot.source)
-    return f"{name}, relayed by another site" if snapshot.relayed_phase else name
+def source_name(source: str, *, is_relayed: bool) -> str:
+    """Return the name of a source for readers; for a source not in SOURCES, its plugin's name."""
+    name = SOURCES.get(source, source)
+    return f"{name}, relayed by another site" if is_relayed else name
 
 
 def format_signed(value: float, decimals: int = 2) -> str:

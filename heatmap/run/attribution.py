@@ -10,16 +10,17 @@ from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from heatmap.market.calendar.phases import Calendar
     from heatmap.market.calendar.session import MarketStatus
-    from heatmap.market.quotes import Snapshot
 
 RECORDED_PHASES = (Phase.OPEN, Phase.AUCTION, Phase.FINAL, Phase.UNKNOWN)
 
 
-def name_in_history(market: str, snapshot: Snapshot) -> str:
+def name_in_history(market: str, *, is_recording: bool) -> str:
     """Return a market's name in the history, where a recording is never among the live figures."""
-    return f"{market}:recording" if snapshot.recording else market
+    return f"{market}:recording" if is_recording else market
 
 
 def find_session_before(calendar: Calendar, session: date) -> date | None:
@@ -28,14 +29,14 @@ def find_session_before(calendar: Calendar, session: date) -> date | None:
     return next((day for day in days if calendar.always or phases.session_on(calendar, day)), None)
 
 
-def find_session(calendar: Calendar, snapshot: Snapshot, status: MarketStatus) -> date:
+def find_session(calendar: Calendar, as_of: datetime, status: MarketStatus) -> date:
     """Return the date of the figures' session."""
     if status.phase in RECORDED_PHASES and status.session:
         return status.session.date
     # The market is closed, and drawn despite that: the newest session that had begun by then.
-    day = snapshot.as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
+    day = as_of.astimezone(ZoneInfo(calendar.time_zone)).date()
     for earlier in (day, day - timedelta(days=1)):
         session = phases.session_on(calendar, earlier)
-        if session and session.windows and session.windows[0].opens <= snapshot.as_of:
+        if session and session.windows and session.windows[0].opens <= as_of:
             return earlier
     return day

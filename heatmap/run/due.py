@@ -72,17 +72,20 @@ def find_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> str 
     """Return why these figures do not replace a published closing page; None if they may be drawn."""
     if status.phase is not Phase.FINAL or not has_final(status, memory):
         return None
-    if is_later_final(status, memory, snapshot):
+    if is_later_final(status, memory, snapshot.as_of, is_adjusted=not snapshot.unadjusted):
         return None
     return "the closing page has these figures, or newer ones"
 
 
-def is_later_final(status: MarketStatus, memory: Memory, snapshot: Snapshot) -> bool:
-    """Whether the closing page has early figures, and these later ones replace them."""
+def is_later_final(status: MarketStatus, memory: Memory, as_of: datetime, *, is_adjusted: bool) -> bool:
+    """Whether the closing page has early figures, and those of `as_of` replace them.
+
+    Figures that are not adjusted for corporate actions (`is_adjusted` False) do not.
+    """
     from heatmap.system import parsing
 
     early = parsing.aware_datetime(memory.early_final)
-    is_later = early is not None and snapshot.as_of > early and not snapshot.unadjusted
+    is_later = early is not None and as_of > early and is_adjusted
     return is_later and status.phase is Phase.FINAL and has_final(status, memory)
 
 

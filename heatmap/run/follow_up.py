@@ -112,7 +112,7 @@ class FollowUp:
     def _open_archive(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> MarketArchive:
         now = self._now.astimezone(ZoneInfo(market.calendar.time_zone))
         memory = self._state[market.name]
-        is_again = due.is_later_final(status, memory, snapshot)
+        is_again = due.is_later_final(status, memory, snapshot.as_of, is_adjusted=not snapshot.unadjusted)
         archive_date = None if is_again else memory.archive_date
         warn = partial(self._history.warn_once_a_day, market)
         attempt = (lambda work: self._history.attempt(market, work)) if self._is_shared else None
@@ -171,7 +171,9 @@ class FollowUp:
             return
         market, session = run.market, run.status.session
         memory = self._state[market.name]
-        is_again = due.is_later_final(run.status, memory, run.snapshot)
+        is_again = due.is_later_final(
+            run.status, memory, run.snapshot.as_of, is_adjusted=not run.snapshot.unadjusted
+        )
         is_new = memory.feed_date != str(session and session.date)
         feed = feeds.draw(
             *(archive, self._feed_entries(run), session, url, self._config.state_directory),

@@ -120,9 +120,9 @@ class HistorySession:
 
     def add_snapshot(self, market: Market, snapshot: Snapshot, status: MarketStatus) -> date:
         """Add a snapshot to those that `record` writes; return its session."""
-        session = attribution.find_session(market.calendar, snapshot, status)
+        session = attribution.find_session(market.calendar, snapshot.as_of, status)
         if status.phase in attribution.RECORDED_PHASES:
-            name = attribution.name_in_history(market.name, snapshot)
+            name = attribution.name_in_history(market.name, is_recording=snapshot.recording)
             self._ticks.append(_Tick(market, name, snapshot, session, status.phase))
         return session
 
@@ -137,7 +137,8 @@ class HistorySession:
             from heatmap.pictures.market_map import past
             from heatmap.sources.nse import symbols as nse_symbols
 
-            name, config = attribution.name_in_history(market.name, snapshot), self._config
+            config = self._config
+            name = attribution.name_in_history(market.name, is_recording=snapshot.recording)
             symbols = [quote.symbol for quote in snapshot.quotes]
             calendar = nse_symbols.with_saved_changes(market.calendar, config.state_directory, symbols)
             reader = past.PastReader(store, name, calendar, config.history.periods, config.state_directory)
@@ -154,8 +155,8 @@ class HistorySession:
         """
         from heatmap.history import corporate_actions, ex_dates, quoted_closes
 
-        session = attribution.find_session(market.calendar, snapshot, status)
-        name = attribution.name_in_history(market.name, snapshot)
+        session = attribution.find_session(market.calendar, snapshot.as_of, status)
+        name = attribution.name_in_history(market.name, is_recording=snapshot.recording)
         before = attribution.find_session_before(market.calendar, session)
 
         def read_quoted_closes(store: Store) -> Mapping[str, QuotedClose]:
@@ -186,12 +187,12 @@ class HistorySession:
         self, market: Market, snapshot: Snapshot, status: MarketStatus, symbols: Collection[str]
     ) -> Mapping[str, float]:
         """Return the closes of the session before the snapshot's, by symbol; unknown ones are left out."""
-        session = attribution.find_session(market.calendar, snapshot, status)
+        session = attribution.find_session(market.calendar, snapshot.as_of, status)
         before = attribution.find_session_before(market.calendar, session)
 
         def read(store: Store) -> Mapping[str, float]:
             bars = store.bars(
-                attribution.name_in_history(market.name, snapshot),
+                attribution.name_in_history(market.name, is_recording=snapshot.recording),
                 session - phases.ONE_DAY,
                 1,
                 sorted(symbols),

@@ -57,7 +57,7 @@ class LastGood:
         `now` is the time that the page uses. With `force` the figures may be worse than the last page's.
         """
         zone = ZoneInfo(market.calendar.time_zone)
-        quality.refuse_unfinished(snapshot, status, zone)
+        quality.refuse_unfinished(snapshot.as_of, status, zone, is_open=snapshot.is_open)
         last = self._load(market)
         if snapshot.unadjusted:
             snapshot = self._with_known_terms(market, snapshot, status, last)

@@ -10,7 +10,7 @@ from heatmap.system import parts
 from heatmap.system.web_file import WebFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -56,7 +56,12 @@ def draw(
     view = TableView(columns=look.columns, gradient=look.gradient, up=look.up, scale=look.heat)
     table = view.draw(snapshot, next(iter(rankings.values())))
     data = page_data(snapshot, rankings, look)
-    document, offer = _history(market, snapshot, past, next(iter(rankings.values())).order, look)
+    document, offer = {}, None
+    if past is not None:
+        from heatmap.pictures.market_map.history_data import history_data
+
+        document = history_data(past, snapshot, next(iter(rankings.values())).order, look)
+        offer = _describe_offer(market, past, document)
 
     # 2. The links to other days: the page shows them, so the archive is opened before the page is drawn.
     archive = follow_up.open_archive(market, snapshot, status, past) if follow_up else None
@@ -81,7 +86,11 @@ def draw(
         WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, context)),
         WebFile(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
         *images,
-        *_fragments(look, snapshot, rankings, {(view, "change"): table}, context, cache),
+        *(
+            _fragments(look, snapshot, rankings, {(view, "change"): table}, context, cache)
+            if look.fragments
+            else ()
+        ),
         *(_history_files(market.name, look, snapshot, past, document) if past and offer else ()),
         WebFile(f"{market.name}/index.html", page),
     ]
@@ -139,17 +148,12 @@ def _fragments(
         yield WebFile(f"{context.market}/fragment-{options.name}.html", content)
 
 
-def _history(
-    market: Market, snapshot: Snapshot, past: HistoryView | None, order: Sequence[int], look: PageOptions
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the document of history.json, and what the page offers of it; None: it offers nothing."""
-    if past is None:
-        return {}, None
-    from heatmap.pictures.market_map import availability, history_data
+def _describe_offer(market: Market, past: HistoryView, document: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the page offers of the history in `document`; None: it offers nothing."""
+    from heatmap.pictures.market_map import availability
 
-    document = history_data.history_data(past, snapshot, order, look)
     offer = availability.describe_missing(past, document, market.calendar)
-    return document, {**offer, "moments": len(past.replay_track.minutes)} if offer else None
+    return {**offer, "moments": len(past.replay_track.minutes)} if offer else None
 
 
 def _history_files(

@@ -129,16 +129,22 @@ class MarketsRun:
         With `force` a veto only marks the page as closed.
         """
         market = result.market
-        quality.refuse_too_many(snapshot)
+        quality.refuse_too_many(len(snapshot.quotes))
         zone = ZoneInfo(market.calendar.time_zone)
-        self._log_fetched(market, snapshot, zone)
-        result.clock = self._find_clock_difference(market, snapshot) or result.clock
+        left_out = f", {snapshot.dropped} rows left out" if snapshot.dropped else ""
+        self._messages.say(
+            f"{market.name}: {len(snapshot.quotes)} quotes as of "
+            f"{snapshot.as_of.astimezone(zone):%d %b %Y %H:%M:%S %Z}{left_out}"
+        )
+        result.clock = (
+            self._find_clock_difference(market, snapshot.clock_offset, snapshot.as_of) or result.clock
+        )
         now = (
             self._now if self._pretended else clocks.correct(self._now, snapshot.clock_offset, snapshot.as_of)
         )
         if now != self._now:
             status = phases.phase_at(market.calendar, now)
-        quality.refuse_future(snapshot, now, zone)
+        quality.refuse_future(snapshot.as_of, now, zone)
         result.figures = (len(snapshot.quotes), snapshot.as_of)
         veto = due.veto(status, snapshot, now, zone)
         reason = veto or due.find_final(status, self._state[market.name], snapshot)
@@ -161,24 +167,19 @@ class MarketsRun:
             snapshot = longer_periods.remove_refuted_changes(snapshot, past.earlier_sessions)
         return market_files.draw(self._config, market, snapshot, status, now, past, self._follow_up)
 
-    def _find_clock_difference(self, market: Market, snapshot: Snapshot) -> timedelta | None:
+    def _find_clock_difference(
+        self, market: Market, offset: timedelta | None, as_of: datetime
+    ) -> timedelta | None:
         """Return by how much the source's clock shows that this machine's is wrong, and warn once a day.
 
         None if the difference does not matter. Then, and for a pretended time, there is no warning.
         """
         if self._pretended:
             return None
-        difference = clocks.find_difference(self._now, snapshot.clock_offset, snapshot.as_of)
+        difference = clocks.find_difference(self._now, offset, as_of)
         if difference is not None:
             self._history.warn_once_a_day(market, clocks.describe(difference))
         return difference
-
-    def _log_fetched(self, market: Market, snapshot: Snapshot, zone: ZoneInfo) -> None:
-        as_of = snapshot.as_of.astimezone(zone)
-        left_out = f", {snapshot.dropped} rows left out" if snapshot.dropped else ""
-        self._messages.say(
-            f"{market.name}: {len(snapshot.quotes)} quotes as of {as_of:%d %b %Y %H:%M:%S %Z}{left_out}"
-        )
 
 
 def _with_market(market: Market, error: SourceError) -> SourceError:

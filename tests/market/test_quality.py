@@ -85,10 +85,10 @@ def test_the_future_has_no_figures(ahead: timedelta, *, passes: bool) -> None:
     figures = snapshot(market(2), OPEN + ahead)
 
     if passes:
-        quality.refuse_future(figures, OPEN, INDIA)
+        quality.refuse_future(figures.as_of, OPEN, INDIA)
     else:
         with pytest.raises(SourceGated, match=r"17 Sep 2026 11:05 IST|18 Sep 2026 11:00 IST"):
-            quality.refuse_future(figures, OPEN, INDIA)
+            quality.refuse_future(figures.as_of, OPEN, INDIA)
 
 
 @pytest.mark.parametrize(
@@ -107,20 +107,20 @@ def test_a_final_of_figures_from_before_the_close(as_of: str, now: str, *, passe
     figures, moment = snapshot(market(2), at(as_of)), verdict(at(now))
 
     if passes:
-        quality.refuse_unfinished(figures, moment, INDIA)
+        quality.refuse_unfinished(figures.as_of, moment, INDIA)
     else:
         with pytest.raises(SourceGated, match="when trading had not ended .*clock"):
-            quality.refuse_unfinished(figures, moment, INDIA)
+            quality.refuse_unfinished(figures.as_of, moment, INDIA)
 
 
 def test_a_final_of_a_market_that_is_open() -> None:
     """In the last minutes the last trade may be the closing price, but not while the source says open."""
     figures, moment = snapshot(market(2), at("2026-07-31T15:29:30")), verdict(at("2026-07-31T16:00:00"))
 
-    quality.refuse_unfinished(replace(figures, is_open=False), moment, INDIA)
-    quality.refuse_unfinished(replace(figures, is_open=None), moment, INDIA)
+    quality.refuse_unfinished(figures.as_of, moment, INDIA, is_open=False)
+    quality.refuse_unfinished(figures.as_of, moment, INDIA, is_open=None)
     with pytest.raises(SourceGated, match="when trading had not ended"):
-        quality.refuse_unfinished(replace(figures, is_open=True), moment, INDIA)
+        quality.refuse_unfinished(figures.as_of, moment, INDIA, is_open=True)
 
 
 @pytest.mark.parametrize("name", [RECORDING.name, *sorted(path.name for path in FIXTURES.glob("nse_*.json"))])

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from heatmap.market.bars import Bar
-    from heatmap.market.quotes import Snapshot
+    from heatmap.market.quotes import Quote
 
 
-def find_session_end(snapshot: Snapshot, session: date, now: datetime) -> ArchivedDay:
+def find_session_end(quotes: Sequence[Quote], session: date, now: datetime) -> ArchivedDay:
     """Return a session by its last quotes, with a page of now."""
-    quotes = snapshot.quotes
     changes = measures.percent_changes(quotes)
     order = measures.rank(quotes, changes)
     ends = [(quotes[index].symbol, change) for index in order if (change := changes[index]) is not None]

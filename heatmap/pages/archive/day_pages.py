@@ -148,7 +148,10 @@ class MarketArchive:
             and name != PAGE_NAME
             and not name.startswith(NOT_ARCHIVED)
         }
-        days = {**self._record.days, today: breadths.find_session_end(self._snapshot, today, self._now)}
+        days = {
+            **self._record.days,
+            today: breadths.find_session_end(self._snapshot.quotes, today, self._now),
+        }
         self._record = target_days.with_day(self._record._replace(days=days), today)
         self._loaded[today] = {**other_files, PAGE_NAME: page}
         self._has_new_day = True

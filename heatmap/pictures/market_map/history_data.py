@@ -191,7 +191,7 @@ def rank_all(
         clamp = mode.clamp or options.period_clamps.get(period.name) or period.clamp(options.clamp_percent)
         key = f"{name} {period.name}"
         by_name[key] = rankings.rank_values(
-            snapshot, mode, period, values, clamp, with_scores=name != "sector", is_exact=name == "change"
+            quotes, mode, period, values, clamp, with_scores=name != "sector", is_exact=name == "change"
         )
         if not by_name[key].values:
             missing[key] = reason or f"it takes {mode.required_data}"

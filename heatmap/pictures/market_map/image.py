@@ -10,7 +10,9 @@ from heatmap.pictures.letters import text_width
 from heatmap.system.texts import make_printable
 
 if TYPE_CHECKING:
-    from heatmap.market.quotes import Breadth, Snapshot
+    from datetime import datetime
+
+    from heatmap.market.quotes import Breadth
     from heatmap.pictures.context import PageContext
     from heatmap.pictures.shapes import Cell, Table
 
@@ -72,13 +74,15 @@ class ImageLayout(NamedTuple):
     tiles: tuple[Tile, ...]
 
 
-def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) -> ImageLayout:
+def lay_out(
+    table: Table, as_of: datetime, context: PageContext, title: str, *, is_recording: bool = False
+) -> ImageLayout:
     """Return the layout of the image with this title."""
     from zoneinfo import ZoneInfo
 
     breadth = table.breadth
     title = printable(title)
-    moment = wording.format_moment(snapshot.as_of.astimezone(ZoneInfo(context.time_zone)))
+    moment = wording.format_moment(as_of.astimezone(ZoneInfo(context.time_zone)))
     caption = f"{wording.PHASES[context.status.phase]}, as of {moment}"
     counts = wording.format_breadth(breadth)
     lines = [
@@ -90,7 +94,7 @@ def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) 
     cells = table.cells
     places = grid(len(cells))
     usual = _usual_size(places)
-    if snapshot.recording:
+    if is_recording:
         boxes.append(Box(left, SECOND_LINE - 20, NOTICE_WIDTH, NOTICE_HEIGHT, NOTICE_GROUND))
         middle = left + NOTICE_WIDTH // 2
         lines.append(
@@ -100,7 +104,7 @@ def lay_out(table: Table, snapshot: Snapshot, context: PageContext, title: str) 
     lines.append(TextLine(left, SECOND_LINE, CAPTION_SIZE, "start", bold=False, colour=QUIET, text=caption))
     return ImageLayout(
         title=title,
-        description=f"{caption}{' (recording)' if snapshot.recording else ''}: {counts}.",
+        description=f"{caption}{' (recording)' if is_recording else ''}: {counts}.",
         boxes=tuple(boxes),
         lines=tuple(lines),
         tiles=tuple(_tile(cell, place, usual) for cell, place in zip(cells, places, strict=True)),

@@ -53,7 +53,7 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext) -> bytes:
     from PIL import Image, ImageChops, ImageDraw
 
     title = context.title if _ascii(printable(context.title)).strip() else context.market
-    picture = lay_out(table, snapshot, context, title)
+    picture = lay_out(table, snapshot.as_of, context, title, is_recording=snapshot.recording)
     boxes = [Box(0, 0, WIDTH, HEIGHT, GROUND), *picture.boxes, *(tile.box for tile in picture.tiles)]
     lines = [*picture.lines, *(line for tile in picture.tiles for line in tile.lines)]
     inks = {tile.box.fill: line.colour for tile in picture.tiles for line in tile.lines}

@@ -22,6 +22,6 @@ def draw(table: Table, snapshot: Snapshot, context: PageContext, cache: Path | N
 
     If `cache`, the state directory, is given, it caches the compiled template.
     """
-    picture = lay_out(table, snapshot, context, context.title)
+    picture = lay_out(table, snapshot.as_of, context, context.title, is_recording=snapshot.recording)
     text = render_template(TEMPLATE, cache, picture=picture, width=WIDTH, height=HEIGHT, ground=GROUND)
     return text.encode()

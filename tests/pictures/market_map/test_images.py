@@ -259,7 +259,7 @@ def test_each_tile_has_its_fill(count: int) -> None:
 
     assert ((1200, 630), "P", "PNG") == (image.size, image.mode, image.format)
     for tile, cell in zip(
-        picture.lay_out(table, snapshot, page_context(), "").tiles, table.cells, strict=True
+        picture.lay_out(table, snapshot.as_of, page_context(), "").tiles, table.cells, strict=True
     ):
         wanted = bytes.fromhex(cell.fill[1:])
         for corner in corners(tile):
@@ -275,7 +275,7 @@ def test_no_text_reaches_the_edge_of_its_tile(count: int, letters: str) -> None:
     table = draw_table(snapshot)
     rgb = decode_png(snapshot, table).convert("RGB")
 
-    for tile in picture.lay_out(table, snapshot, page_context(), "").tiles:
+    for tile in picture.lay_out(table, snapshot.as_of, page_context(), "").tiles:
         x, y, width, height, fill = tile.box
         edges = ((x, y, x + 1, y + height), (x + width - 1, y, x + width, y + height))
         rims = ((x, y, x + width, y + 1), (x, y + height - 1, x + width, y + height))
@@ -289,7 +289,7 @@ def test_text_is_drawn_in_its_ink() -> None:
     snapshot = market(11)
     table = draw_table(snapshot)
     rgb = decode_png(snapshot, table).convert("RGB")
-    tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
+    tiles = picture.lay_out(table, snapshot.as_of, page_context(), "").tiles
 
     for tile, cell in zip(tiles, table.cells, strict=True):
         x, y, width, height, _ = tile.box
@@ -305,7 +305,7 @@ def test_text_stays_readable_where_fills_are_merged(gradient: str) -> None:
     snapshot = market(600)
     table = TableView(gradient=gradient).draw(snapshot, ranking_of(snapshot, "change"))
     rgb = decode_png(snapshot, table).convert("RGB")
-    tiles = picture.lay_out(table, snapshot, page_context(), "").tiles
+    tiles = picture.lay_out(table, snapshot.as_of, page_context(), "").tiles
 
     drawn_fills = ["#" + bytes(pixel(rgb, tile.box.x, tile.box.y)).hex() for tile in tiles]
     assert len(set(drawn_fills)) <= png.GROUND_COLOURS
@@ -326,7 +326,7 @@ def test_a_minus_is_seen() -> None:
     """The font has no minus sign, so a hyphen replaces it: a stroke before the digits, not a box or nothing."""
     fall = snapshot_of(Quote("A", -1.5))
     table = draw_table(fall)
-    symbol, percent = picture.lay_out(table, fall, page_context(), "").tiles[0].lines
+    symbol, percent = picture.lay_out(table, fall.as_of, page_context(), "").tiles[0].lines
     below = decode_png(fall, table).convert("RGB").crop((24, symbol.y + 4, 1176, percent.y + 20))
     ink = bytes.fromhex(percent.colour[1:])
     columns = [
