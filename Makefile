@@ -28,8 +28,9 @@ test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test server
 	$(BIN)/python -m pytest $(PARALLEL) -m "not serial"
 	$(BIN)/python -m pytest -m serial
 
+# Unit tests compute and do not wait, so one worker a processor is enough.
 quick: $(DEV)  ## the unit layer: the tests that start no process and no server
-	$(BIN)/python -m pytest $(PARALLEL) -m "unit and not serial"
+	$(BIN)/python -m pytest $(PARALLEL) --numprocesses=$(shell getconf _NPROCESSORS_ONLN) -m "unit and not serial"
 
 test-lowest: $(DEV) ## the tests that need no server or browser, on the lowest versions of the dependencies
 	@[ -x .venv-lowest/bin/pytest ] || { $(PYTHON) -m venv .venv-lowest && \

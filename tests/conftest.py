@@ -6,12 +6,14 @@ import gc
 import itertools
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import cache
 from marshal import dumps, loads
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -72,16 +74,31 @@ REAL = {
     "small_disk",
     "start",
 }
-OTHER_LAYERS = ("real", "process", "slow")
+OTHER_LAYERS = ("real", "process", "server", "slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its layer: `real` by its fixtures, `unit` where it has no mark of another layer."""
+    """Mark each test by its layer.
+
+    `real` by its fixtures, `server` where its module has a server of tests/servers, `unit` where it has no
+    mark of another layer.
+    """
     for item in items:
         if REAL & set(getattr(item, "fixturenames", ())):
             item.add_marker("real")
+        elif isinstance(item, pytest.Function) and _has_server(item.module):
+            item.add_marker("server")
         if not any(item.get_closest_marker(layer) for layer in OTHER_LAYERS):
             item.add_marker("unit")
+
+
+@cache
+def _has_server(module: ModuleType) -> bool:
+    """Whether a module has a server of tests/servers, each of which is a context manager."""
+    return any(
+        getattr(value, "__module__", "").startswith("tests.servers.") and hasattr(value, "__enter__")
+        for value in vars(module).values()
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -98,9 +115,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _layer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold a unit test to its layer: it starts no process."""
+    """Hold a unit test to its layer: it starts no process and no server."""
     if request.node.get_closest_marker("unit"):
         monkeypatch.setattr(subprocess.Popen, "__init__", _refuse_process)
+        monkeypatch.setattr(socket, "socket", _NoServer)
+
+
+class _NoServer(socket.socket):
+    def listen(self, *_: object) -> None:
+        pytest.fail("a unit test starts a server: mark it with @pytest.mark.server")
 
 
 def _refuse_process(*_: object, **__: object) -> None:

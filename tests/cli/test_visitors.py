@@ -13,6 +13,7 @@ import pytest
 from heatmap import cli
 from heatmap.publishers.ownership import SAMPLE
 
+pytestmark = pytest.mark.server
 SOURCE = '[[market]]\nname = "nse-fno"\n[market.source]\ntype = "recording"\n'
 
 

@@ -116,6 +116,7 @@ def test_live_serves_the_blog_and_the_days_moments(tmp_path: Path) -> None:
     assert said[0].startswith("The sample blog")
 
 
+@pytest.mark.server
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     """Another program on the port: choose another."""
     from socket import socket

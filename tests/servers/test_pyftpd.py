@@ -13,6 +13,7 @@ import pytest
 
 from tests.servers.clients import SECONDS
 
+pytestmark = pytest.mark.server
 pyftpd: Any = pytest.importorskip(
     "tests.servers.pyftpd", reason="pyftpdlib is not here: pip install pyftpdlib"
 )

@@ -175,6 +175,7 @@ def test_a_year_of_an_index_of_500(tmp_path: Path) -> None:
     assert b'"60d"' in (tmp_path / "site/all/history.json").read_bytes()
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("body", "said"),
     [

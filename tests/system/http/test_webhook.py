@@ -27,6 +27,7 @@ def test_a_webhook_imports_no_client() -> None:
     assert ["heatmap.system.http.webhook"] == done.stdout.split()
 
 
+@pytest.mark.server
 def test_the_body_of_a_redirect_is_not_read() -> None:
     """A hook that answers with a redirect and never ends its body costs no time."""
     end = threading.Event()
